@@ -1,0 +1,1 @@
+"""The customer gateway: one GraphQL query returns a customer whole."""
