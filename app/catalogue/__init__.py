@@ -1,0 +1,42 @@
+"""The activity types of every source system, as data: rows and look-ups, no rules.
+
+A code is the title in UPPER_SNAKE. Where titles collide (case aside), the first keeps the bare code, in the order
+esuite, platform, overview, billing, callcenter, loyalty; the others write ``SOURCE_`` before theirs. Documents store
+codes, so a prefix stands in its row and is never computed: a source added later renames nothing.
+
+Two codes are exceptions, each explained in its row: SUBSCRIPTION_BILLING_FAILED and BILLING_CUSTOMER_BLOCKLISTED.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+
+from app.catalogue import billing, callcenter, esuite, loyalty, overview, platform
+from app.catalogue.model import ActivityGroup, ActivityType, nearest
+
+__all__ = ["CATALOGUE", "NOTE_TYPES", "SOURCES", "by_code", "nearest", "types_in"]
+
+
+def by_code(rows: Iterable[ActivityType]) -> Mapping[str, ActivityType]:
+    """Read-only and in the given order. Raises ValueError where two rows share a code or an icon."""
+    rows = tuple(rows)
+    counted = Counter(f"code {row.code}" for row in rows) + Counter(f"icon {row.icon}" for row in rows)
+    if shared := [key for key, count in counted.items() if count > 1]:
+        raise ValueError(f"Two activity types share {', '.join(shared)}: prefix the later one with its source.")
+    return MappingProxyType({row.code: row for row in rows})
+
+
+CATALOGUE = by_code(
+    (*esuite.ROWS, *overview.ROWS, *callcenter.ROWS, *billing.ROWS, *loyalty.ROWS, *platform.ROWS),
+)
+SOURCES = tuple(dict.fromkeys(row.source for row in CATALOGUE.values()))
+NOTE_TYPES = frozenset(row.code for row in CATALOGUE.values() if row.is_note)
+
+
+def types_in(groups: Collection[ActivityGroup] | None = None, source: str | None = None) -> tuple[ActivityType, ...]:
+    """In the catalogue's order; None does not narrow."""
+    return tuple(
+        row
+        for row in CATALOGUE.values()
+        if (groups is None or row.group in groups) and (source is None or row.source == source)
+    )

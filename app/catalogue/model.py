@@ -1,0 +1,109 @@
+"""What a row of the catalogue is, how one is written, and how a word near its name is found. Holds no rows."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+
+class ActivityGroup(StrEnum):
+    """What a timeline folds together."""
+
+    CUSTOMER = "CUSTOMER"
+    ADDRESS = "ADDRESS"
+    STATUS = "STATUS"
+    SUBSCRIPTION = "SUBSCRIPTION"
+    ORDER = "ORDER"
+    FULFILLMENT = "FULFILLMENT"
+    BILLING = "BILLING"
+    PAYMENT = "PAYMENT"
+    REFUND = "REFUND"
+    CREDIT_CONTROL = "CREDIT_CONTROL"
+    EMAIL = "EMAIL"
+    NOTE = "NOTE"
+    POINTS = "POINTS"
+    COUPON = "COUPON"
+    TRANSACTION = "TRANSACTION"
+    PASS = "PASS"  # noqa: S105 -- of the wallet, not a password
+    MEMBERSHIP = "MEMBERSHIP"
+    COMPLIANCE = "COMPLIANCE"
+    OTHER = "OTHER"
+
+
+class AttributeKind(StrEnum):
+    """How an attribute's value is stored and written; ``app.domain.attributes`` holds the forms."""
+
+    TEXT = "TEXT"
+    INTEGER = "INTEGER"
+    DECIMAL = "DECIMAL"
+    MONEY = "MONEY"
+    BOOLEAN = "BOOLEAN"
+    DATE = "DATE"
+    DATETIME = "DATETIME"
+    LIST = "LIST"
+
+
+class Audience(StrEnum):
+    """Who may learn that such an activity exists: a customer never does of a STAFF row."""
+
+    STAFF = "STAFF"
+    CUSTOMER = "CUSTOMER"
+
+
+class Origin(StrEnum):
+    """DOCUMENT: the source's document names the type. OURS: the document only implies it."""
+
+    DOCUMENT = "DOCUMENT"
+    OURS = "OURS"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeDefinition:
+    """``between`` bounds an INTEGER, both ends included."""
+
+    name: str
+    label: str
+    kind: AttributeKind = AttributeKind.TEXT
+    required: bool = True
+    between: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityType:
+    """``code`` is what documents store and ``title`` what people read, exactly as the source prints it."""
+
+    code: str
+    title: str
+    description: str
+    group: ActivityGroup
+    icon: str
+    source: str
+    audience: Audience
+    origin: Origin
+    is_note: bool
+    attributes: tuple[AttributeDefinition, ...]
+
+
+def activity_type(
+    title: str,
+    description: str,
+    group: ActivityGroup,
+    *attributes: AttributeDefinition,
+    source: str,
+    origin: Origin,
+    code: str | None = None,
+    audience: Audience = Audience.CUSTOMER,
+    is_note: bool = False,
+) -> ActivityType:
+    """One row. Its code is the title in UPPER_SNAKE unless given, its icon the code in kebab-case."""
+    code = code or re.sub(r"\W+", "_", title).upper()
+    icon = code.lower().replace("_", "-")
+    return ActivityType(code, title, description, group, icon, source, audience, origin, is_note, attributes)
+
+
+def nearest(word: str, options: Iterable[str]) -> str | None:
+    """The option that ``word`` most likely misspells, case aside; None when nothing is close."""
+    spelled = {option.casefold(): option for option in options}
+    found = get_close_matches(word.casefold(), spelled, n=1)
+    return spelled[found[0]] if found else None

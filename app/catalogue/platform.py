@@ -1,0 +1,32 @@
+"""What this gateway writes itself: exactly one activity per change.
+
+Reasons are the activity's message, never an attribute, so that hiding messages from customers hides them too.
+"""
+
+from functools import partial
+
+from app.catalogue.model import ActivityGroup as Group
+from app.catalogue.model import Audience, Origin, activity_type
+from app.catalogue.shared import COUPON_CODE, EMAIL_SUBJECT, PASS_ID, PASS_PROVIDER, TO_ADDRESS
+
+row = partial(activity_type, source="platform", origin=Origin.OURS)
+
+ROWS = (
+    row("Note added", "A colleague left a note.", Group.NOTE, audience=Audience.STAFF, is_note=True),
+    row("Points adjusted", "Points were added or deducted by hand.", Group.POINTS),
+    row("Coupon redeemed", "A coupon was marked as used.", Group.COUPON, COUPON_CODE),
+    row(
+        "Email resent",
+        "An email is on its way to the registered address again.",
+        Group.EMAIL,
+        EMAIL_SUBJECT,
+        TO_ADDRESS,
+    ),
+    row("Pass emailed", "A wallet pass is on its way to the registered address.", Group.PASS, PASS_ID, TO_ADDRESS),
+    row(
+        "Pass pushed", "The wallet provider is told that a pass should be updated.", Group.PASS, PASS_ID, PASS_PROVIDER
+    ),
+    row("Customer blocked", "The customer was blocked.", Group.STATUS),
+    row("Customer deactivated", "The customer was deactivated.", Group.STATUS),
+    row("Customer reactivated", "The customer was made active again.", Group.STATUS),
+)

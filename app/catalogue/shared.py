@@ -1,0 +1,20 @@
+"""Attributes that more than one source uses, named once. All optional: no document demands them."""
+
+from functools import partial
+
+from app.catalogue.model import AttributeDefinition, AttributeKind
+
+optional = partial(AttributeDefinition, required=False)
+
+AMOUNT = optional("amount", "Amount", AttributeKind.MONEY)
+CHANGED_FIELDS = optional("changedFields", "Changed fields", AttributeKind.LIST)
+COUPON_CODE = optional("couponCode", "Coupon code")
+EMAIL_SUBJECT = optional("emailSubject", "Email subject")
+INVOICE_NUMBER = optional("invoiceNumber", "Invoice number")
+ORDER_ID = optional("orderId", "Order ID")
+PASS_ID = optional("passId", "Pass ID")
+PASS_PROVIDER = optional("passProvider", "Pass provider")
+PAYMENT_METHOD = optional("paymentMethod", "Payment method")
+PRODUCT_NAME = optional("productName", "Product name")
+TO_ADDRESS = optional("toAddress", "To address")
+TRANSACTION_ID = optional("transactionId", "Transaction ID")

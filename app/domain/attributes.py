@@ -1,0 +1,238 @@
+"""The values of activity attributes: how each kind is stored, written as text and read. Pure.
+
+A value has three forms: raw, as documents store it; text, canonical; and what JSON naturally holds. ``parse`` reads all
+three into the raw one. ``parse(kind, to_text(raw)) == raw``, except for a LIST with ", " inside an item.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TypeAlias, TypedDict, cast
+
+from app.catalogue.model import AttributeDefinition, AttributeKind, nearest
+
+
+class Money(TypedDict):
+    amount: Decimal
+    currency: str
+
+
+Raw: TypeAlias = str | int | bool | Decimal | Money | datetime | list[str]
+
+FORMS: Mapping[AttributeKind, str] = {
+    AttributeKind.TEXT: "text without control characters",
+    AttributeKind.INTEGER: "a whole number within 64 bits, such as 12",
+    AttributeKind.DECIMAL: "a decimal number of at most 34 digits, such as 12.5",
+    AttributeKind.MONEY: 'an exact amount and its currency, such as "12.50 EUR"',
+    AttributeKind.BOOLEAN: "true or false",
+    AttributeKind.DATE: "a date, such as 2024-02-29",
+    AttributeKind.DATETIME: "a time with its UTC offset, such as 2024-02-29T12:30:00Z",
+    AttributeKind.LIST: 'a list of texts, none of them empty, such as "street, city"',
+}
+
+
+class AttributeProblems(ValueError):
+    """Everything wrong with a set of attributes: ``problems`` holds (name, sentence) pairs."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(" ".join(sentence for _, sentence in problems))
+        self.problems = problems
+
+
+def to_text(raw: Raw) -> str:
+    match raw:
+        case bool():
+            return "true" if raw else "false"
+        case Decimal():
+            return f"{raw:f}"
+        case datetime():
+            return raw.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case list():
+            return ", ".join(raw)
+        case {"amount": amount, "currency": currency}:
+            return f"{amount:f} {currency}"
+        case _:
+            return str(raw)
+
+
+def items(raw: Raw) -> list[str] | None:
+    """The items of a LIST, None for any other kind."""
+    return raw if isinstance(raw, list) else None
+
+
+def kind_of(raw: object) -> AttributeKind:
+    """The kind a value shows by itself, where no definition says it. Raises TypeError for what no kind holds."""
+    match raw:
+        case bool():
+            return AttributeKind.BOOLEAN
+        case int():
+            return AttributeKind.INTEGER
+        case Decimal() | float():
+            return AttributeKind.DECIMAL
+        case datetime():
+            return AttributeKind.DATETIME
+        case list():
+            return AttributeKind.LIST
+        case {"amount": object(), "currency": object()}:
+            return AttributeKind.MONEY
+        case str():
+            return AttributeKind.DATE if _is_date(raw) else AttributeKind.TEXT
+        case _:
+            raise TypeError(f"No attribute kind holds a {type(raw).__name__}.")
+
+
+def label_of(name: str) -> str:
+    """A label for a name outside the catalogue: ``maskedPAN`` and ``masked_pan`` become words, acronyms stay."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+", " ", name)
+    words = [word if len(word) > 1 and word.isupper() else word.lower() for word in spaced.split()]
+    label = " ".join(words) or name
+    return label[:1].upper() + label[1:]
+
+
+def parse(kind: AttributeKind, value: object) -> Raw:
+    """The raw form. Raises ValueError with one sentence that says what was expected.
+
+    Times become UTC, cut to the milliseconds that MongoDB keeps. The text of a LIST is split at every ", ": an item
+    that contains it has to come in a JSON list.
+    """
+    try:
+        return PARSERS[kind](value)
+    except (ValueError, OverflowError):
+        raise ValueError(f"The value must be {FORMS[kind]}.") from None
+
+
+def parse_all(definitions: Iterable[AttributeDefinition], given: Mapping[str, object]) -> dict[str, Raw]:
+    """The raw attributes by name. Null counts as not given. Raises AttributeProblems with all that is wrong."""
+    defined = {definition.name: definition for definition in definitions}
+    raws: dict[str, Raw] = {}
+    problems: list[tuple[str, str]] = []
+    for name, definition in defined.items():
+        if given.get(name) is not None:
+            try:
+                raws[name] = _parse_defined(definition, given[name])
+            except ValueError:
+                problems.append((name, f"{name} must be {_form(definition)}."))
+        elif definition.required:
+            problems.append((name, f"{name} is required."))
+    for name in given:
+        if name not in defined:
+            guess = nearest(name, defined)
+            problems.append((name, f"{name} is unknown" + (f"; did you mean {guess}?" if guess else ".")))
+    if problems:
+        raise AttributeProblems(problems)
+    return raws
+
+
+def _parse_defined(definition: AttributeDefinition, value: object) -> Raw:
+    raw = parse(definition.kind, value)
+    if definition.between and raw not in range(definition.between[0], definition.between[1] + 1):
+        raise ValueError
+    return raw
+
+
+def _form(definition: AttributeDefinition) -> str:
+    if definition.between:
+        return "a whole number from {} to {}".format(*definition.between)
+    return FORMS[definition.kind]
+
+
+# One reader per kind. Each raises a bare ValueError: parse says what was expected, and never repeats what came, which
+# may be long or private.
+
+
+def _text(value: object) -> str:
+    # Surrogates have no UTF-8 form, so neither MongoDB nor a response could carry them.
+    if not isinstance(value, str) or any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise ValueError
+    return value
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
+        raise ValueError
+    return value
+
+
+def _decimal(value: object) -> Decimal:
+    match value:
+        case str() if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+            number = Decimal(value)
+        case float():
+            number = Decimal(repr(value))
+        case int() | Decimal() if not isinstance(value, bool):
+            number = Decimal(value)
+        case _:
+            raise ValueError
+    exponent = number.as_tuple().exponent
+    # MongoDB's Decimal128 keeps 34 digits; counted as written plainly, so that 1E+6000 is no 6,000 characters of text.
+    if not isinstance(exponent, int) or max(number.adjusted(), 0) + 1 + max(-exponent, 0) > 34:
+        raise ValueError
+    return number
+
+
+def _money(value: object) -> Money:
+    match value:
+        case str():
+            amount, _, currency = value.partition(" ")
+        case {"amount": str() | int() | Decimal() as amount, "currency": str() as currency}:
+            # A third key would be lost without a word.
+            if len(cast(Mapping[str, object], value)) > 2:
+                raise ValueError
+        case _:
+            raise ValueError
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise ValueError
+    return {"amount": _decimal(amount), "currency": currency}
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value)
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+def _date(value: object) -> str:
+    if not isinstance(value, str) or not _is_date(value):
+        raise ValueError
+    return value
+
+
+def _datetime(value: object) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise ValueError
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _list(value: object) -> list[str]:
+    if isinstance(value, str):
+        value = value.split(", ") if value else []
+    if not isinstance(value, list) or not all(texts := [_text(item) for item in cast(list[object], value)]):
+        raise ValueError
+    return texts
+
+
+PARSERS: Mapping[AttributeKind, Callable[[object], Raw]] = {
+    AttributeKind.TEXT: _text,
+    AttributeKind.INTEGER: _integer,
+    AttributeKind.DECIMAL: _decimal,
+    AttributeKind.MONEY: _money,
+    AttributeKind.BOOLEAN: _boolean,
+    AttributeKind.DATE: _date,
+    AttributeKind.DATETIME: _datetime,
+    AttributeKind.LIST: _list,
+}

@@ -1,0 +1,37 @@
+"""What every no has in common: a code for programs, a sentence for people. How GraphQL shows it is not decided here."""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A rule said no, and nothing was changed. The message is one sentence that a person can act on."""
+
+    code: ClassVar[str]
+    field: tuple[str, ...] = ()
+    """Path of the argument to change: one that the class always means, or one given with the message."""
+
+    def __init__(self, message: str, *field: str) -> None:
+        super().__init__(message)
+        if field:
+            self.field = field
+
+
+class BadUserInput(Refusal):
+    """The arguments contradict each other or lie outside their limits, whatever is stored."""
+
+    code = "BAD_USER_INPUT"
+
+
+class BadCursor(Refusal):
+    """The cursor is not ours, or belongs to a list in another order."""
+
+    code = "BAD_CURSOR"
+
+
+class Ambiguous(Refusal):
+    """Several match where one was asked for: an arbitrary one of them would be a guess."""
+
+    code = "AMBIGUOUS"
+
+    def __init__(self, noun: str, *field: str, found: int) -> None:
+        super().__init__(f"{found} {noun} match where one was asked for; please be more specific.", *field)

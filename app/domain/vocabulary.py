@@ -1,0 +1,62 @@
+"""The words that documents and schema share: closed sets of values. Value = name."""
+
+from enum import StrEnum
+
+
+class CustomerStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    BLOCKED = "BLOCKED"
+    DEACTIVATED = "DEACTIVATED"
+    ANONYMISED = "ANONYMISED"
+    MERGED = "MERGED"
+
+
+class ActorKind(StrEnum):
+    AGENT = "AGENT"
+    CUSTOMER = "CUSTOMER"
+    SYSTEM = "SYSTEM"
+    API = "API"
+    IMPORT = "IMPORT"
+
+
+class AccessLevel(StrEnum):
+    ADMIN = "ADMIN"
+    CUSTOMER_SERVICE_AGENT = "CUSTOMER_SERVICE_AGENT"
+    AFFILIATE = "AFFILIATE"
+    API_USER = "API_USER"
+    CS_ADMIN = "CS_ADMIN"
+    SALES_REP = "SALES_REP"
+    FINANCE = "FINANCE"
+    CUSTOMER = "CUSTOMER"
+
+
+class CouponOrigin(StrEnum):
+    REWARD = "REWARD"
+    RULE = "RULE"
+    MANUAL = "MANUAL"
+
+
+class TransactionType(StrEnum):
+    SALE = "SALE"
+    REFUND = "REFUND"
+    VOID = "VOID"
+
+
+class TransactionStatus(StrEnum):
+    ACCEPTED = "ACCEPTED"
+    PENDING = "PENDING"
+    REJECTED = "REJECTED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    VOIDED = "VOIDED"
+
+
+class PassType(StrEnum):
+    APPLE = "APPLE"
+    GOOGLE = "GOOGLE"
+
+
+class DeliveryStatus(StrEnum):
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    FAILED = "FAILED"

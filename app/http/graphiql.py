@@ -1,0 +1,96 @@
+"""GraphiQL for a browser, from the build that ships in ``static/``: no CDN, no inline script, no other origin.
+
+Its sources are in ``web/``; ``make web`` rebuilds. It serves files only: whether a visitor may run a query is
+decided where queries come in.
+"""
+
+import json
+from collections.abc import Mapping
+from os import PathLike, stat_result
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+STATIC = Path(__file__).with_name("static")
+PAGE = STATIC / "graphiql.html"
+ASSETS = STATIC / "graphiql"
+
+EMPTY_CONFIG = '<script type="application/json" id="config">{}</script>'
+
+SAFE_HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self' 'unsafe-inline'",  # the editor writes style elements and attributes
+            "worker-src 'self'",
+            "font-src 'self' data:",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+NOT_BUILT = """<!doctype html>
+<title>Customer gateway</title>
+<p>The GraphiQL page has not been built. Run <code>make web</code> (it needs Node.js), then reload.</p>
+<p>GraphQL itself works: POST to this address.</p>
+"""
+
+
+def asks_for_page(request: Request) -> bool:
+    """Whether a person's browser came to look, rather than a client with a query."""
+    return (
+        request.method in ("GET", "HEAD")
+        and "query" not in request.query_params
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def graphiql_page(_request: Request) -> Response:
+    return page(config={})
+
+
+def page(*, config: Mapping[str, object]) -> Response:
+    """The page, told ``config``: ``headers`` in it are sent with every request that the page makes."""
+    # One address answers pages and data, and a page may come to hold a visitor's token.
+    headers = {**SAFE_HEADERS, "Cache-Control": "no-store", "Vary": "Accept"}
+    try:
+        html = PAGE.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return HTMLResponse(NOT_BUILT, status_code=503, headers=headers)
+    data = json.dumps(config).replace("<", "\\u003c")  # so that no value can close the element
+    return HTMLResponse(html.replace(EMPTY_CONFIG, EMPTY_CONFIG.replace("{}", data)), headers=headers)
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/graphql", headers=SAFE_HEADERS)
+
+
+class _Assets(StaticFiles):
+    async def check_config(self) -> None:
+        """A missing build is for the page to report; its files are then simply not found."""
+
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(SAFE_HEADERS)
+        # Their names change with their content.
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+routes: list[BaseRoute] = [
+    Route("/", _home),
+    Mount("/graphiql", _Assets(directory=ASSETS, check_dir=False)),
+]

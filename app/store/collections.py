@@ -1,0 +1,286 @@
+"""Every collection: what its documents look like and by which indexes they are found. Data; no I/O.
+
+Keys are spelled as the GraphQL fields. A key that ends in ``Id`` names another document: ``emailId`` is what the
+field ``email`` follows; ``customerId`` is the owner. Times are UTC with milliseconds, dates without a time are
+``YYYY-MM-DD``, money is ``{amount: Decimal128, currency}``, points are 32-bit integers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from app.catalogue.model import ActivityGroup
+from app.domain.ids import prefix_of
+from app.domain.points import PointsKind
+from app.domain.vocabulary import (
+    AccessLevel,
+    ActorKind,
+    CouponOrigin,
+    CustomerStatus,
+    DeliveryStatus,
+    PassType,
+    TransactionStatus,
+    TransactionType,
+)
+
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """``keys`` in order, all ascending: a descending page walks the index backwards.
+
+    ``asks`` makes the index partial on the existence of one field, which every document has: the planner may then
+    use it only for a query that constrains this field. That steers it where no hint can (inside ``$lookup``), so
+    that a page reads what it returns and nothing else; see docs/decisions/0002.
+    """
+
+    keys: str
+    asks: str | None = None
+    unique: bool = False
+    folds_case: bool = False
+
+    @property
+    def name(self) -> str:
+        return "_".join(key.lstrip("_") for key in self.keys.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    required: Mapping[str, Schema]
+    optional: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    indexes: tuple[Index, ...] = ()
+
+    @property
+    def validator(self) -> Schema:
+        return {"$jsonSchema": _object(self.required, self.optional)}
+
+
+def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    needs = {"required": list(required)} if required else {}
+    return {"bsonType": "object", **needs, "properties": {**required, **(optional or {})}}
+
+
+def _list(items: Schema, *, at_most: int = 100) -> Schema:
+    return {"bsonType": "array", "items": items, "maxItems": at_most}
+
+
+def _text(at_most: int = 1_000) -> Schema:
+    return {"bsonType": "string", "minLength": 1, "maxLength": at_most}
+
+
+def _one_of(values: type[StrEnum]) -> Schema:
+    return {"enum": [value.value for value in values]}
+
+
+def _reference(*collections: str) -> Schema:
+    return {"bsonType": "string", "pattern": f"^({'|'.join(prefix_of(name) for name in collections)})_"}
+
+
+_TEXT = _text()
+_LONG_TEXT = _text(10_000)
+_BODY = _text(4_000_000)
+_TIME: Schema = {"bsonType": "date"}
+_DATE: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+_BOOLEAN: Schema = {"bsonType": "bool"}
+_POINTS: Schema = {"bsonType": "int"}
+_COUNT: Schema = {"bsonType": "int", "minimum": 0}
+_CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
+_COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
+_MONEY = _object({"amount": {"bsonType": "decimal"}, "currency": _CURRENCY})
+_IDENTITY = _object({"source": _TEXT, "id": _TEXT})
+_ACTOR = _object({"kind": _one_of(ActorKind), "name": _TEXT}, {"id": _TEXT, "accessLevel": _one_of(AccessLevel)})
+_CONTACT_POINTS = _list(_object({"value": _TEXT, "primary": _BOOLEAN}, {"label": _TEXT}))
+_ADDRESS = _object({}, dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), _TEXT) | {"country": _COUNTRY})
+_NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
+_BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
+_CUSTOMER_ID = {"customerId": _reference("customers")}
+
+COLLECTIONS: Final[Mapping[str, Collection]] = {
+    "customers": Collection(
+        required={
+            "number": _TEXT,
+            "name": _TEXT,
+            "registeredAt": _TIME,
+            "paymentCount": _COUNT,
+            "tags": _list(_text(100)),
+            "status": _one_of(CustomerStatus),
+        },
+        optional={
+            "firstName": _TEXT,
+            "lastName": _TEXT,
+            "organization": _TEXT,
+            "jobTitle": _TEXT,
+            "dateOfBirth": _DATE,
+            "website": _TEXT,
+            "email": _TEXT,
+            "emails": _CONTACT_POINTS,
+            "phones": _CONTACT_POINTS,
+            "billingAddress": _ADDRESS,
+            "country": _COUNTRY,
+            "identities": _list(_IDENTITY),
+            "hasStatusDetails": _BOOLEAN,
+            "mergedIntoId": _reference("customers"),
+            "affiliateId": _TEXT,
+            # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
+            "points": _object(
+                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending", "seq"), _COUNT)
+                | {"buckets": _list(_object({**_BUCKET, "remaining": _COUNT}), at_most=10_000)}
+            ),
+        },
+        indexes=(
+            Index("number", unique=True),
+            Index("identities.source identities.id", asks="identities.id", unique=True),
+            Index("email", asks="email", folds_case=True),
+            Index("emails.value", asks="emails.value", folds_case=True),
+        ),
+    ),
+    "activities": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "type": _TEXT,
+            "source": _TEXT,
+            "occurredAt": _TIME,
+            "recordedAt": _TIME,
+            "actor": _ACTOR,
+            # Copied from the catalogue because the indexes need them; `indexes --apply` refreshes them.
+            "group": _one_of(ActivityGroup),
+            "isNote": _BOOLEAN,
+            "legacy": _BOOLEAN,
+        },
+        optional={
+            "title": _TEXT,  # of a legacy entry, as its source shows it
+            "message": _LONG_TEXT,
+            "attributes": {"bsonType": "object"},
+            "points": _POINTS,
+            "emailId": _reference("emails"),
+            "noteId": _reference("notes"),
+            "subjectId": _reference("coupons", "passes", "transactions", "points", "emails", "notes"),
+            **dict.fromkeys(("campaign", "campaignCategory", "product", "callCenter"), _TEXT),
+            "currency": _CURRENCY,
+            "country": _COUNTRY,
+            "orderCustomFields": _NAMED_VALUES,
+            "customFieldsSet": _NAMED_VALUES,
+        },
+        indexes=(
+            Index("customerId legacy occurredAt _id", asks="occurredAt"),
+            Index("customerId legacy type occurredAt _id", asks="type"),
+            Index("customerId legacy group occurredAt _id", asks="group"),
+            Index("customerId legacy actor.kind occurredAt _id", asks="actor.kind"),
+            Index("customerId legacy source occurredAt _id", asks="source"),
+            Index("customerId legacy isNote occurredAt _id", asks="isNote"),
+            Index("customerId legacy points occurredAt _id"),
+        ),
+    ),
+    "points": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "seq": {"bsonType": "int", "minimum": 1},
+            "kind": _one_of(PointsKind),
+            "points": _POINTS,
+            "balanceAfter": _POINTS,
+            "occurredAt": _TIME,
+            "recordedAt": _TIME,
+            "actor": _ACTOR,
+            "source": _TEXT,
+        },
+        optional={
+            "reason": _TEXT,
+            "expiresAt": _TIME,
+            "transactionId": _reference("transactions"),
+            "allocations": _list(_object({**_BUCKET, "points": _COUNT}), at_most=10_000),
+            "shortfall": _COUNT,
+            "refundOf": {"bsonType": "int", "minimum": 1},
+        },
+        indexes=(
+            Index("customerId seq", asks="seq", unique=True),
+            Index("customerId kind seq occurredAt", asks="kind"),
+            Index("customerId kind occurredAt _id", asks="recordedAt"),
+            Index("customerId kind points occurredAt _id", asks="points"),
+        ),
+    ),
+    "coupons": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "code": _TEXT,
+            "type": _TEXT,
+            "value": _TEXT,
+            "addedAt": _TIME,
+            "origin": _one_of(CouponOrigin),
+            "redeemed": _BOOLEAN,
+        },
+        optional={"expiresAt": _TIME, "redeemedAt": _TIME, "redeemedBy": _ACTOR},
+        indexes=(
+            Index("customerId addedAt _id", asks="addedAt"),
+            Index("customerId redeemed addedAt _id", asks="redeemed"),
+            Index("customerId origin addedAt _id", asks="origin"),
+        ),
+    ),
+    "transactions": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "number": _TEXT,
+            "type": _one_of(TransactionType),
+            "occurredAt": _TIME,
+            "pointsAwarded": _POINTS,
+            "status": _one_of(TransactionStatus),
+        },
+        optional={"amount": _MONEY, "refundOfId": _reference("transactions")},
+        indexes=(
+            Index("customerId occurredAt _id", asks="occurredAt"),
+            Index("customerId type occurredAt _id", asks="type"),
+            Index("customerId status occurredAt _id", asks="status"),
+            Index("refundOfId occurredAt _id", asks="refundOfId"),
+        ),
+    ),
+    "passes": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "serialNumber": _TEXT,
+            "type": _one_of(PassType),
+            "createdAt": _TIME,
+            "updatedAt": _TIME,
+        },
+        optional={"reward": _TEXT},
+        indexes=(Index("customerId createdAt _id"),),
+    ),
+    "statuses": Collection(
+        required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
+        optional={"from": _one_of(CustomerStatus), "reason": _TEXT},
+        indexes=(Index("customerId changedAt _id"),),
+    ),
+    "emails": Collection(
+        required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
+        optional={"html": _BODY, "text": _BODY, "sentAt": _TIME},
+        indexes=(Index("customerId sentAt _id"),),
+    ),
+    "deliveries": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "emailId": _reference("emails"),
+            "to": _TEXT,
+            "status": _one_of(DeliveryStatus),
+            "attempts": _COUNT,
+            "requestedAt": _TIME,
+        },
+        optional={"deliveredAt": _TIME, "error": _TEXT},
+        indexes=(Index("emailId requestedAt _id"),),
+    ),
+    "notes": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "message": _LONG_TEXT,
+            "author": _ACTOR,
+            "createdAt": _TIME,
+            "mentions": _list(_TEXT),
+        },
+        optional={"linkIds": _list(_TEXT)},
+        indexes=(Index("customerId createdAt _id"),),
+    ),
+    # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
+    "parked": Collection(
+        required={"identity": _IDENTITY, "line": {"bsonType": "object"}, "parkedAt": _TIME},
+        indexes=(Index("identity.source identity.id parkedAt"),),
+    ),
+}

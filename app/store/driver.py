@@ -1,0 +1,147 @@
+"""The seam to MongoDB's driver: Motor by default, PyMongo's own asynchronous client by setting.
+
+The two differ in which calls are coroutines; that difference ends here. Nothing outside ``store`` sees a driver.
+"""
+
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC
+from decimal import Decimal
+from typing import Any, Literal, Self, TypeAlias, TypeVar
+
+from bson import CodecOptions, Decimal128
+from bson.codec_options import TypeCodec, TypeRegistry
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, UpdateOne, WriteConcern
+from pymongo.errors import PyMongoError
+from pymongo.monitoring import CommandListener
+from pymongo.read_concern import ReadConcern
+
+# DeleteOne and its kin are what ``Store.write`` takes.
+__all__ = ["DeleteOne", "Document", "Driver", "InsertOne", "Pipeline", "ReplaceOne", "Store", "StoreError", "UpdateOne"]
+
+Document: TypeAlias = dict[str, Any]
+Pipeline: TypeAlias = Sequence[Mapping[str, Any]]
+Driver: TypeAlias = Literal["motor", "pymongo"]
+StoreError = PyMongoError
+T = TypeVar("T")
+
+# One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
+_ONE_BATCH = 100_000
+
+
+class _DecimalCodec(TypeCodec):
+    """Decimal128 in the database, ``Decimal`` in Python: money is never a float, and bson stays in this room."""
+
+    python_type = Decimal  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride] # bson declares it as a property
+    bson_type = Decimal128  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride] # the same
+
+    def transform_python(self, value: Decimal) -> Decimal128:
+        return Decimal128(value)
+
+    def transform_bson(self, value: Decimal128) -> Decimal:
+        return value.to_decimal()
+
+
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DecimalCodec()]))
+
+
+class Store:
+    """One database, read and written in whole commands. Times go in and come out aware, in UTC."""
+
+    def __init__(self, client: Any, database: str) -> None:
+        self._client = client
+        self._database = client.get_database(
+            database, codec_options=_CODEC, write_concern=WriteConcern("majority"), read_concern=ReadConcern("local")
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        uri: str,
+        database: str,
+        *,
+        driver: Driver = "motor",
+        connect_timeout_seconds: float = 5,
+        listeners: Sequence[CommandListener] = (),
+    ) -> AsyncGenerator[Self]:
+        milliseconds = int(connect_timeout_seconds * 1000)
+        make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
+        client: Any = make(
+            uri,
+            appname="customer-gateway",
+            connectTimeoutMS=milliseconds,
+            serverSelectionTimeoutMS=milliseconds,
+            event_listeners=list(listeners),
+        )
+        try:
+            yield cls(client, database)
+        finally:
+            await _settled(client.close())
+
+    async def find(
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        *,
+        sort: Mapping[str, int] | None = None,
+        limit: int = 0,
+        fields: Mapping[str, Any] | None = None,
+        folds_case: bool = False,
+    ) -> list[Document]:
+        options: dict[str, Any] = {"collation": {"locale": "en", "strength": 2}} if folds_case else {}
+        cursor = self._database[collection].find(
+            where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
+        )
+        return await cursor.to_list(None)
+
+    async def aggregate(self, collection: str | None, pipeline: Pipeline, *, snapshot: bool = False) -> list[Document]:
+        """The whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
+
+        ``snapshot`` reads all collections at one point in time.
+        """
+        target = self._database if collection is None else self._database[collection]
+        if not snapshot:
+            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH))
+            return await cursor.to_list(None)
+        async with await _settled(self._client.start_session(snapshot=True)) as session:
+            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session))
+            return await cursor.to_list(None)
+
+    async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
+        if documents:
+            await self._database[collection].insert_many(documents, ordered=False, session=session)
+
+    async def write(
+        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: Any = None
+    ) -> Any:
+        """One bulk write; does nothing for no operations."""
+        if operations:
+            return await self._database[collection].bulk_write(operations, ordered=ordered, session=session)
+        return None
+
+    async def transaction(self, body: Callable[[Any], Awaitable[T]]) -> T:
+        """Runs ``body(session)`` until it commits (majority, snapshot); a transient error runs the body again."""
+        async with await _settled(self._client.start_session()) as session:
+            return await session.with_transaction(
+                body, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+            )
+
+    async def command(self, command: Mapping[str, Any], *, on_admin: bool = False) -> Document:
+        database = self._client.admin if on_admin else self._database
+        return await database.command(command)
+
+    async def indexes_of(self, collection: str) -> list[Document]:
+        cursor = await _settled(self._database[collection].list_indexes())
+        return await cursor.to_list(None)
+
+    async def drop(self) -> None:
+        """Drops the whole database."""
+        await self._client.drop_database(self._database.name)
+
+
+async def _settled(result: Any) -> Any:
+    """What PyMongo returns as a coroutine and Motor at once."""
+    return await result if inspect.isawaitable(result) else result

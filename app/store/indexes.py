@@ -1,0 +1,95 @@
+"""Brings the database to what collections.py declares, and says where it differs."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pymongo import UpdateMany
+
+from app.catalogue import CATALOGUE
+from app.domain.ids import COLLECTION_OF, prefix_of
+from app.store.collections import COLLECTIONS, Collection, Index
+from app.store.driver import Document, Store
+
+_FOLDS_CASE: Final = {"locale": "en", "strength": 2}
+
+
+async def differences(store: Store) -> list[str]:
+    """One line for each collection, validator or index that is missing, different or unknown; none: all is well."""
+    existing = await _existing(store)
+    lines: list[str] = []
+    for name, collection in COLLECTIONS.items():
+        if name not in existing:
+            lines.append(f"{name}: the collection is missing")
+            continue
+        if existing[name].get("validator") != validator_of(name, collection):
+            lines.append(f"{name}: the validator differs")
+        there = {index["name"]: _comparable(index) for index in await store.indexes_of(name)}
+        declared = {index.name: _specification(index) for index in collection.indexes}
+        lines += [f"{name}.{index}: missing" for index in declared.keys() - there.keys()]
+        lines += [f"{name}.{index}: unknown" for index in there.keys() - declared.keys() - {"_id_"}]
+        lines += [
+            f"{name}.{index}: differs" for index in declared.keys() & there.keys() if declared[index] != there[index]
+        ]
+    return sorted(lines)
+
+
+async def apply(store: Store) -> None:
+    """Builds the difference. An index that nobody declares is left alone: it may be somebody's work in progress."""
+    existing = await _existing(store)
+    for name, collection in COLLECTIONS.items():
+        validator = validator_of(name, collection)
+        if name not in existing:
+            await store.command({"create": name, "validator": validator})
+        elif existing[name].get("validator") != validator:
+            await store.command({"collMod": name, "validator": validator})
+        there = (
+            {index["name"]: _comparable(index) for index in await store.indexes_of(name)} if name in existing else {}
+        )
+        changed = [index for index in collection.indexes if there.get(index.name) != _specification(index)]
+        if outdated := [index.name for index in changed if index.name in there]:
+            await store.command({"dropIndexes": name, "index": outdated})
+        if changed:
+            await store.command({"createIndexes": name, "indexes": [_specification(index) for index in changed]})
+    await refresh_copies(store)
+
+
+async def refresh_copies(store: Store) -> None:
+    """Writes again what activities copy from the catalogue, wherever the catalogue has changed since."""
+    known = [
+        UpdateMany(
+            {"type": row.code, "$nor": [copies := {"group": row.group.value, "isNote": row.is_note, "legacy": False}]},
+            {"$set": copies},
+        )
+        for row in CATALOGUE.values()
+    ]
+    unknown = UpdateMany({"type": {"$nin": list(CATALOGUE)}, "legacy": False}, {"$set": {"legacy": True}})
+    await store.write("activities", [*known, unknown])
+
+
+def validator_of(name: str, collection: Collection) -> Mapping[str, Any]:
+    if name not in COLLECTION_OF.values():
+        return collection.validator
+    schema = collection.validator["$jsonSchema"]
+    identifier = {"_id": {"bsonType": "string", "pattern": f"^{prefix_of(name)}_"}}
+    return {"$jsonSchema": {**schema, "properties": {**identifier, **schema["properties"]}}}
+
+
+def _specification(index: Index) -> Document:
+    return {
+        "name": index.name,
+        "key": dict.fromkeys(index.keys.split(), 1),
+        **({"unique": True} if index.unique else {}),
+        **({"partialFilterExpression": {index.asks: {"$exists": True}}} if index.asks else {}),
+        **({"collation": _FOLDS_CASE} if index.folds_case else {}),
+    }
+
+
+def _comparable(index: Document) -> Document:
+    kept = {key: index[key] for key in ("name", "unique", "partialFilterExpression") if key in index}
+    collation = {"collation": {key: index["collation"][key] for key in _FOLDS_CASE}} if "collation" in index else {}
+    return {"key": dict(index["key"]), **kept, **collation}
+
+
+async def _existing(store: Store) -> Mapping[str, Document]:
+    answer = await store.command({"listCollections": 1})
+    return {entry["name"]: entry["options"] for entry in answer["cursor"]["firstBatch"]}

@@ -1,0 +1,182 @@
+"""A real mongod for the demo and the tests: one node, a replica set, on loopback, everything in one folder.
+
+Any number of processes may use one folder: the first starts the server, the last one out stops it, and who crashes
+is no longer counted, because a lock ends with its process. Not for production: no access control, no second node.
+"""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+_REPLICA_SET: Final = "gateway"
+_START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 20
+_NOT_YET_INITIALIZED: Final = 94
+_OURS: Final = ("db", "mongod.log", "port", "start.lock", "users.lock")
+
+WAYS_OUT: Final = """No MongoDB was found. One of these helps:
+  - set MONGODB_URI to a replica set you have, such as mongodb://127.0.0.1:27017/?replicaSet=rs0
+  - put a mongod (6.0 or newer) on the PATH: https://www.mongodb.com/docs/manual/installation/
+  - install the packaged one into the virtual environment: make setup  (the extra `mongod`; Linux and macOS)"""
+
+
+class MongodUnavailable(Exception):
+    """No mongod is there, or it would not start; the message says what to do."""
+
+
+def find_mongod() -> Path | None:
+    """The one on the PATH, else the one from the package extra."""
+    if on_path := shutil.which("mongod"):
+        return Path(on_path)
+    package = importlib.util.find_spec("fiftyone")
+    for place in (package.submodule_search_locations or []) if package else []:
+        if (packaged := Path(place, "db", "bin", "mongod")).exists():
+            return packaged
+    return None
+
+
+@contextmanager
+def embedded_mongod(folder: Path, *, fresh: bool = False) -> Generator[str]:
+    """The URI of the server that lives in ``folder``, started if nobody has. ``fresh`` empties the folder first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "users.lock").open("w") as users:
+        with _alone(folder):
+            if fresh:
+                _empty(folder, users)
+            fcntl.flock(users, fcntl.LOCK_SH)
+            port = _running(folder) or _start(folder)
+        try:
+            yield f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        finally:
+            with _alone(folder), suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while anybody else holds it
+                _stop(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Starting and stopping happen one at a time."""
+    with (folder / "start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _empty(folder: Path, users: Any) -> None:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise MongodUnavailable(f"{folder} is in use by another process of ours: stop it before emptying it.") from None
+    _stop(folder)
+    for name in _OURS[:3]:  # never the whole folder: --data may point anywhere
+        target = folder / name
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+
+
+def _running(folder: Path) -> int | None:
+    """The port, if the mongod of this very folder answers there (a crash of ours may have left it running)."""
+    try:
+        port, pid = int((folder / "port").read_text()), int((folder / "db" / "mongod.lock").read_text())
+    except (OSError, ValueError):
+        return None
+    with suppress(PyMongoError), _client(port) as client:
+        if client.admin.command("serverStatus")["pid"] == pid:
+            return port
+    return None
+
+
+def _start(folder: Path) -> int:
+    mongod = find_mongod()
+    if mongod is None:
+        raise MongodUnavailable(WAYS_OUT)
+    db, log, port = folder / "db", folder / "mongod.log", _free_port(folder / "port")
+    db.mkdir(exist_ok=True)
+    command: list[str | Path] = [mongod, "--dbpath", db, "--logpath", log, "--logappend", "--port", str(port)]
+    command += ["--replSet", _REPLICA_SET, "--bind_ip", "127.0.0.1", "--nounixsocket"]
+    command += ["--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "64"]
+    # 6.0.5 predates the fix of CVE-2025-14847.
+    command += ["--networkMessageCompressors", "disabled"]
+    command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+    command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
+    # It leaves our session, so that Ctrl-C reaches us alone and we stop it in order.
+    started = subprocess.run([*command, "--fork"], capture_output=True, text=True, check=False)  # noqa: S603 # ours
+    if started.returncode:
+        hint = "\nOn Debian or Ubuntu: apt-get install libcurl4" if "libcurl" in started.stderr else ""
+        raise MongodUnavailable(f"mongod would not start. {started.stderr.strip() or f'See {log}.'}{hint}")
+    _await_primary(port, log)
+    return port
+
+
+def _await_primary(port: int, log: Path) -> None:
+    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+    deadline = time.monotonic() + _START_SECONDS
+    with _client(port) as client:
+        while time.monotonic() < deadline:
+            with suppress(PyMongoError):
+                if client.admin.command("hello")["isWritablePrimary"]:
+                    return
+                _configure(client, member)
+            time.sleep(0.02)
+    raise MongodUnavailable(f"mongod did not become writable within {_START_SECONDS} s. See {log}.")
+
+
+def _configure(client: "MongoClient[Any]", member: dict[str, Any]) -> None:
+    """Makes the replica set, or tells it its new address where a stranger took the port that it remembers."""
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as failure:
+        if failure.code == _NOT_YET_INITIALIZED:
+            client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [member]})
+        return
+    if config["members"][0]["host"] != member["host"]:
+        config["members"] = [config["members"][0] | member]
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
+
+
+def _stop(folder: Path) -> None:
+    if _running(folder) is None:
+        return
+    pid = int((folder / "db" / "mongod.lock").read_text())
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if _alive(pid):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _free_port(remembered: Path) -> int:
+    """The port of last time if it is free, because the replica set remembers its address; else a new one."""
+    with suppress(OSError, ValueError), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port := int(remembered.read_text())))
+        return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    remembered.write_text(str(port))
+    return port
+
+
+def _client(port: int) -> "MongoClient[Any]":
+    return MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true", serverSelectionTimeoutMS=500)

@@ -1,0 +1,84 @@
+"""What every test may ask for: a real mongod, a clean database in it, and the commands that were sent to it."""
+
+import os
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from pymongo.monitoring import CommandListener
+
+from app.store import indexes
+from app.store.collections import COLLECTIONS
+from app.store.driver import Driver, Store
+from app.store.mongod import embedded_mongod
+
+
+class Commands(CommandListener):
+    """The commands that reached the server since ``clear``: name and body, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def clear(self) -> None:
+        self.sent.clear()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.sent]
+
+    def started(self, event: Any) -> None:
+        self.sent.append((event.command_name, dict(event.command)))
+
+    def succeeded(self, event: Any) -> None: ...
+
+    def failed(self, event: Any) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def driver() -> Driver:
+    return cast(Driver, os.environ.get("MONGODB_DRIVER", "motor"))
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri() -> Generator[str]:
+    if uri := os.environ.get("MONGODB_URI"):
+        yield uri
+    else:
+        with embedded_mongod(Path(".data/tests")) as uri:
+            yield uri
+
+
+@pytest.fixture(scope="session")
+def database_name(worker_id: str) -> str:
+    return f"tests_{worker_id}"
+
+
+@pytest.fixture(scope="session")
+async def _database(mongodb_uri: str, database_name: str, driver: Driver) -> AsyncGenerator[tuple[Store, Commands]]:
+    commands = Commands()
+    async with Store.open(mongodb_uri, database_name, driver=driver, listeners=[commands]) as store:
+        await store.drop()
+        await indexes.apply(store)
+        yield store, commands
+        await store.drop()
+
+
+@pytest.fixture
+async def store(_database: tuple[Store, Commands]) -> Store:
+    """An empty database with all its validators and indexes."""
+    store, commands = _database
+    for name in COLLECTIONS:
+        await store.command({"delete": name, "deletes": [{"q": {}, "limit": 0}]})
+    commands.clear()
+    return store
+
+
+@pytest.fixture
+def commands(_database: tuple[Store, Commands]) -> Commands:
+    return _database[1]
