@@ -16,6 +16,7 @@ staff_row = partial(row, audience=Audience.STAFF)
 
 PRODUCT = Attribute("productName", "Product name")
 ORDER = Attribute("orderId", "Order ID")
+PURCHASE = (PRODUCT, ORDER)
 PRODUCTS = (Attribute("productFrom", "Product from"), Attribute("productTo", "Product to"))
 DISCOUNT_NAME = Attribute("discountName", "Discount name", required=False)
 DISCOUNT = (DISCOUNT_NAME, Attribute("discountOccurrence", "Discount occurrence", Kind.INTEGER, required=False))
@@ -24,16 +25,16 @@ RESPONSE_CODES = (
     Attribute("klarnaResponseCode", "Klarna response code", required=False),
 )
 ACCOUNT = Attribute("accountId", "Account ID")
+BILL_DAYS = (
+    Attribute("billDayFrom", "Bill day from", Kind.INTEGER, between=(1, 31)),
+    Attribute("billDayTo", "Bill day to", Kind.INTEGER, between=(1, 31)),
+)
+CHANGED_FIELDS = Attribute("changedFields", "Changed fields", Kind.LIST)
+PAYMENT_METHOD = Attribute("paymentMethod", "Payment method")
 MONTHS = Attribute("months", "Months", Kind.INTEGER)
 
 ROWS = (
-    row(
-        "Billing Date Changed",
-        "The day of the month on which the customer is billed was changed.",
-        Group.BILLING,
-        Attribute("billDayFrom", "Bill day from", Kind.INTEGER, between=(1, 31)),
-        Attribute("billDayTo", "Bill day to", Kind.INTEGER, between=(1, 31)),
-    ),
+    row("Billing Date Changed", "The monthly day of billing was changed.", Group.BILLING, *BILL_DAYS),
     row(
         "Account Payment Method Changed",
         "A subscription is now paid by another method.",
@@ -42,28 +43,18 @@ ROWS = (
         Attribute("to", "To"),
         PRODUCT,
     ),
-    row(
-        "Additional Payment Made",
-        "A payment beyond the regular billing was made.",
-        Group.PAYMENT,
-        Attribute("paymentMethod", "Payment method"),
-    ),
-    row(
-        "Address Details Modified",
-        "An address of the customer was changed.",
-        Group.ADDRESS,
-        Attribute("changedFields", "Changed fields", Kind.LIST),
-    ),
+    row("Additional Payment Made", "A payment beyond the regular billing was made.", Group.PAYMENT, PAYMENT_METHOD),
+    row("Address Details Modified", "An address of the customer was changed.", Group.ADDRESS, CHANGED_FIELDS),
     staff_row(
         "Credit Control Cycle Entered",
-        "A payment failed, and the account is being chased for it.",
+        "The account is being chased for a failed payment.",
         Group.CREDIT_CONTROL,
         *RESPONSE_CODES,
     ),
     staff_row(
         "Credit Control Cycle Exited", "The account is no longer being chased for payment.", Group.CREDIT_CONTROL
     ),
-    row("Subscription Cancelled", "A subscription was cancelled.", Group.SUBSCRIPTION, PRODUCT, ORDER),
+    row("Subscription Cancelled", "A subscription was cancelled.", Group.SUBSCRIPTION, *PURCHASE),
     row(
         "Subscription Cancellation Scheduled",
         "A subscription will be cancelled on a later date.",
@@ -76,8 +67,7 @@ ROWS = (
         "Subscription Cancellation Withdrawn",
         "A scheduled cancellation will not take place.",
         Group.SUBSCRIPTION,
-        PRODUCT,
-        ORDER,
+        *PURCHASE,
     ),
     row(
         "Subscription Downgrade Scheduled",
@@ -91,19 +81,17 @@ ROWS = (
         "Subscription Downgrade Withdrawn",
         "A scheduled downgrade will not take place.",
         Group.SUBSCRIPTION,
-        PRODUCT,
-        ORDER,
+        *PURCHASE,
     ),
     row("Subscription Changed", "A subscription moved to another product.", Group.SUBSCRIPTION, *PRODUCTS, ORDER),
-    row("Subscription Renewed", "A subscription began its next period.", Group.SUBSCRIPTION, PRODUCT, ORDER, *DISCOUNT),
-    row("Subscription Billing Success", "A subscription was billed.", Group.BILLING, PRODUCT, ORDER, *DISCOUNT),
+    row("Subscription Renewed", "A subscription began its next period.", Group.SUBSCRIPTION, *PURCHASE, *DISCOUNT),
+    row("Subscription Billing Success", "A subscription was billed.", Group.BILLING, *PURCHASE, *DISCOUNT),
     staff_row(
         # The document's slip: what it describes is a failure.
         "Subscription Billing Success Failed",
         "A subscription could not be billed.",
         Group.BILLING,
-        PRODUCT,
-        ORDER,
+        *PURCHASE,
         *RESPONSE_CODES,
         code="SUBSCRIPTION_BILLING_FAILED",
     ),
@@ -146,7 +134,7 @@ ROWS = (
         Attribute("chargeAmount", "Charge amount", Kind.MONEY),
         ACCOUNT,
     ),
-    row("Entitlements Refreshed", "What a product entitles to was granted anew.", Group.SUBSCRIPTION, PRODUCT, ORDER),
+    row("Entitlements Refreshed", "What a product entitles to was granted anew.", Group.SUBSCRIPTION, *PURCHASE),
     row("Customer Anonymised", "The customer's personal data was erased.", Group.CUSTOMER),
     row(
         "Email sent",
@@ -161,19 +149,17 @@ ROWS = (
         Group.SUBSCRIPTION,
         Attribute("scheduledPauseDate", "Scheduled pause date", Kind.DATE),
         MONTHS,
-        PRODUCT,
-        ORDER,
+        *PURCHASE,
     ),
-    row("Pause Activated", "A subscription paused.", Group.SUBSCRIPTION, MONTHS, PRODUCT, ORDER),
-    row("Scheduled Pause cancelled", "A scheduled pause will not take place.", Group.SUBSCRIPTION, PRODUCT, ORDER),
-    row("Pause Ended Early", "A subscription resumed before its pause was over.", Group.SUBSCRIPTION, PRODUCT, ORDER),
-    row("Pause Ended", "A subscription resumed when its pause was over.", Group.SUBSCRIPTION, PRODUCT, ORDER),
+    row("Pause Activated", "A subscription paused.", Group.SUBSCRIPTION, MONTHS, *PURCHASE),
+    row("Scheduled Pause cancelled", "A scheduled pause will not take place.", Group.SUBSCRIPTION, *PURCHASE),
+    row("Pause Ended Early", "A subscription resumed before its pause was over.", Group.SUBSCRIPTION, *PURCHASE),
+    row("Pause Ended", "A subscription resumed when its pause was over.", Group.SUBSCRIPTION, *PURCHASE),
     staff_row(
         "Subscription Billing Resubmission Failed",
         "A failed billing was tried again within credit control and failed again.",
         Group.CREDIT_CONTROL,
-        PRODUCT,
-        ORDER,
+        *PURCHASE,
         *RESPONSE_CODES,
     ),
 )

@@ -60,3 +60,10 @@ class DeliveryStatus(StrEnum):
     QUEUED = "QUEUED"
     SENT = "SENT"
     FAILED = "FAILED"
+
+
+class ActivityAction(StrEnum):
+    RESEND_EMAIL = "RESEND_EMAIL"
+    REDEEM_COUPON = "REDEEM_COUPON"
+    EMAIL_PASS = "EMAIL_PASS"  # noqa: S105 # not a password
+    PUSH_PASS = "PUSH_PASS"  # noqa: S105 # not a password

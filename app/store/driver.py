@@ -8,24 +8,41 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from datetime import UTC
 from decimal import Decimal
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, UpdateOne, WriteConcern
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 # DeleteOne and its kin are what ``Store.write`` takes.
-__all__ = ["DeleteOne", "Document", "Driver", "InsertOne", "Pipeline", "ReplaceOne", "Store", "StoreError", "UpdateOne"]
+__all__ = [
+    "FOLDS_CASE",
+    "DeleteOne",
+    "Document",
+    "Driver",
+    "InsertOne",
+    "Pipeline",
+    "ReplaceOne",
+    "Store",
+    "StoreError",
+    "Unavailable",
+    "UpdateOne",
+]
 
 Document: TypeAlias = dict[str, Any]
 Pipeline: TypeAlias = Sequence[Mapping[str, Any]]
 Driver: TypeAlias = Literal["motor", "pymongo"]
 StoreError = PyMongoError
+Unavailable = (ConnectionFailure, ExecutionTimeout)
+"""The database is not there, or does not answer in time: worth another try."""
 T = TypeVar("T")
+
+FOLDS_CASE: Final = {"locale": "en", "strength": 2}
+"""The collation of indexes and queries that take A for a."""
 
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
 _ONE_BATCH = 100_000
@@ -64,10 +81,10 @@ class Store:
         database: str,
         *,
         driver: Driver = "motor",
-        connect_timeout_seconds: float = 5,
+        timeout_seconds: float = 5,
         listeners: Sequence[CommandListener] = (),
     ) -> AsyncGenerator[Self]:
-        milliseconds = int(connect_timeout_seconds * 1000)
+        milliseconds = int(timeout_seconds * 1000)
         make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
         client: Any = make(
             uri,
@@ -89,22 +106,28 @@ class Store:
         sort: Mapping[str, int] | None = None,
         limit: int = 0,
         fields: Mapping[str, Any] | None = None,
+        hint: str | None = None,
         folds_case: bool = False,
+        session: Any = None,
     ) -> list[Document]:
-        options: dict[str, Any] = {"collation": {"locale": "en", "strength": 2}} if folds_case else {}
+        options: dict[str, Any] = {"session": session, **({"hint": hint} if hint else {})}
+        if folds_case:
+            options["collation"] = FOLDS_CASE
         cursor = self._database[collection].find(
             where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
         )
         return await cursor.to_list(None)
 
-    async def aggregate(self, collection: str | None, pipeline: Pipeline, *, snapshot: bool = False) -> list[Document]:
+    async def aggregate(
+        self, collection: str | None, pipeline: Pipeline, *, snapshot: bool = False, session: Any = None
+    ) -> list[Document]:
         """The whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
 
         ``snapshot`` reads all collections at one point in time.
         """
         target = self._database if collection is None else self._database[collection]
         if not snapshot:
-            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH))
+            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session))
             return await cursor.to_list(None)
         async with await _settled(self._client.start_session(snapshot=True)) as session:
             cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session))

@@ -1,16 +1,14 @@
 """Brings the database to what collections.py declares, and says where it differs."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from pymongo import UpdateMany
 
 from app.catalogue import CATALOGUE
 from app.domain.ids import COLLECTION_OF, prefix_of
 from app.store.collections import COLLECTIONS, Collection, Index
-from app.store.driver import Document, Store
-
-_FOLDS_CASE: Final = {"locale": "en", "strength": 2}
+from app.store.driver import FOLDS_CASE, Document, Store
 
 
 async def differences(store: Store) -> list[str]:
@@ -80,13 +78,13 @@ def _specification(index: Index) -> Document:
         "key": dict.fromkeys(index.keys.split(), 1),
         **({"unique": True} if index.unique else {}),
         **({"partialFilterExpression": {index.asks: {"$exists": True}}} if index.asks else {}),
-        **({"collation": _FOLDS_CASE} if index.folds_case else {}),
+        **({"collation": FOLDS_CASE} if index.folds_case else {}),
     }
 
 
 def _comparable(index: Document) -> Document:
     kept = {key: index[key] for key in ("name", "unique", "partialFilterExpression") if key in index}
-    collation = {"collation": {key: index["collation"][key] for key in _FOLDS_CASE}} if "collation" in index else {}
+    collation = {"collation": {key: index["collation"][key] for key in FOLDS_CASE}} if "collation" in index else {}
     return {"key": dict(index["key"]), **kept, **collation}
 
 

@@ -394,6 +394,12 @@ REFUSED: dict[str, tuple[PointsState, Callable[[PointsState], Posting], str, str
         "INVALID",
         "Entry 1 is EARNED 100: no points were spent by it.",
     ),
+    "refunding a refund": (
+        SPENT.state,
+        lambda state: refund_spend(state, refund_spend(state, A_SPEND, 40, now=NOW).entries[0], 5, now=NOW),
+        "INVALID",
+        "Entry 4 is REFUNDED 40: no points were spent by it.",
+    ),
     "clawing back a spend": (
         SPENT.state,
         lambda state: claw_back(state, A_SPEND, 5, now=NOW),

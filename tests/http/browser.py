@@ -3,12 +3,12 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -23,6 +23,8 @@ QUIET = (
     "--disable-sync",
 )
 
+expect.set_options(timeout=20_000)  # a laptop that runs the whole suite at once is slow to draw
+
 
 def find_chromium() -> str | None:
     if chosen := os.environ.get("CHROMIUM"):
@@ -32,7 +34,7 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def visit(chromium: str, base_url: str) -> Iterator[Page]:
+def visit(chromium: str, base_url: str) -> Generator[Page]:
     """A visitor with empty storage. On leaving, asserts that the page kept to its origin and raised no complaint."""
     host = urlsplit(base_url).hostname
     strangers: list[str] = []

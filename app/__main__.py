@@ -1,0 +1,303 @@
+"""The command line."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.main import application
+from app.settings import Settings, SettingsError, read_settings
+from app.store import indexes as store_indexes
+from app.store.driver import Store, StoreError
+from app.store.mongod import WAYS_OUT, MongodUnavailable, embedded_mongod, find_mongod
+
+T = TypeVar("T")
+
+cli = typer.Typer(
+    help="The customer gateway.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+console = Console(stderr=True, highlight=False)
+
+Data = Annotated[
+    Path | None, typer.Option(help="The folder of the MongoDB that we run ourselves. Default: .data/mongodb")
+]
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+# ---------------------------------------------------------------- words
+
+
+@cli.command()
+def demo(
+    data: Data = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty that folder first.")] = False,
+    customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
+) -> None:
+    """A gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
+    settings = read_settings(data=data)
+    with database(settings, fresh=fresh) as uri, listening(settings) as listener:
+        run(_prepare_demo(uri, settings, customers))
+        address = f"http://{settings.host}:{listener.getsockname()[1]}"
+        console.print(f"\n  GraphiQL, with five examples to play:  [bold]{address}/graphql[/bold]")
+        console.print("  Ctrl-C stops everything.\n")
+        serve_on(listener, settings, uri)
+
+
+@cli.command()
+def serve() -> None:
+    """The gateway alone, on the MongoDB of MONGODB_URI."""
+    settings = read_settings()
+    if settings.host not in LOOPBACK:
+        fail(f"HOST={settings.host} is refused: without access control only this machine may ask. Use HOST=127.0.0.1.")
+    if settings.mongodb_uri is None:
+        fail("MONGODB_URI is not set. `serve` runs no database of its own; `python -m app demo` does.\n" + WAYS_OUT)
+    with listening(settings) as listener:
+        serve_on(listener, settings, settings.mongodb_uri)
+
+
+@cli.command()
+def seed(
+    customers: Annotated[int, typer.Option(min=1, help="How many; each has about 60 activities.")] = 1_000,
+    data: Data = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Drop what the database holds first.")] = False,
+) -> None:
+    """Write sample customers into an empty database."""
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> None:
+        async with opened(uri, settings) as store:
+            if fresh:
+                await store.drop()
+            await store_indexes.apply(store)
+            if await store.find("customers", {}, limit=1):
+                fail("The database holds customers already. Use --fresh to drop them, or another MONGODB_DATABASE.")
+            await _seed(store, customers)
+
+    with database(settings) as uri:
+        run(work(uri))
+
+
+@cli.command("import")
+def import_(
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="NDJSON, one document a line; - is standard input.")],
+    rejects: Annotated[Path | None, typer.Option(help="Where bad lines go. Default: FILE.rejects.ndjson")] = None,
+    data: Data = None,
+) -> None:
+    """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
+    from app.services.imports import import_lines
+
+    settings = read_settings(data=data)
+    name = getattr(file, "name", "-")
+    rejects = rejects or Path(f"{'stdin' if name in ('-', '<stdin>') else name}.rejects.ndjson")
+
+    async def work(uri: str) -> Any:
+        async with opened(uri, settings) as store:
+            await store_indexes.apply(store)
+            with rejected_to(rejects) as reject, progress("Importing", None) as advance:
+                return await import_lines(store, file, now=datetime.now(UTC), reject=reject, advance=advance)
+
+    with database(settings) as uri:
+        summary = run(work(uri))
+    console.print(str(summary))
+    if summary.rejected:
+        console.print(f"Bad lines, each with its number and reason: {rejects}")
+        raise typer.Exit(1)
+
+
+@cli.command("indexes")
+def indexes_(
+    check: Annotated[bool, typer.Option("--check", help="Fail if anything differs.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Build what differs.")] = False,
+    data: Data = None,
+) -> None:
+    """Show how collections, validators and indexes differ from what this version declares."""
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> list[str]:
+        async with opened(uri, settings) as store:
+            if apply:
+                await store_indexes.apply(store)
+            return await store_indexes.differences(store)
+
+    with database(settings) as uri:
+        differences = run(work(uri))
+    typer.echo("\n".join(differences) or "Everything is as declared.")
+    if check and differences:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def schema(
+    check: Annotated[Path | None, typer.Option(help="Fail unless this file says the same.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Fail if clients of this older schema would break.")] = None,
+) -> None:
+    """Print the GraphQL schema."""
+    from app.sdl import breaking_changes, printed
+
+    if check and check.read_text() != printed():
+        fail(f"{check} is not what the code says. Run `make schema` and commit it.")
+    if against and (changes := breaking_changes(against.read_text())):
+        fail("These changes break clients; deprecate first:\n" + "\n".join(f"  - {change}" for change in changes))
+    if not (check or against):
+        typer.echo(printed(), nl=False)
+
+
+@cli.command()
+def doctor(data: Data = None) -> None:
+    """Say what is set, found and missing."""
+    settings = read_settings(data=data)
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        shown = _without_password(str(value)) if value is not None else "(not set)"
+        typer.echo(f"{name.upper():26} {shown:34} {field.description}")
+    typer.echo(f"{'mongod':26} {find_mongod() or 'not found'}")
+    if settings.mongodb_uri is None and find_mongod() is None:
+        fail(WAYS_OUT)
+
+    async def work(uri: str) -> list[str]:
+        async with opened(uri, settings) as store:
+            return await store_indexes.differences(store)
+
+    with database(settings) as uri:
+        differences = run(work(uri))
+    typer.echo(f"{'database':26} {'as declared' if not differences else 'differs: run `python -m app indexes`'}")
+
+
+# ---------------------------------------------------------------- what they share
+
+
+@contextmanager
+def database(settings: Settings, *, fresh: bool = False) -> Generator[str]:
+    """MONGODB_URI, or a mongod of our own for as long as this lasts."""
+    if settings.mongodb_uri:
+        if fresh:
+            fail("--fresh empties the folder of our own MongoDB; with MONGODB_URI there is none.")
+        yield settings.mongodb_uri
+    else:
+        with embedded_mongod(settings.data, fresh=fresh) as uri:
+            yield uri
+
+
+@asynccontextmanager
+async def opened(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+    async with Store.open(uri, settings.mongodb_database, driver=settings.mongodb_driver) as store:
+        yield store
+
+
+@contextmanager
+def listening(settings: Settings) -> Generator[socket.socket]:
+    """The socket, bound before anything slow begins, so that a taken port is said at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as taken:
+            fail(
+                f"{settings.host}:{settings.port} cannot be listened on ({taken.strerror}). Try PORT={settings.port + 1}."
+            )
+        yield listener
+
+
+def serve_on(listener: socket.socket, settings: Settings, uri: str) -> None:
+    config = uvicorn.Config(
+        application(settings, mongodb_uri=uri),
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+async def _prepare_demo(uri: str, settings: Settings, customers: int) -> None:
+    async with opened(uri, settings) as store:
+        await store_indexes.apply(store)
+        if await store.find("customers", {}, limit=1):
+            return
+        try:
+            await _seed(store, customers)
+        except BaseException:
+            await store.drop()  # half a sample would be taken for a whole one next time
+            raise
+
+
+async def _seed(store: Store, customers: int) -> None:
+    from app.sample.seed import seed as write
+
+    with progress("Writing sample customers", customers) as advance:
+        summary = await write(store, customers=customers, now=datetime.now(UTC), advance=advance)
+    console.print(str(summary))
+
+
+@contextmanager
+def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
+    columns = TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda steps: bar.advance(task, steps)
+
+
+@contextmanager
+def rejected_to(path: Path) -> Generator[Callable[[Any], None]]:
+    """The file appears with the first bad line; one of an earlier run is gone."""
+    path.unlink(missing_ok=True)
+    lines: list[Any] = []
+    with path.open("w") as out:
+        yield lambda reject: lines.append(out.write(json.dumps(reject.as_dict()) + "\n"))
+    if not lines:
+        path.unlink()
+
+
+def run(work: Awaitable[T]) -> T:
+    async def awaited() -> T:
+        return await work
+
+    return asyncio.run(awaited())
+
+
+def fail(message: str) -> NoReturn:
+    console.print(message, style="red", markup=False)
+    raise typer.Exit(2)
+
+
+def _without_password(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    return f"{scheme}{separator}{'…' if credentials else ''}{at}{host}"
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    # Whatever ends us goes through every `finally`, so that what we started stops with us.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
+    try:
+        cli()
+    except (SettingsError, MongodUnavailable) as unusable:
+        console.print(str(unusable), style="red", markup=False)
+        sys.exit(2)
+    except StoreError as unreachable:
+        console.print(f"MongoDB: {unreachable}", style="red", markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

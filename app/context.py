@@ -1,0 +1,14 @@
+"""What a request carries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.loaders import Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Made for one request and dropped with it. ``now`` is the same for all of it."""
+
+    loaders: Loaders
+    now: datetime

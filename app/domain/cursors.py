@@ -1,0 +1,110 @@
+"""What a client says to page through a list: how many, and from which cursor on. Pure.
+
+A cursor is where a page ended, as an opaque text. It counts only for the list that gave it.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Final, cast
+
+from app.domain.paging import Page, Position, Selection, Slice
+from app.domain.points import INT32_MAX
+from app.domain.refusals import BadCursor, BadUserInput
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_AT_MOST: Final = 512
+_TEXTS: Final = {"_id", "type"}
+_INTEGERS: Final = {"seq", "points"}
+
+
+DEFAULT_SIZE: Final = 20
+MAXIMUM_SIZE: Final = 100
+
+
+def slice_of(
+    selection: Selection, parent: str, *, first: int | None, after: str | None, last: int | None, before: str | None
+) -> Slice:
+    """The part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
+    backwards = last is not None or before is not None
+    if backwards and (first is not None or after is not None):
+        raise BadUserInput(
+            "Page forwards with first and after, or backwards with last and before, not both ways.", "last"
+        )
+    name, size, cursor = ("last", last, before) if backwards else ("first", first, after)
+    if size is None:
+        size = DEFAULT_SIZE
+    if not 0 <= size <= MAXIMUM_SIZE:
+        raise BadUserInput(f"{name} must lie between 0 and {MAXIMUM_SIZE}; it is {size}.", name)
+    position = None if cursor is None else decode(cursor, selection, parent)
+    return Slice(selection, size, position, backwards)
+
+
+def cursor_of(page: Page, document: Mapping[str, Any]) -> str:
+    selection = page.slice.selection
+    keys = selection.listing.orders[selection.order].keys
+    return encode(selection, page.parent, tuple(document.get(key) for key in keys))
+
+
+def encode(selection: Selection, parent: str, position: Position) -> str:
+    values = [(value - _EPOCH) // _MILLISECOND if isinstance(value, datetime) else value for value in position]
+    return (
+        base64.urlsafe_b64encode(json.dumps([_tag(selection, parent), *values], separators=(",", ":")).encode())
+        .rstrip(b"=")
+        .decode()
+    )
+
+
+def decode(cursor: str, selection: Selection, parent: str) -> Position:
+    """Raises BadCursor for what ``encode`` never made, or made for another list, filter, order or owner."""
+    try:
+        tag, *values = _items(cursor)
+    except ValueError:
+        raise BadCursor("This is not a cursor of ours: pass one that a page gave, unchanged.") from None
+    if tag != _tag(selection, parent):
+        raise BadCursor("This cursor belongs to another list: its filter, order or owner differs. Begin without one.")
+    order = selection.listing.orders[selection.order]
+    try:
+        return tuple(
+            _value(key, value, may_be_none=order.nulls_last and index == 0)
+            for index, (key, value) in enumerate(zip(order.keys, values, strict=True))
+        )
+    except (ValueError, OverflowError):
+        raise BadCursor("This cursor was altered: pass one that a page gave, unchanged.") from None
+
+
+def _items(cursor: str) -> list[Any]:
+    if len(cursor) > _AT_MOST:
+        raise ValueError
+    try:  # what is no JSON is a ValueError too
+        decoded = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, UnicodeError, RecursionError) as broken:
+        raise ValueError from broken
+    if not isinstance(decoded, list) or not decoded:
+        raise ValueError
+    return cast(list[Any], decoded)
+
+
+def _value(key: str, value: Any, *, may_be_none: bool) -> Any:
+    """A cursor comes from outside: nothing but a plain value of the key's own type reaches the database."""
+    if value is None and may_be_none:
+        return None
+    if key in _TEXTS:
+        if type(value) is str:
+            return value
+    elif type(value) is int:
+        if key not in _INTEGERS:
+            return _EPOCH + value * _MILLISECOND
+        if abs(value) <= INT32_MAX + 1:
+            return value
+    raise ValueError(key)
+
+
+def _tag(selection: Selection, parent: str) -> str:
+    listing = selection.listing
+    belongs_to = (listing.collection, listing.prefix, selection.where, selection.order, selection.descending, parent)
+    return base64.urlsafe_b64encode(blake2b(repr(belongs_to).encode(), digest_size=6).digest()).decode()

@@ -1,0 +1,224 @@
+"""How the values in a line of an import are read, and what is said of those that cannot be. Pure.
+
+What is read fits the validators of the collections (store/collections.py): no line that passes here can stop a write.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+from email_validator import EmailNotValidError, validate_email
+
+from app.catalogue.model import AttributeKind, nearest
+from app.domain import attributes
+from app.domain.ids import derived_id
+from app.domain.points import INT32_MAX
+
+
+class Identity(NamedTuple):
+    """What a source system calls a thing."""
+
+    source: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.id} of {self.source}"
+
+
+class Problems(ValueError):
+    """All that is wrong with an object: sentences that begin with the key, as a path where it lies deeper."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+    def within(self, key: str) -> "Problems":
+        return Problems(*(f"{key}.{sentence}" for sentence in self.sentences))
+
+
+class Form(NamedTuple):
+    """``wanted`` completes "<key> must be …". ``read`` raises ValueError, or Problems where it can say more.
+
+    ``key`` is how a document spells the key, where that differs from the line.
+    """
+
+    wanted: str
+    read: Callable[[Any], Any]
+    key: str = ""
+
+    def into(self, key: str) -> "Form":
+        return self._replace(key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The keys of an object. What is null or an empty text counts as left out."""
+
+    required: Mapping[str, Form] = field(default_factory=dict[str, Form])
+    optional: Mapping[str, Form] = field(default_factory=dict[str, Form])
+
+    def read(self, given: object) -> dict[str, Any]:
+        """Raises Problems, or ValueError where this is no object."""
+        if not isinstance(given, dict):
+            raise ValueError
+        given = cast(dict[str, Any], given)
+        forms = {**self.required, **self.optional}
+        document: dict[str, Any] = {}
+        problems: list[str] = []
+        for key, form in forms.items():
+            value = given.get(key)
+            if value is None or value == "":
+                if key in self.required:
+                    problems.append(f"{key} is required.")
+                continue
+            try:
+                document[form.key or key] = form.read(value)
+            except Problems as inner:
+                problems += inner.within(key).sentences
+            except ValueError:
+                problems.append(f"{key} must be {form.wanted}.")
+        for key in given.keys() - forms.keys():
+            guess = nearest(key, forms)
+            problems.append(f"{key} is unknown" + (f"; did you mean {guess}?" if guess else "."))
+        if problems:
+            raise Problems(*problems)
+        return document
+
+
+# ---------------------------------------------------------------- single values
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # has no UTF-8 form, so nothing could carry it
+
+
+def text(at_most: int = 1_000, *, lines: bool = False) -> Form:
+    """``lines`` admits line breaks and other control characters."""
+    refused = _SURROGATE if lines else _CONTROL
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= at_most or refused.search(value):
+            raise ValueError
+        return value
+
+    return Form(f"text of at most {at_most:,} characters" + ("" if lines else " on one line"), read)
+
+
+def matching(pattern: str, wanted: str) -> Form:
+    compiled = re.compile(pattern)
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not compiled.fullmatch(value):
+            raise ValueError
+        return value
+
+    return Form(wanted, read)
+
+
+def integer(at_least: int, at_most: int = INT32_MAX) -> Form:
+    def read(value: object) -> int:
+        number = attributes.parse(AttributeKind.INTEGER, value)
+        if not isinstance(number, int) or not at_least <= number <= at_most:
+            raise ValueError
+        return number
+
+    return Form(f"a whole number from {at_least:,} to {at_most:,}", read)
+
+
+def one_of(values: type[StrEnum]) -> Form:
+    def read(value: object) -> str:
+        return values(value).value
+
+    return Form(f"one of {', '.join(values)}", read)
+
+
+def _as_attribute(kind: AttributeKind) -> Form:
+    return Form(attributes.FORMS[kind], partial(attributes.parse, kind))
+
+
+def _email_address(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    try:
+        return validate_email(value, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise ValueError from None
+
+
+def _attributes(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError
+    given = cast(dict[str, object], value)
+    for name in given:
+        TEXT.read(name)
+    return given
+
+
+TEXT = text()
+LONG_TEXT = text(10_000, lines=True)
+BODY = text(4_000_000, lines=True)
+TIME = _as_attribute(AttributeKind.DATETIME)
+DATE = _as_attribute(AttributeKind.DATE)
+MONEY = _as_attribute(AttributeKind.MONEY)
+BOOLEAN = _as_attribute(AttributeKind.BOOLEAN)
+POINTS = integer(-INT32_MAX)
+COUNT = integer(0)
+CURRENCY = matching("[A-Z]{3}", "a currency of three capitals, such as EUR")
+COUNTRY = matching("[A-Z]{2}", "a country of two capitals, such as NO")
+EMAIL_ADDRESS = Form("an e-mail address", _email_address)
+ATTRIBUTES = Form("an object of names and values", _attributes)
+
+# ---------------------------------------------------------------- what is made of others
+
+
+def object_of(wanted: str, required: Mapping[str, Form], optional: Mapping[str, Form] | None = None) -> Form:
+    return Form(f"an object with {wanted}", Shape(required, optional or {}).read)
+
+
+def list_of(form: Form, *, at_most: int = 100) -> Form:
+    def read(value: object) -> list[Any]:
+        if not isinstance(value, list) or len(cast(list[Any], value)) > at_most:
+            raise ValueError
+        items: list[Any] = []
+        for position, item in enumerate(cast(list[Any], value)):
+            try:
+                items.append(form.read(item))
+            except Problems as inner:
+                raise inner.within(str(position)) from None
+        return items
+
+    return Form(f"a list of at most {at_most}, each {form.wanted}", read)
+
+
+_NAMED = object_of("source and id", {"source": TEXT, "id": TEXT})
+
+
+def _identity(value: object) -> Identity:
+    return Identity(**_NAMED.read(value))
+
+
+IDENTITY = Form(_NAMED.wanted, _identity)
+
+
+def reference(collection: str) -> Form:
+    """Of another imported thing by {source, id}: its id here, whether it is here yet or not."""
+
+    def read(value: object) -> str:
+        source, source_id = _identity(value)
+        return derived_id(collection, source=source, source_id=source_id)
+
+    return Form(IDENTITY.wanted, read)
+
+
+def reference_to_one_of(collections: Mapping[str, str]) -> Form:
+    """By {kind, source, id}, where several kinds may be meant."""
+    kind = matching("|".join(collections), f"one of {', '.join(collections)}")
+    named = object_of("kind, source and id", {"kind": kind, "source": TEXT, "id": TEXT})
+
+    def read(value: object) -> str:
+        given = named.read(value)
+        return derived_id(collections[given["kind"]], source=given["source"], source_id=given["id"])
+
+    return Form(named.wanted, read)

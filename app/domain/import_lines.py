@@ -1,0 +1,335 @@
+"""The lines of an import: one shape for each kind, and what a line means beyond its single values. Pure.
+
+A line comes here as a decoded JSON object. docs/import.md tells people the same, with examples.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from app.catalogue import CATALOGUE
+from app.catalogue.model import ActivityGroup, ActivityType, nearest
+from app.domain import attributes
+from app.domain.attributes import AttributeProblems, Raw
+from app.domain.ids import derived_id
+from app.domain.import_forms import (
+    ATTRIBUTES,
+    BODY,
+    BOOLEAN,
+    COUNT,
+    COUNTRY,
+    CURRENCY,
+    DATE,
+    EMAIL_ADDRESS,
+    IDENTITY,
+    LONG_TEXT,
+    MONEY,
+    POINTS,
+    TEXT,
+    TIME,
+    Form,
+    Identity,
+    Problems,
+    Shape,
+    list_of,
+    object_of,
+    one_of,
+    reference,
+    reference_to_one_of,
+    text,
+)
+from app.domain.points import PointsKind
+from app.domain.vocabulary import (
+    AccessLevel,
+    ActorKind,
+    CouponOrigin,
+    CustomerStatus,
+    PassType,
+    TransactionStatus,
+    TransactionType,
+)
+
+
+class Kind(StrEnum):
+    """Value = the word in the line."""
+
+    CUSTOMER = "customer"
+    CUSTOMER_LINK = "customerLink"
+    ACTIVITY = "activity"
+    POINTS = "points"
+    COUPON = "coupon"
+    TRANSACTION = "transaction"
+    PASS = "pass"  # noqa: S105 -- of the wallet, not a password
+    STATUS = "status"
+    EMAIL = "email"
+    NOTE = "note"
+
+
+COLLECTION_OF: Final[Mapping[str, str]] = {
+    Kind.CUSTOMER: "customers",
+    Kind.ACTIVITY: "activities",
+    Kind.POINTS: "points",
+    Kind.COUPON: "coupons",
+    Kind.TRANSACTION: "transactions",
+    Kind.PASS: "passes",
+    Kind.STATUS: "statuses",
+    Kind.EMAIL: "emails",
+    Kind.NOTE: "notes",
+}
+HISTORY: Final = frozenset((Kind.ACTIVITY, Kind.POINTS, Kind.STATUS, Kind.NOTE))
+"""What happened is never rewritten; the other kinds have a present, which a later line may change."""
+
+IMPORTER: Final = {"kind": ActorKind.IMPORT.value, "name": "System"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``document`` is what will be stored, but for what only the database knows.
+
+    ``owner`` is None where the line itself says who a customer is. There ``document`` holds all ``identities`` of the
+    customer, or those that a customerLink joins; the line's own is the first.
+    """
+
+    kind: Kind
+    identity: Identity
+    owner: Identity | None
+    document: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return derived_id(COLLECTION_OF[self.kind], source=self.identity.source, source_id=self.identity.id)
+
+    @property
+    def names(self) -> Sequence[Identity]:
+        """The customer that it speaks of, by all identities that it gives."""
+        return (self.owner,) if self.owner else self.document["identities"]
+
+
+def parse(given: Mapping[str, Any]) -> Line:
+    """Raises Problems with all that is wrong."""
+    word = given.get("kind")
+    if not isinstance(word, str) or word not in SHAPES:
+        guess = nearest(word, SHAPES) if isinstance(word, str) else None
+        raise Problems(f"kind must be one of {', '.join(SHAPES)}" + (f"; did you mean {guess}?" if guess else "."))
+    kind = Kind(word)
+    document = SHAPES[kind].read({key: value for key, value in given.items() if key != "kind"})
+    if kind in _COMPLETED:
+        document = _COMPLETED[kind](document)
+    for key in ("actor", "author", "redeemedBy"):
+        if key in document:
+            document[key] = _actor(key, document[key], document["source"])
+    identity = Identity(document["source"], document.pop("id"))
+    owner = document.pop("customer", None)
+    if kind not in (Kind.ACTIVITY, Kind.POINTS):  # the others do not say who wrote them
+        del document["source"]
+    if owner is None:
+        document["identities"] = [identity, *document.get("identities", [])]
+    return Line(kind, identity, owner, document)
+
+
+def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dict[str, Any]]:
+    """These contact points with ``value`` as the one primary, added where it is missing."""
+    own = [contact for contact in contacts if contact["value"].casefold() == value.casefold()]
+    return [
+        {**(own[0] if own else {}), "value": value, "primary": True},
+        *({**contact, "primary": False} for contact in contacts if contact not in own),
+    ]
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def _thing(required: Mapping[str, Form], optional: Mapping[str, Form]) -> Shape:
+    return Shape({"source": TEXT, "id": TEXT, "customer": IDENTITY, **required}, optional)
+
+
+_ACTOR = object_of(
+    "kind and name", {"kind": one_of(ActorKind)}, {"id": TEXT, "name": TEXT, "accessLevel": one_of(AccessLevel)}
+)
+_ADDRESS = dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), TEXT) | {"country": COUNTRY}
+_CONTACT = {"primary": BOOLEAN, "label": TEXT}
+_NAMED_VALUES = list_of(object_of("name and value", {"name": TEXT, "value": TEXT}))
+_REASON = text(lines=True)
+_SUBJECTS = {
+    kind.value: COLLECTION_OF[kind]
+    for kind in (Kind.COUPON, Kind.PASS, Kind.TRANSACTION, Kind.POINTS, Kind.EMAIL, Kind.NOTE)
+}
+_LINKS = {**_SUBJECTS, Kind.ACTIVITY.value: COLLECTION_OF[Kind.ACTIVITY]}
+
+SHAPES: Final[Mapping[str, Shape]] = {
+    Kind.CUSTOMER: Shape(
+        {"source": TEXT, "id": TEXT, "number": TEXT, "name": TEXT, "registeredAt": TIME},
+        {
+            **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "website", "affiliateId"), TEXT),
+            "dateOfBirth": DATE,
+            "email": EMAIL_ADDRESS,
+            "emails": list_of(object_of("value", {"value": EMAIL_ADDRESS}, _CONTACT)),
+            "phones": list_of(object_of("value", {"value": TEXT}, _CONTACT)),
+            "billingAddress": object_of("the lines of an address", {}, _ADDRESS),
+            "country": COUNTRY,
+            "paymentCount": COUNT,
+            "tags": list_of(text(100)),
+            "status": one_of(CustomerStatus),
+            "identities": list_of(IDENTITY),
+        },
+    ),
+    Kind.CUSTOMER_LINK: Shape({"source": TEXT, "id": TEXT, "to": IDENTITY}),
+    Kind.ACTIVITY: _thing(
+        {"type": TEXT, "occurredAt": TIME},
+        {
+            "title": TEXT,
+            "actor": _ACTOR,
+            "message": LONG_TEXT,
+            "attributes": ATTRIBUTES,
+            "points": POINTS,
+            "email": reference("emails").into("emailId"),
+            "note": reference("notes").into("noteId"),
+            "subject": reference_to_one_of(_SUBJECTS).into("subjectId"),
+            **dict.fromkeys(("campaign", "campaignCategory", "product", "callCenter"), TEXT),
+            "currency": CURRENCY,
+            "country": COUNTRY,
+            "orderCustomFields": _NAMED_VALUES,
+            "customFieldsSet": _NAMED_VALUES,
+        },
+    ),
+    Kind.POINTS: _thing(
+        # The line's own ``kind`` says already that it is about points.
+        {"pointsKind": one_of(PointsKind).into("kind"), "points": POINTS, "occurredAt": TIME},
+        {
+            "reason": _REASON,
+            "expiresAt": TIME,
+            "actor": _ACTOR,
+            "transaction": reference("transactions").into("transactionId"),
+            "refundOf": reference("points").into("refundOfId"),
+        },
+    ),
+    Kind.COUPON: _thing(
+        {"code": TEXT, "type": TEXT, "value": TEXT, "addedAt": TIME, "origin": one_of(CouponOrigin)},
+        {"expiresAt": TIME, "redeemed": BOOLEAN, "redeemedAt": TIME, "redeemedBy": _ACTOR},
+    ),
+    Kind.TRANSACTION: _thing(
+        {"number": TEXT, "type": one_of(TransactionType), "occurredAt": TIME},
+        {
+            "amount": MONEY,
+            "pointsAwarded": POINTS,
+            "status": one_of(TransactionStatus),
+            "refundOf": reference("transactions").into("refundOfId"),
+        },
+    ),
+    Kind.PASS: _thing(
+        {"serialNumber": TEXT, "type": one_of(PassType), "createdAt": TIME}, {"updatedAt": TIME, "reward": TEXT}
+    ),
+    Kind.STATUS: _thing(
+        {"to": one_of(CustomerStatus), "changedAt": TIME},
+        {"from": one_of(CustomerStatus), "reason": _REASON, "actor": _ACTOR},
+    ),
+    Kind.EMAIL: _thing({"subject": TEXT, "to": TEXT}, {"html": BODY, "text": BODY, "sentAt": TIME}),
+    Kind.NOTE: _thing(
+        {"message": LONG_TEXT, "createdAt": TIME},
+        {"author": _ACTOR, "mentions": list_of(TEXT), "links": list_of(reference_to_one_of(_LINKS)).into("linkIds")},
+    ),
+}
+
+
+# ---------------------------------------------------------------- what a line means beyond its single values
+
+
+def _customer(given: dict[str, Any]) -> dict[str, Any]:
+    customer = dict(given)
+    if phones := customer.get("phones"):
+        customer["phones"] = _contacts("phones", phones)
+    if emails := customer.pop("emails", None):
+        customer["emails"] = _contacts("emails", emails, customer.get("email"))
+        customer["email"] = customer["emails"][0]["value"]
+    return customer
+
+
+def _contacts(key: str, contacts: Sequence[Mapping[str, Any]], value: str | None = None) -> list[dict[str, Any]]:
+    primary = [contact["value"] for contact in contacts if contact.get("primary")]
+    if len(primary) > 1 or (value and primary not in ([], [value])):
+        raise Problems(f"{key} must have one primary only" + (", and email must be it." if value else "."))
+    return primary_first(contacts, value or next(iter(primary), contacts[0]["value"]))
+
+
+def _link(given: dict[str, Any]) -> dict[str, Any]:
+    if given["to"] == (given["source"], given["id"]):
+        raise Problems("to must be another identity than the line's own.")
+    return {"source": given["source"], "id": given["id"], "identities": [given["to"]]}
+
+
+def _activity(given: dict[str, Any]) -> dict[str, Any]:
+    activity = {"actor": IMPORTER, **given}
+    row = CATALOGUE.get(given["type"])
+    if row:
+        # People are shown the catalogue's title: a copy would only contradict it one day.
+        activity.pop("title", None)
+    group = row.group if row else ActivityGroup.OTHER
+    activity |= {"group": group.value, "isNote": bool(row and row.is_note), "legacy": row is None}
+    if raws := _attributes(row, activity.pop("attributes", {})):
+        activity["attributes"] = raws
+    return activity
+
+
+def _attributes(row: ActivityType | None, given: Mapping[str, object]) -> dict[str, Raw]:
+    """Those of the catalogue as it demands; a source may know more than its document tells, so others stay as given."""
+    definitions = {definition.name: definition for definition in row.attributes} if row else {}
+    raws: dict[str, Raw] = {}
+    problems: list[str] = []
+    try:
+        raws = attributes.parse_all(
+            definitions.values(), {name: value for name, value in given.items() if name in definitions}
+        )
+    except AttributeProblems as wrong:
+        problems += [sentence for _, sentence in wrong.problems]
+    for name, value in given.items():
+        if name not in definitions and value is not None:
+            try:
+                raws[name] = attributes.parse(attributes.kind_of(value), value)
+            except (TypeError, ValueError):
+                problems.append(f"{name} must be text on one line, a number, true or false, or a list of such texts.")
+    if problems:
+        raise Problems(*problems).within("attributes")
+    return raws
+
+
+def _points(given: dict[str, Any]) -> dict[str, Any]:
+    kind, gives = given["kind"], given["points"] > 0 and given["kind"] in (PointsKind.EARNED, PointsKind.ADJUSTED)
+    if "expiresAt" in given and not gives:
+        raise Problems("expiresAt belongs to points that are added: EARNED, or ADJUSTED above 0.")
+    if "refundOfId" in given and kind != PointsKind.REFUNDED:
+        raise Problems("refundOf belongs to points that are REFUNDED.")
+    if "reason" not in given and kind == PointsKind.ADJUSTED:
+        raise Problems("reason is required where points are ADJUSTED.")
+    return {"actor": IMPORTER, **given}
+
+
+def _coupon(given: dict[str, Any]) -> dict[str, Any]:
+    coupon = {"redeemed": "redeemedAt" in given, **given}
+    if not coupon["redeemed"] and ("redeemedAt" in coupon or "redeemedBy" in coupon):
+        raise Problems("redeemedAt and redeemedBy belong to a coupon that is redeemed.")
+    return coupon
+
+
+def _actor(key: str, given: dict[str, Any], source: str) -> dict[str, Any]:
+    """With the name that people are shown; none for a customer who is to be called by their own."""
+    kind = given["kind"]
+    machine = kind in (ActorKind.SYSTEM, ActorKind.IMPORT)
+    if machine or (source == "esuite" and kind in (ActorKind.API, ActorKind.CUSTOMER)):  # that system says so
+        return {**given, "name": "System"}
+    if kind != ActorKind.CUSTOMER and "name" not in given and "id" not in given:
+        raise Problems(f"{key}.name is required for {kind}.")
+    return {"name": given["id"], **given} if kind != ActorKind.CUSTOMER and "name" not in given else given
+
+
+_COMPLETED: Final[Mapping[Kind, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    Kind.CUSTOMER: _customer,
+    Kind.CUSTOMER_LINK: _link,
+    Kind.ACTIVITY: _activity,
+    Kind.POINTS: _points,
+    Kind.COUPON: _coupon,
+    Kind.TRANSACTION: lambda given: {"pointsAwarded": 0, "status": TransactionStatus.ACCEPTED.value, **given},
+    Kind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
+    Kind.STATUS: lambda given: {"actor": IMPORTER, **given},
+    Kind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
+}

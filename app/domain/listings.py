@@ -1,0 +1,35 @@
+"""Which lists hang on what, and the orders they come in. Data.
+
+An order's keys make a position unique; the indexes of store/collections.py begin with the prefix and end with them.
+"""
+
+from typing import Final
+
+from app.domain.paging import In, Listing, Order
+from app.domain.points import HISTORY
+
+ACTIVITIES: Final = Listing(
+    "activities",
+    ("customerId", "legacy"),
+    {
+        "OCCURRED_AT": Order(("occurredAt", "_id")),
+        "TYPE": Order(("type", "occurredAt", "_id")),
+        "POINTS": Order(("points", "occurredAt", "_id"), nulls_last=True),
+    },
+)
+POINTS: Final = Listing(
+    "points",
+    ("customerId", "kind"),
+    {
+        "SEQ": Order(("seq",)),
+        "OCCURRED_AT": Order(("occurredAt", "_id")),
+        "POINTS": Order(("points", "occurredAt", "_id")),
+    },
+    base=(("kind", In(tuple(sorted(kind.value for kind in HISTORY)))),),
+)
+COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedAt", "_id"))})
+TRANSACTIONS: Final = Listing("transactions", ("customerId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
+PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("createdAt", "_id"))})
+STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "_id"))})
+REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
+DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "_id"))})

@@ -1,0 +1,84 @@
+"""Lists and the parts of them that may be asked for: conditions, orders, positions, pages. Pure values; no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+Position: TypeAlias = tuple[Any, ...]
+"""The values of an order's keys in one document: where a page begins. None where the document lacks the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Is one of these."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """At least the one, below the other; None leaves that side open."""
+
+    at_least: datetime | None = None
+    below: datetime | None = None
+
+
+Where: TypeAlias = tuple[tuple[str, In | Between], ...]
+"""Conditions by field, all of which hold. Hashable, so that equal requests meet in one batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Document keys, ties included. ``nulls_last`` where the first key may be absent."""
+
+    keys: tuple[str, ...]
+    nulls_last: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """A list that hangs on a parent. ``prefix`` are the equalities that every index of it begins with.
+
+    Each is declared once (listings.py) and equal to itself only.
+    """
+
+    collection: str
+    prefix: tuple[str, ...]
+    orders: Mapping[str, Order]
+    base: Where = ()
+
+    @property
+    def parent_key(self) -> str:
+        return self.prefix[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows of a listing, and in which order."""
+
+    listing: Listing
+    where: Where
+    order: str
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """``size`` rows of a selection after ``position``; ``backwards`` counts from the end, or before the position."""
+
+    selection: Selection
+    size: int
+    position: Position | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in the selection's order, and whether there are more before and after them."""
+
+    parent: str
+    slice: Slice
+    rows: list[dict[str, Any]]
+    has_next: bool
+    has_previous: bool

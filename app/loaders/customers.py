@@ -1,0 +1,62 @@
+"""Customers by what people and systems call them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from app.domain.vocabulary import CustomerStatus
+from app.store.driver import Document, Store
+
+Name: TypeAlias = tuple[str, ...]
+"""("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812")."""
+
+
+async def by_name(store: Store, names: Sequence[Name]) -> Mapping[Name, list[Document]]:
+    """All that answer to each name: numbers and identities are unique, an e-mail may be shared; case is no difference.
+
+    One command for numbers and identities, one for e-mails. A customer that was merged into another steps aside for
+    it.
+    """
+    found: dict[Name, list[Document]] = defaultdict(list)
+    exact = [_condition(name) for name in names if name[0] != "email"]
+    if exact:
+        for customer in await store.find("customers", {"$or": exact}):
+            for name in names:
+                if _answers(customer, name):
+                    found[name].append(customer)
+    if addresses := [address for kind, address, *_ in names if kind == "email"]:
+        either = [{"email": {"$in": addresses}}, {"emails.value": {"$in": addresses}}]
+        for customer in await store.find("customers", {"$or": either}, folds_case=True):
+            for address in addresses:
+                if address.casefold() in _addresses(customer):
+                    found["email", address].append(customer)
+    return {name: _surviving(customers) for name, customers in found.items()}
+
+
+def _condition(name: Name) -> dict[str, Any]:
+    match name:
+        case "number", number:
+            return {"number": number}
+        case _, source, source_id:
+            return {"identities": {"$elemMatch": {"source": source, "id": source_id}}}
+        case _:
+            raise AssertionError(name)
+
+
+def _answers(customer: Document, name: Name) -> bool:
+    match name:
+        case "number", number:
+            return customer["number"] == number
+        case "identity", source, source_id:
+            return {"source": source, "id": source_id} in customer.get("identities", [])
+        case _:
+            return False
+
+
+def _addresses(customer: Document) -> set[str]:
+    registered = [customer["email"]] if "email" in customer else []
+    return {address.casefold() for address in (*registered, *(each["value"] for each in customer.get("emails", [])))}
+
+
+def _surviving(customers: list[Document]) -> list[Document]:
+    return [customer for customer in customers if customer["status"] != CustomerStatus.MERGED] or customers

@@ -1,0 +1,22 @@
+"""The way in to the catalogue."""
+
+from typing import Annotated, cast
+
+import strawberry
+
+from app.catalogue import SOURCES, types_in
+from app.schema.base import Source
+from app.schema.catalogue import ActivityType
+from app.schema.enums import ActivityGroup
+from app.schema.filters import unknown
+
+
+def activity_types(
+    groups: Annotated[
+        list[ActivityGroup] | None, strawberry.argument(description="Only these groupings. An empty list matches none.")
+    ] = None,
+    source: Annotated[str | None, strawberry.argument(description="Only this source system's.")] = None,
+) -> list[ActivityType]:
+    if source is not None and source not in SOURCES:
+        raise unknown("source of activity types", source, SOURCES, "source")
+    return cast(Source, list(types_in(groups, source)))

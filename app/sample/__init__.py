@@ -1,0 +1,1 @@
+"""Believable sample data: every customer is a small simulation, lived from registration to now."""

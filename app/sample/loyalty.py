@@ -1,0 +1,373 @@
+"""A member of the loyalty programme: buys, earns, spends, gives back, climbs levels, lets points and coupons expire.
+
+Every point moves by the ledger's rules; what they refuse does not happen here, because it is not tried.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.domain import points as ledger
+from app.domain.attributes import Raw
+from app.domain.points import Entry
+from app.domain.vocabulary import CouponOrigin, PassType, TransactionStatus, TransactionType
+from app.sample import mails
+from app.sample.goods import SHELF, Product, money, price, show
+from app.sample.life import NIGHTLY, Life
+from app.sample.people import APP, SERVICE, SHOP, SYSTEM
+from app.store.driver import Document
+
+_LEVELS: Final = (("Bronze", 0), ("Silver", 500), ("Gold", 2_000), ("Platinum", 6_000))
+_PENDING_DAYS: Final = 14
+_COUPON_DAYS: Final = 60
+_PLACES: Final = (
+    "Hamburg, Mönckebergstraße",
+    "London, Marylebone",
+    "Lyon, Presqu'île",
+    "Malmö, Triangeln",
+    "Book fair",
+)
+_SURVEYS: Final = ("How was your order?", "Your favourite reads", "Two minutes about our app")
+_CHALLENGES: Final = ("Three orders in a month", "Five reviews", "Bring your own cup")
+
+
+class Reward(NamedTuple):
+    name: str
+    points: int
+    type: str
+    value: str
+
+
+REWARDS: Final = (
+    Reward("Free coffee", 150, "FREE_ITEM", "1 coffee"),
+    Reward("Free shipping", 200, "FREE_SHIPPING", "1 order"),
+    Reward("10 off", 400, "AMOUNT", "10.00"),
+    Reward("20 % off books", 600, "PERCENT", "20%"),
+    Reward("Roastery tour", 1_500, "EXPERIENCE", "2 persons"),
+)
+BIRTHDAY_GIFT: Final = Reward("Birthday gift", 0, "PERCENT", "15%")
+GOODWILL: Final = Reward("Goodwill voucher", 0, "AMOUNT", "5.00")
+
+
+@dataclass(slots=True)
+class Sale:
+    transaction: Document
+    euros: Decimal
+    lines: list[Product]
+    earned: Document | None = None
+    refunds: list[Document] = field(default_factory=list[Document])
+
+
+@dataclass(slots=True)
+class Member:
+    life: Life
+    days_between_visits: float
+    level: int = 0
+    wallet: Document | None = None
+
+    def join(self) -> None:
+        life = self.life
+        life.tell("OPT_IN", by=life.myself)
+        entry = life.post(ledger.earn(life.points, 50, now=life.clock), reason="Welcome bonus")[0]
+        life.tell("PROFILE_COMPLETED", points=50, about=entry, by=life.myself)
+        if life.chance(0.4):
+            life.tell("NEWSLETTER_SUBSCRIBED", by=life.myself)
+        if life.chance(0.4):
+            life.plan(2, self.install_app)
+        if birthday := life.customer.get("dateOfBirth"):
+            self.plan_birthday(birthday)
+        self.visit_later()
+
+    def visit_later(self) -> None:
+        self.life.plan(self.life.random.expovariate(1 / self.days_between_visits), self.visit)
+
+    def visit(self) -> None:
+        visits: tuple[Callable[[], None], ...] = (self.buy, self.use_points, self.do_something_else)
+        self.life.random.choices(visits, (62, 22, 16))[0]()
+        self.visit_later()
+
+    # ------------------------------------------------------------ buying
+
+    def buy(self) -> None:
+        life = self.life
+        # A shop's till sends its sales when it is on line again.
+        late = timedelta(days=life.random.randint(1, 3), minutes=17) if life.chance(0.07) else timedelta()
+        lines = life.random.sample(SHELF, life.one_of((1, 1, 1, 2, 2, 3)))
+        euros = sum((line.euros for line in lines), Decimal(0))
+        points = max(1, int(euros * (4 + self.level) / 4))
+        waits = life.chance(0.15)
+        sale = Sale(self.transaction(TransactionType.SALE, euros, points, pending=waits, late=late), euros, lines)
+        life.paid()
+        if waits:
+            life.post(
+                ledger.pend(life.points, points), reason="Marketplace order", late=late, transaction=sale.transaction
+            )
+        else:
+            self.earn(sale, points, late=late)
+        life.tell(
+            "PURCHASE",
+            self.particulars(sale, euros),
+            by=life.one_of((life.myself, SHOP, APP)),
+            late=late,
+            points=None if waits else points,
+            about=sale.transaction,
+        )
+        if waits:
+            self.tell_of(sale, "POINTS_PENDING", points, late=late)
+            life.plan(_PENDING_DAYS, partial(self.confirm, sale, points), hours=NIGHTLY)
+        else:
+            self.after_sale(sale)
+
+    def after_sale(self, sale: Sale) -> None:
+        life = self.life
+        if life.chance(0.05):
+            lines = [(line.name, show(price(line.euros, life.currency))) for line in sale.lines]
+            mail = mails.order_confirmation(
+                life.customer["name"], sale.transaction["number"], lines, show(sale.transaction["amount"])
+            )
+            life.mail(mail)
+        fate = life.random.random()
+        if fate < 0.05:
+            life.plan(life.random.randint(3, 20), partial(self.refund, sale, sale.euros, TransactionType.REFUND))
+        elif fate < 0.08:
+            half = (sale.euros / 2).quantize(Decimal("0.01"))
+            life.plan(life.random.randint(3, 20), partial(self.refund, sale, half, TransactionType.REFUND))
+        elif fate < 0.09:
+            life.plan(0, partial(self.refund, sale, sale.euros, TransactionType.VOID))
+        self.promote()
+
+    def transaction(
+        self,
+        type_: TransactionType,
+        euros: Decimal,
+        points: int,
+        *,
+        pending: bool = False,
+        late: timedelta = timedelta(),
+    ) -> Document:
+        status = TransactionStatus.PENDING if pending else TransactionStatus.ACCEPTED
+        return self.life.write(
+            "transactions",
+            {
+                "number": self.life.code("T-"),
+                "type": type_.value,
+                "occurredAt": self.life.ago(late),
+                "amount": price(euros, self.life.currency),
+                "pointsAwarded": points,
+                "status": status.value,
+            },
+        )
+
+    def earn(self, sale: Sale, points: int, *, late: timedelta = timedelta()) -> None:
+        life = self.life
+        posting = ledger.earn(life.points, points, now=life.clock, expires_at=self.expiry())
+        sale.earned = life.post(posting, reason="Purchase", late=late, transaction=sale.transaction)[-1]
+
+    def confirm(self, sale: Sale, points: int) -> None:
+        """The pending period is over: the points are activated or, now and then, the sale is rejected."""
+        life = self.life
+        if life.chance(0.1):
+            life.post(ledger.pend(life.points, -points), reason="Order rejected", transaction=sale.transaction)
+            sale.transaction |= {"status": TransactionStatus.REJECTED.value, "pointsAwarded": 0}
+            return
+        posting = ledger.activate(life.points, points, now=life.clock, expires_at=self.expiry())
+        sale.earned = life.post(posting, reason="Marketplace order confirmed", transaction=sale.transaction)[-1]
+        sale.transaction["status"] = TransactionStatus.ACCEPTED.value
+        self.tell_of(sale, "POINTS_ACTIVATED", points)
+        self.after_sale(sale)
+
+    def refund(self, sale: Sale, euros: Decimal, type_: TransactionType) -> None:
+        """Money back, and the points with it, as far as they are still there."""
+        life = self.life
+        assert sale.earned
+        whole = euros == sale.euros
+        points = sale.earned["points"] if whole else max(1, sale.earned["points"] // 2)
+        posting = ledger.claw_back(life.points, _entry(sale.earned), points, now=life.clock)
+        back = self.transaction(type_, -euros, 0)
+        entry = life.post(posting, by=life.one_of(SERVICE), reason="Purchase given back", transaction=back)[-1]
+        back |= {"refundOfId": sale.transaction["_id"], "pointsAwarded": entry["points"]}
+        whole_status = TransactionStatus.VOIDED if type_ is TransactionType.VOID else TransactionStatus.REFUNDED
+        sale.transaction["status"] = (whole_status if whole else TransactionStatus.PARTIALLY_REFUNDED).value
+        life.tell("REFUND", self.particulars(sale, euros), by=life.one_of(SERVICE), points=entry["points"], about=back)
+
+    def expiry(self) -> datetime:
+        """The end of the month, a year from now; a job looks for what is due, soon after."""
+        clock = self.life.clock
+        expiry = datetime(clock.year + 1 + clock.month // 12, clock.month % 12 + 1, 1, tzinfo=UTC)
+        self.life.plan_at(expiry + timedelta(minutes=30), self.life.expire)
+        return expiry
+
+    # ------------------------------------------------------------ using points
+
+    def use_points(self) -> None:
+        affordable = [reward for reward in REWARDS if reward.points <= ledger.spendable(self.life.points)]
+        if affordable and self.life.chance(0.7):
+            self.claim(affordable[-1])
+        elif ledger.spendable(self.life.points) > 20:
+            self.reserve(self.life.random.randint(10, min(400, ledger.spendable(self.life.points))))
+        else:
+            self.do_something_else()
+
+    def claim(self, reward: Reward) -> None:
+        life = self.life
+        entry = life.post(
+            ledger.spend(life.points, reward.points, now=life.clock), by=life.myself, reason=f"Reward: {reward.name}"
+        )[-1]
+        life.tell("REWARD_CLAIMED", {"rewardName": reward.name}, by=life.myself, points=-reward.points, about=entry)
+        coupon = add_coupon(life, reward, CouponOrigin.REWARD)
+        if life.chance(0.6):
+            life.plan(life.random.randint(1, 50), partial(redeem, life, coupon))
+        elif life.chance(0.1):
+            life.plan(2, partial(self.give_back, entry))
+
+    def give_back(self, spent: Document) -> None:
+        life = self.life
+        posting = ledger.refund_spend(life.points, _entry(spent), -spent["points"], now=life.clock)
+        entry = life.post(posting, by=life.one_of(SERVICE), reason="Reward given back")[-1]
+        life.tell("POINTS_ADDED", by=life.one_of(SERVICE), points=entry["points"], message=entry["reason"], about=entry)
+
+    def reserve(self, points: int) -> None:
+        """At the checkout: paid with points, or the basket is left behind."""
+        life = self.life
+        basket: dict[str, Raw] = {"transactionId": life.code("T-")}
+        entry = life.post(ledger.reserve(life.points, points, now=life.clock), by=SHOP, reason="Checkout")[-1]
+        life.tell("POINTS_RESERVED", basket, by=SHOP, points=-points, about=entry)
+        life.plan(0, partial(self.capture if life.chance(0.6) else self.release, points, basket))
+
+    def release(self, points: int, basket: dict[str, Raw]) -> None:
+        life = self.life
+        entry = life.post(ledger.release(life.points, points), by=SHOP, reason="Basket abandoned")[-1]
+        life.tell("POINTS_RELEASED", basket, by=SHOP, points=points, about=entry)
+
+    def capture(self, points: int, basket: dict[str, Raw]) -> None:
+        life = self.life
+        sale = self.transaction(TransactionType.SALE, Decimal(points) / 20, 0)
+        sale["number"] = basket["transactionId"]
+        life.paid()
+        posting = ledger.capture(life.points, points, now=life.clock)
+        life.post(posting, by=SHOP, reason="Paid with points", transaction=sale)
+        life.tell("PURCHASE", {**basket, "amount": sale["amount"]}, by=SHOP, points=-points, about=sale)
+
+    # ------------------------------------------------------------ everything else
+
+    def do_something_else(self) -> None:
+        life = self.life
+        match life.random.randrange(6):
+            case 0:
+                life.tell("CHECK_IN", {"place": life.one_of(_PLACES)}, by=APP)
+            case 1:
+                life.tell("REVIEW", {"productId": life.one_of(SHELF).code}, by=life.myself, message="★★★★☆")
+            case 2:
+                life.tell("SURVEY_COMPLETED", {"surveyName": life.one_of(_SURVEYS)}, by=life.myself)
+            case 3:
+                life.tell("SOCIAL_SHARE", {"url": "https://nordlicht.example/read/winter-crime"}, by=life.myself)
+            case 4:
+                self.win("CHALLENGE_COMPLETED", {"challengeName": life.one_of(_CHALLENGES)}, 40, "Challenge")
+            case _:
+                self.win("REFERRAL", {}, 100, "Brought a friend along")
+
+    def win(self, code: str, attributes: dict[str, Raw], points: int, reason: str) -> None:
+        life = self.life
+        entry = life.post(ledger.earn(life.points, points, now=life.clock, expires_at=self.expiry()), reason=reason)[-1]
+        life.tell(code, attributes or None, by=life.myself, points=points, about=entry)
+
+    def install_app(self) -> None:
+        self.life.tell("APP_INSTALLED", by=APP)
+        self.wallet = self.life.write(
+            "passes",
+            {
+                "serialNumber": self.life.code("WP-"),
+                "type": self.life.one_of(tuple(PassType)).value,
+                "reward": "Member card" if self.life.chance(0.5) else None,
+                "createdAt": self.life.clock,
+                "updatedAt": self.life.clock,
+            },
+        )
+        card: dict[str, Raw] = {"passId": self.wallet["serialNumber"]}
+        if "reward" in self.wallet:
+            card["rewardName"] = self.wallet["reward"]
+        self.life.tell("PASS_ADDED", card, by=APP, about=self.wallet)
+
+    def promote(self) -> None:
+        level = sum(self.life.points["earned"] >= least for _, least in _LEVELS) - 1
+        if level <= self.level:
+            return
+        levels: dict[str, Raw] = {"levelFrom": _LEVELS[self.level][0], "levelTo": _LEVELS[level][0]}
+        self.level = level
+        self.life.tell("LEVEL_PROMOTION", levels)
+        if self.wallet:
+            card: dict[str, Raw] = {"passId": self.wallet["serialNumber"]}
+            self.wallet["updatedAt"] = self.life.clock
+            self.life.tell("PASS_UPDATED", card, about=self.wallet)
+            self.life.tell(
+                "LOYALTY_PASS_PUSHED", {**card, "passProvider": self.wallet["type"].title()}, about=self.wallet
+            )
+
+    def plan_birthday(self, date_of_birth: str) -> None:
+        month, day = int(date_of_birth[5:7]), int(date_of_birth[8:])
+        birthday = self.life.clock.replace(month=month, day=day, hour=6, minute=0, second=0, microsecond=0)
+        if birthday <= self.life.clock:
+            birthday = birthday.replace(year=birthday.year + 1)
+        self.life.plan_at(birthday, partial(self.celebrate, date_of_birth))
+
+    def celebrate(self, date_of_birth: str) -> None:
+        self.life.tell("BIRTHDAY")
+        coupon = add_coupon(self.life, BIRTHDAY_GIFT, CouponOrigin.RULE)
+        if self.life.chance(0.5):
+            self.life.plan(self.life.random.randint(1, 30), partial(redeem, self.life, coupon))
+        self.plan_birthday(date_of_birth)
+
+    def tell_of(self, sale: Sale, code: str, points: int, *, late: timedelta = timedelta()) -> None:
+        number: dict[str, Raw] = {"transactionId": sale.transaction["number"]}
+        self.life.tell(code, number, points=points, about=sale.transaction, late=late)
+
+    def particulars(self, sale: Sale, euros: Decimal) -> dict[str, Raw]:
+        return {
+            "transactionId": sale.transaction["number"],
+            "amount": price(euros, self.life.currency),
+            "productIds": [line.code for line in sale.lines],
+            "productCategories": list(dict.fromkeys(line.category for line in sale.lines)),
+        }
+
+
+def add_coupon(life: Life, reward: Reward, origin: CouponOrigin, *, by: Document = SYSTEM) -> Document:
+    coupon = life.write(
+        "coupons",
+        {
+            "code": life.code("NL"),
+            "type": reward.type,
+            "value": show(money(Decimal(reward.value), life.currency)) if reward.type == "AMOUNT" else reward.value,
+            "addedAt": life.clock,
+            "expiresAt": life.day(_COUPON_DAYS),
+            "origin": origin.value,
+            "redeemed": False,
+        },
+    )
+    attributes: dict[str, Raw] = {"couponCode": coupon["code"], "rewardName": reward.name}
+    life.tell("COUPON_ADDED", attributes, about=coupon, by=by)
+    return coupon
+
+
+def redeem(life: Life, coupon: Document) -> None:
+    """By the customer, mostly; by an agent on the phone; or at the back office's till."""
+    by, code = life.random.choices(
+        (
+            (life.myself, "LOYALTY_COUPON_REDEEMED"),
+            (life.one_of(SERVICE), "COUPON_REDEEMED"),
+            (life.one_of(SERVICE), "BILLING_COUPON_REDEEMED"),
+        ),
+        (7, 2, 1),
+    )[0]
+    coupon |= {"redeemed": True, "redeemedAt": life.clock, "redeemedBy": by}
+    codes: dict[str, Raw] = {"couponCode": coupon["code"]}
+    if code == "BILLING_COUPON_REDEEMED":
+        codes = {"couponCodes": [coupon["code"]]}
+    life.tell(code, codes, by=by, about=coupon)
+
+
+def _entry(document: Document) -> Entry:
+    """A stored entry as the rules read it."""
+    return document  # pyright: ignore[reportReturnType]

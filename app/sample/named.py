@@ -1,0 +1,199 @@
+"""The customers whose numbers never change, because README, examples and tests call them by number."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any, Final
+
+from app.domain.vocabulary import CustomerStatus
+from app.sample import everything, people, service
+from app.sample.beginnings import bring_over, leave, register
+from app.sample.callcenter import order_by_phone
+from app.sample.life import Life
+from app.sample.loyalty import Member
+from app.sample.people import ADMIN, AFFILIATE
+from app.sample.subscription import subscribe
+from app.store.driver import Document
+
+_MESSY_ACTIVITIES: Final = 5_000
+_MERGER_DAY: Final = 800
+_SHARED_EMAIL: Final = "familie.sato@example.com"
+
+
+def messy(index: int, now: datetime) -> Life:
+    """C-100001 has everything, all of it often."""
+    email = "zoe.mueller-obrien@example.com"
+    life = _life(
+        index,
+        now,
+        days_ago=1_090,
+        firstName="Zoë",
+        lastName="Müller-O'Brien",
+        organization="Kulturverein Hafenstraße e.V.",
+        jobTitle="Managing director",
+        dateOfBirth="1984-05-17",
+        website="https://hafenstrasse.example.org",
+        email=email,
+        emails=[
+            {"value": email, "primary": True, "label": "home"},
+            {"value": "zoe@hafenstrasse.example.org", "primary": False, "label": "work"},
+            {"value": "zoe.obrien@example.net", "primary": False},
+        ],
+        phones=[
+            {"value": "+49 30 23125 001", "primary": True, "label": "mobile"},
+            {"value": "+49 30 23125 002", "primary": False, "label": "work"},
+        ],
+        billingAddress={
+            "line1": "Hafenstraße 12",
+            "line2": "Hinterhaus, 2. OG",
+            "city": "Hamburg",
+            "region": "Hamburg",
+            "postalCode": "20457",
+            "country": "DE",
+        },
+        country="DE",
+        tags=["vip", "b2b", "early-adopter", "loyal", "complaint", "paper-invoice"],
+        affiliateId=AFFILIATE["id"],
+    )
+    register(life)
+    bring_over(life)
+    member = Member(life, days_between_visits=0.9)
+    member.join()
+    life.plan(1, member.install_app)
+    life.plan(30, member.install_app)
+    for days in (0, 200, 500):
+        life.plan(days, partial(subscribe, life))
+    for days in range(5, 1_090, 45):
+        life.plan(days, partial(order_by_phone, life))
+    for days in range(40, 1_090, 5):
+        life.plan(days, partial(service.contact, life))
+    for days, change in ((300, service.block), (302, service.reactivate), (600, service.deactivate)):
+        life.plan(days, partial(change, life))
+    life.plan(603, partial(service.reactivate, life))
+    life.plan(700, partial(service.resend_mail, life, fails=True))
+    life.plan(_MERGER_DAY, partial(_absorb, life))
+    life.live()
+    everything.complete(life)
+    everything.fill(life, _MESSY_ACTIVITIES)
+    return life
+
+
+def empty(index: int, now: datetime) -> Life:
+    """C-100002 has nothing: a lead of whom only the name is known."""
+    return _bare(index, now, name="Nora Blank", days_ago=90)
+
+
+def blocked_twice(index: int, now: datetime) -> Life:
+    """C-100003 was blocked, came back, and is blocked again."""
+    life = _life(index, now, days_ago=700, firstName="Rufus", lastName="Bannerman", email="rufus.bannerman@example.com")
+    register(life)
+    life.plan(1, partial(subscribe, life))
+    life.plan(240, partial(service.block, life))
+    life.plan(252, partial(service.reactivate, life))
+    life.plan(560, partial(_block_for_good, life))
+    life.live()
+    return life
+
+
+def sharing(index: int, now: datetime, *, name: str, last: str, first: str, partner: str) -> Life:
+    """C-100004 and C-100005 are a couple with one e-mail address."""
+    life = _life(index, now, days_ago=500, name=name, firstName=first, lastName=last, email=_SHARED_EMAIL, country="DE")
+    register(life)
+    life.plan(2, partial(subscribe, life))
+    life.plan(4, Member(life, days_between_visits=20).join)
+    life.plan(50, partial(service.leave_note, life, links=[{"_id": people.customer_id(partner)}]))
+    life.live()
+    return life
+
+
+def deactivated(index: int, now: datetime) -> Life:
+    life = _life(index, now, days_ago=620, firstName="Élodie", lastName="Lefèvre", email="elodie.lefevre@example.com")
+    register(life)
+    life.plan(1, partial(subscribe, life))
+    life.plan(410, partial(leave, life))
+    life.live()
+    return life
+
+
+def anonymised(index: int, now: datetime) -> Life:
+    """As the erasure leaves it: what happened is known, to whom is not."""
+    life = _bare(index, now, name="Anonymised customer", days_ago=640)
+    life.plan(0, partial(subscribe, life))
+    life.plan(380, partial(_erase, life))
+    life.live()
+    del life.customer["identities"]
+    return life
+
+
+def merged(index: int, now: datetime) -> Life:
+    """C-100008 was the messy one's second account."""
+    life = _life(
+        index,
+        now,
+        days_ago=1_090,
+        firstName="Zoe",
+        lastName="Mueller",
+        email="zoe.obrien@example.org",
+    )
+    register(life)
+    life.plan(_MERGER_DAY, partial(_give_up, life))
+    life.live()
+    return life
+
+
+def _block_for_good(life: Life) -> None:
+    service.block(life)
+    life.stop()
+
+
+def _erase(life: Life) -> None:
+    life.change_status(CustomerStatus.ANONYMISED, by=ADMIN, reason="Request under article 17 GDPR")
+    life.tell("CUSTOMER_ANONYMISED", by=ADMIN)
+    life.stop()
+
+
+def _give_up(life: Life) -> None:
+    life.change_status(CustomerStatus.MERGED, by=ADMIN, reason="Duplicate of C-100001")
+    life.customer["mergedIntoId"] = people.customer_id("C-100001")
+    life.stop()
+
+
+def _absorb(life: Life) -> None:
+    life.tell("CUSTOMERS_MERGED", {"mergedCustomerIds": ["C-100008"]}, by=ADMIN)
+
+
+def _life(index: int, now: datetime, *, days_ago: int, **known: Any) -> Life:
+    random = Random(index)
+    known["registeredAt"] = _morning(now, days_ago)
+    return Life(people.customer(index, now=now, random=random, **known), now=now, random=random)
+
+
+def _bare(index: int, now: datetime, *, name: str, days_ago: int) -> Life:
+    number = people.number(index)
+    customer: Document = {
+        "_id": people.customer_id(number),
+        "number": number,
+        "name": name,
+        "registeredAt": _morning(now, days_ago),
+        "paymentCount": 0,
+        "tags": [],
+        "status": CustomerStatus.ACTIVE.value,
+    }
+    return Life(customer, now=now, random=Random(index))
+
+
+def _morning(now: datetime, days_ago: int) -> datetime:
+    return now.replace(hour=9, minute=12, second=41, microsecond=318_000) - timedelta(days=days_ago)
+
+
+NAMED: Final[dict[int, Callable[[int, datetime], Life]]] = {
+    1: messy,
+    2: empty,
+    3: blocked_twice,
+    4: partial(sharing, name="佐藤 健二", last="佐藤", first="健二", partner="C-100005"),
+    5: partial(sharing, name="佐藤 遥", last="佐藤", first="遥", partner="C-100004"),
+    6: deactivated,
+    7: anonymised,
+    8: merged,
+}

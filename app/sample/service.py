@@ -1,0 +1,197 @@
+"""What agents do for a customer: notes, points by hand, vouchers, mails sent again, money back, blocks."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from app.domain import points as ledger
+from app.domain.attributes import Raw
+from app.domain.vocabulary import CouponOrigin, CustomerStatus, DeliveryStatus
+from app.sample.goods import price
+from app.sample.life import Life
+from app.sample.loyalty import GOODWILL, add_coupon
+from app.sample.people import ADMIN, FINANCE, LEADS, SERVICE
+from app.store.driver import Document
+
+_NOTES: Final = (
+    "Called about the invoice; explained the discount that ran out.",
+    "Wants invoices by post from now on. Told them that e-mail is all we have.",
+    "Parcel arrived damaged, photos are in the ticket. @{colleague} please refund if it happens again.",
+    "Very happy with the app. Asked when the audio edition comes.",
+    "Promised a call back on Monday. @{colleague}, can you take it?",
+    "Identity checked by date of birth and last invoice.",
+)
+_ADJUSTMENTS: Final = (
+    (150, "Goodwill: parcel arrived late"),
+    (100, "Points of an order in the shop were missing"),
+    (300, "Goodwill: damaged parcel"),
+    (-40, "Points were credited twice"),
+    (-60, "Test order of the web shop"),
+)
+_BLOCKS: Final = ("Chargeback under investigation", "Three unpaid invoices", "Sign-ins from two continents in an hour")
+_UNBLOCKS: Final = ("Chargeback withdrawn by the bank", "All invoices paid", "Customer confirmed both sign-ins")
+_TAGS: Final = ("call-back", "paper-invoice", "loyal", "complaint")
+
+
+def contact(life: Life) -> None:
+    """One of the ordinary contacts, drawn by how often they happen."""
+    contacts: dict[Callable[[Life], None], int] = {
+        leave_note: 8,
+        adjust_points: 4,
+        move_house: 3,
+        resend_mail: 4,
+        send_voucher: 2,
+        settle_money: 2,
+        tag: 2,
+        comment: 2,
+        record_by_hand: 1,
+        send_pass: 2,
+    }
+    life.random.choices(list(contacts), list(contacts.values()))[0](life)
+
+
+# ---------------------------------------------------------------- ordinary contacts
+
+
+def leave_note(life: Life, *, links: list[Document] | None = None) -> None:
+    agent, colleague = life.random.sample((*SERVICE, *LEADS), 2)
+    text = life.one_of(_NOTES)
+    transactions = life.documents["transactions"]
+    if links is None:
+        links = transactions[-1:] if life.chance(0.4) else []
+    message = text.format(colleague=colleague["id"])
+    note = life.write(
+        "notes",
+        {
+            "message": message,
+            "author": agent,
+            "createdAt": life.clock,
+            "mentions": [colleague["id"]] if "@" in text else [],
+            "linkIds": [linked["_id"] for linked in links] or None,
+        },
+    )
+    life.tell("NOTE_ADDED", by=agent, message=message, about=note, more={"noteId": note["_id"]})
+
+
+def adjust_points(life: Life) -> None:
+    points, reason = life.one_of(_ADJUSTMENTS)
+    spendable = ledger.spendable(ledger.as_of(life.points, life.clock))
+    if points + spendable < 0:
+        points, reason = _ADJUSTMENTS[0]
+    agent = life.one_of(SERVICE)
+    # Some agents still work in the loyalty platform, which calls the same thing by another name.
+    here = life.chance(0.7)
+    source, code = ("platform", "POINTS_ADJUSTED") if here else ("loyalty", "POINTS_ADDED")
+    if not here and points < 0:
+        code = "POINTS_DEDUCTED"
+    posting = ledger.adjust(life.points, points, now=life.clock)
+    entry = life.post(posting, by=agent, reason=reason, source=source)[-1]
+    life.tell(code, by=agent, points=points, message=reason, about=entry)
+
+
+def move_house(life: Life) -> None:
+    fields: dict[str, Raw] = {"changedFields": ["line1", "postalCode", "city"]}
+    by = life.one_of((life.myself, life.one_of(SERVICE)))
+    life.tell("ADDRESS_DETAILS_MODIFIED", fields, by=by)
+    life.tell("ADDRESS_CHANGED", fields, by=by)
+    if life.chance(0.5):
+        life.tell("CUSTOMER_UPDATED", fields, by=by)
+
+
+def resend_mail(life: Life, *, fails: bool = False) -> None:
+    mails, address = life.documents["emails"], life.customer.get("email")
+    if not mails or not address:
+        return
+    mail, agent = life.one_of(mails), life.one_of(SERVICE)
+    done = {"deliveredAt": life.clock} if not fails else {"error": "550 5.1.1 The mailbox does not exist"}
+    life.write(
+        "deliveries",
+        {
+            "emailId": mail["_id"],
+            "to": address,
+            "status": (DeliveryStatus.FAILED if fails else DeliveryStatus.SENT).value,
+            "attempts": 5 if fails else 1,
+            "requestedAt": life.clock - timedelta(seconds=900 if fails else 4),
+            **done,
+        },
+    )
+    attributes: dict[str, Raw] = {"emailSubject": mail["subject"], "toAddress": address}
+    life.tell("EMAIL_RESENT", attributes, by=agent, about=mail, more={"emailId": mail["_id"]})
+
+
+def send_voucher(life: Life) -> None:
+    add_coupon(life, GOODWILL, CouponOrigin.MANUAL, by=life.one_of(SERVICE))
+
+
+def settle_money(life: Life) -> None:
+    amount = price(Decimal(life.one_of((3, 5, 8))), life.currency)
+    account = f"ACC-{life.customer['number'][2:]}"
+    match life.random.randrange(3):
+        case 0:
+            life.tell("MANUAL_CREDIT_ADDED", {"creditAmount": amount, "accountId": account}, by=FINANCE)
+            life.tell("CREDIT_MEMO_CREATED", {"amount": amount}, by=FINANCE)
+        case 1:
+            life.tell("MANUAL_CHARGE_ADDED", {"chargeAmount": amount, "accountId": account}, by=FINANCE)
+        case _:
+            refund: dict[str, Raw] = {
+                "refundedTo": "Visa •••• 4242",
+                "refundedAmount": amount,
+                "orderId": life.code("SO-"),
+            }
+            life.tell("MANUAL_REFUND_ISSUED", refund, by=FINANCE)
+            issued: dict[str, Raw] = {"amount": amount, "transactionId": life.code("re_"), "transactionType": "refund"}
+            life.tell("REFUND_ISSUED", issued, by=FINANCE)
+
+
+def tag(life: Life) -> None:
+    word = life.one_of(_TAGS)
+    if word in life.customer["tags"]:
+        life.customer["tags"].remove(word)
+        life.tell("CUSTOMER_UNTAGGED", {"tag": word}, by=life.one_of(SERVICE))
+    else:
+        life.customer["tags"].append(word)
+        life.tell("CUSTOMER_TAGGED", {"tag": word}, by=life.one_of(SERVICE))
+
+
+def comment(life: Life) -> None:
+    life.tell("COMMENT_CREATED", by=life.one_of(LEADS), message="Please check the VAT number before the next invoice.")
+
+
+def record_by_hand(life: Life) -> None:
+    """A loyalty event that an agent wrote here: its source is this gateway, whatever its type's is."""
+    life.tell("CHECK_IN", {"place": "Book fair"}, by=life.one_of(SERVICE), source="platform")
+
+
+def send_pass(life: Life) -> None:
+    address = life.customer.get("email")
+    if not life.documents["passes"] or not address:
+        return
+    wallet = life.documents["passes"][-1]
+    serial: dict[str, Raw] = {"passId": wallet["serialNumber"]}
+    if life.chance(0.5):
+        life.tell("PASS_EMAILED", {**serial, "toAddress": address}, by=life.one_of(SERVICE), about=wallet)
+    else:
+        provider: dict[str, Raw] = {**serial, "passProvider": wallet["type"].title()}
+        life.tell("PASS_PUSHED", provider, by=life.one_of(SERVICE), about=wallet)
+
+
+# ---------------------------------------------------------------- statuses
+
+
+def block(life: Life) -> None:
+    _set_status(life, CustomerStatus.BLOCKED, "CUSTOMER_BLOCKED", life.one_of(_BLOCKS))
+
+
+def reactivate(life: Life) -> None:
+    _set_status(life, CustomerStatus.ACTIVE, "CUSTOMER_REACTIVATED", life.one_of(_UNBLOCKS))
+
+
+def deactivate(life: Life) -> None:
+    _set_status(life, CustomerStatus.DEACTIVATED, "CUSTOMER_DEACTIVATED", "Asked for it by telephone")
+
+
+def _set_status(life: Life, status: CustomerStatus, code: str, reason: str) -> None:
+    agent = life.one_of((*LEADS, ADMIN))
+    life.change_status(status, by=agent, reason=reason)
+    life.tell(code, by=agent, message=reason)

@@ -1,0 +1,181 @@
+"""What all types share: documents as sources, nodes, scalars, enums with their words."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Final, NewType, TypeAlias, TypeVar, cast
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.utils.str_converters import to_camel_case
+
+from app.context import Context
+from app.domain.ids import collection_of
+from app.domain.refusals import BadUserInput
+
+Info: TypeAlias = strawberry.Info[Context, None]
+Document: TypeAlias = dict[str, Any]
+E = TypeVar("E", bound=type[StrEnum])
+
+# ---------------------------------------------------------------- sources
+
+_KEYS: Final = {"id": "_id", "from_": "from"}
+"""The few names that Python or MongoDB force apart from the field's."""
+
+
+@cache
+def key_of(python_name: str) -> str:
+    """The document's key for a field: the field's own name, ``occurredAt``."""
+    return _KEYS.get(python_name) or to_camel_case(python_name)
+
+
+def read_key(source: object, python_name: str) -> object:
+    """The default resolver: documents flow untouched from the database to the response."""
+    if type(source) is not dict:
+        return getattr(source, python_name)
+    document = cast(Document, source)
+    value = document.get(key_of(python_name))
+    # Not everything with an id is a document: an actor or an identity has the id that its system knows.
+    return document.get("id") if value is None and python_name == "id" else value
+
+
+_TYPE_OF: Final = {
+    "customers": "Customer",
+    "activities": "Activity",
+    "points": "PointsEntry",
+    "coupons": "Coupon",
+    "transactions": "Transaction",
+    "passes": "Pass",
+    "statuses": "StatusChange",
+    "emails": "Email",
+    "deliveries": "EmailDelivery",
+    "notes": "Note",
+}
+
+
+@strawberry.interface(description="Anything with an id of its own, which `node` and `nodes` find again.")
+class Node:
+    id: strawberry.ID = strawberry.field(
+        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ sts_ eml_ dlv_ not_."
+    )
+
+    @classmethod
+    def resolve_type(cls, document: Document, *_: object) -> str:
+        return _TYPE_OF[collection_of(document["_id"])]
+
+    @classmethod
+    def is_type_of(cls, *_: object) -> bool:
+        """Sources are plain documents: what they are, their collection has settled."""
+        return True
+
+
+Source: TypeAlias = Any
+"""What a resolver returns where its field's type is declared: a document, a page, a row of the catalogue."""
+
+
+async def follow(info: Info, document: Document, key: str) -> Source:
+    """The document that ``key`` names, if it names one."""
+    node_id = document.get(key)
+    return await info.context.loaders.documents.load(node_id) if node_id else None
+
+
+# ---------------------------------------------------------------- scalars
+
+
+def _serialize_time(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError("not a time")
+    moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _parse_time(value: object) -> datetime:
+    example = 'Give a time with its offset, such as "2026-01-31T09:30:00Z" or "2026-01-31T10:30:00+01:00".'
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
+        if moment and moment.tzinfo:
+            utc = moment.astimezone(UTC)
+            return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    except (ValueError, OverflowError):
+        pass
+    raise GraphQLError(example)
+
+
+def _serialize_date(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a date")
+    return date.fromisoformat(value).isoformat()
+
+
+def _parse_date(value: object) -> str:
+    try:
+        return _serialize_date(value)
+    except (TypeError, ValueError):
+        raise GraphQLError('Give a date such as "2026-01-31".') from None
+
+
+def _serialize_decimal(value: object) -> str:
+    if not isinstance(value, Decimal):
+        raise TypeError("not a decimal")
+    return f"{value:f}"
+
+
+def _parse_decimal(value: object) -> Decimal:
+    try:
+        number = Decimal(value) if isinstance(value, str) else None
+        if number is not None and number.is_finite():
+            return number
+    except ArithmeticError:
+        pass
+    raise GraphQLError('Give a decimal number as a string, such as "12.50".')
+
+
+Date = NewType("Date", str)
+
+SCALARS: Final[dict[object, ScalarDefinition]] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment: RFC 3339 in UTC with milliseconds, such as 2026-01-31T09:30:00.000Z. "
+        "Any offset is accepted as input; a time without one is an error.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=_serialize_time,
+        parse_value=_parse_time,
+    ),
+    Date: strawberry.scalar(
+        name="Date",
+        description="A day of the calendar, without time or zone: 2026-01-31.",
+        serialize=_serialize_date,
+        parse_value=_parse_date,
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description='A decimal number as a string, such as "12.50": money is never a float.',
+        serialize=_serialize_decimal,
+        parse_value=_parse_decimal,
+    ),
+}
+
+# ---------------------------------------------------------------- words
+
+
+def described(enum: E, description: str, **values: str) -> E:
+    """The enum as GraphQL sees it, with a description for each of its values."""
+    named = strawberry.enum(enum, description=description)
+    definition: StrawberryEnumDefinition = vars(named)["__strawberry_definition__"]
+    for value in definition.values:
+        value.description = values.pop(value.name)
+    assert not values, f"{enum.__name__} has no {', '.join(values)}"
+    return named
+
+
+def at_most(limit: int, first: int) -> int:
+    """``first`` if it lies between 0 and ``limit``. Raises BadUserInput."""
+    if not 0 <= first <= limit:
+        raise BadUserInput(f"first must lie between 0 and {limit}; it is {first}.", "first")
+    return first
+
+
+ShortList = Annotated[int, strawberry.argument(description="How many at most: 20 unless told, never more than 100.")]

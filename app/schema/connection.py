@@ -1,0 +1,110 @@
+"""The one connection: Relay's shape over keyset pages, forwards and backwards."""
+
+from typing import Annotated, Generic, TypeAlias, TypeVar, cast
+
+import strawberry
+
+from app.domain.cursors import cursor_of, slice_of
+from app.domain.paging import Listing, Page, Selection, Where
+from app.schema.base import Document, Info, Source
+
+T = TypeVar("T")
+Row: TypeAlias = tuple[Page, Document]
+"""The source of an edge. Its cursor is made only if it is selected."""
+
+First: TypeAlias = Annotated[
+    int | None,
+    strawberry.argument(description="The first so many, behind `after` if it is given. 20 unless told; at most 100."),
+]
+After: TypeAlias = Annotated[
+    str | None, strawberry.argument(description="A cursor to begin behind. It counts only for the list that gave it.")
+]
+Last: TypeAlias = Annotated[
+    int | None,
+    strawberry.argument(description="The last so many, in front of `before` if it is given. At most 100."),
+]
+Before: TypeAlias = Annotated[
+    str | None,
+    strawberry.argument(description="A cursor to end in front of. It counts only for the list that gave it."),
+]
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    @strawberry.field(description="Whether there are more behind this page.")
+    @staticmethod
+    def has_next_page(page: strawberry.Parent[Page]) -> bool:
+        return page.has_next
+
+    @strawberry.field(description="Whether there are more in front of this page.")
+    @staticmethod
+    def has_previous_page(page: strawberry.Parent[Page]) -> bool:
+        return page.has_previous
+
+    @strawberry.field(description="The first row's cursor: pass it as `before`. Null on an empty page.")
+    @staticmethod
+    def start_cursor(page: strawberry.Parent[Page]) -> str | None:
+        return cursor_of(page, page.rows[0]) if page.rows else None
+
+    @strawberry.field(description="The last row's cursor: pass it as `after`. Null on an empty page.")
+    @staticmethod
+    def end_cursor(page: strawberry.Parent[Page]) -> str | None:
+        return cursor_of(page, page.rows[-1]) if page.rows else None
+
+
+@strawberry.type(description="A row of a page, with the cursor that points at it.")
+class Edge(Generic[T]):
+    @strawberry.field(description="Points at this row, in this list only.")
+    @staticmethod
+    def cursor(row: strawberry.Parent[Row]) -> str:
+        return cursor_of(*row)
+
+    @strawberry.field(description="The row itself; null only where what is stored cannot be read.")
+    @staticmethod
+    def node(row: strawberry.Parent[Row]) -> T | None:
+        return cast(Source, row[1])
+
+
+@strawberry.type(
+    description="A page of a list. Pages are kept apart by what the rows hold, not by how many there are: "
+    "rows that arrive meanwhile make no page overlap or skip."
+)
+class Connection(Generic[T]):
+    @strawberry.field(description="The rows with their cursors, in the list's order.")
+    @staticmethod
+    def edges(page: strawberry.Parent[Page]) -> list[Edge[T]]:
+        return cast(Source, [(page, document) for document in page.rows])
+
+    @strawberry.field(description="The rows alone, in the list's order.")
+    @staticmethod
+    def nodes(page: strawberry.Parent[Page]) -> list[T | None]:
+        return cast(Source, page.rows)
+
+    @strawberry.field(description="Where this page lies in its list.")
+    @staticmethod
+    def page_info(page: strawberry.Parent[Page]) -> PageInfo:
+        return cast(Source, page)
+
+    @strawberry.field(description="How many rows the whole list has, on all pages. Counted only when selected.")
+    @staticmethod
+    async def total_count(page: strawberry.Parent[Page], info: Info) -> int | None:
+        return await info.context.loaders.counts.load((page.parent, page.slice.selection))
+
+
+async def page_of(
+    info: Info,
+    parent: Document,
+    listing: Listing,
+    *,
+    first: int | None,
+    after: str | None,
+    last: int | None = None,
+    before: str | None = None,
+    where: Where = (),
+    order: str | None = None,
+    descending: bool = True,
+) -> Source:
+    """``parent``'s page of ``listing``, in its first order unless told. Raises BadUserInput, BadCursor."""
+    selection = Selection(listing, where, order or next(iter(listing.orders)), descending)
+    asked = slice_of(selection, parent["_id"], first=first, after=after, last=last, before=before)
+    return await info.context.loaders.pages.load((parent["_id"], asked))

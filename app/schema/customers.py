@@ -1,0 +1,220 @@
+"""The customer, whole: who they are, and an edge to everything that hangs on them."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
+from app.domain.refusals import BadUserInput
+from app.schema.activities import (
+    Activity,
+    ActivityFacet,
+    ActivityFilter,
+    ActivityGroupCount,
+    ActivityOrder,
+    facets_of,
+    group_counts_of,
+)
+from app.schema.base import Date, Document, Info, Node, follow
+from app.schema.connection import After, Before, Connection, First, Last, page_of
+from app.schema.coupons import Coupon, CouponFilter
+from app.schema.enums import ActivityOrderField, CustomerStatus, OrderDirection
+from app.schema.passes import Pass
+from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
+from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
+from app.schema.statuses import StatusChange
+from app.schema.transactions import Transaction, TransactionFilter
+
+_Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
+
+
+@strawberry.type(description="A customer, or a lead who has not paid yet, as all source systems together know them.")
+class Customer(Node):
+    number: str = strawberry.field(description="The customer number that people read out on the phone.")
+    name: str = strawberry.field(description="Their full name, or the organisation's.")
+    first_name: str | None = strawberry.field(description="Given name.")
+    last_name: str | None = strawberry.field(description="Family name.")
+    organization: str | None = strawberry.field(description="The organisation they belong to.")
+    job_title: str | None = strawberry.field(description="What they do there.")
+    date_of_birth: Date | None = strawberry.field(description="Day of birth.")
+    website: str | None = strawberry.field(description="Their website.")
+    email: str | None = strawberry.field(description="The registered address: mails are sent again to this one.")
+    billing_address: Address | None = strawberry.field(description="Where invoices go.")
+    registered_at: datetime = strawberry.field(description="When they first became known.")
+    payment_count: int = strawberry.field(description="How many payments they made: 0 is a lead, 1 or more a customer.")
+    tags: list[str] = strawberry.field(description="Labels that people put on them.")
+    status: CustomerStatus = strawberry.field(description="What the account may do now.")
+
+    @strawberry.field(description="All their e-mail addresses.")
+    @staticmethod
+    def emails(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
+        registered = [{"value": customer["email"], "primary": True}] if "email" in customer else []
+        return customer.get("emails", registered)
+
+    @strawberry.field(description="All their phone numbers.")
+    @staticmethod
+    def phones(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
+        return customer.get("phones", [])
+
+    @strawberry.field(description="Two-letter country code; the billing address's unless it is known otherwise.")
+    @staticmethod
+    def country(customer: strawberry.Parent[Document]) -> str | None:
+        return customer.get("country") or customer.get("billingAddress", {}).get("country")
+
+    @strawberry.field(description="Who they are in each source system.")
+    @staticmethod
+    def identities(customer: strawberry.Parent[Document]) -> list[SourceIdentity] | None:
+        return customer.get("identities", [])
+
+    @strawberry.field(description="The customer they live on in; only where the status is MERGED.")
+    @staticmethod
+    async def merged_into(customer: strawberry.Parent[Document], info: Info) -> _Later | None:
+        return await follow(info, customer, "mergedIntoId")
+
+    @strawberry.field(description='Whether the status was ever changed: if so, show a "Details" button beside it.')
+    @staticmethod
+    def has_status_details(customer: strawberry.Parent[Document]) -> bool | None:
+        return customer.get("hasStatusDetails", False)
+
+    @strawberry.field(description="Every change of their status, newest first.")
+    @staticmethod
+    async def status_history(
+        customer: strawberry.Parent[Document],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[StatusChange] | None:
+        return await page_of(info, customer, STATUSES, first=first, after=after, last=last, before=before)
+
+    @strawberry.field(description="Everything that ever happened on the account, newest first unless told.")
+    @staticmethod
+    async def activities(
+        customer: strawberry.Parent[Document],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[
+            ActivityFilter | None, strawberry.argument(description="Which ones; all unless told.")
+        ] = None,
+        order_by: Annotated[ActivityOrder | None, strawberry.argument(description="Newest first unless told.")] = None,
+    ) -> Connection[Activity] | None:
+        asked, order = filter or ActivityFilter(), order_by or ActivityOrder()
+        if asked.legacy and order.field == ActivityOrderField.TYPE:
+            raise BadUserInput("Legacy entries cannot be sorted by type: choose another order.", "orderBy")
+        return await page_of(
+            info,
+            customer,
+            ACTIVITIES,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            where=asked.where(),
+            order=order.field,
+            descending=order.direction == OrderDirection.DESC,
+        )
+
+    @strawberry.field(description="The types of activity this account really has, most frequent first.")
+    @staticmethod
+    async def activity_facets(customer: strawberry.Parent[Document], info: Info) -> list[ActivityFacet] | None:
+        return facets_of(await info.context.loaders.type_counts.load(customer["_id"]) or {})
+
+    @strawberry.field(description="The groupings this account really has activities of, in display order.")
+    @staticmethod
+    async def activity_groups(customer: strawberry.Parent[Document], info: Info) -> list[ActivityGroupCount] | None:
+        return group_counts_of(await info.context.loaders.type_counts.load(customer["_id"]) or {})
+
+    @strawberry.field(description="Their points as they count now.")
+    @staticmethod
+    def points(customer: strawberry.Parent[Document], info: Info) -> PointsBalance | None:
+        return balance_of(customer, info.context.now)
+
+    @strawberry.field(
+        description="The entries that changed the balance for good, last recorded first unless told. "
+        "Reservations and pending points are no part of it."
+    )
+    @staticmethod
+    async def points_history(
+        customer: strawberry.Parent[Document],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[PointsFilter | None, strawberry.argument(description="Which ones; all unless told.")] = None,
+        order_by: Annotated[
+            PointsOrder | None, strawberry.argument(description="Last recorded first unless told.")
+        ] = None,
+    ) -> Connection[PointsEntry] | None:
+        asked, order = filter or PointsFilter(), order_by or PointsOrder()
+        return await page_of(
+            info,
+            customer,
+            POINTS,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            where=asked.where(),
+            order=order.field,
+            descending=order.direction == OrderDirection.DESC,
+        )
+
+    @strawberry.field(description="Coupons they hold or held, newest first.")
+    @staticmethod
+    async def coupons(
+        customer: strawberry.Parent[Document],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[CouponFilter | None, strawberry.argument(description="Which ones; all unless told.")] = None,
+    ) -> Connection[Coupon] | None:
+        where = (filter or CouponFilter()).where()
+        return await page_of(info, customer, COUPONS, first=first, after=after, last=last, before=before, where=where)
+
+    @strawberry.field(description="Sales, refunds and voids, newest first.")
+    @staticmethod
+    async def transactions(
+        customer: strawberry.Parent[Document],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[
+            TransactionFilter | None, strawberry.argument(description="Which ones; all unless told.")
+        ] = None,
+    ) -> Connection[Transaction] | None:
+        where = (filter or TransactionFilter()).where()
+        return await page_of(
+            info, customer, TRANSACTIONS, first=first, after=after, last=last, before=before, where=where
+        )
+
+    @strawberry.field(description="Mobile wallet passes, newest first.")
+    @staticmethod
+    async def passes(
+        customer: strawberry.Parent[Document],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Pass] | None:
+        return await page_of(info, customer, PASSES, first=first, after=after, last=last, before=before)
+
+
+@strawberry.input(one_of=True, description="Whom to find, by exactly one of these.")
+class CustomerBy:
+    id: strawberry.Maybe[strawberry.ID] = strawberry.field(description="By id: cus_….")
+    number: strawberry.Maybe[str] = strawberry.field(description="By customer number, exactly.")
+    email: strawberry.Maybe[str] = strawberry.field(
+        description="By any of their e-mail addresses; case does not matter. One that several share is AMBIGUOUS."
+    )
+    identity: strawberry.Maybe[IdentityInput] = strawberry.field(description="By who they are in a source system.")

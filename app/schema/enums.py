@@ -1,0 +1,202 @@
+"""The closed sets of values, in words."""
+
+from enum import StrEnum
+
+from app.catalogue.model import ActivityGroup, AttributeKind
+from app.domain.points import PointsKind
+from app.domain.vocabulary import (
+    AccessLevel,
+    ActivityAction,
+    ActorKind,
+    CouponOrigin,
+    CustomerStatus,
+    DeliveryStatus,
+    PassType,
+    TransactionStatus,
+    TransactionType,
+)
+from app.schema.base import described
+
+__all__ = [
+    "AccessLevel",
+    "ActivityAction",
+    "ActivityGroup",
+    "ActivityOrderField",
+    "ActorKind",
+    "AttributeKind",
+    "CouponOrigin",
+    "CustomerStatus",
+    "DeliveryStatus",
+    "NotesFilter",
+    "OrderDirection",
+    "PassType",
+    "PointsKind",
+    "PointsOrderField",
+    "TransactionStatus",
+    "TransactionType",
+]
+
+described(
+    CustomerStatus,
+    "What an account may do now.",
+    ACTIVE="In use, nothing stands against it.",
+    BLOCKED="Stopped by us: the customer cannot use it.",
+    DEACTIVATED="Put to rest, by the customer or for them; it can be reactivated.",
+    ANONYMISED="Closed for good: the personal data are gone.",
+    MERGED="Closed for good: it lives on in another customer, see `mergedInto`.",
+)
+described(
+    ActorKind,
+    "What kind of actor did something, as finely as it is known.",
+    AGENT="A person who works for us.",
+    CUSTOMER="The customer, through self-service.",
+    SYSTEM="A system by itself, such as a monthly billing run.",
+    API="A program of a partner or of ours, through an API.",
+    IMPORT="An import that does not say who it was.",
+)
+described(
+    AccessLevel,
+    "The access level of whoever acted, in the system where they acted.",
+    ADMIN="A system administrator.",
+    CUSTOMER_SERVICE_AGENT="An agent in customer service.",
+    AFFILIATE="A partner who refers customers.",
+    API_USER="A program with an account of its own.",
+    CS_ADMIN="A supervisor in customer service.",
+    SALES_REP="A sales representative.",
+    FINANCE="Someone in finance.",
+    CUSTOMER="The customer.",
+)
+described(
+    ActivityGroup,
+    "The predefined groupings of activities. Every type belongs to exactly one.",
+    CUSTOMER="The account itself: created, updated, tagged, merged.",
+    ADDRESS="Addresses and their verification.",
+    STATUS="Blocked, deactivated, reactivated.",
+    SUBSCRIPTION="Subscriptions, trials and their renewals, pauses and changes.",
+    ORDER="Orders and purchases.",
+    FULFILLMENT="Shipping, returns and what lies between.",
+    BILLING="Invoices, charges and credits, billing runs and taxes.",
+    PAYMENT="Payments and the instruments they are made with.",
+    REFUND="Refunds, voids and chargebacks.",
+    CREDIT_CONTROL="Overdue accounts: entering and leaving credit control, attempts to collect.",
+    EMAIL="Messages sent to the customer.",
+    NOTE="What agents wrote down.",
+    POINTS="Loyalty points earned, spent, adjusted, expired.",
+    COUPON="Coupons added and redeemed.",
+    TRANSACTION="Transactions of the loyalty programme.",
+    PASS="Mobile wallet passes.",  # noqa: S106 # not a password
+    MEMBERSHIP="Taking part in a programme, and one's level in it.",
+    COMPLIANCE="Consent, identity checks, fraud and anti-money-laundering.",
+    OTHER="Anything else, legacy entries among it.",
+)
+described(
+    AttributeKind,
+    "What an attribute's value is, and so how to show it.",
+    TEXT="Plain text.",
+    INTEGER="A whole number in plain digits.",
+    DECIMAL="A decimal number in plain digits.",
+    MONEY='An amount and its currency: "12.50 EUR".',
+    BOOLEAN="`true` or `false`.",
+    DATE="A day: 2026-01-31.",
+    DATETIME="A moment in UTC: 2026-01-31T09:30:00.000Z.",
+    LIST="Several texts, joined by a comma and a space; one by one in `values`.",
+)
+described(
+    PointsKind,
+    "What an entry of the ledger does. The history holds the first five; the others move no balance for good.",
+    EARNED="Points came in: earned grows.",
+    SPENT="Points were used: spent grows.",
+    ADJUSTED="Somebody corrected the balance, up or down, and said why.",
+    EXPIRED="Points were not used in time: expired grows.",
+    REFUNDED="A spend was given back (positive), or an earning clawed back (negative).",
+    RESERVED="Points were set aside for a purchase under way.",
+    RELEASED="A reservation was lifted.",
+    PENDING="Points were announced, or what was announced became real or lapsed.",
+)
+described(
+    CouponOrigin,
+    "How a customer came by a coupon.",
+    REWARD="They claimed it as a reward.",
+    RULE="A rule gave it to them.",
+    MANUAL="Somebody added it by hand.",
+)
+described(
+    TransactionType,
+    "What a transaction is. A refund or a void is one of its own, and changes the first one's status.",
+    SALE="The customer paid.",
+    REFUND="Money went back after settlement.",
+    VOID="A payment was taken back before settlement.",
+)
+described(
+    TransactionStatus,
+    "How a transaction stands.",
+    ACCEPTED="It counts.",
+    PENDING="The programme has a pending period, and it is not over.",
+    REJECTED="It does not count.",
+    PARTIALLY_REFUNDED="A part of it was refunded.",
+    REFUNDED="All of it was refunded.",
+    VOIDED="It was taken back before settlement.",
+)
+described(PassType, "Which wallet a pass is for.", APPLE="Apple Wallet.", GOOGLE="Google Wallet.")
+described(
+    DeliveryStatus,
+    "What became of a mail that was asked for.",
+    QUEUED="It is waiting to be handed over, or to be tried again.",
+    SENT="The mail server took it.",
+    FAILED="It was given up; `error` says why.",
+)
+
+
+class NotesFilter(StrEnum):
+    INCLUDE = "INCLUDE"
+    EXCLUDE = "EXCLUDE"
+    ONLY = "ONLY"
+
+
+class OrderDirection(StrEnum):
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+class ActivityOrderField(StrEnum):
+    OCCURRED_AT = "OCCURRED_AT"
+    TYPE = "TYPE"
+    POINTS = "POINTS"
+
+
+class PointsOrderField(StrEnum):
+    SEQ = "SEQ"
+    OCCURRED_AT = "OCCURRED_AT"
+    POINTS = "POINTS"
+
+
+described(
+    NotesFilter,
+    "What to do with agents' notes.",
+    INCLUDE="Show them among the rest.",
+    EXCLUDE="Leave them out.",
+    ONLY="Show nothing else.",
+)
+described(OrderDirection, "Which way an order runs.", ASC="Smallest or oldest first.", DESC="Largest or newest first.")
+described(
+    ActivityOrderField,
+    "What to sort activities by. Ties are broken by time, then id; nulls come last.",
+    OCCURRED_AT="When it happened.",
+    TYPE="The code of its type.",
+    POINTS="The points it moved; what moved none comes last.",
+)
+described(
+    PointsOrderField,
+    "What to sort the points history by. Ties are broken by time, then id.",
+    SEQ="The order of recording, which is the order of the balance.",
+    OCCURRED_AT="When it happened: entries that arrived late stand where they belong.",
+    POINTS="The points it moved, with their sign.",
+)
+described(
+    ActivityAction,
+    "What can be done from an activity's tile.",
+    RESEND_EMAIL="Send its e-mail again, to the address that is registered now.",
+    REDEEM_COUPON="Mark its coupon as used.",
+    EMAIL_PASS="Mail its pass again.",  # noqa: S106 # not a password
+    PUSH_PASS="Inform the wallet provider that its pass should be updated.",  # noqa: S106 # not a password
+)

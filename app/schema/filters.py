@@ -1,0 +1,29 @@
+"""What filters have in common: windows of time, sets of values, words that must be known."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from app.catalogue import nearest
+from app.domain.paging import Between, In, Where
+from app.domain.refusals import BadUserInput
+
+
+def during(key: str, at_least: datetime | None, below: datetime | None) -> Where:
+    """A condition on a time, or none. Raises BadUserInput for a window that holds no moment."""
+    if at_least and below and at_least >= below:
+        raise BadUserInput("from must be earlier than to: from is inside the window, to is just outside it.", "from")
+    return ((key, Between(at_least, below)),) if at_least or below else ()
+
+
+def among(key: str, values: Sequence[Any] | None) -> Where:
+    """A condition on a key's value, or none; an empty list matches nothing."""
+    return () if values is None else ((key, In(tuple(dict.fromkeys(values)))),)
+
+
+def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:
+    """A refusal that suggests the nearest of what there is."""
+    given = given[:100]
+    suggestion = nearest(given, known)
+    hint = f' Did you mean "{suggestion}"?' if suggestion else ""
+    return BadUserInput(f'There is no {what} "{given}".{hint}', *field)

@@ -1,0 +1,24 @@
+"""What agents wrote down."""
+
+import asyncio
+from datetime import datetime
+
+import strawberry
+
+from app.schema.base import Document, Info, Node, Source
+from app.schema.people import Actor
+
+
+@strawberry.type(description="A note that somebody wrote on a customer's account.")
+class Note(Node):
+    message: str = strawberry.field(description="The text, as it was written.")
+    author: Actor = strawberry.field(description="Who wrote it.")
+    created_at: datetime = strawberry.field(description="When it was written.")
+    mentions: list[str] = strawberry.field(description="The colleagues it mentions, by user name.")
+
+    @strawberry.field(description="What it links to: customers, transactions or anything else with an id.")
+    @staticmethod
+    async def links(note: strawberry.Parent[Document], info: Info) -> list[Node] | None:
+        load = info.context.loaders.documents.load
+        linked: list[Source] = await asyncio.gather(*(load(node_id) for node_id in note.get("linkIds", [])))
+        return [document for document in linked if document]

@@ -1,0 +1,121 @@
+"""Points: the balance, and why it is what it is."""
+
+from datetime import datetime
+from typing import cast
+
+import strawberry
+
+from app.domain.paging import Where
+from app.domain.points import HISTORY, PointsState, as_of, empty, spendable
+from app.domain.refusals import BadUserInput
+from app.schema.base import Document, Info, Node, ShortList, Source, at_most, follow
+from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
+from app.schema.filters import among, during
+from app.schema.people import Actor
+from app.schema.transactions import Transaction
+
+
+@strawberry.type(description="Points that end together, unless they are used before.")
+class PointsExpiry:
+    points: int = strawberry.field(description="How many.")
+    expires_at: datetime = strawberry.field(description="The moment from which on they cannot be spent.")
+
+
+@strawberry.type(description="The balance, recomputed from all entries and compared with what is stored.")
+class PointsAudit:
+    ok: bool = strawberry.field(description="Whether every figure agrees.")
+    entries: int = strawberry.field(description="How many entries there are, those outside the history included.")
+    drift: int = strawberry.field(description="The stored balance minus the recomputed one: 0 when all is well.")
+
+
+@strawberry.type(
+    description="What a customer has. Points past their expiry count as expired from that moment on, "
+    "even before their entry is written. Always: spendable = earned - spent - expired - reserved."
+)
+class PointsBalance:
+    id: strawberry.ID = strawberry.field(description="Stable per customer, for the caches of clients. Not a node.")
+    earned: int = strawberry.field(description="All that ever came in.")
+    spent: int = strawberry.field(description="All that was used.")
+    expired: int = strawberry.field(description="All that was not used in time.")
+    reserved: int = strawberry.field(description="Set aside for purchases under way; not part of the history.")
+    pending: int = strawberry.field(description="Announced, but not yet theirs; not part of the history.")
+    spendable: int = strawberry.field(description="What can be used now.")
+
+    @strawberry.field(description="The points that end next.")
+    @staticmethod
+    def next_expiry(balance: strawberry.Parent[Document]) -> PointsExpiry | None:
+        return next(iter(_expiries(balance)), None)
+
+    @strawberry.field(description="All points that will end, soonest first. Those that never do are not listed.")
+    @staticmethod
+    def expiries(balance: strawberry.Parent[Document], first: ShortList = 20) -> list[PointsExpiry] | None:
+        return _expiries(balance)[: at_most(100, first)]
+
+    @strawberry.field(description="The balance recomputed from all entries, in one snapshot. It costs a full read.")
+    @staticmethod
+    async def audit(balance: strawberry.Parent[Document], info: Info) -> PointsAudit | None:
+        return cast(Source, await info.context.loaders.audits.load(balance["customerId"]))
+
+
+def balance_of(customer: Document, now: datetime) -> Source:
+    """The source of PointsBalance: the ledger's state as it counts at ``now``."""
+    stored: PointsState = customer.get("points") or empty()
+    state = as_of(stored, now)
+    return {
+        **state,
+        "id": f"{customer['_id']}.points",
+        "customerId": customer["_id"],
+        "spendable": spendable(state),
+    }
+
+
+def _expiries(balance: Document) -> Source:
+    return [
+        {"points": bucket["remaining"], "expiresAt": bucket["expiresAt"]}
+        for bucket in balance["buckets"]
+        if bucket["expiresAt"]
+    ]
+
+
+@strawberry.type(description="One entry of the points ledger. Entries never change; a correction is a new one.")
+class PointsEntry(Node):
+    seq: int = strawberry.field(description="1, 2, 3, … per customer, in the order of recording.")
+    kind: PointsKind = strawberry.field(description="What it does.")
+    points: int = strawberry.field(description="How many, with their sign.")
+    balance_after: int = strawberry.field(description="earned - spent - expired once it was recorded.")
+    reason: str | None = strawberry.field(description="Why, in the words of whoever made it.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
+    recorded_at: datetime = strawberry.field(description="When it was recorded; later for what arrived late.")
+    expires_at: datetime | None = strawberry.field(description="When the points it brought end; null: never.")
+    actor: Actor = strawberry.field(description="Who made it.")
+    source: str = strawberry.field(description="The system that said so.")
+
+    @strawberry.field(description="The transaction that it belongs to.")
+    @staticmethod
+    async def transaction(entry: strawberry.Parent[Document], info: Info) -> Transaction | None:
+        return await follow(info, entry, "transactionId")
+
+
+@strawberry.input(description="Which entries of the history; what is left out does not filter.")
+class PointsFilter:
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Happened not before this moment.")
+    to: datetime | None = strawberry.field(default=None, description="Happened before this moment.")
+    kinds: list[PointsKind] | None = strawberry.field(
+        default=None,
+        description="Only these kinds, of those that the history holds: EARNED, SPENT, ADJUSTED, EXPIRED, REFUNDED. "
+        "An empty list matches none.",
+    )
+
+    def where(self) -> Where:
+        """Raises BadUserInput."""
+        if outside := sorted(set(self.kinds or ()) - HISTORY):
+            raise BadUserInput(
+                f"The history holds no {' and no '.join(outside)}: they move no balance for good.", "kinds"
+            )
+        return (*among("kind", self.kinds), *during("occurredAt", self.from_, self.to))
+
+
+@strawberry.input(description="How to sort the points history.")
+class PointsOrder:
+    field: PointsOrderField = strawberry.field(default=PointsOrderField.SEQ, description="What to sort by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="Which way.")

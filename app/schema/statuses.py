@@ -1,0 +1,20 @@
+"""How an account's status came to be."""
+
+from datetime import datetime
+
+import strawberry
+
+from app.schema.base import Node
+from app.schema.enums import CustomerStatus
+from app.schema.people import Actor
+
+
+@strawberry.type(description="One change of a customer's status.")
+class StatusChange(Node):
+    from_: CustomerStatus | None = strawberry.field(
+        name="from", description="The status before; null where it is not known."
+    )
+    to: CustomerStatus = strawberry.field(description="The status after.")
+    reason: str | None = strawberry.field(description="Why, in the words of whoever changed it.")
+    actor: Actor = strawberry.field(description="Who changed it.")
+    changed_at: datetime = strawberry.field(description="When it changed.")

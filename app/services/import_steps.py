@@ -1,0 +1,180 @@
+"""What the steps of an import share: a line that arrived, what became of it, whom it is about, where it waits."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, cast
+
+import orjson
+
+from app.domain.import_forms import Identity, Problems
+from app.domain.import_lines import HISTORY, SHAPES, Line, parse
+from app.domain.refusals import Refusal
+from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store
+
+UNREADABLE: Final = "unreadable"
+"""Stands for the kind of a line that tells none."""
+
+
+class Outcome(StrEnum):
+    """UNPARKED: came in after it had been parked, in this run or an earlier one."""
+
+    IMPORTED = "imported"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    PARKED = "parked"
+    UNPARKED = "unparked"
+    REJECTED = "rejected"
+
+
+class NotImported(Refusal):
+    """The line contradicts what is stored."""
+
+    code = "INVALID"
+
+
+class HistoryRewritten(NotImported):
+    def __init__(self) -> None:
+        super().__init__("This id is here already with other content, and what happened is never rewritten.", "id")
+
+
+class Verdict(NamedTuple):
+    """What became of a line. ``number`` counts in the file that it came with: of a parked line an earlier one."""
+
+    kind: str
+    number: int
+    text: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A line that says what its kind has to say."""
+
+    number: int
+    text: str
+    line: Line
+    was_parked: bool = False
+
+    def becomes(self, outcome: Outcome) -> Verdict:
+        came_in = self.was_parked and outcome is not Outcome.PARKED
+        return Verdict(self.line.kind, self.number, self.text, Outcome.UNPARKED if came_in else outcome)
+
+    def rejected(self, reason: Refusal) -> Verdict:
+        return _rejected(self.line.kind, self.number, self.text, str(reason), was_parked=self.was_parked)
+
+    def place(self, identity: Identity) -> str:
+        """The ``_id`` under which this waits for ``identity``: the same in every run."""
+        line = self.line
+        return orjson.dumps([line.kind, *line.identity, *line.names, identity]).decode()
+
+
+def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdict:
+    """A line that cannot be read has its verdict already."""
+    kind = UNREADABLE
+    try:
+        given: object = orjson.loads(text)
+        if not isinstance(given, dict):
+            raise Problems("The line is JSON, but no object.")
+        given = cast(dict[str, Any], given)
+        kind = given["kind"] if given.get("kind") in list(SHAPES) else UNREADABLE
+        return Arrival(number, text, parse(given), was_parked)
+    except orjson.JSONDecodeError as wrong:
+        reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
+    except Problems as wrong:
+        reason = str(wrong)
+    return _rejected(kind, number, text, reason, was_parked=was_parked)
+
+
+def _rejected(kind: str, number: int, text: str, reason: str, *, was_parked: bool = False) -> Verdict:
+    return Verdict(
+        kind, number, text, Outcome.REJECTED, f"{reason} (This line had been parked.)" if was_parked else reason
+    )
+
+
+# ---------------------------------------------------------------- customers
+
+
+async def customers_known_as(
+    store: Store,
+    identities: Iterable[Identity],
+    *,
+    numbers: Collection[str] = (),
+    fields: Mapping[str, Any] | None = None,
+    session: Any = None,
+) -> list[Document]:
+    """The customers who have one of these identities or numbers. One command; indexes ``identities…`` and ``number``."""
+    anyone: list[Mapping[str, Any]] = [
+        # The index is partial on the id, and the planner does not look into $elemMatch for it.
+        {"identities": {"$elemMatch": {"source": source, "id": {"$in": ids}}}, "identities.id": {"$exists": True}}
+        for source, ids in _ids_by_source(identities).items()
+    ]
+    if numbers:
+        anyone.append({"number": {"$in": list(numbers)}})
+    return await store.find("customers", {"$or": anyone}, fields=fields, session=session) if anyone else []
+
+
+def by_identity(customers: Iterable[Document]) -> dict[Identity, Document]:
+    return {
+        Identity(identity["source"], identity["id"]): customer
+        for customer in customers
+        for identity in customer.get("identities", [])
+    }
+
+
+def _ids_by_source(identities: Iterable[Identity]) -> Mapping[str, list[str]]:
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for source, source_id in dict.fromkeys(identities):
+        ids[source].append(source_id)
+    return ids
+
+
+# ---------------------------------------------------------------- parking
+
+
+async def parked(
+    store: Store, identities: Iterable[Identity], where: Mapping[str, Any], *, limit: int = 0, session: Any = None
+) -> list[Document]:
+    """What waits for one of these identities, in the order in which it came. Index ``identity…``."""
+    anyone = [
+        {"identity.source": source, "identity.id": {"$in": ids}, **where}
+        for source, ids in _ids_by_source(identities).items()
+    ]
+    order = {"parkedAt": 1, "line.number": 1}
+    return await store.find("parked", {"$or": anyone}, sort=order, limit=limit, session=session) if anyone else []
+
+
+async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:
+    """Each once, however often it comes. What may change gives way to its later self; history does not."""
+    places = [arrival.place(identity) for arrival in arrivals for identity in arrival.line.names]
+    held = await store.find("parked", {"_id": {"$in": places}}, session=session) if places else []
+    waiting = {document["_id"]: read(0, document["line"]["text"]) for document in held}
+    verdicts: list[Verdict] = []
+    operations: list[ReplaceOne[Document]] = []
+    for arrival in arrivals:
+        earlier = waiting.get(arrival.place(arrival.line.names[0]))
+        verdicts.append(arrival.becomes(Outcome.PARKED))
+        if isinstance(earlier, Arrival) and earlier.line == arrival.line:
+            continue
+        if earlier and arrival.line.kind in HISTORY:
+            verdicts[-1] = arrival.rejected(HistoryRewritten())
+            continue
+        for identity in arrival.line.names:
+            document = {
+                "_id": (place := arrival.place(identity)),
+                "identity": identity._asdict(),
+                "line": {"kind": arrival.line.kind.value, "number": arrival.number, "text": arrival.text},
+                "parkedAt": now,
+            }
+            operations.append(ReplaceOne({"_id": place}, document, upsert=True))
+            waiting[place] = arrival
+    await store.write("parked", operations, session=session)
+    return verdicts
+
+
+def leave(arrivals: Iterable[Arrival]) -> list[DeleteOne]:
+    """The operations on ``parked`` for what came in."""
+    return [DeleteOne({"_id": arrival.place(identity)}) for arrival in arrivals for identity in arrival.line.names]

@@ -1,0 +1,56 @@
+"""What the environment decides. Read once, frozen; an unusable value stops the start with a message that names it."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_EXAMPLES: Final = {
+    "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
+    "MONGODB_DATABASE": "customer_gateway",
+    "MONGODB_DRIVER": "motor",
+    "HOST": "127.0.0.1",
+    "PORT": "8000",
+    "DATA": ".data/mongodb",
+    "REQUEST_TIMEOUT_SECONDS": "5",
+    "LOG_LEVEL": "INFO",
+}
+
+
+class Settings(BaseSettings):
+    """One attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    mongodb_uri: Annotated[str, Field(pattern=r"^mongodb(\+srv)?://[^/]")] | None = Field(
+        None, description="Where MongoDB is, a replica set. Unset: the demo, the tests and the tools run their own."
+    )
+    mongodb_database: Annotated[str, Field(pattern=r'^[^/\\. "$\x00]{1,63}$')] = Field(
+        "customer_gateway", description="The database's name."
+    )
+    mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
+    host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
+    data: Path = Field(Path(".data/mongodb"), description="The folder of the MongoDB that we run ourselves.")
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
+        5, description="How long the database may take to be found or to answer."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+
+
+class SettingsError(Exception):
+    """One line per variable that cannot be used: its name, its fault, an example."""
+
+
+def read_settings(**given: object) -> Settings:
+    """From the environment; ``given`` (the command line's options) wins. Raises SettingsError."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # pyright: ignore[reportArgumentType] # pydantic judges
+    except ValidationError as invalid:
+        lines = [
+            f"{name} cannot be used: {error['msg']}. Example: {name}={_EXAMPLES[name]}"
+            for error in invalid.errors(include_input=False, include_url=False)
+            for name in [str(error["loc"][0]).upper()]
+        ]
+        raise SettingsError("\n".join(lines)) from None

@@ -1,0 +1,187 @@
+"""Pages of a keyset: which documents come next after a position, in an order that new rows cannot disturb.
+
+What lists there are is said in domain/listings.py; here a slice of one becomes commands. One parent is a ``find``;
+several are one ``$lookup`` of N index seeks. A position (cursor) belongs to one parent only, so several parents never
+have one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any, Final, cast
+
+from app.domain.paging import Between, In, Position, Selection, Slice
+from app.domain.points import INT32_MAX
+from app.store.collections import COLLECTIONS, Index
+from app.store.driver import Document, Store
+
+
+async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Mapping[str, list[Document]]:
+    """By parent, in the selection's order: one row more than ``size`` where there is one, at the far end.
+
+    One command, however many parents. Reads no more documents than it returns as long as the selection has at most
+    one condition that has an index of its own; with more, at most what matches the first of them.
+    """
+    plan = _Plan.of(slice_)
+    if len(parents) == 1:
+        rows = {parents[0]: await plan.read_one(store, parents[0])}
+    else:
+        rows = await plan.read_many(store, parents)
+    if slice_.backwards:
+        for page in rows.values():
+            page.reverse()
+    return rows
+
+
+async def count(store: Store, selection: Selection, parents: Sequence[str]) -> Mapping[str, int]:
+    """How many rows each parent has; one command, answered from the index where it can be."""
+    index = _index_for(selection)
+    match = {selection.listing.parent_key: {"$in": list(parents)}, **_conditions(selection, index)}
+    group = {"_id": f"${selection.listing.parent_key}", "count": {"$sum": 1}}
+    rows = await store.aggregate(selection.listing.collection, [{"$match": match}, {"$group": group}])
+    return {row["_id"]: row["count"] for row in rows}
+
+
+# ---------------------------------------------------------------- how a slice becomes commands
+
+_ALWAYS: Final[Mapping[str, Any]] = {
+    "type": {"$gte": ""},
+    "kind": {"$gte": ""},
+    "seq": {"$gte": 0},
+    "points": {"$gte": -INT32_MAX - 1},
+}
+_ALWAYS_FOR_TIMES: Final = {"$gte": datetime.min.replace(tzinfo=UTC)}
+_PRESENT: Final = {"$gte": -INT32_MAX - 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One segment, or two where the order's first key may be absent: those that have it come first."""
+
+    slice_: Slice
+    index: Index
+    segments: tuple[Document, ...]
+    sort: Mapping[str, int]
+
+    @classmethod
+    def of(cls, slice_: Slice) -> "_Plan":
+        selection, order = slice_.selection, slice_.selection.listing.orders[slice_.selection.order]
+        forward = 1 if selection.descending is slice_.backwards else -1
+        index = _index_for(selection)
+        conditions = _conditions(selection, index)
+        nothing: Document = {}
+        after = _after(order.keys, slice_.position, forward) if slice_.position else [nothing]
+        if not order.nulls_last:
+            segments = [_any_of(conditions, after, index)]
+        else:
+            first = order.keys[0]
+            present, absent = {**conditions, first: _PRESENT}, {**conditions, first: None}
+            if slice_.position is None:
+                segments = [absent, present] if slice_.backwards else [present, absent]
+            elif slice_.position[0] is None:
+                ties = _after(order.keys[1:], slice_.position[1:], forward)
+                segments = [_any_of(absent, ties, index)] + ([present] if slice_.backwards else [])
+            else:
+                segments = [_any_of(conditions, after, index)] + ([] if slice_.backwards else [absent])
+        return cls(slice_, index, tuple(segments), dict.fromkeys(order.keys, forward))
+
+    @property
+    def limit(self) -> int:
+        return self.slice_.size + 1
+
+    async def read_one(self, store: Store, parent: str) -> list[Document]:
+        listing = self.slice_.selection.listing
+        owned = {listing.parent_key: parent}
+        if len(self.segments) > 1:
+            return await store.aggregate(listing.collection, self._union(owned))
+        where = self.segments[0]
+        branches = [{**owned, **branch} for branch in where["$or"]] if "$or" in where else None
+        return await store.find(
+            listing.collection,
+            {"$or": branches} if branches else {**owned, **where},
+            sort=self.sort,
+            limit=self.limit,
+            hint=self.index.name,
+        )
+
+    async def read_many(self, store: Store, parents: Sequence[str]) -> dict[str, list[Document]]:
+        listing = self.slice_.selection.listing
+        owned = {"$expr": {"$eq": [f"${listing.parent_key}", "$$parent"]}}
+        lookup = {"from": listing.collection, "let": {"parent": "$_id"}, "pipeline": self._union(owned), "as": "rows"}
+        answer = await store.aggregate(
+            None, [{"$documents": [{"_id": parent} for parent in parents]}, {"$lookup": lookup}]
+        )
+        return {row["_id"]: row["rows"] for row in answer}
+
+    def _union(self, owned: Document) -> list[Document]:
+        """The later segment is read only as far as the earlier one leaves the page unfilled."""
+        first, *later = [
+            [{"$match": {**owned, **where}}, {"$sort": self.sort}, {"$limit": self.limit}] for where in self.segments
+        ]
+        for pipeline in later:
+            first += [{"$unionWith": {"coll": self.slice_.selection.listing.collection, "pipeline": pipeline}}]
+            first += [{"$limit": self.limit}]
+        return first
+
+
+def _index_for(selection: Selection) -> Index:
+    """The index of this order for the first condition that has one, else the order's own."""
+    listing = selection.listing
+    keys = " ".join(listing.orders[selection.order].keys)
+    prefix = " ".join(listing.prefix)
+    wanted = [f"{prefix} {name} {keys}" for name, _ in selection.where] + [f"{prefix} {keys}"]
+    indexes = COLLECTIONS[listing.collection].indexes
+    return next(index for start in wanted for index in indexes if index.keys.startswith(start))
+
+
+def _conditions(selection: Selection, index: Index) -> Document:
+    wanted = {**dict(selection.listing.base), **dict(selection.where)}
+    conditions = {name: _condition(value) for name, value in wanted.items()}
+    if index.asks and index.asks not in conditions:
+        conditions[index.asks] = _ALWAYS.get(index.asks, _ALWAYS_FOR_TIMES)
+    return conditions
+
+
+def _condition(value: In | Between) -> Any:
+    if isinstance(value, In):
+        return value.values[0] if len(value.values) == 1 else {"$in": list(value.values)}
+    return {
+        **({"$gte": value.at_least} if value.at_least else {}),
+        **({"$lt": value.below} if value.below else {}),
+    }
+
+
+def _after(keys: Sequence[str], position: Position, forward: int) -> list[Document]:
+    """Disjuncts, each a range of an index on ``keys``: equal in the first i keys and beyond in the next."""
+    beyond = "$gt" if forward == 1 else "$lt"
+    return [
+        {**dict(zip(keys[:i], position[:i], strict=True)), keys[i]: {beyond: position[i]}}
+        for i in reversed(range(len(keys)))
+    ]
+
+
+def _any_of(conditions: Document, disjuncts: list[Document], index: Index) -> Document:
+    """``conditions`` and one of ``disjuncts``, as a rooted ``$or`` of plain index ranges, which merge without a sort.
+
+    Hence a condition on several values becomes a branch for each, where the index has its key before the order's.
+    """
+    if disjuncts == [{}]:
+        return conditions
+    ordered = {key for disjunct in disjuncts for key in disjunct}
+    branching = set(index.keys.split()) - ordered
+    several: dict[str, list[Any]] = {
+        key: value["$in"] for key, value in conditions.items() if key in branching and "$in" in _operators(value)
+    }
+    fixed = {key: value for key, value in conditions.items() if key not in several}
+    return {
+        "$or": [
+            {**dict(zip(several, values, strict=True)), "$and": [fixed, disjunct]}
+            for values in product(*several.values())
+            for disjunct in disjuncts
+        ]
+    }
+
+
+def _operators(condition: Any) -> Document:
+    return cast(Document, condition) if isinstance(condition, dict) else {}

@@ -1,0 +1,251 @@
+"""The sample data: complete, consistent, the same every time, and accepted by the database's validators."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from app.catalogue import CATALOGUE
+from app.catalogue.model import ActivityGroup
+from app.domain.attributes import parse_all
+from app.domain.points import audit, empty
+from app.sample.seed import documents_of, seed
+from app.store.driver import Document, Store
+
+NOW = datetime(2026, 3, 10, 14, 5, 7, 123_000, tzinfo=UTC)
+CUSTOMERS = 50
+
+World = dict[str, list[Document]]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return documents_of(range(1, CUSTOMERS + 1), NOW)
+
+
+def customer(world: World, number: str) -> Document:
+    return next(customer for customer in world["customers"] if customer["number"] == number)
+
+
+def of(world: World, collection: str, number: str) -> list[Document]:
+    owner = customer(world, number)["_id"]
+    return [document for document in world[collection] if document["customerId"] == owner]
+
+
+def values(document: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value anywhere inside, with the nearest key."""
+    match document:
+        case dict():
+            for inner_key, value in document.items():  # pyright: ignore[reportUnknownVariableType] # documents are open
+                yield from values(value, str(inner_key))  # pyright: ignore[reportUnknownArgumentType] # as above
+        case list():
+            for value in document:  # pyright: ignore[reportUnknownVariableType] # as above
+                yield from values(value, key)
+        case _:
+            yield key, document
+
+
+# ---------------------------------------------------------------- complete
+
+
+def test_every_type_occurs_with_all_its_attributes(world: World) -> None:
+    shown = {(activity["type"], frozenset(activity.get("attributes", ()))) for activity in world["activities"]}
+    wanted = {(row.code, frozenset(attribute.name for attribute in row.attributes)) for row in CATALOGUE.values()}
+    assert wanted - shown == set()
+
+
+def test_attributes_are_stored_as_the_catalogue_defines_them(world: World) -> None:
+    for activity in world["activities"]:
+        if not activity["legacy"]:
+            attributes = activity.get("attributes", {})
+            assert parse_all(CATALOGUE[activity["type"]].attributes, attributes) == attributes
+
+
+def test_what_activities_copy_from_the_catalogue_is_true(world: World) -> None:
+    for activity in world["activities"]:
+        row = CATALOGUE.get(activity["type"])
+        expected = (row.group, row.is_note, False) if row else (ActivityGroup.OTHER, False, True)
+        assert (activity["group"], activity["isNote"], activity["legacy"]) == expected
+        assert ("title" in activity) == activity["legacy"]
+
+
+def test_ordinary_customers_have_about_sixty_activities() -> None:
+    ordinary = documents_of(range(9, 309), NOW)
+    assert 50 < len(ordinary["activities"]) / 300 < 75
+
+
+# ---------------------------------------------------------------- the same every time
+
+
+def fingerprint(world: World) -> str:
+    return hashlib.sha256(json.dumps(world, default=repr).encode()).hexdigest()
+
+
+def test_the_same_number_and_moment_make_the_same_documents(world: World) -> None:
+    assert fingerprint(documents_of(range(1, CUSTOMERS + 1), NOW)) == fingerprint(world)
+
+
+def test_a_customer_does_not_depend_on_the_others(world: World) -> None:
+    alone = documents_of([33], NOW)
+    for name in world.keys() - {"customers"}:
+        assert alone[name] == of(world, name, "C-100033")
+
+
+def test_ids_are_unique(world: World) -> None:
+    ids = Counter(document["_id"] for document in chain(*world.values()))
+    assert ids.most_common(1)[0][1] == 1
+
+
+def test_identities_and_numbers_are_unique(world: World) -> None:
+    identities = [(i["source"], i["id"]) for c in world["customers"] for i in c.get("identities", [])]
+    codes = [coupon["code"] for coupon in world["coupons"]] + [sale["number"] for sale in world["transactions"]]
+    for names in (identities, codes, [c["number"] for c in world["customers"]]):
+        assert len(names) == len(set(names))
+
+
+# ---------------------------------------------------------------- consistent
+
+
+def test_every_ledger_passes_its_audit(world: World) -> None:
+    entries = defaultdict[str, list[Any]](list)
+    for entry in world["points"]:
+        entries[entry["customerId"]].append(entry)
+    for owner in world["customers"]:
+        state = owner.get("points", empty())
+        assert audit(state, entries[owner["_id"]]) == {"ok": True, "entries": state["seq"], "drift": 0}
+        recorded = [entry["recordedAt"] for entry in entries[owner["_id"]]]
+        assert recorded == sorted(recorded)
+        assert all(not bucket["expiresAt"] or bucket["expiresAt"] > NOW for bucket in state["buckets"])
+    assert {entry["kind"] for entry in world["points"]} == {
+        "EARNED", "SPENT", "ADJUSTED", "EXPIRED", "REFUNDED", "RESERVED", "RELEASED", "PENDING"
+    }  # fmt: skip
+
+
+def test_no_reference_dangles(world: World) -> None:
+    ids = {document["_id"] for document in chain(*world.values())}
+    for document in chain(*world.values()):
+        for key, value in document.items():
+            references = value if key.endswith("Ids") else [value] if key.endswith("Id") else []
+            if key != "affiliateId":  # names a user, not a document
+                assert set(references) <= ids, (key, document)
+
+
+def test_refunds_change_the_status_of_what_they_undo(world: World) -> None:
+    sales = {sale["_id"]: sale for sale in world["transactions"]}
+    undone = {"PARTIALLY_REFUNDED", "REFUNDED", "VOIDED"}
+    refunds = [sale for sale in sales.values() if "refundOfId" in sale]
+    assert {sales[refund["refundOfId"]]["status"] for refund in refunds} == undone
+    assert {refund["refundOfId"] for refund in refunds} == {i for i, sale in sales.items() if sale["status"] in undone}
+
+
+def test_nothing_lies_in_the_future_but_expiries_and_schedules(world: World) -> None:
+    for document in chain(*world.values()):
+        for key, value in values(document):
+            if isinstance(value, datetime):
+                assert value <= NOW or key == "expiresAt", (key, document)
+                assert value.microsecond % 1000 == 0
+
+
+def test_activities_are_recorded_when_they_happen_or_later(world: World) -> None:
+    lags = [activity["recordedAt"] - activity["occurredAt"] for activity in world["activities"]]
+    assert min(lags) == timedelta()
+    assert sum(lag >= timedelta(days=1) for lag in lags) > 10
+
+
+def test_actors_have_the_names_that_people_are_shown(world: World) -> None:
+    for document in (*world["activities"], *world["points"]):
+        actor, source = document["actor"], document["source"]
+        nameless = actor["kind"] in ("SYSTEM", "IMPORT") or (
+            actor["kind"] in ("API", "CUSTOMER") and source == "esuite"
+        )
+        assert (actor["name"] == "System") == nameless
+    assert {activity["actor"]["kind"] for activity in world["activities"]} == {
+        "AGENT", "CUSTOMER", "SYSTEM", "API", "IMPORT"
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- the named
+
+
+def test_the_messy_customer_has_everything(world: World) -> None:
+    messy = customer(world, "C-100001")
+    activities = of(world, "activities", "C-100001")
+    assert len(activities) == 5_000
+    assert len(of(world, "points", "C-100001")) > 2_000
+    assert len(of(world, "coupons", "C-100001")) > 100
+    assert {identity["source"] for identity in messy["identities"]} == {
+        "esuite", "overview", "callcenter", "billing", "loyalty"
+    }  # fmt: skip
+    assert {delivery["status"] for delivery in of(world, "deliveries", "C-100001")} == {"SENT", "FAILED"}
+    for name in world.keys() - {"customers"}:
+        assert of(world, name, "C-100001"), name
+    moments = Counter(activity["occurredAt"] for activity in activities)
+    assert sum(count > 1 for count in moments.values()) > 10
+
+
+def test_the_platform_wrote_one_activity_per_change(world: World) -> None:
+    about = Counter(activity["type"] for activity in of(world, "activities", "C-100001"))
+    by_hand = [entry for entry in of(world, "points", "C-100001") if entry["source"] == "platform"]
+    assert about["NOTE_ADDED"] == len(of(world, "notes", "C-100001"))
+    assert about["EMAIL_RESENT"] == len(of(world, "deliveries", "C-100001"))
+    assert about["POINTS_ADJUSTED"] == len(by_hand)
+    assert about["EMAIL_SENT"] == len(of(world, "emails", "C-100001"))
+
+
+def test_one_customer_has_nothing_at_all(world: World) -> None:
+    assert set(customer(world, "C-100002")) == {
+        "_id", "number", "name", "registeredAt", "paymentCount", "tags", "status"
+    }  # fmt: skip
+    assert all(of(world, name, "C-100002") == [] for name in world.keys() - {"customers"})
+
+
+def test_one_customer_was_blocked_twice(world: World) -> None:
+    changes = of(world, "statuses", "C-100003")
+    assert [(change["from"], change["to"]) for change in changes] == [
+        ("ACTIVE", "BLOCKED"),
+        ("BLOCKED", "ACTIVE"),
+        ("ACTIVE", "BLOCKED"),
+    ]
+    assert all(change["reason"] for change in changes)
+    assert customer(world, "C-100003")["status"] == "BLOCKED"
+    assert customer(world, "C-100003")["hasStatusDetails"] is True
+
+
+def test_two_customers_and_no_others_share_an_email(world: World) -> None:
+    owners = defaultdict[str, set[str]](set)
+    for owner in world["customers"]:
+        for email in (owner.get("email"), *(email["value"] for email in owner.get("emails", []))):
+            if email:
+                owners[email].add(owner["number"])
+    assert [numbers for numbers in owners.values() if len(numbers) > 1] == [{"C-100004", "C-100005"}]
+
+
+def test_some_accounts_are_closed(world: World) -> None:
+    assert customer(world, "C-100006")["status"] == "DEACTIVATED"
+    assert customer(world, "C-100007")["status"] == "ANONYMISED"
+    assert customer(world, "C-100007").keys().isdisjoint({"firstName", "email", "phones", "identities", "dateOfBirth"})
+    assert of(world, "emails", "C-100007") == []
+    assert customer(world, "C-100008")["status"] == "MERGED"
+    assert customer(world, "C-100008")["mergedIntoId"] == customer(world, "C-100001")["_id"]
+
+
+# ---------------------------------------------------------------- in the database
+
+
+async def test_the_validators_accept_everything_and_progress_adds_up(store: Store, world: World) -> None:
+    advanced: list[int] = []
+    summary = await seed(store, customers=30, now=NOW, advance=advanced.append)
+    assert sum(advanced) == summary["customers"] == 30
+    for name in world:
+        assert await store.aggregate(name, [{"$count": "documents"}]) == [{"documents": summary[name]}]
+    stored = await store.find("customers", {"number": "C-100001"})
+    assert stored == [customer(world, "C-100001")]
+
+
+async def test_the_named_customers_come_even_when_fewer_are_asked_for(store: Store) -> None:
+    assert (await seed(store, customers=1, now=NOW))["customers"] == 8
