@@ -205,9 +205,8 @@ def listening(settings: Settings) -> Generator[socket.socket]:
         try:
             listener.bind((settings.host, settings.port))
         except OSError as taken:
-            fail(
-                f"{settings.host}:{settings.port} cannot be listened on ({taken.strerror}). Try PORT={settings.port + 1}."
-            )
+            taken_by = f"{settings.host}:{settings.port} cannot be listened on ({taken.strerror})."
+            fail(f"{taken_by} Try PORT={settings.port + 1}.")
         yield listener
 
 

@@ -25,8 +25,8 @@ from graphql import (
     parse,
     visit,
 )
-from graphql.execution.incremental import IncrementalExecutor
 from graphql.pyutils import Path
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.domain.refusals import Refusal
 from app.store.driver import Unavailable
@@ -36,8 +36,8 @@ _INTERNAL: Final = "This could not be read. The fault is ours and has been logge
 _UNAVAILABLE: Final = "The database cannot be reached just now. Try again in a moment."
 
 
-class Executor(IncrementalExecutor):
-    """graphql-core's, which also knows whose field failed."""
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """Strawberry's, which also knows whose field failed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,7 +98,7 @@ def _verdict(error: GraphQLError) -> tuple[str, str]:
         return cause.code, str(cause)
     if isinstance(cause, Unavailable):
         return "UNAVAILABLE", _UNAVAILABLE
-    if error.path is not None:
+    if error.path is not None or (cause and not error.nodes):
         return "INTERNAL", _INTERNAL
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED", error.message

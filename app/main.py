@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from app.graph import schema
 from app.http import graphiql, health
@@ -13,8 +13,12 @@ from app.settings import Settings
 from app.store.driver import Store
 
 
+def routes(store: Store) -> list[BaseRoute]:
+    return [*graphiql.routes, *health.routes(store), Route("/graphql", GraphQLEndpoint(schema, store))]
+
+
 def application(settings: Settings, *, mongodb_uri: str) -> Starlette:
-    """``mongodb_uri`` is settled by the caller: the demo and the tests have a server of their own."""
+    """``mongodb_uri`` is settled by the caller: the demo has a server of its own."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
@@ -24,12 +28,7 @@ def application(settings: Settings, *, mongodb_uri: str) -> Starlette:
             driver=settings.mongodb_driver,
             timeout_seconds=settings.request_timeout_seconds,
         ) as store:
-            # Routes are made here because they need what is open now.
-            app.router.routes += [
-                *graphiql.routes,
-                *health.routes(store),
-                Route("/graphql", GraphQLEndpoint(schema, store)),
-            ]
+            app.router.routes += routes(store)
             yield
 
     return Starlette(lifespan=lifespan)

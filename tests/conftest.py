@@ -1,17 +1,21 @@
 """What every test may ask for: a real mongod, a clean database in it, and the commands that were sent to it."""
 
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any, cast
 
+import httpx2
 import pytest
 from pymongo.monitoring import CommandListener
+from starlette.applications import Starlette
 
+from app.main import routes
 from app.store import indexes
 from app.store.collections import COLLECTIONS
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
+from tests.world import World
 
 
 class Commands(CommandListener):
@@ -77,6 +81,33 @@ async def store(_database: tuple[Store, Commands]) -> Store:
         await store.command({"delete": name, "deletes": [{"q": {}, "limit": 0}]})
     commands.clear()
     return store
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    return World(store)
+
+
+Ask = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
+    """The whole application over HTTP, on the test's database."""
+    app = Starlette(routes=routes(store))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+        yield client
+
+
+@pytest.fixture
+def ask(client: httpx2.AsyncClient) -> Ask:
+    """Asks a query and gives back the whole answer, errors included."""
+
+    async def ask(query: str, **variables: Any) -> dict[str, Any]:
+        response = await client.post("/graphql", json={"query": query, "variables": variables})
+        return response.json()
+
+    return ask
 
 
 @pytest.fixture

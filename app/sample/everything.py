@@ -82,6 +82,7 @@ _KEYS: Final = {
     "emailSubject": "subject",
     "toAddress": "to",
 }
+_PREFIXES: Final = {"accountId": "ACC-", "invoiceNumber": "INV-", "requestId": "po_"}
 _ONCE: Final = ("NEW_CUSTOMER_CREATED", "CUSTOMER_CREATED", "CUSTOMERS_MERGED", "CUSTOMER_ANONYMISED", "EMAIL_SENT")
 
 
@@ -102,9 +103,10 @@ def fill(life: Life, activities: int) -> None:
 
 
 def happen(life: Life, row: ActivityType) -> None:
-    """At any time since the registration."""
-    since = life.now - life.customer["registeredAt"]
-    life.clock = life.now - timedelta(seconds=life.random.randrange(int(since.total_seconds())))
+    """On any day since the registration."""
+    days = (life.now - life.customer["registeredAt"]).days
+    life.clock = life.now - timedelta(days=life.random.randrange(1, days))
+    life.clock = life.day() + timedelta(seconds=life.random.randrange(8 * 3_600, 22 * 3_600))
     about = _subject(life, row)
     more: dict[str, Any] = dict(_DIMENSIONS) if row.source == "callcenter" else {}
     if about and about in life.documents["emails"]:
@@ -160,4 +162,4 @@ def _value(life: Life, attribute: AttributeDefinition, about: Document | None) -
         case AttributeKind.LIST:
             return [attribute.label]
         case AttributeKind.TEXT:
-            return life.code("SO-")
+            return life.code(_PREFIXES.get(attribute.name, "SO-"))

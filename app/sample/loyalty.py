@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.points import Entry
 from app.domain.vocabulary import CouponOrigin, PassType, TransactionStatus, TransactionType
 from app.sample import mails
-from app.sample.goods import SHELF, Product, money, price, show
+from app.sample.coupons import BIRTHDAY_GIFT, REWARDS, Reward, add_coupon, redeem
+from app.sample.goods import SHELF, Product, price, show
 from app.sample.life import NIGHTLY, Life
-from app.sample.people import APP, SERVICE, SHOP, SYSTEM
+from app.sample.people import APP, SERVICE, SHOP
 from app.store.driver import Document
 
 _LEVELS: Final = (("Bronze", 0), ("Silver", 500), ("Gold", 2_000), ("Platinum", 6_000))
 _PENDING_DAYS: Final = 14
-_COUPON_DAYS: Final = 60
 _PLACES: Final = (
     "Hamburg, Mönckebergstraße",
     "London, Marylebone",
@@ -32,24 +32,6 @@ _PLACES: Final = (
 )
 _SURVEYS: Final = ("How was your order?", "Your favourite reads", "Two minutes about our app")
 _CHALLENGES: Final = ("Three orders in a month", "Five reviews", "Bring your own cup")
-
-
-class Reward(NamedTuple):
-    name: str
-    points: int
-    type: str
-    value: str
-
-
-REWARDS: Final = (
-    Reward("Free coffee", 150, "FREE_ITEM", "1 coffee"),
-    Reward("Free shipping", 200, "FREE_SHIPPING", "1 order"),
-    Reward("10 off", 400, "AMOUNT", "10.00"),
-    Reward("20 % off books", 600, "PERCENT", "20%"),
-    Reward("Roastery tour", 1_500, "EXPERIENCE", "2 persons"),
-)
-BIRTHDAY_GIFT: Final = Reward("Birthday gift", 0, "PERCENT", "15%")
-GOODWILL: Final = Reward("Goodwill voucher", 0, "AMOUNT", "5.00")
 
 
 @dataclass(slots=True)
@@ -186,7 +168,7 @@ class Member:
         whole = euros == sale.euros
         points = sale.earned["points"] if whole else max(1, sale.earned["points"] // 2)
         posting = ledger.claw_back(life.points, _entry(sale.earned), points, now=life.clock)
-        back = self.transaction(type_, -euros, 0)
+        back = self.transaction(type_, euros, 0)
         entry = life.post(posting, by=life.one_of(SERVICE), reason="Purchase given back", transaction=back)[-1]
         back |= {"refundOfId": sale.transaction["_id"], "pointsAwarded": entry["points"]}
         whole_status = TransactionStatus.VOIDED if type_ is TransactionType.VOID else TransactionStatus.REFUNDED
@@ -302,9 +284,7 @@ class Member:
             card: dict[str, Raw] = {"passId": self.wallet["serialNumber"]}
             self.wallet["updatedAt"] = self.life.clock
             self.life.tell("PASS_UPDATED", card, about=self.wallet)
-            self.life.tell(
-                "LOYALTY_PASS_PUSHED", {**card, "passProvider": self.wallet["type"].title()}, about=self.wallet
-            )
+            self.life.tell("LOYALTY_PASS_PUSHED", {**card, "passProvider": self.wallet["type"]}, about=self.wallet)
 
     def plan_birthday(self, date_of_birth: str) -> None:
         month, day = int(date_of_birth[5:7]), int(date_of_birth[8:])
@@ -331,41 +311,6 @@ class Member:
             "productIds": [line.code for line in sale.lines],
             "productCategories": list(dict.fromkeys(line.category for line in sale.lines)),
         }
-
-
-def add_coupon(life: Life, reward: Reward, origin: CouponOrigin, *, by: Document = SYSTEM) -> Document:
-    coupon = life.write(
-        "coupons",
-        {
-            "code": life.code("NL"),
-            "type": reward.type,
-            "value": show(money(Decimal(reward.value), life.currency)) if reward.type == "AMOUNT" else reward.value,
-            "addedAt": life.clock,
-            "expiresAt": life.day(_COUPON_DAYS),
-            "origin": origin.value,
-            "redeemed": False,
-        },
-    )
-    attributes: dict[str, Raw] = {"couponCode": coupon["code"], "rewardName": reward.name}
-    life.tell("COUPON_ADDED", attributes, about=coupon, by=by)
-    return coupon
-
-
-def redeem(life: Life, coupon: Document) -> None:
-    """By the customer, mostly; by an agent on the phone; or at the back office's till."""
-    by, code = life.random.choices(
-        (
-            (life.myself, "LOYALTY_COUPON_REDEEMED"),
-            (life.one_of(SERVICE), "COUPON_REDEEMED"),
-            (life.one_of(SERVICE), "BILLING_COUPON_REDEEMED"),
-        ),
-        (7, 2, 1),
-    )[0]
-    coupon |= {"redeemed": True, "redeemedAt": life.clock, "redeemedBy": by}
-    codes: dict[str, Raw] = {"couponCode": coupon["code"]}
-    if code == "BILLING_COUPON_REDEEMED":
-        codes = {"couponCodes": [coupon["code"]]}
-    life.tell(code, codes, by=by, about=coupon)
 
 
 def _entry(document: Document) -> Entry:

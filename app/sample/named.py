@@ -28,6 +28,7 @@ def messy(index: int, now: datetime) -> Life:
         index,
         now,
         days_ago=1_090,
+        origin=people.GERMAN,
         firstName="Zoë",
         lastName="Müller-O'Brien",
         organization="Kulturverein Hafenstraße e.V.",
@@ -52,7 +53,6 @@ def messy(index: int, now: datetime) -> Life:
             "postalCode": "20457",
             "country": "DE",
         },
-        country="DE",
         tags=["vip", "b2b", "early-adopter", "loyal", "complaint", "paper-invoice"],
         affiliateId=AFFILIATE["id"],
     )
@@ -60,8 +60,8 @@ def messy(index: int, now: datetime) -> Life:
     bring_over(life)
     member = Member(life, days_between_visits=0.9)
     member.join()
-    life.plan(1, member.install_app)
-    life.plan(30, member.install_app)
+    for days in (1, 30, 90, 200, 365, 500, 730):  # a new telephone, a new pass
+        life.plan(days, member.install_app)
     for days in (0, 200, 500):
         life.plan(days, partial(subscribe, life))
     for days in range(5, 1_090, 45):
@@ -86,7 +86,8 @@ def empty(index: int, now: datetime) -> Life:
 
 def blocked_twice(index: int, now: datetime) -> Life:
     """C-100003 was blocked, came back, and is blocked again."""
-    life = _life(index, now, days_ago=700, firstName="Rufus", lastName="Bannerman", email="rufus.bannerman@example.com")
+    email = "rufus.bannerman@example.com"
+    life = _life(index, now, days_ago=700, origin=people.BRITISH, firstName="Rufus", lastName="Bannerman", email=email)
     register(life)
     life.plan(1, partial(subscribe, life))
     life.plan(240, partial(service.block, life))
@@ -96,9 +97,11 @@ def blocked_twice(index: int, now: datetime) -> Life:
     return life
 
 
-def sharing(index: int, now: datetime, *, name: str, last: str, first: str, partner: str) -> Life:
+def sharing(index: int, now: datetime, *, first: str, partner: str) -> Life:
     """C-100004 and C-100005 are a couple with one e-mail address."""
-    life = _life(index, now, days_ago=500, name=name, firstName=first, lastName=last, email=_SHARED_EMAIL, country="DE")
+    life = _life(
+        index, now, days_ago=500, origin=people.JAPANESE, firstName=first, lastName="佐藤", email=_SHARED_EMAIL
+    )
     register(life)
     life.plan(2, partial(subscribe, life))
     life.plan(4, Member(life, days_between_visits=20).join)
@@ -108,7 +111,8 @@ def sharing(index: int, now: datetime, *, name: str, last: str, first: str, part
 
 
 def deactivated(index: int, now: datetime) -> Life:
-    life = _life(index, now, days_ago=620, firstName="Élodie", lastName="Lefèvre", email="elodie.lefevre@example.com")
+    email = "elodie.lefevre@example.com"
+    life = _life(index, now, days_ago=620, origin=people.FRENCH, firstName="Élodie", lastName="Lefèvre", email=email)
     register(life)
     life.plan(1, partial(subscribe, life))
     life.plan(410, partial(leave, life))
@@ -132,6 +136,7 @@ def merged(index: int, now: datetime) -> Life:
         index,
         now,
         days_ago=1_090,
+        origin=people.GERMAN,
         firstName="Zoe",
         lastName="Mueller",
         email="zoe.obrien@example.org",
@@ -163,10 +168,10 @@ def _absorb(life: Life) -> None:
     life.tell("CUSTOMERS_MERGED", {"mergedCustomerIds": ["C-100008"]}, by=ADMIN)
 
 
-def _life(index: int, now: datetime, *, days_ago: int, **known: Any) -> Life:
+def _life(index: int, now: datetime, *, days_ago: int, origin: people.Origin, **known: Any) -> Life:
     random = Random(index)
     known["registeredAt"] = _morning(now, days_ago)
-    return Life(people.customer(index, now=now, random=random, **known), now=now, random=random)
+    return Life(people.customer(index, now=now, random=random, origin=origin, **known), now=now, random=random)
 
 
 def _bare(index: int, now: datetime, *, name: str, days_ago: int) -> Life:
@@ -191,8 +196,8 @@ NAMED: Final[dict[int, Callable[[int, datetime], Life]]] = {
     1: messy,
     2: empty,
     3: blocked_twice,
-    4: partial(sharing, name="佐藤 健二", last="佐藤", first="健二", partner="C-100005"),
-    5: partial(sharing, name="佐藤 遥", last="佐藤", first="遥", partner="C-100004"),
+    4: partial(sharing, first="健二", partner="C-100005"),
+    5: partial(sharing, first="遥", partner="C-100004"),
     6: deactivated,
     7: anonymised,
     8: merged,

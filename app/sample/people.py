@@ -65,15 +65,25 @@ FRANCE = Place("fr_FR", "FR", "+33 6 39 98 ## ##")
 SWEDEN = Place("sv_SE", "SE", "+46 70 174 06 ##")
 AMERICA = Place("en_US", "US", "+1 212 555 01##")
 
-# Locale of the names, place of the home, how many in a hundred.
-_ORIGINS: Final = (
-    ("de_DE", GERMANY, 40),
-    ("en_GB", BRITAIN, 19),
-    ("fr_FR", FRANCE, 14),
-    ("sv_SE", SWEDEN, 12),
-    ("en_US", AMERICA, 11),
-    ("ja_JP", GERMANY, 4),
-)
+
+class Origin(NamedTuple):
+    names: str  # a locale
+    home: Place
+
+
+GERMAN = Origin("de_DE", GERMANY)
+BRITISH = Origin("en_GB", BRITAIN)
+FRENCH = Origin("fr_FR", FRANCE)
+JAPANESE = Origin("ja_JP", GERMANY)
+_IN_A_HUNDRED: Final = {
+    GERMAN: 40,
+    BRITISH: 19,
+    FRENCH: 14,
+    Origin("sv_SE", SWEDEN): 12,
+    Origin("en_US", AMERICA): 11,
+    JAPANESE: 4,
+}
+
 _DOMAINS: Final = ("example.com", "example.org", "example.net", "mail.example.com", "post.example.org")
 _TAGS: Final = ("vip", "newsletter", "early-adopter", "price-sensitive", "b2b", "gift-buyer", "win-back", "beta-tester")
 
@@ -125,14 +135,12 @@ def customer_id(number: str) -> str:
     return derived_id("customers", source="sample", source_id=number)
 
 
-def customer(index: int, *, now: datetime, random: Random, **known: Any) -> Document:
+def customer(index: int, *, now: datetime, random: Random, origin: Origin | None = None, **known: Any) -> Document:
     """The document of customer ``index`` on the day of registration; what is ``known`` is not drawn."""
-    names, place = random.choices(
-        [(names, place) for names, place, _ in _ORIGINS], [weight for *_, weight in _ORIGINS]
-    )[0]
-    pool = _pool(names)
-    first, last = known.get("firstName") or random.choice(pool.first_names), known.get("lastName")
-    last = last or random.choice(pool.last_names)
+    origin = origin or random.choices(list(_IN_A_HUNDRED), list(_IN_A_HUNDRED.values()))[0]
+    pool, place = _pool(origin.names), origin.home
+    first = known.get("firstName") or random.choice(pool.first_names)
+    last = known.get("lastName") or random.choice(pool.last_names)
     email = known.get("email") or f"{_mailbox(first, last)}{index}@{random.choice(_DOMAINS)}"
     emails = [{"value": email, "primary": True, "label": "home"}]
     if random.random() < 0.15:
@@ -141,7 +149,7 @@ def customer(index: int, *, now: datetime, random: Random, **known: Any) -> Docu
         "_id": customer_id(number(index)),
         "number": number(index),
         # Japanese names are written family name first.
-        "name": f"{last} {first}" if names == "ja_JP" else f"{first} {last}",
+        "name": f"{last} {first}" if origin == JAPANESE else f"{first} {last}",
         "firstName": first,
         "lastName": last,
         "email": email,

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from random import Random
 from typing import Final, TypeAlias
 
@@ -30,13 +31,14 @@ async def seed(
     last = max(customers, *NAMED)
     batches = [range(first, min(first + _BATCH, last + 1)) for first in range(1, last + 1, _BATCH)]
     ready = documents_of(batches[0], now)
-    for batch, following in zip(batches, [*batches[1:], range(0)], strict=True):
-        # One batch is being written while the next one is made.
-        making = asyncio.create_task(asyncio.to_thread(documents_of, following, now))
-        await asyncio.gather(*(store.insert(name, documents) for name, documents in ready.items()))
+    for batch, following in pairwise([*batches, range(0)]):
         written.update({name: len(documents) for name, documents in ready.items()})
+        # One batch is being written while the next one is made.
+        ready, *_ = await asyncio.gather(
+            asyncio.to_thread(documents_of, following, now),
+            *(store.insert(name, documents) for name, documents in ready.items()),
+        )
         advance(len(batch))
-        ready = await making
     return written
 
 

@@ -8,9 +8,9 @@ from typing import Final
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.vocabulary import CouponOrigin, CustomerStatus, DeliveryStatus
+from app.sample.coupons import GOODWILL, add_coupon
 from app.sample.goods import price
 from app.sample.life import Life
-from app.sample.loyalty import GOODWILL, add_coupon
 from app.sample.people import ADMIN, FINANCE, LEADS, SERVICE
 from app.store.driver import Document
 
@@ -29,8 +29,12 @@ _ADJUSTMENTS: Final = (
     (-40, "Points were credited twice"),
     (-60, "Test order of the web shop"),
 )
-_BLOCKS: Final = ("Chargeback under investigation", "Three unpaid invoices", "Sign-ins from two continents in an hour")
-_UNBLOCKS: Final = ("Chargeback withdrawn by the bank", "All invoices paid", "Customer confirmed both sign-ins")
+# Why a customer is blocked, and what ends it.
+_BLOCKS: Final = {
+    "Chargeback under investigation": "Chargeback withdrawn by the bank",
+    "Three unpaid invoices": "All invoices paid",
+    "Sign-ins from two continents in an hour": "Customer confirmed both sign-ins",
+}
 _TAGS: Final = ("call-back", "paper-invoice", "loyal", "complaint")
 
 
@@ -172,7 +176,7 @@ def send_pass(life: Life) -> None:
     if life.chance(0.5):
         life.tell("PASS_EMAILED", {**serial, "toAddress": address}, by=life.one_of(SERVICE), about=wallet)
     else:
-        provider: dict[str, Raw] = {**serial, "passProvider": wallet["type"].title()}
+        provider: dict[str, Raw] = {**serial, "passProvider": wallet["type"]}
         life.tell("PASS_PUSHED", provider, by=life.one_of(SERVICE), about=wallet)
 
 
@@ -180,11 +184,13 @@ def send_pass(life: Life) -> None:
 
 
 def block(life: Life) -> None:
-    _set_status(life, CustomerStatus.BLOCKED, "CUSTOMER_BLOCKED", life.one_of(_BLOCKS))
+    _set_status(life, CustomerStatus.BLOCKED, "CUSTOMER_BLOCKED", life.one_of(tuple(_BLOCKS)))
 
 
 def reactivate(life: Life) -> None:
-    _set_status(life, CustomerStatus.ACTIVE, "CUSTOMER_REACTIVATED", life.one_of(_UNBLOCKS))
+    why_not_active = life.documents["statuses"][-1]["reason"]
+    reason = _BLOCKS.get(why_not_active, "Asked to come back")
+    _set_status(life, CustomerStatus.ACTIVE, "CUSTOMER_REACTIVATED", reason)
 
 
 def deactivate(life: Life) -> None:

@@ -1,9 +1,10 @@
 """A subscription: bought, renewed, refused by the bank, chased, paused, changed, cancelled, and sometimes bought again.
 
-Each step plans the next one, so what a subscription is doing is what it has planned.
+Each step plans the next one, so what a subscription is doing is what it has planned. Renewals keep to their day.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -30,6 +31,8 @@ class Subscription:
     """From one renewal to the next."""
     back_office: str
     """Which system books the invoices and payments: overview or billing."""
+    due: datetime = field(init=False)
+    """The day of the next renewal."""
     refusals: int = 0
 
     @property
@@ -39,6 +42,10 @@ class Subscription:
     @property
     def price(self) -> Money:
         return price(self.product.euros, self.life.currency)
+
+    @property
+    def due_date(self) -> str:
+        return self.due.date().isoformat()
 
     # ------------------------------------------------------------ paying
 
@@ -53,22 +60,25 @@ class Subscription:
             life.tell("BILLING_ORDER_CREATED", {**self.bought, "amount": self.price}, by=SHOP)
         else:
             life.tell("SUBSCRIPTION_CREATED", self.bought, by=life.myself)
-        self.collect()
+        self.collect({})
+        self.due = life.day(self.days)
         life.mail(
             mails.order_confirmation(
                 life.customer["name"], self.order, [(self.product.name, show(self.price))], show(self.price)
             )
         )
-        self.renew_later()
+        self.renew_when_due()
 
-    def renew_later(self, days: int | None = None) -> None:
-        self.life.plan(days or self.days, self.renew, hours=NIGHTLY)
+    def renew_when_due(self) -> None:
+        self.life.plan((self.due - self.life.day()).days, self.renew, hours=NIGHTLY)
 
     def renew(self) -> None:
+        self.due = self.life.day(self.days)
         if self.life.chance(0.04):
             return self.fail()
-        self.life.tell("SUBSCRIPTION_RENEWED", self.bought | self.use_discount())
-        self.collect()
+        discount = self.use_discount()
+        self.life.tell("SUBSCRIPTION_RENEWED", self.bought | discount)
+        self.collect(discount)
         if self.life.chance(0.04):
             name, day = self.life.customer["name"], self.life.date()
             self.life.mail(mails.receipt(name, self.product.name, show(self.price), day))
@@ -80,13 +90,14 @@ class Subscription:
         self.discounts -= 1
         return {"discountName": "Welcome offer", "discountOccurrence": 3 - self.discounts}
 
-    def collect(self) -> None:
+    def collect(self, discount: dict[str, Raw]) -> None:
         """One payment, as the systems that hear of it tell it, all at the same moment."""
         life = self.life
         life.paid()
-        life.tell("SUBSCRIPTION_BILLING_SUCCESS", self.bought)
-        invoice: dict[str, Raw] = {"invoiceNumber": life.code("INV-"), "amount": self.price}
-        paid: dict[str, Raw] = {"amount": self.price, "paymentMethod": self.method}
+        life.tell("SUBSCRIPTION_BILLING_SUCCESS", self.bought | discount)
+        amount = price(self.product.euros / 2, life.currency) if discount else self.price
+        invoice: dict[str, Raw] = {"invoiceNumber": life.code("INV-"), "amount": amount}
+        paid: dict[str, Raw] = {"amount": amount, "paymentMethod": self.method}
         if self.back_office == "billing":
             life.tell("INVOICE_ISSUED", invoice)
             life.tell("PAYMENT_COLLECTED", {**paid, "transactionId": life.code("ch_")})
@@ -119,27 +130,29 @@ class Subscription:
             life.tell("SUBSCRIPTION_BILLING_RESUBMISSION_FAILED", self.bought | self.refusal)
             return life.plan(5, self.resubmit if self.refusals < 4 else self.cancel, hours=NIGHTLY)
         life.tell("CREDIT_CONTROL_CYCLE_EXITED")
-        self.collect()
-        return self.renew_later()
+        self.collect({})
+        return self.renew_when_due()
 
     # ------------------------------------------------------------ changing one's mind
 
     def go_on(self) -> None:
         """What the customer does before the next renewal: nothing, mostly."""
-        whims = (self.renew_later, self.schedule_pause, self.change, self.schedule_cancellation, self.fiddle)
-        self.life.random.choices(whims, (82, 4, 4, 4, 6))[0]()
+        if self.life.chance(0.8):
+            return self.renew_when_due()
+        whims = (self.schedule_pause, self.change, self.schedule_cancellation, self.fiddle)
+        return self.life.plan(self.life.random.randint(1, 12), self.life.one_of(whims))
 
     def schedule_pause(self) -> None:
         life = self.life
         months = life.one_of((1, 2, 3))
-        starts: dict[str, Raw] = {"scheduledPauseDate": life.date(_MONTH), "months": months}
+        starts: dict[str, Raw] = {"scheduledPauseDate": self.due_date, "months": months}
         life.tell("PAUSE_SCHEDULED", starts | self.bought, by=life.myself)
-        life.mail(mails.pause_confirmed(life.customer["name"], self.product.name, months, life.date(_MONTH)))
+        life.mail(mails.pause_confirmed(life.customer["name"], self.product.name, months, self.due_date))
         if life.chance(0.2):
-            life.plan(9, lambda: self.say("SCHEDULED_PAUSE_CANCELLED"))
-            self.renew_later()
+            life.plan(9, partial(self.say, "SCHEDULED_PAUSE_CANCELLED"))
+            self.renew_when_due()
         else:
-            life.plan(_MONTH, partial(self.pause, months), hours=NIGHTLY)
+            life.plan_at(self.due, partial(self.pause, months))
 
     def pause(self, months: int) -> None:
         self.life.tell("PAUSE_ACTIVATED", {"months": months, **self.bought})
@@ -153,14 +166,15 @@ class Subscription:
             self.life.tell(code, self.bought)
         else:
             self.say(code)
-        self.renew_later(1)
+        self.due = self.life.day(1)
+        self.renew_when_due()
 
     def change(self) -> None:
         size = SUBSCRIPTIONS.index(self.product)
         if size and self.life.chance(0.6):
             return self.schedule_downgrade(SUBSCRIPTIONS[size - 1])
         self.switch(SUBSCRIPTIONS[min(size + 1, len(SUBSCRIPTIONS) - 1)])
-        return self.renew_later()
+        return self.renew_when_due()
 
     def schedule_downgrade(self, smaller: Product) -> None:
         life = self.life
@@ -169,16 +183,16 @@ class Subscription:
             {
                 "productFrom": self.product.name,
                 "productTo": smaller.name,
-                "scheduledDowngradeDate": life.date(_MONTH),
+                "scheduledDowngradeDate": self.due_date,
                 "orderId": self.order,
             },
             by=life.myself,
         )
         if life.chance(0.25):
-            life.plan(6, lambda: self.say("SUBSCRIPTION_DOWNGRADE_WITHDRAWN"))
+            life.plan(6, partial(self.say, "SUBSCRIPTION_DOWNGRADE_WITHDRAWN"))
         else:
-            life.plan(_MONTH - 1, partial(self.switch, smaller), hours=NIGHTLY)
-        self.renew_later()
+            life.plan_at(self.due, partial(self.switch, smaller))
+        self.renew_when_due()
 
     def switch(self, product: Product) -> None:
         if product == self.product:
@@ -206,24 +220,23 @@ class Subscription:
             case _:
                 life.tell("ADDITIONAL_PAYMENT_MADE", {"paymentMethod": self.method}, by=life.myself)
                 life.paid()
-        self.renew_later()
+        self.renew_when_due()
 
     # ------------------------------------------------------------ leaving
 
     def schedule_cancellation(self) -> None:
         life = self.life
-        last_day = life.date(_MONTH)
         life.tell(
             "SUBSCRIPTION_CANCELLATION_SCHEDULED",
-            {**self.bought, "scheduledCancellationDate": last_day},
+            {**self.bought, "scheduledCancellationDate": self.due_date},
             by=life.one_of((life.myself, life.myself, life.one_of(SERVICE))),
         )
-        life.mail(mails.farewell(life.customer["name"], self.product.name, last_day))
+        life.mail(mails.farewell(life.customer["name"], self.product.name, self.due_date))
         if life.chance(0.3):
-            life.plan(life.random.randint(2, 20), lambda: self.say("SUBSCRIPTION_CANCELLATION_WITHDRAWN"))
-            self.renew_later()
+            life.plan(life.random.randint(2, 16), partial(self.say, "SUBSCRIPTION_CANCELLATION_WITHDRAWN"))
+            self.renew_when_due()
         else:
-            life.plan(_MONTH, self.cancel, hours=NIGHTLY)
+            life.plan_at(self.due, self.cancel)
 
     def cancel(self) -> None:
         self.life.tell("SUBSCRIPTION_CANCELLED", self.bought)

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, NewType, TypeAlias, TypeVar, cast
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.types.scalar import ScalarDefinition
 from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.scalar import ScalarDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context

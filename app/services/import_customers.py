@@ -23,10 +23,11 @@ from app.services.import_steps import (
     leave,
     park,
     parked,
-    read,
+    waiting,
 )
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
+_AT_MOST: Final = 100
 _NEW: Final[Document] = {
     "paymentCount": 0,
     "tags": [],
@@ -57,14 +58,9 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
     reached = {identity for arrival in arrivals for identity in arrival.line.names}
     while reached:
         known |= reached
-        found = [
-            arrival
-            for document in await parked(store, reached, {"line.kind": Kind.CUSTOMER_LINK.value}, session=session)
-            if isinstance(
-                arrival := read(document["line"]["number"], document["line"]["text"], was_parked=True), Arrival
-            )
-        ]
-        links |= {_key(arrival.line): arrival for arrival in found}
+        held = await parked(store, reached, {"line.kind": Kind.CUSTOMER_LINK.value}, session=session)
+        found = [arrival for document in held if isinstance(arrival := waiting(document), Arrival)]
+        links |= {arrival.key: arrival for arrival in found}
         reached = {identity for arrival in found for identity in arrival.line.names} - known
     numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is Kind.CUSTOMER}
     customers = await customers_known_as(store, known, numbers=numbers, session=session)
@@ -74,7 +70,7 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
 class _Register:
     """The customers concerned, as they are after each line taken."""
 
-    def __init__(self, customers: Iterable[Document], waiting: Iterable[Arrival]) -> None:
+    def __init__(self, customers: Iterable[Document], links: Iterable[Arrival]) -> None:
         customers = list(customers)
         self._by_identity = by_identity(customers)
         self._by_number = {customer["number"]: customer for customer in customers}
@@ -82,20 +78,76 @@ class _Register:
         self.verdicts: list[Verdict] = []
         self.operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self.joined: list[Arrival] = []
-        for arrival in waiting:
+        for arrival in links:
             self._wait(arrival)
 
     def take(self, arrival: Arrival) -> None:
-        found = {customer["_id"]: customer for i in arrival.line.names if (customer := self._by_identity.get(i))}
-        if arrival.line.kind is Kind.CUSTOMER_LINK and not found:
+        line = arrival.line
+        found = {customer["_id"]: customer for i in line.names if (customer := self._by_identity.get(i))}
+        if line.kind is Kind.CUSTOMER_LINK and not found:
             self._wait(arrival)
             return
         try:
-            self.verdicts.append(arrival.becomes(self._decide(arrival.line, list(found.values()))))
+            self.verdicts.append(arrival.becomes(self._decide(line, list(found.values()))))
         except Refusal as refusal:
             self.verdicts.append(arrival.rejected(refusal))
         if arrival.was_parked:
             self.joined.append(arrival)
-        for identity in arrival.line.names:
+        for identity in line.names:
             if identity in self._by_identity:
                 self._rouse(identity)
+
+    def new_waiting(self) -> list[Arrival]:
+        """The links that still reach nobody, without those that are parked already."""
+        waiting = {key: arrival for links in self._waiting.values() for key, arrival in links.items()}
+        return [arrival for arrival in waiting.values() if not arrival.was_parked]
+
+    def _decide(self, line: Line, found: Sequence[Document]) -> Outcome:
+        if len(found) > 1:
+            numbers = " and ".join(sorted(customer["number"] for customer in found))
+            raise NotImported(f"These identities belong to different customers, numbers {numbers}.")
+        customer = found[0] if found else None
+        owner = self._by_number.get(line.document.get("number", ""))
+        if owner and owner is not customer:
+            raise NotImported(f"Customer number {owner['number']} belongs to another customer.", "number")
+        after = _merged(customer or {**_NEW, "_id": line.id}, line)
+        if after == customer:
+            return Outcome.UNCHANGED
+        # One operation a line, in their order: a number may pass from one customer to another between them.
+        self.operations.append(ReplaceOne({"_id": after["_id"]}, after) if customer else InsertOne(after))
+        if customer:
+            del self._by_number[customer["number"]]
+        self._by_number[after["number"]] = after
+        self._by_identity |= by_identity([after])
+        return Outcome.UPDATED if customer and line.kind is Kind.CUSTOMER else Outcome.IMPORTED
+
+    def _wait(self, arrival: Arrival) -> None:
+        key = arrival.key
+        if key in self._waiting[arrival.line.identity]:
+            self.verdicts.append(arrival.becomes(Outcome.PARKED))
+            return
+        for identity in arrival.line.names:
+            self._waiting[identity][key] = arrival
+
+    def _rouse(self, identity: Identity) -> None:
+        while waiting := self._waiting[identity]:
+            key, arrival = next(iter(waiting.items()))
+            for end in arrival.line.names:
+                del self._waiting[end][key]
+            self.take(arrival)
+
+
+def _merged(customer: Document, line: Line) -> Document:
+    """Only what the line gives is changed. A status that has a history follows the history alone."""
+    details = {key: value for key, value in line.document.items() if key != "identities"}
+    if customer.get("hasStatusDetails"):
+        details.pop("status", None)
+    if "email" in details:
+        details["emails"] = primary_first(details.get("emails") or customer.get("emails", []), details["email"])
+    identities: list[Document] = customer["identities"]
+    if added := set(line.names) - by_identity([customer]).keys():
+        identities = [identity._asdict() for identity in sorted({*by_identity([customer]), *added})]
+    for key, values in (("identities", identities), ("emails", details.get("emails", []))):
+        if len(values) > _AT_MOST:
+            raise NotImported(f"This would make {len(values)} {key}; a customer has at most {_AT_MOST}.", key)
+    return {**customer, **details, "identities": identities}

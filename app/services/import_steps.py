@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -12,7 +13,7 @@ import orjson
 from app.domain.import_forms import Identity, Problems
 from app.domain.import_lines import HISTORY, SHAPES, Line, parse
 from app.domain.refusals import Refusal
-from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store
+from app.store.driver import DeleteOne, Document, ReplaceOne, Store
 
 UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
@@ -66,10 +67,13 @@ class Arrival:
     def rejected(self, reason: Refusal) -> Verdict:
         return _rejected(self.line.kind, self.number, self.text, str(reason), was_parked=self.was_parked)
 
+    @property
+    def key(self) -> str:
+        return orjson.dumps([self.line.kind, *self.line.identity, *chain(*self.line.names)]).decode()
+
     def place(self, identity: Identity) -> str:
         """The ``_id`` under which this waits for ``identity``: the same in every run."""
-        line = self.line
-        return orjson.dumps([line.kind, *line.identity, *line.names, identity]).decode()
+        return f"{self.key} for {identity}"
 
 
 def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdict:
@@ -147,15 +151,19 @@ async def parked(
     return await store.find("parked", {"$or": anyone}, sort=order, limit=limit, session=session) if anyone else []
 
 
+def waiting(document: Document) -> Arrival | Verdict:
+    return read(document["line"]["number"], document["line"]["text"], was_parked=True)
+
+
 async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:
     """Each once, however often it comes. What may change gives way to its later self; history does not."""
-    places = [arrival.place(identity) for arrival in arrivals for identity in arrival.line.names]
-    held = await store.find("parked", {"_id": {"$in": places}}, session=session) if places else []
-    waiting = {document["_id"]: read(0, document["line"]["text"]) for document in held}
+    wanted = [arrival.place(identity) for arrival in arrivals for identity in arrival.line.names]
+    held = await store.find("parked", {"_id": {"$in": wanted}}, session=session) if wanted else []
+    places = {document["_id"]: waiting(document) for document in held}
     verdicts: list[Verdict] = []
     operations: list[ReplaceOne[Document]] = []
     for arrival in arrivals:
-        earlier = waiting.get(arrival.place(arrival.line.names[0]))
+        earlier = places.get(arrival.place(arrival.line.names[0]))
         verdicts.append(arrival.becomes(Outcome.PARKED))
         if isinstance(earlier, Arrival) and earlier.line == arrival.line:
             continue
@@ -170,7 +178,7 @@ async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, sess
                 "parkedAt": now,
             }
             operations.append(ReplaceOne({"_id": place}, document, upsert=True))
-            waiting[place] = arrival
+            places[place] = arrival
     await store.write("parked", operations, session=session)
     return verdicts
 

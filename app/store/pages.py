@@ -71,16 +71,17 @@ class _Plan:
         index = _index_for(selection)
         conditions = _conditions(selection, index)
         nothing: Document = {}
-        after = _after(order.keys, slice_.position, forward) if slice_.position else [nothing]
+        position = slice_.position or ()
+        after = _after(order.keys, position, forward) if position else [nothing]
         if not order.nulls_last:
             segments = [_any_of(conditions, after, index)]
         else:
             first = order.keys[0]
             present, absent = {**conditions, first: _PRESENT}, {**conditions, first: None}
-            if slice_.position is None:
+            if not position:
                 segments = [absent, present] if slice_.backwards else [present, absent]
-            elif slice_.position[0] is None:
-                ties = _after(order.keys[1:], slice_.position[1:], forward)
+            elif position[:1] == (None,):
+                ties = _after(order.keys[1:], position[1:], forward)
                 segments = [_any_of(absent, ties, index)] + ([present] if slice_.backwards else [])
             else:
                 segments = [_any_of(conditions, after, index)] + ([] if slice_.backwards else [absent])

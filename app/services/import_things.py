@@ -1,0 +1,160 @@
+"""The lines of an import that say what a customer has, or what happened to them: all kinds that name an owner."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from app.domain.import_forms import Identity
+from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
+from app.domain.refusals import Refusal
+from app.services.import_points import Ledger, read_ledger
+from app.services.import_steps import (
+    Arrival,
+    HistoryRewritten,
+    Outcome,
+    Verdict,
+    by_identity,
+    customers_known_as,
+    leave,
+    park,
+)
+from app.store.driver import Document, InsertOne, ReplaceOne, Store, UpdateOne
+
+_OWNER: Final = dict.fromkeys(("identities", "name", "points"), 1)
+# What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
+_OURS: Final = {"recordedAt", "group", "isNote", "legacy"}
+_REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
+
+
+async def bring_in(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> list[Verdict]:
+    """One transaction: at most two commands a collection, and one or two more for owners, points and statuses."""
+
+    async def body(session: Any) -> list[Verdict]:
+        named = [identity for arrival in arrivals for identity in arrival.line.names]
+        owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
+        at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
+        shelves = await _read_shelves(store, at_home, owners, now=now, session=session)
+        verdicts = [shelves.take(arrival) for arrival in at_home]
+        await shelves.write(store, session)
+        await store.write("parked", leave(a for a in at_home if a.was_parked), ordered=False, session=session)
+        strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
+        return verdicts + await park(store, strangers, now=now, session=session)
+
+    return await store.transaction(body)
+
+
+async def _read_shelves(
+    store: Store, arrivals: Sequence[Arrival], owners: Mapping[Identity, Document], *, now: datetime, session: Any
+) -> "_Shelves":
+    lines: defaultdict[Kind, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        lines[arrival.line.kind].append(arrival)
+    ledger = await read_ledger(store, [a.line for a in lines.pop(Kind.POINTS, [])], now=now, session=session)
+    stored: list[Document] = []
+    for kind, those in lines.items():
+        ids = {"_id": {"$in": [arrival.line.id for arrival in those]}}
+        stored += await store.find(COLLECTION_OF[kind], ids, session=session)
+    restated = {owners[name]["_id"] for arrival in lines[Kind.STATUS] for name in arrival.line.names}
+    return _Shelves(owners, stored, ledger, await _newest_status(store, restated, session), now=now)
+
+
+async def _newest_status(store: Store, customer_ids: Iterable[str], session: Any) -> list[Document]:
+    """One command. Index ``customerId_changedAt_id``."""
+    pipeline: list[Mapping[str, Any]] = [
+        {"$match": {"customerId": {"$in": list(customer_ids)}}},
+        {"$sort": {"customerId": 1, "changedAt": 1, "_id": 1}},
+        {"$group": {"_id": "$customerId", "newest": {"$last": "$$ROOT"}}},
+        {"$replaceWith": "$newest"},
+    ]
+    return await store.aggregate("statuses", pipeline, session=session) if customer_ids else []
+
+
+class _Shelves:
+    """What is stored of these customers' things, as it is after each line taken."""
+
+    def __init__(
+        self,
+        owners: Mapping[Identity, Document],
+        stored: Iterable[Document],
+        ledger: Ledger,
+        newest_status: Iterable[Document],
+        *,
+        now: datetime,
+    ) -> None:
+        self._owners = owners
+        self._stored = {document["_id"]: document for document in stored}
+        self._ledger = ledger
+        self._status = {status["customerId"]: status for status in newest_status}
+        self._now = now
+        self._added: defaultdict[str, dict[str, Document]] = defaultdict(dict)
+        self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
+        self._restated: set[str] = set()
+
+    def take(self, arrival: Arrival) -> Verdict:
+        try:
+            return arrival.becomes(self._decide(arrival))
+        except Refusal as refusal:
+            return arrival.rejected(refusal)
+
+    def _decide(self, arrival: Arrival) -> Outcome:
+        line = arrival.line
+        owner = self._owners[line.names[0]]
+        stored = self._stored.get(line.id) or self._ledger.entries.get(line.id)
+        document = {"_id": line.id, "customerId": owner["_id"], **line.document}
+        for key in ("actor", "author", "redeemedBy"):
+            if key in document and "name" not in document[key]:
+                # A customer is called by their own name: the one of that time, should it change.
+                known = (stored or {}).get(key, owner)["name"]
+                document[key] = {**document[key], "name": known}
+
+        if line.kind is Kind.POINTS:
+            return self._ledger.post(line, document, owner)
+        if stored is None:
+            self._add(line.kind, document)
+            return Outcome.IMPORTED
+        if stored.get("redeemed") and not document["redeemed"]:
+            # The coupon may have been redeemed here since, and an older export does not undo that.
+            document |= {key: stored[key] for key in _REDEMPTION if key in stored}
+        if _said(stored) == _said(document):
+            return Outcome.UNCHANGED
+        if line.kind in HISTORY:
+            raise HistoryRewritten
+        self._replace(line.kind, document)
+        return Outcome.UPDATED
+
+    def _add(self, kind: Kind, document: Document) -> None:
+        if kind is Kind.ACTIVITY:
+            document["recordedAt"] = self._now
+        if kind is Kind.STATUS:
+            newest = max(document, self._status.get(document["customerId"], document), key=_when_changed)
+            self._status[document["customerId"]] = newest
+            self._restated.add(document["customerId"])
+        self._stored[document["_id"]] = self._added[COLLECTION_OF[kind]][document["_id"]] = document
+
+    def _replace(self, kind: Kind, document: Document) -> None:
+        collection = COLLECTION_OF[kind]
+        changed = self._added if document["_id"] in self._added[collection] else self._replaced
+        self._stored[document["_id"]] = changed[collection][document["_id"]] = document
+
+    async def write(self, store: Store, session: Any) -> None:
+        self._added["points"] = {entry["_id"]: entry for entry in self._ledger.added}
+        for collection in self._added.keys() | self._replaced.keys():
+            added = [InsertOne(document) for document in self._added[collection].values()]
+            replaced = [ReplaceOne({"_id": key}, document) for key, document in self._replaced[collection].items()]
+            await store.write(collection, [*added, *replaced], ordered=False, session=session)
+        changes: defaultdict[str, Document] = defaultdict(dict)
+        for customer_id, state in self._ledger.states.items():
+            changes[customer_id]["points"] = state
+        for customer_id in self._restated:
+            changes[customer_id] |= {"status": self._status[customer_id]["to"], "hasStatusDetails": True}
+        operations = [UpdateOne({"_id": key}, {"$set": changed}) for key, changed in changes.items()]
+        await store.write("customers", operations, ordered=False, session=session)
+
+
+def _said(document: Document) -> Document:
+    return {key: value for key, value in document.items() if key not in _OURS}
+
+
+def _when_changed(status: Document) -> tuple[datetime, str]:
+    return status["changedAt"], status["_id"]
