@@ -17,6 +17,7 @@ import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app import logs
 from app.main import application
 from app.settings import Settings, SettingsError, read_settings
 from app.store import indexes as store_indexes
@@ -211,6 +212,7 @@ def listening(settings: Settings) -> Generator[socket.socket]:
 
 
 def serve_on(listener: socket.socket, settings: Settings, uri: str) -> None:
+    logs.configure(settings.log_level)
     config = uvicorn.Config(
         application(settings, mongodb_uri=uri),
         log_level=settings.log_level.lower(),

@@ -36,12 +36,17 @@ def slice_of(
             "Page forwards with first and after, or backwards with last and before, not both ways.", "last"
         )
     name, size, cursor = ("last", last, before) if backwards else ("first", first, after)
-    if size is None:
-        size = DEFAULT_SIZE
-    if not 0 <= size <= MAXIMUM_SIZE:
-        raise BadUserInput(f"{name} must lie between 0 and {MAXIMUM_SIZE}; it is {size}.", name)
     position = None if cursor is None else decode(cursor, selection, parent)
-    return Slice(selection, size, position, backwards)
+    return Slice(selection, size_of(size, name), position, backwards)
+
+
+def size_of(asked: int | None, name: str = "first") -> int:
+    """How many rows, if the argument ``name`` asks for so many. Raises BadUserInput."""
+    if asked is None:
+        return DEFAULT_SIZE
+    if not 0 <= asked <= MAXIMUM_SIZE:
+        raise BadUserInput(f"{name} must lie between 0 and {MAXIMUM_SIZE}; it is {asked}.", name)
+    return asked
 
 
 def cursor_of(page: Page, document: Mapping[str, Any]) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from app.schema.customers import Customer
 
 _Customer = Annotated["Customer", strawberry.lazy("app.schema.customers")]
+_IS_NOTE: dict[NotesFilter | None, list[bool]] = {NotesFilter.ONLY: [True], NotesFilter.EXCLUDE: [False]}
 _ATTRIBUTE_NAMES = frozenset(attribute.name for row in CATALOGUE.values() for attribute in row.attributes)
 
 
@@ -179,11 +180,13 @@ class ActivityFilter:
     sources: list[str] | None = strawberry.field(
         default=None, description="Only what these systems said, by the activity's own source. Empty matches none."
     )
-    notes: NotesFilter = strawberry.field(default=NotesFilter.INCLUDE, description="What to do with agents' notes.")
-    hide_system: bool = strawberry.field(
+    notes: NotesFilter | None = strawberry.field(
+        default=NotesFilter.INCLUDE, description="What to do with agents' notes."
+    )
+    hide_system: bool | None = strawberry.field(
         default=False, description="Leave out what systems, API calls and imports did."
     )
-    legacy: bool = strawberry.field(
+    legacy: bool | None = strawberry.field(
         default=False,
         description="Show entries outside the catalogue as well. They cannot be filtered by time or type: "
         "with from, to, types, groups or the order TYPE this is an error.",
@@ -205,7 +208,7 @@ class ActivityFilter:
         return (
             *among("type", self.types),
             *among("group", self.groups),
-            *among("isNote", None if self.notes == NotesFilter.INCLUDE else [self.notes == NotesFilter.ONLY]),
+            *among("isNote", _IS_NOTE.get(self.notes)),
             *among("source", self.sources),
             *among("actor.kind", self._actor_kinds()),
             *during("occurredAt", self.from_, self.to),

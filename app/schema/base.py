@@ -14,7 +14,6 @@ from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context
 from app.domain.ids import collection_of
-from app.domain.refusals import BadUserInput
 
 Info: TypeAlias = strawberry.Info[Context, None]
 Document: TypeAlias = dict[str, Any]
@@ -171,11 +170,6 @@ def described(enum: E, description: str, **values: str) -> E:
     return named
 
 
-def at_most(limit: int, first: int) -> int:
-    """``first`` if it lies between 0 and ``limit``. Raises BadUserInput."""
-    if not 0 <= first <= limit:
-        raise BadUserInput(f"first must lie between 0 and {limit}; it is {first}.", "first")
-    return first
-
-
-ShortList = Annotated[int, strawberry.argument(description="How many at most: 20 unless told, never more than 100.")]
+ShortList = Annotated[
+    int | None, strawberry.argument(description="How many at most: 20 unless told, never more than 100.")
+]

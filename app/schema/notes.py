@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from typing import cast
 
 import strawberry
 
@@ -16,9 +17,10 @@ class Note(Node):
     created_at: datetime = strawberry.field(description="When it was written.")
     mentions: list[str] = strawberry.field(description="The colleagues it mentions, by user name.")
 
-    @strawberry.field(description="What it links to: customers, transactions or anything else with an id.")
+    @strawberry.field(
+        description="What it links to: customers, transactions, anything with an id; null for what is gone."
+    )
     @staticmethod
-    async def links(note: strawberry.Parent[Document], info: Info) -> list[Node] | None:
+    async def links(note: strawberry.Parent[Document], info: Info) -> list[Node | None]:
         load = info.context.loaders.documents.load
-        linked: list[Source] = await asyncio.gather(*(load(node_id) for node_id in note.get("linkIds", [])))
-        return [document for document in linked if document]
+        return cast(Source, await asyncio.gather(*(load(node_id) for node_id in note.get("linkIds", []))))

@@ -5,10 +5,11 @@ from typing import cast
 
 import strawberry
 
+from app.domain.cursors import size_of
 from app.domain.paging import Where
 from app.domain.points import HISTORY, PointsState, as_of, empty, spendable
 from app.domain.refusals import BadUserInput
-from app.schema.base import Document, Info, Node, ShortList, Source, at_most, follow
+from app.schema.base import Document, Info, Node, ShortList, Source, follow
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import among, during
 from app.schema.people import Actor
@@ -49,7 +50,7 @@ class PointsBalance:
     @strawberry.field(description="All points that will end, soonest first. Those that never do are not listed.")
     @staticmethod
     def expiries(balance: strawberry.Parent[Document], first: ShortList = 20) -> list[PointsExpiry] | None:
-        return _expiries(balance)[: at_most(100, first)]
+        return _expiries(balance)[: size_of(first)]
 
     @strawberry.field(description="The balance recomputed from all entries, in one snapshot. It costs a full read.")
     @staticmethod

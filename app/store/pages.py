@@ -61,7 +61,7 @@ class _Plan:
 
     slice_: Slice
     index: Index
-    segments: tuple[Document, ...]
+    segments: Sequence[Document]
     sort: Mapping[str, int]
 
     @classmethod
@@ -85,7 +85,7 @@ class _Plan:
                 segments = [_any_of(absent, ties, index)] + ([present] if slice_.backwards else [])
             else:
                 segments = [_any_of(conditions, after, index)] + ([] if slice_.backwards else [absent])
-        return cls(slice_, index, tuple(segments), dict.fromkeys(order.keys, forward))
+        return cls(slice_, index, segments, dict.fromkeys(order.keys, forward))
 
     @property
     def limit(self) -> int:
