@@ -4,7 +4,7 @@ Every point moves by the ledger's rules; what they refuse does not happen here, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -40,7 +40,6 @@ class Sale:
     euros: Decimal
     lines: list[Product]
     earned: Document | None = None
-    refunds: list[Document] = field(default_factory=list[Document])
 
 
 @dataclass(slots=True)
@@ -68,19 +67,20 @@ class Member:
 
     def visit(self) -> None:
         visits: tuple[Callable[[], None], ...] = (self.buy, self.use_points, self.do_something_else)
-        self.life.random.choices(visits, (62, 22, 16))[0]()
+        self.life.random.choices(visits, (62, 13, 25))[0]()
         self.visit_later()
 
     # ------------------------------------------------------------ buying
 
-    def buy(self) -> None:
+    def buy(self, *, waits: bool | None = None) -> None:
+        """``waits`` for the points until nobody can send the goods back; drawn, if not said."""
         life = self.life
         # A shop's till sends its sales when it is on line again.
         late = timedelta(days=life.random.randint(1, 3), minutes=17) if life.chance(0.07) else timedelta()
         lines = life.random.sample(SHELF, life.one_of((1, 1, 1, 2, 2, 3)))
         euros = sum((line.euros for line in lines), Decimal(0))
         points = max(1, int(euros * (4 + self.level) / 4))
-        waits = life.chance(0.15)
+        waits = life.chance(0.15) if waits is None else waits
         sale = Sale(self.transaction(TransactionType.SALE, euros, points, pending=waits, late=late), euros, lines)
         life.paid()
         if waits:
@@ -175,10 +175,11 @@ class Member:
         sale.transaction["status"] = (whole_status if whole else TransactionStatus.PARTIALLY_REFUNDED).value
         life.tell("REFUND", self.particulars(sale, euros), by=life.one_of(SERVICE), points=entry["points"], about=back)
 
-    def expiry(self) -> datetime:
-        """The end of the month, a year from now; a job looks for what is due, soon after."""
+    def expiry(self, *, days: int | None = None) -> datetime:
+        """In so many days, else at the end of the month, a year from now; a job looks for what is due, soon after."""
         clock = self.life.clock
-        expiry = datetime(clock.year + 1 + clock.month // 12, clock.month % 12 + 1, 1, tzinfo=UTC)
+        month_end = datetime(clock.year + 1 + clock.month // 12, clock.month % 12 + 1, 1, tzinfo=UTC)
+        expiry = self.life.day(days) if days else month_end
         self.life.plan_at(expiry + timedelta(minutes=30), self.life.expire)
         return expiry
 
@@ -187,7 +188,7 @@ class Member:
     def use_points(self) -> None:
         affordable = [reward for reward in REWARDS if reward.points <= ledger.spendable(self.life.points)]
         if affordable and self.life.chance(0.7):
-            self.claim(affordable[-1])
+            self.claim(self.life.one_of(affordable))
         elif ledger.spendable(self.life.points) > 20:
             self.reserve(self.life.random.randint(10, min(400, ledger.spendable(self.life.points))))
         else:
@@ -211,13 +212,13 @@ class Member:
         entry = life.post(posting, by=life.one_of(SERVICE), reason="Reward given back")[-1]
         life.tell("POINTS_ADDED", by=life.one_of(SERVICE), points=entry["points"], message=entry["reason"], about=entry)
 
-    def reserve(self, points: int) -> None:
-        """At the checkout: paid with points, or the basket is left behind."""
+    def reserve(self, points: int, *, days: int = 0) -> None:
+        """At the checkout: paid with points, or the basket is left behind, after so many days."""
         life = self.life
         basket: dict[str, Raw] = {"transactionId": life.code("T-")}
         entry = life.post(ledger.reserve(life.points, points, now=life.clock), by=SHOP, reason="Checkout")[-1]
         life.tell("POINTS_RESERVED", basket, by=SHOP, points=-points, about=entry)
-        life.plan(0, partial(self.capture if life.chance(0.6) else self.release, points, basket))
+        life.plan(days, partial(self.capture if life.chance(0.6) else self.release, points, basket))
 
     def release(self, points: int, basket: dict[str, Raw]) -> None:
         life = self.life
@@ -247,13 +248,15 @@ class Member:
             case 3:
                 life.tell("SOCIAL_SHARE", {"url": "https://nordlicht.example/read/winter-crime"}, by=life.myself)
             case 4:
-                self.win("CHALLENGE_COMPLETED", {"challengeName": life.one_of(_CHALLENGES)}, 40, "Challenge")
+                challenge = life.one_of(_CHALLENGES)
+                won: dict[str, Raw] = {"challengeName": challenge}
+                self.win("CHALLENGE_COMPLETED", won, 40, f"Challenge: {challenge}", self.expiry(days=10))
             case _:
-                self.win("REFERRAL", {}, 100, "Brought a friend along")
+                self.win("REFERRAL", {}, 100, "Brought a friend along", self.expiry())
 
-    def win(self, code: str, attributes: dict[str, Raw], points: int, reason: str) -> None:
+    def win(self, code: str, attributes: dict[str, Raw], points: int, reason: str, expires_at: datetime) -> None:
         life = self.life
-        entry = life.post(ledger.earn(life.points, points, now=life.clock, expires_at=self.expiry()), reason=reason)[-1]
+        entry = life.post(ledger.earn(life.points, points, now=life.clock, expires_at=expires_at), reason=reason)[-1]
         life.tell(code, attributes or None, by=life.myself, points=points, about=entry)
 
     def install_app(self) -> None:

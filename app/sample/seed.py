@@ -34,12 +34,14 @@ async def seed(
     for batch, following in pairwise([*batches, range(0)]):
         written.update({name: len(documents) for name, documents in ready.items()})
         # One batch is being written while the next one is made.
-        ready, *_ = await asyncio.gather(
-            asyncio.to_thread(documents_of, following, now),
-            *(store.insert(name, documents) for name, documents in ready.items()),
-        )
+        making = asyncio.to_thread(documents_of, following, now)
+        ready, _ = await asyncio.gather(making, _write(store, ready))
         advance(len(batch))
     return written
+
+
+async def _write(store: Store, documents: Mapping[str, list[Document]]) -> None:
+    await asyncio.gather(*(store.insert(name, rows) for name, rows in documents.items()))
 
 
 def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Document]]:

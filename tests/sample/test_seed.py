@@ -177,6 +177,7 @@ def test_the_messy_customer_has_everything(world: World) -> None:
     activities = of(world, "activities", "C-100001")
     assert len(activities) == 5_000
     assert len(of(world, "points", "C-100001")) > 2_000
+    assert all(messy["points"].values()), "every figure of the balance, and buckets"
     assert len(of(world, "coupons", "C-100001")) > 100
     assert {identity["source"] for identity in messy["identities"]} == {
         "esuite", "overview", "callcenter", "billing", "loyalty"
