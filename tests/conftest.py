@@ -1,12 +1,18 @@
 """What every test may ask for: a real mongod, a clean database in it, and the commands that were sent to it."""
 
 import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any, cast
 
 import httpx2
 import pytest
+from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 from starlette.applications import Starlette
 
@@ -113,3 +119,26 @@ def ask(client: httpx2.AsyncClient) -> Ask:
 @pytest.fixture
 def commands(_database: tuple[Store, Commands]) -> Commands:
     return _database[1]
+
+
+@pytest.fixture(scope="session")
+def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[str]:
+    """A demo as people start it, in a process of its own: sample data, and a real port."""
+    name = f"{database_name}_demo"
+    own = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": name, "MONGODB_DRIVER": driver, "PORT": "0"}
+    with MongoClient[Any](mongodb_uri) as client:
+        client.drop_database(name)
+        command = [sys.executable, "-m", "app", "demo", "--customers", "20"]
+        with subprocess.Popen(command, env=os.environ | own, stderr=subprocess.PIPE, text=True) as demo:
+            assert demo.stderr
+            said = ""
+            for line in demo.stderr:
+                said += line
+                if found := re.search(r"http://\S+(?=/graphql)", line):
+                    break
+            else:
+                pytest.fail(f"The demo did not start:\n{said}")
+            threading.Thread(target=demo.stderr.read, daemon=True).start()  # a full pipe would stop it
+            yield found[0]
+            demo.send_signal(signal.SIGINT)
+        client.drop_database(name)

@@ -1,5 +1,6 @@
 """Builds worlds: the fewest documents that a sentence needs, through the real store and its validators."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,8 +19,43 @@ def ago(**units: float) -> datetime:
     return NOW - timedelta(**units)
 
 
+SHAPES: Mapping[str, Callable[[Document], Document]] = {
+    "activities": lambda given: {**_activity(given.get("type", "SUBSCRIPTION_RENEWED")), **_times()},
+    "points": lambda given: {
+        "seq": 1,
+        "kind": "EARNED",
+        "points": 10,
+        "balanceAfter": 10,
+        "actor": AGENT,
+        "source": "platform",
+        **_times(),
+    },
+    "coupons": lambda given: {
+        "code": "SAVE10",
+        "type": "discount",
+        "value": "10 %",
+        "addedAt": NOW,
+        "origin": "RULE",
+        "redeemed": False,
+    },
+    "transactions": lambda given: {
+        "number": "T-1",
+        "type": "SALE",
+        "occurredAt": NOW,
+        "pointsAwarded": 0,
+        "status": "ACCEPTED",
+    },
+    "passes": lambda given: {"serialNumber": "S-1", "type": "APPLE", "createdAt": NOW, "updatedAt": NOW},
+    "statuses": lambda given: {"to": "BLOCKED", "actor": AGENT, "changedAt": NOW},
+    "emails": lambda given: {"subject": "Your receipt", "to": "a@example.com"},
+    "deliveries": lambda given: {"to": "a@example.com", "status": "SENT", "attempts": 1, "requestedAt": NOW},
+    "notes": lambda given: {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []},
+}
+"""The fewest keys that each collection's validator asks for."""
+
+
 class World:
-    """Each method stores one document and returns it."""
+    """Each method stores one document and returns it; ``many`` stores several at once."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -27,86 +63,75 @@ class World:
 
     async def customer(self, **given: Any) -> Document:
         self._born += 1
-        return await self._add(
-            "customers",
-            {
-                "number": f"C-{self._born}",
-                "name": f"Customer {self._born}",
-                "registeredAt": ago(days=365),
-                "paymentCount": 1,
-                "tags": [],
-                "status": "ACTIVE",
-                "identities": [],
-            },
-            given,
-        )
+        shape = {
+            "_id": new_id("customers"),
+            "number": f"C-{self._born}",
+            "name": f"Customer {self._born}",
+            "registeredAt": ago(days=365),
+            "paymentCount": 1,
+            "tags": [],
+            "status": "ACTIVE",
+            "identities": [],
+        }
+        customer = {**shape, **given}
+        await self.store.insert("customers", [customer])
+        return customer
+
+    async def many(self, collection: str, customer: Document, *given: Document) -> list[Document]:
+        """In the order given. What each of them does not say comes from ``SHAPES``."""
+        shape = SHAPES[collection]
+        documents = [
+            {"_id": new_id(collection), "customerId": customer["_id"], **shape(each), **each} for each in given
+        ]
+        await self.store.insert(collection, documents)
+        return documents
 
     async def activity(self, customer: Document, type_: str = "SUBSCRIPTION_RENEWED", **given: Any) -> Document:
-        row = CATALOGUE.get(type_)
-        copied = {
-            "group": row.group.value if row else "OTHER",
-            "isNote": row.is_note if row else False,
-            "legacy": row is None,
-        }
-        shape = {"type": type_, "source": row.source if row else "esuite", "actor": SYSTEM, **copied}
-        return await self._add("activities", {**_owned(customer), **shape, **_times()}, given)
+        return await self._one("activities", customer, {"type": type_, **given})
 
     async def ledger(self, customer: Document, *postings: points.Posting) -> list[Document]:
         """Entries of one posting after another, and the state they leave."""
-        shape = {**_owned(customer), **_times(), "actor": AGENT, "source": "platform"}
-        entries = [
-            {"_id": new_id("points"), **shape, **entry, "kind": entry["kind"].value}
-            for posting in postings
-            for entry in posting.entries
-        ]
-        await self.store.insert("points", entries)
+        decided = [{**entry, "kind": entry["kind"].value} for posting in postings for entry in posting.entries]
+        entries = await self.many("points", customer, *decided)
         state = {"$set": {"points": postings[-1].state}}
         await self.store.write("customers", [UpdateOne({"_id": customer["_id"]}, state)])
         return entries
 
     async def coupon(self, customer: Document, **given: Any) -> Document:
-        shape = {
-            "code": "SAVE10",
-            "type": "discount",
-            "value": "10 %",
-            "addedAt": NOW,
-            "origin": "RULE",
-            "redeemed": False,
-        }
-        return await self._add("coupons", {**_owned(customer), **shape}, given)
+        return await self._one("coupons", customer, given)
 
     async def transaction(self, customer: Document, **given: Any) -> Document:
-        shape = {"number": "T-1", "type": "SALE", "occurredAt": NOW, "pointsAwarded": 0, "status": "ACCEPTED"}
-        return await self._add("transactions", {**_owned(customer), **shape}, given)
+        return await self._one("transactions", customer, given)
 
     async def pass_(self, customer: Document, **given: Any) -> Document:
-        shape = {"serialNumber": "S-1", "type": "APPLE", "createdAt": NOW, "updatedAt": NOW}
-        return await self._add("passes", {**_owned(customer), **shape}, given)
+        return await self._one("passes", customer, given)
 
     async def status(self, customer: Document, **given: Any) -> Document:
-        return await self._add(
-            "statuses", {**_owned(customer), "to": "BLOCKED", "actor": AGENT, "changedAt": NOW}, given
-        )
+        return await self._one("statuses", customer, given)
 
     async def email(self, customer: Document, **given: Any) -> Document:
-        return await self._add("emails", {**_owned(customer), "subject": "Your receipt", "to": "a@example.com"}, given)
+        return await self._one("emails", customer, given)
 
     async def delivery(self, email: Document, **given: Any) -> Document:
-        shape = {"customerId": email["customerId"], "emailId": email["_id"], "to": email["to"], "status": "SENT"}
-        return await self._add("deliveries", {**shape, "attempts": 1, "requestedAt": NOW}, given)
+        owner = {"_id": email["customerId"]}
+        return await self._one("deliveries", owner, {"emailId": email["_id"], "to": email["to"], **given})
 
     async def note(self, customer: Document, **given: Any) -> Document:
-        shape: Document = {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []}
-        return await self._add("notes", {**_owned(customer), **shape}, given)
+        return await self._one("notes", customer, given)
 
-    async def _add(self, collection: str, shape: Document, given: Document) -> Document:
-        document = {"_id": new_id(collection), **shape, **given}
-        await self.store.insert(collection, [document])
+    async def _one(self, collection: str, customer: Document, given: Document) -> Document:
+        (document,) = await self.many(collection, customer, given)
         return document
 
 
-def _owned(customer: Document) -> Document:
-    return {"customerId": customer["_id"]}
+def _activity(type_: str) -> Document:
+    row = CATALOGUE.get(type_)
+    copied = {
+        "group": row.group.value if row else "OTHER",
+        "isNote": row.is_note if row else False,
+        "legacy": row is None,
+    }
+    return {"type": type_, "source": row.source if row else "esuite", "actor": SYSTEM, **copied}
 
 
 def _times() -> Document:
