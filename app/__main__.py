@@ -2,22 +2,27 @@
 
 import asyncio
 import json
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 import uvicorn
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import logs
+from app.domain.access import Role
+from app.http import graphiql
+from app.http.tokens import issue
 from app.main import application
 from app.settings import Settings, SettingsError, read_settings
 from app.store import indexes as store_indexes
@@ -35,6 +40,8 @@ Data = Annotated[
     Path | None, typer.Option(help="The folder of the MongoDB that we run ourselves. Default: .data/mongodb")
 ]
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+NO_TOKENS = """Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
+  JWT_ISSUER=https://login.example.com/  JWKS_URL=https://login.example.com/.well-known/jwks.json"""
 
 
 # ---------------------------------------------------------------- words
@@ -47,21 +54,25 @@ def demo(
     customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
 ) -> None:
     """A gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
-    settings = read_settings(data=data)
+    settings = loopback_only(development(read_settings(data=data)))
     with database(settings, fresh=fresh) as uri, listening(settings) as listener:
         run(_prepare_demo(uri, settings, customers))
+        people = demo_people(settings)
+        for label, bearer in people.items():
+            typer.echo(f"{label}: {bearer}")
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         console.print(f"\n  GraphiQL, with five examples to play:  [bold]{address}/graphql[/bold]")
         console.print("  Ctrl-C stops everything.\n")
-        serve_on(listener, settings, uri)
+        viewers = [graphiql.Viewer(label=label, headers=bearing(bearer)) for label, bearer in people.items()]
+        serve_on(listener, settings, uri, page={"viewers": viewers})
 
 
 @cli.command()
 def serve() -> None:
     """The gateway alone, on the MongoDB of MONGODB_URI."""
     settings = read_settings()
-    if settings.host not in LOOPBACK:
-        fail(f"HOST={settings.host} is refused: without access control only this machine may ask. Use HOST=127.0.0.1.")
+    if settings.jwt_issuer is None or (settings.jwks_url is None) == (settings.jwt_secret is None):
+        fail(NO_TOKENS)
     if settings.mongodb_uri is None:
         fail("MONGODB_URI is not set. `serve` runs no database of its own; `python -m app demo` does.\n" + WAYS_OUT)
     with listening(settings) as listener:
@@ -176,7 +187,94 @@ def doctor(data: Data = None) -> None:
     typer.echo(f"{'database':26} {'as declared' if not differences else 'differs: run `python -m app indexes`'}")
 
 
+@cli.command()
+def token(
+    role: Annotated[Role, typer.Option(case_sensitive=False, help="What the bearer may do.")],
+    subject: Annotated[str | None, typer.Option(help="Who they are; the role's name unless told.")] = None,
+    name: Annotated[str | None, typer.Option(help="What people call them.")] = None,
+    customer: Annotated[str | None, typer.Option(help="A customer's id, for the role CUSTOMER.")] = None,
+    affiliate: Annotated[str | None, typer.Option(help="An affiliate's id, for the role AFFILIATE.")] = None,
+    data: Data = None,
+) -> None:
+    """Print a token for development, signed with JWT_SECRET (or the demo's own secret), and nothing else."""
+    settings = development(read_settings(data=data))
+    if role == Role.CUSTOMER and not customer:
+        fail("A customer's token needs --customer cus_….")
+    if role == Role.AFFILIATE and not affiliate:
+        fail("An affiliate's token needs --affiliate ID.")
+    typer.echo(bearer(settings, role, subject=subject, name=name, customer_id=customer, affiliate_id=affiliate))
+
+
+@cli.command()
+def access() -> None:
+    """Print who may read what: roles by field, and by permission."""
+    from app.access_table import rows
+
+    for row in rows():
+        typer.echo(row)
+
+
 # ---------------------------------------------------------------- what they share
+
+
+def development(settings: Settings) -> Settings:
+    """With a secret of our own, kept beside the data, where the environment names no issuer of tokens."""
+    if settings.jwks_url or settings.jwt_secret:
+        return settings
+    kept = settings.data / "jwt-secret"
+    if not kept.exists():
+        settings.data.mkdir(parents=True, exist_ok=True)
+        kept.touch(mode=0o600)
+        kept.write_text(secrets.token_urlsafe(48))
+    secret = SecretStr(kept.read_text())
+    return settings.model_copy(update={"jwt_secret": secret, "jwt_issuer": settings.jwt_issuer or "development"})
+
+
+def bearer(
+    settings: Settings, role: Role, *, subject: str | None = None, name: str | None = None, **ids: str | None
+) -> str:
+    if settings.jwt_secret is None:
+        fail("Only the holder of JWT_SECRET can make a token; with JWKS_URL the issuer does.")
+    return issue(
+        settings.jwt_secret.get_secret_value(),
+        roles=[role],
+        subject=subject or role.lower(),
+        name=name or role.replace("_", " ").capitalize(),
+        issuer=settings.jwt_issuer or "",
+        audience=settings.jwt_audience,
+        lifetime=timedelta(days=7),
+        **ids,
+    )
+
+
+def demo_people(settings: Settings) -> dict[str, str]:
+    """A token for each role, an agent's first; the customer is C-100001, the affiliate one who referred customers."""
+    from app.sample.people import AFFILIATE, AGENTS, customer_id
+
+    roles = sorted(Role, key=lambda role: role != Role.CUSTOMER_SERVICE_AGENT)
+    agents = {agent["accessLevel"]: agent for agent in AGENTS}
+    tokens: dict[str, str] = {}
+    for role in roles:
+        agent = agents.get(role, {})
+        tokens[role.replace("_", " ").capitalize()] = bearer(
+            settings,
+            role,
+            subject=agent.get("id"),
+            name=agent.get("name"),
+            customer_id=customer_id("C-100001") if role == Role.CUSTOMER else None,
+            affiliate_id=AFFILIATE["id"] if role == Role.AFFILIATE else None,
+        )
+    return tokens
+
+
+def bearing(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def loopback_only(settings: Settings) -> Settings:
+    if settings.host not in LOOPBACK:
+        fail(f"HOST={settings.host} is refused: the demo hands out tokens to whoever asks. Use HOST=127.0.0.1.")
+    return settings
 
 
 @contextmanager
@@ -211,10 +309,10 @@ def listening(settings: Settings) -> Generator[socket.socket]:
         yield listener
 
 
-def serve_on(listener: socket.socket, settings: Settings, uri: str) -> None:
+def serve_on(listener: socket.socket, settings: Settings, uri: str, page: graphiql.Config | None = None) -> None:
     logs.configure(settings.log_level)
     config = uvicorn.Config(
-        application(settings, mongodb_uri=uri),
+        application(settings, mongodb_uri=uri, page=page),
         log_level=settings.log_level.lower(),
         access_log=False,
         server_header=False,

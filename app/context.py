@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.access import Viewer
 from app.loaders import Loaders
 
 
@@ -10,5 +11,6 @@ from app.loaders import Loaders
 class Context:
     """Made for one request and dropped with it. ``now`` is the same for all of it."""
 
+    viewer: Viewer
     loaders: Loaders
     now: datetime

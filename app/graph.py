@@ -1,19 +1,30 @@
 """The executable schema: one line per way in."""
 
+from typing import ClassVar
+
 import strawberry
 from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
+from strawberry.types.base import StrawberryObjectDefinition
 
 from app.faults import Executor
-from app.resolvers import catalogue, customers, nodes
+from app.resolvers import catalogue, customers, nodes, viewers
+from app.schema.access import masks_of, rules_of
 from app.schema.base import SCALARS, Node, read_key
 from app.schema.catalogue import ActivityType
 from app.schema.customers import Customer
+from app.schema.rules import WITH_OWNER, Access
+from app.schema.viewer import ViewerType
 
 
 @strawberry.type(description="Ways to read.")
 class Query:
+    access: ClassVar[Access] = WITH_OWNER
+
+    viewer: ViewerType = strawberry.field(
+        resolver=viewers.viewer, description="Who the token says is asking, and what they may do."
+    )
     node: Node | None = strawberry.field(resolver=nodes.node, description="Anything by its id; null if there is none.")
     nodes: list[Node | None] = strawberry.field(
         resolver=nodes.nodes, description="Several by their ids, in their order; null where there is none."
@@ -36,3 +47,12 @@ schema = Schema(
     execution_context_class=Executor,
     config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS),
 )
+
+OBJECT_TYPES = {
+    name: definition
+    for name, concrete in schema.schema_converter.type_map.items()
+    if isinstance(definition := concrete.definition, StrawberryObjectDefinition)
+    and not (definition.is_input or definition.is_interface)
+}
+RULES = rules_of(OBJECT_TYPES)
+masks_for = masks_of(OBJECT_TYPES)

@@ -6,19 +6,30 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
-from app.graph import schema
+from app.graph import masks_for, schema
 from app.http import graphiql, health
-from app.http.graphql import GraphQLEndpoint
+from app.http.graphql import Authenticate, GraphQLEndpoint
+from app.http.tokens import verifier
 from app.settings import Settings
 from app.store.driver import Store
 
 
-def routes(store: Store) -> list[BaseRoute]:
-    return [*graphiql.routes, *health.routes(store), Route("/graphql", GraphQLEndpoint(schema, store))]
+def routes(store: Store, authenticate: Authenticate, page: graphiql.Config | None = None) -> list[BaseRoute]:
+    """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
+    endpoint = GraphQLEndpoint(
+        schema, store, authenticate=authenticate, masks_for=masks_for, page=graphiql.endpoint(page or {})
+    )
+    return [*graphiql.routes, *health.routes(store), Route("/graphql", endpoint)]
 
 
-def application(settings: Settings, *, mongodb_uri: str) -> Starlette:
-    """``mongodb_uri`` is settled by the caller: the demo has a server of its own."""
+def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Starlette:
+    """``mongodb_uri`` is settled by the caller: the demo has a server of its own. Raises ValueError without keys."""
+    authenticate = verifier(
+        jwks_url=settings.jwks_url,
+        secret=settings.jwt_secret.get_secret_value() if settings.jwt_secret else None,
+        issuer=settings.jwt_issuer or "",
+        audience=settings.jwt_audience,
+    ).viewer
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
@@ -28,7 +39,7 @@ def application(settings: Settings, *, mongodb_uri: str) -> Starlette:
             driver=settings.mongodb_driver,
             timeout_seconds=settings.request_timeout_seconds,
         ) as store:
-            app.router.routes += routes(store)
+            app.router.routes += routes(store, authenticate, page)
             yield
 
     return Starlette(lifespan=lifespan)

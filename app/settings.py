@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _EXAMPLES: Final = {
@@ -13,6 +13,10 @@ _EXAMPLES: Final = {
     "HOST": "127.0.0.1",
     "PORT": "8000",
     "DATA": ".data/mongodb",
+    "JWKS_URL": "https://login.example.com/.well-known/jwks.json",
+    "JWT_SECRET": "at-least-32-bytes-for-development-only",
+    "JWT_ISSUER": "https://login.example.com/",
+    "JWT_AUDIENCE": "customer-gateway",
     "REQUEST_TIMEOUT_SECONDS": "5",
     "LOG_LEVEL": "INFO",
 }
@@ -32,6 +36,14 @@ class Settings(BaseSettings):
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
+    jwks_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+        None, description="Where the issuer of tokens publishes its keys."
+    )
+    jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        None, description="Instead of JWKS_URL, for development: a secret shared with the issuer."
+    )
+    jwt_issuer: str | None = Field(None, description="The `iss` that tokens must have.")
+    jwt_audience: str = Field("customer-gateway", description="The `aud` that tokens must have.")
     data: Path = Field(Path(".data/mongodb"), description="The folder of the MongoDB that we run ourselves.")
     request_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         5, description="How long the database may take to be found or to answer."

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import httpx2
 import pytest
@@ -16,6 +17,8 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 from starlette.applications import Starlette
 
+from app.domain.access import Role
+from app.http.tokens import issue, verifier
 from app.main import routes
 from app.store import indexes
 from app.store.collections import COLLECTIONS
@@ -94,23 +97,37 @@ def world(store: Store) -> World:
     return World(store)
 
 
-Ask = Callable[..., Awaitable[dict[str, Any]]]
+SECRET = "a secret of the tests, 32 bytes or more"
+AUTHORITY: dict[str, str] = {"issuer": "https://issuer.example", "audience": "tests"}
+
+
+def token(*roles: Role, **claims: Any) -> str:
+    """A bearer token of the tests' own issuer, an administrator's unless told."""
+    who: dict[str, Any] = {"subject": "tess", "name": "Tess Tester", "lifetime": timedelta(hours=1), **claims}
+    return issue(SECRET, roles=roles or (Role.ADMIN,), **AUTHORITY, **who)
+
+
+class Ask(Protocol):
+    async def __call__(self, query: str, *, token: str = ..., **variables: Any) -> dict[str, Any]:
+        """The whole answer to a query, errors included; asked by an administrator unless told."""
+        ...
 
 
 @pytest.fixture
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     """The whole application over HTTP, on the test's database."""
-    app = Starlette(routes=routes(store))
+    app = Starlette(routes=routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
 
 @pytest.fixture
 def ask(client: httpx2.AsyncClient) -> Ask:
-    """Asks a query and gives back the whole answer, errors included."""
+    admin = token()
 
-    async def ask(query: str, **variables: Any) -> dict[str, Any]:
-        response = await client.post("/graphql", json={"query": query, "variables": variables})
+    async def ask(query: str, *, token: str = admin, **variables: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {token}"}
+        response = await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
         return response.json()
 
     return ask
@@ -129,7 +146,9 @@ def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generat
     with MongoClient[Any](mongodb_uri) as client:
         client.drop_database(name)
         command = [sys.executable, "-m", "app", "demo", "--customers", "20"]
-        with subprocess.Popen(command, env=os.environ | own, stderr=subprocess.PIPE, text=True) as demo:
+        with subprocess.Popen(
+            command, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as demo:
             assert demo.stderr
             said = ""
             for line in demo.stderr:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.catalogue import CATALOGUE
+from app.catalogue import CATALOGUE, copied
 from app.domain import points
 from app.domain.ids import new_id
 from app.store.driver import Document, Store, UpdateOne
@@ -126,12 +126,7 @@ class World:
 
 def _activity(type_: str) -> Document:
     row = CATALOGUE.get(type_)
-    copied = {
-        "group": row.group.value if row else "OTHER",
-        "isNote": row.is_note if row else False,
-        "legacy": row is None,
-    }
-    return {"type": type_, "source": row.source if row else "esuite", "actor": SYSTEM, **copied}
+    return {"type": type_, "source": row.source if row else "esuite", "actor": SYSTEM, **copied(type_)}
 
 
 def _times() -> Document:

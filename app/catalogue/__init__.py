@@ -12,9 +12,19 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from app.catalogue import billing, callcenter, esuite, loyalty, overview, platform
-from app.catalogue.model import ActivityGroup, ActivityType, nearest
+from app.catalogue.model import ActivityGroup, ActivityType, Audience, nearest
 
-__all__ = ["CATALOGUE", "NOTE_TYPES", "SOURCES", "by_code", "nearest", "types_in"]
+__all__ = [
+    "ATTRIBUTE_NAMES",
+    "CATALOGUE",
+    "NOTE_TYPES",
+    "PERSONAL",
+    "SOURCES",
+    "by_code",
+    "copied",
+    "nearest",
+    "types_in",
+]
 
 
 def by_code(rows: Iterable[ActivityType]) -> Mapping[str, ActivityType]:
@@ -30,6 +40,8 @@ CATALOGUE = by_code(
     (*esuite.ROWS, *overview.ROWS, *callcenter.ROWS, *billing.ROWS, *loyalty.ROWS, *platform.ROWS),
 )
 SOURCES = tuple(dict.fromkeys(row.source for row in CATALOGUE.values()))
+ATTRIBUTE_NAMES = frozenset(each.name for row in CATALOGUE.values() for each in row.attributes)
+PERSONAL = frozenset(each.name for row in CATALOGUE.values() for each in row.attributes if each.personal)
 NOTE_TYPES = frozenset(row.code for row in CATALOGUE.values() if row.is_note)
 
 
@@ -40,3 +52,13 @@ def types_in(groups: Collection[ActivityGroup] | None = None, source: str | None
         for row in CATALOGUE.values()
         if (groups is None or row.group in groups) and (source is None or row.source == source)
     )
+
+
+def copied(code: str) -> dict[str, object]:
+    """What an activity's document copies from the catalogue because indexes need it; of a legacy entry nobody knows
+    who may learn of it, so customers do not.
+    """
+    row = CATALOGUE.get(code)
+    if row is None:
+        return {"group": ActivityGroup.OTHER.value, "isNote": False, "audience": Audience.STAFF.value, "legacy": True}
+    return {"group": row.group.value, "isNote": row.is_note, "audience": row.audience.value, "legacy": False}

@@ -21,7 +21,7 @@ staff_row = partial(row, audience=Audience.STAFF)
 
 TAG = optional("tag", "Tag")
 PAYMENT = (AMOUNT, PAYMENT_METHOD, TRANSACTION_ID)
-PAYMENT_INSTRUMENT = optional("paymentInstrument", "Payment instrument")
+PAYMENT_INSTRUMENT = optional("paymentInstrument", "Payment instrument", personal=True)
 DOCUMENT_TYPES = optional("documentTypes", "Document types", Kind.LIST)
 
 ROWS = (
@@ -83,7 +83,7 @@ ROWS = (
         "Coupon Redeemed",
         "One or more coupons were applied to the customer's account.",
         Group.COUPON,
-        optional("couponCodes", "Coupon codes", Kind.LIST),
+        optional("couponCodes", "Coupon codes", Kind.LIST, personal=True),
         code="BILLING_COUPON_REDEEMED",
     ),
     row("Payment Instrument Added", "A way to pay was added.", Group.PAYMENT, PAYMENT_INSTRUMENT),

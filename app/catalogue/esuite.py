@@ -30,7 +30,7 @@ BILL_DAYS = (
     Attribute("billDayTo", "Bill day to", Kind.INTEGER, between=(1, 31)),
 )
 CHANGED_FIELDS = Attribute("changedFields", "Changed fields", Kind.LIST)
-PAYMENT_METHOD = Attribute("paymentMethod", "Payment method")
+PAYMENT_METHOD = Attribute("paymentMethod", "Payment method", personal=True)
 MONTHS = Attribute("months", "Months", Kind.INTEGER)
 
 ROWS = (
@@ -39,8 +39,8 @@ ROWS = (
         "Account Payment Method Changed",
         "A subscription is now paid by another method.",
         Group.PAYMENT,
-        Attribute("from", "From"),
-        Attribute("to", "To"),
+        Attribute("from", "From", personal=True),
+        Attribute("to", "To", personal=True),
         PRODUCT,
     ),
     row("Additional Payment Made", "A payment beyond the regular billing was made.", Group.PAYMENT, PAYMENT_METHOD),
@@ -109,14 +109,14 @@ ROWS = (
         "New Payment Method",
         "A payment method was added to the account.",
         Group.PAYMENT,
-        Attribute("maskedPanOrKlarna", "Masked PAN or Klarna"),
+        Attribute("maskedPanOrKlarna", "Masked PAN or Klarna", personal=True),
         Attribute("currentActiveProduct", "Current active product", required=False),
     ),
     row(
         "Manual Refund Issued",
         "An agent gave money back.",
         Group.REFUND,
-        Attribute("refundedTo", "Refunded to"),
+        Attribute("refundedTo", "Refunded to", personal=True),
         Attribute("refundedAmount", "Refunded amount", Kind.MONEY),
         ORDER,
     ),
@@ -140,8 +140,8 @@ ROWS = (
         "Email sent",
         "An email was sent to the customer; it can be viewed and resent.",
         Group.EMAIL,
-        Attribute("emailSubject", "Email subject"),
-        Attribute("toAddress", "To address"),
+        Attribute("emailSubject", "Email subject", personal=True),
+        Attribute("toAddress", "To address", personal=True),
     ),
     row(
         "Pause Scheduled",

@@ -60,13 +60,14 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttributeDefinition:
-    """``between`` bounds an INTEGER, both ends included."""
+    """``between`` bounds an INTEGER, both ends included. ``personal``: addresses, PANs, coupon codes, subjects."""
 
     name: str
     label: str
     kind: AttributeKind = AttributeKind.TEXT
     required: bool = True
     between: tuple[int, int] | None = None
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

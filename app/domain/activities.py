@@ -3,16 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.domain.access import Permission, Viewer
 from app.domain.vocabulary import ActivityAction, CustomerStatus
 
 CLOSED = frozenset({CustomerStatus.ANONYMISED, CustomerStatus.MERGED})
 """Nothing is changed any more on such an account."""
 
+_NEEDS = {
+    ActivityAction.RESEND_EMAIL: Permission.RESEND_EMAIL,
+    ActivityAction.REDEEM_COUPON: Permission.REDEEM_COUPON,
+    ActivityAction.EMAIL_PASS: Permission.SEND_PASS,
+    ActivityAction.PUSH_PASS: Permission.SEND_PASS,
+}
+
 
 def available_actions(
-    activity: Mapping[str, Any], subject: Mapping[str, Any] | None, customer: Mapping[str, Any] | None
+    activity: Mapping[str, Any],
+    subject: Mapping[str, Any] | None,
+    customer: Mapping[str, Any] | None,
+    viewer: Viewer,
 ) -> list[ActivityAction]:
-    """In display order; nothing for a closed customer."""
+    """In display order; nothing for a closed customer, and nothing that the viewer may not do."""
     if customer is None or customer["status"] in CLOSED:
         return []
     actions: list[ActivityAction] = []
@@ -25,4 +36,4 @@ def available_actions(
             actions += [ActivityAction.EMAIL_PASS, ActivityAction.PUSH_PASS]
         case _:
             pass
-    return actions
+    return [action for action in actions if viewer.may(_NEEDS[action])]

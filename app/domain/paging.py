@@ -28,6 +28,18 @@ Where: TypeAlias = tuple[tuple[str, In | Between], ...]
 """Conditions by field, all of which hold. Hashable, so that equal requests meet in one batch."""
 
 
+def both(where: Where, also: Where) -> Where:
+    """Conditions of ``where`` and of ``also``, by field; two on one field hold together."""
+    conditions = dict(where)
+    for key, condition in also:
+        match conditions.get(key), condition:
+            case In(these), In(those):
+                conditions[key] = In(tuple(value for value in these if value in those))
+            case _:
+                conditions[key] = condition
+    return tuple(conditions.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """Document keys, ties included. ``nulls_last`` where the first key may be absent."""

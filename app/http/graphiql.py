@@ -5,9 +5,10 @@ decided where queries come in.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, stat_result
 from pathlib import Path
+from typing import TypedDict
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -56,13 +57,34 @@ def asks_for_page(request: Request) -> bool:
     )
 
 
-def graphiql_page(_request: Request) -> Response:
-    return page(config={})
+class Viewer(TypedDict):
+    """Somebody to be: an entry of the page's menu, and the headers that make a request theirs."""
+
+    label: str
+    headers: Mapping[str, str]
 
 
-def page(*, config: Mapping[str, object]) -> Response:
-    """The page, told ``config``: ``headers`` in it are sent with every request that the page makes."""
-    # One address answers pages and data, and a page may come to hold a visitor's token.
+class Config(TypedDict, total=False):
+    """What the page is told. Without ``viewers`` it has no menu, and its visitor brings a token of their own."""
+
+    viewers: Sequence[Viewer]
+
+
+def endpoint(config: Config) -> Callable[[Request], Response]:
+    """A handler of requests for the page. Whoever can load it has the viewers' tokens: for demos only."""
+
+    def graphiql_page(_request: Request) -> Response:
+        return page(config=config)
+
+    return graphiql_page
+
+
+graphiql_page = endpoint({})
+
+
+def page(*, config: Config) -> Response:
+    """The page; it is the first of its viewers until its visitor chooses another."""
+    # One address answers pages and data, and the page may hold tokens.
     headers = {**SAFE_HEADERS, "Cache-Control": "no-store", "Vary": "Accept"}
     try:
         html = PAGE.read_text(encoding="utf-8")

@@ -1,11 +1,12 @@
-"""GraphQL over HTTP: Strawberry's view with our context, our errors and a fast encoder."""
+"""GraphQL over HTTP: Strawberry's view with our viewers, our errors and a fast encoder."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -15,26 +16,60 @@ from strawberry.types import ExecutionResult
 
 from app import faults
 from app.context import Context
+from app.domain.access import Forbidden, Masks, Role, Viewer
+from app.domain.vocabulary import CustomerStatus
 from app.http import graphiql
+from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
+from app.loaders.gate import Gate
 from app.store.driver import Store
+
+Authenticate = Callable[[str | None], Awaitable[Viewer]]
+"""From the Authorization header. Raises Unauthenticated, KeysUnavailable."""
 
 
 class GraphQLEndpoint(GraphQL[Context, None]):
-    """Answers programs with JSON, and a browser that comes to look with GraphiQL."""
+    """Answers programs with JSON, and a browser that comes to look with GraphiQL. Without a token: 401 and nothing."""
 
-    def __init__(self, schema: BaseSchema, store: Store) -> None:
+    def __init__(
+        self,
+        schema: BaseSchema,
+        store: Store,
+        *,
+        authenticate: Authenticate,
+        masks_for: Callable[[frozenset[Role]], Masks],
+        page: Callable[[Request], Response],
+    ) -> None:
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
-        self._store = store
+        self._page = page
+        self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and graphiql.asks_for_page(request := Request(scope, receive)):
-            await graphiql.graphiql_page(request)(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        request = Request(scope, receive)
+        if graphiql.asks_for_page(request):
+            await self._page(request)(scope, receive, send)
+            return
+        try:
+            viewer = await self._authenticate(request.headers.get("authorization"))
+            scope["context"] = await self._context(viewer)
+        except (Unauthenticated, Forbidden, KeysUnavailable) as refusal:
+            await _refused(refusal)(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+    async def _context(self, viewer: Viewer) -> Context:
+        """Raises Forbidden for who may read nothing at all."""
+        loaders = Loaders(self._store, Gate(self._store, viewer, self._masks_for(viewer.roles)))
+        if not viewer.roles:
+            raise Forbidden("Your token has no role that this gateway knows.")
+        if Role.CUSTOMER in viewer.roles:
+            own = await loaders.documents.load(viewer.customer_id or "")
+            if own is None or own["status"] != CustomerStatus.ACTIVE:
+                raise Forbidden("This account is not active.")
+        return Context(viewer, loaders, datetime.now(UTC))
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        return Context(Loaders(self._store), datetime.now(UTC))
+        return request.scope["context"]
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         answered: dict[str, Any] = {"data": result.data}
@@ -44,3 +79,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
+
+
+def _refused(refusal: Unauthenticated | Forbidden | KeysUnavailable) -> Response:
+    status = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}.get(refusal.code, 503)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]
+    return JSONResponse({"errors": errors}, status_code=status, headers=headers)

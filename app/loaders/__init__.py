@@ -1,19 +1,36 @@
-"""Batched reads, made anew for each request."""
+"""Batched reads, made anew for each request. Every document passes the gate."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
+from app.domain.paging import Page, Slice
 from app.loaders import activities, customers, documents, pages, points
+from app.loaders.gate import Gate
 from app.loaders.loader import Loader
-from app.store.driver import Store
+from app.store.driver import Document, Store
 
 
 class Loaders:
     """One attribute per question that a field may ask."""
 
-    def __init__(self, store: Store) -> None:
-        self.documents = Loader(partial(documents.by_id, store))
-        self.customers = Loader(partial(customers.by_name, store))
-        self.pages = Loader(partial(pages.pages_of, store))
+    def __init__(self, store: Store, gate: Gate) -> None:
+        async def by_id(ids: Sequence[str]) -> Mapping[str, Document]:
+            return await gate.admitted(await documents.by_id(store, ids))
+
+        async def by_name(names: Sequence[customers.Name]) -> Mapping[customers.Name, list[Document]]:
+            found = await customers.by_name(store, names)
+            admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
+            return {
+                name: customers.surviving([admitted[each["_id"]] for each in several if each["_id"] in admitted])
+                for name, several in found.items()
+            }
+
+        async def pages_of(keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:
+            return await pages.pages_of(store, gate, keys)
+
+        self.documents = Loader(by_id)
+        self.customers = Loader(by_name)
+        self.pages = Loader(pages_of)
         self.counts = Loader(partial(pages.counts_of, store))
         self.type_counts = Loader(partial(activities.type_counts, store))
         self.audits = Loader(partial(points.audits, store))

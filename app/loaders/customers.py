@@ -14,8 +14,7 @@ Name: TypeAlias = tuple[str, ...]
 async def by_name(store: Store, names: Sequence[Name]) -> Mapping[Name, list[Document]]:
     """All that answer to each name: numbers and identities are unique, an e-mail may be shared; case is no difference.
 
-    One command for numbers and identities, one for e-mails. A customer that was merged into another steps aside for
-    it.
+    One command for numbers and identities, one for e-mails.
     """
     found: dict[Name, list[Document]] = defaultdict(list)
     exact = [_condition(name) for name in names if name[0] != "email"]
@@ -30,7 +29,7 @@ async def by_name(store: Store, names: Sequence[Name]) -> Mapping[Name, list[Doc
             for address in addresses:
                 if address.casefold() in _addresses(customer):
                     found["email", address].append(customer)
-    return {name: _surviving(customers) for name, customers in found.items()}
+    return found
 
 
 def _condition(name: Name) -> dict[str, Any]:
@@ -58,5 +57,6 @@ def _addresses(customer: Document) -> set[str]:
     return {address.casefold() for address in (*registered, *(each["value"] for each in customer.get("emails", [])))}
 
 
-def _surviving(customers: list[Document]) -> list[Document]:
+def surviving(customers: list[Document]) -> list[Document]:
+    """Who was merged into another steps aside for others of the same name."""
     return [customer for customer in customers if customer["status"] != CustomerStatus.MERGED] or customers

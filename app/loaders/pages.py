@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from app.domain.paging import Page, Selection, Slice
+from app.loaders.gate import Gate
 from app.store import pages
 from app.store.driver import Document, Store
 
 T = TypeVar("T", Slice, Selection)
 
 
-async def pages_of(store: Store, keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:
-    """One command per distinct slice."""
+async def pages_of(store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:
+    """One command per distinct slice. The parents were admitted, so their rows need only be masked."""
 
     async def read(slice_: Slice, parents: list[str]) -> list[Page]:
         found = await pages.read_pages(store, slice_, parents)
-        return [_page(parent, slice_, found[parent]) for parent in parents]
+        collection = slice_.selection.listing.collection
+        return [_page(parent, slice_, gate.masked(collection, found[parent])) for parent in parents]
 
     read_all = await asyncio.gather(*(read(slice_, parents) for slice_, parents in _by_second(keys).items()))
     return {(page.parent, page.slice): page for group in read_all for page in group}

@@ -5,13 +5,14 @@ from typing import Annotated, cast
 import strawberry
 
 from app.catalogue import SOURCES, types_in
-from app.schema.base import Source
+from app.schema.base import Info, Source
 from app.schema.catalogue import ActivityType
 from app.schema.enums import ActivityGroup
 from app.schema.filters import unknown
 
 
 def activity_types(
+    info: Info,
     groups: Annotated[
         list[ActivityGroup] | None, strawberry.argument(description="Only these groupings. An empty list matches none.")
     ] = None,
@@ -19,4 +20,4 @@ def activity_types(
 ) -> list[ActivityType]:
     if source is not None and source not in SOURCES:
         raise unknown("source of activity types", source, SOURCES, "source")
-    return cast(Source, list(types_in(groups, source)))
+    return cast(Source, [row for row in types_in(groups, source) if info.context.viewer.knows(row)])

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from app.domain.access import Permission
 from app.domain.ids import collection_of
 from app.domain.refusals import Ambiguous
 from app.schema.base import Info, Source
@@ -26,8 +27,9 @@ async def _named(info: Info, by: CustomerBy) -> list[Source]:
         found = await loaders.documents.load(by.id.value)
         return [found] if found else []
     if by.number:
-        name = ("number", by.number.value)
-    elif by.email:
+        return await loaders.customers.load(("number", by.number.value)) or []
+    info.context.viewer.require(Permission.SEARCH_BY_CONTACT)
+    if by.email:
         name = ("email", by.email.value.strip())
     else:
         assert by.identity  # @oneOf

@@ -11,8 +11,7 @@ from itertools import count
 from random import Random
 from typing import Any, Final, TypeVar
 
-from app.catalogue import CATALOGUE
-from app.catalogue.model import ActivityGroup
+from app.catalogue import CATALOGUE, copied
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.ids import COLLECTION_OF, derived_id
@@ -152,9 +151,7 @@ class Life:
                 "occurredAt": self.ago(late),
                 "recordedAt": self.clock,
                 "actor": shown(by, source),
-                "group": row.group.value,
-                "isNote": row.is_note,
-                "legacy": False,
+                **copied(code),
                 "message": message,
                 "attributes": attributes,
                 "points": points,
@@ -176,9 +173,7 @@ class Life:
                 "occurredAt": self.clock - late,
                 "recordedAt": self.clock,
                 "actor": shown(by, source),
-                "group": ActivityGroup.OTHER.value,
-                "isNote": False,
-                "legacy": True,
+                **copied(code),
                 "attributes": attributes,
             },
         )

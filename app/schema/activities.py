@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
-from app.catalogue import CATALOGUE
+from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
 from app.catalogue.model import ActivityGroup as Group
+from app.domain.access import Permission, Viewer
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Where
-from app.domain.refusals import BadUserInput
+from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ActorKind as Kind
 from app.schema.base import Document, Info, Node, Source, follow
 from app.schema.emails import Email
@@ -28,17 +29,19 @@ from app.schema.enums import (
 from app.schema.filters import among, during, unknown
 from app.schema.notes import Note
 from app.schema.people import Actor
+from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
 
 if TYPE_CHECKING:
     from app.schema.customers import Customer
 
 _Customer = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 _IS_NOTE: dict[NotesFilter | None, list[bool]] = {NotesFilter.ONLY: [True], NotesFilter.EXCLUDE: [False]}
-_ATTRIBUTE_NAMES = frozenset(attribute.name for row in CATALOGUE.values() for attribute in row.attributes)
 
 
 @strawberry.type(description="Something that an activity tells beyond its type and time.")
 class ActivityAttribute:
+    access: ClassVar[Access] = WITH_OWNER
+
     name: str = strawberry.field(description="Its name, as in `attribute(name:)`.")
     label: str = strawberry.field(description="Its name for people.")
     kind: AttributeKind = strawberry.field(description="What its value is.")
@@ -48,6 +51,16 @@ class ActivityAttribute:
 
 @strawberry.type(description="Something that happened on a customer's account, as its source system told it.")
 class Activity(Node):
+    access: ClassVar[Access] = {
+        WITH_OWNER: "id type title group icon source occurred_at recorded_at is_note legacy points "
+        "subject available_actions customer",
+        ACTOR: "actor",
+        WORDS: "message",
+        ATTRIBUTES: "attributes attribute",
+        MAIL: "email",
+        NOTE: "note",
+    }
+
     type: str = strawberry.field(description="The code of its type in the catalogue: SUBSCRIPTION_RENEWED.")
     source: str = strawberry.field(description='Which system said so; "platform" for what this gateway wrote itself.')
     occurred_at: datetime = strawberry.field(description="When it happened.")
@@ -83,10 +96,12 @@ class Activity(Node):
         name: Annotated[str, strawberry.argument(description="The attribute's name, as the catalogue has it.")],
     ) -> str | None:
         raw = activity.get("attributes", {}).get(name)
+        if isinstance(raw, Refusal):
+            raise raw
         if raw is not None:
             return to_text(raw)
-        if name not in _ATTRIBUTE_NAMES and not activity["legacy"]:
-            raise unknown("attribute", name, _ATTRIBUTE_NAMES, "name")
+        if name not in ATTRIBUTE_NAMES and not activity["legacy"]:
+            raise unknown("attribute", name, ATTRIBUTE_NAMES, "name")
         return None
 
     @strawberry.field(description="The mail that this interaction sent, if any.")
@@ -110,7 +125,7 @@ class Activity(Node):
         subject, customer = await asyncio.gather(
             follow(info, activity, "subjectId"), follow(info, activity, "customerId")
         )
-        return available_actions(activity, subject, customer)
+        return available_actions(activity, subject, customer, info.context.viewer)
 
     @strawberry.field(description="Whose account it happened on.")
     @staticmethod
@@ -119,7 +134,8 @@ class Activity(Node):
 
 
 def _attributes(activity: Document) -> Source:
-    row, raw = CATALOGUE.get(activity["type"]), dict(activity.get("attributes", {}))
+    row = CATALOGUE.get(activity["type"])
+    raw = {name: value for name, value in activity.get("attributes", {}).items() if not isinstance(value, Refusal)}
     known = [
         _attribute(attribute.name, attribute.label, attribute.kind, raw.pop(attribute.name))
         for attribute in (row.attributes if row else ())
@@ -134,6 +150,8 @@ def _attribute(name: str, label: str, kind: AttributeKind, raw: Raw) -> Document
 
 @strawberry.type(description="A type of activity that an account really has.")
 class ActivityFacet:
+    access: ClassVar[Access] = WITH_OWNER
+
     type: str = strawberry.field(description="Its code.")
     title: str = strawberry.field(description="Its title, exactly as the source system shows it.")
     icon: str = strawberry.field(description="Its icon's key.")
@@ -143,23 +161,25 @@ class ActivityFacet:
 
 @strawberry.type(description="A grouping that an account really has activities of.")
 class ActivityGroupCount:
+    access: ClassVar[Access] = WITH_OWNER
+
     group: ActivityGroup = strawberry.field(description="The grouping.")
     count: int = strawberry.field(description="How many activities of it the account has.")
 
 
-def facets_of(counts: Mapping[str, int]) -> Source:
+def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
     """In the order of ``counts``."""
     return [
         {"type": code, "title": row.title, "icon": row.icon, "group": row.group, "count": count}
         for code, count in counts.items()
-        if (row := CATALOGUE.get(code))
+        if (row := CATALOGUE.get(code)) and viewer.knows(row)
     ]
 
 
-def group_counts_of(counts: Mapping[str, int]) -> Source:
+def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
     """In the order in which the groups are declared."""
     totals = dict.fromkeys(Group, 0)
-    for facet in facets_of(counts):
+    for facet in facets_of(counts, viewer):
         totals[facet["group"]] += facet["count"]
     return [{"group": group, "count": total} for group, total in totals.items() if total]
 
@@ -192,19 +212,22 @@ class ActivityFilter:
         "with from, to, types, groups or the order TYPE this is an error.",
     )
 
-    def where(self) -> Where:
+    def where(self, viewer: Viewer) -> Where:
         """Conditions, those that select most first: the first that has an index of its own is the one that is used.
 
-        Raises BadUserInput.
+        Raises BadUserInput, Forbidden.
         """
+        if self.notes == NotesFilter.ONLY:
+            viewer.require(Permission.READ_NOTES)
         excluded = {"from": self.from_, "to": self.to, "types": self.types, "groups": self.groups}
         if self.legacy and (given := [name for name, value in excluded.items() if value is not None]):
             raise BadUserInput(
                 f"Legacy entries cannot be filtered by time or type: leave out {', '.join(given)}.", given[0]
             )
+        known = {code for code, row in CATALOGUE.items() if viewer.knows(row)} if self.types else set[str]()
         for code in self.types or ():
-            if code not in CATALOGUE:
-                raise unknown("activity type", code, CATALOGUE, "types")
+            if code not in known:
+                raise unknown("activity type", code, known, "types")
         return (
             *among("type", self.types),
             *among("group", self.groups),

@@ -14,6 +14,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context
 from app.domain.ids import collection_of
+from app.domain.refusals import Refusal
 
 Info: TypeAlias = strawberry.Info[Context, None]
 Document: TypeAlias = dict[str, Any]
@@ -41,7 +42,7 @@ def read_key(source: object, python_name: str) -> object:
     return document.get("id") if value is None and python_name == "id" else value
 
 
-_TYPE_OF: Final = {
+TYPE_OF: Final = {
     "customers": "Customer",
     "activities": "Activity",
     "points": "PointsEntry",
@@ -63,7 +64,7 @@ class Node:
 
     @classmethod
     def resolve_type(cls, document: Document, *_: object) -> str:
-        return _TYPE_OF[collection_of(document["_id"])]
+        return TYPE_OF[collection_of(document["_id"])]
 
     @classmethod
     def is_type_of(cls, *_: object) -> bool:
@@ -76,8 +77,10 @@ Source: TypeAlias = Any
 
 
 async def follow(info: Info, document: Document, key: str) -> Source:
-    """The document that ``key`` names, if it names one."""
+    """The document that ``key`` names, if it names one. Raises Forbidden where the key was masked."""
     node_id = document.get(key)
+    if isinstance(node_id, Refusal):
+        raise node_id
     return await info.context.loaders.documents.load(node_id) if node_id else None
 
 

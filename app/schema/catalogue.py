@@ -1,12 +1,17 @@
 """The catalogue as clients see it: which types of activity there are, and what each of them tells."""
 
+from typing import ClassVar
+
 import strawberry
 
 from app.schema.enums import ActivityGroup, AttributeKind
+from app.schema.rules import WITH_OWNER, Access
 
 
 @strawberry.type(description="An attribute that activities of a type have.")
 class AttributeDefinition:
+    access: ClassVar[Access] = WITH_OWNER
+
     name: str = strawberry.field(description="Its name, as in `attribute(name:)`.")
     label: str = strawberry.field(description="Its name for people.")
     kind: AttributeKind = strawberry.field(description="What its value is.")
@@ -15,6 +20,8 @@ class AttributeDefinition:
 
 @strawberry.type(description="A row of the catalogue: one type of activity of one source system.")
 class ActivityType:
+    access: ClassVar[Access] = WITH_OWNER
+
     code: str = strawberry.field(description="Its code, unique over all sources: SUBSCRIPTION_RENEWED.")
     title: str = strawberry.field(description="Its title, exactly as the source system shows it.")
     description: str = strawberry.field(description="What it means, in a sentence.")

@@ -1,12 +1,13 @@
 """The one connection: Relay's shape over keyset pages, forwards and backwards."""
 
-from typing import Annotated, Generic, TypeAlias, TypeVar, cast
+from typing import Annotated, ClassVar, Generic, TypeAlias, TypeVar, cast
 
 import strawberry
 
 from app.domain.cursors import cursor_of, slice_of
-from app.domain.paging import Listing, Page, Selection, Where
+from app.domain.paging import Listing, Page, Selection, Where, both
 from app.schema.base import Document, Info, Source
+from app.schema.rules import WITH_OWNER, Access
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Page, Document]
@@ -31,6 +32,8 @@ Before: TypeAlias = Annotated[
 
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
+    access: ClassVar[Access] = WITH_OWNER
+
     @strawberry.field(description="Whether there are more behind this page.")
     @staticmethod
     def has_next_page(page: strawberry.Parent[Page]) -> bool:
@@ -54,6 +57,8 @@ class PageInfo:
 
 @strawberry.type(description="A row of a page, with the cursor that points at it.")
 class Edge(Generic[T]):
+    access: ClassVar[Access] = WITH_OWNER
+
     @strawberry.field(description="Points at this row, in this list only.")
     @staticmethod
     def cursor(row: strawberry.Parent[Row]) -> str:
@@ -70,6 +75,8 @@ class Edge(Generic[T]):
     "rows that arrive meanwhile make no page overlap or skip."
 )
 class Connection(Generic[T]):
+    access: ClassVar[Access] = WITH_OWNER
+
     @strawberry.field(description="The rows with their cursors, in the list's order.")
     @staticmethod
     def edges(page: strawberry.Parent[Page]) -> list[Edge[T]]:
@@ -105,6 +112,8 @@ async def page_of(
     descending: bool = True,
 ) -> Source:
     """``parent``'s page of ``listing``, in its first order unless told. Raises BadUserInput, BadCursor."""
+    if listing.collection == "activities":
+        where = both(where, info.context.viewer.activity_rows)
     selection = Selection(listing, where, order or next(iter(listing.orders)), descending)
     asked = slice_of(selection, parent["_id"], first=first, after=after, last=last, before=before)
     return await info.context.loaders.pages.load((parent["_id"], asked))

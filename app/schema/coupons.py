@@ -1,6 +1,7 @@
 """Coupons that a customer holds or held."""
 
 from datetime import datetime
+from typing import ClassVar
 
 import strawberry
 
@@ -9,11 +10,18 @@ from app.schema.base import Node
 from app.schema.enums import CouponOrigin
 from app.schema.filters import among
 from app.schema.people import Actor
+from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
 
 
 @strawberry.type(description="A coupon that was given to a customer.")
 class Coupon(Node):
-    code: str = strawberry.field(description="The code the customer uses.")
+    access: ClassVar[Access] = {
+        WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at",
+        CODE: "code",
+        ACTOR: "redeemed_by",
+    }
+
+    code: str | None = strawberry.field(description="The code the customer uses.")
     type: str = strawberry.field(description="What kind of coupon it is, as its source names it.")
     value: str = strawberry.field(description="What it is worth, as its source words it: for information only.")
     added_at: datetime = strawberry.field(description="When the customer got it.")

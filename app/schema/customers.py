@@ -1,12 +1,12 @@
 """The customer, whole: who they are, and an edge to everything that hangs on them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import strawberry
 
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
-from app.domain.refusals import BadUserInput
+from app.domain.refusals import BadUserInput, Refusal
 from app.schema.activities import (
     Activity,
     ActivityFacet,
@@ -23,6 +23,7 @@ from app.schema.enums import ActivityOrderField, CustomerStatus, OrderDirection
 from app.schema.passes import Pass
 from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
+from app.schema.rules import CONTACT, LABELS, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter
 
@@ -31,6 +32,14 @@ _Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 
 @strawberry.type(description="A customer, or a lead who has not paid yet, as all source systems together know them.")
 class Customer(Node):
+    access: ClassVar[Access] = {
+        WITH_OWNER: "id number name first_name last_name organization job_title country registered_at payment_count "
+        "status has_status_details merged_into status_history activities activity_facets activity_groups points "
+        "points_history coupons transactions passes",
+        CONTACT: "email emails phones billing_address website date_of_birth identities",
+        LABELS: "tags",
+    }
+
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
     name: str = strawberry.field(description="Their full name, or the organisation's.")
     first_name: str | None = strawberry.field(description="Given name.")
@@ -60,7 +69,9 @@ class Customer(Node):
     @strawberry.field(description="Two-letter country code; the billing address's unless it is known otherwise.")
     @staticmethod
     def country(customer: strawberry.Parent[Document]) -> str | None:
-        return customer.get("country") or customer.get("billingAddress", {}).get("country")
+        if "country" in customer or isinstance(customer.get("billingAddress"), Refusal):
+            return customer.get("country")
+        return customer.get("billingAddress", {}).get("country")
 
     @strawberry.field(description="Who they are in each source system.")
     @staticmethod
@@ -114,7 +125,7 @@ class Customer(Node):
             after=after,
             last=last,
             before=before,
-            where=asked.where(),
+            where=asked.where(info.context.viewer),
             order=order.field,
             descending=order.direction == OrderDirection.DESC,
         )
@@ -122,12 +133,12 @@ class Customer(Node):
     @strawberry.field(description="The types of activity this account really has, most frequent first.")
     @staticmethod
     async def activity_facets(customer: strawberry.Parent[Document], info: Info) -> list[ActivityFacet] | None:
-        return facets_of(await info.context.loaders.type_counts.load(customer["_id"]) or {})
+        return facets_of(await info.context.loaders.type_counts.load(customer["_id"]) or {}, info.context.viewer)
 
     @strawberry.field(description="The groupings this account really has activities of, in display order.")
     @staticmethod
     async def activity_groups(customer: strawberry.Parent[Document], info: Info) -> list[ActivityGroupCount] | None:
-        return group_counts_of(await info.context.loaders.type_counts.load(customer["_id"]) or {})
+        return group_counts_of(await info.context.loaders.type_counts.load(customer["_id"]) or {}, info.context.viewer)
 
     @strawberry.field(description="Their points as they count now.")
     @staticmethod

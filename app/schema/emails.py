@@ -1,6 +1,7 @@
 """Mails that were sent, and what became of them."""
 
 from datetime import datetime
+from typing import ClassVar
 
 import strawberry
 
@@ -8,10 +9,13 @@ from app.domain.listings import DELIVERIES
 from app.schema.base import Document, Info, Node, ShortList
 from app.schema.connection import page_of
 from app.schema.enums import DeliveryStatus
+from app.schema.rules import MAIL, Access
 
 
 @strawberry.type(description="One attempt to get a mail to its addressee.")
 class EmailDelivery(Node):
+    access: ClassVar[Access] = MAIL
+
     to: str = strawberry.field(description="The address it went to.")
     status: DeliveryStatus = strawberry.field(description="What became of it so far.")
     attempts: int = strawberry.field(description="How often it was handed to the mail server.")
@@ -22,6 +26,8 @@ class EmailDelivery(Node):
 
 @strawberry.type(description="A mail as the customer got it.")
 class Email(Node):
+    access: ClassVar[Access] = MAIL
+
     subject: str = strawberry.field(description="The subject line.")
     to: str = strawberry.field(description="The address it was sent to then.")
     html: str | None = strawberry.field(

@@ -2,16 +2,19 @@
 
 import asyncio
 from datetime import datetime
-from typing import cast
+from typing import ClassVar, cast
 
 import strawberry
 
 from app.schema.base import Document, Info, Node, Source
 from app.schema.people import Actor
+from app.schema.rules import NOTE, Access
 
 
 @strawberry.type(description="A note that somebody wrote on a customer's account.")
 class Note(Node):
+    access: ClassVar[Access] = NOTE
+
     message: str = strawberry.field(description="The text, as it was written.")
     author: Actor = strawberry.field(description="Who wrote it.")
     created_at: datetime = strawberry.field(description="When it was written.")

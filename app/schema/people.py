@@ -1,12 +1,17 @@
 """Who did something, and how to reach someone."""
 
+from typing import ClassVar
+
 import strawberry
 
 from app.schema.enums import AccessLevel, ActorKind
+from app.schema.rules import WITH_OWNER, Access
 
 
 @strawberry.type(description="Who did something.")
 class Actor:
+    access: ClassVar[Access] = WITH_OWNER
+
     kind: ActorKind = strawberry.field(description="What kind of actor it was, as finely as it is known.")
     id: str | None = strawberry.field(
         description="Their id in the system where they acted, such as an agent's user id."
@@ -20,6 +25,8 @@ class Actor:
 
 @strawberry.type(description="An e-mail address or a phone number.")
 class ContactPoint:
+    access: ClassVar[Access] = WITH_OWNER
+
     value: str = strawberry.field(description="The address or the number itself.")
     label: str | None = strawberry.field(description="What it is for, such as work or home.")
     primary: bool = strawberry.field(description="Whether it is the registered one.")
@@ -27,6 +34,8 @@ class ContactPoint:
 
 @strawberry.type(description="A postal address.")
 class Address:
+    access: ClassVar[Access] = WITH_OWNER
+
     line1: str | None = strawberry.field(description="Street and number.")
     line2: str | None = strawberry.field(description="Anything more about where in the street it is.")
     city: str | None = strawberry.field(description="City or town.")
@@ -37,6 +46,8 @@ class Address:
 
 @strawberry.type(description="Who a customer is in one source system.")
 class SourceIdentity:
+    access: ClassVar[Access] = WITH_OWNER
+
     source: str = strawberry.field(description="The source system's name.")
     id: str = strawberry.field(description="The customer's id in that system.")
 

@@ -1,7 +1,7 @@
 """Points: the balance, and why it is what it is."""
 
 from datetime import datetime
-from typing import cast
+from typing import ClassVar, cast
 
 import strawberry
 
@@ -13,17 +13,22 @@ from app.schema.base import Document, Info, Node, ShortList, Source, follow
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import among, during
 from app.schema.people import Actor
+from app.schema.rules import ACTOR, WITH_OWNER, WORDS, Access
 from app.schema.transactions import Transaction
 
 
 @strawberry.type(description="Points that end together, unless they are used before.")
 class PointsExpiry:
+    access: ClassVar[Access] = WITH_OWNER
+
     points: int = strawberry.field(description="How many.")
     expires_at: datetime = strawberry.field(description="The moment from which on they cannot be spent.")
 
 
 @strawberry.type(description="The balance, recomputed from all entries and compared with what is stored.")
 class PointsAudit:
+    access: ClassVar[Access] = WITH_OWNER
+
     ok: bool = strawberry.field(description="Whether every figure agrees.")
     entries: int = strawberry.field(description="How many entries there are, those outside the history included.")
     drift: int = strawberry.field(description="The stored balance minus the recomputed one: 0 when all is well.")
@@ -34,6 +39,8 @@ class PointsAudit:
     "even before their entry is written. Always: spendable = earned - spent - expired - reserved."
 )
 class PointsBalance:
+    access: ClassVar[Access] = WITH_OWNER
+
     id: strawberry.ID = strawberry.field(description="Stable per customer, for the caches of clients. Not a node.")
     earned: int = strawberry.field(description="All that ever came in.")
     spent: int = strawberry.field(description="All that was used.")
@@ -80,6 +87,12 @@ def _expiries(balance: Document) -> Source:
 
 @strawberry.type(description="One entry of the points ledger. Entries never change; a correction is a new one.")
 class PointsEntry(Node):
+    access: ClassVar[Access] = {
+        WITH_OWNER: "id seq kind points balance_after occurred_at recorded_at expires_at source transaction",
+        WORDS: "reason",
+        ACTOR: "actor",
+    }
+
     seq: int = strawberry.field(description="1, 2, 3, … per customer, in the order of recording.")
     kind: PointsKind = strawberry.field(description="What it does.")
     points: int = strawberry.field(description="How many, with their sign.")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import strawberry
 
@@ -12,18 +12,23 @@ from app.schema.base import Document, Info, Node, ShortList, follow
 from app.schema.connection import page_of
 from app.schema.enums import TransactionStatus, TransactionType
 from app.schema.filters import among, during
+from app.schema.rules import WITH_OWNER, Access
 
 _Later = Annotated["Transaction", strawberry.lazy("app.schema.transactions")]
 
 
 @strawberry.type(description="An amount of money.")
 class Money:
+    access: ClassVar[Access] = WITH_OWNER
+
     amount: Decimal = strawberry.field(description="How much, exactly.")
     currency: str = strawberry.field(description="Three-letter currency code (ISO 4217).")
 
 
 @strawberry.type(description="A sale, a refund or a void.")
 class Transaction(Node):
+    access: ClassVar[Access] = WITH_OWNER
+
     number: str = strawberry.field(description="The number its source gave it.")
     type: TransactionType = strawberry.field(description="What it is.")
     occurred_at: datetime = strawberry.field(description="When it happened.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from app.catalogue.model import ActivityGroup
+from app.catalogue.model import ActivityGroup, Audience
 from app.domain.ids import prefix_of
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
@@ -150,6 +150,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "legacy": _BOOLEAN,
         },
         optional={
+            "audience": _one_of(Audience),  # the same; without it a customer never learns of the activity
             "title": _TEXT,  # of a legacy entry, as its source shows it
             "message": _LONG_TEXT,
             "attributes": {"bsonType": "object"},
@@ -170,6 +171,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId legacy actor.kind occurredAt _id", asks="actor.kind"),
             Index("customerId legacy source occurredAt _id", asks="source"),
             Index("customerId legacy isNote occurredAt _id", asks="isNote"),
+            Index("customerId legacy audience occurredAt _id", asks="audience"),
             Index("customerId legacy points occurredAt _id"),
         ),
     ),

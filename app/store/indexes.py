@@ -5,7 +5,7 @@ from typing import Any
 
 from pymongo import UpdateMany
 
-from app.catalogue import CATALOGUE
+from app.catalogue import copied
 from app.domain.ids import COLLECTION_OF, prefix_of
 from app.store.collections import COLLECTIONS, Collection, Index
 from app.store.driver import FOLDS_CASE, Document, Store
@@ -52,16 +52,14 @@ async def apply(store: Store) -> None:
 
 
 async def refresh_copies(store: Store) -> None:
-    """Writes again what activities copy from the catalogue, wherever the catalogue has changed since."""
-    known = [
-        UpdateMany(
-            {"type": row.code, "$nor": [copies := {"group": row.group.value, "isNote": row.is_note, "legacy": False}]},
-            {"$set": copies},
-        )
-        for row in CATALOGUE.values()
-    ]
-    unknown = UpdateMany({"type": {"$nin": list(CATALOGUE)}, "legacy": False}, {"$set": {"legacy": True}})
-    await store.write("activities", [*known, unknown])
+    """Writes again what activities copy from the catalogue, wherever the catalogue has changed since.
+
+    One pass finds the types that differ; each of them costs another.
+    """
+    copies = {key: f"${key}" for key in ("type", *copied(""))}
+    kept = [row["_id"] for row in await store.aggregate("activities", [{"$group": {"_id": copies}}])]
+    outdated = {row["type"] for row in kept if row != {"type": row["type"], **copied(row["type"])}}
+    await store.write("activities", [UpdateMany({"type": code}, {"$set": copied(code)}) for code in outdated])
 
 
 def validator_of(name: str, collection: Collection) -> Mapping[str, Any]:

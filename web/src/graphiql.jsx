@@ -6,33 +6,80 @@ import './graphiql.css';
 import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { createGraphiQLFetcher, createLocalStorage } from '@graphiql/toolkit';
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
+import { useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { examples } from './examples.js';
-
-// What the gateway says about this visit. `headers` go with every request; what the user types into the
-// header editor wins over them.
-const { headers = {} } = JSON.parse(document.getElementById('config').textContent);
-
-const fetcher = createGraphiQLFetcher({
-  url: location.pathname, // the page and the API share one address
-  headers,
-  enableIncrementalDelivery: false, // the gateway has no @defer: one answer per request
-});
+import { recall, remember, viewers } from './viewers.js';
 
 // A namespace of our own: another project's GraphiQL on the same localhost port must not lend us its tabs.
 const storage = createLocalStorage({ namespace: 'customer-gateway' });
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
-createRoot(document.getElementById('root')).render(
-  <GraphiQL
-    fetcher={fetcher}
-    storage={storage}
-    plugins={plugins}
-    defaultTabs={examples} // for newcomers only: GraphiQL prefers the tabs it has stored
-    defaultEditorToolsVisibility="variables"
-  >
-    <GraphiQL.Logo>Customer gateway</GraphiQL.Logo>
-  </GraphiQL>,
-);
+/** Asks as `viewer`; `onAnswer` hears whether the gateway refused to know us (401). */
+function fetcherFor(viewer, onAnswer) {
+  return createGraphiQLFetcher({
+    url: location.pathname, // the page and the API share one address
+    enableIncrementalDelivery: false, // the gateway has no @defer: one answer per request
+    async fetch(url, request) {
+      // `request` has what the user typed into the header editor, which wins: in any spelling, as HTTP has it.
+      const headers = new Headers(viewer?.headers);
+      for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
+      const response = await fetch(url, { ...request, headers });
+      onAnswer(response.status === 401);
+      return response;
+    },
+  });
+}
+
+function Gateway() {
+  const [viewer, setViewer] = useState(recall);
+  const [{ refused, admissions }, setAccess] = useState({ refused: false, admissions: 0 });
+
+  // A new fetcher makes GraphiQL fetch the schema again: for a new viewer, and once a refused one gets in.
+  const fetcher = useMemo(() => {
+    const onAnswer = (refused) =>
+      setAccess((was) => (was.refused === refused ? was : { refused, admissions: was.admissions + !refused }));
+    return fetcherFor(viewer, onAnswer);
+  }, [viewer, admissions]);
+
+  function become(label) {
+    const chosen = viewers.find((viewer) => viewer.label === label);
+    remember(chosen);
+    setViewer(chosen);
+  }
+
+  return (
+    <GraphiQL
+      fetcher={fetcher}
+      storage={storage}
+      plugins={plugins}
+      defaultTabs={examples} // for newcomers only: GraphiQL prefers the tabs it has stored
+      defaultEditorToolsVisibility="variables"
+    >
+      <GraphiQL.Logo>
+        {viewer && (
+          <label className="viewer">
+            You are{' '}
+            <select value={viewer.label} onChange={(event) => become(event.target.value)}>
+              {viewers.map(({ label }) => (
+                <option key={label}>{label}</option>
+              ))}
+            </select>
+          </label>
+        )}
+        <span className="name">Customer gateway</span>
+      </GraphiQL.Logo>
+      {refused && !viewer && (
+        <GraphiQL.Footer>
+          <p className="hint" role="alert">
+            Send an Authorization header: Headers tab, <code>{'{"Authorization": "Bearer …"}'}</code>
+          </p>
+        </GraphiQL.Footer>
+      )}
+    </GraphiQL>
+  );
+}
+
+createRoot(document.getElementById('root')).render(<Gateway />);

@@ -1,0 +1,336 @@
+"""Bearer tokens: who is asking, proven by keys and algorithms that we choose and the token never does (RFC 8725).
+
+Every refusal is a sentence of ours: nothing of the token and nothing of the library's words leaves this module.
+"""
+
+import asyncio
+import json
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from time import monotonic, time
+from typing import Any, Final, Protocol, cast
+from urllib.parse import urlsplit
+from urllib.request import HTTPErrorProcessor, build_opener
+
+import jwt
+import structlog
+from jwt import PyJWK, PyJWTError
+
+from app.domain.access import Role, Viewer
+from app.domain.ids import collection_of
+from app.domain.refusals import BadUserInput, Refusal
+
+HEADER_MAX_BYTES: Final = 8 * 1024
+LEEWAY_SECONDS: Final = 10
+"""How far two synchronised clocks may differ; a token outlives its ``exp`` by this much."""
+
+REMEMBERED_TOKENS: Final = 1_024
+REMEMBERED_SECONDS: Final = 60
+"""How long a verified token is taken at its word: a key that its issuer withdrew lives on for as long as this."""
+
+KEYS_LIFETIME_SECONDS: Final = 300
+KEYS_TIMEOUT_SECONDS: Final = 3
+KEYS_PAUSE_SECONDS: Final = 10
+"""The issuer is asked at most once in this time, whatever tokens name and whether it answered or not.
+
+Longer than the timeout, so that one reading is over before the next begins.
+"""
+
+KEYS_MAX_BYTES: Final = 256 * 1024
+
+_SHARED_ALGORITHM: Final = "HS256"
+_PUBLISHED_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+_TYPES: Final = ("jwt", "at+jwt")
+_BEARER: Final = re.compile(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
+_ROLES: Final = {spelling: role for role in Role for spelling in (role.value, role.value.lower())}
+_JWT: Final = jwt.PyJWT({"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True})
+
+_log = structlog.get_logger("gateway")
+
+
+class Unauthenticated(Refusal):
+    """There is no token, or none that can be believed."""
+
+    code = "UNAUTHENTICATED"
+
+
+class KeysUnavailable(Refusal):
+    """The issuer's keys were never read: the token may be good, and nobody can tell."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("Tokens cannot be checked just now. Try again in a moment.")
+
+
+_NO_TOKEN: Final = "Send one bearer token: `Authorization: Bearer …`."  # noqa: S105 # a sentence
+_REFUSED: Final = "This token is not accepted here."
+_SENTENCES: Final[dict[type[PyJWTError], str]] = {
+    # These are found out after the signature was: only who holds a token of the issuer's reads them.
+    jwt.ExpiredSignatureError: "The token has expired. Get a new one.",
+    jwt.ImmatureSignatureError: "The token is not valid yet.",
+    jwt.InvalidIssuerError: "The token is from another issuer.",
+    jwt.InvalidAudienceError: "The token is for another audience.",
+    jwt.MissingRequiredClaimError: "The token lacks one of the claims exp, iss, aud and sub.",
+}
+
+
+def verifier(*, jwks_url: str | None, secret: str | None, issuer: str, audience: str) -> "Verifier":
+    """By the keys that the issuer publishes, or a shared secret (development): exactly one. Raises ValueError."""
+    match jwks_url, secret:
+        case str(), None:
+            return Verifier(_PublishedKeys(jwks_url), issuer=issuer, audience=audience)
+        case None, str():
+            return Verifier(_SharedSecret(secret), issuer=issuer, audience=audience)
+        case _:
+            raise ValueError("Either JWKS_URL or JWT_SECRET must be set, and not both.")
+
+
+def issue(
+    secret: str,
+    *,
+    roles: Collection[Role],
+    subject: str,
+    name: str,
+    customer_id: str | None = None,
+    affiliate_id: str | None = None,
+    issuer: str,
+    audience: str,
+    lifetime: timedelta,
+) -> str:
+    """A development token. Raises ValueError for a secret that cannot be used."""
+    now = int(time())
+    claims = {
+        "iss": issuer,
+        "aud": audience,
+        "sub": subject,
+        "iat": now,
+        "exp": now + int(lifetime.total_seconds()),
+        "name": name,
+        "roles": sorted(roles),
+        "customerId": customer_id,
+        "affiliateId": affiliate_id,
+    }
+    return _JWT.encode({claim: value for claim, value in claims.items() if value is not None}, _secret_key(secret))
+
+
+# ---------------------------------------------------------------- the token
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    viewer: Viewer
+    until: float
+
+
+class Verifier:
+    """Turns an Authorization header into a viewer, and remembers whom it verified lately."""
+
+    def __init__(self, keys: "_Keys", *, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._verified: dict[bytes, _Verified] = {}
+
+    async def viewer(self, authorization: str | None) -> Viewer:
+        """Raises Unauthenticated, or KeysUnavailable."""
+        token = _bearer(authorization)
+        digest = sha256(token.encode()).digest()  # so that memory holds nothing to steal
+        verified = self._verified.pop(digest, None)
+        if verified is None or verified.until <= time():
+            verified = await self._verify(token)
+        self._verified[digest] = verified  # at the end again: the first is the one longest unused
+        if len(self._verified) > REMEMBERED_TOKENS:
+            del self._verified[next(iter(self._verified))]
+        return verified.viewer
+
+    async def _verify(self, token: str) -> _Verified:
+        try:
+            claims = await self._claims(token)
+        except PyJWTError as error:
+            raise Unauthenticated(_SENTENCES.get(type(error), _REFUSED)) from None
+        viewer = _viewer(claims)
+        return _Verified(viewer, min(int(claims["exp"]) + LEEWAY_SECONDS, time() + REMEMBERED_SECONDS))
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        header = jwt.get_unverified_header(token.partition(".")[0] + "..")  # the rest costs more, and is not needed yet
+        # A header that must be understood (crit) changes what a token means; one that brings a key is never read.
+        if "crit" in header or str(header.get("typ", "JWT")).lower() not in _TYPES:
+            raise Unauthenticated(_REFUSED)
+        key = await self._keys.find(kid=header.get("kid"), algorithm=header.get("alg"))
+        if key is None:
+            raise Unauthenticated(_REFUSED)
+        return _JWT.decode(
+            token,
+            key,
+            algorithms=[key.algorithm_name],
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=LEEWAY_SECONDS,
+        )
+
+
+def _bearer(authorization: str | None) -> str:
+    # Long ones are refused unread.
+    if authorization and len(authorization) <= HEADER_MAX_BYTES and (bearer := _BEARER.fullmatch(authorization)):
+        return bearer[1]
+    raise Unauthenticated(_NO_TOKEN)
+
+
+def _viewer(claims: dict[str, Any]) -> Viewer:
+    """Null and blank are absent; an unknown role is none; who owns nothing is neither customer nor affiliate."""
+    for claim in ("exp", "nbf", "iat"):
+        if type(claims.get(claim, 0)) not in (int, float):  # the library takes "1" and true for numbers
+            raise _odd(claim)
+    subject = _text(claims, "sub")
+    if subject is None:
+        raise _odd("sub")
+    customer_id = _text(claims, "customerId")
+    try:
+        if customer_id:
+            collection_of(customer_id, expected="customers")
+    except BadUserInput:
+        raise _odd("customerId") from None
+    owned = {Role.CUSTOMER: customer_id, Role.AFFILIATE: _text(claims, "affiliateId")}
+    known = [_ROLES[role] for role in _texts(claims, "roles") if role in _ROLES]
+    roles = frozenset(role for role in known if owned.get(role, True))
+    return Viewer(
+        subject=subject,
+        name=_text(claims, "name") or subject,
+        roles=roles,
+        customer_id=customer_id if Role.CUSTOMER in roles else None,
+        affiliate_id=owned[Role.AFFILIATE] if Role.AFFILIATE in roles else None,
+    )
+
+
+def _text(claims: dict[str, Any], claim: str) -> str | None:
+    match claims.get(claim):
+        case None:
+            return None
+        case str(text) if not re.search("[\ud800-\udfff]", text):  # half a character cannot be stored or sent
+            return text if text.strip() else None
+        case _:
+            raise _odd(claim)
+
+
+def _texts(claims: dict[str, Any], claim: str) -> list[str]:
+    match claims.get(claim):
+        case None:
+            return []
+        case [*texts] if all(isinstance(text, str) for text in texts):
+            return texts
+        case _:
+            raise _odd(claim)
+
+
+def _odd(claim: str) -> Unauthenticated:
+    return Unauthenticated(f"The token's `{claim}` is not what it should be.")
+
+
+# ---------------------------------------------------------------- the keys
+
+
+class _Keys(Protocol):
+    async def find(self, *, kid: object, algorithm: object) -> PyJWK | None:
+        """The key of ours that fits what the token names, if any. Raises KeysUnavailable."""
+        ...
+
+
+class _SharedSecret:
+    def __init__(self, secret: str) -> None:
+        self._key = _secret_key(secret)
+
+    async def find(self, *, kid: object, algorithm: object) -> PyJWK | None:
+        return self._key if algorithm == _SHARED_ALGORITHM else None
+
+
+def _secret_key(secret: str) -> PyJWK:
+    try:
+        key = PyJWK({"kty": "oct", "k": urlsafe_b64encode(secret.encode()).decode()}, _SHARED_ALGORITHM)
+        _JWT.encode({}, key)
+    except PyJWTError:
+        raise ValueError("JWT_SECRET must be 32 bytes or more, and not a key of another kind.") from None
+    return key
+
+
+class _PublishedKeys:
+    """The issuer's keys, read again now and then, and when a token names one that is not known.
+
+    Only a token with an unknown key waits for the issuer. Keys stay in use for as long as it does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("JWKS_URL must begin with https:// or http://.")
+        self._url = url
+        self._keys: dict[tuple[str, str], PyJWK] | None = None
+        self._read_at = self._asked_at = 0.0
+        self._reading: asyncio.Task[None] | None = None
+
+    async def find(self, *, kid: object, algorithm: object) -> PyJWK | None:
+        if not isinstance(kid, str) or algorithm not in _PUBLISHED_ALGORITHMS:
+            return None
+        wanted = kid, cast(str, algorithm)
+        if self._keys is None or wanted not in self._keys:
+            await asyncio.shield(self._refresh())  # shared: who goes away must not take it from the others
+        elif monotonic() - self._read_at > KEYS_LIFETIME_SECONDS:
+            self._refresh()
+        if self._keys is None:
+            raise KeysUnavailable
+        return self._keys.get(wanted)
+
+    def _refresh(self) -> asyncio.Task[None]:
+        """The latest reading: a new one, if enough time has passed."""
+        now = monotonic()
+        if self._reading is None or now - self._asked_at >= KEYS_PAUSE_SECONDS:
+            self._asked_at = now
+            self._reading = asyncio.create_task(self._read())
+        return self._reading
+
+    async def _read(self) -> None:
+        try:
+            async with asyncio.timeout(KEYS_TIMEOUT_SECONDS):
+                self._keys = _usable(await asyncio.to_thread(_fetch, self._url))
+        except Exception as error:  # whatever the issuer's server does, what was read before stays
+            _log.warning("signing keys could not be read", fault=type(error).__name__)
+        else:
+            self._read_at = monotonic()
+            _log.info("signing keys read", usable=len(self._keys))
+
+
+class _AsAnswered(HTTPErrorProcessor):
+    """Follows no redirect: one from https to http would let the network choose our keys."""
+
+    def http_response(self, request: Any, response: Any) -> Any:
+        return response
+
+    https_response = http_response
+
+
+def _fetch(url: str) -> bytes:
+    with build_opener(_AsAnswered).open(url, timeout=KEYS_TIMEOUT_SECONDS) as response:
+        body = response.read(KEYS_MAX_BYTES + 1)
+        if response.status != 200 or len(body) > KEYS_MAX_BYTES:
+            raise ValueError
+        return body
+
+
+def _usable(jwks: bytes) -> dict[tuple[str, str], PyJWK]:
+    """By kid and algorithm: the token names both, and gets a key only where we have the pair."""
+    keys = [key for jwk in json.loads(jwks)["keys"] if (key := _key(jwk))]
+    return {(cast(str, key.key_id), key.algorithm_name): key for key in keys}
+
+
+def _key(jwk: dict[str, Any]) -> PyJWK | None:
+    """The key, if it has a kid, is for signatures of a kind we take, and is no secret that was published."""
+    try:
+        if "d" in jwk or jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
+            return None
+        key = PyJWK(jwk)
+    except (PyJWTError, TypeError, AttributeError):  # an odd one does not spoil the others
+        return None
+    return key if isinstance(key.key_id, str) and key.algorithm_name in _PUBLISHED_ALGORITHMS else None

@@ -1,0 +1,49 @@
+"""The one way in for documents: what its viewer may see, as its viewer may see it."""
+
+from collections.abc import Iterable, Mapping
+
+from app.domain.access import Masks, Role, Viewer
+from app.domain.ids import collection_of
+from app.store.driver import Document, Store
+
+
+class Gate:
+    """For staff it stands open: no copy, no command. Rows of an admitted owner need only be ``masked``."""
+
+    def __init__(self, store: Store, viewer: Viewer, masks: Masks) -> None:
+        self._store, self._viewer, self._masks = store, viewer, masks
+        self._open = viewer.sees_all_customers and not (masks.hidden or masks.changes or viewer.activity_rows)
+
+    async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document]:
+        """By id: those whose owner the viewer sees. One command for an affiliate, none for anybody else."""
+        if self._open:
+            return documents
+        seen = await self._seen({_owner(document) for document in documents.values()})
+        return {
+            node_id: self._masks.applied(collection, document)
+            for node_id, document in documents.items()
+            if _owner(document) in seen and self._exists(collection := collection_of(node_id), document)
+        }
+
+    def masked(self, collection: str, documents: list[Document]) -> list[Document]:
+        return documents if self._open else [self._masks.applied(collection, document) for document in documents]
+
+    def _exists(self, collection: str, document: Document) -> bool:
+        """Whether such a document is there at all for this viewer."""
+        if collection == "activities":
+            return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
+        return collection not in self._masks.hidden
+
+    async def _seen(self, customer_ids: Iterable[str]) -> set[str]:
+        viewer, wanted = self._viewer, set(customer_ids)
+        if viewer.sees_all_customers:
+            return wanted
+        seen = {viewer.customer_id} & wanted if Role.CUSTOMER in viewer.roles else set[str]()
+        if Role.AFFILIATE in viewer.roles:
+            referred = {"_id": {"$in": list(wanted)}, "affiliateId": viewer.affiliate_id}
+            seen |= {row["_id"] for row in await self._store.find("customers", referred, fields={"_id": 1})}
+        return {customer_id for customer_id in seen if customer_id}
+
+
+def _owner(document: Document) -> str:
+    return document.get("customerId") or document["_id"]

@@ -1,0 +1,10 @@
+"""The way in to oneself."""
+
+from typing import cast
+
+from app.schema.base import Info, Source
+from app.schema.viewer import ViewerType
+
+
+def viewer(info: Info) -> ViewerType:
+    return cast(Source, info.context.viewer)

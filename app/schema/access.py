@@ -1,0 +1,78 @@
+"""What the rules take away, taken out of a document once, when it enters a request.
+
+Behind that every field is plain, and what staff may read is not touched at all. A field without a rule does not build.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import cast
+
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+from app.domain.access import Masks, Role
+from app.schema.base import TYPE_OF, key_of
+from app.schema.rules import Access, Rule, StandIn
+
+Definitions = Mapping[str, StrawberryObjectDefinition]
+"""All object types of the schema, by name."""
+
+
+def rules_of(definitions: Definitions) -> dict[tuple[str, str], Rule]:
+    """By type and field, in GraphQL's names. Raises TypeError for a field without a rule, a rule without its field."""
+    return {
+        (name, _graphql_name(field)): rule
+        for name, definition in definitions.items()
+        for field, rule in _declared(definition)
+    }
+
+
+def masks_of(definitions: Definitions) -> Callable[[frozenset[Role]], Masks]:
+    @cache
+    def masks(roles: frozenset[Role]) -> Masks:
+        by_collection = {collection: definitions[name] for collection, name in TYPE_OF.items()}
+        hidden = {
+            collection
+            for collection, definition in by_collection.items()
+            if isinstance(rule := _access(definition), Rule) and rule.for_(roles)
+        }
+        changes = {
+            collection: change
+            for collection, definition in by_collection.items()
+            if collection not in hidden and (change := tuple(_changes(definition, roles)))
+        }
+        return Masks(frozenset(hidden), changes)
+
+    return masks
+
+
+def _access(definition: StrawberryObjectDefinition) -> Access:
+    access = getattr(definition.origin, "access", None)
+    if access is None:
+        raise TypeError(f"{definition.name} has no access: say who may read it (schema/rules.py).")
+    return cast(Access, access)
+
+
+def _declared(definition: StrawberryObjectDefinition) -> Iterator[tuple[StrawberryField, Rule]]:
+    access, fields = _access(definition), {field.python_name: field for field in definition.fields}
+    if isinstance(access, Rule):
+        yield from ((field, access) for field in fields.values())
+        return
+    by_name = {name: rule for rule, names in access.items() for name in names.split()}
+    if by_name.keys() != fields.keys() or len(by_name) != sum(len(names.split()) for names in access.values()):
+        odd = ", ".join(sorted(by_name.keys() ^ fields.keys())) or "a field under two rules"
+        raise TypeError(f"{definition.name}.access and its fields disagree: {odd}.")
+    yield from ((fields[name], rule) for name, rule in by_name.items())
+
+
+def _changes(definition: StrawberryObjectDefinition, roles: frozenset[Role]) -> Iterator[tuple[str, StandIn]]:
+    """Document key → what becomes of its value. The field ``email`` may follow the key ``emailId``."""
+    for field, rule in _declared(definition):
+        if change := rule.for_(roles):
+            key = key_of(field.python_name)
+            yield key, change
+            yield f"{key}Id", change
+
+
+def _graphql_name(field: StrawberryField) -> str:
+    return field.graphql_name or key_of(field.python_name).lstrip("_")

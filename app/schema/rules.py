@@ -1,0 +1,76 @@
+"""Who may read what, as rules. Each type declares its own in ``access``: one for all its fields, or fields by rule."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
+from app.domain.access import PEOPLE, STAFF, Forbidden, Role
+from app.domain.vocabulary import ActorKind
+
+Document: TypeAlias = dict[str, Any]
+StandIn: TypeAlias = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``readers`` have a value as it is stored, ``spared`` get ``stand_in`` of it in silence, all others FORBIDDEN."""
+
+    words: str
+    readers: frozenset[Role]
+    spared: frozenset[Role] = frozenset()
+    stand_in: StandIn = lambda _: None
+    spares: str = "null"
+
+    def for_(self, roles: frozenset[Role]) -> StandIn | None:
+        """What becomes of a value; None where it is left alone."""
+        if roles & self.readers:
+            return None
+        return self.stand_in if roles & self.spared else _forbidden
+
+    def verdict(self, role: Role) -> str:
+        if role in self.readers:
+            return "yes"
+        return self.spares if role in self.spared else "no"
+
+
+def _forbidden(_: Any) -> Forbidden:
+    return Forbidden("Your role may not read this.")
+
+
+def _support(actor: Document | None) -> Document | None:
+    """To customers every agent is "Support", and nobody has an id."""
+    if actor is None:
+        return None
+    return {"kind": actor["kind"], "name": "Support" if actor["kind"] == ActorKind.AGENT else actor["name"]}
+
+
+def _impersonal(attributes: Document | None) -> Document:
+    """Whatever the catalogue does not vouch for may hold an address too."""
+    return {
+        name: _forbidden(raw) if name in PERSONAL or name not in ATTRIBUTE_NAMES else raw
+        for name, raw in (attributes or {}).items()
+    }
+
+
+_ALL: Final = frozenset(Role)
+_REFERRED: Final = _ALL - {Role.AFFILIATE}
+
+WITH_OWNER: Final = Rule("whoever sees what it belongs to", _ALL)
+CONTACT: Final = Rule("contact data", _REFERRED)
+MAIL: Final = Rule("mails", _REFERRED)
+CODE: Final = Rule("coupon codes", _REFERRED)
+NOTE: Final = Rule("agents' notes", PEOPLE)
+WORDS: Final = Rule("what staff wrote", STAFF, spared=frozenset({Role.CUSTOMER}))
+LABELS: Final = Rule(
+    "staff's labels", STAFF, spared=frozenset({Role.CUSTOMER, Role.AFFILIATE}), stand_in=lambda _: [], spares="[]"
+)
+ACTOR: Final = Rule(
+    "who did it", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}), stand_in=_support, spares='"Support"'
+)
+ATTRIBUTES: Final = Rule(
+    "attributes", _REFERRED, spared=frozenset({Role.AFFILIATE}), stand_in=_impersonal, spares="impersonal"
+)
+
+Access: TypeAlias = Rule | Mapping[Rule, str]
+"""A type's declaration: one rule for all its fields, or under each rule the python names of its fields."""
