@@ -108,7 +108,7 @@ def import_(
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
-    from app.services.imports import import_lines
+    from app.services.imports import import_lines, lines_of
 
     settings = read_settings(data=data)
     name = getattr(file, "name", "-")
@@ -118,7 +118,7 @@ def import_(
         async with opened(uri, settings) as store:
             await store_indexes.apply(store)
             with rejected_to(rejects) as reject, progress("Importing", None) as advance:
-                return await import_lines(store, file, now=datetime.now(UTC), reject=reject, advance=advance)
+                return await import_lines(store, lines_of(file), now=datetime.now(UTC), reject=reject, advance=advance)
 
     with database(settings) as uri:
         summary = run(work(uri))

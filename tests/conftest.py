@@ -69,7 +69,7 @@ def mongodb_uri() -> Generator[str]:
 
 @pytest.fixture(scope="session")
 def database_name(worker_id: str) -> str:
-    return f"tests_{worker_id}"
+    return f"tests_{worker_id}_{os.getpid()}"  # whoever else runs them has the same mongod
 
 
 @pytest.fixture(scope="session")

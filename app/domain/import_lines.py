@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from app.catalogue import CATALOGUE
-from app.catalogue.model import ActivityGroup, ActivityType, nearest
+from app.catalogue import CATALOGUE, copied
+from app.catalogue.model import ActivityType, nearest
 from app.domain import attributes
 from app.domain.attributes import AttributeProblems, Raw
 from app.domain.ids import derived_id
@@ -260,12 +260,11 @@ def _link(given: dict[str, Any]) -> dict[str, Any]:
 
 def _activity(given: dict[str, Any]) -> dict[str, Any]:
     activity = {"actor": IMPORTER, **given}
+    activity |= copied(given["type"])
     row = CATALOGUE.get(given["type"])
     if row:
         # People are shown the catalogue's title: a copy would only contradict it one day.
         activity.pop("title", None)
-    group = row.group if row else ActivityGroup.OTHER
-    activity |= {"group": group.value, "isNote": bool(row and row.is_note), "legacy": row is None}
     if raws := _attributes(row, activity.pop("attributes", {})):
         activity["attributes"] = raws
     return activity

@@ -13,18 +13,8 @@ from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind, Line, primary_first
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus
-from app.services.import_steps import (
-    Arrival,
-    NotImported,
-    Outcome,
-    Verdict,
-    by_identity,
-    customers_known_as,
-    leave,
-    park,
-    parked,
-    waiting,
-)
+from app.services.import_parking import leave, park, parked, parked_line
+from app.services.import_steps import Arrival, NotImported, Outcome, Verdict, by_identity, customers_known_as
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
 _AT_MOST: Final = 100
@@ -59,7 +49,7 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
     while reached:
         known |= reached
         held = await parked(store, reached, {"line.kind": Kind.CUSTOMER_LINK.value}, session=session)
-        found = [arrival for document in held if isinstance(arrival := waiting(document), Arrival)]
+        found = [arrival for document in held if isinstance(arrival := parked_line(document), Arrival)]
         links |= {arrival.key: arrival for arrival in found}
         reached = {identity for arrival in found for identity in arrival.line.names} - known
     numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is Kind.CUSTOMER}

@@ -1,4 +1,4 @@
-"""The points lines of an import: each goes through the rule for its kind, on the balance that the line before it left."""
+"""The points lines of an import: each by the rule for its kind, on the balance that the line before it left."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ class Ledger:
             self._know(entry)
 
     def post(self, line: Line, document: Document, owner: Document) -> Outcome:
-        """``document`` is the line's, with its id and owner. Raises what the rule for its kind raises, and NotImported."""
+        """``document`` is the line's, with id and owner. Raises what the rule for its kind raises, and NotImported."""
         facts = dict(document)
         original = self._original(facts.pop("refundOfId", None), owner)
         if stored := self.entries.get(line.id):

@@ -1,9 +1,8 @@
-"""What the steps of an import share: a line that arrived, what became of it, whom it is about, where it waits."""
+"""What the steps of an import share: a line that arrived, what became of it, whom it is about."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
@@ -11,9 +10,9 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from app.domain.import_forms import Identity, Problems
-from app.domain.import_lines import HISTORY, SHAPES, Line, parse
+from app.domain.import_lines import SHAPES, Line, parse
 from app.domain.refusals import Refusal
-from app.store.driver import DeleteOne, Document, ReplaceOne, Store
+from app.store.driver import Document, Store
 
 UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
@@ -69,7 +68,8 @@ class Arrival:
 
     @property
     def key(self) -> str:
-        return orjson.dumps([self.line.kind, *self.line.identity, *chain(*self.line.names)]).decode()
+        """What it tells of, and about whom."""
+        return orjson.dumps([self.line.kind, *self.line.identity, *chain.from_iterable(self.line.names)]).decode()
 
     def place(self, identity: Identity) -> str:
         """The ``_id`` under which this waits for ``identity``: the same in every run."""
@@ -84,7 +84,7 @@ def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdi
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)
-        kind = given["kind"] if given.get("kind") in list(SHAPES) else UNREADABLE
+        kind = given["kind"] if given.get("kind") in list(SHAPES) else UNREADABLE  # a list: it may be no hashable thing
         return Arrival(number, text, parse(given), was_parked)
     except orjson.JSONDecodeError as wrong:
         reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
@@ -110,11 +110,11 @@ async def customers_known_as(
     fields: Mapping[str, Any] | None = None,
     session: Any = None,
 ) -> list[Document]:
-    """The customers who have one of these identities or numbers. One command; indexes ``identities…`` and ``number``."""
+    """The customers who have one of these identities or numbers. One command; both are indexed."""
     anyone: list[Mapping[str, Any]] = [
         # The index is partial on the id, and the planner does not look into $elemMatch for it.
         {"identities": {"$elemMatch": {"source": source, "id": {"$in": ids}}}, "identities.id": {"$exists": True}}
-        for source, ids in _ids_by_source(identities).items()
+        for source, ids in ids_by_source(identities).items()
     ]
     if numbers:
         anyone.append({"number": {"$in": list(numbers)}})
@@ -129,60 +129,8 @@ def by_identity(customers: Iterable[Document]) -> dict[Identity, Document]:
     }
 
 
-def _ids_by_source(identities: Iterable[Identity]) -> Mapping[str, list[str]]:
+def ids_by_source(identities: Iterable[Identity]) -> Mapping[str, list[str]]:
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for source, source_id in dict.fromkeys(identities):
         ids[source].append(source_id)
     return ids
-
-
-# ---------------------------------------------------------------- parking
-
-
-async def parked(
-    store: Store, identities: Iterable[Identity], where: Mapping[str, Any], *, limit: int = 0, session: Any = None
-) -> list[Document]:
-    """What waits for one of these identities, in the order in which it came. Index ``identity…``."""
-    anyone = [
-        {"identity.source": source, "identity.id": {"$in": ids}, **where}
-        for source, ids in _ids_by_source(identities).items()
-    ]
-    order = {"parkedAt": 1, "line.number": 1}
-    return await store.find("parked", {"$or": anyone}, sort=order, limit=limit, session=session) if anyone else []
-
-
-def waiting(document: Document) -> Arrival | Verdict:
-    return read(document["line"]["number"], document["line"]["text"], was_parked=True)
-
-
-async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:
-    """Each once, however often it comes. What may change gives way to its later self; history does not."""
-    wanted = [arrival.place(identity) for arrival in arrivals for identity in arrival.line.names]
-    held = await store.find("parked", {"_id": {"$in": wanted}}, session=session) if wanted else []
-    places = {document["_id"]: waiting(document) for document in held}
-    verdicts: list[Verdict] = []
-    operations: list[ReplaceOne[Document]] = []
-    for arrival in arrivals:
-        earlier = places.get(arrival.place(arrival.line.names[0]))
-        verdicts.append(arrival.becomes(Outcome.PARKED))
-        if isinstance(earlier, Arrival) and earlier.line == arrival.line:
-            continue
-        if earlier and arrival.line.kind in HISTORY:
-            verdicts[-1] = arrival.rejected(HistoryRewritten())
-            continue
-        for identity in arrival.line.names:
-            document = {
-                "_id": (place := arrival.place(identity)),
-                "identity": identity._asdict(),
-                "line": {"kind": arrival.line.kind.value, "number": arrival.number, "text": arrival.text},
-                "parkedAt": now,
-            }
-            operations.append(ReplaceOne({"_id": place}, document, upsert=True))
-            places[place] = arrival
-    await store.write("parked", operations, session=session)
-    return verdicts
-
-
-def leave(arrivals: Iterable[Arrival]) -> list[DeleteOne]:
-    """The operations on ``parked`` for what came in."""
-    return [DeleteOne({"_id": arrival.place(identity)}) for arrival in arrivals for identity in arrival.line.names]

@@ -5,25 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from app.catalogue import copied
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
 from app.domain.refusals import Refusal
+from app.services.import_parking import leave, park
 from app.services.import_points import Ledger, read_ledger
-from app.services.import_steps import (
-    Arrival,
-    HistoryRewritten,
-    Outcome,
-    Verdict,
-    by_identity,
-    customers_known_as,
-    leave,
-    park,
-)
+from app.services.import_steps import Arrival, HistoryRewritten, Outcome, Verdict, by_identity, customers_known_as
 from app.store.driver import Document, InsertOne, ReplaceOne, Store, UpdateOne
 
-_OWNER: Final = dict.fromkeys(("identities", "name", "points"), 1)
+_OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1}
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
-_OURS: Final = {"recordedAt", "group", "isNote", "legacy"}
+_OURS: Final = {"recordedAt", *copied("")}
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
 
@@ -101,12 +94,12 @@ class _Shelves:
         line = arrival.line
         owner = self._owners[line.names[0]]
         stored = self._stored.get(line.id) or self._ledger.entries.get(line.id)
-        document = {"_id": line.id, "customerId": owner["_id"], **line.document}
+        document: Document = {"_id": line.id, "customerId": owner["_id"], **line.document}
         for key in ("actor", "author", "redeemedBy"):
             if key in document and "name" not in document[key]:
                 # A customer is called by their own name: the one of that time, should it change.
-                known = (stored or {}).get(key, owner)["name"]
-                document[key] = {**document[key], "name": known}
+                named = stored[key] if stored and key in stored else owner
+                document[key] = {**document[key], "name": named["name"]}
 
         if line.kind is Kind.POINTS:
             return self._ledger.post(line, document, owner)

@@ -14,17 +14,8 @@ from typing import BinaryIO, Final
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind
 from app.services.import_customers import introduce
-from app.services.import_steps import (
-    UNREADABLE,
-    Arrival,
-    Outcome,
-    Verdict,
-    by_identity,
-    customers_known_as,
-    parked,
-    read,
-    waiting,
-)
+from app.services.import_parking import anything_parked, in_groups, parked, parked_line
+from app.services.import_steps import UNREADABLE, Arrival, Outcome, Verdict, customers_known_as, read
 from app.services.import_things import bring_in
 from app.store.driver import DeleteOne, Store
 
@@ -56,9 +47,22 @@ class Summary:
         return sum(count for (_, counted), count in self.counts.items() if counted is outcome)
 
     @property
+    def rejected(self) -> int:
+        return self.total(Outcome.REJECTED)
+
+    @property
     def exit_code(self) -> int:
         """1 if any line was rejected. Parked lines are no failure: they wait for their customer."""
-        return 1 if self.total(Outcome.REJECTED) else 0
+        return 1 if self.rejected else 0
+
+    def __str__(self) -> str:
+        """A sentence a kind, in the order of the manual: ``activity: 12 imported, 1 rejected``."""
+        sentences: list[str] = []
+        for kind in (*Kind, UNREADABLE):
+            counts = [(self.counts[kind, outcome], outcome) for outcome in Outcome if self.counts[kind, outcome]]
+            if counts:
+                sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome}" for count, outcome in counts))
+        return "\n".join(sentences) or "There were no lines."
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:
@@ -108,17 +112,19 @@ async def _steps(store: Store, chunk: Sequence[tuple[int, bytes]], now: datetime
 
 
 async def _unpark(store: Store, identities: Sequence[Identity], now: datetime) -> AsyncGenerator[list[Verdict]]:
-    if not await parked(store, identities, {}, limit=1):
+    if not await anything_parked(store, identities):
         return
-    known = by_identity(await customers_known_as(store, identities, fields={"identities": 1}))
-    things = {"line.kind": {"$ne": Kind.CUSTOMER_LINK.value}}
-    while documents := await parked(store, known, things, limit=_PARKED_AT_ONCE):
-        taken = {document["_id"]: waiting(document) for document in documents}
-        # The catalogue may demand more by now than when they were parked.
-        unreadable = {place: verdict for place, verdict in taken.items() if isinstance(verdict, Verdict)}
-        await store.write("parked", [DeleteOne({"_id": place}) for place in unreadable])
-        yield list(unreadable.values())
-        yield await bring_in(store, [arrival for arrival in taken.values() if isinstance(arrival, Arrival)], now=now)
+    customers = await customers_known_as(store, identities, fields={"identities": 1})
+    for group in await in_groups(store, customers, lines=_PARKED_AT_ONCE):
+        things = {"line.kind": {"$ne": Kind.CUSTOMER_LINK.value}}
+        while documents := await parked(store, group, things, limit=2 * _PARKED_AT_ONCE):
+            taken = {document["_id"]: parked_line(document) for document in documents}
+            # The catalogue may demand more by now than when they were parked.
+            unreadable = {place: verdict for place, verdict in taken.items() if isinstance(verdict, Verdict)}
+            await store.write("parked", [DeleteOne({"_id": place}) for place in unreadable])
+            yield list(unreadable.values())
+            arrivals = [arrival for arrival in taken.values() if isinstance(arrival, Arrival)]
+            yield await bring_in(store, arrivals, now=now)
 
 
 def _chunks(lines: Iterable[bytes], lines_per_chunk: int) -> Iterator[list[tuple[int, bytes]]]:

@@ -283,6 +283,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(
         required={"identity": _IDENTITY, "line": {"bsonType": "object"}, "parkedAt": _TIME},
-        indexes=(Index("identity.source identity.id parkedAt"),),
+        indexes=(Index("identity.source identity.id parkedAt line.number"),),
     ),
 }

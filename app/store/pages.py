@@ -48,6 +48,7 @@ async def count(store: Store, selection: Selection, parents: Sequence[str]) -> M
 _ALWAYS: Final[Mapping[str, Any]] = {
     "type": {"$gte": ""},
     "kind": {"$gte": ""},
+    "refundOfId": {"$gte": ""},
     "seq": {"$gte": 0},
     "points": {"$gte": -INT32_MAX - 1},
 }
@@ -97,10 +98,10 @@ class _Plan:
         if len(self.segments) > 1:
             return await store.aggregate(listing.collection, self._union(owned))
         where = self.segments[0]
-        branches = [{**owned, **branch} for branch in where["$or"]] if "$or" in where else None
+        branches = [{**branch, **owned} for branch in where["$or"]] if "$or" in where else None
         return await store.find(
             listing.collection,
-            {"$or": branches} if branches else {**owned, **where},
+            {"$or": branches} if branches else {**where, **owned},
             sort=self.sort,
             limit=self.limit,
             hint=self.index.name,
@@ -118,7 +119,7 @@ class _Plan:
     def _union(self, owned: Document) -> list[Document]:
         """The later segment is read only as far as the earlier one leaves the page unfilled."""
         first, *later = [
-            [{"$match": {**owned, **where}}, {"$sort": self.sort}, {"$limit": self.limit}] for where in self.segments
+            [{"$match": {**where, **owned}}, {"$sort": self.sort}, {"$limit": self.limit}] for where in self.segments
         ]
         for pipeline in later:
             first += [{"$unionWith": {"coll": self.slice_.selection.listing.collection, "pipeline": pipeline}}]

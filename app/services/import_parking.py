@@ -1,0 +1,107 @@
+"""Where the lines of an import wait that name a customer nobody knows yet.
+
+A link waits in two places, one for each identity that it joins; any other line in one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from app.domain.import_forms import Identity
+from app.domain.import_lines import HISTORY
+from app.services.import_steps import (
+    Arrival,
+    HistoryRewritten,
+    Outcome,
+    Verdict,
+    by_identity,
+    ids_by_source,
+    read,
+)
+from app.store.driver import DeleteOne, Document, ReplaceOne, Store
+
+
+async def anything_parked(store: Store, identities: Iterable[Identity]) -> bool:
+    waiting = _waiting(identities)
+    return bool(waiting and await store.find("parked", waiting, fields={"_id": 1}, limit=1))
+
+
+async def parked(
+    store: Store,
+    identities: Iterable[Identity],
+    where: Mapping[str, Any] | None = None,
+    *,
+    limit: int = 0,
+    session: Any = None,
+) -> list[Document]:
+    """What waits for one of these identities, in the order in which it came."""
+    if not (waiting := _waiting(identities)):
+        return []
+    order = {"parkedAt": 1, "line.number": 1}
+    return await store.find("parked", {**waiting, **(where or {})}, sort=order, limit=limit, session=session)
+
+
+async def in_groups(store: Store, customers: Sequence[Document], *, lines: int) -> list[list[Identity]]:
+    """The identities that something waits for, by groups of whole customers, for each of whom about ``lines`` wait."""
+    if not (waiting := _waiting(by_identity(customers))):
+        return []
+    identity = {"source": "$identity.source", "id": "$identity.id"}
+    pipeline = [{"$match": waiting}, {"$group": {"_id": identity, "lines": {"$sum": 1}}}]
+    counted = {Identity(**row["_id"]): row["lines"] for row in await store.aggregate("parked", pipeline)}
+    groups: list[list[Identity]] = []
+    room = 0
+    for customer in customers:
+        identities = [identity for identity in by_identity([customer]) if identity in counted]
+        if not identities:
+            continue
+        if room <= 0:
+            groups.append([])
+            room = lines
+        groups[-1] += identities
+        room -= sum(counted[identity] for identity in identities)
+    return groups
+
+
+def _waiting(identities: Iterable[Identity]) -> Mapping[str, Any]:
+    anyone = [
+        {"identity.source": source, "identity.id": {"$in": ids}} for source, ids in ids_by_source(identities).items()
+    ]
+    return {"$or": anyone} if anyone else {}
+
+
+def parked_line(document: Document) -> Arrival | Verdict:
+    return read(document["line"]["number"], document["line"]["text"], was_parked=True)
+
+
+async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:
+    """Each once, however often it comes. What may change gives way to its later self; history does not."""
+    wanted = [arrival.place(identity) for arrival in arrivals for identity in arrival.line.names]
+    held = await store.find("parked", {"_id": {"$in": wanted}}, session=session) if wanted else []
+    places = {document["_id"]: parked_line(document) for document in held}
+    verdicts: list[Verdict] = []
+    operations: list[ReplaceOne[Document]] = []
+    for arrival in arrivals:
+        earlier = places.get(arrival.place(arrival.line.names[0]))
+        same = isinstance(earlier, Arrival) and earlier.line == arrival.line
+        if earlier and not same and arrival.line.kind in HISTORY:
+            verdicts.append(arrival.rejected(HistoryRewritten()))
+            continue
+        verdicts.append(arrival.becomes(Outcome.PARKED))
+        if same:
+            continue
+        for identity in arrival.line.names:
+            document = {
+                "_id": (place := arrival.place(identity)),
+                "identity": identity._asdict(),
+                "line": {"kind": arrival.line.kind.value, "number": arrival.number, "text": arrival.text},
+                "parkedAt": now,
+            }
+            operations.append(ReplaceOne({"_id": place}, document, upsert=True))
+            places[place] = arrival
+    await store.write("parked", operations, session=session)
+    return verdicts
+
+
+def leave(arrivals: Iterable[Arrival]) -> list[DeleteOne]:
+    """The operations on ``parked`` for what came in."""
+    return [DeleteOne({"_id": arrival.place(identity)}) for arrival in arrivals for identity in arrival.line.names]

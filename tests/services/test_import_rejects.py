@@ -1,0 +1,187 @@
+"""A bad line is named with its number and reason, and the rest goes in."""
+
+import json
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from app.domain.points import INT32_MAX
+from app.services.imports import LINE_LIMIT_BYTES, UNREADABLE, Outcome, lines_of
+from app.store.driver import Store
+from tests.services.conftest import Bring, Line, activity, coupon, customer, link, points, status, thing
+
+ANYONE: Line = customer()
+KINDS = "kind must be one of customer, customerLink, activity, points, coupon, transaction, pass, status, email, note"
+SALE = {"number": "1", "type": "SALE", "occurredAt": "2024-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{nope}\n", "The line is not JSON: unexpected character, expected a string key at character 2."),
+        (b'{"kind": "customer"', "The line is not JSON: unexpected end of data at character 20."),
+        (b"[" * 100_000, "The line is not JSON: depth limit exceeded at character 1026."),
+        (b'{"kind": NaN}', "The line is not JSON: unexpected character, expected a JSON value at character 10."),
+        (b"[1, 2]\n", "The line is JSON, but no object."),
+        (b'{"kind": "caf\xe9"}\n', "The line is not UTF-8 at byte 14."),
+        (b'"' + b"x" * LINE_LIMIT_BYTES, "The line is longer than 1 MiB; this is its beginning."),
+        ({"kind": "cupon"}, f"{KINDS}; did you mean coupon?"),
+        ({"kind": ["customer"]}, f"{KINDS}."),
+        ({"id": "1"}, f"{KINDS}."),
+        ({**ANYONE, "name": None, "registeredAt": ""}, "name is required. registeredAt is required."),
+        ({**ANYONE, "nmae": "Ada"}, "nmae is unknown; did you mean name?"),
+        ({**ANYONE, "number": 1001}, "number must be text of at most 1,000 characters on one line."),
+        ({**ANYONE, "number": "x" * 1_001}, "number must be text of at most 1,000 characters on one line."),
+        (
+            {**ANYONE, "registeredAt": "2024-01-01T00:00:00"},
+            "registeredAt must be a time with its UTC offset, such as 2024-02-29T12:30:00Z.",
+        ),
+        ({**ANYONE, "dateOfBirth": "1990-02-30"}, "dateOfBirth must be a date, such as 2024-02-29."),
+        ({**ANYONE, "email": "ada@"}, "email must be an e-mail address."),
+        (
+            {**ANYONE, "emails": [{"value": "a@example.com"}, {"valeu": "b@example.com"}]},
+            "emails.1.value is required. emails.1.valeu is unknown; did you mean value?",
+        ),
+        (
+            {**ANYONE, "emails": [{"value": "a@example.com", "primary": True}], "email": "b@example.com"},
+            "emails must have one primary only, and email must be it.",
+        ),
+        (
+            {**ANYONE, "phones": [{"value": "1", "primary": True}, {"value": "2", "primary": True}]},
+            "phones must have one primary only.",
+        ),
+        (
+            {**ANYONE, "tags": ["x"] * 101},
+            "tags must be a list of at most 100, each text of at most 100 characters on one line.",
+        ),
+        ({**ANYONE, "paymentCount": INT32_MAX + 1}, "paymentCount must be a whole number from 0 to 2,147,483,647."),
+        (
+            {**ANYONE, "billingAddress": {"country": "Norway"}},
+            "billingAddress.country must be a country of two capitals, such as NO.",
+        ),
+        (activity("a", actor={"kind": "ROBOT"}), "actor.kind must be one of AGENT, CUSTOMER, SYSTEM, API, IMPORT."),
+        (activity("a", actor={"kind": "AGENT"}), "actor.name is required for AGENT."),
+        ({**activity("a"), "customer": "esuite/E1001"}, "customer must be an object with source and id."),
+        (
+            activity("a", subject={"kind": "customer", "source": "s", "id": "i"}),
+            "subject.kind must be one of coupon, pass, transaction, points, email, note.",
+        ),
+        (
+            activity("a", type="BILLING_DATE_CHANGED", attributes={"billDayFrom": 32}),
+            "attributes.billDayFrom must be a whole number from 1 to 31. attributes.billDayTo is required.",
+        ),
+        (
+            activity("a", attributes={"deep": {"a": 1}}),
+            "attributes.deep must be text on one line, a number, true or false, or a list of such texts.",
+        ),
+        (activity("a", attributes={"bad\0name": 1}), "attributes must be an object of names and values."),
+        (
+            points("p", "EARNT", 5),
+            "pointsKind must be one of EARNED, SPENT, ADJUSTED, EXPIRED, REFUNDED, RESERVED, RELEASED, PENDING.",
+        ),
+        (points("p", "EARNED", 0), "EARNED cannot have 0 points: the sign is wrong."),
+        (
+            points("p", "SPENT", -5, expiresAt="2030-01-01T00:00:00Z"),
+            "expiresAt belongs to points that are added: EARNED, or ADJUSTED above 0.",
+        ),
+        (
+            points("p", "EARNED", 5, refundOf={"source": "s", "id": "i"}),
+            "refundOf belongs to points that are REFUNDED.",
+        ),
+        (points("p", "ADJUSTED", 5), "reason is required where points are ADJUSTED."),
+        (
+            points("p", "EARNED", 5, expiresAt="2024-01-01T00:00:00Z"),
+            "Points that are given at 2024-01-01T00:00:00+00:00 cannot expire at 2024-01-01T00:00:00+00:00.",
+        ),
+        (coupon("c", redeemedBy={"kind": "SYSTEM"}), "redeemedAt and redeemedBy belong to a coupon that is redeemed."),
+        (
+            status("s", "GONE", "2024-01-01T00:00:00Z"),
+            "to must be one of ACTIVE, BLOCKED, DEACTIVATED, ANONYMISED, MERGED.",
+        ),
+        (
+            thing("transaction", "t", **SALE, amount={"amount": 12.5, "currency": "EUR"}),
+            'amount must be an exact amount and its currency, such as "12.50 EUR".',
+        ),
+        (link("esuite/E1001", "esuite/E1001"), "to must be another identity than the line's own."),
+    ],
+)
+async def test_a_bad_line_is_named_and_its_neighbours_go_in(
+    store: Store, bring: Bring, line: Line | bytes, reason: str
+) -> None:
+    run = await bring(customer(), line, activity("after"))
+    assert run.reasons == {2: reason}
+    assert run.totals == {Outcome.IMPORTED: 2, Outcome.REJECTED: 1}
+    assert run.summary.exit_code == 1
+    assert len(await store.find("activities", {})) == 1
+
+
+async def test_a_reject_keeps_the_line_as_it_was(bring: Bring) -> None:
+    run = await bring(b'{"kind":  "cupon"} \r\n', b"\xff\n", b"x" * (2 * LINE_LIMIT_BYTES))
+    assert [reject.input for reject in run.rejects[:2]] == ['{"kind":  "cupon"}', "\\xff"]
+    assert len(run.rejects[2].input) == 1_000
+    assert run.summary.counts == {(UNREADABLE, Outcome.REJECTED): 3}
+
+
+async def test_the_summary_counts_by_kind_what_became_of_the_lines(bring: Bring) -> None:
+    run = await bring(customer(), activity("a"), activity("b", of="lost/1"), points("p", "SPENT", -1), b"nope")
+    assert str(run.summary).splitlines() == [
+        "customer: 1 imported",
+        "activity: 1 imported, 1 parked",
+        "points: 1 rejected",
+        "unreadable: 1 rejected",
+    ]
+    assert (run.summary.rejected, run.summary.exit_code) == (2, 1)
+    assert str((await bring()).summary) == "There were no lines."
+
+
+async def test_rejects_come_in_the_order_of_their_lines(bring: Bring) -> None:
+    run = await bring(points("p", "SPENT", -1), customer(), customer("1001", id="E2"), b"nope")
+    assert [reject.line for reject in run.rejects] == [1, 3, 4]
+
+
+async def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_no_faults(bring: Bring) -> None:
+    raw = json.dumps(customer()).encode()
+    run = await bring(b"\xef\xbb\xbf" + raw + b"\r\n", b"\n", b"  \r\n", json.dumps(activity("a")).encode())
+    assert run.totals == {Outcome.IMPORTED: 2}
+
+
+async def test_the_largest_line_that_passes_fits_the_database(bring: Bring) -> None:
+    long, longer = "\N{GRINNING FACE}" * 1_000, "\N{GRINNING FACE}" * 10_000
+    texts: dict[str, Any] = dict.fromkeys(("firstName", "organization", "website", "affiliateId"), long)
+    actor = {"kind": "AGENT", "id": long, "name": long}
+    named = [{"name": long, "value": long}] * 20
+    run = await bring(
+        customer(
+            name=long,
+            **texts,
+            tags=["x" * 100] * 100,
+            paymentCount=INT32_MAX,
+            identities=[{"source": "x" * 1_000, "id": str(number)} for number in range(99)],
+            phones=[{"value": long, "label": long}] * 50,
+        ),
+        activity("x" * 1_000, message=longer, actor=actor, points=-INT32_MAX, orderCustomFields=named, campaign=long),
+        activity(
+            "a2", type=long, title=long, attributes={"$a.b": 2**63 - 1, long: longer, "n": 12345678901234567890.5}
+        ),
+        points("p1", "EARNED", INT32_MAX, reason=long, expiresAt="9999-12-31T23:59:59Z"),
+        coupon("c1", code=long, value=long),
+        thing("note", "n1", message=longer, createdAt="0001-01-01T00:00:00Z", mentions=[long] * 100),
+        thing("email", "m1", subject=long, to=long, html="x" * 900_000, text="\0\n"),
+        thing("transaction", "t1", **SALE, amount={"amount": "9" * 34, "currency": "EUR"}),
+    )
+    assert run.reasons == {}
+    assert run.totals == {Outcome.IMPORTED: 8}
+
+
+async def test_more_identities_than_a_customer_may_have_are_refused(bring: Bring) -> None:
+    many = [{"source": "billing", "id": str(number)} for number in range(99)]
+    run = await bring(customer(identities=many), link("loyalty/L", "esuite/E1001"))
+    assert run.reasons == {2: "This would make 101 identities; a customer has at most 100."}
+
+
+def test_a_line_without_an_end_is_read_no_further_than_shows_that_it_is_too_long() -> None:
+    endless, exact = b"x" * (3 * LINE_LIMIT_BYTES + 5), b"y" * LINE_LIMIT_BYTES
+    lines = list(lines_of(BytesIO(endless + b"\n" + exact + b"\n" + b"{}\n" + endless)))
+    assert [len(line) for line in lines] == [LINE_LIMIT_BYTES + 1, LINE_LIMIT_BYTES + 1, 3, LINE_LIMIT_BYTES + 1]
+    assert lines[1:3] == [exact + b"\n", b"{}\n"]
