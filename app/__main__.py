@@ -26,7 +26,7 @@ from app.http.tokens import issue
 from app.main import application
 from app.settings import Settings, SettingsError, read_settings
 from app.store import indexes as store_indexes
-from app.store.driver import Store, StoreError
+from app.store.driver import DeleteOne, ReplaceOne, Store, StoreError
 from app.store.mongod import WAYS_OUT, MongodUnavailable, embedded_mongod, find_mongod
 
 T = TypeVar("T")
@@ -40,6 +40,8 @@ Data = Annotated[
     Path | None, typer.Option(help="The folder of the MongoDB that we run ourselves. Default: .data/mongodb")
 ]
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+UNFINISHED = "unfinished"
+"""Holds a mark while the sample is written, so that half of one is never taken for a whole one."""
 NO_TOKENS = """Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
   JWT_ISSUER=https://login.example.com/  JWKS_URL=https://login.example.com/.well-known/jwks.json"""
 
@@ -55,7 +57,7 @@ def demo(
 ) -> None:
     """A gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
     settings = loopback_only(development(read_settings(data=data)))
-    with database(settings, fresh=fresh) as uri, listening(settings) as listener:
+    with listening(settings) as listener, database(settings, fresh=fresh) as uri:
         run(_prepare_demo(uri, settings, customers))
         people = demo_people(settings)
         for label, bearer in people.items():
@@ -291,7 +293,12 @@ def database(settings: Settings, *, fresh: bool = False) -> Generator[str]:
 
 @asynccontextmanager
 async def opened(uri: str, settings: Settings) -> AsyncGenerator[Store]:
-    async with Store.open(uri, settings.mongodb_database, driver=settings.mongodb_driver) as store:
+    async with Store.open(
+        uri,
+        settings.mongodb_database,
+        driver=settings.mongodb_driver,
+        timeout_seconds=settings.request_timeout_seconds,
+    ) as store:
         yield store
 
 
@@ -323,22 +330,22 @@ def serve_on(listener: socket.socket, settings: Settings, uri: str, page: graphi
 
 async def _prepare_demo(uri: str, settings: Settings, customers: int) -> None:
     async with opened(uri, settings) as store:
+        if await store.find(UNFINISHED, {}, limit=1):
+            await store.drop()
         await store_indexes.apply(store)
-        if await store.find("customers", {}, limit=1):
-            return
-        try:
+        if not await store.find("customers", {}, limit=1):
             await _seed(store, customers)
-        except BaseException:
-            await store.drop()  # half a sample would be taken for a whole one next time
-            raise
 
 
 async def _seed(store: Store, customers: int) -> None:
     from app.sample.seed import seed as write
 
+    mark = {"_id": "sample"}
+    await store.write(UNFINISHED, [ReplaceOne(mark, mark, upsert=True)])
     with progress("Writing sample customers", customers) as advance:
-        summary = await write(store, customers=customers, now=datetime.now(UTC), advance=advance)
-    console.print(str(summary))
+        written = await write(store, customers=customers, now=datetime.now(UTC), advance=advance)
+    await store.write(UNFINISHED, [DeleteOne(mark)])
+    console.print("  " + ", ".join(f"{count:,} {name}" for name, count in written.items() if count))
 
 
 @contextmanager
@@ -368,7 +375,7 @@ def run(work: Awaitable[T]) -> T:
 
 
 def fail(message: str) -> NoReturn:
-    console.print(message, style="red", markup=False)
+    console.print(message, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(2)
 
 
@@ -389,10 +396,10 @@ def main() -> None:
     try:
         cli()
     except (SettingsError, MongodUnavailable) as unusable:
-        console.print(str(unusable), style="red", markup=False)
+        console.print(str(unusable), style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except StoreError as unreachable:
-        console.print(f"MongoDB: {unreachable}", style="red", markup=False)
+        console.print(f"MongoDB: {unreachable}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -14,3 +14,4 @@ class Context:
     viewer: Viewer
     loaders: Loaders
     now: datetime
+    request_id: str

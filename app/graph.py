@@ -3,24 +3,26 @@
 from typing import ClassVar
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
 from app.faults import Executor
-from app.resolvers import catalogue, customers, nodes, viewers
+from app.resolvers import audit, catalogue, customers, nodes, viewers
 from app.schema.access import masks_of, rules_of
+from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
 from app.schema.catalogue import ActivityType
+from app.schema.connection import Connection
 from app.schema.customers import Customer
-from app.schema.rules import WITH_OWNER, Access
+from app.schema.rules import AUDIT, WITH_OWNER, Access
 from app.schema.viewer import ViewerType
 
 
 @strawberry.type(description="Ways to read.")
 class Query:
-    access: ClassVar[Access] = WITH_OWNER
+    access: ClassVar[Access] = {WITH_OWNER: "viewer node nodes customer activity_types", AUDIT: "audit_log"}
 
     viewer: ViewerType = strawberry.field(
         resolver=viewers.viewer, description="Who the token says is asking, and what they may do."
@@ -31,6 +33,9 @@ class Query:
     )
     customer: Customer | None = strawberry.field(
         resolver=customers.customer, description="One customer, whole; null if nobody is known by that name."
+    )
+    audit_log: Connection[AuditEntry] | None = strawberry.field(
+        resolver=audit.audit_log, description="Who asked for which change, newest first. For administrators."
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every type of activity that systems tell."
@@ -47,6 +52,10 @@ schema = Schema(
     execution_context_class=Executor,
     config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS),
 )
+
+for concrete in schema.schema_converter.type_map.values():
+    if isinstance(concrete.implementation, GraphQLInputObjectType) and concrete.definition.is_one_of:
+        concrete.implementation.is_one_of = True  # so that graphql-core judges variables as well, and says where
 
 OBJECT_TYPES = {
     name: definition

@@ -4,12 +4,20 @@ import logging
 import sys
 
 import structlog
+from asgi_correlation_id import correlation_id
+from structlog.typing import EventDict, WrappedLogger
+
+
+def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**event, "requestId": correlation_id.get()}
 
 
 def configure(level: str) -> None:
+    # The driver's debug log holds whole commands and replies: never, at any level of ours.
+    logging.getLogger("pymongo").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _with_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),

@@ -3,8 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan
 
 from app.graph import masks_for, schema
 from app.http import graphiql, health
@@ -20,6 +23,11 @@ def routes(store: Store, authenticate: Authenticate, page: graphiql.Config | Non
         schema, store, authenticate=authenticate, masks_for=masks_for, page=graphiql.endpoint(page or {})
     )
     return [*graphiql.routes, *health.routes(store), Route("/graphql", endpoint)]
+
+
+def assembled(routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """With what every answer passes: a request id, ours unless the client's proxy gave one."""
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(CorrelationIdMiddleware)])
 
 
 def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Starlette:
@@ -42,4 +50,4 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
             app.router.routes += routes(store, authenticate, page)
             yield
 
-    return Starlette(lifespan=lifespan)
+    return assembled([], lifespan)

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.store.driver import usable_uri
 
 _EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
@@ -27,7 +30,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
-    mongodb_uri: Annotated[str, Field(pattern=r"^mongodb(\+srv)?://[^/]")] | None = Field(
+    mongodb_uri: Annotated[str, Field(pattern=r"^mongodb(\+srv)?://"), AfterValidator(usable_uri)] | None = Field(
         None, description="Where MongoDB is, a replica set. Unset: the demo, the tests and the tools run their own."
     )
     mongodb_database: Annotated[str, Field(pattern=r'^[^/\\. "$\x00]{1,63}$')] = Field(
@@ -61,8 +64,19 @@ def read_settings(**given: object) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # pyright: ignore[reportArgumentType] # pydantic judges
     except ValidationError as invalid:
         lines = [
-            f"{name} cannot be used: {error['msg']}. Example: {name}={_EXAMPLES[name]}"
+            f"{name} cannot be used: {_fault(error)}. Example: {name}={_EXAMPLES[name]}"
             for error in invalid.errors(include_input=False, include_url=False)
             for name in [str(error["loc"][0]).upper()]
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+_PLAINER: Final = {
+    "string_pattern_mismatch": "it does not have the form of the example",
+    "too_short": "it is too short",
+}
+
+
+def _fault(error: ErrorDetails) -> str:
+    """Pydantic's words, except where they mean little to who sets variables."""
+    return _PLAINER.get(error["type"]) or error["msg"].removeprefix("Value error, ").rstrip(".")

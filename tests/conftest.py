@@ -15,11 +15,10 @@ import httpx2
 import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
-from starlette.applications import Starlette
 
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
-from app.main import routes
+from app.main import assembled, routes
 from app.store import indexes
 from app.store.collections import COLLECTIONS
 from app.store.driver import Driver, Store
@@ -116,7 +115,7 @@ class Ask(Protocol):
 @pytest.fixture
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     """The whole application over HTTP, on the test's database."""
-    app = Starlette(routes=routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer))
+    app = assembled(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from app.catalogue import CATALOGUE, copied
@@ -10,6 +11,8 @@ from app.domain.ids import new_id
 from app.store.driver import Document, Store, UpdateOne
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+LATER = datetime(2999, 1, 1, tzinfo=UTC)
+"""Beyond the clock of any machine that runs the tests."""
 SYSTEM = {"kind": "SYSTEM", "name": "System"}
 AGENT = {"kind": "AGENT", "id": "agent-7", "name": "Grace Hopper", "accessLevel": "CUSTOMER_SERVICE_AGENT"}
 
@@ -53,6 +56,29 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
 }
 """The fewest keys that each collection's validator asks for."""
 
+WHOLE: Mapping[str, Any] = {
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "organization": "Analytical Engines",
+    "jobTitle": "Countess",
+    "dateOfBirth": "1815-12-10",
+    "website": "https://example.com",
+    "email": "ada@example.com",
+    "emails": [{"value": "ada@example.com", "label": "home", "primary": True}],
+    "phones": [{"value": "+44 20 7946 0000", "label": "work", "primary": True}],
+    "billingAddress": {
+        "line1": "12 St James's Square",
+        "line2": "First floor",
+        "city": "London",
+        "region": "Greater London",
+        "postalCode": "SW1Y 4JH",
+        "country": "GB",
+    },
+    "hasStatusDetails": True,
+    "tags": ["vip"],
+}
+"""What a customer may have beyond ``World.customer``. No identity: those are unique."""
+
 
 class World:
     """Each method stores one document and returns it; ``many`` stores several at once."""
@@ -89,9 +115,9 @@ class World:
     async def activity(self, customer: Document, type_: str = "SUBSCRIPTION_RENEWED", **given: Any) -> Document:
         return await self._one("activities", customer, {"type": type_, **given})
 
-    async def ledger(self, customer: Document, *postings: points.Posting) -> list[Document]:
+    async def ledger(self, customer: Document, *postings: points.Posting, **given: Any) -> list[Document]:
         """Entries of one posting after another, and the state they leave."""
-        decided = [{**entry, "kind": entry["kind"].value} for posting in postings for entry in posting.entries]
+        decided = [{**entry, "kind": entry["kind"].value, **given} for posting in postings for entry in posting.entries]
         entries = await self.many("points", customer, *decided)
         state = {"$set": {"points": postings[-1].state}}
         await self.store.write("customers", [UpdateOne({"_id": customer["_id"]}, state)])
@@ -118,6 +144,36 @@ class World:
 
     async def note(self, customer: Document, **given: Any) -> Document:
         return await self._one("notes", customer, given)
+
+    async def everything(self) -> Document:
+        """A customer with a value in every field of the schema, at least once; the activity's subject is a coupon."""
+        survivor = await self.customer()
+        identities = [{"source": "esuite", "id": survivor["number"]}]
+        ada = await self.customer(**WHOLE, mergedIntoId=survivor["_id"], identities=identities)
+        sale = await self.transaction(ada, amount={"amount": Decimal("12.50"), "currency": "EUR"})
+        await self.transaction(ada, type="REFUND", refundOfId=sale["_id"])
+        earned = points.earn(points.empty(), 70, now=NOW, expires_at=LATER)
+        (entry,) = await self.ledger(ada, earned, reason="Welcome", transactionId=sale["_id"])
+        assert "expiresAt" in entry
+        coupon = await self.coupon(ada, expiresAt=NOW)
+        await self.coupon(ada, redeemed=True, redeemedAt=NOW, redeemedBy=AGENT)
+        await self.pass_(ada, reward="Coffee")
+        await self.status(ada, **{"from": "ACTIVE"}, reason="Asked for it.")
+        email = await self.email(ada, html="<p>Hello</p>", text="Hello", sentAt=NOW)
+        await self.delivery(email, status="FAILED", deliveredAt=NOW, error="Mailbox full")
+        note = await self.note(ada, mentions=["grace"], linkIds=[sale["_id"]])
+        await self.activity(
+            ada,
+            "ADDRESS_DETAILS_MODIFIED",
+            actor=AGENT,
+            attributes={"changedFields": ["street", "city"]},
+            message="Moved house.",
+            points=5,
+            emailId=email["_id"],
+            noteId=note["_id"],
+            subjectId=coupon["_id"],
+        )
+        return ada
 
     async def _one(self, collection: str, customer: Document, given: Document) -> Document:
         (document,) = await self.many(collection, customer, given)

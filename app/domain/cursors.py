@@ -100,6 +100,7 @@ def _value(key: str, value: Any, *, may_be_none: bool) -> Any:
         return None
     if key in _TEXTS:
         if type(value) is str:
+            value.encode()  # half a surrogate pair is a ValueError: no text to the database
             return value
     elif type(value) is int:
         if key not in _INTEGERS:

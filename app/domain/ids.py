@@ -18,6 +18,7 @@ COLLECTION_OF: Final = {
     "eml": "emails",
     "dlv": "deliveries",
     "not": "notes",
+    "aud": "audit",
 }
 _PREFIX_OF: Final = {collection: prefix for prefix, collection in COLLECTION_OF.items()}
 

@@ -31,5 +31,6 @@ COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedA
 TRANSACTIONS: Final = Listing("transactions", ("customerId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
 PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("createdAt", "_id"))})
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "_id"))})
+AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "_id"))})
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
 DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "_id"))})

@@ -50,7 +50,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """A list that hangs on a parent. ``prefix`` are the equalities that every index of it begins with.
+    """A list that hangs on a parent, or on nothing. ``prefix`` are the equalities that its indexes begin with.
 
     Each is declared once (listings.py) and equal to itself only.
     """
@@ -61,8 +61,12 @@ class Listing:
     base: Where = ()
 
     @property
-    def parent_key(self) -> str:
-        return self.prefix[0]
+    def parent_key(self) -> str | None:
+        return next(iter(self.prefix), None)
+
+    def owned_by(self, parent: object) -> dict[str, object]:
+        """The condition that a row belongs to ``parent``."""
+        return {self.parent_key: parent} if self.parent_key else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,3 +67,8 @@ class ActivityAction(StrEnum):
     REDEEM_COUPON = "REDEEM_COUPON"
     EMAIL_PASS = "EMAIL_PASS"  # noqa: S105 # not a password
     PUSH_PASS = "PUSH_PASS"  # noqa: S105 # not a password
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from asgi_correlation_id import correlation_id
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -66,7 +67,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             own = await loaders.documents.load(viewer.customer_id or "")
             if own is None or own["status"] != CustomerStatus.ACTIVE:
                 raise Forbidden("This account is not active.")
-        return Context(viewer, loaders, datetime.now(UTC))
+        return Context(viewer, loaders, datetime.now(UTC), correlation_id.get() or "")
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         return request.scope["context"]
@@ -76,6 +77,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if result.errors:
             answered["errors"] = [faults.answer(error) for error in result.errors]
         return answered  # pyright: ignore[reportReturnType] # built key by key
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)  # refuses half a surrogate pair, which is no text to the database or to an answer
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)

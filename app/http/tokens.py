@@ -81,6 +81,8 @@ _SENTENCES: Final[dict[type[PyJWTError], str]] = {
 
 def verifier(*, jwks_url: str | None, secret: str | None, issuer: str, audience: str) -> "Verifier":
     """By the keys that the issuer publishes, or a shared secret (development): exactly one. Raises ValueError."""
+    if not (issuer and audience):
+        raise ValueError("JWT_ISSUER and JWT_AUDIENCE must be set.")
     match jwks_url, secret:
         case str(), None:
             return Verifier(_PublishedKeys(jwks_url), issuer=issuer, audience=audience)
@@ -235,8 +237,8 @@ def _odd(claim: str) -> Unauthenticated:
 
 
 class _Keys(Protocol):
-    async def find(self, *, kid: object, algorithm: object) -> PyJWK | None:
-        """The key of ours that fits what the token names, if any. Raises KeysUnavailable."""
+    async def find(self, *, kid: str | None, algorithm: object) -> PyJWK | None:
+        """The key of ours that the token means, if any; it verifies one algorithm only. Raises KeysUnavailable."""
         ...
 
 
@@ -244,8 +246,8 @@ class _SharedSecret:
     def __init__(self, secret: str) -> None:
         self._key = _secret_key(secret)
 
-    async def find(self, *, kid: object, algorithm: object) -> PyJWK | None:
-        return self._key if algorithm == _SHARED_ALGORITHM else None
+    async def find(self, *, kid: str | None, algorithm: object) -> PyJWK | None:
+        return self._key
 
 
 def _secret_key(secret: str) -> PyJWK:
@@ -267,12 +269,12 @@ class _PublishedKeys:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ValueError("JWKS_URL must begin with https:// or http://.")
         self._url = url
-        self._keys: dict[tuple[str, str], PyJWK] | None = None
+        self._keys: dict[tuple[str | None, str], PyJWK] | None = None
         self._read_at = self._asked_at = 0.0
         self._reading: asyncio.Task[None] | None = None
 
-    async def find(self, *, kid: object, algorithm: object) -> PyJWK | None:
-        if not isinstance(kid, str) or algorithm not in _PUBLISHED_ALGORITHMS:
+    async def find(self, *, kid: str | None, algorithm: object) -> PyJWK | None:
+        if algorithm not in _PUBLISHED_ALGORITHMS:
             return None
         wanted = kid, cast(str, algorithm)
         if self._keys is None or wanted not in self._keys:
@@ -299,7 +301,7 @@ class _PublishedKeys:
             _log.warning("signing keys could not be read", fault=type(error).__name__)
         else:
             self._read_at = monotonic()
-            _log.info("signing keys read", usable=len(self._keys))
+            _log.info("signing keys read", keys=len(self._keys))
 
 
 class _AsAnswered(HTTPErrorProcessor):
@@ -313,24 +315,22 @@ class _AsAnswered(HTTPErrorProcessor):
 
 def _fetch(url: str) -> bytes:
     with build_opener(_AsAnswered).open(url, timeout=KEYS_TIMEOUT_SECONDS) as response:
-        body = response.read(KEYS_MAX_BYTES + 1)
-        if response.status != 200 or len(body) > KEYS_MAX_BYTES:
+        if response.status != 200:
             raise ValueError
-        return body
+        return response.read(KEYS_MAX_BYTES)  # what is cut off here is no JSON any more
 
 
-def _usable(jwks: bytes) -> dict[tuple[str, str], PyJWK]:
+def _usable(jwks: bytes) -> dict[tuple[str | None, str], PyJWK]:
     """By kid and algorithm: the token names both, and gets a key only where we have the pair."""
     keys = [key for jwk in json.loads(jwks)["keys"] if (key := _key(jwk))]
-    return {(cast(str, key.key_id), key.algorithm_name): key for key in keys}
+    return {(key.key_id, key.algorithm_name): key for key in keys}
 
 
 def _key(jwk: dict[str, Any]) -> PyJWK | None:
-    """The key, if it has a kid, is for signatures of a kind we take, and is no secret that was published."""
+    """The key, if it is for signatures and is no private one that was published."""
     try:
-        if "d" in jwk or jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
-            return None
-        key = PyJWK(jwk)
+        for_signatures = jwk.get("use", "sig") == "sig" and "verify" in jwk.get("key_ops", ["verify"])
+        named = isinstance(jwk.get("kid"), str | None)
+        return PyJWK(jwk) if for_signatures and named and "d" not in jwk else None
     except (PyJWTError, TypeError, AttributeError):  # an odd one does not spoil the others
         return None
-    return key if isinstance(key.key_id, str) and key.algorithm_name in _PUBLISHED_ALGORITHMS else None

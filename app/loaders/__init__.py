@@ -20,6 +20,8 @@ class Loaders:
         async def by_name(names: Sequence[customers.Name]) -> Mapping[customers.Name, list[Document]]:
             found = await customers.by_name(store, names)
             admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
+            for node_id, customer in admitted.items():
+                self.documents.prime(node_id, customer)
             return {
                 name: customers.surviving([admitted[each["_id"]] for each in several if each["_id"] in admitted])
                 for name, several in found.items()

@@ -224,6 +224,8 @@ class ActivityFilter:
             raise BadUserInput(
                 f"Legacy entries cannot be filtered by time or type: leave out {', '.join(given)}.", given[0]
             )
+        if len(self.sources or ()) > 100:
+            raise BadUserInput("At most 100 sources may be given.", "sources")
         known = {code for code, row in CATALOGUE.items() if viewer.knows(row)} if self.types else set[str]()
         for code in self.types or ():
             if code not in known:

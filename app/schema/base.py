@@ -7,7 +7,6 @@ from functools import cache
 from typing import Annotated, Any, Final, NewType, TypeAlias, TypeVar, cast
 
 import strawberry
-from graphql import GraphQLError
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.scalar import ScalarDefinition
 from strawberry.utils.str_converters import to_camel_case
@@ -53,13 +52,14 @@ TYPE_OF: Final = {
     "emails": "Email",
     "deliveries": "EmailDelivery",
     "notes": "Note",
+    "audit": "AuditEntry",
 }
 
 
 @strawberry.interface(description="Anything with an id of its own, which `node` and `nodes` find again.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ sts_ eml_ dlv_ not_."
+        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ sts_ eml_ dlv_ not_ aud_."
     )
 
     @classmethod
@@ -95,7 +95,6 @@ def _serialize_time(value: object) -> str:
 
 
 def _parse_time(value: object) -> datetime:
-    example = 'Give a time with its offset, such as "2026-01-31T09:30:00Z" or "2026-01-31T10:30:00+01:00".'
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
         if moment and moment.tzinfo:
@@ -103,7 +102,7 @@ def _parse_time(value: object) -> datetime:
             return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
     except (ValueError, OverflowError):
         pass
-    raise GraphQLError(example)
+    raise ValueError('Give a time with its offset, such as "2026-01-31T09:30:00Z" or "2026-01-31T10:30:00+01:00".')
 
 
 def _serialize_date(value: object) -> str:
@@ -116,7 +115,7 @@ def _parse_date(value: object) -> str:
     try:
         return _serialize_date(value)
     except (TypeError, ValueError):
-        raise GraphQLError('Give a date such as "2026-01-31".') from None
+        raise ValueError('Give a date such as "2026-01-31".') from None
 
 
 def _serialize_decimal(value: object) -> str:
@@ -132,7 +131,7 @@ def _parse_decimal(value: object) -> Decimal:
             return number
     except ArithmeticError:
         pass
-    raise GraphQLError('Give a decimal number as a string, such as "12.50".')
+    raise ValueError('Give a decimal number as a string, such as "12.50".')
 
 
 Date = NewType("Date", str)

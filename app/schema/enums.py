@@ -11,6 +11,7 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    Outcome,
     PassType,
     TransactionStatus,
     TransactionType,
@@ -29,6 +30,7 @@ __all__ = [
     "DeliveryStatus",
     "NotesFilter",
     "OrderDirection",
+    "Outcome",
     "PassType",
     "PointsKind",
     "PointsOrderField",
@@ -138,6 +140,12 @@ described(
     VOIDED="It was taken back before settlement.",
 )
 described(PassType, "Which wallet a pass is for.", APPLE="Apple Wallet.", GOOGLE="Google Wallet.")
+described(
+    Outcome,
+    "What became of a change that was asked for.",
+    ACCEPTED="It was made.",
+    REFUSED="It was not made; `code` says why.",
+)
 described(
     DeliveryStatus,
     "What became of a mail that was asked for.",

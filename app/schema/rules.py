@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
-from app.domain.access import PEOPLE, STAFF, Forbidden, Role
+from app.domain.access import PEOPLE, PERMITTED, STAFF, Forbidden, Permission, Role
 from app.domain.vocabulary import ActorKind
 
 Document: TypeAlias = dict[str, Any]
@@ -65,6 +65,7 @@ WORDS: Final = Rule("what staff wrote", STAFF, spared=frozenset({Role.CUSTOMER})
 LABELS: Final = Rule(
     "staff's labels", STAFF, spared=frozenset({Role.CUSTOMER, Role.AFFILIATE}), stand_in=lambda _: [], spares="[]"
 )
+AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(
     "who did it", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}), stand_in=_support, spares='"Support"'
 )

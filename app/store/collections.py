@@ -19,6 +19,7 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    Outcome,
     PassType,
     TransactionStatus,
     TransactionType,
@@ -279,6 +280,22 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         optional={"linkIds": _list(_TEXT)},
         indexes=(Index("customerId createdAt _id"),),
+    ),
+    # Who changed what, accepted or refused. Append-only.
+    "audit": Collection(
+        required={
+            "at": _TIME,
+            "actor": _object({"subject": _TEXT, "name": _TEXT, "roles": _list(_one_of(AccessLevel))}),
+            "action": _TEXT,
+            "outcome": _one_of(Outcome),
+            "requestId": _TEXT,
+        },
+        optional={"customerId": _reference("customers"), "code": _TEXT, "wrote": _list(_TEXT)},
+        indexes=(
+            Index("at _id"),
+            Index("customerId at _id", asks="customerId"),
+            Index("actor.subject at _id", asks="actor.subject"),
+        ),
     ),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, UpdateOne, WriteConcern
+from pymongo import AsyncMongoClient, DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateOne, WriteConcern
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
@@ -31,6 +31,7 @@ __all__ = [
     "StoreError",
     "Unavailable",
     "UpdateOne",
+    "usable_uri",
 ]
 
 Document: TypeAlias = dict[str, Any]
@@ -163,6 +164,15 @@ class Store:
     async def drop(self) -> None:
         """Drops the whole database."""
         await self._client.drop_database(self._database.name)
+
+
+def usable_uri(uri: str) -> str:
+    """The same. Raises ValueError with the driver's words if it could not be used; looks at nothing but the text."""
+    try:
+        MongoClient[Document](uri, connect=False).close()
+    except PyMongoError as unusable:
+        raise ValueError(str(unusable)) from None
+    return uri
 
 
 async def _settled(result: Any) -> Any:

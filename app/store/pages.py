@@ -6,7 +6,7 @@ have one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Final, cast
@@ -35,11 +35,15 @@ async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Map
 
 
 async def count(store: Store, selection: Selection, parents: Sequence[str]) -> Mapping[str, int]:
-    """How many rows each parent has; one command, answered from the index where it can be."""
-    index = _index_for(selection)
-    match = {selection.listing.parent_key: {"$in": list(parents)}, **_conditions(selection, index)}
-    group = {"_id": f"${selection.listing.parent_key}", "count": {"$sum": 1}}
-    rows = await store.aggregate(selection.listing.collection, [{"$match": match}, {"$group": group}])
+    """How many rows each parent has; one command, answered from the index where it can be.
+
+    The order makes no difference to a count, but not every order's index holds all that it takes to answer.
+    """
+    index = _index_for(replace(selection, order=next(iter(selection.listing.orders))))
+    listing = selection.listing
+    match = {**listing.owned_by({"$in": list(parents)}), **_conditions(selection, index)}
+    group = {"_id": f"${listing.parent_key}" if listing.parent_key else parents[0], "count": {"$sum": 1}}
+    rows = await store.aggregate(listing.collection, [{"$match": match}, {"$group": group}])
     return {row["_id"]: row["count"] for row in rows}
 
 
@@ -94,7 +98,7 @@ class _Plan:
 
     async def read_one(self, store: Store, parent: str) -> list[Document]:
         listing = self.slice_.selection.listing
-        owned = {listing.parent_key: parent}
+        owned = listing.owned_by(parent)
         if len(self.segments) > 1:
             return await store.aggregate(listing.collection, self._union(owned))
         where = self.segments[0]
@@ -131,8 +135,8 @@ def _index_for(selection: Selection) -> Index:
     """The index of this order for the first condition that has one, else the order's own."""
     listing = selection.listing
     keys = " ".join(listing.orders[selection.order].keys)
-    prefix = " ".join(listing.prefix)
-    wanted = [f"{prefix} {name} {keys}" for name, _ in selection.where] + [f"{prefix} {keys}"]
+    wanted = [" ".join((*listing.prefix, name, keys)) for name, _ in selection.where]
+    wanted.append(" ".join((*listing.prefix, keys)))
     indexes = COLLECTIONS[listing.collection].indexes
     return next(index for start in wanted for index in indexes if index.keys.startswith(start))
 
@@ -168,13 +172,13 @@ def _any_of(conditions: Document, disjuncts: list[Document], index: Index) -> Do
 
     Hence a condition on several values becomes a branch for each, where the index has its key before the order's.
     """
-    if disjuncts == [{}]:
-        return conditions
     ordered = {key for disjunct in disjuncts for key in disjunct}
     branching = set(index.keys.split()) - ordered
     several: dict[str, list[Any]] = {
         key: value["$in"] for key, value in conditions.items() if key in branching and "$in" in _operators(value)
     }
+    if disjuncts == [{}] or not all(several.values()):  # from anywhere, or nothing can match
+        return conditions
     fixed = {key: value for key, value in conditions.items() if key not in several}
     return {
         "$or": [

@@ -1,0 +1,70 @@
+# The words of this project; `make help` lists them. Nothing is installed outside this folder.
+
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+NO_PYTHON = Python 3.11 or newer with its venv module is needed. On Debian and Ubuntu: apt-get install python3-venv. \
+	If yours has another name: make PYTHON=/path/to/python3
+BIN := .venv/bin
+READY := .venv/ready
+# The schema that clients may be using: `make check` fails when a change breaks them.
+BASE ?= HEAD^
+
+.PHONY: help setup run test check schema bench web clean lock
+.DELETE_ON_ERROR:
+
+help: ## What each word does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv from requirements.lock
+	@echo ".venv is ready."
+
+run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--fresh --customers 50"
+	@$(BIN)/python -m app demo $(ARGS)
+
+test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## Format, lint, types, and whether schema.graphql is true and breaks nobody
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m pyright
+	$(BIN)/python -m app schema --check schema.graphql
+	@if git show $(BASE):schema.graphql > .venv/base.graphql 2>/dev/null; \
+	then $(BIN)/python -m app schema --against .venv/base.graphql; \
+	else echo "No schema.graphql in $(BASE) to compare with."; fi
+
+schema: $(READY) ## Write schema.graphql anew
+	@$(BIN)/python -m app schema > .venv/schema.graphql && mv .venv/schema.graphql schema.graphql
+
+bench: ## Measure (there is nothing to run yet)
+	@echo "There are no benchmarks yet." >&2; exit 1
+
+web: ## Build the GraphiQL page that app/http/static holds; needs Node.js
+	cd web && npm ci && npm run build
+
+clean: ## Remove .venv, the demo's data and all caches
+	rm -rf .venv .data .hypothesis .pytest_cache .ruff_cache web/node_modules
+	find app tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+lock: $(READY) ## Write requirements.lock anew from pyproject.toml; ARGS=--upgrade for newer versions
+	$(BIN)/uv pip compile pyproject.toml --universal --all-extras --generate-hashes --no-header --no-emit-index-url \
+		--no-emit-find-links --output-file requirements.lock --quiet $(ARGS)
+
+# uv installs several times faster than pip, but knows nothing of pip's settings: we hand on its index, and leave
+# whatever else is set to pip itself.
+INSTALL := install --quiet --cache-dir .venv/cache --no-compile --no-deps --require-hashes --requirement
+
+$(READY): requirements.lock
+	@$(if $(PYTHON),,$(error $(NO_PYTHON)))
+	@echo "Making .venv with $(PYTHON) …"
+	@$(PYTHON) -m venv --clear .venv
+	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip --disable-pip-version-check $(INSTALL) .venv/uv.txt
+	@index=$$($(BIN)/python -m pip config list | sed -n "s/.*\.index-url='\(.*\)'/\1/p" | head -n 1); \
+	export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; \
+	$(BIN)/uv pip $(INSTALL) requirements.lock --python $(BIN)/python || \
+	{ echo "uv could not; pip takes over, more slowly."; \
+	$(BIN)/python -m pip --disable-pip-version-check $(INSTALL) requirements.lock; }
+	@rm -rf .venv/cache
+	@touch $@

@@ -1,0 +1,20 @@
+"""The way in to the audit log."""
+
+from app.domain.access import Permission
+from app.domain.listings import AUDIT
+from app.schema.audit import AuditEntry, AuditFilter, AuditFilterArgument
+from app.schema.base import Info
+from app.schema.connection import After, Before, Connection, First, Last, page_of
+
+
+async def audit_log(
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    filter_: AuditFilterArgument = None,
+) -> Connection[AuditEntry] | None:
+    info.context.viewer.require(Permission.READ_AUDIT)
+    where = (filter_ or AuditFilter()).where()
+    return await page_of(info, {"_id": "audit"}, AUDIT, first=first, after=after, last=last, before=before, where=where)

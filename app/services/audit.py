@@ -1,0 +1,43 @@
+"""The audit log's one writer: a row for each change that was asked for, accepted or refused. It only ever adds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.domain.access import Viewer
+from app.domain.ids import new_id
+from app.domain.refusals import Refusal
+from app.domain.vocabulary import Outcome
+from app.store.driver import Document, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What is asked for, by whom, in which request: the part of a row that is known before the decision."""
+
+    viewer: Viewer
+    action: str
+    request_id: str
+    now: datetime
+
+    async def accepted(self, store: Store, session: Any, *, customer_id: str | None, wrote: Sequence[str]) -> None:
+        """Inside the transaction that wrote: no change without its row, no row without its change."""
+        row = {**self._row(customer_id), "outcome": Outcome.ACCEPTED.value, "wrote": list(wrote)}
+        await store.insert("audit", [row], session=session)
+
+    async def refused(self, store: Store, refusal: Refusal, *, customer_id: str | None) -> None:
+        """On its own: what was refused has no transaction."""
+        row = {**self._row(customer_id), "outcome": Outcome.REFUSED.value, "code": refusal.code}
+        await store.insert("audit", [row])
+
+    def _row(self, customer_id: str | None) -> Document:
+        viewer = self.viewer
+        return {
+            "_id": new_id("audit"),
+            "at": self.now,
+            "actor": {"subject": viewer.subject, "name": viewer.name, "roles": sorted(viewer.roles)},
+            "action": self.action,
+            "requestId": self.request_id,
+            **({"customerId": customer_id} if customer_id else {}),
+        }

@@ -1,0 +1,475 @@
+"""Who may see what: every field of every type, for every role, on one's own and on others' customers.
+
+What is stored is a canary in every text: it says whose it is and what kind of thing it is. What a role may learn is
+said here a second time, from shared words and not from the code's rules: see ``MAY_LEARN``.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httpx2
+import pytest
+from graphql import GraphQLInterfaceType, GraphQLNamedType, GraphQLObjectType, get_named_type, is_leaf_type
+from structlog.testing import capture_logs
+
+from app.catalogue import CATALOGUE
+from app.domain import points
+from app.domain.access import Role
+from app.domain.ids import new_id
+from app.graph import RULES
+from app.store.driver import Document
+from tests.conftest import Ask, token
+from tests.graph.walk import schema
+from tests.world import LATER, NOW, World
+
+ALL_BUT_THE_LOG = {
+    "plain",
+    "agent",
+    "contact",
+    "mail",
+    "code",
+    "label",
+    "words",
+    "note",
+    "staff",
+    "legacy",
+    "attribute",
+    "personal",
+}
+PLAIN = {"plain", "attribute"}
+MAY_LEARN: Mapping[Role, set[str]] = {
+    Role.ADMIN: ALL_BUT_THE_LOG | {"audit"},
+    Role.CS_ADMIN: ALL_BUT_THE_LOG,
+    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG,
+    Role.SALES_REP: ALL_BUT_THE_LOG,
+    Role.FINANCE: ALL_BUT_THE_LOG,
+    Role.API_USER: ALL_BUT_THE_LOG - {"note"},
+    Role.AFFILIATE: {*PLAIN, "agent", "staff", "legacy"},
+    Role.CUSTOMER: {*PLAIN, "contact", "mail", "code", "personal"},
+}
+OTHERS: Mapping[Role, bool] = {role: role not in (Role.AFFILIATE, Role.CUSTOMER) for role in Role}
+"""Whether the role sees customers other than its own."""
+
+CANARY = re.compile(r"canary-(own|other)-([a-z]+)")
+
+
+@dataclass(frozen=True)
+class Account:
+    """One customer with one document of every kind; ``documents`` by GraphQL type."""
+
+    whose: str
+    customer: Document
+    documents: Mapping[str, Document]
+    activities: list[Document]
+
+
+def _canary(whose: str, kind: str) -> str:
+    return f"canary-{whose}-{kind}"
+
+
+async def _account(world: World, whose: str, **given: Any) -> Account:
+    def a(kind: str) -> str:
+        return _canary(whose, kind)
+
+    agent = {"kind": "AGENT", "id": a("agent"), "name": a("agent"), "accessLevel": "CUSTOMER_SERVICE_AGENT"}
+    mailbox = f"{a('contact')}@example.com"
+    customer = await world.customer(
+        name=a("plain"),
+        firstName=a("plain"),
+        organization=a("plain"),
+        jobTitle=a("plain"),
+        website=a("contact"),
+        dateOfBirth="1990-01-01",
+        email=mailbox,
+        emails=[{"value": mailbox, "label": a("contact"), "primary": True}],
+        phones=[{"value": a("contact"), "primary": True}],
+        billingAddress={"line1": a("contact"), "city": a("contact"), "country": "DE"},
+        identities=[{"source": "esuite", "id": a("contact")}],
+        tags=[a("label")],
+        **given,
+    )
+    email = await world.email(customer, subject=a("mail"), to=a("mail"), html=a("mail"), text=a("mail"), sentAt=NOW)
+    delivery = await world.delivery(email, to=a("mail"), error=a("mail"))
+    note = await world.note(customer, message=a("note"), author=agent, mentions=[a("note")], linkIds=[customer["_id"]])
+    coupon = await world.coupon(
+        customer, code=a("code"), type=a("plain"), value=a("plain"), redeemed=True, redeemedAt=NOW, redeemedBy=agent
+    )
+    sale = await world.transaction(customer, number=a("plain"))
+    refund = await world.transaction(customer, number=a("plain"), type="REFUND", refundOfId=sale["_id"])
+    pass_ = await world.pass_(customer, serialNumber=a("plain"), reward=a("plain"))
+    status = await world.status(customer, reason=a("words"), actor=agent)
+    (entry,) = await world.ledger(
+        customer,
+        points.earn(points.empty(), 100, now=NOW, expires_at=LATER),
+        reason=a("words"),
+        actor=agent,
+        transactionId=sale["_id"],
+    )
+    sent = await world.activity(
+        customer,
+        "EMAIL_SENT",
+        message=a("words"),
+        actor=agent,
+        emailId=email["_id"],
+        subjectId=email["_id"],
+        attributes={"emailSubject": a("personal"), "toAddress": a("personal"), "productName": a("attribute")},
+    )
+    activities = [
+        sent,
+        await world.activity(customer, "NOTE_ADDED", message=a("note"), noteId=note["_id"], subjectId=note["_id"]),
+        await world.activity(customer, "FRAUD_RESULT", source=a("staff"), subjectId=coupon["_id"]),
+        await world.activity(customer, "MOON_PHASE_SEEN", title=a("legacy"), attributes={"moon": a("personal")}),
+        await world.activity(customer, "SUBSCRIPTION_RENEWED", points=5, subjectId=pass_["_id"]),
+    ]
+    entry_of_log = {
+        "_id": new_id("audit"),
+        "at": NOW,
+        "actor": {"subject": a("audit"), "name": a("audit"), "roles": ["ADMIN"]},
+        "action": "addNote",
+        "outcome": "ACCEPTED",
+        "requestId": a("audit"),
+        "customerId": customer["_id"],
+        "wrote": [note["_id"]],
+    }
+    await world.store.insert("audit", [entry_of_log])
+    documents = {
+        "AuditEntry": entry_of_log,
+        "Customer": customer,
+        "Email": email,
+        "EmailDelivery": delivery,
+        "Note": note,
+        "Coupon": coupon,
+        "Transaction": refund,
+        "Pass": pass_,
+        "StatusChange": status,
+        "PointsEntry": entry,
+        "Activity": sent,
+    }
+    return Account(whose, customer, documents, activities)
+
+
+@pytest.fixture
+async def accounts(world: World) -> tuple[Account, Account]:
+    return await _account(world, "own", affiliateId="aff-1"), await _account(world, "other", affiliateId="aff-2")
+
+
+def _token(role: Role, own: Account) -> str:
+    return token(
+        role,
+        customer_id=own.customer["_id"] if role == Role.CUSTOMER else None,
+        affiliate_id="aff-1" if role == Role.AFFILIATE else None,
+    )
+
+
+def _selection(type_name: str, depth: int) -> str:
+    """Every field of a type, and of the types below it."""
+    type_ = schema().get_type(type_name)
+    if isinstance(type_, GraphQLInterfaceType):
+        inline = (f"... on {name} {_selection(name, depth)}" for name in sorted(_kinds()))
+        return "{ __typename id } " if depth < 1 else "{ __typename " + " ".join(inline) + " }"
+    assert isinstance(type_, GraphQLObjectType)
+    fields: list[str] = []
+    for name, field in type_.fields.items():
+        inner = cast(GraphQLNamedType, get_named_type(field.type))
+        # One name, several types: an alias per type keeps inline fragments from colliding.
+        asked = f"{type_name}_{name}: {name}" + ('(name: "toAddress")' if name == "attribute" else "")
+        asked += "(filter: {legacy: true})" if (type_name, name) == ("Customer", "activities") else ""
+        if is_leaf_type(inner):
+            fields.append(asked)
+        elif depth:
+            fields.append(f"{asked} {_selection(inner.name, depth - 1)}")
+    return "{ " + " ".join(fields or ["__typename"]) + " }"
+
+
+def _kinds() -> set[str]:
+    node = schema().get_type("Node")
+    assert isinstance(node, GraphQLInterfaceType)
+    return {type_.name for type_ in schema().get_possible_types(node)}
+
+
+def _learnt(text: str) -> set[tuple[str, str]]:
+    return set(CANARY.findall(text))
+
+
+def _allowed(role: Role) -> set[tuple[str, str]]:
+    whose = ("own", "other") if OTHERS[role] else ("own",)
+    return {(who, kind) for who in whose for kind in MAY_LEARN[role]}
+
+
+# ---------------------------------------------------------------- the matrix
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_no_canary_appears_where_it_should_not_whatever_the_way_in(
+    role: Role, ask: Ask, accounts: tuple[Account, Account]
+) -> None:
+    own, _ = accounts
+    bearer = _token(role, own)
+    whole = _selection("Customer", 4)
+    ids = [each["_id"] for account in accounts for each in (*account.documents.values(), *account.activities)]
+    queries: list[tuple[str, dict[str, Any]]] = [
+        (f"query($ids: [ID!]!) {{ nodes(ids: $ids) {_selection('Node', 2)} }}", {"ids": ids}),
+        *((f"query($id: ID!) {{ node(id: $id) {_selection('Node', 1)} }}", {"id": each}) for each in ids),
+        ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
+        ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),
+    ]
+    for account in accounts:
+        ways: list[dict[str, Any]] = [
+            {"id": account.customer["_id"]},
+            {"number": account.customer["number"]},
+            {"email": account.customer["email"]},
+            {"identity": account.customer["identities"][0]},
+        ]
+        queries += [(f"query($by: CustomerBy!) {{ customer(by: $by) {whole} }}", {"by": by}) for by in ways]
+    seen: set[tuple[str, str]] = set()
+    with capture_logs() as logs:
+        for query, variables in queries:
+            answer = await ask(query, token=bearer, **variables)
+            assert not _learnt(json.dumps(answer.get("errors", [])))
+            seen |= _learnt(json.dumps(answer.get("data")))
+    assert seen == _allowed(role)  # no more, and no less
+    assert not _learnt(json.dumps(logs, default=str))
+
+
+NOT_FOR_AFFILIATES = """
+Customer.email Customer.emails Customer.phones Customer.billingAddress Customer.website Customer.dateOfBirth
+Customer.identities Activity.message Activity.email Activity.attribute Coupon.code PointsEntry.reason
+StatusChange.reason
+"""
+FORBIDDEN: Mapping[str, set[Role]] = {
+    **{field: {Role.AFFILIATE} for field in NOT_FOR_AFFILIATES.split()},
+    "Activity.note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
+}
+"""Null with FORBIDDEN at its path."""
+
+HIDDEN: Mapping[str, set[Role]] = {
+    "AuditEntry": set(Role) - {Role.ADMIN},
+    "Email": {Role.AFFILIATE},
+    "EmailDelivery": {Role.AFFILIATE},
+    "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
+}
+"""Not there at all."""
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_each_field_is_there_or_forbidden_at_its_path_for_own_and_for_other_customers(
+    role: Role, ask: Ask, accounts: tuple[Account, Account]
+) -> None:
+    own, _ = accounts
+    cells = 0
+    for account in accounts:
+        for type_name, document in account.documents.items():
+            query = f"query($id: ID!) {{ node(id: $id) {{ ... on {type_name} {_selection(type_name, 1)} }} }}"
+            answer = await ask(query, token=_token(role, own), id=document["_id"])
+            errors = answer.get("errors", [])
+            refused = {e["path"][1]: e["extensions"]["code"] for e in errors if len(e["path"]) == 2}
+            there = role not in HIDDEN.get(type_name, set()) and (account is own or OTHERS[role])
+            assert (answer["data"]["node"] is not None) is there, (role, account.whose, type_name)
+            for name in schema().get_type(type_name).fields:  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] # an object type
+                cells += 1
+                forbidden = there and role in FORBIDDEN.get(f"{type_name}.{name}", set())
+                assert (refused.get(f"{type_name}_{name}") == "FORBIDDEN") is forbidden, (role, account.whose, name)
+    assert cells == 2 * sum(1 for (type_name, _) in RULES if type_name in _kinds())
+
+
+def test_every_field_of_the_schema_has_a_rule() -> None:
+    declared = {
+        (name, field)
+        for name, type_ in schema().type_map.items()
+        if isinstance(type_, GraphQLObjectType) and not name.startswith("__")
+        for field in type_.fields
+    }
+    assert declared == RULES.keys()
+
+
+# ---------------------------------------------------------------- what rows are counted, found and pointed at
+
+
+COUNTS = """query($by: CustomerBy!, $filter: ActivityFilter) { customer(by: $by) {
+  activities(filter: $filter) { totalCount nodes { id type } }
+  activityFacets { type count } activityGroups { group count } } }"""
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_lists_counts_facets_and_groups_agree_on_the_rows_that_a_role_sees(
+    role: Role, ask: Ask, accounts: tuple[Account, Account]
+) -> None:
+    own, _ = accounts
+    visible = [
+        each
+        for each in own.activities
+        if (role != Role.CUSTOMER or each["audience"] == "CUSTOMER")
+        and ("note" in MAY_LEARN[role] or not each["isNote"])
+    ]
+    known = [each for each in visible if not each["legacy"]]
+    groups, sources = ["NOTE", "COMPLIANCE", "SUBSCRIPTION", "EMAIL"], [_canary("own", "staff"), "esuite", "platform"]
+    holds: list[tuple[dict[str, Any] | None, Callable[[Document], bool]]] = [
+        ({"legacy": True}, lambda row: True),
+        ({"notes": "EXCLUDE"}, lambda row: not row["isNote"]),
+        ({"hideSystem": True}, lambda row: row["actor"]["kind"] == "AGENT"),
+        ({"groups": groups}, lambda row: row["group"] in groups),
+        ({"sources": sources}, lambda row: row["source"] in sources),
+        ({"actorKinds": ["AGENT", "SYSTEM"]}, lambda row: True),
+        (None, lambda row: True),
+    ]
+    customer: dict[str, Any] = {}
+    for given, holding in holds:
+        rows = {each["_id"] for each in (visible if given == {"legacy": True} else known) if holding(each)}
+        answer = await ask(COUNTS, token=_token(role, own), by={"number": own.customer["number"]}, filter=given)
+        customer = answer["data"]["customer"]
+        assert {node["id"] for node in customer["activities"]["nodes"]} == rows, (role, given)
+        assert customer["activities"]["totalCount"] == len(rows), (role, given)
+    facets = {each["type"]: each["count"] for each in customer["activityFacets"]}
+    assert facets == {each["type"]: 1 for each in known}
+    assert sum(each["count"] for each in customer["activityGroups"]) == len(known)
+
+
+async def test_a_customer_cannot_ask_for_types_or_notes_that_are_not_for_them(
+    ask: Ask, accounts: tuple[Account, Account]
+) -> None:
+    own, _ = accounts
+    for given, code in (({"types": ["FRAUD_RESULT"]}, "BAD_USER_INPUT"), ({"notes": "ONLY"}, "FORBIDDEN")):
+        answer = await ask(COUNTS, token=_token(Role.CUSTOMER, own), by={"id": own.customer["_id"]}, filter=given)
+        assert answer["errors"][0]["extensions"]["code"] == code
+        assert answer["data"]["customer"]["activities"] is None
+    unknown = await ask(
+        COUNTS, token=_token(Role.CUSTOMER, own), by={"id": own.customer["_id"]}, filter={"types": ["X"]}
+    )
+    assert "FRAUD" not in json.dumps(unknown)
+
+
+async def test_the_catalogue_shows_a_customer_what_is_for_customers(
+    ask: Ask, accounts: tuple[Account, Account]
+) -> None:
+    answer = await ask("{ activityTypes { code } }", token=_token(Role.CUSTOMER, accounts[0]))
+    codes = {each["code"] for each in answer["data"]["activityTypes"]}
+    assert codes == {code for code, row in CATALOGUE.items() if row.audience == "CUSTOMER"}
+    assert 100 < len(codes) < len(CATALOGUE)
+
+
+async def test_a_cursor_that_staff_got_opens_nothing_to_a_customer(ask: Ask, accounts: tuple[Account, Account]) -> None:
+    own, _ = accounts
+    query = """query($id: ID!, $after: String) { customer(by: {id: $id}) {
+      activities(first: 1, after: $after) { edges { cursor node { id } } } } }"""
+    staff = await ask(query, id=own.customer["_id"])
+    cursor = staff["data"]["customer"]["activities"]["edges"][0]["cursor"]
+    answer = await ask(query, token=_token(Role.CUSTOMER, own), id=own.customer["_id"], after=cursor)
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_CURSOR"
+
+
+async def test_an_affiliate_finds_nobody_by_what_they_may_not_read(ask: Ask, accounts: tuple[Account, Account]) -> None:
+    own, _ = accounts
+    for by in ({"email": own.customer["email"]}, {"identity": own.customer["identities"][0]}):
+        query = "query($by: CustomerBy!) { customer(by: $by) { id } }"
+        answer = await ask(query, token=_token(Role.AFFILIATE, own), by=by)
+        assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        assert answer["data"]["customer"] is None
+
+
+async def test_a_shared_address_tells_a_customer_nothing_about_who_else_has_it(ask: Ask, world: World) -> None:
+    own = await world.customer(email="both@example.com")
+    await world.customer(email="both@example.com")
+    query = '{ customer(by: {email: "both@example.com"}) { id } }'
+    assert (await ask(query, token=token(Role.CUSTOMER, customer_id=own["_id"])))["data"]["customer"] == {
+        "id": own["_id"]
+    }
+    assert (await ask(query))["errors"][0]["extensions"]["code"] == "AMBIGUOUS"
+
+
+async def test_a_customer_reads_support_where_an_agent_acted(ask: Ask, accounts: tuple[Account, Account]) -> None:
+    own, _ = accounts
+    query = "query($id: ID!) { node(id: $id) { ... on Activity { message actor { id name kind accessLevel } } } }"
+    answer = await ask(query, token=_token(Role.CUSTOMER, own), id=own.documents["Activity"]["_id"])
+    support = {"id": None, "name": "Support", "kind": "AGENT", "accessLevel": None}
+    assert answer == {"data": {"node": {"message": None, "actor": support}}}
+
+
+# ---------------------------------------------------------------- who may come in at all
+
+
+async def test_without_a_token_there_is_401_and_nothing(
+    client: httpx2.AsyncClient, accounts: tuple[Account, Account]
+) -> None:
+    response = await client.post("/graphql", json={"query": "{ __typename }"})
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+    assert "data" not in response.json()
+
+
+@pytest.mark.parametrize("status", ["BLOCKED", "DEACTIVATED", "ANONYMISED", "MERGED"])
+async def test_the_token_of_a_customer_who_is_not_active_reads_nothing(status: str, ask: Ask, world: World) -> None:
+    customer = await world.customer(status=status)
+    answer = await ask("{ __typename }", token=token(Role.CUSTOMER, customer_id=customer["_id"]))
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert "data" not in answer
+
+
+async def test_a_token_without_a_role_reads_nothing(client: httpx2.AsyncClient) -> None:
+    bearer = token(Role.CUSTOMER)  # of nobody: so it is no role
+    response = await client.post(
+        "/graphql", json={"query": "{ __typename }"}, headers={"Authorization": f"Bearer {bearer}"}
+    )
+    assert response.status_code == 403
+    assert response.json()["errors"][0]["extensions"] == {"code": "FORBIDDEN"}
+
+
+async def test_the_audit_log_is_for_administrators_in_any_selection(
+    ask: Ask, accounts: tuple[Account, Account]
+) -> None:
+    own, other = accounts
+    query = "query($filter: AuditFilter) { auditLog(filter: $filter) { totalCount nodes { customer { id } wrote } } }"
+    for given, expected in (
+        (None, [other, own]),
+        ({"customerId": own.customer["_id"]}, [own]),
+        ({"subject": _canary("other", "audit")}, [other]),
+        ({"to": "2020-01-01T00:00:00Z"}, []),
+    ):
+        log = (await ask(query, filter=given))["data"]["auditLog"]
+        assert log["totalCount"] == len(expected)
+        assert {node["customer"]["id"] for node in log["nodes"]} == {each.customer["_id"] for each in expected}
+    refused = await ask(query, token=token(Role.CS_ADMIN))
+    assert refused["data"] == {"auditLog": None}
+    assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> None:
+    query = "{ viewer { subject name roles permissions adjustPointsLimit customer { id } } }"
+    viewer = (await ask(query, token=token(Role.CUSTOMER_SERVICE_AGENT)))["data"]["viewer"]
+    assert viewer == {
+        "subject": "tess",
+        "name": "Tess Tester",
+        "roles": ["CUSTOMER_SERVICE_AGENT"],
+        "permissions": [
+            "SEARCH_BY_CONTACT",
+            "READ_NOTES",
+            "ADD_NOTE",
+            "ADJUST_POINTS",
+            "REDEEM_COUPON",
+            "RESEND_EMAIL",
+            "SEND_PASS",
+            "CHANGE_STATUS",
+            "RECORD_ACTIVITY",
+        ],
+        "adjustPointsLimit": 1000,
+        "customer": None,
+    }
+
+
+async def test_roles_add_up(ask: Ask, accounts: tuple[Account, Account]) -> None:
+    _, other = accounts
+    both = token(Role.AFFILIATE, Role.FINANCE, affiliate_id="aff-1")
+    answer = await ask("query($id: ID!) { customer(by: {id: $id}) { email } }", token=both, id=other.customer["_id"])
+    assert answer == {"data": {"customer": {"email": other.customer["email"]}}}
+
+
+async def test_staff_pay_no_command_for_the_checks(ask: Ask, accounts: tuple[Account, Account], commands: Any) -> None:
+    own, _ = accounts
+    query = "query($id: ID!) { customer(by: {id: $id}) { name activities { nodes { title } } } }"
+    for role, sent in ((Role.ADMIN, 2), (Role.CUSTOMER, 2), (Role.AFFILIATE, 3)):
+        commands.clear()
+        await ask(query, token=_token(role, own), id=own.customer["_id"])
+        assert len(commands.sent) == sent, (role, commands.names)

@@ -1,0 +1,341 @@
+"""What nobody should ask, and what nobody should have stored: each costs its own place, and says no more than it must."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx2
+import pytest
+from graphql import GraphQLNonNull, is_list_type, is_nullable_type
+from structlog.testing import capture_logs
+
+from app.store.collections import COLLECTIONS
+from app.store.driver import Document, Store
+from tests.conftest import Ask, token
+from tests.graph.walk import Place, below
+from tests.world import AGENT, NOW, World, ago
+
+INTERNALS = ("mongo", "bson", "traceback", "exception", ".py", "customerid", "strawberry", "graphql-core", "$")
+"""Words that have no place in what a client reads."""
+
+
+def refused(answer: Document) -> tuple[str, list[str | int]]:
+    """The code and the path of the only error; its text is fit for a client."""
+    (error,) = answer["errors"]
+    assert not [word for word in INTERNALS if word in error["message"].lower()], error["message"]
+    return error["extensions"]["code"], error["path"]
+
+
+async def asked_of(ask: Ask, customer: Document, selection: str, **variables: Any) -> Document:
+    declared = "".join(f", ${name}: {type_}" for name, (type_, _) in variables.items())
+    given = {name: value for name, (_, value) in variables.items()}
+    query = f"query($customer: ID!{declared}) {{ customer(by: {{id: $customer}}) {{ number {selection} }} }}"
+    return await ask(query, customer=customer["_id"], **given)
+
+
+# ---------------------------------------------------------------- arguments
+
+REFUSED_IN_THE_FIELD = {
+    'activities(filter: {types: ["SUBSCRIPTION_RENEWD"]})': 'Did you mean "SUBSCRIPTION_RENEWED"?',
+    'activities(filter: {types: ["subscription renewed"]})': 'Did you mean "SUBSCRIPTION_RENEWED"?',
+    'activities(filter: {types: ["QQQ"]})': 'There is no activity type "QQQ".',
+    'activities(filter: {from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z"})': "from must be earlier than to",
+    'activities(filter: {from: "2026-01-01T01:00:00+01:00", to: "2026-01-01T00:00:00Z"})': "from must be earlier",
+    'activities(filter: {legacy: true, from: "2026-01-01T00:00:00Z"})': "leave out from",
+    'activities(filter: {legacy: true, to: "2026-01-01T00:00:00Z"})': "leave out to",
+    "activities(filter: {legacy: true, types: []})": "leave out types",
+    "activities(filter: {legacy: true, groups: [NOTE]})": "leave out groups",
+    "activities(filter: {legacy: true}, orderBy: {field: TYPE})": "cannot be sorted by type",
+    "activities(first: 101)": "between 0 and 100; it is 101",
+    "activities(first: -1)": "between 0 and 100; it is -1",
+    "activities(last: 101)": "between 0 and 100; it is 101",
+    "activities(first: 5, last: 5)": "not both ways",
+    'activities(first: 5, before: "x")': "not both ways",
+    'activities(last: 5, after: "x")': "not both ways",
+    "passes(first: 101)": "between 0 and 100; it is 101",
+    "statusHistory(first: 1, last: 1)": "not both ways",
+    'transactions(filter: {from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:00Z"})': "from must be earlier",
+    "pointsHistory(filter: {kinds: [EARNED, RESERVED, PENDING]})": "holds no PENDING and no RESERVED",
+}
+
+
+@pytest.mark.parametrize(("field", "says"), REFUSED_IN_THE_FIELD.items())
+async def test_arguments_that_cannot_be_cost_their_field_and_nothing_else(
+    ask: Ask, world: World, field: str, says: str
+) -> None:
+    ada = await world.customer()
+    answer = await asked_of(ask, ada, f"asked: {field} {{ totalCount }} coupons {{ totalCount }}")
+    assert refused(answer) == ("BAD_USER_INPUT", ["customer", "asked"])
+    assert says in answer["errors"][0]["message"]
+    assert answer["data"]["customer"] == {"number": ada["number"], "asked": None, "coupons": {"totalCount": 0}}
+
+
+REFUSED_AT_ONCE = {
+    "activities(filter: {groups: [SUBSCRIPTIONS]})": "SUBSCRIPTION'",
+    'activities(filter: {from: "2026-01-01T00:00:00"})': "a time with its offset",
+    'activities(filter: {from: "2026-01-01"})': "a time with its offset",
+    "activities(filter: {from: 20260101})": "a time with its offset",
+    "activities(first: 3000000000)": "32-bit",
+    "pointsHistory(filter: {kinds: [EARND]})": "EARNED'",
+}
+
+
+@pytest.mark.parametrize(("field", "says"), REFUSED_AT_ONCE.items())
+async def test_literals_that_no_type_allows_are_refused_with_their_place(
+    ask: Ask, world: World, field: str, says: str
+) -> None:
+    answer = await asked_of(ask, await world.customer(), f"asked: {field} {{ totalCount }}")
+    assert refused(answer) == ("BAD_USER_INPUT", ["customer", "asked"])
+    assert says in answer["errors"][0]["message"]
+    assert answer["data"] is None
+
+
+@pytest.mark.parametrize(
+    ("argument", "type_", "value", "says"),
+    [
+        ("filter: {from: $it}", "DateTime", "2026-01-01T00:00:00", "a time with its offset"),
+        ("filter: $it", "ActivityFilter", {"to": "2026-01-01"}, "a time with its offset"),
+        ("filter: $it", "ActivityFilter", {"groups": ["NOTES"]}, "NOTE'"),
+        ("filter: $it", "ActivityFilter", {"form": None}, "'from'"),
+        ("filter: $it", "ActivityFilter", {"sources": [{"$gt": ""}]}, "String cannot represent"),
+        ("first: $it", "Int", "5", "Int cannot represent"),
+    ],
+)
+async def test_variables_that_no_type_allows_are_refused_with_the_place_of_their_use(
+    ask: Ask, world: World, argument: str, type_: str, value: Any, says: str
+) -> None:
+    answer = await asked_of(
+        ask, await world.customer(), f"asked: activities({argument}) {{ totalCount }}", it=(type_, value)
+    )
+    (error,) = answer["errors"]
+    assert (error["extensions"]["code"], error["path"]) == ("BAD_USER_INPUT", ["customer", "asked"])
+    assert says in error["message"]
+
+
+async def test_an_unknown_attribute_name_suggests_the_nearest_and_costs_only_itself(ask: Ask, world: World) -> None:
+    ada = await world.everything()
+    answer = await asked_of(ask, ada, 'activities { nodes { id attribute(name: "changedField") } }')
+    assert refused(answer) == ("BAD_USER_INPUT", ["customer", "activities", "nodes", 0, "attribute"])
+    assert 'Did you mean "changedFields"?' in answer["errors"][0]["message"]
+    assert answer["data"]["customer"]["activities"]["nodes"][0]["id"].startswith("act_")
+
+
+async def test_short_lists_have_the_same_limits(ask: Ask, world: World) -> None:
+    ada = await world.everything()
+    for first in (101, -1):
+        answer = await asked_of(ask, ada, f"points {{ spendable expiries(first: {first}) {{ points }} }}")
+        assert refused(answer) == ("BAD_USER_INPUT", ["customer", "points", "expiries"])
+        assert answer["data"]["customer"]["points"] == {"spendable": 70, "expiries": None}
+        answer = await asked_of(ask, ada, f"activities {{ nodes {{ email {{ deliveries(first: {first}) {{ id }} }} }} }}")
+        assert refused(answer)[0] == "BAD_USER_INPUT"
+
+
+async def test_more_sources_than_can_be_read_in_order_are_refused(ask: Ask, world: World) -> None:
+    sources = [f"source {number}" for number in range(101)]
+    selection = "activities(filter: {sources: $sources}) { totalCount }"
+    answer = await asked_of(ask, await world.customer(), selection, sources=("[String!]", sources))
+    assert refused(answer) == ("BAD_USER_INPUT", ["customer", "activities"])
+    answer = await asked_of(ask, await world.customer(), selection, sources=("[String!]", sources[:100]))
+    assert "errors" not in answer
+
+
+# ---------------------------------------------------------------- cursors
+
+Forge = Callable[[list[Any]], Any]
+
+FORGERIES: Mapping[str, Forge] = {
+    "an operator for an id": lambda items: [*items[:-1], {"$gt": ""}],
+    "an operator for a time": lambda items: [items[0], {"$gt": 0}, items[2]],
+    "a list for an id": lambda items: [*items[:-1], ["x"]],
+    "null for an id": lambda items: [*items[:-1], None],
+    "null for a time": lambda items: [items[0], None, items[2]],
+    "text for a time": lambda items: [items[0], "2026-01-01", items[2]],
+    "a fraction for a time": lambda items: [items[0], 0.5, items[2]],
+    "not a number for a time": lambda items: [items[0], float("nan"), items[2]],
+    "true for a time": lambda items: [items[0], True, items[2]],
+    "a time beyond the calendar": lambda items: [items[0], 10**18, items[2]],
+    "a time beyond 64 bits": lambda items: [items[0], 10**40, items[2]],
+    "half a character for an id": lambda items: [*items[:-1], "act_\ud800"],
+    "too few values": lambda items: items[:-1],
+    "too many values": lambda items: [*items, 1],
+    "no values": lambda items: items[:1],
+    "another tag": lambda items: ["AAAAAAAA", *items[1:]],
+    "a list for a tag": lambda items: [[], *items[1:]],
+    "an object": lambda items: {"tag": items[0]},
+    "a number": lambda items: 5,
+    "null": lambda items: None,
+    "an empty list": lambda items: [],
+}
+
+
+def opened(cursor: str) -> list[Any]:
+    return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+
+
+def closed(items: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(items).encode()).rstrip(b"=").decode()
+
+
+async def cursor_of(ask: Ask, customer: Document, field: str = "activities", arguments: str = "first: 1") -> str:
+    answer = await asked_of(ask, customer, f"page: {field}({arguments}) {{ pageInfo {{ endCursor }} }}")
+    return answer["data"]["customer"]["page"]["pageInfo"]["endCursor"]
+
+
+async def is_refused(ask: Ask, customer: Document, cursor: str, page: str = "activities(%s)") -> bool:
+    """Whether the cursor costs the field that it was given to, with ``after`` and with ``before``."""
+    for argument in ("after", "before"):
+        selection = f"page: {page % f'{argument}: $cursor'} {{ nodes {{ id }} }}"
+        answer = await asked_of(ask, customer, selection, cursor=("String", cursor))
+        if refused(answer) != ("BAD_CURSOR", ["customer", "page"]) or answer["data"]["customer"]["page"]:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
+async def test_an_altered_cursor_is_refused(ask: Ask, world: World, forge: Forge) -> None:
+    ada = await world.customer()
+    await world.many("activities", ada, {}, {})
+    cursor = await cursor_of(ask, ada)
+    assert closed(opened(cursor)) != closed(forge(opened(cursor)))
+    assert await is_refused(ask, ada, closed(forge(opened(cursor))))
+
+
+async def test_what_was_never_a_cursor_is_refused(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    await world.many("activities", ada, {}, {})
+    cursor = await cursor_of(ask, ada)
+    texts = ("", " ", "garbage", "ünïcode", "====", "null", "AAAA", "W10", ada["_id"], cursor[:-5], cursor[5:])
+    for text in (*texts, cursor * 2, cursor + "A" * 1_000_000, "[" * 500, base64.b64encode(b"[" * 300).decode()):
+        assert await is_refused(ask, ada, text), text[:50]
+
+
+async def test_a_cursor_of_another_list_is_refused(ask: Ask, world: World) -> None:
+    ada, eve = await world.everything(), await world.everything()
+    cursor = await cursor_of(ask, ada)
+    assert await is_refused(ask, eve, cursor)
+    for page in (
+        "activities(%s, filter: {hideSystem: true})",
+        "activities(%s, filter: {notes: EXCLUDE})",
+        "activities(%s, orderBy: {direction: ASC})",
+        "activities(%s, orderBy: {field: TYPE})",
+        "activities(%s, orderBy: {field: POINTS})",
+        "transactions(%s)",
+        "coupons(%s)",
+        "pointsHistory(%s, orderBy: {field: OCCURRED_AT})",
+    ):
+        assert await is_refused(ask, ada, cursor, page), page
+    assert await is_refused(ask, ada, await cursor_of(ask, ada, "passes"), "statusHistory(%s)")
+
+
+async def test_a_cursor_that_names_a_row_that_is_gone_still_holds_its_place(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    gone, left = await world.many("activities", ada, {"occurredAt": NOW}, {"occurredAt": ago(days=1)})
+    cursor = await cursor_of(ask, ada)
+    await store.command({"delete": "activities", "deletes": [{"q": {"_id": gone["_id"]}, "limit": 1}]})
+    answer = await asked_of(ask, ada, f'activities(after: "{cursor}") {{ nodes {{ id }} }}')
+    assert answer["data"]["customer"]["activities"]["nodes"] == [{"id": left["_id"]}]
+
+
+async def test_a_forged_place_in_a_list_that_matches_nothing_finds_nothing(ask: Ask, world: World) -> None:
+    """The tag is no secret: whoever makes a cursor for an empty filter gets an empty page."""
+    from app.domain.cursors import encode
+    from app.domain.listings import ACTIVITIES
+    from app.domain.paging import In, Selection
+
+    ada = await world.customer()
+    await world.many("activities", ada, {}, {})
+    selection = Selection(ACTIVITIES, (("type", In(())), ("legacy", In((False,)))), "OCCURRED_AT")
+    cursor = encode(selection, ada["_id"], (NOW, "act_x"))
+    answer = await asked_of(ask, ada, f'activities(filter: {{types: []}}, after: "{cursor}") {{ nodes {{ id }} }}')
+    assert answer["data"]["customer"]["activities"] == {"nodes": []}
+
+
+# ---------------------------------------------------------------- ways in
+
+
+@pytest.mark.parametrize("given", ["act_x", "cus_", "CUS_x", "cus", "", "8812", "parked_x", "../etc/passwd"])
+async def test_an_id_of_another_kind_is_refused_and_an_unknown_one_is_null(ask: Ask, given: str) -> None:
+    answer = await ask("query($id: ID!) { found: customer(by: {id: $id}) { id } }", id=given)
+    assert refused(answer) == ("BAD_USER_INPUT", ["found"])
+    if not given.startswith("act_"):
+        answer = await ask("query($id: ID!) { found: node(id: $id) { id } }", id=given)
+        assert refused(answer) == ("BAD_USER_INPUT", ["found"])
+
+
+async def test_an_unknown_customer_is_null_by_whatever_name(ask: Ask, world: World) -> None:
+    await world.customer()
+    for by in (
+        {"id": "cus_x"},
+        {"number": "C-0"},
+        {"number": ""},
+        {"number": "C-1\0"},
+        {"email": "nobody@example.com"},
+        {"email": "x" * 10_000},
+        {"identity": {"source": "esuite", "id": "0"}},
+    ):
+        assert await ask("query($by: CustomerBy!) { customer(by: $by) { id } }", by=by) == {"data": {"customer": None}}
+    assert await ask('{ node(id: "act_x") { id } }') == {"data": {"node": None}}
+
+
+@pytest.mark.parametrize("by", [{}, {"id": "cus_x", "number": "C-1"}, {"id": None}, {"id": None, "number": "C-1"}])
+async def test_a_customer_is_named_in_exactly_one_way(ask: Ask, by: Document) -> None:
+    written = ", ".join(f"{name}: {json.dumps(value)}" for name, value in by.items())
+    for answer in (
+        await ask("query($by: CustomerBy!) { found: customer(by: $by) { id } }", by=by),
+        await ask(f"{{ found: customer(by: {{{written}}}) {{ id }} }}"),
+    ):
+        assert answer["data"] is None
+        assert {(error["extensions"]["code"], *error["path"]) for error in answer["errors"]} == {
+            ("BAD_USER_INPUT", "found")
+        }
+
+
+async def test_one_bad_id_of_several_costs_its_own_place(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    answer = await ask("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=[ada["_id"], "nonsense", "cus_x"])
+    assert refused(answer) == ("BAD_USER_INPUT", ["nodes", 1])
+    assert answer["data"] == {"nodes": [{"id": ada["_id"]}, None, None]}
+
+
+async def test_a_hundred_ids_may_be_asked_for_and_no_more(ask: Ask) -> None:
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    assert await ask(query, ids=["cus_x"] * 100) == {"data": {"nodes": [None] * 100}}
+    assert refused(await ask(query, ids=["cus_x"] * 101)) == ("BAD_USER_INPUT", ["nodes"])
+
+
+async def test_an_unknown_source_of_activity_types_suggests_the_nearest(ask: Ask) -> None:
+    answer = await ask('{ activityTypes(source: "esuit") { code } }')
+    assert refused(answer) == ("BAD_USER_INPUT", ["activityTypes"])
+    assert 'Did you mean "esuite"?' in answer["errors"][0]["message"]
+
+
+async def test_an_e_mail_that_two_share_names_how_many_and_none_of_them(ask: Ask, world: World) -> None:
+    await world.customer(email="Info@example.com")
+    await world.customer(emails=[{"value": "info@example.com", "primary": False}])
+    answer = await ask('{ customer(by: {email: " INFO@example.com "}) { id } }')
+    assert refused(answer) == ("AMBIGUOUS", ["customer"])
+    assert "2 customers" in answer["errors"][0]["message"]
+    assert answer["data"] == {"customer": None}
+
+
+async def test_a_customer_who_was_merged_steps_aside_for_the_one_they_live_on_in(ask: Ask, world: World) -> None:
+    ada = await world.customer(email="ada@example.com")
+    await world.customer(email="ada@example.com", status="MERGED", mergedIntoId=ada["_id"])
+    answer = await ask('{ customer(by: {email: "ada@example.com"}) { id } }')
+    assert answer == {"data": {"customer": {"id": ada["_id"]}}}
+
+
+async def test_a_customer_who_was_merged_is_found_where_nobody_else_is(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    await world.customer(number="C-OLD", status="MERGED", mergedIntoId=ada["_id"])
+    answer = await ask('{ customer(by: {number: "C-OLD"}) { status mergedInto { id } } }')
+    assert answer == {"data": {"customer": {"status": "MERGED", "mergedInto": {"id": ada["_id"]}}}}
+
+
+async def test_half_a_character_is_no_text(client: httpx2.AsyncClient) -> None:
+    body = r'{"query": "query($n: String!) { customer(by: {number: $n}) { id } }", "variables": {"n": "\ud800"}}'
+    headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
+    response = await client.post("/graphql", content=body, headers=headers)
+    assert response.status_code == 400
+    assert not [word for word in INTERNALS if word in response.text.lower()]

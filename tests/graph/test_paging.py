@@ -1,0 +1,399 @@
+"""Pages of every list: against a plain sorted list, and while rows arrive on top."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.store.driver import Document
+from tests.conftest import Ask
+from tests.world import World, ago
+
+# ---------------------------------------------------------------- what a list is, said once more and differently
+
+TYPES = [
+    "SUBSCRIPTION_RENEWED",
+    "PAUSE_ACTIVATED",
+    "NEW_PURCHASE",
+    "NOTE_ADDED",
+    "POINTS_ADJUSTED",
+    "COUPON_REDEEMED",
+]
+LEGACY_TYPES = ["OLD_IMPORT", "ZZ_TOP"]
+MOMENTS = [ago(days=day) for day in range(6)]
+HISTORY = ["EARNED", "SPENT", "ADJUSTED", "EXPIRED", "REFUNDED"]
+
+HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
+    "from": lambda row, moment: row["occurredAt"] >= moment,
+    "to": lambda row, moment: row["occurredAt"] < moment,
+    "types": lambda row, types: row["type"] in types,
+    "groups": lambda row, groups: row["group"] in groups,
+    "actorKinds": lambda row, kinds: row["actor"]["kind"] in kinds,
+    "sources": lambda row, sources: row["source"] in sources,
+    "notes": lambda row, notes: notes == "INCLUDE" or row["isNote"] == (notes == "ONLY"),
+    "hideSystem": lambda row, hide: not hide or row["actor"]["kind"] in ("AGENT", "CUSTOMER"),
+    "legacy": lambda row, legacy: legacy or not row["legacy"],
+    "kinds": lambda row, kinds: row["kind"] in kinds,
+    "redeemed": lambda row, redeemed: row["redeemed"] == redeemed,
+    "origins": lambda row, origins: row["origin"] in origins,
+    "statuses": lambda row, statuses: row["status"] in statuses,
+}
+VALUES: Mapping[str, Sequence[Any]] = {
+    "from": MOMENTS,
+    "to": [moment - timedelta(milliseconds=1) for moment in MOMENTS[:3]] + MOMENTS[:3],
+    "types": TYPES,
+    "groups": ["SUBSCRIPTION", "ORDER", "NOTE", "POINTS", "COUPON"],
+    "actorKinds": ["AGENT", "CUSTOMER", "SYSTEM", "API", "IMPORT"],
+    "sources": ["esuite", "platform", "callcenter", "nobody"],
+    "notes": ["INCLUDE", "EXCLUDE", "ONLY"],
+    "hideSystem": [True, False],
+    "legacy": [True, False],
+    "kinds": HISTORY,
+    "redeemed": [True, False],
+    "origins": ["REWARD", "RULE", "MANUAL"],
+    "statuses": ["ACCEPTED", "PENDING", "REJECTED"],
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list of the schema. ``orders``: the sort keys of each order, the default one first."""
+
+    field: str
+    collection: str
+    orders: Mapping[str, tuple[str, ...]]
+    filters: tuple[str, ...] = ()
+    always: Callable[[Document], bool] = lambda row: True
+    arguments: Mapping[str, str] = field(default_factory=dict[str, str])
+    types: Sequence[str] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def query(self) -> str:
+        given = {"first": "Int", "after": "String", "last": "Int", "before": "String", **self.arguments}
+        declared = ", ".join(f"${name}: {type_}" for name, type_ in given.items())
+        passed = ", ".join(f"{name}: ${name}" for name in given)
+        page = "totalCount nodes { id } edges { cursor node { id } } "
+        page += "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+        return f"query($id: ID!, {declared}) {{ customer(by: {{id: $id}}) {{ page: {self.field}({passed}) {{ {page} }} }} }}"
+
+    def plain(self, rows: Sequence[Document], given: Mapping[str, Any], order: str, direction: str) -> list[str]:
+        """The ids of the whole list, in order."""
+        holds = {**self.defaults, **given}.items()
+        kept = [row for row in rows if self.always(row) and all(HOLDS[name](row, value) for name, value in holds)]
+        first, *ties = self.orders[order]
+        there = [row for row in kept if row.get(first) is not None]
+        absent = [row for row in kept if row.get(first) is None]
+        there.sort(key=lambda row: [row[key] for key in (first, *ties)], reverse=direction == "DESC")
+        absent.sort(key=lambda row: [row[key] for key in ties], reverse=direction == "DESC")
+        return [row["_id"] for row in there + absent]
+
+
+ACTIVITIES = Listed(
+    "activities",
+    "activities",
+    {
+        "OCCURRED_AT": ("occurredAt", "_id"),
+        "TYPE": ("type", "occurredAt", "_id"),
+        "POINTS": ("points", "occurredAt", "_id"),
+    },
+    ("from", "to", "types", "groups", "actorKinds", "sources", "notes", "hideSystem", "legacy"),
+    arguments={"filter": "ActivityFilter", "orderBy": "ActivityOrder"},
+    defaults={"legacy": False},
+)
+POINTS = Listed(
+    "pointsHistory",
+    "points",
+    {"SEQ": ("seq",), "OCCURRED_AT": ("occurredAt", "_id"), "POINTS": ("points", "occurredAt", "_id")},
+    ("from", "to", "kinds"),
+    always=lambda row: row["kind"] in HISTORY,
+    arguments={"filter": "PointsFilter", "orderBy": "PointsOrder"},
+)
+COUPONS = Listed(
+    "coupons",
+    "coupons",
+    {"": ("addedAt", "_id")},
+    ("redeemed", "origins"),
+    arguments={"filter": "CouponFilter"},
+)
+TRANSACTIONS = Listed(
+    "transactions",
+    "transactions",
+    {"": ("occurredAt", "_id")},
+    ("from", "to", "types", "statuses"),
+    arguments={"filter": "TransactionFilter"},
+    types=["SALE", "REFUND", "VOID"],
+)
+PASSES = Listed("passes", "passes", {"": ("createdAt", "_id")})
+STATUSES = Listed("statusHistory", "statuses", {"": ("changedAt", "_id")})
+OTHERS = [POINTS, COUPONS, TRANSACTIONS, PASSES, STATUSES]
+
+
+# ---------------------------------------------------------------- the rows
+
+
+def row_of(collection: str, random: Random, number: int) -> Document:
+    """Few distinct values each, so that ties are everywhere."""
+    moment = random.choice(MOMENTS)
+    match collection:
+        case "activities":
+            points = random.choice([None, None, -5, 0, 5])
+            return {
+                "type": random.choice(TYPES + LEGACY_TYPES),
+                "occurredAt": moment,
+                "actor": {"kind": random.choice(VALUES["actorKinds"]), "name": "Somebody"},
+                **({"source": random.choice(["esuite", "platform"])} if random.random() < 0.3 else {}),
+                **({} if points is None else {"points": points}),
+            }
+        case "points":
+            kind = random.choice([*HISTORY, "RESERVED", "RELEASED", "PENDING"])
+            return {"seq": number, "kind": kind, "points": random.choice([-5, 5, 10]), "occurredAt": moment}
+        case "coupons":
+            return {"addedAt": moment, "redeemed": random.random() < 0.5, "origin": random.choice(VALUES["origins"])}
+        case "transactions":
+            status = random.choice(VALUES["statuses"])
+            return {"occurredAt": moment, "type": random.choice(TRANSACTIONS.types), "status": status}
+        case "passes":
+            return {"createdAt": moment}
+        case _:
+            return {"changedAt": moment}
+
+
+class Crowd:
+    """No dataclass: hypothesis would print all of it beside each failure."""
+
+    def __init__(self, customer: Document, rows: Mapping[str, list[Document]]) -> None:
+        self.customer, self.rows = customer, rows
+
+
+@pytest.fixture
+async def crowd(world: World) -> Crowd:
+    """A customer with 90 rows of every kind; another one has as many, which nobody should see."""
+    ada, eve = await world.customer(), await world.customer()
+    random = Random(7)
+    rows: dict[str, list[Document]] = {}
+    for listed in (ACTIVITIES, *OTHERS):
+        for customer in (eve, ada):
+            drawn = [row_of(listed.collection, random, number) for number in range(1, 91)]
+            rows[listed.collection] = await world.many(listed.collection, customer, *drawn)
+    return Crowd(ada, rows)
+
+
+# ---------------------------------------------------------------- against a plain sorted list
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A page of ``size`` rows from the row at ``position`` on, or from the list's end where that is None."""
+
+    listed: Listed
+    given: Mapping[str, Any]
+    order: str
+    direction: str
+    backwards: bool
+    size: int
+    position: int | None
+
+    @property
+    def whole(self) -> Document:
+        variables: Document = {"first": 100, "filter": {name: as_input(value) for name, value in self.given.items()}}
+        return variables | ({"orderBy": {"field": self.order, "direction": self.direction}} if self.order else {})
+
+    def part(self, cursors: Sequence[str]) -> Document:
+        size, cursor = ("last", "before") if self.backwards else ("first", "after")
+        return {**self.whole, "first": None, size: self.size, cursor: self._at(cursors)}
+
+    def plain(self, ids: Sequence[str], cursors: Sequence[str]) -> Document:
+        at = ids.index(found) if (found := self._at(ids)) else None
+        if self.backwards:
+            end = len(ids) if at is None else at
+            start = max(0, end - self.size)
+            more = {"hasPreviousPage": start > 0, "hasNextPage": at is not None}
+        else:
+            start = 0 if at is None else at + 1
+            end = start + self.size
+            more = {"hasNextPage": end < len(ids), "hasPreviousPage": at is not None}
+        return page_of(ids[start:end], cursors[start:end], total=len(ids), **more)
+
+    def _at(self, values: Sequence[str]) -> str | None:
+        return values[self.position % len(values)] if values and self.position is not None else None
+
+
+def page_of(ids: Sequence[str], cursors: Sequence[str], *, total: int, **more: bool) -> Document:
+    """A page as the schema shows it."""
+    return {
+        "totalCount": total,
+        "nodes": [{"id": each} for each in ids],
+        "edges": [{"cursor": cursor, "node": {"id": each}} for each, cursor in zip(ids, cursors, strict=True)],
+        "pageInfo": {**more, "startCursor": next(iter(cursors), None), "endCursor": next(reversed(cursors), None)},
+    }
+
+
+def filters(listed: Listed) -> st.SearchStrategy[dict[str, Any]]:
+    """None, one or two conditions: with more of them hardly a row would be left."""
+
+    def values(name: str) -> st.SearchStrategy[Any]:
+        choices = (listed.types or VALUES[name]) if name == "types" else VALUES[name]
+        if name in ("from", "to", "notes", "hideSystem", "legacy", "redeemed"):
+            return st.sampled_from(choices)
+        return st.lists(st.sampled_from(choices), max_size=3)
+
+    def may_be_asked(given: Mapping[str, Any]) -> bool:
+        excluded = given.get("legacy") and given.keys() & {"from", "to", "types", "groups"}
+        return not excluded and not ("from" in given and "to" in given and given["from"] >= given["to"])
+
+    names = st.lists(st.sampled_from(listed.filters), max_size=2, unique=True) if listed.filters else st.just([])
+    return names.flatmap(lambda names: st.fixed_dictionaries({name: values(name) for name in names})).filter(
+        may_be_asked
+    )
+
+
+def parts(listed: Listed) -> st.SearchStrategy[Asked]:
+    return st.builds(
+        Asked,
+        listed=st.just(listed),
+        given=filters(listed),
+        order=st.sampled_from(list(listed.orders)),
+        direction=st.sampled_from(["DESC", "ASC"]) if "orderBy" in listed.arguments else st.just("DESC"),
+        backwards=st.booleans(),
+        size=st.sampled_from([0, 1, 2, 7, 30, 100]),
+        position=st.none() | st.integers(0, 89),
+    ).filter(lambda asked: not (asked.given.get("legacy") and asked.order == "TYPE"))
+
+
+def as_input(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+same_every_time = settings(
+    derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+async def page(ask: Ask, listed: Listed, customer: Document, **variables: Any) -> Document:
+    answer = await ask(listed.query, id=customer["_id"], **variables)
+    assert "errors" not in answer, answer
+    return answer["data"]["customer"]["page"]
+
+
+async def assert_any_page_is_a_slice(ask: Ask, crowd: Crowd, asked: Asked) -> None:
+    listed = asked.listed
+    ids = listed.plain(crowd.rows[listed.collection], asked.given, asked.order, asked.direction)
+
+    whole = await page(ask, listed, crowd.customer, **asked.whole)
+    cursors = [edge["cursor"] for edge in whole["edges"]]
+    assert [node["id"] for node in whole["nodes"]] == ids
+    assert whole == page_of(ids, cursors, total=len(ids), hasNextPage=False, hasPreviousPage=False)
+
+    assert await page(ask, listed, crowd.customer, **asked.part(cursors)) == asked.plain(ids, cursors)
+
+
+@settings(same_every_time, max_examples=120)
+@given(asked=parts(ACTIVITIES))
+async def test_any_page_of_activities_is_a_slice_of_a_plain_sorted_list(ask: Ask, crowd: Crowd, asked: Asked) -> None:
+    await assert_any_page_is_a_slice(ask, crowd, asked)
+
+
+@settings(same_every_time, max_examples=80)
+@given(asked=st.one_of(*map(parts, OTHERS)))
+async def test_any_page_of_any_other_list_is_one_too(ask: Ask, crowd: Crowd, asked: Asked) -> None:
+    await assert_any_page_is_a_slice(ask, crowd, asked)
+
+
+# ---------------------------------------------------------------- from one end to the other
+
+
+async def walk(ask: Ask, listed: Listed, customer: Document, *, backwards: bool, **given: Any) -> list[Document]:
+    """All pages of seven, by the cursors that they give themselves."""
+    size, cursor, edge, more = (
+        ("last", "before", "startCursor", "hasPreviousPage")
+        if backwards
+        else ("first", "after", "endCursor", "hasNextPage")
+    )
+    pages = [await page(ask, listed, customer, **{size: 7}, **given)]
+    while pages[-1]["pageInfo"][more]:
+        assert len(pages) < 20, "it never ends"
+        pages.append(await page(ask, listed, customer, **{size: 7, cursor: pages[-1]["pageInfo"][edge]}, **given))
+    return pages
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("order", ACTIVITIES.orders)
+async def test_a_walk_over_all_pages_meets_every_activity_once(
+    ask: Ask, crowd: Crowd, order: str, backwards: bool
+) -> None:
+    ids = ACTIVITIES.plain(crowd.rows["activities"], {}, order, "DESC")
+    pages = await walk(ask, ACTIVITIES, crowd.customer, backwards=backwards, orderBy={"field": order})
+    in_order = reversed(pages) if backwards else pages
+    assert [node["id"] for found in in_order for node in found["nodes"]] == ids
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("direction", ["DESC", "ASC"])
+async def test_pages_neither_overlap_nor_skip_while_rows_arrive(
+    ask: Ask, world: World, direction: str, backwards: bool
+) -> None:
+    """Between any two pages a row arrives on top, another at the moment of each row that was just seen."""
+    ada = await world.customer()
+    there = await world.many("activities", ada, *({"occurredAt": ago(days=number // 4)} for number in range(30)))
+    ids = ACTIVITIES.plain(there, {}, "OCCURRED_AT", direction)
+    size, cursor, edge, more = (
+        ("last", "before", "startCursor", "hasPreviousPage")
+        if backwards
+        else ("first", "after", "endCursor", "hasNextPage")
+    )
+    asked: Document = {"orderBy": {"direction": direction}, size: 7}
+    seen: list[str] = []
+    while True:
+        found = await page(ask, ACTIVITIES, ada, **asked)
+        nodes = [node["id"] for node in found["nodes"]]
+        seen = nodes + seen if backwards else seen + nodes
+        if not found["pageInfo"][more]:
+            break
+        asked[cursor] = found["pageInfo"][edge]
+        moments = [row["occurredAt"] for row in there if row["_id"] in nodes]
+        await world.many("activities", ada, *({"occurredAt": moment} for moment in [ago(days=-1), *moments]))
+        assert len(seen) < 500, "it never ends"
+    assert [each for each in seen if each in ids] == ids
+    assert len(set(seen)) == len(seen)
+
+
+# ---------------------------------------------------------------- edges
+
+
+async def test_an_empty_list_is_an_empty_page(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    empty = page_of([], [], total=0, hasNextPage=False, hasPreviousPage=False)
+    for listed in (ACTIVITIES, *OTHERS):
+        assert await page(ask, listed, ada) == empty
+        assert await page(ask, listed, ada, last=5) == empty
+
+
+async def test_a_page_of_none_says_whether_there_are_any(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    await world.many("passes", ada, {}, {})
+    none = page_of([], [], total=2, hasNextPage=True, hasPreviousPage=False)
+    assert await page(ask, PASSES, ada, first=0) == none
+    none = page_of([], [], total=2, hasNextPage=False, hasPreviousPage=True)
+    assert await page(ask, PASSES, ada, last=0) == none
+
+
+async def test_the_last_of_pages_that_come_out_even_is_full_and_has_no_next(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    await world.many("passes", ada, *({"createdAt": ago(days=day)} for day in range(14)))
+    for backwards, more in ((False, "hasNextPage"), (True, "hasPreviousPage")):
+        pages = await walk(ask, PASSES, ada, backwards=backwards)
+        assert [(len(found["nodes"]), found["pageInfo"][more]) for found in pages] == [(7, True), (7, False)]
+
+
+async def test_a_page_has_twenty_rows_unless_told(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    await world.many("passes", ada, *({"createdAt": ago(days=day)} for day in range(21)))
+    assert len((await page(ask, PASSES, ada))["nodes"]) == 20
+    before = (await page(ask, PASSES, ada, last=1))["pageInfo"]["startCursor"]
+    assert len((await page(ask, PASSES, ada, before=before))["nodes"]) == 20
