@@ -51,7 +51,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             await self._page(request)(scope, receive, send)
             return
         try:
-            viewer = await self._authenticate(request.headers.get("authorization"))
+            # Several headers are joined as HTTP does it, and so are not one token.
+            viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
             scope["context"] = await self._context(viewer)
         except (Unauthenticated, Forbidden, KeysUnavailable) as refusal:
             await _refused(refusal)(scope, receive, send)
