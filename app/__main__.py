@@ -23,7 +23,7 @@ from app import logs
 from app.domain.access import Role
 from app.http import graphiql
 from app.http.tokens import issue
-from app.main import application
+from app.main import LOOPBACK_HOSTS, application
 from app.settings import Settings, SettingsError, read_settings
 from app.store import indexes as store_indexes
 from app.store.driver import DeleteOne, ReplaceOne, Store, StoreError
@@ -39,7 +39,6 @@ console = Console(stderr=True, highlight=False)
 Data = Annotated[
     Path | None, typer.Option(help="The folder of the MongoDB that we run ourselves. Default: .data/mongodb")
 ]
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 UNFINISHED = "unfinished"
 """Holds a mark while the sample is written, so that half of one is never taken for a whole one."""
 NO_TOKENS = """Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
@@ -274,7 +273,7 @@ def bearing(token: str) -> dict[str, str]:
 
 
 def loopback_only(settings: Settings) -> Settings:
-    if settings.host not in LOOPBACK:
+    if settings.host not in LOOPBACK_HOSTS:
         fail(f"HOST={settings.host} is refused: the demo hands out tokens to whoever asks. Use HOST=127.0.0.1.")
     return settings
 

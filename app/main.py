@@ -1,11 +1,13 @@
 """The composition root: settings in, application out. The lifespan opens and closes everything."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
@@ -16,6 +18,8 @@ from app.http.tokens import verifier
 from app.settings import Settings
 from app.store.driver import Store
 
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
+
 
 def routes(store: Store, authenticate: Authenticate, page: graphiql.Config | None = None) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
@@ -25,9 +29,12 @@ def routes(store: Store, authenticate: Authenticate, page: graphiql.Config | Non
     return [*graphiql.routes, *health.routes(store), Route("/graphql", endpoint)]
 
 
-def assembled(routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """With what every answer passes: a request id, ours unless the client's proxy gave one."""
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(CorrelationIdMiddleware)])
+def assembled(
+    routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None, *, hosts: Sequence[str] = ("*",)
+) -> Starlette:
+    """With what every request passes: a request id, ours unless the client gave one; and the hosts we answer for."""
+    around = [Middleware(CorrelationIdMiddleware), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+    return Starlette(routes=routes, lifespan=lifespan, middleware=around)
 
 
 def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Starlette:
@@ -50,4 +57,5 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
             app.router.routes += routes(store, authenticate, page)
             yield
 
-    return assembled([], lifespan)
+    # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
+    return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"])

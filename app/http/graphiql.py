@@ -79,9 +79,6 @@ def endpoint(config: Config) -> Callable[[Request], Response]:
     return graphiql_page
 
 
-graphiql_page = endpoint({})
-
-
 def page(*, config: Config) -> Response:
     """The page; it is the first of its viewers until its visitor chooses another."""
     # One address answers pages and data, and the page may hold tokens.

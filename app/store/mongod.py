@@ -56,7 +56,7 @@ def embedded_mongod(folder: Path, *, fresh: bool = False) -> Generator[str]:
             if fresh:
                 _empty(folder, users)
             fcntl.flock(users, fcntl.LOCK_SH)
-            port = _running(folder) or _start(folder)
+            port = _start(folder)
         try:
             yield f"mongodb://127.0.0.1:{port}/?directConnection=true"
         finally:
@@ -84,19 +84,16 @@ def _empty(folder: Path, users: Any) -> None:
         shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
 
 
-def _running(folder: Path) -> int | None:
-    """The port, if the mongod of this very folder answers there (a crash of ours may have left it running)."""
-    try:
-        port, pid = int((folder / "port").read_text()), int((folder / "db" / "mongod.lock").read_text())
-    except (OSError, ValueError):
-        return None
-    with suppress(PyMongoError), _client(port) as client:
-        if client.admin.command("serverStatus")["pid"] == pid:
-            return port
-    return None
-
-
 def _start(folder: Path) -> int:
+    """The port. A crash of ours may have left a server running, or half begun: it is taken over."""
+    if not _holds(folder):
+        _launch(folder)
+    port = int((folder / "port").read_text())
+    _await_primary(port, folder / "mongod.log")
+    return port
+
+
+def _launch(folder: Path) -> None:
     mongod = find_mongod()
     if mongod is None:
         raise MongodUnavailable(WAYS_OUT)
@@ -114,8 +111,6 @@ def _start(folder: Path) -> int:
     if started.returncode:
         hint = "\nOn Debian or Ubuntu: apt-get install libcurl4" if "libcurl" in started.stderr else ""
         raise MongodUnavailable(f"mongod would not start. {started.stderr.strip() or f'See {log}.'}{hint}")
-    _await_primary(port, log)
-    return port
 
 
 def _await_primary(port: int, log: Path) -> None:
@@ -146,23 +141,29 @@ def _configure(client: "MongoClient[Any]", member: dict[str, Any]) -> None:
 
 
 def _stop(folder: Path) -> None:
-    if _running(folder) is None:
+    if not _holds(folder):
         return
-    pid = int((folder / "db" / "mongod.lock").read_text())
+    pid = int(_lock_of(folder).read_text())
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while _alive(pid) and time.monotonic() < deadline:
+    while _holds(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
-    if _alive(pid):
+    if _holds(folder):
         os.kill(pid, signal.SIGKILL)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _holds(folder: Path) -> bool:
+    """Whether a mongod has the data open. Its lock ends with it; its pid only once init has collected it, if ever."""
+    with suppress(FileNotFoundError), _lock_of(folder).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder / "db" / "mongod.lock"
 
 
 def _free_port(remembered: Path) -> int:

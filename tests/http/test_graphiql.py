@@ -3,19 +3,28 @@
 import json
 import os
 import re
+import socket
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import TypeAlias
 
 import pytest
-from playwright.sync_api import Page, expect
+import uvicorn
+from graphql import build_schema
+from graphql import graphql_sync as answer  # pyright: ignore[reportUnknownVariableType] # an option of theirs
+from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Response as PageResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from app.http import graphiql
-from tests.http.browser import HOW_TO_GET_ONE, find_chromium, visit
+from app.http.graphiql import Config
+from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
 
 WEB = Path(__file__).parents[2] / "web"
 EXAMPLES = [
@@ -41,12 +50,18 @@ TABS = {  # each with something that its answer shows
 # ---------------------------------------------------------------- in a browser
 
 
-@pytest.fixture
-def page(gateway_url: str) -> Generator[Page]:
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
     chromium = find_chromium()
     if chromium is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
-    with visit(chromium, gateway_url.rstrip("/")) as page:
+    with launch(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, gateway_url: str) -> Generator[Page]:
+    with visit(browser, gateway_url.rstrip("/")) as page:
         page.goto("/")
         expect(page.locator(EDITOR)).to_contain_text("query Customer360")
         yield page
@@ -71,10 +86,7 @@ def test_a_newcomer_is_led_to_examples_that_all_answer(page: Page, tmp_path: Pat
 
 
 def test_a_typed_query_runs_at_ctrl_enter(page: Page) -> None:
-    page.get_by_label("New tab").click()
-    page.locator(EDITOR).click()
-    page.keyboard.insert_text('query Typed { customer(by: { number: "C-100002" }) { number name } }')
-    expect(page.get_by_role("tab", selected=True)).to_contain_text("Typed")
+    write(page, 'query Typed { customer(by: { number: "C-100002" }) { number name } }')
     page.keyboard.press("ControlOrMeta+Enter")
     expect(page.locator(RESULT)).to_contain_text('{ "data": { "customer": { "number": "C-100002", "name": ')
 
@@ -83,17 +95,25 @@ def test_who_comes_back_finds_what_they_made_of_the_tabs(page: Page) -> None:
     open_tab(page, "StatusHistory")
     page.get_by_label("Show GraphiQL Explorer").click()
     page.locator(".graphiql-explorer-root").get_by_text("jobTitle", exact=True).click()
-    expect(page.locator(EDITOR)).to_contain_text("jobTitle")
+    # GraphiQL stores its tabs half a second after the last change; one that is closed before undoes the change.
+    page.wait_for_function("tabs => /jobTitle/.test(localStorage[tabs])", arg=STORED)
     page.get_by_role("tab", name="Catalogue").hover()
     page.get_by_role("tab", name="Catalogue").get_by_label("Close Tab").click()
     expect(page.locator(TITLES)).to_have_count(4)
-    # GraphiQL stores its tabs half a second after the last change.
-    page.wait_for_function(
-        "tabs => /jobTitle/.test(localStorage[tabs]) && !/Catalogue/.test(localStorage[tabs])", arg=STORED
-    )
+    page.wait_for_function("tabs => !/Catalogue/.test(localStorage[tabs])", arg=STORED)
     page.reload()
     expect(page.locator(TITLES)).to_have_text([name for name in TABS if name != "Catalogue"])
     expect(page.locator(EDITOR)).to_contain_text("jobTitle")
+
+
+def write(page: Page, query: str) -> None:
+    # An editor that is still being made would put the first tab's query into the new tab.
+    expect(page.locator(EDITOR)).to_contain_text("query ")
+    page.get_by_label("New tab").click()
+    expect(page.locator(EDITOR)).not_to_contain_text("query ")
+    page.locator(EDITOR).click()
+    page.keyboard.insert_text(query)
+    expect(page.get_by_role("tab", selected=True)).to_contain_text(query.split()[1])
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -118,12 +138,125 @@ def empty_places(value: Json, path: str) -> list[str]:
     return here + [place for key, item in value.items() for place in empty_places(item, f"{path}.{key}")]
 
 
+# ---------------------------------------------------------------- in a browser, as somebody
+
+AGENT, CUSTOMER = "Bearer agent.</script>.token", "Bearer customer.token"
+VIEWERS: Config = {
+    "viewers": [
+        {"label": "Customer service agent", "headers": {"Authorization": AGENT}},
+        {"label": "Customer", "headers": {"Authorization": CUSTOMER}},
+    ]
+}
+WHO = 'query Who { customer(by: { number: "C-1" }) { name } }'
+SCHEMA = "IntrospectionQuery"
+
+
+class Echo:
+    """A gateway whose only customer's name is the Authorization header that came; without one it answers 401."""
+
+    def __init__(self, config: Config) -> None:
+        self.heard: list[tuple[str, str | None]] = []
+        """Each request's operation and Authorization header, in order."""
+        self._page = graphiql.endpoint(config)
+        self._schema = build_schema((WEB.parent / "schema.graphql").read_text(), assume_valid=True)
+
+    @contextmanager
+    def serving(self) -> Generator[str]:
+        routes = [*graphiql.routes, Route("/graphql", self._answer, methods=["GET", "POST"])]
+        server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_config=None, ws="none", lifespan="off"))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join()
+
+    async def _answer(self, request: Request) -> Response:
+        if graphiql.asks_for_page(request):
+            return self._page(request)
+        asked = await request.json()
+        bearer = request.headers.get("authorization")
+        self.heard.append((asked["operationName"], bearer))
+        if bearer is None:
+            return JSONResponse({"errors": [{"message": "Who are you?"}]}, 401)
+        return JSONResponse(answer(self._schema, asked["query"], {"customer": {"name": bearer}}).formatted)
+
+
+def test_a_visitor_of_the_demo_is_its_first_viewer_and_may_become_another(browser: Browser) -> None:
+    echo = Echo(VIEWERS)
+    with echo.serving() as url, visit(browser, url) as page:
+        with page.expect_response(asks_for_schema):
+            page.goto("/graphql")
+        you = page.get_by_label("You are")
+        expect(you).to_have_value("Customer service agent")
+        expect(you.get_by_role("option")).to_have_text(["Customer service agent", "Customer"])
+        write(page, WHO)
+        assert run(page) == AGENT
+        with page.expect_response(asks_for_schema):
+            you.select_option("Customer")
+        assert run(page) == CUSTOMER
+        type_headers(page, '{ "authorization": "Bearer typed" }')
+        assert run(page) == "Bearer typed"
+        with page.expect_response(asks_for_schema):
+            page.reload()
+        expect(you).to_have_value("Customer")
+        kept = page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+    assert echo.heard == [
+        *[(SCHEMA, AGENT), ("Who", AGENT)],
+        *[(SCHEMA, CUSTOMER), ("Who", CUSTOMER)],
+        ("Who", "Bearer typed"),
+        (SCHEMA, CUSTOMER),
+    ]
+    assert "query Who" in kept
+    assert "Bearer" not in kept
+
+
+def test_who_is_lent_no_token_is_told_to_send_one_when_it_is_missed(browser: Browser) -> None:
+    echo = Echo({})
+    with echo.serving() as url, visit(browser, url, forgiving="401 (Unauthorized)") as page:
+        page.goto("/graphql")
+        hint = page.get_by_role("alert").filter(has_text="Send an Authorization header")
+        expect(hint).to_be_visible()
+        expect(page.get_by_label("You are")).to_have_count(0)
+        write(page, WHO)
+        page.get_by_label("Execute query").click()
+        expect(page.locator(RESULT)).to_contain_text("Who are you?")
+        missed = len(echo.heard)
+        type_headers(page, '{ "Authorization": "Bearer own" }')
+        with page.expect_response(asks_for_schema):
+            assert run(page) == "Bearer own"
+        expect(hint).to_have_count(0)
+    assert {bearer for _, bearer in echo.heard[:missed]} == {None}
+    assert echo.heard[missed:] == [("Who", "Bearer own"), (SCHEMA, "Bearer own")]
+
+
+def run(page: Page) -> str:
+    """Presses play. Gives back who the gateway took the visitor for, once the page shows it."""
+    with page.expect_response(lambda response: "query Who" in (response.request.post_data or "")) as answered:
+        page.get_by_label("Execute query").click()
+    name = answered.value.json()["data"]["customer"]["name"]
+    expect(page.locator(RESULT)).to_contain_text(f'"name": "{name}"')
+    return name
+
+
+def type_headers(page: Page, headers: str) -> None:
+    page.get_by_role("button", name="Headers", exact=True).click()
+    page.get_by_role("region", name="Headers").locator(".graphiql-editor:not(.hidden) .view-lines").click()
+    page.keyboard.insert_text(headers)
+
+
+def asks_for_schema(response: PageResponse) -> bool:
+    return SCHEMA in (response.request.post_data or "")
+
+
 # ---------------------------------------------------------------- what the responses promise
 
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(Starlette(routes=[*graphiql.routes, Route("/graphql", graphiql.graphiql_page)]))
+    return TestClient(Starlette(routes=[*graphiql.routes, Route("/graphql", graphiql.endpoint({}))]))
 
 
 def test_the_page_runs_no_script_but_its_own_files(client: TestClient) -> None:
@@ -155,7 +288,8 @@ def test_the_front_door_leads_to_graphql_under_any_prefix() -> None:
 
 
 def test_the_page_carries_configuration_that_cannot_break_out_of_its_element() -> None:
-    config = {"headers": {"Authorization": "</script><script>alert(1)</script>{}"}}
+    label = "</script><!--<script>alert(1)</script>{}\u2028"
+    config: Config = {"viewers": [{"label": label, "headers": {"Authorization": label}}]}
     html = bytes(graphiql.page(config=config).body).decode()
     found = re.findall(r'<script type="application/json" id="config">(.*?)</script>', html)
     assert [json.loads(text) for text in found] == [config]
