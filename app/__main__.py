@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -125,7 +126,7 @@ def import_(
         summary = run(work(uri))
     console.print(str(summary))
     if summary.rejected:
-        console.print(f"Bad lines, each with its number and reason: {rejects}")
+        console.print(f"Bad lines, each with its number and reason: {rejects}", soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -361,7 +362,7 @@ def rejected_to(path: Path) -> Generator[Callable[[Any], None]]:
     path.unlink(missing_ok=True)
     lines: list[Any] = []
     with path.open("w") as out:
-        yield lambda reject: lines.append(out.write(json.dumps(reject.as_dict()) + "\n"))
+        yield lambda reject: lines.append(out.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n"))
     if not lines:
         path.unlink()
 

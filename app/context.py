@@ -1,17 +1,27 @@
 """What a request carries."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.access import Viewer
 from app.loaders import Loaders
+from app.services.changes import Changes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """Made for one request and dropped with it. ``now`` is the same for all of it."""
 
     viewer: Viewer
-    loaders: Loaders
     now: datetime
-    request_id: str
+    changes: Changes
+    new_loaders: Callable[[], Loaders]
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = self.new_loaders()
+
+    def forget(self) -> None:
+        """What was read before a change is older than it."""
+        self.loaders = self.new_loaders()

@@ -9,11 +9,18 @@ from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
 from app.faults import Executor
-from app.resolvers import audit, catalogue, customers, nodes, viewers
+from app.resolvers import audit, catalogue, changes, customers, nodes, viewers
 from app.schema.access import masks_of, rules_of
 from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
 from app.schema.catalogue import ActivityType
+from app.schema.changes import (
+    AddNotePayload,
+    AdjustPointsPayload,
+    ChangeCustomerStatusPayload,
+    RecordActivityPayload,
+    RedeemCouponPayload,
+)
 from app.schema.connection import Connection
 from app.schema.customers import Customer
 from app.schema.rules import AUDIT, WITH_OWNER, Access
@@ -42,6 +49,33 @@ class Query:
     )
 
 
+@strawberry.type(
+    description="Careful changes. Each is made once per key, whole or not at all, and leaves exactly one activity. "
+    "What a rule refuses is told in `userErrors`; nothing was written then."
+)
+class Mutation:
+    access: ClassVar[Access] = WITH_OWNER
+
+    add_note: AddNotePayload | None = strawberry.field(
+        resolver=changes.add_note, description="Write a note on an account. Needs ADD_NOTE."
+    )
+    adjust_points: AdjustPointsPayload | None = strawberry.field(
+        resolver=changes.adjust_points,
+        description="Add or deduct points by hand, with a reason. Needs ADJUST_POINTS.",
+    )
+    redeem_coupon: RedeemCouponPayload | None = strawberry.field(
+        resolver=changes.redeem_coupon, description="Mark coupons as used, all or none. Needs REDEEM_COUPON."
+    )
+    change_customer_status: ChangeCustomerStatusPayload | None = strawberry.field(
+        resolver=changes.change_customer_status,
+        description="Block, deactivate or reactivate an account. Needs CHANGE_STATUS.",
+    )
+    record_activity: RecordActivityPayload | None = strawberry.field(
+        resolver=changes.record_activity,
+        description='"Add action": write an activity by hand. Needs RECORD_ACTIVITY.',
+    )
+
+
 class Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry would log every error with its text; ours are logged by id, where they happen."""
@@ -49,6 +83,7 @@ class Schema(strawberry.Schema):
 
 schema = Schema(
     query=Query,
+    mutation=Mutation,
     execution_context_class=Executor,
     config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS),
 )

@@ -21,10 +21,17 @@ from app.store.driver import Store
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
-def routes(store: Store, authenticate: Authenticate, page: graphiql.Config | None = None) -> list[BaseRoute]:
+def routes(
+    store: Store, authenticate: Authenticate, page: graphiql.Config | None = None, *, timeout_seconds: float = 5
+) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
     endpoint = GraphQLEndpoint(
-        schema, store, authenticate=authenticate, masks_for=masks_for, page=graphiql.endpoint(page or {})
+        schema,
+        store,
+        authenticate=authenticate,
+        masks_for=masks_for,
+        page=graphiql.endpoint(page or {}),
+        timeout_seconds=timeout_seconds,
     )
     return [*graphiql.routes, *health.routes(store), Route("/graphql", endpoint)]
 
@@ -54,7 +61,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
             driver=settings.mongodb_driver,
             timeout_seconds=settings.request_timeout_seconds,
         ) as store:
-            app.router.routes += routes(store, authenticate, page)
+            app.router.routes += routes(store, authenticate, page, timeout_seconds=settings.request_timeout_seconds)
             yield
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.

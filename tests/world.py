@@ -89,7 +89,7 @@ class World:
 
     async def customer(self, **given: Any) -> Document:
         self._born += 1
-        shape = {
+        shape: Document = {
             "_id": new_id("customers"),
             "number": f"C-{self._born}",
             "name": f"Customer {self._born}",
@@ -173,6 +173,7 @@ class World:
             noteId=note["_id"],
             subjectId=coupon["_id"],
         )
+        await self.activity(ada, "OLD_IMPORT", title="Imported by hand")
         return ada
 
     async def _one(self, collection: str, customer: Document, given: Document) -> Document:

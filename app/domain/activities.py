@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.access import Permission, Viewer
-from app.domain.vocabulary import ActivityAction, CustomerStatus
-
-CLOSED = frozenset({CustomerStatus.ANONYMISED, CustomerStatus.MERGED})
-"""Nothing is changed any more on such an account."""
+from app.domain.statuses import CLOSED
+from app.domain.vocabulary import ActivityAction
 
 _NEEDS = {
     ActivityAction.RESEND_EMAIL: Permission.RESEND_EMAIL,

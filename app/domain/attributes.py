@@ -42,6 +42,7 @@ class AttributeProblems(ValueError):
 
 
 def to_text(raw: Raw) -> str:
+    """Raises TypeError for what no kind holds."""
     match raw:
         case bool():
             return "true" if raw else "false"
@@ -53,8 +54,10 @@ def to_text(raw: Raw) -> str:
             return ", ".join(raw)
         case {"amount": amount, "currency": currency}:
             return f"{amount:f} {currency}"
-        case _:
+        case str() | int():
             return str(raw)
+        case _:  # a stored value of no kind: its text is nobody's business
+            raise TypeError(f"No attribute kind holds a {type(raw).__name__}.")
 
 
 def items(raw: Raw) -> list[str] | None:

@@ -72,3 +72,9 @@ class ActivityAction(StrEnum):
 class Outcome(StrEnum):
     ACCEPTED = "ACCEPTED"
     REFUSED = "REFUSED"
+
+
+class SettableStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    BLOCKED = "BLOCKED"
+    DEACTIVATED = "DEACTIVATED"

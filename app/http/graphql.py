@@ -23,6 +23,7 @@ from app.http import graphiql
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
 from app.loaders.gate import Gate
+from app.services.changes import Changes, Turns
 from app.store.driver import Store
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
@@ -40,9 +41,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         authenticate: Authenticate,
         masks_for: Callable[[frozenset[Role]], Masks],
         page: Callable[[Request], Response],
+        timeout_seconds: float,
     ) -> None:
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
-        self._page = page
+        self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,14 +63,18 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     async def _context(self, viewer: Viewer) -> Context:
         """Raises Forbidden for who may read nothing at all."""
-        loaders = Loaders(self._store, Gate(self._store, viewer, self._masks_for(viewer.roles)))
         if not viewer.roles:
             raise Forbidden("Your token has no role that this gateway knows.")
+        gate, now = Gate(self._store, viewer, self._masks_for(viewer.roles)), datetime.now(UTC)
+        # Stored times have milliseconds: what a change returns is what it stored.
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", self._timeout_seconds)
+        context = Context(viewer, now, changes, lambda: Loaders(self._store, gate))
         if Role.CUSTOMER in viewer.roles:
-            own = await loaders.documents.load(viewer.customer_id or "")
+            own = await context.loaders.documents.load(viewer.customer_id or "")
             if own is None or own["status"] != CustomerStatus.ACTIVE:
                 raise Forbidden("This account is not active.")
-        return Context(viewer, loaders, datetime.now(UTC), correlation_id.get() or "")
+        return context
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         return request.scope["context"]

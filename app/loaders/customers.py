@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from app.domain.vocabulary import CustomerStatus
 from app.store.driver import Document, Store
@@ -45,18 +45,24 @@ def _condition(name: Name) -> dict[str, Any]:
 def _answers(customer: Document, name: Name) -> bool:
     match name:
         case "number", number:
-            return customer["number"] == number
+            return customer.get("number") == number
         case "identity", source, source_id:
-            return {"source": source, "id": source_id} in customer.get("identities", [])
+            return {"source": source, "id": source_id} in _list(customer, "identities")
         case _:
             return False
 
 
 def _addresses(customer: Document) -> set[str]:
-    registered = [customer["email"]] if "email" in customer else []
-    return {address.casefold() for address in (*registered, *(each["value"] for each in customer.get("emails", [])))}
+    others = [each.get("value") for each in _list(customer, "emails")]
+    return {address.casefold() for address in (customer.get("email"), *others) if isinstance(address, str)}
+
+
+def _list(customer: Document, key: str) -> list[Document]:
+    """Empty where what is stored is none: a broken document costs its fields, and is found nonetheless."""
+    value = customer.get(key)
+    return [each for each in cast(list[Any], value) if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def surviving(customers: list[Document]) -> list[Document]:
     """Who was merged into another steps aside for others of the same name."""
-    return [customer for customer in customers if customer["status"] != CustomerStatus.MERGED] or customers
+    return [customer for customer in customers if customer.get("status") != CustomerStatus.MERGED] or customers

@@ -8,7 +8,7 @@ from app.domain.points import Audit, Entry, PointsState, audit, empty
 from app.store.driver import Store
 
 
-async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Audit]:
+async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Audit | Exception]:
     """The stored state against all entries, both read at one point in time. One command; it reads every entry."""
     wanted = {"$in": list(customer_ids)}
     entries = [
@@ -32,4 +32,11 @@ async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Audi
             ledgers[row["customerId"]].append(cast(Entry, row))
         else:
             states[row["_id"]] = row.get("state") or empty()
-    return {customer_id: audit(state, ledgers[customer_id]) for customer_id, state in states.items()}
+    return {customer_id: _audit(state, ledgers[customer_id]) for customer_id, state in states.items()}
+
+
+def _audit(state: PointsState, entries: list[Entry]) -> Audit | Exception:
+    try:
+        return audit(state, entries)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as unreadable:
+        return unreadable

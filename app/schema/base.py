@@ -12,7 +12,7 @@ from strawberry.types.scalar import ScalarDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context
-from app.domain.ids import collection_of
+from app.domain.ids import COLLECTION_OF, collection_of
 from app.domain.refusals import Refusal
 
 Info: TypeAlias = strawberry.Info[Context, None]
@@ -81,7 +81,14 @@ async def follow(info: Info, document: Document, key: str) -> Source:
     node_id = document.get(key)
     if isinstance(node_id, Refusal):
         raise node_id
-    return await info.context.loaders.documents.load(node_id) if node_id else None
+    return await linked(info, node_id) if node_id else None
+
+
+async def linked(info: Info, node_id: object) -> Source:
+    """The document of an id that another one holds. Raises TypeError if it is none, before it costs its neighbours."""
+    if not isinstance(node_id, str) or node_id.partition("_")[0] not in COLLECTION_OF:
+        raise TypeError("not an id")
+    return await info.context.loaders.documents.load(node_id)
 
 
 # ---------------------------------------------------------------- scalars

@@ -6,7 +6,7 @@ from typing import ClassVar, cast
 
 import strawberry
 
-from app.schema.base import Document, Info, Node, Source
+from app.schema.base import Document, Info, Node, Source, linked
 from app.schema.people import Actor
 from app.schema.rules import NOTE, Access
 
@@ -25,5 +25,5 @@ class Note(Node):
     )
     @staticmethod
     async def links(note: strawberry.Parent[Document], info: Info) -> list[Node | None]:
-        load = info.context.loaders.documents.load
-        return cast(Source, await asyncio.gather(*(load(node_id) for node_id in note.get("linkIds", []))))
+        links = [linked(info, node_id) for node_id in note.get("linkIds", [])]
+        return cast(Source, await asyncio.gather(*links, return_exceptions=True))

@@ -41,6 +41,7 @@ class Index:
     asks: str | None = None
     unique: bool = False
     folds_case: bool = False
+    kept_days: int | None = None  # after the time in its key, documents are deleted
 
     @property
     def name(self) -> str:
@@ -124,6 +125,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "hasStatusDetails": _BOOLEAN,
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
+            "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
             "points": _object(
                 dict.fromkeys(("earned", "spent", "expired", "reserved", "pending", "seq"), _COUNT)
@@ -195,6 +197,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "allocations": _list(_object({**_BUCKET, "points": _COUNT}), at_most=10_000),
             "shortfall": _COUNT,
             "refundOf": {"bsonType": "int", "minimum": 1},
+            "idempotencyKey": _text(128),
         },
         indexes=(
             Index("customerId seq", asks="seq", unique=True),
@@ -280,6 +283,18 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         optional={"linkIds": _list(_TEXT)},
         indexes=(Index("customerId createdAt _id"),),
+    ),
+    # What a key of a client's has written, so that the same change is made once.
+    "idempotency": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "key": _text(128),
+            "mutation": _TEXT,
+            "inputHash": _TEXT,
+            "wrote": {"bsonType": "object"},
+            "at": _TIME,
+        },
+        indexes=(Index("customerId key", unique=True), Index("at", kept_days=90)),
     ),
     # Who changed what, accepted or refused. Append-only.
     "audit": Collection(

@@ -3,9 +3,13 @@
 The two differ in which calls are coroutines; that difference ends here. Nothing outside ``store`` sees a driver.
 """
 
+import asyncio
 import inspect
+import itertools
+import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -14,7 +18,7 @@ from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateOne, WriteConcern
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
@@ -24,11 +28,14 @@ __all__ = [
     "DeleteOne",
     "Document",
     "Driver",
+    "DuplicateKey",
     "InsertOne",
+    "OutOfTime",
     "Pipeline",
     "ReplaceOne",
     "Store",
     "StoreError",
+    "TryAgain",
     "Unavailable",
     "UpdateOne",
     "usable_uri",
@@ -37,13 +44,26 @@ __all__ = [
 Document: TypeAlias = dict[str, Any]
 Pipeline: TypeAlias = Sequence[Mapping[str, Any]]
 Driver: TypeAlias = Literal["motor", "pymongo"]
+
+
+class TryAgain(Exception):
+    """Raised by a transaction's body that lost a race: what it read is no longer so."""
+
+
+class OutOfTime(PyMongoError):
+    """A transaction did not commit before its deadline. Whether its last attempt did is not known."""
+
+
 StoreError = PyMongoError
-Unavailable = (ConnectionFailure, ExecutionTimeout)
+DuplicateKey = DuplicateKeyError
+Unavailable = (ConnectionFailure, ExecutionTimeout, OutOfTime)
 """The database is not there, or does not answer in time: worth another try."""
 T = TypeVar("T")
 
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""
+
+_LONGEST_PAUSE_SECONDS: Final = 0.25
 
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
 _ONE_BATCH = 100_000
@@ -135,7 +155,10 @@ class Store:
             return await cursor.to_list(None)
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
-        if documents:
+        """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
+        if len(documents) == 1:
+            await self._database[collection].insert_one(documents[0], session=session)
+        elif documents:
             await self._database[collection].insert_many(documents, ordered=False, session=session)
 
     async def write(
@@ -146,12 +169,48 @@ class Store:
             return await self._database[collection].bulk_write(operations, ordered=ordered, session=session)
         return None
 
-    async def transaction(self, body: Callable[[Any], Awaitable[T]]) -> T:
-        """Runs ``body(session)`` until it commits (majority, snapshot); a transient error runs the body again."""
+    async def transaction(self, body: Callable[[Any], Awaitable[T]], *, deadline_seconds: float = 30) -> T:
+        """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
+
+        A transient error (a lost primary, a write conflict, TryAgain) runs it again after a pause that grows and is
+        never the same for two, until the deadline; then OutOfTime. The drivers' own loop does not know our deadline,
+        and Motor's does not pause: sixty-four writers of one document would keep each other from it.
+        """
+        deadline = time.monotonic() + deadline_seconds
+        for attempt in itertools.count():
+            try:
+                return await self._attempt(body, deadline)
+            except (PyMongoError, TryAgain) as failed:
+                transient = isinstance(failed, TryAgain) or failed.has_error_label("TransientTransactionError")
+                if not transient:
+                    raise
+                pause = random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.005 * 2**attempt))  # noqa: S311 # no secret
+                if time.monotonic() + pause > deadline:
+                    raise OutOfTime(f"not committed within {deadline_seconds} s") from failed
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, body: Callable[[Any], Awaitable[T]], deadline: float) -> T:
         async with await _settled(self._client.start_session()) as session:
-            return await session.with_transaction(
-                body, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+            await _settled(
+                session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
             )
+            try:
+                result = await body(session)
+            except BaseException:
+                with suppress(PyMongoError):
+                    await session.abort_transaction()
+                raise
+            while True:
+                try:
+                    await session.commit_transaction()
+                    return result
+                except PyMongoError as failed:
+                    # It may or may not have committed: committing again is safe and finds out.
+                    unknown = failed.has_error_label("UnknownTransactionCommitResult")
+                    if not unknown or time.monotonic() > deadline:
+                        raise
+                    await asyncio.sleep(0.05)
 
     async def command(self, command: Mapping[str, Any], *, on_admin: bool = False) -> Document:
         database = self._client.admin if on_admin else self._database

@@ -77,11 +77,14 @@ def _specification(index: Index) -> Document:
         **({"unique": True} if index.unique else {}),
         **({"partialFilterExpression": {index.asks: {"$exists": True}}} if index.asks else {}),
         **({"collation": FOLDS_CASE} if index.folds_case else {}),
+        **({"expireAfterSeconds": index.kept_days * 86_400} if index.kept_days else {}),
     }
 
 
 def _comparable(index: Document) -> Document:
-    kept = {key: index[key] for key in ("name", "unique", "partialFilterExpression") if key in index}
+    kept = {
+        key: index[key] for key in ("name", "unique", "partialFilterExpression", "expireAfterSeconds") if key in index
+    }
     collation = {"collation": {key: index["collation"][key] for key in FOLDS_CASE}} if "collation" in index else {}
     return {"key": dict(index["key"]), **kept, **collation}
 

@@ -24,7 +24,7 @@ _REPLICA_SET: Final = "gateway"
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 20
 _NOT_YET_INITIALIZED: Final = 94
-_OURS: Final = ("db", "mongod.log", "port", "start.lock", "users.lock")
+_OURS: Final = ("db", "mongod.log", "port")
 
 WAYS_OUT: Final = """No MongoDB was found. One of these helps:
   - set MONGODB_URI to a replica set you have, such as mongodb://127.0.0.1:27017/?replicaSet=rs0
@@ -79,18 +79,25 @@ def _empty(folder: Path, users: Any) -> None:
     except BlockingIOError:
         raise MongodUnavailable(f"{folder} is in use by another process of ours: stop it before emptying it.") from None
     _stop(folder)
-    for name in _OURS[:3]:  # never the whole folder: --data may point anywhere
+    for name in _OURS:  # never the whole folder: --data may point anywhere
         target = folder / name
         shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
 
 
 def _start(folder: Path) -> int:
-    """The port. A crash of ours may have left a server running, or half begun: it is taken over."""
-    if not _holds(folder):
-        _launch(folder)
-    port = int((folder / "port").read_text())
-    _await_primary(port, folder / "mongod.log")
-    return port
+    """The port of a server that takes writes.
+
+    A crash of ours may have left one running, or half begun: it is taken over. One that is just ending is followed.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if not _runs(folder):
+            _launch(folder)
+        port = int((folder / "port").read_text())
+        if _takes_writes(port):
+            return port
+        time.sleep(0.02)
+    raise MongodUnavailable(f"mongod did not become writable within {_START_SECONDS} s. See {folder / 'mongod.log'}.")
 
 
 def _launch(folder: Path) -> None:
@@ -107,23 +114,22 @@ def _launch(folder: Path) -> None:
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
     # It leaves our session, so that Ctrl-C reaches us alone and we stop it in order.
-    started = subprocess.run([*command, "--fork"], capture_output=True, text=True, check=False)  # noqa: S603 # ours
+    command += ["--fork"]
+    with (folder / "server.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        handed_on = (held.fileno(),)
+        started = subprocess.run(command, capture_output=True, text=True, check=False, pass_fds=handed_on)  # noqa: S603 # ours
     if started.returncode:
         hint = "\nOn Debian or Ubuntu: apt-get install libcurl4" if "libcurl" in started.stderr else ""
         raise MongodUnavailable(f"mongod would not start. {started.stderr.strip() or f'See {log}.'}{hint}")
 
 
-def _await_primary(port: int, log: Path) -> None:
-    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
-    deadline = time.monotonic() + _START_SECONDS
-    with _client(port) as client:
-        while time.monotonic() < deadline:
-            with suppress(PyMongoError):
-                if client.admin.command("hello")["isWritablePrimary"]:
-                    return
-                _configure(client, member)
-            time.sleep(0.02)
-    raise MongodUnavailable(f"mongod did not become writable within {_START_SECONDS} s. See {log}.")
+def _takes_writes(port: int) -> bool:
+    with _client(port) as client, suppress(PyMongoError):
+        if client.admin.command("hello")["isWritablePrimary"]:
+            return True
+        _configure(client, {"_id": 0, "host": f"127.0.0.1:{port}"})
+    return False
 
 
 def _configure(client: "MongoClient[Any]", member: dict[str, Any]) -> None:
@@ -141,29 +147,25 @@ def _configure(client: "MongoClient[Any]", member: dict[str, Any]) -> None:
 
 
 def _stop(folder: Path) -> None:
-    if not _holds(folder):
+    if not _runs(folder):
         return
-    pid = int(_lock_of(folder).read_text())
+    pid = int((folder / "db" / "mongod.lock").read_text())
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while _holds(folder) and time.monotonic() < deadline:
+    while _runs(folder):
         time.sleep(0.02)
-    if _holds(folder):
-        os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
 
 
-def _holds(folder: Path) -> bool:
-    """Whether a mongod has the data open. Its lock ends with it; its pid only once init has collected it, if ever."""
-    with suppress(FileNotFoundError), _lock_of(folder).open() as lock:
+def _runs(folder: Path) -> bool:
+    """Whether the server does: it inherited a lock, which ends with it. (A pid remains until init collects it.)"""
+    with (folder / "server.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
-
-
-def _lock_of(folder: Path) -> Path:
-    return folder / "db" / "mongod.lock"
 
 
 def _free_port(remembered: Path) -> int:

@@ -7,9 +7,10 @@ have one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Final, cast
+
+from bson import MinKey
 
 from app.domain.paging import Between, In, Position, Selection, Slice
 from app.domain.points import INT32_MAX
@@ -49,14 +50,8 @@ async def count(store: Store, selection: Selection, parents: Sequence[str]) -> M
 
 # ---------------------------------------------------------------- how a slice becomes commands
 
-_ALWAYS: Final[Mapping[str, Any]] = {
-    "type": {"$gte": ""},
-    "kind": {"$gte": ""},
-    "refundOfId": {"$gte": ""},
-    "seq": {"$gte": 0},
-    "points": {"$gte": -INT32_MAX - 1},
-}
-_ALWAYS_FOR_TIMES: Final = {"$gte": datetime.min.replace(tzinfo=UTC)}
+_ALWAYS: Final = {"$gte": MinKey()}
+"""True of every value, of whatever type: what breaks its shape is shown as broken, not passed over."""
 _PRESENT: Final = {"$gte": -INT32_MAX - 1}
 
 
@@ -145,7 +140,7 @@ def _conditions(selection: Selection, index: Index) -> Document:
     wanted = {**dict(selection.listing.base), **dict(selection.where)}
     conditions = {name: _condition(value) for name, value in wanted.items()}
     if index.asks and index.asks not in conditions:
-        conditions[index.asks] = _ALWAYS.get(index.asks, _ALWAYS_FOR_TIMES)
+        conditions[index.asks] = _ALWAYS
     return conditions
 
 

@@ -1,0 +1,76 @@
+"""What every change has in common before anything is read: whole input, a key, texts that can be stored. Pure."""
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from app.domain.access import Role, Viewer
+from app.domain.refusals import Refusal
+from app.domain.vocabulary import ActorKind
+
+KEY_AT_MOST: Final = 128
+REASON_AT_MOST: Final = 1_000
+MESSAGE_AT_MOST: Final = 10_000
+
+_BY_WEIGHT: Final = (
+    Role.ADMIN,
+    Role.CS_ADMIN,
+    Role.CUSTOMER_SERVICE_AGENT,
+    Role.SALES_REP,
+    Role.FINANCE,
+    Role.API_USER,
+    Role.AFFILIATE,
+    Role.CUSTOMER,
+)
+
+
+class Invalid(Refusal):
+    code = "INVALID"
+
+
+class NotFound(Refusal):
+    code = "NOT_FOUND"
+
+
+class LimitExceeded(Refusal):
+    code = "LIMIT_EXCEEDED"
+
+
+class IdempotencyConflict(Refusal):
+    code, field = "IDEMPOTENCY_CONFLICT", ("idempotencyKey",)
+
+    def __init__(self) -> None:
+        super().__init__("This key has made another change of this customer: make a new key for a new change.")
+
+
+def text(value: str, *field: str, at_most: int) -> str:
+    """The text without blank ends. Raises Invalid for one that is empty, too long, or no text at all."""
+    stripped = value.strip()
+    if not stripped:
+        raise Invalid(f"{field[-1]} must not be empty.", *field)
+    if len(stripped) > at_most:
+        raise Invalid(f"{field[-1]} may have {at_most:,} characters; it has {len(stripped):,}.", *field)
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in stripped):
+        raise Invalid(f"{field[-1]} holds control characters or broken ones.", *field)
+    return stripped
+
+
+def key(value: str) -> str:
+    """Raises Invalid."""
+    if not 1 <= len(value) <= KEY_AT_MOST:
+        raise Invalid(f"A key has 1 to {KEY_AT_MOST} characters; this one has {len(value)}.", "idempotencyKey")
+    return text(value, "idempotencyKey", at_most=KEY_AT_MOST)
+
+
+def fingerprint(given: Mapping[str, Any]) -> str:
+    """Equal for equal input, whatever the order of its keys."""
+    return sha256(json.dumps(given, sort_keys=True, default=str, ensure_ascii=True).encode()).hexdigest()
+
+
+def actor_of(viewer: Viewer) -> dict[str, str]:
+    """Who acts comes from the token: the actor that a change of theirs carries."""
+    level = next(role for role in _BY_WEIGHT if role in viewer.roles)
+    kind = {Role.CUSTOMER: ActorKind.CUSTOMER, Role.API_USER: ActorKind.API}.get(level, ActorKind.AGENT)
+    return {"kind": kind.value, "id": viewer.subject, "name": viewer.name, "accessLevel": level.value}

@@ -1,0 +1,171 @@
+"""Changes as clients ask for them, and what they get back: an input, a payload, user errors as data."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+import strawberry
+
+from app.domain.vocabulary import SettableStatus
+from app.schema.activities import Activity
+from app.schema.base import described
+from app.schema.coupons import Coupon
+from app.schema.customers import Customer
+from app.schema.notes import Note
+from app.schema.points import PointsEntry
+from app.schema.rules import WITH_OWNER, Access
+from app.schema.statuses import StatusChange
+
+
+class UserErrorCode(StrEnum):
+    NOT_FOUND = "NOT_FOUND"
+    INVALID = "INVALID"
+    NOT_ENOUGH_POINTS = "NOT_ENOUGH_POINTS"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    ALREADY_REDEEMED = "ALREADY_REDEEMED"
+    SAME_STATUS = "SAME_STATUS"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    UNKNOWN_ACTIVITY_TYPE = "UNKNOWN_ACTIVITY_TYPE"
+    PLATFORM_ONLY_TYPE = "PLATFORM_ONLY_TYPE"
+    CUSTOMER_CLOSED = "CUSTOMER_CLOSED"
+
+
+described(
+    UserErrorCode,
+    "Why a change was not made.",
+    NOT_FOUND="What it is about is not there, or not yours to see.",
+    INVALID="A value cannot be used; the message says why.",
+    NOT_ENOUGH_POINTS="More points were asked for than are spendable.",
+    LIMIT_EXCEEDED="More than you may do at once, or more than can be kept.",
+    ALREADY_REDEEMED="A coupon was used before.",
+    SAME_STATUS="The customer has this status already.",
+    IDEMPOTENCY_CONFLICT="The key has made another change; a new change needs a new key.",
+    UNKNOWN_ACTIVITY_TYPE="No type of the catalogue has this code.",
+    PLATFORM_ONLY_TYPE="This type is written by the change itself, never by hand.",
+    CUSTOMER_CLOSED="The account is closed for good: anonymised, or merged into another.",
+)
+described(
+    SettableStatus,
+    "A status that can be set by hand.",
+    ACTIVE="In use again.",
+    BLOCKED="Stopped by us.",
+    DEACTIVATED="Put to rest.",
+)
+
+KEY = (
+    "Made by you, 1 to 128 characters, new for each change: sending the same change again with the same key is safe, "
+    "and gives back what was written the first time. Kept for 90 days."
+)
+
+
+@strawberry.type(description="Why a change was not made. Nothing was written, and the key is still free.")
+class UserError:
+    access: ClassVar[Access] = WITH_OWNER
+
+    code: UserErrorCode = strawberry.field(description="For programs.")
+    field: list[str] = strawberry.field(description="The input's field to change; empty: none in particular.")
+    message: str = strawberry.field(description="For people: a sentence to act on.")
+
+
+@strawberry.type
+class Changed:
+    """What every payload has; no type of the schema's own."""
+
+    activity: Activity | None = strawberry.field(description="The one activity that tells of the change.")
+    customer: Customer | None = strawberry.field(description="The customer as they are now.")
+    user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty when it was.")
+
+
+@strawberry.input(description="A note to write on an account.")
+class AddNoteInput:
+    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
+    message: str = strawberry.field(description="The text, up to 10,000 characters.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    mentions: list[str] | None = strawberry.field(
+        default=None, description="Colleagues to mention, by user name; at most 100."
+    )
+    links: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="What it is about: customers, transactions, anything with an id; at most 100."
+    )
+
+
+@strawberry.type(description="What became of it.")
+class AddNotePayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+    note: Note | None = strawberry.field(description="The note.")
+
+
+@strawberry.input(description="Points to add or deduct by hand.")
+class AdjustPointsInput:
+    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
+    points: int = strawberry.field(description="How many: positive adds, negative deducts.")
+    reason: str = strawberry.field(description="Why, up to 1,000 characters: whoever asks later reads this.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When added points end; never unless told."
+    )
+
+
+@strawberry.type(description="What became of it.")
+class AdjustPointsPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+    entry: PointsEntry | None = strawberry.field(description="The entry of the ledger.")
+
+
+@strawberry.input(description="A status to set.")
+class ChangeCustomerStatusInput:
+    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
+    status: SettableStatus = strawberry.field(description="The status from now on.")
+    reason: str = strawberry.field(description="Why, up to 1,000 characters.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="What became of it.")
+class ChangeCustomerStatusPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+    status_change: StatusChange | None = strawberry.field(description="The change.")
+
+
+@strawberry.input(description="Coupons to mark as used: all of them or none.")
+class RedeemCouponInput:
+    customer_id: strawberry.ID = strawberry.field(description="Whose coupons.")
+    coupon_ids: list[strawberry.ID] = strawberry.field(description="Which ones; 1 to 100.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="What became of it.")
+class RedeemCouponPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+    coupons: list[Coupon] | None = strawberry.field(description="The coupons, used now.")
+
+
+@strawberry.input(description="One attribute of an activity.")
+class AttributeInput:
+    name: str = strawberry.field(description="Its name in the catalogue.")
+    value: str = strawberry.field(
+        description='Canonical text: ISO dates, "12.50 EUR", plain digits, items joined by ", ".'
+    )
+
+
+@strawberry.input(description='An activity to write by hand: "Add action".')
+class RecordActivityInput:
+    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
+    type: str = strawberry.field(description="The code of its type in the catalogue; not one of the platform's own.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    attributes: list[AttributeInput] | None = strawberry.field(
+        default=None, description="What the catalogue asks for: required ones must be there, unknown ones must not."
+    )
+    message: str | None = strawberry.field(default=None, description="Anything more to say, up to 10,000 characters.")
+    occurred_at: datetime | None = strawberry.field(default=None, description="When it happened; now unless told.")
+    points: int | None = strawberry.field(
+        default=None, description="Points that it earned, or spent if negative; the ledger decides."
+    )
+
+
+@strawberry.type(description="What became of it.")
+class RecordActivityPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER

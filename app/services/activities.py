@@ -1,0 +1,79 @@
+"""Activities written by hand: "Add action"."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.catalogue import CATALOGUE, nearest
+from app.domain import changes, points
+from app.domain.attributes import AttributeProblems, parse_all
+from app.domain.changes import Invalid
+from app.domain.points import PointsKind
+from app.domain.refusals import Refusal
+from app.services.changes import Changes, Effect, Session, Wrote
+from app.services.points import entries_of
+from app.store.driver import Document
+
+_AHEAD: Final = timedelta(minutes=5)
+"""How far clocks may differ."""
+
+
+class UnknownActivityType(Refusal):
+    code, field = "UNKNOWN_ACTIVITY_TYPE", ("type",)
+
+    def __init__(self, given: str) -> None:
+        suggestion = nearest(given[:100], CATALOGUE)
+        super().__init__(
+            f'There is no activity type "{given[:100]}".' + f' Did you mean "{suggestion}"?' * bool(suggestion)
+        )
+
+
+class PlatformOnlyType(Refusal):
+    code, field = "PLATFORM_ONLY_TYPE", ("type",)
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f'"{title}" is written by the change itself, never by hand.')
+
+
+async def record(
+    of: Changes,
+    customer_id: str,
+    type_: str,
+    *,
+    attributes: Mapping[str, str],
+    message: str | None,
+    occurred_at: datetime | None,
+    amount: int | None,
+    key: str,
+) -> Wrote:
+    """Checked against the catalogue. ``amount`` points are earned, or spent if negative, by the ledger's rules."""
+    row = CATALOGUE.get(type_)
+    if row is None or not of.viewer.knows(row):
+        raise UnknownActivityType(type_)
+    if row.source == "platform":
+        raise PlatformOnlyType(row.title)
+    try:
+        raws = parse_all(row.attributes, attributes)
+    except AttributeProblems as problems:
+        raise Invalid(" ".join(sentence for _, sentence in problems.problems), "attributes") from None
+    message = message and changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
+    if occurred_at and occurred_at > of.now + _AHEAD:
+        raise Invalid("occurredAt lies in the future.", "occurredAt")
+
+    async def decide(customer: Document, _session: Session) -> Effect:
+        activity = of.activity(customer["_id"], type_, message=message, attributes=raws or None, points=amount or None)
+        activity["occurredAt"] = occurred_at or of.now
+        wrote: dict[str, str | list[str]] = {"activity": activity["_id"]}
+        if not amount:
+            return Effect(wrote, activity)
+        kind = PointsKind.EARNED if amount > 0 else PointsKind.SPENT
+        posting = points.post(customer.get("points") or points.empty(), kind, amount, now=of.now)
+        own = {"idempotencyKey": key, "actor": activity["actor"], "occurredAt": activity["occurredAt"]}
+        entries = entries_of(posting, customer["_id"], of.now, own)
+        activity["subjectId"] = entries[-1]["_id"]
+        changed = {("customers", customer["_id"]): {"points": posting.state}}
+        return Effect(wrote, activity, new={"points": entries}, changed=changed)
+
+    given = {"customerId": customer_id, "type": type_, "attributes": dict(attributes), "message": message}
+    given |= {"occurredAt": occurred_at, "points": amount}
+    return await of.make("recordActivity", customer_id, key, given, decide)

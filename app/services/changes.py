@@ -1,0 +1,144 @@
+"""How a change is made: once, whole or not at all, whatever dies meanwhile.
+
+One transaction: the key (was this done already?), the customer's document (still open? revision + 1, which lets one
+change at a time pass), then what the change decides, its activity, its audit row and its key. The body may run again.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
+
+from app.catalogue import copied
+from app.domain import changes
+from app.domain.access import Viewer
+from app.domain.changes import IdempotencyConflict, NotFound
+from app.domain.ids import new_id
+from app.domain.statuses import CLOSED, CustomerClosed
+from app.services.audit import Audit
+from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain, UpdateOne
+
+Session: TypeAlias = Any
+Wrote: TypeAlias = Mapping[str, str | list[str]]
+"""The ids of what a change wrote, by the name of the payload's field."""
+
+
+@dataclass(slots=True)
+class Effect:
+    """What a change decided: new documents by collection, changed keys by collection and id, one activity."""
+
+    wrote: dict[str, str | list[str]]
+    activity: Document
+    new: Mapping[str, Sequence[Document]] = field(default_factory=dict[str, Sequence[Document]])
+    changed: Mapping[tuple[str, str], Document] = field(default_factory=dict[tuple[str, str], Document])
+
+
+Decide: TypeAlias = Callable[[Document, Session], Awaitable[Effect]]
+"""From the customer as they are now, inside the transaction. Raises Refusal."""
+
+
+class Turns:
+    """One change of a customer at a time in this process: side by side they would only conflict in the database.
+
+    Between processes the database decides, and whoever loses tries again.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, customer_id: str, *, within_seconds: float) -> AsyncGenerator[float]:
+        """Yields the seconds that are left once it is one's turn. Raises OutOfTime if it does not come."""
+        lock, start = self._locks.setdefault(customer_id, asyncio.Lock()), time.monotonic()
+        try:
+            await asyncio.wait_for(lock.acquire(), within_seconds)
+        except TimeoutError:
+            raise OutOfTime("too many changes of one customer") from None
+        try:
+            yield within_seconds - (time.monotonic() - start)
+        finally:
+            lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The changes that one request makes, by its viewer."""
+
+    store: Store
+    turns: Turns
+    viewer: Viewer
+    now: datetime
+    request_id: str
+    timeout_seconds: float
+
+    def audit(self, mutation: str) -> Audit:
+        return Audit(self.viewer, mutation, self.request_id, self.now)
+
+    async def make(self, mutation: str, customer_id: str, key: str, given: Mapping[str, Any], decide: Decide) -> Wrote:
+        """What was written, now or when the same key came first with the same input.
+
+        Raises Refusal; refusals use up no key. Raises OutOfTime.
+        """
+        changes.key(key)
+        print_of_input = changes.fingerprint({"mutation": mutation, **given})
+
+        async def body(session: Session) -> Wrote:
+            done = await self.store.find("idempotency", {"customerId": customer_id, "key": key}, session=session)
+            if done:
+                if done[0]["inputHash"] != print_of_input:
+                    raise IdempotencyConflict
+                return done[0]["wrote"]
+            customer = await self._take(customer_id, session)
+            effect = await decide(customer, session)
+            await self._write(effect, session)
+            record = {"_id": f"{customer_id}/{key}", "customerId": customer_id, "key": key, "mutation": mutation}
+            record |= {"inputHash": print_of_input, "wrote": effect.wrote, "at": self.now}
+            await self.store.insert("idempotency", [record], session=session)
+            ids = [each for one in effect.wrote.values() for each in (one if isinstance(one, list) else [one])]
+            await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)
+            return effect.wrote
+
+        async def once_more_if_raced(session: Session) -> Wrote:
+            try:
+                return await body(session)
+            except DuplicateKey as raced:
+                raise TryAgain from raced  # the same key, a moment earlier: the next run finds what it wrote
+
+        async with self.turns.turn(customer_id, within_seconds=self.timeout_seconds) as left:
+            return await self.store.transaction(once_more_if_raced, deadline_seconds=left)
+
+    async def _take(self, customer_id: str, session: Session) -> Document:
+        """The customer, theirs until the transaction ends. Raises NotFound, CustomerClosed."""
+        count_up = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
+        await self.store.write("customers", [count_up], session=session)
+        found = await self.store.find("customers", {"_id": customer_id}, session=session)
+        if not found:
+            raise NotFound("There is no such customer.", "customerId")
+        if found[0]["status"] in CLOSED:
+            raise CustomerClosed(found[0]["status"])
+        return found[0]
+
+    async def _write(self, effect: Effect, session: Session) -> None:
+        for collection, documents in effect.new.items():
+            await self.store.insert(collection, documents, session=session)
+        for (collection, document_id), keys in effect.changed.items():
+            await self.store.write(collection, [UpdateOne({"_id": document_id}, {"$set": keys})], session=session)
+        await self.store.insert("activities", [effect.activity], session=session)
+
+    def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
+        """The one activity that tells of a change, written by this gateway. None is left out."""
+        return {
+            "_id": new_id("activities"),
+            "customerId": customer_id,
+            "type": type_,
+            "source": "platform",
+            "occurredAt": self.now,
+            "recordedAt": self.now,
+            "actor": changes.actor_of(self.viewer),
+            **copied(type_),
+            **{key: value for key, value in more.items() if value is not None},
+        }

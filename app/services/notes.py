@@ -1,0 +1,41 @@
+"""Notes on an account."""
+
+from collections.abc import Sequence
+
+from app.domain import changes
+from app.domain.changes import Invalid
+from app.domain.ids import COLLECTION_OF, new_id
+from app.services.changes import Changes, Effect, Session, Wrote
+from app.store.driver import Document
+
+_AT_MOST = 100
+
+
+async def add(
+    of: Changes, customer_id: str, message: str, *, mentions: Sequence[str], links: Sequence[str], key: str
+) -> Wrote:
+    """Raises Invalid for a text that is none, more than 100 mentions or links, or a link that is no id."""
+    message = changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
+    mentions = [changes.text(mention, "mentions", at_most=100) for mention in mentions]
+    for name, given in (("mentions", mentions), ("links", links)):
+        if len(given) > _AT_MOST:
+            raise Invalid(f"A note has at most {_AT_MOST} {name}; this one has {len(given)}.", name)
+    if any(link.partition("_")[0] not in COLLECTION_OF or not link.partition("_")[2] for link in links):
+        raise Invalid("A link is the id of something, such as cus_… or txn_….", "links")
+
+    async def decide(customer: Document, _session: Session) -> Effect:
+        activity = of.activity(customer["_id"], "NOTE_ADDED", message=message)
+        note: Document = {
+            "_id": new_id("notes"),
+            "customerId": customer["_id"],
+            "message": message,
+            "author": activity["actor"],
+            "createdAt": of.now,
+            "mentions": mentions,
+            "linkIds": list(links),
+        }
+        activity |= {"noteId": note["_id"], "subjectId": note["_id"]}
+        return Effect({"note": note["_id"], "activity": activity["_id"]}, activity, new={"notes": [note]})
+
+    given = {"customerId": customer_id, "message": message, "mentions": mentions, "links": list(links)}
+    return await of.make("addNote", customer_id, key, given, decide)

@@ -1,0 +1,37 @@
+"""An account's status, changed."""
+
+from app.domain import changes, statuses
+from app.domain.access import STAFF, Forbidden
+from app.domain.ids import new_id
+from app.domain.vocabulary import CustomerStatus
+from app.services.changes import Changes, Effect, Session, Wrote
+from app.store.driver import Document
+
+
+async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: str, key: str) -> Wrote:
+    """Raises SameStatus, CustomerClosed; Forbidden where a customer asks for more than to deactivate their own."""
+    reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
+    if not of.viewer.is_one_of(STAFF) and to != CustomerStatus.DEACTIVATED:
+        raise Forbidden("You may deactivate your account, and nothing else about its status.", "status")
+
+    async def decide(customer: Document, _session: Session) -> Effect:
+        from_ = CustomerStatus(customer["status"])
+        activity = of.activity(customer["_id"], statuses.change(from_, to), message=reason)
+        entry: Document = {
+            "_id": new_id("statuses"),
+            "customerId": customer["_id"],
+            "from": from_.value,
+            "to": to.value,
+            "reason": reason,
+            "actor": activity["actor"],
+            "changedAt": of.now,
+        }
+        return Effect(
+            {"statusChange": entry["_id"], "activity": activity["_id"]},
+            activity,
+            new={"statuses": [entry]},
+            changed={("customers", customer["_id"]): {"status": to.value, "hasStatusDetails": True}},
+        )
+
+    given = {"customerId": customer_id, "status": to.value, "reason": reason}
+    return await of.make("changeCustomerStatus", customer_id, key, given, decide)

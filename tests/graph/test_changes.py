@@ -1,0 +1,424 @@
+"""Careful changes: each made once, whole or not at all, with its activity, its audit row and its key."""
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from app.catalogue import CATALOGUE
+from app.domain import points
+from app.domain.access import Role
+from app.store.collections import COLLECTIONS
+from app.store.driver import Document, Store
+from tests.conftest import Ask, token
+from tests.world import NOW, World
+
+ERRORS = "userErrors { code field message }"
+SHOWN = f"activity {{ id type title message points subject {{ id }} actor {{ kind id name accessLevel }} }} {ERRORS}"
+ADD_NOTE = f"""mutation($input: AddNoteInput!) {{ addNote(input: $input) {{
+  note {{ id message author {{ name }} mentions links {{ id }} }} customer {{ id }} {SHOWN} }} }}"""
+ADJUST = f"""mutation($input: AdjustPointsInput!) {{ adjustPoints(input: $input) {{
+  entry {{ id seq kind points balanceAfter reason }}
+  customer {{ points {{ spendable audit {{ ok entries }} }} }} {SHOWN} }} }}"""
+REDEEM = f"""mutation($input: RedeemCouponInput!) {{ redeemCoupon(input: $input) {{
+  coupons {{ id redeemed redeemedBy {{ name }} }} {SHOWN} }} }}"""
+STATUS = f"""mutation($input: ChangeCustomerStatusInput!) {{ changeCustomerStatus(input: $input) {{
+  statusChange {{ from to reason }} customer {{ status hasStatusDetails }} {SHOWN} }} }}"""
+RECORD = f"""mutation($input: RecordActivityInput!) {{ recordActivity(input: $input) {{
+  activity {{ occurredAt source attributes {{ name value }} }} customer {{ points {{ spendable }} }} {ERRORS} }} }}"""
+KEEP = {"audit"}
+
+
+async def _changed(ask: Ask, mutation: str, *, token: str | None = None, **given: Any) -> dict[str, Any]:
+    """The payload of a mutation without top-level errors."""
+    answer = await (ask(mutation, input=given, token=token) if token else ask(mutation, input=given))
+    assert "errors" not in answer, answer
+    (payload,) = answer["data"].values()
+    return payload
+
+
+async def _rows(store: Store, collection: str) -> list[Document]:
+    return await store.find(collection, {})
+
+
+async def _fingerprint(store: Store) -> str:
+    """Of everything but the audit log."""
+    rows = {name: await store.find(name, {}, sort={"_id": 1}) for name in COLLECTIONS if name not in KEEP}
+    return hashlib.sha256(json.dumps(rows, default=str, sort_keys=True).encode()).hexdigest()
+
+
+async def _rich(world: World) -> Document:
+    """A customer with 100 points."""
+    customer = await world.customer()
+    await world.ledger(customer, points.earn(points.empty(), 100, now=NOW))
+    return customer
+
+
+# ---------------------------------------------------------------- what is written
+
+
+async def test_a_note_is_on_the_timeline_under_its_authors_name(ask: Ask, world: World) -> None:
+    ada, sale = await world.customer(), await world.transaction(await world.customer())
+    payload = await _changed(
+        ask,
+        ADD_NOTE,
+        customerId=ada["_id"],
+        message="  Called back.  ",
+        mentions=["grace"],
+        links=[sale["_id"]],
+        idempotencyKey="k",
+    )
+    note = payload["note"]
+    assert note["message"] == "Called back."
+    assert note["author"] == {"name": "Tess Tester"}
+    assert (note["mentions"], note["links"]) == (["grace"], [{"id": sale["_id"]}])
+    activity = payload["activity"]
+    assert (activity["type"], activity["message"], activity["subject"]) == (
+        "NOTE_ADDED",
+        "Called back.",
+        {"id": note["id"]},
+    )
+    assert activity["actor"] == {"kind": "AGENT", "id": "tess", "name": "Tess Tester", "accessLevel": "ADMIN"}
+    assert payload["userErrors"] == []
+    assert len(await _rows(world.store, "activities")) == 1
+
+
+async def test_an_adjustment_is_an_entry_a_balance_and_one_activity(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    payload = await _changed(
+        ask, ADJUST, customerId=ada["_id"], points=-30, reason="Goodwill undone", idempotencyKey="k"
+    )
+    entry = payload["entry"]
+    assert (entry["seq"], entry["kind"], entry["points"], entry["balanceAfter"]) == (2, "ADJUSTED", -30, 70)
+    assert payload["customer"] == {"points": {"spendable": 70, "audit": {"ok": True, "entries": 2}}}
+    assert (payload["activity"]["points"], payload["activity"]["subject"]) == (-30, {"id": entry["id"]})
+    (row,) = await _rows(world.store, "audit")
+    assert (row["action"], row["outcome"], row["customerId"]) == ("adjustPoints", "ACCEPTED", ada["_id"])
+    assert row["wrote"] == [entry["id"], payload["activity"]["id"]]
+    (customer,) = await _rows(world.store, "customers")
+    assert customer["revision"] == 1
+
+
+async def test_coupons_are_redeemed_all_or_none(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    one, two = await world.coupon(ada, code="A"), await world.coupon(ada, code="B")
+    used = await world.coupon(ada, code="C", redeemed=True)
+    before = await _fingerprint(world.store)
+    ids = [one["_id"], used["_id"]]
+    payload = await _changed(ask, REDEEM, customerId=ada["_id"], couponIds=ids, idempotencyKey="k")
+    assert payload["userErrors"][0]["code"] == "ALREADY_REDEEMED"
+    assert await _fingerprint(world.store) == before
+
+    ids = [two["_id"], one["_id"]]
+    payload = await _changed(ask, REDEEM, customerId=ada["_id"], couponIds=ids, idempotencyKey="k")
+    by = {"name": "Tess Tester"}
+    assert payload["coupons"] == [{"id": each, "redeemed": True, "redeemedBy": by} for each in ids]
+    assert len(await _rows(world.store, "activities")) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "type_"),
+    [
+        ("ACTIVE", "BLOCKED", "CUSTOMER_BLOCKED"),
+        ("ACTIVE", "DEACTIVATED", "CUSTOMER_DEACTIVATED"),
+        ("BLOCKED", "ACTIVE", "CUSTOMER_REACTIVATED"),
+        ("BLOCKED", "DEACTIVATED", "CUSTOMER_DEACTIVATED"),
+        ("DEACTIVATED", "ACTIVE", "CUSTOMER_REACTIVATED"),
+        ("DEACTIVATED", "BLOCKED", "CUSTOMER_BLOCKED"),
+    ],
+)
+async def test_a_status_changes_with_its_reason(before: str, after: str, type_: str, ask: Ask, world: World) -> None:
+    ada = await world.customer(status=before)
+    payload = await _changed(
+        ask, STATUS, customerId=ada["_id"], status=after, reason="Asked for it", idempotencyKey="k"
+    )
+    assert payload["statusChange"] == {"from": before, "to": after, "reason": "Asked for it"}
+    assert payload["customer"] == {"status": after, "hasStatusDetails": True}
+    assert payload["activity"]["type"] == type_
+
+
+async def test_an_activity_is_recorded_with_its_own_time_and_moves_points_by_the_ledger(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    payload = await _changed(
+        ask,
+        RECORD,
+        customerId=ada["_id"],
+        type="BILLING_DATE_CHANGED",
+        attributes=[{"name": "billDayFrom", "value": "1"}, {"name": "billDayTo", "value": "15"}],
+        occurredAt="2026-01-01T00:00:00+01:00",
+        points=-40,
+        idempotencyKey="k",
+    )
+    attributes = [{"name": "billDayFrom", "value": "1"}, {"name": "billDayTo", "value": "15"}]
+    shown = {"occurredAt": "2025-12-31T23:00:00.000Z", "source": "platform", "attributes": attributes}
+    assert payload["activity"] == shown
+    assert payload["customer"] == {"points": {"spendable": 60}}
+    (entry,) = await world.store.find("points", {"kind": "SPENT"})
+    (activity,) = await _rows(world.store, "activities")
+    assert activity["subjectId"] == entry["_id"]
+
+
+# ---------------------------------------------------------------- once
+
+
+async def test_the_same_key_with_the_same_input_gives_back_what_was_written(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    given: dict[str, Any] = {"customerId": ada["_id"], "points": 50, "reason": "Goodwill", "idempotencyKey": "k"}
+    first = await _changed(ask, ADJUST, **given)
+    before = await _fingerprint(world.store)
+    assert await _changed(ask, ADJUST, **given) == first
+    assert await _fingerprint(world.store) == before
+    assert len(await _rows(world.store, "audit")) == 1
+
+
+async def test_the_same_key_with_another_input_is_a_conflict_over_all_mutations(ask: Ask, world: World) -> None:
+    ada, bea = await _rich(world), await world.customer()
+    await _changed(ask, ADJUST, customerId=ada["_id"], points=50, reason="Goodwill", idempotencyKey="k")
+    before = await _fingerprint(world.store)
+    others: list[tuple[str, dict[str, Any]]] = [
+        (ADJUST, {"points": 51, "reason": "Goodwill"}),
+        (ADD_NOTE, {"message": "Hello"}),
+    ]
+    for mutation, given in others:
+        payload = await _changed(ask, mutation, customerId=ada["_id"], idempotencyKey="k", **given)
+        assert payload["userErrors"][0]["code"] == "IDEMPOTENCY_CONFLICT"
+        assert payload["userErrors"][0]["field"] == ["idempotencyKey"]
+    assert await _fingerprint(world.store) == before
+    assert (await _changed(ask, ADD_NOTE, customerId=bea["_id"], message="Mine", idempotencyKey="k"))[
+        "userErrors"
+    ] == []
+
+
+async def test_a_refusal_uses_up_no_key(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    given = {"customerId": ada["_id"], "reason": "Oops", "idempotencyKey": "k"}
+    refused = await _changed(ask, ADJUST, points=-101, **given)
+    assert refused["userErrors"] == [
+        {"code": "NOT_ENOUGH_POINTS", "field": ["points"], "message": "101 points were asked for; 100 are spendable."}
+    ]
+    assert (await _changed(ask, ADJUST, points=-100, **given))["userErrors"] == []
+
+
+async def test_sixty_four_writers_of_one_customer_each_write_once(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+
+    async def adjust(index: int) -> dict[str, Any]:
+        reason = f"Number {index}"
+        return await _changed(ask, ADJUST, customerId=ada["_id"], points=1, reason=reason, idempotencyKey=f"k{index}")
+
+    # Each key is sent twice at once.
+    payloads = await asyncio.gather(*(adjust(index // 2) for index in range(128)))
+    assert all(payload["userErrors"] == [] for payload in payloads)
+    assert len({payload["entry"]["id"] for payload in payloads}) == 64
+    audit = "query($id: ID!) { customer(by: {id: $id}) { points { spendable audit { ok entries drift } } } }"
+    balance = (await ask(audit, id=ada["_id"]))["data"]["customer"]["points"]
+    assert balance == {"spendable": 164, "audit": {"ok": True, "entries": 65, "drift": 0}}
+    assert len(await _rows(world.store, "activities")) == len(await _rows(world.store, "audit")) == 64
+
+
+async def test_of_many_who_take_the_whole_balance_at_once_one_gets_it(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+
+    async def take(index: int) -> dict[str, Any]:
+        given: dict[str, Any] = {
+            "customerId": ada["_id"],
+            "points": -100,
+            "reason": "All of it",
+            "idempotencyKey": f"k{index}",
+        }
+        return await _changed(ask, ADJUST, **given)
+
+    payloads = await asyncio.gather(*(take(index) for index in range(16)))
+    codes = [error["code"] for payload in payloads for error in payload["userErrors"]]
+    assert codes == ["NOT_ENOUGH_POINTS"] * 15
+
+
+async def test_a_change_after_another_in_one_request_sees_it(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    query = """mutation($a: AdjustPointsInput!, $b: AdjustPointsInput!) {
+      a: adjustPoints(input: $a) { customer { points { spendable } activities { totalCount } } }
+      b: adjustPoints(input: $b) { customer { points { spendable } activities { totalCount } } } }"""
+    given = {"customerId": ada["_id"], "points": 1, "reason": "One"}
+    answer = await ask(query, a={**given, "idempotencyKey": "a"}, b={**given, "idempotencyKey": "b"})
+    assert answer["data"] == {
+        "a": {"customer": {"points": {"spendable": 101}, "activities": {"totalCount": 1}}},
+        "b": {"customer": {"points": {"spendable": 102}, "activities": {"totalCount": 2}}},
+    }
+
+
+# ---------------------------------------------------------------- refused, and nothing changed
+
+
+async def _refused(ask: Ask, world: World, mutation: str, code: str, field: list[str], **given: Any) -> None:
+    before = await _fingerprint(world.store)
+    payload = await _changed(ask, mutation, **{"idempotencyKey": "k", **given})
+    assert [(each["code"], each["field"]) for each in payload["userErrors"]] == [(code, field)]
+    assert payload["activity"] is None
+    assert await _fingerprint(world.store) == before
+    log = await _rows(world.store, "audit")
+    assert (log[-1]["outcome"], log[-1]["code"]) == ("REFUSED", code)
+
+
+BAD_ADJUSTMENTS: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "no points": ({"points": 0}, "INVALID", ["points"]),
+    "beyond int32 in all": ({"points": 2**31 - 1}, "LIMIT_EXCEEDED", ["points"]),
+    "more than there is": ({"points": -101}, "NOT_ENOUGH_POINTS", ["points"]),
+    "an empty reason": ({"reason": "   "}, "INVALID", ["reason"]),
+    "a reason of 1,001 characters": ({"reason": "x" * 1001}, "INVALID", ["reason"]),
+    "a control character": ({"reason": "a\x07b"}, "INVALID", ["reason"]),
+    "half a character": ({"reason": "a\ud800b"}, "INVALID", ["reason"]),
+    "a megabyte": ({"reason": "x" * 1_000_000}, "INVALID", ["reason"]),
+    "no key": ({"idempotencyKey": ""}, "INVALID", ["idempotencyKey"]),
+    "a key of 129 characters": ({"idempotencyKey": "k" * 129}, "INVALID", ["idempotencyKey"]),
+    "an expiry that is past": ({"expiresAt": "2020-01-01T00:00:00Z"}, "INVALID", ["expiresAt"]),
+    "an unknown customer": ({"customerId": "cus_nobody"}, "NOT_FOUND", ["customerId"]),
+    "no id of a customer": ({"customerId": "act_1"}, "NOT_FOUND", ["customerId"]),
+    "no id at all": ({"customerId": ""}, "NOT_FOUND", ["customerId"]),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_ADJUSTMENTS)
+async def test_a_bad_adjustment_is_refused_and_changes_nothing(bad: str, ask: Ask, world: World) -> None:
+    given, code, field = BAD_ADJUSTMENTS[bad]
+    ada = await _rich(world)
+    asked = {"customerId": ada["_id"], "points": 1, "reason": "Goodwill", **given}
+    await _refused(ask, world, ADJUST, code, field, **asked)
+
+
+async def test_points_beyond_int32_are_an_error_before_anything_is_asked(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    given = {"customerId": ada["_id"], "points": 2**31, "reason": "Much", "idempotencyKey": "k"}
+    answer = await ask(ADJUST, input=given)
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_an_agent_adjusts_up_to_a_thousand_at_a_time(ask: Ask, world: World) -> None:
+    ada, agent = await world.customer(), token(Role.CUSTOMER_SERVICE_AGENT)
+    given = {"customerId": ada["_id"], "reason": "Goodwill", "idempotencyKey": "k"}
+    refused = await _changed(ask, ADJUST, token=agent, points=1001, **given)
+    assert refused["userErrors"][0]["code"] == "LIMIT_EXCEEDED"
+    assert (await _changed(ask, ADJUST, token=agent, points=1000, **given))["userErrors"] == []
+
+
+@pytest.mark.parametrize("status", ["ANONYMISED", "MERGED"])
+async def test_a_closed_customer_refuses_every_change(status: str, ask: Ask, world: World) -> None:
+    ada = await world.customer(status=status)
+    coupon = await world.coupon(ada)
+    asked: list[tuple[str, dict[str, Any]]] = [
+        (ADD_NOTE, {"message": "Hello"}),
+        (ADJUST, {"points": 1, "reason": "Why"}),
+        (REDEEM, {"couponIds": [coupon["_id"]]}),
+        (STATUS, {"status": "ACTIVE", "reason": "Why"}),
+    ]
+    for mutation, given in asked:
+        await _refused(ask, world, mutation, "CUSTOMER_CLOSED", ["customerId"], customerId=ada["_id"], **given)
+
+
+async def test_the_same_status_again_is_refused(ask: Ask, world: World) -> None:
+    ada = await world.customer(status="BLOCKED")
+    given = {"customerId": ada["_id"], "status": "BLOCKED", "reason": "Again"}
+    await _refused(ask, world, STATUS, "SAME_STATUS", ["status"], **given)
+
+
+async def test_another_customers_coupon_is_not_found(ask: Ask, world: World) -> None:
+    ada, bea = await world.customer(), await world.customer()
+    ids = [(await world.coupon(ada))["_id"], (await world.coupon(bea))["_id"]]
+    await _refused(ask, world, REDEEM, "NOT_FOUND", ["couponIds"], customerId=ada["_id"], couponIds=ids)
+    await _refused(ask, world, REDEEM, "INVALID", ["couponIds"], customerId=ada["_id"], couponIds=[])
+
+
+async def test_a_note_that_is_none_is_refused(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    for given, field in (
+        ({"message": "x" * 10_001}, ["message"]),
+        ({"message": "Hello", "links": ["nowhere"]}, ["links"]),
+        ({"message": "Hello", "mentions": ["x"] * 101}, ["mentions"]),
+    ):
+        await _refused(ask, world, ADD_NOTE, "INVALID", field, customerId=ada["_id"], **given)
+
+
+async def test_a_recorded_activity_is_checked_against_the_catalogue(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+
+    async def refused(code: str, field: list[str], type_: str, **given: Any) -> None:
+        await _refused(ask, world, RECORD_PLAIN, code, field, customerId=ada["_id"], type=type_, **given)
+
+    await refused("UNKNOWN_ACTIVITY_TYPE", ["type"], "BILLING_DATE_CHANGE")
+    for row in CATALOGUE.values():
+        if row.source == "platform":
+            await refused("PLATFORM_ONLY_TYPE", ["type"], row.code)
+    for attributes in (
+        [],
+        [{"name": "billDayFrom", "value": "1"}],
+        [{"name": "billDayFrom", "value": "1"}, {"name": "billDayTo", "value": "soon"}],
+        [{"name": "billDayFrom", "value": "1"}, {"name": "billDayTo", "value": "2"}, {"name": "billDay", "value": "3"}],
+        [{"name": "billDayFrom", "value": "1"}, {"name": "billDayFrom", "value": "2"}],
+    ):
+        await refused("INVALID", ["attributes"], "BILLING_DATE_CHANGED", attributes=attributes)
+    await refused("INVALID", ["occurredAt"], "CREDIT_CONTROL_CYCLE_EXITED", occurredAt="2999-01-01T00:00:00Z")
+    await refused("NOT_ENOUGH_POINTS", ["points"], "CREDIT_CONTROL_CYCLE_EXITED", points=-1)
+
+
+RECORD_PLAIN = f"mutation($input: RecordActivityInput!) {{ recordActivity(input: $input) {{ {SHOWN} }} }}"
+
+
+# ---------------------------------------------------------------- who may
+
+MAY: dict[str, set[Role]] = {
+    "addNote": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.FINANCE},
+    "adjustPoints": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.FINANCE, Role.API_USER},
+    "redeemCoupon": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
+    "changeCustomerStatus": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
+    "recordActivity": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
+}
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_each_mutation_is_for_its_roles_on_customers_that_they_see(role: Role, ask: Ask, world: World) -> None:
+    for whose in ("own", "other"):
+        for mutation, roles in MAY.items():
+            ada = await world.customer(affiliateId="aff-1" if whose == "own" else "aff-2")
+            own = ada if whose == "own" else await world.customer()
+            coupon = await world.coupon(ada)
+            bearer = token(
+                role,
+                customer_id=own["_id"] if role == Role.CUSTOMER else None,
+                affiliate_id="aff-1" if role == Role.AFFILIATE else None,
+            )
+            given: dict[str, tuple[str, dict[str, Any]]] = {
+                "addNote": (ADD_NOTE, {"message": "Hello"}),
+                "adjustPoints": (ADJUST, {"points": 1, "reason": "Why"}),
+                "redeemCoupon": (REDEEM, {"couponIds": [coupon["_id"]]}),
+                "changeCustomerStatus": (STATUS, {"status": "DEACTIVATED", "reason": "Why"}),
+                "recordActivity": (RECORD_PLAIN, {"type": "CREDIT_CONTROL_CYCLE_EXITED"}),
+            }
+            query, asked = given[mutation]
+            before = await _fingerprint(world.store)
+            answer = await ask(query, token=bearer, input={"customerId": ada["_id"], "idempotencyKey": "k", **asked})
+            (payload,) = answer["data"].values()
+            allowed = role in roles
+            seen = whose == "own" or role not in (Role.CUSTOMER, Role.AFFILIATE)
+            if not allowed:
+                assert payload is None
+                assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+            elif not seen:
+                assert payload["userErrors"][0]["code"] == "NOT_FOUND"
+            else:
+                assert payload["userErrors"] == []
+            assert (await _fingerprint(world.store) == before) is not (allowed and seen)
+            log = await _rows(world.store, "audit")
+            assert (log[-1]["action"], log[-1]["outcome"] == "ACCEPTED") == (mutation, allowed and seen)
+
+
+async def test_a_customer_may_deactivate_their_own_account_and_no_more(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    own = token(Role.CUSTOMER, customer_id=ada["_id"])
+    given = {"customerId": ada["_id"], "reason": "Enough", "idempotencyKey": "k"}
+    answer = await ask(STATUS, token=own, input={**given, "status": "BLOCKED"})
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    payload = await _changed(ask, STATUS, token=own, status="DEACTIVATED", **given)
+    assert payload["activity"]["actor"]["kind"] == "CUSTOMER"
+    assert payload["activity"]["message"] is None
+    assert "data" not in await ask("{ __typename }", token=own)
