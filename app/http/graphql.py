@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 from asgi_correlation_id import correlation_id
+from cross_web import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -56,10 +58,13 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             # Several headers are joined as HTTP does it, and so are not one token.
             viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
             scope["context"] = await self._context(viewer)
+            response = await self.run(request)
         except (Unauthenticated, Forbidden, KeysUnavailable) as refusal:
-            await _refused(refusal)(scope, receive, send)
-            return
-        await super().__call__(scope, receive, send)
+            status = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}.get(refusal.code, 503)
+            response = _error(status, refusal.code, str(refusal))
+        except HTTPException as malformed:
+            response = _error(malformed.status_code, HTTPStatus(malformed.status_code).name, malformed.reason)
+        await response(scope, receive, send)
 
     async def _context(self, viewer: Viewer) -> Context:
         """Raises Forbidden for who may read nothing at all."""
@@ -92,8 +97,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         return orjson.dumps(data)
 
 
-def _refused(refusal: Unauthenticated | Forbidden | KeysUnavailable) -> Response:
-    status = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}.get(refusal.code, 503)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    errors = [{"message": str(refusal), "extensions": {"code": refusal.code}}]
+def _error(status: int, code: str, message: str) -> Response:
+    """An answer to what never became a query: no data, one error with its code."""
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    errors = [{"message": message, "extensions": {"code": code}}]
     return JSONResponse({"errors": errors}, status_code=status, headers=headers)
