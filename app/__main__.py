@@ -82,6 +82,30 @@ def serve() -> None:
 
 
 @cli.command()
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 60,
+    data: Data = None,
+) -> None:
+    """Do what falls due: expire points. Any number of workers may run."""
+    from app.services.expiry import expire_due
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> None:
+        async with opened(uri, settings) as store:
+            while True:
+                if expired := await expire_due(store, datetime.now(UTC)):
+                    console.print(f"Points expired for {expired:,} customers.")
+                if once:
+                    return
+                await asyncio.sleep(every)
+
+    with database(settings) as uri:
+        run(work(uri))
+
+
+@cli.command()
 def seed(
     customers: Annotated[int, typer.Option(min=1, help="How many; each has about 60 activities.")] = 1_000,
     data: Data = None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from app.domain import changes, points
 from app.domain.changes import LimitExceeded
@@ -10,6 +10,8 @@ from app.domain.ids import new_id
 from app.domain.points import Posting
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document
+
+SYSTEM: Final = {"kind": "SYSTEM", "name": "System"}
 
 
 async def adjust(
@@ -51,7 +53,7 @@ def entries_of(posting: Posting, customer_id: str, at: datetime, own: Mapping[st
                 "kind": entry["kind"].value,
                 "occurredAt": at,
                 "recordedAt": at,
-                "actor": {"kind": "SYSTEM", "name": "System"},
+                "actor": SYSTEM,
                 "source": "platform",
                 **(own if last else {}),
             }

@@ -137,6 +137,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("identities.source identities.id", asks="identities.id", unique=True),
             Index("email", asks="email", folds_case=True),
             Index("emails.value", asks="emails.value", folds_case=True),
+            Index("points.buckets.expiresAt", asks="points.buckets.expiresAt"),
         ),
     ),
     "activities": Collection(
