@@ -33,7 +33,7 @@ from app.store.driver import Unavailable
 
 _log = structlog.get_logger("gateway")
 _INTERNAL: Final = "This could not be read. The fault is ours and has been logged."
-_UNAVAILABLE: Final = "The database cannot be reached just now. Try again in a moment."
+UNAVAILABLE: Final = "The database cannot be reached just now. Try again in a moment."
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -97,7 +97,7 @@ def _verdict(error: GraphQLError) -> tuple[str, str]:
     if isinstance(cause, Refusal):
         return cause.code, str(cause)
     if isinstance(cause, Unavailable):
-        return "UNAVAILABLE", _UNAVAILABLE
+        return "UNAVAILABLE", UNAVAILABLE
     if error.path is not None or (cause and not error.nodes):
         return "INTERNAL", _INTERNAL
     if isinstance(error, GraphQLSyntaxError):

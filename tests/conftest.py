@@ -116,7 +116,8 @@ class Ask(Protocol):
 @pytest.fixture
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     """The whole application over HTTP, on the test's database."""
-    app = assembled(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer))
+    authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
+    app = assembled(routes(store, authenticate, timeout_seconds=60))  # a busy machine is no fault of the code's
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

@@ -1,9 +1,10 @@
 """GraphQL over HTTP: Strawberry's view with our viewers, our errors and a fast encoder."""
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from asgi_correlation_id import correlation_id
@@ -26,7 +27,10 @@ from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.services.changes import Changes, Turns
-from app.store.driver import Store
+from app.store.driver import Store, Unavailable, within
+
+_FOR_CHANGES: Final = 0.9
+"""Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
 """From the Authorization header. Raises Unauthenticated, KeysUnavailable."""
@@ -57,11 +61,14 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         try:
             # Several headers are joined as HTTP does it, and so are not one token.
             viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
-            scope["context"] = await self._context(viewer)
-            response = await self.run(request)
+            with within(self._timeout_seconds):
+                scope["context"] = await self._context(viewer)
+                response = await self.run(request)
         except (Unauthenticated, Forbidden, KeysUnavailable) as refusal:
             status = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}.get(refusal.code, 503)
             response = _error(status, refusal.code, str(refusal))
+        except Unavailable:
+            response = _error(503, "UNAVAILABLE", faults.UNAVAILABLE)
         except HTTPException as malformed:
             response = _error(malformed.status_code, HTTPStatus(malformed.status_code).name, malformed.reason)
         await response(scope, receive, send)
@@ -73,7 +80,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         gate, now = Gate(self._store, viewer, self._masks_for(viewer.roles)), datetime.now(UTC)
         # Stored times have milliseconds: what a change returns is what it stored.
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", self._timeout_seconds)
+        until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES
+        changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until)
         context = Context(viewer, now, changes, lambda: Loaders(self._store, gate))
         if Role.CUSTOMER in viewer.roles:
             own = await context.loaders.documents.load(viewer.customer_id or "")

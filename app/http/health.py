@@ -1,11 +1,15 @@
 """Whether to restart us (``/livez``), and whether to send us anybody (``/readyz``)."""
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.store import indexes
-from app.store.driver import Store, StoreError
+from app.store.driver import Store, StoreError, within
+
+_ANSWER_SECONDS: Final = 2
 
 
 def routes(store: Store) -> list[BaseRoute]:
@@ -21,12 +25,16 @@ def routes(store: Store) -> list[BaseRoute]:
 
 async def _problems(store: Store) -> list[str]:
     try:
-        if not (await store.command({"hello": 1}))["isWritablePrimary"]:
-            return ["The database has no primary."]
-        if await indexes.differences(store):
-            return [
-                "Indexes or validators differ from what this version declares: run `python -m app indexes --apply`."
-            ]
+        with within(_ANSWER_SECONDS):
+            return await _found(store)
     except StoreError:
         return ["The database cannot be reached."]
+
+
+async def _found(store: Store) -> list[str]:
+    """Raises StoreError."""
+    if not (await store.command({"hello": 1}))["isWritablePrimary"]:
+        return ["The database has no primary."]
+    if await indexes.differences(store):
+        return ["Indexes or validators differ from what this version declares: run `python -m app indexes --apply`."]
     return []

@@ -73,7 +73,8 @@ class Changes:
     viewer: Viewer
     now: datetime
     request_id: str
-    timeout_seconds: float
+    until: float
+    """On the monotonic clock: when a change that is not made yet is given up."""
 
     def audit(self, mutation: str) -> Audit:
         return Audit(self.viewer, mutation, self.request_id, self.now)
@@ -108,7 +109,7 @@ class Changes:
             except DuplicateKey as raced:
                 raise TryAgain from raced  # the same key, a moment earlier: the next run finds what it wrote
 
-        async with self.turns.turn(customer_id, within_seconds=self.timeout_seconds) as left:
+        async with self.turns.turn(customer_id, within_seconds=self.until - time.monotonic()) as left:
             return await self.store.transaction(once_more_if_raced, deadline_seconds=left)
 
     async def _take(self, customer_id: str, session: Session) -> Document:

@@ -9,16 +9,17 @@ import itertools
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
+import pymongo
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateOne, WriteConcern
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
@@ -39,6 +40,7 @@ __all__ = [
     "Unavailable",
     "UpdateOne",
     "usable_uri",
+    "within",
 ]
 
 Document: TypeAlias = dict[str, Any]
@@ -56,7 +58,7 @@ class OutOfTime(PyMongoError):
 
 StoreError = PyMongoError
 DuplicateKey = DuplicateKeyError
-Unavailable = (ConnectionFailure, ExecutionTimeout, OutOfTime)
+Unavailable = (ConnectionFailure, ExecutionTimeout, WTimeoutError, OutOfTime)
 """The database is not there, or does not answer in time: worth another try."""
 T = TypeVar("T")
 
@@ -64,6 +66,10 @@ FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""
 
 _LONGEST_PAUSE_SECONDS: Final = 0.25
+_ABORT_SECONDS: Final = 1
+_CONNECT_SECONDS: Final = 2
+_HEARTBEAT_SECONDS: Final = 1
+"""A server that says nothing for both of these together is given up, and whoever waits for it asks the next primary."""
 
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
 _ONE_BATCH = 100_000
@@ -110,7 +116,8 @@ class Store:
         client: Any = make(
             uri,
             appname="customer-gateway",
-            connectTimeoutMS=milliseconds,
+            connectTimeoutMS=min(milliseconds, _CONNECT_SECONDS * 1000),
+            heartbeatFrequencyMS=_HEARTBEAT_SECONDS * 1000,
             serverSelectionTimeoutMS=milliseconds,
             event_listeners=list(listeners),
         )
@@ -181,6 +188,8 @@ class Store:
             try:
                 return await self._attempt(body, deadline)
             except (PyMongoError, TryAgain) as failed:
+                if isinstance(failed, PyMongoError) and failed.has_error_label("UnknownTransactionCommitResult"):
+                    raise OutOfTime(f"not known to be committed within {deadline_seconds} s") from failed
                 transient = isinstance(failed, TryAgain) or failed.has_error_label("TransientTransactionError")
                 if not transient:
                     raise
@@ -196,14 +205,17 @@ class Store:
                 session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
             )
             try:
-                result = await body(session)
+                with within(deadline - time.monotonic()):
+                    result = await body(session)
             except BaseException:
-                with suppress(PyMongoError):
+                # Left open, it would keep everybody from what it wrote for a minute.
+                with suppress(PyMongoError), within(_ABORT_SECONDS):
                     await session.abort_transaction()
                 raise
             while True:
                 try:
-                    await session.commit_transaction()
+                    with within(deadline - time.monotonic()):
+                        await session.commit_transaction()
                     return result
                 except PyMongoError as failed:
                     # It may or may not have committed: committing again is safe and finds out.
@@ -223,6 +235,14 @@ class Store:
     async def drop(self) -> None:
         """Drops the whole database."""
         await self._client.drop_database(self._database.name)
+
+
+def within(seconds: float) -> AbstractContextManager[None]:
+    """Commands inside end in time, all of them together: with an error of ``Unavailable`` where they must.
+
+    The inner of two can only shorten the outer. Without it a command to a frozen server waits for as long as it takes.
+    """
+    return pymongo.timeout(max(seconds, 0.001))  # the driver takes 0 for forever
 
 
 def usable_uri(uri: str) -> str:

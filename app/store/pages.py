@@ -22,7 +22,8 @@ async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Map
     """By parent, in the selection's order: one row more than ``size`` where there is one, at the far end.
 
     One command, however many parents. Reads no more documents than it returns as long as the selection has at most
-    one condition that has an index of its own; with more, at most what matches the first of them.
+    one condition that has an index of its own; with more, at most what matches the first of them. In an order that is
+    not the list's first: twice as many behind a position, and with a condition at most all rows of the parent.
     """
     plan = _Plan.of(slice_)
     if len(parents) == 1:

@@ -1,4 +1,4 @@
-"""What nobody should ask, and what nobody should have stored: each costs its own place, and says no more than it must."""
+"""What nobody should ask, and what nobody should have stored: each costs its own place, and says no more."""
 
 import base64
 import json
@@ -7,14 +7,17 @@ from typing import Any
 
 import httpx2
 import pytest
-from graphql import GraphQLNonNull, is_list_type, is_nullable_type
 from structlog.testing import capture_logs
 
+from app.domain.cursors import encode
+from app.domain.listings import ACTIVITIES
+from app.domain.paging import In, Selection
+from app.schema.enums import ActivityOrderField
 from app.store.collections import COLLECTIONS
-from app.store.driver import Document, Store
+from app.store.driver import Document, ReplaceOne, Store
 from tests.conftest import Ask, token
 from tests.graph.walk import Place, below
-from tests.world import AGENT, NOW, World, ago
+from tests.world import NOW, World, ago
 
 INTERNALS = ("mongo", "bson", "traceback", "exception", ".py", "customerid", "strawberry", "graphql-core", "$")
 """Words that have no place in what a client reads."""
@@ -127,7 +130,8 @@ async def test_short_lists_have_the_same_limits(ask: Ask, world: World) -> None:
         answer = await asked_of(ask, ada, f"points {{ spendable expiries(first: {first}) {{ points }} }}")
         assert refused(answer) == ("BAD_USER_INPUT", ["customer", "points", "expiries"])
         assert answer["data"]["customer"]["points"] == {"spendable": 70, "expiries": None}
-        answer = await asked_of(ask, ada, f"activities {{ nodes {{ email {{ deliveries(first: {first}) {{ id }} }} }} }}")
+        mail = f"email {{ deliveries(first: {first}) {{ id }} }}"
+        answer = await asked_of(ask, ada, f"activities {{ nodes {{ {mail} }} }}")
         assert refused(answer)[0] == "BAD_USER_INPUT"
 
 
@@ -228,7 +232,7 @@ async def test_a_cursor_of_another_list_is_refused(ask: Ask, world: World) -> No
     assert await is_refused(ask, ada, await cursor_of(ask, ada, "passes"), "statusHistory(%s)")
 
 
-async def test_a_cursor_that_names_a_row_that_is_gone_still_holds_its_place(ask: Ask, world: World, store: Store) -> None:
+async def test_a_cursor_of_a_row_that_is_gone_still_holds_its_place(ask: Ask, world: World, store: Store) -> None:
     ada = await world.customer()
     gone, left = await world.many("activities", ada, {"occurredAt": NOW}, {"occurredAt": ago(days=1)})
     cursor = await cursor_of(ask, ada)
@@ -239,13 +243,9 @@ async def test_a_cursor_that_names_a_row_that_is_gone_still_holds_its_place(ask:
 
 async def test_a_forged_place_in_a_list_that_matches_nothing_finds_nothing(ask: Ask, world: World) -> None:
     """The tag is no secret: whoever makes a cursor for an empty filter gets an empty page."""
-    from app.domain.cursors import encode
-    from app.domain.listings import ACTIVITIES
-    from app.domain.paging import In, Selection
-
     ada = await world.customer()
     await world.many("activities", ada, {}, {})
-    selection = Selection(ACTIVITIES, (("type", In(())), ("legacy", In((False,)))), "OCCURRED_AT")
+    selection = Selection(ACTIVITIES, (("type", In(())), ("legacy", In((False,)))), ActivityOrderField.OCCURRED_AT)
     cursor = encode(selection, ada["_id"], (NOW, "act_x"))
     answer = await asked_of(ask, ada, f'activities(filter: {{types: []}}, after: "{cursor}") {{ nodes {{ id }} }}')
     assert answer["data"]["customer"]["activities"] == {"nodes": []}
@@ -339,3 +339,176 @@ async def test_half_a_character_is_no_text(client: httpx2.AsyncClient) -> None:
     response = await client.post("/graphql", content=body, headers=headers)
     assert response.status_code == 400
     assert not [word for word in INTERNALS if word in response.text.lower()]
+
+
+# ---------------------------------------------------------------- stored documents that break their shape
+
+CANARY = "canary-7f3a"
+TYPE_OF = {
+    "customers": "Customer",
+    "activities": "Activity",
+    "points": "PointsEntry",
+    "coupons": "Coupon",
+    "transactions": "Transaction",
+    "passes": "Pass",
+    "statuses": "StatusChange",
+    "emails": "Email",
+    "deliveries": "EmailDelivery",
+    "notes": "Note",
+}
+
+
+async def spoil(store: Store, collection: str, document_id: str, **values: Any) -> None:
+    """Changes a document to what the validator would refuse."""
+    change = {"q": {"_id": document_id}, "u": {"$set": values}}
+    command = {"update": collection, "updates": [change], "bypassDocumentValidation": True}
+    assert (await store.command(command))["n"] == 1
+
+
+def key_of(place: Place) -> str:
+    """What the field's document calls it."""
+    names = {"links": "linkIds", "mergedInto": "mergedIntoId", "refundOf": "refundOfId"}
+    follows = place.on == "Activity" and place.name in ("email", "note", "subject", "customer")
+    follows |= place.coordinate == "PointsEntry.transaction"
+    return names.get(place.name) or (f"{place.name}Id" if follows else place.name)
+
+
+def stored_fields() -> list[tuple[str, str, Place]]:
+    """Every field that shows what is stored under one key: the document's collection, that key, and the field."""
+    declared = {name: {**each.required, **each.optional} for name, each in COLLECTIONS.items()}
+    return [
+        (collection, key_of(place), place)
+        for collection, type_ in TYPE_OF.items()
+        for place in below(type_).values()
+        if place.on == type_ and key_of(place) in declared[collection]
+    ]
+
+
+def selection_of(place: Place) -> str:
+    if place.is_leaf:
+        return place.asked("")
+    leaves = [inner for inner in below(place.type_name).values() if inner.above is None and inner.is_leaf]
+    return place.asked(" ".join(leaf.asked("") for leaf in leaves))
+
+
+def is_empty(value: Any) -> bool:
+    match value:
+        case {**fields}:
+            return all(map(is_empty, fields.values()))
+        case [*items]:
+            return all(map(is_empty, items))
+        case _:
+            return value is None
+
+
+async def test_a_stored_value_of_another_shape_costs_its_field_and_is_not_repeated(
+    ask: Ask, world: World, store: Store
+) -> None:
+    """In each field of each document in turn, beside a healthy document of the same kind.
+
+    A field that must not be null takes its document with it.
+    """
+    broken, healthy = await world.everything(), await world.everything()
+    wrong: dict[str, object] = {}
+    for collection, key, place in stored_fields():
+        owner = "_id" if collection == "customers" else "customerId"
+        with_key = {} if place.coordinate == "Customer.country" else {key: {"$exists": True}}
+        sick, well = [
+            (await store.find(collection, {**with_key, owner: customer["_id"]}, limit=1))[0]
+            for customer in (broken, healthy)
+        ]
+        query = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {place.on} {{ {selection_of(place)} }} }} }}"
+        before = await ask(query, ids=[sick["_id"], well["_id"]])
+        assert "errors" not in before, before
+
+        await spoil(store, collection, sick["_id"], **{key: {CANARY: CANARY} if place.is_leaf else CANARY})
+        with capture_logs() as logs:
+            after = await ask(query, ids=[sick["_id"], well["_id"]])
+        await store.write(collection, [ReplaceOne({"_id": sick["_id"]}, sick)])
+
+        lost, kept = after["data"]["nodes"]
+        seen = {
+            "codes": {error["extensions"]["code"] for error in after.get("errors", ())},
+            "lost": is_empty(lost) and (lost is not None or not place.is_nullable),
+            "kept": kept == before["data"]["nodes"][1],
+            "repeated": CANARY in json.dumps(after) or CANARY in json.dumps(logs),
+            "logged": {log["document"] for log in logs},
+        }
+        if seen != {"codes": {"INTERNAL"}, "lost": True, "kept": True, "repeated": False, "logged": {sick["_id"]}}:
+            wrong[place.coordinate] = seen, after
+    assert wrong == {}, "\n".join(map(str, wrong.items()))
+
+
+async def asked_with_logs(ask: Ask, query: str, **variables: Any) -> tuple[Document, list[tuple[str, str]]]:
+    """The answer, and which field of which document the log names."""
+    with capture_logs() as logs:
+        answer = await ask(query, **variables)
+    assert CANARY not in json.dumps([answer, logs])
+    assert {error["extensions"]["code"] for error in answer.get("errors", ())} <= {"INTERNAL"}
+    return answer, [(log["field"], log["document"]) for log in logs]
+
+
+async def test_an_unreadable_attribute_costs_the_attributes_and_itself_but_not_its_neighbours(
+    ask: Ask, world: World, store: Store
+) -> None:
+    ada = await world.customer()
+    activity = await world.activity(ada, "BILLING_DATE_CHANGED", attributes={"billDayFrom": 1, "billDayTo": 2})
+    for unreadable in ({CANARY: CANARY}, [{CANARY: CANARY}], [5]):
+        await spoil(store, "activities", activity["_id"], attributes={"billDayFrom": unreadable, "billDayTo": 2})
+        query = """query($id: ID!) { node(id: $id) { ... on Activity {
+            message attributes { value }
+            from: attribute(name: "billDayFrom") to: attribute(name: "billDayTo")
+        } } }"""
+        answer, logged = await asked_with_logs(ask, query, id=activity["_id"])
+        assert answer["data"]["node"] == {"message": None, "attributes": None, "from": None, "to": "2"}
+        assert sorted(logged) == [("Activity.attributes", activity["_id"]), ("Activity.from", activity["_id"])]
+
+
+async def test_a_row_whose_place_in_the_list_cannot_be_read_is_null_and_not_passed_over(
+    ask: Ask, world: World, store: Store
+) -> None:
+    ada = await world.customer()
+    sick, well = await world.many("activities", ada, {}, {})
+    await spoil(store, "activities", sick["_id"], occurredAt=CANARY)
+    query = "query($id: ID!) { node(id: $id) { ... on Customer { activities { nodes { id occurredAt } } } } }"
+    answer, logged = await asked_with_logs(ask, query, id=ada["_id"])
+    nodes = answer["data"]["node"]["activities"]["nodes"]
+    assert nodes == [{"id": well["_id"], "occurredAt": "2026-01-31T12:00:00.000Z"}, None]
+    assert logged == [("Activity.occurredAt", sick["_id"])]
+
+
+async def test_an_entry_that_cannot_be_read_costs_its_own_customers_audit_only(
+    ask: Ask, world: World, store: Store
+) -> None:
+    sick, well = await world.everything(), await world.everything()
+    (entry,) = await store.find("points", {"customerId": sick["_id"]})
+    await spoil(store, "points", entry["_id"], kind=CANARY)
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { points { earned audit { ok } } } } }"
+    answer, logged = await asked_with_logs(ask, query, ids=[sick["_id"], well["_id"]])
+    audits = [{"points": {"earned": 70, "audit": audit}} for audit in (None, {"ok": True})]
+    assert answer["data"]["nodes"] == audits
+    assert logged == [("PointsBalance.audit", sick["_id"])]
+
+
+async def test_a_link_that_leads_nowhere_costs_its_own_place(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    sick = await world.note(ada, linkIds=[ada["_id"], CANARY, "not_gone"])
+    well = await world.note(ada, linkIds=[ada["_id"]])
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Note { links { id } } } }"
+    answer, _ = await asked_with_logs(ask, query, ids=[sick["_id"], well["_id"]])
+    first, second = answer["data"]["nodes"]
+    assert second == {"links": [{"id": ada["_id"]}]}
+    assert first == {"links": [{"id": ada["_id"]}, None, None]}
+
+
+async def test_a_customer_is_found_though_their_document_is_broken(ask: Ask, world: World, store: Store) -> None:
+    identity = {"source": "esuite", "id": "8812"}
+    for key in ("emails", "status", "identities", "tags", "name"):
+        ada = await world.customer(email=f"{key}@example.com".lower())
+        await spoil(store, "customers", ada["_id"], **{key: CANARY})
+        for by in ({"email": ada["email"]}, {"number": ada["number"]}, {"id": ada["_id"]}):
+            answer = await ask("query($by: CustomerBy!) { customer(by: $by) { id } }", by=by)
+            assert answer == {"data": {"customer": {"id": ada["_id"]}}}, (key, by)
+    assert await ask("query($by: CustomerBy!) { customer(by: $by) { id } }", by={"identity": identity}) == {
+        "data": {"customer": None}
+    }

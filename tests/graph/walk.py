@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from graphql import (
-    GraphQLField,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     build_schema,
-    get_named_type,
     is_leaf_type,
 )
 
@@ -34,7 +34,7 @@ class Place:
 
     on: str
     name: str
-    field: GraphQLField
+    field: Any  # a GraphQLField, whose generics are open
     above: "Place | None" = None
 
     @property
@@ -43,11 +43,20 @@ class Place:
 
     @property
     def type_name(self) -> str:
-        return get_named_type(self.field.type).name
+        return _name_of(self.field.type)
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The field's arguments, and their types."""
+        return {name: _name_of(argument.type) for name, argument in self.field.args.items()}
+
+    @property
+    def is_nullable(self) -> bool:
+        return not str(self.field.type).endswith("!")
 
     @property
     def is_leaf(self) -> bool:
-        return is_leaf_type(get_named_type(self.field.type))
+        return is_leaf_type(schema().get_type(self.type_name))
 
     @property
     def selection(self) -> str:
@@ -69,11 +78,14 @@ class Place:
 
 def flat(value: Any) -> Iterator[Any]:
     """The values in nested lists, nulls left out."""
-    if isinstance(value, list):
-        for item in value:  # pyright: ignore[reportUnknownVariableType] # an answer is open
-            yield from flat(item)
-    elif value is not None:
-        yield value
+    match value:
+        case None:
+            pass
+        case [*items]:
+            for item in items:
+                yield from flat(item)
+        case _:
+            yield value
 
 
 @cache
@@ -88,8 +100,35 @@ def below(type_name: str) -> dict[str, Place]:
         for name, field in type_.fields.items():
             place = Place(type_.name, name, field, above)
             found[place.coordinate] = place
-            inner = get_named_type(field.type)
+            inner = schema().get_type(place.type_name)
             if isinstance(inner, Composite) and inner.name not in seen:
                 seen.add(inner.name)
                 ahead.append((inner, place))
     return found
+
+
+def everything(type_name: str, *above: str) -> str:
+    """A selection of every field of a type and of all types below it, but for those that it hangs on itself."""
+    own = [place for place in below(type_name).values() if place.above is None]
+    return " ".join(
+        place.asked("" if place.is_leaf else everything(place.type_name, type_name, *above))
+        for place in own
+        if place.type_name not in (type_name, *above)
+    )
+
+
+def fields_of(input_name: str) -> dict[str, str]:
+    """An input's fields, and their types."""
+    type_ = schema().get_type(input_name)
+    assert isinstance(type_, GraphQLInputObjectType)
+    return {name: _name_of(field.type) for name, field in type_.fields.items()}
+
+
+def values_of(enum_name: str) -> list[str]:
+    type_ = schema().get_type(enum_name)
+    assert isinstance(type_, GraphQLEnumType)
+    return list(type_.values)
+
+
+def _name_of(type_: object) -> str:
+    return str(type_).strip("[]!")

@@ -92,7 +92,7 @@ def test_the_same_number_and_moment_make_the_same_documents(world: World) -> Non
 
 def test_a_customer_does_not_depend_on_the_others(world: World) -> None:
     alone = documents_of([33], NOW)
-    for name in world.keys() - {"customers"}:
+    for name in world.keys() - {"customers", "audit"}:
         assert alone[name] == of(world, name, "C-100033")
 
 
@@ -183,7 +183,7 @@ def test_the_messy_customer_has_everything(world: World) -> None:
         "esuite", "overview", "callcenter", "billing", "loyalty"
     }  # fmt: skip
     assert {delivery["status"] for delivery in of(world, "deliveries", "C-100001")} == {"SENT", "FAILED"}
-    for name in world.keys() - {"customers"}:
+    for name in world.keys() - {"customers", "audit"}:
         assert of(world, name, "C-100001"), name
     moments = Counter(activity["occurredAt"] for activity in activities)
     assert sum(count > 1 for count in moments.values()) > 10
@@ -243,7 +243,7 @@ async def test_the_validators_accept_everything_and_progress_adds_up(store: Stor
     summary = await seed(store, customers=30, now=NOW, advance=advanced.append)
     assert sum(advanced) == summary["customers"] == 30
     for name in world:
-        assert await store.aggregate(name, [{"$count": "documents"}]) == [{"documents": summary[name]}]
+        assert len(await store.find(name, {}, fields={"_id": 1})) == summary[name]
     stored = await store.find("customers", {"number": "C-100001"})
     assert stored == [customer(world, "C-100001")]
 

@@ -1,0 +1,129 @@
+"""Cursors and the four arguments of a page, without a database."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.cursors import DEFAULT_SIZE, decode, encode, slice_of
+from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
+from app.domain.paging import Between, In, Listing, Position, Selection, Slice, Where
+from app.domain.points import INT32_MAX
+from app.domain.refusals import BadCursor, BadUserInput
+
+LISTINGS = (ACTIVITIES, POINTS, COUPONS, TRANSACTIONS, PASSES, STATUSES)
+ADA = "cus_ada"
+BY_TIME = Selection(ACTIVITIES, (("legacy", In((False,))),), "OCCURRED_AT")
+
+times = st.datetimes(timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000))
+integers = st.integers(-INT32_MAX - 1, INT32_MAX)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+def values(listing: Listing, key: str) -> st.SearchStrategy[Any]:
+    match key:
+        case "_id" | "type":
+            return texts
+        case "seq":
+            return integers
+        case "points":
+            return integers | st.none() if listing is ACTIVITIES else integers
+        case _:
+            return times
+
+
+@st.composite
+def places(draw: st.DrawFn) -> tuple[Selection, Position]:
+    listing = draw(st.sampled_from(LISTINGS))
+    order = draw(st.sampled_from(list(listing.orders)))
+    selection = Selection(listing, (), order, draw(st.booleans()))
+    return selection, tuple(draw(values(listing, key)) for key in listing.orders[order].keys)
+
+
+@given(place=places())
+def test_a_cursor_is_read_as_the_position_it_was_made_of(place: tuple[Selection, Position]) -> None:
+    selection, position = place
+    assert decode(encode(selection, ADA, position), selection, ADA) == position
+
+
+@given(text=st.text(max_size=600))
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(BadCursor):
+        decode(text, BY_TIME, ADA)
+
+
+@given(data=st.binary(max_size=40), at=st.integers(0, 80))
+def test_a_cursor_with_anything_put_into_it_is_refused_or_means_the_same_kind_of_place(data: bytes, at: int) -> None:
+    cursor = encode(BY_TIME, ADA, (datetime(2026, 1, 31, tzinfo=UTC), "act_x"))
+    altered = cursor[:at] + data.decode("latin-1") + cursor[at + len(data) :]
+    try:
+        time, node_id = decode(altered, BY_TIME, ADA)
+    except BadCursor:
+        return
+    assert (type(time), type(node_id)) == (datetime, str)
+
+
+WINDOW: Where = (("occurredAt", Between(datetime(2026, 1, 1, tzinfo=UTC))),)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (Selection(ACTIVITIES, BY_TIME.where, "OCCURRED_AT"), "cus_eve"),
+        (Selection(ACTIVITIES, BY_TIME.where, "OCCURRED_AT", descending=False), ADA),
+        (Selection(ACTIVITIES, BY_TIME.where, "TYPE"), ADA),
+        (Selection(ACTIVITIES, (("legacy", In((False, True))),), "OCCURRED_AT"), ADA),
+        (Selection(ACTIVITIES, (*BY_TIME.where, *WINDOW), "OCCURRED_AT"), ADA),
+        (Selection(POINTS, BY_TIME.where, "OCCURRED_AT"), ADA),
+        (Selection(TRANSACTIONS, BY_TIME.where, "OCCURRED_AT"), ADA),
+    ],
+)
+def test_a_cursor_counts_only_for_the_list_that_gave_it(other: tuple[Selection, str]) -> None:
+    cursor = encode(*other, (datetime(2026, 1, 31, tzinfo=UTC), "act_x"))
+    with pytest.raises(BadCursor, match="another list"):
+        decode(cursor, BY_TIME, ADA)
+
+
+NOTHING: dict[str, Any] = {"first": None, "after": None, "last": None, "before": None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "size", "backwards"),
+    [
+        ({}, DEFAULT_SIZE, False),
+        ({"first": 0}, 0, False),
+        ({"first": 100}, 100, False),
+        ({"last": 100}, 100, True),
+        ({"last": 0}, 0, True),
+    ],
+)
+def test_a_page_is_as_large_as_asked_for(asked: dict[str, Any], size: int, backwards: bool) -> None:
+    assert slice_of(BY_TIME, ADA, **NOTHING | asked) == Slice(BY_TIME, size, None, backwards)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_cursor_alone_says_which_way(backwards: bool) -> None:
+    place = (datetime(2026, 1, 31, tzinfo=UTC), "act_x")
+    asked: dict[str, Any] = {"before" if backwards else "after": encode(BY_TIME, ADA, place)}
+    assert slice_of(BY_TIME, ADA, **NOTHING | asked) == Slice(BY_TIME, DEFAULT_SIZE, place, backwards)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"first": 101}, "first"),
+        ({"first": -1}, "first"),
+        ({"last": 101}, "last"),
+        ({"last": -1}, "last"),
+        ({"first": 1, "last": 1}, "last"),
+        ({"first": 1, "before": "x"}, "last"),
+        ({"after": "x", "last": 1}, "last"),
+        ({"after": "x", "before": "x"}, "last"),
+    ],
+)
+def test_arguments_that_contradict_each_other_or_their_limits_are_refused(asked: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadUserInput) as refusal:
+        slice_of(BY_TIME, ADA, **NOTHING | asked)
+    assert refusal.value.field == (field,)

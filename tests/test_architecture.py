@@ -1,0 +1,107 @@
+"""Imports point one way: what each room of the house may know, and what no room but one may."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+APP = Path(__file__).parents[1] / "app"
+
+MAY_IMPORT = {
+    "domain": "catalogue",  # attributes and who may see a type: the catalogue is words, it decides nothing
+    "catalogue": "",
+    "store": "domain catalogue",
+    "loaders": "store domain catalogue",
+    "services": "store domain catalogue",
+    "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
+    "resolvers": "schema services domain catalogue",
+    "context": "domain loaders services",
+    "faults": "domain store",
+    "settings": "store",  # what an unusable MONGODB_URI is, the driver judges
+    "logs": "",
+    "graph": "resolvers schema faults",
+    "sdl": "graph",
+    "access_table": "graph domain",
+    "http": "faults context loaders services store domain",
+    "main": "graph http settings store",
+    "sample": "store domain catalogue",
+    "__main__": "*",
+}
+"""Besides itself. A room is a folder of app/, or a module that stands there alone."""
+
+DRIVERS = {"motor", "pymongo", "bson"}
+
+
+@cache
+def imports() -> list[tuple[str, str]]:
+    """Who imports what: module and full name, imports for the type checker left out."""
+    return [
+        (".".join(("app", *path.relative_to(APP).with_suffix("").parts)), name)
+        for path in APP.rglob("*.py")
+        for name in imported_by(ast.parse(path.read_text()))
+    ]
+
+
+def imported_by(tree: ast.AST) -> Iterator[str]:
+    for child in ast.iter_child_nodes(tree):
+        match child:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=otherwise):
+                for statement in otherwise:
+                    yield from imported_by(statement)
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module="app", names=names):
+                yield from (f"app.{alias.name}" for alias in names)
+            case ast.ImportFrom(module=str(module)):
+                yield module
+            case _:
+                yield from imported_by(child)
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else module
+
+
+def test_no_room_knows_more_than_it_may() -> None:
+    trespasses = {
+        f"{module} imports {name}"
+        for module, name in imports()
+        if name.startswith("app.")
+        and MAY_IMPORT[room_of(module)] != "*"
+        and room_of(name) not in (room_of(module), *MAY_IMPORT[room_of(module)].split())
+    }
+    assert trespasses == set()
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {room_of(module) for module, _ in imports()} <= MAY_IMPORT.keys()
+
+
+def test_only_the_store_knows_the_driver() -> None:
+    assert {room_of(module) for module, name in imports() if name.split(".")[0] in DRIVERS} == {"store"}
+
+
+def test_nobody_but_the_graph_imports_resolvers() -> None:
+    assert {module for module, name in imports() if room_of(name) == "resolvers" and name.startswith("app.")} == {
+        "app.graph"
+    }
+
+
+def test_rules_do_no_work_of_their_own() -> None:
+    """``domain`` and ``catalogue`` neither wait, nor look at the clock, nor know GraphQL."""
+    for path in [*(APP / "domain").glob("*.py"), *(APP / "catalogue").glob("*.py")]:
+        tree = ast.parse(path.read_text())
+        waiting = [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+        assert waiting == [], path
+        assert not {name.split(".")[0] for name in imported_by(tree)} & {"strawberry", "graphql", "asyncio", "time"}, (
+            path
+        )
+        assert not [node for node in ast.walk(tree) if is_clock(node)], path
+
+
+def is_clock(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="now" | "utcnow" | "today")):
+            return True
+        case _:
+            return False
