@@ -23,7 +23,7 @@ run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--fresh --custo
 	@$(BIN)/python -m app demo $(ARGS)
 
 test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: $(READY) ## Format, lint, types, and whether schema.graphql is true and breaks nobody
 	$(BIN)/ruff format --check .
@@ -37,8 +37,8 @@ check: $(READY) ## Format, lint, types, and whether schema.graphql is true and b
 schema: $(READY) ## Write schema.graphql anew
 	@$(BIN)/python -m app schema > .venv/schema.graphql && mv .venv/schema.graphql schema.graphql
 
-bench: ## Measure (there is nothing to run yet)
-	@echo "There are no benchmarks yet." >&2; exit 1
+bench: $(READY) ## Measure; bench/ has one module for each question
+	@for module in bench/*.py; do $(BIN)/python -m bench.$$(basename $$module .py) || exit 1; done
 
 web: ## Build the GraphiQL page that app/http/static holds; needs Node.js
 	cd web && npm ci && npm run build

@@ -1,0 +1,265 @@
+"""The command line as people and scripts meet it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx2
+import pytest
+from pymongo import MongoClient
+
+from app.__main__ import main
+from app.sdl import printed
+from app.settings import Settings
+from app.store.driver import Driver
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "import"
+SECRET = "a-secret-of-the-tests-0123456789abcdef"
+NOBODY = "mongodb://ada:lovelace@127.0.0.1:1/?directConnection=true"
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+class App(Protocol):
+    def __call__(self, *words: str | Path, stdin: str = "", **environment: str) -> Ended: ...
+
+
+@pytest.fixture
+def app(driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Generator[App]:
+    """Runs `python -m app WORDS`, with nothing set but what is given; in this process, because starting one is slow."""
+
+    def app(*words: str | Path, stdin: str = "", **environment: str) -> Ended:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["app", *map(str, words)])
+            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode())))
+            patch.setattr(os, "environ", bare_environment(**{"MONGODB_DRIVER": driver, **environment}))
+            with pytest.raises(SystemExit) as ended:
+                main()
+        said = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), said.out, said.err)
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield app
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def database(mongodb_uri: str, database_name: str) -> Generator[dict[str, str]]:
+    """The variables that name an empty database."""
+    name = f"{database_name}_command_line"
+    with MongoClient[Any](mongodb_uri) as client:
+        client.drop_database(name)
+        yield {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": name}
+        client.drop_database(name)
+
+
+def command(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "app", *map(str, words)]
+
+
+def bare_environment(**given: str) -> dict[str, str]:
+    unset = {*(name.upper() for name in Settings.model_fields), "PYTHONDONTWRITEBYTECODE"}
+    own = {
+        "COLUMNS": "200",  # so that no message is broken where a test looks for it
+        "PYTHONPYCACHEPREFIX": str(Path(".data/pycache").absolute()),  # the second process starts twice as fast
+    }
+    return {name: value for name, value in os.environ.items() if name not in unset} | own | given
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def test_help_lists_the_words(app: App) -> None:
+    helped = app("--help")
+    assert helped.code == 0
+    for word in ("demo", "serve", "seed", "import", "indexes", "schema", "token", "doctor"):
+        assert re.search(rf"^\W*{word}\s", helped.out, re.MULTILINE), word
+
+
+def test_an_unusable_setting_stops_the_start(app: App) -> None:
+    refused = app("serve", PORT="abc", MONGODB_URI="foo", MONGODB_DRIVER="x")
+    assert refused.code == 2
+    assert [line.partition(" cannot be used")[0] for line in refused.err.splitlines()] == [
+        "MONGODB_URI",
+        "MONGODB_DRIVER",
+        "PORT",
+    ]
+    assert "Example: PORT=8000" in refused.err
+
+
+def test_serve_wants_to_know_whose_tokens_count(app: App) -> None:
+    refused = app("serve", MONGODB_URI=NOBODY)
+    assert refused.code == 2
+    assert "JWKS_URL" in refused.err
+
+
+def test_serve_wants_a_database(app: App) -> None:
+    refused = app("serve", JWT_SECRET=SECRET, JWT_ISSUER="tests")
+    assert refused.code == 2
+    assert "MONGODB_URI is not set" in refused.err
+
+
+def test_the_demo_hands_out_tokens_so_it_stays_on_loopback(app: App, tmp_path: Path) -> None:
+    refused = app("demo", "--data", tmp_path / "data", HOST="0.0.0.0")
+    assert refused.code == 2
+    assert "HOST=0.0.0.0 is refused" in refused.err
+
+
+def test_a_taken_port_is_said_before_anything_is_started(app: App, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = app("demo", "--data", tmp_path / "data", PORT=str(port))
+    assert refused.code == 2
+    assert f"127.0.0.1:{port} cannot be listened on" in refused.err
+    assert f"PORT={port + 1}" in refused.err
+    assert not (tmp_path / "data" / "db").exists()
+
+
+def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, database: dict[str, str]) -> None:
+    told = app("doctor", **database, JWT_SECRET=SECRET)
+    assert told.code == 0
+    assert [name for name in Settings.model_fields if name.upper() not in told.out] == []
+    assert "differs: run `python -m app indexes`" in told.out
+    assert SECRET not in told.out + told.err
+
+
+def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: App) -> None:
+    told = app("doctor", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2")  # see test_health
+    assert told.code == 2
+    assert told.err.startswith("MongoDB: 127.0.0.1:1: ")
+    assert "lovelace" not in told.out + told.err
+    assert "Traceback" not in told.err
+
+
+# ---------------------------------------------------------------- what is done
+
+
+def test_indexes_are_checked_and_built(app: App, database: dict[str, str]) -> None:
+    differs = app("indexes", "--check", **database)
+    assert (differs.code, "activities: the collection is missing" in differs.out) == (1, True)
+    assert app("indexes", "--apply", **database).out == "Everything is as declared.\n"
+    assert app("indexes", "--check", **database).code == 0
+
+
+def test_the_schema_is_printed_and_compared(app: App, tmp_path: Path) -> None:
+    shown = app("schema").out
+    assert shown == printed()
+    older = tmp_path / "older.graphql"
+    older.write_text(shown + "type Forgotten { id: ID! }\n")
+    differs = app("schema", "--check", older)
+    assert (differs.code, "make schema" in differs.err) == (2, True)
+    breaks = app("schema", "--against", older)
+    assert (breaks.code, "Forgotten was removed" in breaks.err) == (2, True)
+
+
+def test_an_import_says_what_went_in_and_which_lines_were_bad(
+    app: App, database: dict[str, str], tmp_path: Path
+) -> None:
+    good = EXAMPLES / "esuite.ndjson"
+    assert app("import", good, **database).code == 0
+    rejects = tmp_path / "rejects.ndjson"
+    again = app("import", "-", "--rejects", rejects, **database, stdin=good.read_text() + '{"kind": "customer"}\n')
+    assert again.code == 1
+    assert str(rejects) in again.err
+    (reject,) = rejects.read_text().splitlines()
+    assert json.loads(reject)["line"] == len(good.read_text().splitlines()) + 1
+
+
+def test_half_a_sample_is_not_taken_for_a_whole_one(database: dict[str, str], tmp_path: Path) -> None:
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        half = client[database["MONGODB_DATABASE"]]
+        half["unfinished"].insert_one({"_id": "sample"})  # as a crash leaves it
+        half["customers"].insert_one({"_id": "cus_half"})
+        with demo("--customers", "20", "--data", tmp_path, **database):
+            assert half["customers"].count_documents({}) >= 20
+            assert half["customers"].count_documents({"_id": "cus_half"}) == 0
+            assert half["unfinished"].count_documents({}) == 0
+
+
+# ---------------------------------------------------------------- the demo
+
+
+def test_the_demo_answers_and_leaves_nothing_behind(app: App, tmp_path: Path) -> None:
+    with demo("--customers", "20", "--data", tmp_path) as (process, address):
+        assert asked(address, '{ customer(by: {number: "C-100002"}) { number } }', "no token") == 401
+        token = app("token", "--role", "admin", "--data", tmp_path).out.strip()
+        answer = asked(address, '{ customer(by: {number: "C-100002"}) { number } }', token)
+        assert answer == {"data": {"customer": {"number": "C-100002"}}}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert process.stderr
+        assert "Traceback" not in process.stderr.read()
+    assert not listens(port_in(tmp_path))
+
+
+def test_what_a_killed_demo_leaves_does_not_block_the_next(tmp_path: Path) -> None:
+    with demo("--customers", "20", "--data", tmp_path) as (process, _):
+        process.kill()
+    server = port_in(tmp_path)
+    assert listens(server)
+    with demo("--data", tmp_path) as (process, _):
+        assert port_in(tmp_path) == server
+        with MongoClient[Any]("127.0.0.1", server) as client:  # what there is, is kept: no thousand customers
+            assert client["customer_gateway"]["customers"].count_documents({}) < 100
+        process.terminate()
+        assert process.wait(timeout=30) == 130
+    assert not listens(server)
+
+
+# ---------------------------------------------------------------- helpers
+
+
+@contextmanager
+def demo(*words: str | Path, **environment: str) -> Generator[tuple["subprocess.Popen[str]", str]]:
+    """A demo that answers, and its address. On leaving it is interrupted as by Ctrl-C."""
+    with subprocess.Popen(
+        command("demo", *words),
+        env=bare_environment(PORT="0") | environment,
+        stdout=subprocess.DEVNULL,  # the tokens
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr
+            said = ""
+            while "Application startup complete" not in said:
+                line = process.stderr.readline()
+                assert line, f"The demo did not start:\n{said}"
+                said += line
+            address = re.search(r"http://\S+(?=/graphql)", said)
+            assert address, said
+            yield process, address[0]
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def asked(address: str, query: str, token: str) -> Any:
+    """The answer, or the status of a refusal."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    response = httpx2.post(f"{address}/graphql", json={"query": query}, headers=headers)
+    return response.json() if response.is_success else response.status_code
+
+
+def port_in(folder: Path) -> int:
+    return int((folder / "port").read_text())
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
