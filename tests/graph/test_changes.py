@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import random
 from typing import Any
 
 import pytest
@@ -233,6 +234,39 @@ async def test_of_many_who_take_the_whole_balance_at_once_one_gets_it(ask: Ask, 
     payloads = await asyncio.gather(*(take(index) for index in range(16)))
     codes = [error["code"] for payload in payloads for error in payload["userErrors"]]
     assert codes == ["NOT_ENOUGH_POINTS"] * 15
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_mix_of_changes_at_once_leaves_what_a_plain_sum_says(seed: int, ask: Ask, world: World) -> None:
+    """20 random changes of 3 customers, each sent twice, four at a time: 60 keys and 120 calls in all."""
+    rng, customers = random.Random(seed), [await _rich(world) for _ in range(3)]
+    calls: list[tuple[str, dict[str, Any]]] = []
+    for index in range(20):
+        amount = rng.choice([-120, -60, -30, -1, 1, 20, 75, 0])
+        about = {"customerId": rng.choice(customers)["_id"], "points": amount, "idempotencyKey": f"k{index}"}
+        if rng.random() < 0.5:
+            calls += [(ADJUST, {**about, "reason": "Any"})] * 2
+        else:
+            calls += [(RECORD_PLAIN, {**about, "type": "CREDIT_CONTROL_CYCLE_EXITED"})] * 2
+    queue = iter(calls)
+    answers: list[tuple[dict[str, Any], bool]] = []
+
+    async def sender() -> None:
+        for mutation, given in queue:
+            payload = await _changed(ask, mutation, **given)
+            answers.append((given, payload["userErrors"] == []))
+
+    await asyncio.gather(*(sender() for _ in range(4)))
+
+    accepted = {(given["customerId"], given["idempotencyKey"]): given["points"] for given, ok in answers if ok}
+    for customer in customers:
+        moved = [amount for (whose, _), amount in accepted.items() if whose == customer["_id"]]
+        read = """query($id: ID!) { customer(by: {id: $id}) {
+          points { spendable audit { ok entries } } activities { totalCount } } }"""
+        shown = (await ask(read, id=customer["_id"]))["data"]["customer"]
+        entries = 1 + sum(1 for amount in moved if amount)
+        assert shown["points"] == {"spendable": 100 + sum(moved), "audit": {"ok": True, "entries": entries}}
+        assert shown["activities"]["totalCount"] == len(moved)
 
 
 async def test_a_change_after_another_in_one_request_sees_it(ask: Ask, world: World) -> None:
