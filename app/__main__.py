@@ -2,28 +2,25 @@
 
 import asyncio
 import json
-import secrets
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 import uvicorn
-from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app import logs
+from app import development, logs
 from app.domain.access import Role
 from app.http import graphiql
-from app.http.tokens import issue
 from app.main import LOOPBACK_HOSTS, application
 from app.settings import Settings, SettingsError, read_settings
 from app.store import indexes as store_indexes
@@ -56,16 +53,19 @@ def demo(
     customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
 ) -> None:
     """A gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
-    settings = loopback_only(development(read_settings(data=data)))
+    settings = loopback_only(development.settled(read_settings(data=data)))
     with listening(settings) as listener, database(settings, fresh=fresh) as uri:
         run(_prepare_demo(uri, settings, customers))
-        people = demo_people(settings)
+        people = development.people(settings)
         for label, bearer in people.items():
             typer.echo(f"{label}: {bearer}")
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         console.print(f"\n  GraphiQL, with five examples to play:  [bold]{address}/graphql[/bold]")
         console.print("  Ctrl-C stops everything.\n")
-        viewers = [graphiql.Viewer(label=label, headers=bearing(bearer)) for label, bearer in people.items()]
+        viewers = [
+            graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
+            for label, bearer in people.items()
+        ]
         serve_on(listener, settings, uri, page={"viewers": viewers})
 
 
@@ -223,12 +223,14 @@ def token(
     data: Data = None,
 ) -> None:
     """Print a token for development, signed with JWT_SECRET (or the demo's own secret), and nothing else."""
-    settings = development(read_settings(data=data))
+    settings = development.settled(read_settings(data=data))
     if role == Role.CUSTOMER and not customer:
         fail("A customer's token needs --customer cus_….")
     if role == Role.AFFILIATE and not affiliate:
         fail("An affiliate's token needs --affiliate ID.")
-    typer.echo(bearer(settings, role, subject=subject, name=name, customer_id=customer, affiliate_id=affiliate))
+    typer.echo(
+        development.token(settings, role, subject=subject, name=name, customer_id=customer, affiliate_id=affiliate)
+    )
 
 
 @cli.command()
@@ -241,60 +243,6 @@ def access() -> None:
 
 
 # ---------------------------------------------------------------- what they share
-
-
-def development(settings: Settings) -> Settings:
-    """With a secret of our own, kept beside the data, where the environment names no issuer of tokens."""
-    if settings.jwks_url or settings.jwt_secret:
-        return settings
-    kept = settings.data / "jwt-secret"
-    if not kept.exists():
-        settings.data.mkdir(parents=True, exist_ok=True)
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(48))
-    secret = SecretStr(kept.read_text())
-    return settings.model_copy(update={"jwt_secret": secret, "jwt_issuer": settings.jwt_issuer or "development"})
-
-
-def bearer(
-    settings: Settings, role: Role, *, subject: str | None = None, name: str | None = None, **ids: str | None
-) -> str:
-    if settings.jwt_secret is None:
-        fail("Only the holder of JWT_SECRET can make a token; with JWKS_URL the issuer does.")
-    return issue(
-        settings.jwt_secret.get_secret_value(),
-        roles=[role],
-        subject=subject or role.lower(),
-        name=name or role.replace("_", " ").capitalize(),
-        issuer=settings.jwt_issuer or "",
-        audience=settings.jwt_audience,
-        lifetime=timedelta(days=7),
-        **ids,
-    )
-
-
-def demo_people(settings: Settings) -> dict[str, str]:
-    """A token for each role, an agent's first; the customer is C-100001, the affiliate one who referred customers."""
-    from app.sample.people import AFFILIATE, AGENTS, customer_id
-
-    roles = sorted(Role, key=lambda role: role != Role.CUSTOMER_SERVICE_AGENT)
-    agents = {agent["accessLevel"]: agent for agent in AGENTS}
-    tokens: dict[str, str] = {}
-    for role in roles:
-        agent = agents.get(role, {})
-        tokens[role.replace("_", " ").capitalize()] = bearer(
-            settings,
-            role,
-            subject=agent.get("id"),
-            name=agent.get("name"),
-            customer_id=customer_id("C-100001") if role == Role.CUSTOMER else None,
-            affiliate_id=AFFILIATE["id"] if role == Role.AFFILIATE else None,
-        )
-    return tokens
-
-
-def bearing(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def loopback_only(settings: Settings) -> Settings:

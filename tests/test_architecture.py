@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "access_table": "graph domain",
     "http": "faults context loaders services store domain",
     "main": "graph http settings store",
+    "development": "domain http settings sample",
     "sample": "store domain catalogue",
     "__main__": "*",
 }
