@@ -10,7 +10,7 @@ READY := .venv/ready
 # The schema that clients may be using: `make check` fails when a change breaks them.
 BASE ?= HEAD^
 
-.PHONY: help setup run test check schema bench web clean lock
+.PHONY: help setup run test check schema soak bench web clean lock
 .DELETE_ON_ERROR:
 
 help: ## What each word does
@@ -23,7 +23,8 @@ run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--fresh --custo
 	@$(BIN)/python -m app demo $(ARGS)
 
 test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/faults $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest tests/faults) # alone: it judges how long things take
 
 check: $(READY) ## Format, lint, types, and whether schema.graphql is true and breaks nobody
 	$(BIN)/ruff format --check .
@@ -36,6 +37,9 @@ check: $(READY) ## Format, lint, types, and whether schema.graphql is true and b
 
 schema: $(READY) ## Write schema.graphql anew
 	@$(BIN)/python -m app schema > .venv/schema.graphql && mv .venv/schema.graphql schema.graphql
+
+soak: $(READY) ## A hundred faults on three nodes, about 15 minutes; ARGS="--faults 20"
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: $(READY) ## Measure; bench/ has one module for each question
 	@for module in bench/*.py; do $(BIN)/python -m bench.$$(basename $$module .py) || exit 1; done

@@ -26,6 +26,8 @@ from app.http import graphiql
 from app.http.graphiql import Config
 from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
 
+pytestmark = pytest.mark.xdist_group("demo")  # one demo process is enough
+
 WEB = Path(__file__).parents[2] / "web"
 EXAMPLES = [
     (query.read_text(), variables.read_text() if (variables := query.with_suffix(".json")).exists() else None)
