@@ -464,3 +464,26 @@ async def test_a_customer_may_deactivate_their_own_account_and_no_more(ask: Ask,
     assert payload["activity"]["actor"]["kind"] == "CUSTOMER"
     assert payload["activity"]["message"] is None
     assert "data" not in await ask("{ __typename }", token=own)
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_redeem_is_offered_exactly_where_it_would_be_accepted(role: Role, ask: Ask, world: World) -> None:
+    for status in ("ACTIVE", "BLOCKED", "DEACTIVATED", "ANONYMISED", "MERGED"):
+        for redeemed in (False, True):
+            ada = await world.customer(status=status, affiliateId="aff-1")
+            coupon = await world.coupon(ada, redeemed=redeemed)
+            told = await world.activity(ada, "LOYALTY_COUPON_REDEEMED", subjectId=coupon["_id"])
+            bearer = token(
+                role,
+                customer_id=ada["_id"] if role == Role.CUSTOMER else None,
+                affiliate_id="aff-1" if role == Role.AFFILIATE else None,
+            )
+            query = "query($id: ID!) { node(id: $id) { ... on Activity { availableActions } } }"
+            shown = await ask(query, token=bearer, id=told["_id"])
+            data: dict[str, Any] = shown.get("data") or {}  # a customer who is not active reads nothing
+            node: dict[str, Any] = data.get("node") or {"availableActions": []}
+            given = {"customerId": ada["_id"], "couponIds": [coupon["_id"]], "idempotencyKey": "k"}
+            answer = await ask(REDEEM, token=bearer, input=given)
+            done: dict[str, Any] = answer.get("data") or {}
+            accepted = bool(done.get("redeemCoupon")) and done["redeemCoupon"]["userErrors"] == []
+            assert ("REDEEM_COUPON" in node["availableActions"]) is accepted, (role, status, redeemed)
