@@ -31,7 +31,7 @@ from app.schema.viewer import ViewerType
 class Query:
     access: ClassVar[Access] = {WITH_OWNER: "viewer node nodes customer activity_types", AUDIT: "audit_log"}
 
-    viewer: ViewerType = strawberry.field(
+    viewer: ViewerType | None = strawberry.field(
         resolver=viewers.viewer, description="Who the token says is asking, and what they may do."
     )
     node: Node | None = strawberry.field(resolver=nodes.node, description="Anything by its id; null if there is none.")

@@ -6,5 +6,5 @@ from app.schema.base import Info, Source
 from app.schema.viewer import ViewerType
 
 
-def viewer(info: Info) -> ViewerType:
+def viewer(info: Info) -> ViewerType | None:
     return cast(Source, info.context.viewer)
