@@ -8,7 +8,10 @@ from app.store.driver import Document, Store
 
 
 class Gate:
-    """For staff it stands open: no copy, no command. Rows of an admitted owner need only be ``masked``."""
+    """For an administrator it stands open; other staff pay no copy and no command either.
+
+    Rows of an admitted owner need only be ``masked``.
+    """
 
     def __init__(self, store: Store, viewer: Viewer, masks: Masks) -> None:
         self._store, self._viewer, self._masks = store, viewer, masks
@@ -26,7 +29,9 @@ class Gate:
         }
 
     def masked(self, collection: str, documents: list[Document]) -> list[Document]:
-        return documents if self._open else [self._masks.applied(collection, document) for document in documents]
+        if collection not in self._masks.changes:
+            return documents
+        return [self._masks.applied(collection, document) for document in documents]
 
     def _exists(self, collection: str, document: Document) -> bool:
         """Whether such a document is there at all for this viewer."""

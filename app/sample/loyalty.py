@@ -318,4 +318,4 @@ class Member:
 
 def _entry(document: Document) -> Entry:
     """A stored entry as the rules read it."""
-    return document  # pyright: ignore[reportReturnType]
+    return document  # pyright: ignore[reportReturnType] # an Entry is the document's keys that the rules know

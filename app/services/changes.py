@@ -93,7 +93,7 @@ class Changes:
                 if done[0]["inputHash"] != print_of_input:
                     raise IdempotencyConflict
                 return done[0]["wrote"]
-            customer = await self._take(customer_id, session)
+            customer = await take(self.store, customer_id, session)
             effect = await decide(customer, session)
             await self._write(effect, session)
             record = {"_id": f"{customer_id}/{key}", "customerId": customer_id, "key": key, "mutation": mutation}
@@ -112,17 +112,6 @@ class Changes:
         async with self.turns.turn(customer_id, within_seconds=self.until - time.monotonic()) as left:
             return await self.store.transaction(once_more_if_raced, deadline_seconds=left)
 
-    async def _take(self, customer_id: str, session: Session) -> Document:
-        """The customer, theirs until the transaction ends. Raises NotFound, CustomerClosed."""
-        count_up = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
-        await self.store.write("customers", [count_up], session=session)
-        found = await self.store.find("customers", {"_id": customer_id}, session=session)
-        if not found:
-            raise NotFound("There is no such customer.", "customerId")
-        if found[0]["status"] in CLOSED:
-            raise CustomerClosed(found[0]["status"])
-        return found[0]
-
     async def _write(self, effect: Effect, session: Session) -> None:
         for collection, documents in effect.new.items():
             await self.store.insert(collection, documents, session=session)
@@ -131,15 +120,32 @@ class Changes:
         await self.store.insert("activities", [effect.activity], session=session)
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
-        """The one activity that tells of a change, written by this gateway. None is left out."""
-        return {
-            "_id": new_id("activities"),
-            "customerId": customer_id,
-            "type": type_,
-            "source": "platform",
-            "occurredAt": self.now,
-            "recordedAt": self.now,
-            "actor": changes.actor_of(self.viewer),
-            **copied(type_),
-            **{key: value for key, value in more.items() if value is not None},
-        }
+        """The one activity that tells of a change of this viewer's."""
+        return activity_of(customer_id, type_, changes.actor_of(self.viewer), self.now, **more)
+
+
+async def take(store: Store, customer_id: str, session: Session) -> Document:
+    """The customer, the transaction's own until it ends. Raises NotFound, CustomerClosed."""
+    count_up = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
+    await store.write("customers", [count_up], session=session)
+    found = await store.find("customers", {"_id": customer_id}, session=session)
+    if not found:
+        raise NotFound("There is no such customer.", "customerId")
+    if found[0]["status"] in CLOSED:
+        raise CustomerClosed(found[0]["status"])
+    return found[0]
+
+
+def activity_of(customer_id: str, type_: str, actor: Document, now: datetime, **more: Any) -> Document:
+    """An activity that this gateway writes itself. A key whose value is None is left out."""
+    return {
+        "_id": new_id("activities"),
+        "customerId": customer_id,
+        "type": type_,
+        "source": "platform",
+        "occurredAt": now,
+        "recordedAt": now,
+        "actor": actor,
+        **copied(type_),
+        **{key: value for key, value in more.items() if value is not None},
+    }

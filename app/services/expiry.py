@@ -3,11 +3,9 @@
 from datetime import datetime
 from typing import Final
 
-from app.catalogue import copied
 from app.domain import points
-from app.domain.ids import new_id
-from app.domain.statuses import CLOSED
-from app.services.changes import Session
+from app.domain.statuses import CLOSED, CustomerClosed
+from app.services.changes import Session, activity_of, take
 from app.services.points import SYSTEM, entries_of
 from app.store.driver import Document, Store, UpdateOne
 
@@ -31,25 +29,17 @@ async def expire_due(store: Store, now: datetime) -> int:
 
 async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
     async def body(session: Session) -> bool:
-        # Counted up first, so that another worker, or an agent, waits or finds the bucket gone.
-        await store.write("customers", [UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})], session=session)
-        (customer,) = await store.find("customers", {"_id": customer_id}, session=session)
+        # Taken first, so that another worker, or an agent, waits or finds the bucket gone.
+        try:
+            customer = await take(store, customer_id, session)
+        except CustomerClosed:
+            return False
         posting = points.expire_due(customer["points"], now=now)
-        if not posting.entries or customer["status"] in CLOSED:
+        if not posting.entries:
             return False
         entries = entries_of(posting, customer_id, now, {})
-        activity = {
-            "_id": new_id("activities"),
-            "customerId": customer_id,
-            "type": "POINTS_EXPIRED",
-            "source": "platform",
-            "occurredAt": now,
-            "recordedAt": now,
-            "actor": SYSTEM,
-            "points": sum(entry["points"] for entry in entries),
-            "subjectId": entries[-1]["_id"],
-            **copied("POINTS_EXPIRED"),
-        }
+        lost, last = sum(entry["points"] for entry in entries), entries[-1]["_id"]
+        activity = activity_of(customer_id, "POINTS_EXPIRED", SYSTEM, now, points=lost, subjectId=last)
         await store.insert("points", entries, session=session)
         await store.insert("activities", [activity], session=session)
         state = {"$set": {"points": posting.state}}
