@@ -18,8 +18,11 @@ from app.schema.changes import (
     AddNotePayload,
     AdjustPointsPayload,
     ChangeCustomerStatusPayload,
+    EmailPassPayload,
+    PushPassPayload,
     RecordActivityPayload,
     RedeemCouponPayload,
+    ResendEmailPayload,
 )
 from app.schema.connection import Connection
 from app.schema.customers import Customer
@@ -65,6 +68,17 @@ class Mutation:
     )
     redeem_coupon: RedeemCouponPayload | None = strawberry.field(
         resolver=changes.redeem_coupon, description="Mark coupons as used, all or none. Needs REDEEM_COUPON."
+    )
+    resend_email: ResendEmailPayload | None = strawberry.field(
+        resolver=changes.resend_email,
+        description="Send a mail again, to the registered address. Needs RESEND_EMAIL; a customer their own.",
+    )
+    email_pass: EmailPassPayload | None = strawberry.field(
+        resolver=changes.email_pass, description="Mail a pass to the registered address. Needs SEND_PASS."
+    )
+    push_pass: PushPassPayload | None = strawberry.field(
+        resolver=changes.push_pass,
+        description="Inform a pass's provider that it should be updated. Needs SEND_PASS.",
     )
     change_customer_status: ChangeCustomerStatusPayload | None = strawberry.field(
         resolver=changes.change_customer_status,

@@ -21,7 +21,9 @@ class EmailDelivery(Node):
     attempts: int = strawberry.field(description="How often it was handed to the mail server.")
     requested_at: datetime = strawberry.field(description="When it was asked for.")
     delivered_at: datetime | None = strawberry.field(description="When the mail server took it.")
-    error: str | None = strawberry.field(description="Why it was given up, in plain words.")
+    error: str | None = strawberry.field(
+        description="Why the last attempt failed, or why it was given up, in plain words."
+    )
 
 
 @strawberry.type(description="A mail as the customer got it.")

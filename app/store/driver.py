@@ -18,7 +18,16 @@ import pymongo
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateOne, WriteConcern
+from pymongo import (
+    AsyncMongoClient,
+    DeleteOne,
+    InsertOne,
+    MongoClient,
+    ReplaceOne,
+    ReturnDocument,
+    UpdateOne,
+    WriteConcern,
+)
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
@@ -175,6 +184,23 @@ class Store:
         if operations:
             return await self._database[collection].bulk_write(operations, ordered=ordered, session=session)
         return None
+
+    async def take(
+        self, collection: str, where: Mapping[str, Any], change: Mapping[str, Any], *, sort: Mapping[str, int]
+    ) -> Document | None:
+        """The first match, changed, and as it is then; None if there is none. Two callers never get the same."""
+        return await self._database[collection].find_one_and_update(
+            where, change, sort=list(sort.items()), return_document=ReturnDocument.AFTER
+        )
+
+    async def inserts(self, *collections: str) -> AsyncGenerator[None]:
+        """Yields once when it has begun to listen, then for each document that was inserted and committed."""
+        match = {"operationType": "insert", "ns.coll": {"$in": list(collections)}}
+        stream = await _settled(self._database.watch([{"$match": match}, {"$project": {"_id": 1}}]))
+        async with stream:
+            yield
+            async for _ in stream:
+                yield
 
     async def transaction(self, body: Callable[[Any], Awaitable[T]], *, deadline_seconds: float = 30) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.

@@ -1,0 +1,164 @@
+"""The outbox, relayed: what changes have queued is handed over at least once, whatever dies meanwhile.
+
+Any number of processes may run one. A commit wakes them all (the database's change stream), and a timer is there for
+what the stream missed. Who takes an entry has it until a lease ends; if they die, it is due again. An entry is taken
+out of the queue only after it was handed over or given up: so a crash in between hands it over twice, under one id.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import stamina
+import structlog
+
+from app import metrics
+from app.domain import outbox
+from app.store.driver import Document, Store, StoreError, UpdateOne
+
+_log = structlog.get_logger("delivery")
+
+_LOOK_SECONDS: Final = 5
+"""How long a relay sleeps at most."""
+_AT_ONCE: Final = 8
+_LAST_WORDS_SECONDS: Final = 5
+"""How long what is under way may take to end when the relay is stopped."""
+
+
+class TryLater(Exception):
+    """It was not handed over, or nobody knows whether it was. The message is for people."""
+
+
+class Undeliverable(Exception):
+    """It was refused for good. The message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One kind of thing that leaves this house. Its collection is its queue."""
+
+    name: str
+    collection: str
+    handed_over: str
+    """The status of what was handed over; ``<key>At`` of ``at`` says when."""
+    at: str
+    send: Callable[[Document], Awaitable[None]]
+    """Hands one entry over. Raises TryLater, Undeliverable."""
+
+
+@dataclass(slots=True)
+class Relay:
+    """``timeout_seconds`` is how long one handover may take; a lease lasts twice as long."""
+
+    store: Store
+    channels: Sequence[Channel]
+    timeout_seconds: float
+    _awake: list[asyncio.Event] = field(default_factory=list[asyncio.Event])
+
+    async def run(self) -> None:
+        """Until it is cancelled; it outlives any absence of the database."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            for channel in self.channels:
+                tasks.create_task(self._relay(channel))
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _listen(self) -> None:
+        async for _ in self.store.inserts(*(channel.collection for channel in self.channels)):
+            for event in self._awake:
+                event.set()
+
+    async def _relay(self, channel: Channel) -> None:
+        awake, slots = asyncio.Event(), asyncio.Semaphore(_AT_ONCE)
+        self._awake.append(awake)
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await slots.acquire()
+                awake.clear()  # before looking: what comes while we look wakes us again
+                if entry := await self._taken(channel):
+                    task = asyncio.create_task(self._handle(channel, entry))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+                    task.add_done_callback(lambda _: slots.release())
+                    continue
+                slots.release()
+                try:
+                    await asyncio.wait_for(awake.wait(), await self._until_next(channel))
+                except TimeoutError:
+                    pass
+        finally:
+            if under_way:
+                await asyncio.wait(under_way, timeout=_LAST_WORDS_SECONDS)
+            for task in under_way:
+                task.cancel()
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _taken(self, channel: Channel) -> Document | None:
+        """The entry that has waited longest, ours until the lease ends."""
+        now = datetime.now(UTC)
+        lease = {"$set": {"dueAt": now + timedelta(seconds=2 * self.timeout_seconds)}, "$inc": {"attempts": 1}}
+        return await self.store.take(channel.collection, {"dueAt": {"$lte": now}}, lease, sort={"dueAt": 1})
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _until_next(self, channel: Channel) -> float:
+        """Seconds."""
+        some = {"dueAt": {"$gte": datetime.min.replace(tzinfo=UTC)}}
+        nearest = await self.store.find(channel.collection, some, sort={"dueAt": 1}, limit=1, fields={"dueAt": 1})
+        wait = (nearest[0]["dueAt"] - datetime.now(UTC)).total_seconds() if nearest else _LOOK_SECONDS
+        return min(max(wait, 0), _LOOK_SECONDS)
+
+    async def _handle(self, channel: Channel, entry: Document) -> None:
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                await channel.send(entry)
+        except Undeliverable as refused:
+            await self._failed(channel, entry, str(refused))
+        except (TryLater, TimeoutError) as failed:
+            await self._put_back(channel, entry, str(failed) or "It took too long.")
+        except StoreError:
+            await self._put_back(channel, entry, "The database could not be reached.")
+        except Exception as fault:
+            _log.exception("not sent", channel=channel.name, entry=entry["_id"], fault=type(fault).__name__)
+            await self._put_back(channel, entry, "It could not be prepared. The fault is ours and has been logged.")
+        else:
+            # Whoever else may have taken it meanwhile: it has arrived.
+            sent = {"status": channel.handed_over, channel.at: datetime.now(UTC)}
+            await self._written(channel, {"_id": entry["_id"]}, sent, done=True, clear=["error"])
+            metrics.HANDED_OVER.labels(channel.name).inc()
+
+    async def _put_back(self, channel: Channel, entry: Document, reason: str) -> None:
+        attempts = entry["attempts"]
+        due = outbox.next_try(
+            datetime.now(UTC),
+            attempts=attempts,
+            give_up_at=entry["giveUpAt"],
+            chance=random.random(),  # noqa: S311 # no secret
+        )
+        if due is None:
+            await self._failed(channel, entry, f"Given up after {attempts} attempts. {reason}")
+            return
+        await self._written(channel, _still_ours(entry), {"dueAt": due, "error": outbox.plain(reason)})
+        metrics.TRIED_IN_VAIN.labels(channel.name).inc()
+
+    async def _failed(self, channel: Channel, entry: Document, reason: str) -> None:
+        keys = {"status": "FAILED", "error": outbox.plain(reason)}
+        await self._written(channel, _still_ours(entry), keys, done=True)
+        metrics.GIVEN_UP.labels(channel.name).inc()
+        _log.warning("given up", channel=channel.name, entry=entry["_id"])
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _written(
+        self, channel: Channel, where: Document, keys: Document, *, done: bool = False, clear: Sequence[str] = ()
+    ) -> None:
+        gone = dict.fromkeys([*(["dueAt", "giveUpAt"] if done else []), *clear], "")
+        change = {"$set": keys, **({"$unset": gone} if gone else {})}
+        await self.store.write(channel.collection, [UpdateOne(where, change)])
+
+
+def _still_ours(entry: Document) -> Document:
+    """If nobody has taken it since: what they find out counts, not what we did not."""
+    return {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}
