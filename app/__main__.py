@@ -21,8 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app import development, logs
 from app.domain.access import Role
 from app.http import graphiql
-from app.main import LOOPBACK_HOSTS, application
-from app.settings import Settings, SettingsError, read_settings
+from app.main import LOOPBACK_HOSTS, application, relay
+from app.settings import Settings, SettingsError, read_settings, with_pairs
 from app.store import indexes as store_indexes
 from app.store.driver import DeleteOne, ReplaceOne, Store, StoreError
 from app.store.mongod import WAYS_OUT, MongodUnavailable, embedded_mongod, find_mongod
@@ -84,23 +84,39 @@ def serve() -> None:
 @cli.command()
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
-    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 60,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks for points to expire.")] = 60,
+    metrics_port: Annotated[int | None, typer.Option(help="Serve figures for Prometheus on this port.")] = None,
     data: Data = None,
 ) -> None:
-    """Do what falls due: expire points. Any number of workers may run."""
+    """Do what falls due: expire points, send mails and inform the wallet service. Any number of workers may run."""
+    from prometheus_client import start_http_server
+
     from app.services.expiry import expire_due
 
-    settings = read_settings(data=data)
+    settings = with_pairs(read_settings(data=data))
+    logs.configure(settings.log_level)
+
+    async def expire(store: Store) -> None:
+        if expired := await expire_due(store, datetime.now(UTC)):
+            console.print(f"Points expired for {expired:,} customers.")
 
     async def work(uri: str) -> None:
-        async with opened(uri, settings) as store:
-            while True:
-                if expired := await expire_due(store, datetime.now(UTC)):
-                    console.print(f"Points expired for {expired:,} customers.")
-                if once:
-                    return
-                await asyncio.sleep(every)
+        async with opened(uri, settings) as store, relay(store, settings) as relaying:
+            if once:
+                await expire(store)
+                await relaying.once()
+                return
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(relaying.run())
+                while True:
+                    try:
+                        await expire(store)
+                    except StoreError as away:
+                        console.print(f"MongoDB: {away}. Trying again.", style="red", markup=False, soft_wrap=True)
+                    await asyncio.sleep(every)
 
+    if metrics_port:
+        start_http_server(metrics_port, settings.host)
     with database(settings) as uri:
         run(work(uri))
 
@@ -210,6 +226,9 @@ def doctor(data: Data = None) -> None:
 
     with database(settings) as uri:
         differences = run(work(uri))
+    typer.echo(f"{'mail':26} {'on' if settings.smtp_url else 'off: set SMTP_URL and MAIL_FROM; until then mails wait'}")
+    wallet = "on" if settings.wallet_push_url else "off: set WALLET_PUSH_URL and WALLET_PUSH_SECRET; passes still list"
+    typer.echo(f"{'wallet':26} {wallet}")
     typer.echo(f"{'database':26} {'as declared' if not differences else 'differs: run `python -m app indexes`'}")
 
 

@@ -1,9 +1,13 @@
-"""The composition root: settings in, application out. The lifespan opens and closes everything."""
+"""The composition root: settings in, application and relay out. The lifespan opens and closes everything."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from typing import Final
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
 
+import httpx2
+import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -11,18 +15,27 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
+from app.delivery import mail, wallet
+from app.delivery.relay import Channel, Relay
 from app.graph import masks_for, schema
-from app.http import graphiql, health
+from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.tokens import verifier
-from app.settings import Settings
+from app.services.changes import Outgoing
+from app.settings import Settings, with_pairs
 from app.store.driver import Store
 
+_log = structlog.get_logger("gateway")
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def routes(
-    store: Store, authenticate: Authenticate, page: graphiql.Config | None = None, *, timeout_seconds: float = 5
+    store: Store,
+    authenticate: Authenticate,
+    page: graphiql.Config | None = None,
+    *,
+    timeout_seconds: float = 5,
+    outgoing: Outgoing = Outgoing(),  # noqa: B008 # frozen
 ) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
     endpoint = GraphQLEndpoint(
@@ -32,8 +45,9 @@ def routes(
         masks_for=masks_for,
         page=graphiql.endpoint(page or {}),
         timeout_seconds=timeout_seconds,
+        outgoing=outgoing,
     )
-    return [*graphiql.routes, *health.routes(store), Route("/graphql", endpoint)]
+    return [*graphiql.routes, *health.routes(store), *metrics.routes(store), Route("/graphql", endpoint)]
 
 
 def assembled(
@@ -44,8 +58,50 @@ def assembled(
     return Starlette(routes=routes, lifespan=lifespan, middleware=around)
 
 
+def outgoing(settings: Settings) -> Outgoing:
+    give_up = timedelta(hours=settings.delivery_give_up_hours)
+    return Outgoing(wallet=settings.wallet_push_url is not None, give_up=give_up)
+
+
+@asynccontextmanager
+async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
+    """Of what servers are set for; what they are not set for waits for a process that has them."""
+    timeout_seconds = settings.delivery_timeout_seconds
+    async with AsyncExitStack() as opened:
+        channels: list[Channel] = []
+        if settings.smtp_url and settings.mail_from:
+            server, sender = mail.Server.of(settings.smtp_url), mail.sender_of(settings.mail_from)
+            mailer = mail.Mailer(server, sender, timeout_seconds)
+            opened.push_async_callback(mailer.close)
+            channels.append(mail.channel(store, mailer))
+        if settings.wallet_push_url and settings.wallet_push_secret:
+            client = await opened.enter_async_context(httpx2.AsyncClient(timeout=timeout_seconds))
+            secret = wallet.secret_of(settings.wallet_push_secret.get_secret_value())
+            channels.append(wallet.channel(store, wallet.Wallet(settings.wallet_push_url, secret, client)))
+        yield Relay(store, channels, timeout_seconds)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """``work`` goes on for as long as this lasts. Should it fail, that is logged at once, and the rest goes on."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_tell_of_failure)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()):
+        _log.error("background work failed", exc_info=fault)
+
+
 def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Starlette:
-    """``mongodb_uri`` is settled by the caller: the demo has a server of its own. Raises ValueError without keys."""
+    """``mongodb_uri`` is settled by the caller: the demo has a server of its own. Raises ValueError without keys,
+    SettingsError for half a pair."""
+    with_pairs(settings)
     authenticate = verifier(
         jwks_url=settings.jwks_url,
         secret=settings.jwt_secret.get_secret_value() if settings.jwt_secret else None,
@@ -61,8 +117,15 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
             driver=settings.mongodb_driver,
             timeout_seconds=settings.request_timeout_seconds,
         ) as store:
-            app.router.routes += routes(store, authenticate, page, timeout_seconds=settings.request_timeout_seconds)
-            yield
+            app.router.routes += routes(
+                store,
+                authenticate,
+                page,
+                timeout_seconds=settings.request_timeout_seconds,
+                outgoing=outgoing(settings),
+            )
+            async with relay(store, settings) as relaying, beside(relaying.run()):
+                yield
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
     return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"])

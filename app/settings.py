@@ -1,5 +1,6 @@
 """What the environment decides. Read once, frozen; an unusable value stops the start with a message that names it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -7,6 +8,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.delivery.mail import Server, sender_of
+from app.delivery.wallet import secret_of
 from app.store.driver import usable_uri
 
 _EXAMPLES: Final = {
@@ -21,8 +24,29 @@ _EXAMPLES: Final = {
     "JWT_ISSUER": "https://login.example.com/",
     "JWT_AUDIENCE": "customer-gateway",
     "REQUEST_TIMEOUT_SECONDS": "5",
+    "SMTP_URL": "smtp://user:password@mail.example.com:587",
+    "MAIL_FROM": "Customer service <service@example.com>",
+    "WALLET_PUSH_URL": "https://wallet.example.com/pushes",
+    "WALLET_PUSH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "DELIVERY_TIMEOUT_SECONDS": "30",
+    "DELIVERY_GIVE_UP_HOURS": "24",
     "LOG_LEVEL": "INFO",
 }
+
+
+def _usable(read: Callable[[str], object]) -> Callable[[str], str]:
+    """A text that ``read`` can read, as it is."""
+
+    def usable(text: str) -> str:
+        read(text)
+        return text
+
+    return usable
+
+
+def _usable_secret(secret: SecretStr) -> SecretStr:
+    secret_of(secret.get_secret_value())
+    return secret
 
 
 class Settings(BaseSettings):
@@ -51,6 +75,24 @@ class Settings(BaseSettings):
     request_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         5, description="How long the database may take to be found or to answer."
     )
+    smtp_url: Annotated[str, AfterValidator(_usable(Server.of))] | None = Field(
+        None, description="Where mails go; smtps:// is TLS from the start. Unset: they wait for a process that has it."
+    )
+    mail_from: Annotated[str, AfterValidator(_usable(sender_of))] | None = Field(
+        None, description="The sender of mails, with or without a name."
+    )
+    wallet_push_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+        None, description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF."
+    )
+    wallet_push_secret: Annotated[SecretStr, AfterValidator(_usable_secret)] | None = Field(
+        None, description="What the requests to it are signed with (Standard Webhooks)."
+    )
+    delivery_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
+        30, description="How long handing one mail or wallet message over may take."
+    )
+    delivery_give_up_hours: Annotated[float, Field(gt=0, le=168)] = Field(
+        24, description="How long that is tried again before it is given up."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
 
 
@@ -69,6 +111,15 @@ def read_settings(**given: object) -> Settings:
             for name in [str(error["loc"][0]).upper()]
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def with_pairs(settings: Settings) -> Settings:
+    """The same. Raises SettingsError where one variable is set without another that it needs."""
+    for name, needed in (("smtp_url", "mail_from"), ("wallet_push_url", "wallet_push_secret")):
+        if getattr(settings, name) and not getattr(settings, needed):
+            name, needed = name.upper(), needed.upper()
+            raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={_EXAMPLES[needed]}")
+    return settings
 
 
 _PLAINER: Final = {

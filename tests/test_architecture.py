@@ -17,13 +17,15 @@ MAY_IMPORT = {
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
     "faults": "domain store",
-    "settings": "store",  # what an unusable MONGODB_URI is, the driver judges
+    "delivery": "store domain metrics",
+    "metrics": "",
+    "settings": "store delivery",  # what an unusable MONGODB_URI or SMTP_URL is, those judge who use it
     "logs": "",
     "graph": "resolvers schema faults",
     "sdl": "graph",
     "access_table": "graph domain",
-    "http": "faults context loaders services store domain",
-    "main": "graph http settings store",
+    "http": "faults context loaders services store domain metrics",
+    "main": "graph http settings store services delivery",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",
     "__main__": "*",

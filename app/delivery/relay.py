@@ -8,6 +8,7 @@ out of the queue only after it was handed over or given up: so a crash in betwee
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -49,7 +50,7 @@ class Channel:
     """Hands one entry over. Raises TryLater, Undeliverable."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Relay:
     """``timeout_seconds`` is how long one handover may take; a lease lasts twice as long."""
 
@@ -61,9 +62,16 @@ class Relay:
     async def run(self) -> None:
         """Until it is cancelled; it outlives any absence of the database."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
+            if self.channels:
+                tasks.create_task(self._listen())
             for channel in self.channels:
                 tasks.create_task(self._relay(channel))
+
+    async def once(self) -> None:
+        """Each entry that is due now, one after the other."""
+        for channel in self.channels:
+            while entry := await self._taken(channel):
+                await self._handle(channel, entry)
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _listen(self) -> None:
@@ -86,10 +94,8 @@ class Relay:
                     task.add_done_callback(lambda _: slots.release())
                     continue
                 slots.release()
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(awake.wait(), await self._until_next(channel))
-                except TimeoutError:
-                    pass
         finally:
             if under_way:
                 await asyncio.wait(under_way, timeout=_LAST_WORDS_SECONDS)
@@ -106,8 +112,8 @@ class Relay:
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _until_next(self, channel: Channel) -> float:
         """Seconds."""
-        some = {"dueAt": {"$gte": datetime.min.replace(tzinfo=UTC)}}
-        nearest = await self.store.find(channel.collection, some, sort={"dueAt": 1}, limit=1, fields={"dueAt": 1})
+        queued = {"dueAt": {"$exists": True}}
+        nearest = await self.store.find(channel.collection, queued, sort={"dueAt": 1}, limit=1, fields={"dueAt": 1})
         wait = (nearest[0]["dueAt"] - datetime.now(UTC)).total_seconds() if nearest else _LOOK_SECONDS
         return min(max(wait, 0), _LOOK_SECONDS)
 
@@ -141,11 +147,11 @@ class Relay:
         if due is None:
             await self._failed(channel, entry, f"Given up after {attempts} attempts. {reason}")
             return
-        await self._written(channel, _still_ours(entry), {"dueAt": due, "error": outbox.plain(reason)})
+        await self._written(channel, _still_ours(entry), {"dueAt": due, "error": outbox.reason(reason)})
         metrics.TRIED_IN_VAIN.labels(channel.name).inc()
 
     async def _failed(self, channel: Channel, entry: Document, reason: str) -> None:
-        keys = {"status": "FAILED", "error": outbox.plain(reason)}
+        keys = {"status": "FAILED", "error": outbox.reason(reason)}
         await self._written(channel, _still_ours(entry), keys, done=True)
         metrics.GIVEN_UP.labels(channel.name).inc()
         _log.warning("given up", channel=channel.name, entry=entry["_id"])

@@ -19,7 +19,12 @@ def next_try(now: datetime, *, attempts: int, give_up_at: datetime, chance: floa
     return min(now + pause, give_up_at)
 
 
-def plain(reason: str) -> str:
-    """A reason as it is kept and shown: one line of up to 500 characters, whatever a stranger's server said."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in reason).split())
+def reason(said: str) -> str:
+    """As it is kept and shown: one line of up to 500 characters, whatever a stranger's server said."""
+    line = one_line(said)
     return line if len(line) <= 500 else f"{line[:499]}…"
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and whatever else is not to be seen: it can be no second header."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

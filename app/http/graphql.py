@@ -26,7 +26,7 @@ from app.http import graphiql
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
 from app.loaders.gate import Gate
-from app.services.changes import Changes, Turns
+from app.services.changes import Changes, Outgoing, Turns
 from app.store.driver import Store, Unavailable, within
 
 _FOR_CHANGES: Final = 0.9
@@ -48,10 +48,12 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         masks_for: Callable[[frozenset[Role]], Masks],
         page: Callable[[Request], Response],
         timeout_seconds: float,
+        outgoing: Outgoing,
     ) -> None:
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
+        self._outgoing = outgoing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -81,7 +83,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         # Stored times have milliseconds: what a change returns is what it stored.
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES
-        changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until)
+        changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until, self._outgoing)
         context = Context(viewer, now, changes, lambda: Loaders(self._store, gate))
         if Role.CUSTOMER in viewer.roles:
             own = await context.loaders.documents.load(viewer.customer_id or "")
