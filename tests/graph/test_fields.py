@@ -277,6 +277,7 @@ ACTIONS: Sequence[tuple[Document, list[str]]] = [
     ({"subjectId": "unused"}, ["REDEEM_COUPON"]),
     ({"subjectId": "used"}, []),
     ({"subjectId": "pass"}, ["EMAIL_PASS", "PUSH_PASS"]),
+    ({"subjectId": "bare pass"}, ["PUSH_PASS"]),
     ({"subjectId": "sale"}, []),
     ({"subjectId": "email"}, []),
     ({"emailId": "email", "subjectId": "unused"}, ["RESEND_EMAIL", "REDEEM_COUPON"]),
@@ -287,12 +288,13 @@ ACTIONS: Sequence[tuple[Document, list[str]]] = [
 async def test_a_tile_offers_what_can_be_done_and_nothing_on_a_closed_account(
     ask: Ask, world: World, status: str
 ) -> None:
-    ada = await world.customer(status=status)
+    ada = await world.customer(status=status, email="ada@example.com")
     things = {
         "email": await world.email(ada),
         "unused": await world.coupon(ada),
         "used": await world.coupon(ada, redeemed=True),
-        "pass": await world.pass_(ada),
+        "pass": await world.pass_(ada, downloadUrl="https://wallet.example.com/1"),
+        "bare pass": await world.pass_(ada),
         "sale": await world.transaction(ada),
     }
     leading = [{key: things[name]["_id"] for key, name in given.items()} for given, _ in ACTIONS]
