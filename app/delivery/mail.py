@@ -162,9 +162,8 @@ def channel(store: Store, mailer: Mailer) -> Channel:
         (email,) = found
         files = await store.find("files", {"_id": {"$in": ids}}) if (ids := email.get("fileIds")) else []
         await mailer.hand_over(delivery["to"], composed(email, files, delivery, sender=mailer.sender))
-        if "sentAt" not in email:
-            first = {"_id": email["_id"], "sentAt": {"$exists": False}}
-            await store.write("emails", [UpdateOne(first, {"$set": {"sentAt": datetime.now(UTC)}})])
+        if delivery.get("first"):
+            await store.write("emails", [UpdateOne({"_id": email["_id"]}, {"$set": {"sentAt": datetime.now(UTC)}})])
 
     return Channel("mail", "deliveries", "SENT", "deliveredAt", send)
 

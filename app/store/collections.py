@@ -281,7 +281,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "status": _one_of(DeliveryStatus),
             **_SENDING,
         },
-        optional={"deliveredAt": _TIME, **_UNSENT},
+        optional={"first": _BOOLEAN, "deliveredAt": _TIME, **_UNSENT},  # first: of a mail that was never sent before
         indexes=(Index("emailId requestedAt _id"), Index("dueAt", asks="dueAt")),
     ),
     # What mails carry: a pass as its wallet takes it.
