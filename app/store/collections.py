@@ -327,6 +327,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("actor.subject at _id", asks="actor.subject"),
         ),
     ),
+    # What subjects asked for in a minute: see store/counters.py.
+    "counters": Collection(
+        required={"count": {"bsonType": ["int", "long"]}, "expiresAt": _TIME},
+        indexes=(Index("expiresAt", kept_days=0),),
+    ),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(
         required={"identity": _IDENTITY, "line": {"bsonType": "object"}, "parkedAt": _TIME},
