@@ -36,7 +36,7 @@ class Email(Node):
     to: str = strawberry.field(description="The address it was sent to then.")
 
     @strawberry.field(
-        description="The HTML body as a whole document, made harmless: it runs nothing, loads nothing and has no forms; "
+        description="The HTML body as a whole document, made harmless: it runs nothing, loads nothing, has no forms; "
         "style sheets are gone, inline styles stay; links open in a page of their own. Show it in a frame, "
         '`<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="…">`, never in your page. Null if the '
         f"mail has no HTML. A mail too intricate to be shown (more than {MOST_TAGS:,} tags or {MOST_ENTITIES:,} "
