@@ -1,15 +1,17 @@
 """Mails: put together from what is stored, and handed to an SMTP server over connections that are kept."""
 
+import asyncio
+import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -17,9 +19,8 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from aiosmtplib import (
     SMTPAuthenticationError,
-    SMTPConnectResponseError,
+    SMTPConnectError,
     SMTPException,
-    SMTPHeloError,
     SMTPNotSupported,
     SMTPRecipientsRefused,
     SMTPResponseException,
@@ -33,7 +34,9 @@ from app.store.driver import Document, Store, UpdateOne
 _KEPT_SECONDS: Final = 10
 """How long an idle connection is used again: servers close them without a word."""
 _PERMANENT: Final = 500
+_TOO_SLOW: Final = "The mail server did not answer in time."
 _AS_STORED: Final[dict[str, Any]] = {"cte": "base64", "params": {"charset": "utf-8"}}
+_SENDER: Final = re.compile(r'(?P<bare>[^\s<>]+)|"?(?P<name>[^"<>]*)"?\s*<(?P<address>[^\s<>]+)>')
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 
@@ -51,7 +54,8 @@ class Server:
     def of(cls, url: str) -> "Server":
         """Raises ValueError."""
         parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+        more = parts.path.strip("/") or parts.query or parts.fragment
+        if parts.scheme not in _PORTS or not parts.hostname or parts.port == 0 or more:
             raise ValueError("not of the form smtp://user:password@host:port")
         user, password = (unquote(each) if each else None for each in (parts.username, parts.password))
         return cls(parts.scheme == "smtps", parts.hostname, parts.port or _PORTS[parts.scheme], user, password)
@@ -65,10 +69,12 @@ class Server:
 
 def sender_of(text: str) -> Address:
     """From ``service@example.com`` or ``Customer service <service@example.com>``. Raises ValueError."""
-    name, address = parseaddr(text)
-    if not (address and deliverable(address)):
-        raise ValueError("it is no e-mail address, with or without a name")
-    return Address(name, addr_spec=address)
+    given = _SENDER.fullmatch(text)
+    address = deliverable(given["bare"] or given["address"]) if given else None
+    # An address in other letters would need a server that takes them for each mail, whoever it goes to.
+    if not (given and address and address.isascii()):
+        raise ValueError("it is no e-mail address in ASCII, with or without a name")
+    return Address((given["name"] or "").strip(), addr_spec=address)
 
 
 @dataclass(slots=True, repr=False)
@@ -86,10 +92,6 @@ class Mailer:
         try:
             async with self._connection() as connection:
                 await connection.sendmail(self.sender.addr_spec, [to], message, mail_options=options)
-        except (SMTPConnectResponseError, SMTPHeloError) as refused:
-            raise TryLater(f"The mail server does not serve us: {_said(refused)}") from None
-        except SMTPAuthenticationError as refused:
-            raise TryLater(f"The mail server does not accept our user and password: {_said(refused)}") from None
         except SMTPRecipientsRefused as refused:
             raise _verdict("the address", refused.recipients[0]) from None
         except SMTPResponseException as refused:
@@ -97,12 +99,9 @@ class Mailer:
         except SMTPNotSupported:
             raise Undeliverable("The mail server cannot take an address with such letters.") from None
         except TimeoutError:
-            raise TryLater("The mail server did not answer in time.") from None
-        except ssl.SSLError:
-            raise TryLater("No safe connection to the mail server could be made.") from None
-        except (OSError, SMTPException) as lost:
-            told = "could not be reached" if isinstance(lost, aiosmtplib.SMTPConnectError) else "broke off"
-            raise TryLater(f"The mail server {told}.") from None
+            raise TryLater(_TOO_SLOW) from None
+        except (OSError, SMTPException):
+            raise TryLater("The mail server broke off.") from None
 
     async def close(self) -> None:
         while self._idle:
@@ -136,6 +135,7 @@ class Mailer:
             self._idle.append((connection, time.monotonic()))
 
     async def _opened(self) -> aiosmtplib.SMTP:
+        """Raises TryLater, whatever is said: no mail was refused yet."""
         server = self.server
         connection = aiosmtplib.SMTP(
             hostname=server.host, port=server.port, use_tls=server.tls, timeout=self.timeout_seconds
@@ -143,13 +143,36 @@ class Mailer:
         try:
             await connection.connect()  # with STARTTLS where it is offered
             if server.user is not None:
-                if not (server.is_here or connection.get_transport_info("sslcontext")):
-                    raise TryLater("The mail server offers no TLS, and a password is not sent in the clear.")
-                await connection.login(server.user, server.password or "")
-        except BaseException:
+                await self._sign_in(connection, server.user)
+        except BaseException as failed:
             connection.close()
+            if isinstance(failed, OSError | SMTPException):
+                raise TryLater(_why_not_open(failed)) from None
             raise
         return connection
+
+    async def _sign_in(self, connection: aiosmtplib.SMTP, user: str) -> None:
+        if not (self.server.is_here or connection.get_transport_info("sslcontext")):
+            raise TryLater("The mail server offers no TLS, and a password is not sent in the clear.")
+        if connection.is_ehlo_or_helo_needed:
+            await connection.ehlo()
+        if not connection.supported_auth_methods:
+            raise TryLater("The mail server offers no way to sign in, but SMTP_URL has a user.")
+        await connection.login(user, self.server.password or "")
+
+
+def _why_not_open(failed: OSError | SMTPException) -> str:
+    match failed:
+        case SMTPAuthenticationError():
+            return f"The mail server does not accept our user and password: {_said(failed)}"
+        case SMTPResponseException():
+            return f"The mail server does not serve us: {_said(failed)}"
+        case TimeoutError():
+            return _TOO_SLOW
+        case ssl.SSLError() | SMTPConnectError(__cause__=ssl.SSLError()):
+            return "No safe connection to the mail server could be made."
+        case _:
+            return "The mail server could not be reached."
 
 
 def channel(store: Store, mailer: Mailer) -> Channel:
@@ -160,12 +183,19 @@ def channel(store: Store, mailer: Mailer) -> Channel:
         if not found:
             raise Undeliverable("The mail is not there any more.")
         (email,) = found
-        files = await store.find("files", {"_id": {"$in": ids}}) if (ids := email.get("fileIds")) else []
-        await mailer.hand_over(delivery["to"], composed(email, files, delivery, sender=mailer.sender))
-        if delivery.get("first"):
-            await store.write("emails", [UpdateOne({"_id": email["_id"]}, {"$set": {"sentAt": datetime.now(UTC)}})])
+        if not deliverable(delivery["to"]):
+            raise Undeliverable("The address is not a valid e-mail address.")
+        ids = email.get("fileIds", [])
+        files = sorted(await store.find("files", {"_id": {"$in": ids}}), key=lambda file: ids.index(file["_id"]))
+        # In a thread: twenty megabytes take a second, and ours is also the loop of those who ask.
+        message = await asyncio.to_thread(composed, email, files, delivery, sender=mailer.sender)
+        await mailer.hand_over(delivery["to"], message)
 
-    return Channel("mail", "deliveries", "SENT", "deliveredAt", send)
+    async def arrived(delivery: Document, at: datetime) -> None:
+        if delivery.get("first"):
+            await store.write("emails", [UpdateOne({"_id": delivery["emailId"]}, {"$set": {"sentAt": at}})])
+
+    return Channel("mail", "deliveries", "SENT", "deliveredAt", send, arrived)
 
 
 def composed(email: Document, files: Iterable[Document], delivery: Document, *, sender: Address) -> bytes:
@@ -176,7 +206,8 @@ def composed(email: Document, files: Iterable[Document], delivery: Document, *, 
     message = EmailMessage(POLICY if delivery["to"].isascii() else POLICY.clone(utf8=True))
     message["Subject"] = one_line(email["subject"])
     message["From"] = sender
-    message["To"] = Address(addr_spec=delivery["to"])
+    username, _, domain = delivery["to"].rpartition("@")
+    message["To"] = Address(username=username, domain=domain)  # as an ``addr_spec`` it would have to be ASCII
     message["Date"] = format_datetime(delivery["requestedAt"])
     message["Message-ID"] = f"<{delivery['_id']}@{sender.domain}>"
     text, html = email.get("text"), email.get("html")

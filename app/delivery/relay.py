@@ -48,6 +48,8 @@ class Channel:
     at: str
     send: Callable[[Document], Awaitable[None]]
     """Hands one entry over. Raises TryLater, Undeliverable."""
+    arrived: Callable[[Document, datetime], Awaitable[None]] | None = None
+    """Notes elsewhere that it was. It may be told twice. Raises StoreError."""
 
 
 @dataclass(slots=True, repr=False)
@@ -68,16 +70,19 @@ class Relay:
                 tasks.create_task(self._relay(channel))
 
     async def once(self) -> None:
-        """Each entry that is due now, one after the other."""
+        """Each entry that is due now, one after the other. What is put off meanwhile stays for another time."""
+        now = datetime.now(UTC)
         for channel in self.channels:
-            while entry := await self._taken(channel):
+            while entry := await self._taken(channel, due=now):
                 await self._handle(channel, entry)
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _listen(self) -> None:
-        async for _ in self.store.inserts(*(channel.collection for channel in self.channels)):
-            for event in self._awake:
-                event.set()
+        while True:
+            async for _ in self.store.inserts(*(channel.collection for channel in self.channels)):
+                for event in self._awake:
+                    event.set()
+            await asyncio.sleep(1)  # it ends with a database that is dropped, and there may be none yet
 
     async def _relay(self, channel: Channel) -> None:
         awake, slots = asyncio.Event(), asyncio.Semaphore(_AT_ONCE)
@@ -103,11 +108,11 @@ class Relay:
                 task.cancel()
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-    async def _taken(self, channel: Channel) -> Document | None:
+    async def _taken(self, channel: Channel, *, due: datetime | None = None) -> Document | None:
         """The entry that has waited longest, ours until the lease ends."""
         now = datetime.now(UTC)
         lease = {"$set": {"dueAt": now + timedelta(seconds=2 * self.timeout_seconds)}, "$inc": {"attempts": 1}}
-        return await self.store.take(channel.collection, {"dueAt": {"$lte": now}}, lease, sort={"dueAt": 1})
+        return await self.store.take(channel.collection, {"dueAt": {"$lte": due or now}}, lease, sort={"dueAt": 1})
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _until_next(self, channel: Channel) -> float:
@@ -124,17 +129,27 @@ class Relay:
         except Undeliverable as refused:
             await self._failed(channel, entry, str(refused))
         except (TryLater, TimeoutError) as failed:
-            await self._put_back(channel, entry, str(failed) or "It took too long.")
+            await self._put_back(channel, entry, str(failed) or "The server did not answer in time.")
         except StoreError:
             await self._put_back(channel, entry, "The database could not be reached.")
         except Exception as fault:
             _log.exception("not sent", channel=channel.name, entry=entry["_id"], fault=type(fault).__name__)
             await self._put_back(channel, entry, "It could not be prepared. The fault is ours and has been logged.")
         else:
-            # Whoever else may have taken it meanwhile: it has arrived.
-            sent = {"status": channel.handed_over, channel.at: datetime.now(UTC)}
-            await self._written(channel, {"_id": entry["_id"]}, sent, done=True, clear=["error"])
-            metrics.HANDED_OVER.labels(channel.name).inc()
+            await self._arrived(channel, entry)
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _arrived(self, channel: Channel, entry: Document) -> None:
+        """Whoever else may have taken it meanwhile, and whatever became of that."""
+        now = datetime.now(UTC)
+        if channel.arrived:
+            await channel.arrived(entry, now)
+        done = {
+            "$set": {"status": channel.handed_over, channel.at: now},
+            "$unset": dict.fromkeys(("dueAt", "giveUpAt", "error"), ""),
+        }
+        await self.store.write(channel.collection, [UpdateOne({"_id": entry["_id"]}, done)])
+        metrics.HANDED_OVER.labels(channel.name).inc()
 
     async def _put_back(self, channel: Channel, entry: Document, reason: str) -> None:
         attempts = entry["attempts"]
@@ -145,26 +160,21 @@ class Relay:
             chance=random.random(),  # noqa: S311 # no secret
         )
         if due is None:
-            await self._failed(channel, entry, f"Given up after {attempts} attempts. {reason}")
+            times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+            await self._failed(channel, entry, f"Given up after {times}. {reason}")
             return
-        await self._written(channel, _still_ours(entry), {"dueAt": due, "error": outbox.reason(reason)})
-        metrics.TRIED_IN_VAIN.labels(channel.name).inc()
+        if await self._noted(channel, entry, {"$set": {"dueAt": due, "error": outbox.reason(reason)}}):
+            metrics.TRIED_IN_VAIN.labels(channel.name).inc()
 
     async def _failed(self, channel: Channel, entry: Document, reason: str) -> None:
         keys = {"status": "FAILED", "error": outbox.reason(reason)}
-        await self._written(channel, _still_ours(entry), keys, done=True)
-        metrics.GIVEN_UP.labels(channel.name).inc()
-        _log.warning("given up", channel=channel.name, entry=entry["_id"])
+        if await self._noted(channel, entry, {"$set": keys, "$unset": {"dueAt": "", "giveUpAt": ""}}):
+            metrics.GIVEN_UP.labels(channel.name).inc()
+            _log.warning("given up", channel=channel.name, entry=entry["_id"])
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-    async def _written(
-        self, channel: Channel, where: Document, keys: Document, *, done: bool = False, clear: Sequence[str] = ()
-    ) -> None:
-        gone = dict.fromkeys([*(["dueAt", "giveUpAt"] if done else []), *clear], "")
-        change = {"$set": keys, **({"$unset": gone} if gone else {})}
-        await self.store.write(channel.collection, [UpdateOne(where, change)])
-
-
-def _still_ours(entry: Document) -> Document:
-    """If nobody has taken it since: what they find out counts, not what we did not."""
-    return {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}
+    async def _noted(self, channel: Channel, entry: Document, change: Document) -> bool:
+        """False if somebody has taken it since: what they find out counts, not what we did not."""
+        ours = {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}
+        written = await self.store.write(channel.collection, [UpdateOne(ours, change)])
+        return written.matched_count > 0

@@ -2,9 +2,12 @@
 
 from datetime import datetime, timedelta
 from typing import Final
+from unicodedata import category
 
 _FIRST_PAUSE: Final = timedelta(seconds=2)
 _LONGEST_PAUSE: Final = timedelta(minutes=10)
+_NO_TEXT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode's categories of controls, half characters, and breaks of lines and paragraphs."""
 
 
 def next_try(now: datetime, *, attempts: int, give_up_at: datetime, chance: float) -> datetime | None:
@@ -21,10 +24,10 @@ def next_try(now: datetime, *, attempts: int, give_up_at: datetime, chance: floa
 
 def reason(said: str) -> str:
     """As it is kept and shown: one line of up to 500 characters, whatever a stranger's server said."""
-    line = one_line(said)
+    line = " ".join("".join(character if character.isprintable() else " " for character in said).split())
     return line if len(line) <= 500 else f"{line[:499]}…"
 
 
 def one_line(text: str) -> str:
-    """Without line breaks and whatever else is not to be seen: it can be no second header."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    """Fit for a header: without line breaks and other controls, so that it can be no second one."""
+    return "".join(" " if category(character) in _NO_TEXT else character for character in text).strip()

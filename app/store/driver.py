@@ -201,9 +201,13 @@ class Store:
         )
 
     async def inserts(self, *collections: str) -> AsyncGenerator[None]:
-        """Yields once when it has begun to listen, then for each document that was inserted and committed."""
+        """Yields once when it has begun to listen, then for each document that was inserted and committed.
+
+        It ends when the database is dropped.
+        """
         match = {"operationType": "insert", "ns.coll": {"$in": list(collections)}}
-        stream = await _settled(self._database.watch([{"$match": match}, {"$project": {"_id": 1}}]))
+        majority = self._database.with_options(read_concern=ReadConcern("majority"))  # streams know no other
+        stream = await _settled(majority.watch([{"$match": match}, {"$project": {"_id": 1}}]))
         async with stream:
             yield
             async for _ in stream:
