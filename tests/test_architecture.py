@@ -17,12 +17,12 @@ MAY_IMPORT = {
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
     "faults": "domain store",
-    "settings": "store",  # what an unusable MONGODB_URI is, the driver judges
+    "settings": "domain store",  # roles by name; and what an unusable MONGODB_URI is, the driver judges
     "logs": "",
-    "graph": "resolvers schema faults",
+    "graph": "resolvers schema",
     "sdl": "graph",
     "access_table": "graph domain",
-    "http": "faults context loaders services store domain",
+    "http": "faults context loaders services settings store domain",  # of the settings: the limits of a request
     "main": "graph http settings store",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",
