@@ -4,7 +4,10 @@ A refusal keeps its words. Anything else that happens inside a field is ours to 
 no more, since an exception's text may hold what is stored.
 """
 
+import re
 import traceback
+from bisect import bisect_right
+from functools import cached_property
 from inspect import isawaitable
 from typing import Any, Final, cast
 
@@ -28,14 +31,17 @@ from graphql import (
     Visitor,
     visit,
 )
+from graphql.language import SourceLocation
 from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.domain.refusals import Refusal
+from app.settings import Limits
 from app.store.driver import Unavailable
 
 _log = structlog.get_logger("gateway")
+_LINE_END: Final = re.compile("\r\n|[\n\r]")
 INTERNAL: Final = "This could not be read. The fault is ours and has been logged."
 MESSAGE_CHARACTERS: Final = 500
 """A message may repeat what the client sent; nobody reads a megabyte of it."""
@@ -43,12 +49,22 @@ MESSAGE_CHARACTERS: Final = 500
 UNAVAILABLE: Final = "The database cannot be reached just now. Try again in a moment."
 
 
+class TooManyErrors(Refusal):
+    """More of an answer failed than anybody will read; each failure costs as much as many values."""
+
+    code = "TOO_MANY_ERRORS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"More than {most} fields of the answer failed. Ask for less, or for what your role may read.")
+
+
 class Executor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's, which also knows whose field failed."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, max_failed: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sources: dict[int, object] = {}
+        self._failed, self._max_failed = 0, max_failed
 
     @classmethod
     def built(
@@ -58,7 +74,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         *,
         variables: dict[str, Any],
         operation_name: str | None,
-        max_errors: int,
+        limits: Limits,
         suggests: bool,
     ) -> "Executor | list[GraphQLError]":
         """One operation with its variables, or what is wrong with them. The context is set before it runs."""
@@ -67,9 +83,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             document,
             raw_variable_values=variables,
             operation_name=operation_name,
-            max_coercion_errors=max_errors,
+            max_coercion_errors=limits.max_errors,
             is_awaitable=optimized_is_awaitable,
             hide_suggestions=not suggests,
+            max_failed=limits.max_failed_fields,
         )
 
     async def run(self) -> ExecutionResult:
@@ -83,11 +100,36 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
     def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
-        # What already has a path is on its way up from a field that must not be null, and was logged there.
-        if not isinstance(raw_error, Refusal) and getattr(raw_error, "path", None) is None:
-            field = f"{path.typename}.{path.key}" if path.typename else str(path.key)
-            log("field failed", raw_error, field=field, document=self._document_at(path))
+        # What already has a path is on its way up from a field that must not be null, and was dealt with there.
+        if getattr(raw_error, "path", None) is None:
+            if not isinstance(raw_error, Refusal):
+                field = f"{path.typename}.{path.key}" if path.typename else str(path.key)
+                log("field failed", raw_error, field=field, document=self._document_at(path))
+            self._failed += 1
+            if self._failed > self._max_failed:  # the answer's root is null, and the rest is not even tried
+                refusal = TooManyErrors(self._max_failed)
+                raise GraphQLError(str(refusal), path=[path.as_list()[0]], original_error=refusal)
+            raw_error = self._located(raw_error, field_details_list, path)
+        elif isinstance(_cause(cast(GraphQLError, raw_error)), TooManyErrors):
+            raise raw_error
         cast(Any, super()).handle_field_error(raw_error, return_type, field_details_list, path)
+
+    def _located(self, error: Exception, field_details_list: Any, path: Path) -> GraphQLError:
+        """Without the library's search for the line, which reads the whole document again for every error."""
+        located = GraphQLError(getattr(error, "message", None) or str(error), path=path.as_list(), original_error=error)
+        located.locations = [self._location(details.node) for details in field_details_list]
+        return located
+
+    def _location(self, node: Node) -> SourceLocation:
+        assert node.loc
+        line = bisect_right(self._lines, node.loc.start)
+        return SourceLocation(line, node.loc.start - self._lines[line - 1] + 1)
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """Where each line of the document begins."""
+        loc = cast(Any, self).operation.loc
+        return [0, *(found.end() for found in _LINE_END.finditer(loc.source.body))]
 
     def _document_at(self, path: Path | None) -> str | None:
         """The id of the nearest document on the way up."""

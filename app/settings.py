@@ -72,6 +72,9 @@ class Limits(BaseModel, frozen=True):
     max_errors: PositiveInt = Field(
         default=10, description="The most faults of a document, or of its variables, told at once."
     )
+    max_failed_fields: PositiveInt = Field(
+        default=1_000, description="How many fields of an answer may fail before all of it does."
+    )
     cached_tokens: NonNegativeInt = Field(
         default=100_000, description="How many tokens of checked documents are kept for the next time; about 1 KB each."
     )

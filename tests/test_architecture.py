@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
-    "faults": "domain store",
+    "faults": "domain settings store",
     "settings": "domain store",  # roles by name; and what an unusable MONGODB_URI is, the driver judges
     "logs": "",
     "graph": "resolvers schema",

@@ -46,6 +46,8 @@ VALUE: Final = 1
 """A value or an object in the answer."""
 ROW: Final = 2
 """A document read, besides its values. A page reads one more than it shows."""
+LINK: Final = 8
+"""A document that another one names, followed one by one though read together."""
 COMMAND: Final = 25
 """A field that asks the database, once for all its parents: reads are batched."""
 CHANGE: Final = 500
@@ -66,8 +68,8 @@ DEARER: Final[Mapping[str, Price]] = {
     "totalCount": Price(COMMAND, 100),  # keys of the whole list are counted
     "Customer.activityFacets": Price(COMMAND, 100),
     "Customer.activityGroups": Price(COMMAND, 100),
-    "PointsBalance.audit": Price(COMMAND, 500),  # every entry is read
-    "Activity.availableActions": Price(COMMAND, 2 * ROW),
+    "PointsBalance.audit": Price(COMMAND, 1_000),  # every entry is read
+    "Activity.availableActions": Price(COMMAND, 2 * LINK),
     "Activity.message": Price(0, 4),  # long texts: the same again by another alias is sent again
     "Activity.attributes": Price(0, 4),
     "Note.message": Price(0, 4),
@@ -238,8 +240,8 @@ def _combination(
     if is_list and of_page:
         return lambda below, _: Price(once + below.once, each, VALUE + below.each)
     reads = _is_document(named) and not of_page and not _is_edge(parent)
-    command, row = (COMMAND, ROW) if reads else (0, 0)
-    item = row + VALUE if is_list else row
+    command = COMMAND if reads else 0
+    item = (LINK if reads else 0) + (VALUE if is_list else 0)
     return lambda below, variables: Price(once + command + below.once, each + size(variables) * (item + below.each))
 
 

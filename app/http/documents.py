@@ -6,7 +6,7 @@ What is kept is the same for every viewer.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +27,7 @@ from graphql import (
     visit,
 )
 
+from app.domain.refusals import Refusal
 from app.http import limits as shape
 from app.http.costs import Plan, Pricer
 from app.settings import Limits
@@ -43,6 +44,23 @@ class Prepared:
     plans: Mapping[str | None, Plan]
     introspects: bool
 
+    def plan(self, operation_name: str | None) -> Plan:
+        """Of the operation that was chosen. Raises OperationUnresolved."""
+        if operation_name is None and len(self.plans) == 1:
+            return next(iter(self.plans.values()))
+        if operation_name is None or operation_name not in self.plans:
+            raise OperationUnresolved(self.plans)
+        return self.plans[operation_name]
+
+
+class OperationUnresolved(Refusal):
+    """Which operation of the document is meant cannot be told."""
+
+    code = "OPERATION_RESOLUTION_FAILURE"
+
+    def __init__(self, names: Collection[str | None]) -> None:
+        super().__init__(f"The document has {len(names)} operations: name the one to execute in operationName.")
+
 
 class Invalid(Exception):
     """A document that cannot be executed, and why. ``document`` is None where there is not even syntax."""
@@ -55,7 +73,7 @@ class Invalid(Exception):
 class Documents:
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self._schema, self._limits, self._pricer = schema, limits, Pricer(schema)
-        self._rules = _rules(limits.max_comparisons)
+        self.rules = _rules(limits.max_comparisons)
         self._kept: OrderedDict[str, Prepared] = OrderedDict()
         self._kept_tokens = 0
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="documents")
@@ -74,7 +92,7 @@ class Documents:
         document = self._parsed(text)
         shape.check(document, self._limits)
         if errors := validate(
-            self._schema, document, self._rules, max_errors=self._limits.max_errors, hide_suggestions=not suggests
+            self._schema, document, self.rules, max_errors=self._limits.max_errors, hide_suggestions=not suggests
         ):
             raise Invalid(errors, document)
         return Prepared(document, self._pricer.plans(document), _introspects(document))

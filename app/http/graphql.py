@@ -25,7 +25,7 @@ from app.domain.vocabulary import CustomerStatus
 from app.http import graphiql, limits
 from app.http.asked import JSON, RESPONSE, Asked, Malformed, media_type, read
 from app.http.costs import TooExpensive
-from app.http.documents import Documents, Invalid, Prepared
+from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
@@ -98,6 +98,8 @@ class GraphQLEndpoint:
             return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
         except LimitExceeded as refusal:
             return _refused(faults.told(refusal.code, str(refusal), limit=refusal.limit))
+        except OperationUnresolved as refusal:
+            return _refused(faults.told(refusal.code, str(refusal)))
         except Invalid as invalid:
             return _refused(*(faults.answer(error, invalid.document) for error in invalid.errors))
         except ClientDisconnect:
@@ -117,9 +119,9 @@ class GraphQLEndpoint:
         prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
         if prepared.introspects and not reads_schema:
             raise Forbidden("Your role may not read the schema.")
+        plan = prepared.plan(asked.operation_name)
         executor = self._executor(prepared, asked, suggests=reads_schema)
-        name = executor.operation.name
-        cost = prepared.plans[name.value if name else None].cost(executor.variable_values.coerced)
+        cost = plan.cost(executor.variable_values.coerced)
         extensions = {"cost": self._priced(cost)}
         if cost > self._limits.max_cost:
             refusal = TooExpensive(cost=cost, limit=self._limits.max_cost)
@@ -136,7 +138,7 @@ class GraphQLEndpoint:
             prepared.document,
             variables=asked.variables,
             operation_name=asked.operation_name,
-            max_errors=self._limits.max_errors,
+            limits=self._limits,
             suggests=suggests,
         )
         if isinstance(executor, list):
