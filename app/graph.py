@@ -3,12 +3,10 @@
 from typing import ClassVar
 
 import strawberry
-from graphql import GraphQLError, GraphQLInputObjectType
+from graphql import GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
-from app.faults import Executor
 from app.resolvers import audit, catalogue, changes, customers, nodes, viewers
 from app.schema.access import masks_of, rules_of
 from app.schema.audit import AuditEntry
@@ -90,21 +88,18 @@ class Mutation:
     )
 
 
-class Schema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Strawberry would log every error with its text; ours are logged by id, where they happen."""
-
-
-schema = Schema(
+schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    execution_context_class=Executor,
     config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS),
 )
 
 for concrete in schema.schema_converter.type_map.values():
     if isinstance(concrete.implementation, GraphQLInputObjectType) and concrete.definition.is_one_of:
         concrete.implementation.is_one_of = True  # so that graphql-core judges variables as well, and says where
+
+executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, run by http/graphql.py
+"""What is executed: Strawberry's schema as graphql-core knows it."""
 
 OBJECT_TYPES = {
     name: definition

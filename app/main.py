@@ -11,23 +11,25 @@ import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
-from app.graph import masks_for, schema
+from app.graph import executable, masks_for
 from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
 from app.http.tokens import verifier
 from app.services.changes import Outgoing
-from app.settings import Settings, with_pairs
+from app.settings import Limits, Settings, with_pairs
 from app.store.driver import Store
 
 _log = structlog.get_logger("gateway")
+REQUEST_ID: Final = "X-Request-ID"
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -38,25 +40,42 @@ def routes(
     *,
     timeout_seconds: float = 5,
     outgoing: Outgoing = Outgoing(),  # noqa: B008 # frozen
+    limits: Limits | None = None,
 ) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
     endpoint = GraphQLEndpoint(
-        schema,
+        executable,
         store,
         authenticate=authenticate,
         masks_for=masks_for,
         page=graphiql.endpoint(page or {}),
         timeout_seconds=timeout_seconds,
         outgoing=outgoing,
+        limits=limits or Limits(),
     )
     return [*graphiql.routes, *health.routes(store), *metrics.routes(store), Route("/graphql", endpoint)]
 
 
 def assembled(
-    routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None, *, hosts: Sequence[str] = ("*",)
+    routes: list[BaseRoute],
+    lifespan: Lifespan[Starlette] | None = None,
+    *,
+    hosts: Sequence[str] = ("*",),
+    origins: Sequence[str] = (),
 ) -> Starlette:
-    """With what every request passes: a request id, ours unless the client gave one; and the hosts we answer for."""
-    around = [Middleware(CorrelationIdMiddleware), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+    """With what every request passes: a request id, ours unless the client gave one; the hosts we answer for, and the
+    other origins whose pages may call us."""
+    around = [
+        Middleware(CorrelationIdMiddleware),
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", REQUEST_ID),
+            expose_headers=(REQUEST_ID,),
+        ),
+    ]
     return Starlette(routes=routes, lifespan=lifespan, middleware=around)
 
 
@@ -142,8 +161,10 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 page,
                 timeout_seconds=settings.request_timeout_seconds,
                 outgoing=outgoing(settings),
+                limits=settings,
             )
             yield
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
-    return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"])
+    origins = (settings.cors_origins or "").split()
+    return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"], origins=origins)

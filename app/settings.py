@@ -4,12 +4,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.delivery.mail import Server, sender_of
 from app.delivery.wallet import secret_of
+from app.domain.access import STAFF, Role
 from app.store.driver import usable_uri
 
 _EXAMPLES: Final = {
@@ -31,6 +40,8 @@ _EXAMPLES: Final = {
     "DELIVERY_TIMEOUT_SECONDS": "30",
     "DELIVERY_GIVE_UP_HOURS": "24",
     "LOG_LEVEL": "INFO",
+    "CORS_ORIGINS": "https://desk.example.com https://portal.example.com",
+    "INTROSPECTION_ROLES": "ADMIN API_USER",
 }
 
 
@@ -49,7 +60,55 @@ def _usable_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class Settings(BaseSettings):
+def _roles(names: str) -> str:
+    """The same. Raises ValueError for what is no role."""
+    if strangers := set(names.split()) - {role.value for role in Role}:
+        raise ValueError(f"no role is called {' or '.join(sorted(strangers))}")
+    return names
+
+
+class Limits(BaseModel, frozen=True):
+    """How much one request may ask for. What each figure protects: docs/decisions/0012."""
+
+    max_body_bytes: PositiveInt = Field(default=1_048_576, description="The longest request, in bytes.")
+    max_document_characters: PositiveInt = Field(
+        default=50_000, description="The longest GraphQL document; variables apart."
+    )
+    max_tokens: PositiveInt = Field(default=2_000, description="The most tokens in a document.")
+    max_depth: PositiveInt = Field(default=12, description="How deep fields may nest.")
+    max_introspection_depth: PositiveInt = Field(
+        default=15, description="How deep they may nest in `__schema` and `__type`."
+    )
+    max_aliases: NonNegativeInt = Field(default=30, description="The most aliases in a document.")
+    max_name_characters: PositiveInt = Field(default=100, description="The longest alias.")
+    max_root_fields: PositiveInt = Field(default=10, description="The most fields at the top of a query.")
+    max_mutations: PositiveInt = Field(default=5, description="The most changes in one request.")
+    max_directives: NonNegativeInt = Field(default=50, description="The most directives in a document.")
+    max_comparisons: PositiveInt = Field(
+        default=40_000, description="The most work spent on finding out whether fields of one name can be merged."
+    )
+    max_variable_values: PositiveInt = Field(
+        default=2_000, description="The most values in a request's variables, at any depth."
+    )
+    max_cost: PositiveInt = Field(
+        default=20_000, description="The most that one operation may cost; the formula is below."
+    )
+    max_errors: PositiveInt = Field(
+        default=10, description="The most faults of a document, or of its variables, told at once."
+    )
+    max_failed_fields: PositiveInt = Field(
+        default=1_000, description="How many fields of an answer may fail before all of it does."
+    )
+    cached_tokens: NonNegativeInt = Field(
+        default=100_000, description="How many tokens of checked documents are kept for the next time; about 1 KB each."
+    )
+    introspection_roles: Annotated[str, AfterValidator(_roles)] = Field(
+        default=" ".join(role for role in Role if role in STAFF),
+        description="Who may read the schema and is helped with suggestions; others must know it.",
+    )
+
+
+class Settings(BaseSettings, Limits):  # pyright: ignore # both are frozen, and pydantic merges their configurations
     """One attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -94,6 +153,9 @@ class Settings(BaseSettings):
         24, description="How long that is tried again before it is given up."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
+        None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
+    )
 
 
 class SettingsError(Exception):
@@ -106,9 +168,9 @@ def read_settings(**given: object) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # pyright: ignore[reportArgumentType] # pydantic judges
     except ValidationError as invalid:
         lines = [
-            f"{name} cannot be used: {_fault(error)}. Example: {name}={_EXAMPLES[name]}"
+            f"{name.upper()} cannot be used: {_fault(error)}. Example: {name.upper()}={_example(name)}"
             for error in invalid.errors(include_input=False, include_url=False)
-            for name in [str(error["loc"][0]).upper()]
+            for name in [str(error["loc"][0])]
         ]
         raise SettingsError("\n".join(lines)) from None
 
@@ -120,6 +182,10 @@ def with_pairs(settings: Settings) -> Settings:
             name, needed = name.upper(), needed.upper()
             raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={_EXAMPLES[needed]}")
     return settings
+
+
+def _example(name: str) -> str:
+    return _EXAMPLES.get(name.upper()) or str(Settings.model_fields[name].default)
 
 
 _PLAINER: Final = {

@@ -16,15 +16,15 @@ MAY_IMPORT = {
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
-    "faults": "domain store",
     "delivery": "store domain metrics",
     "metrics": "",
-    "settings": "store delivery",  # what an unusable MONGODB_URI or SMTP_URL is, those judge who use it
+    "faults": "domain settings store",
+    "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
     "logs": "",
-    "graph": "resolvers schema faults",
+    "graph": "resolvers schema",
     "sdl": "graph",
     "access_table": "graph domain",
-    "http": "faults context loaders services store domain metrics",
+    "http": "faults context loaders services settings store domain metrics",  # of the settings: the limits of a request
     "main": "graph http settings store services delivery",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",

@@ -20,6 +20,7 @@ from app.domain import points
 from app.domain.access import Role
 from app.domain.ids import new_id
 from app.graph import RULES
+from app.settings import Limits
 from app.store.driver import Document
 from tests.conftest import Ask, token
 from tests.graph.walk import schema
@@ -151,6 +152,12 @@ async def _account(world: World, whose: str, **given: Any) -> Account:
         "Activity": sent,
     }
     return Account(whose, customer, documents, activities)
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """The widest: some tests here ask for all there is at once."""
+    return Limits(max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9)
 
 
 @pytest.fixture
