@@ -1,9 +1,11 @@
 """Figures for Prometheus (``/metrics``)."""
 
+import os
 from datetime import UTC, datetime
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -22,9 +24,18 @@ def routes(store: Store) -> list[BaseRoute]:
                 await read_queues(store)
         except StoreError:
             pass
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(_counted()), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/metrics", endpoint)]
+
+
+def _counted() -> CollectorRegistry:
+    """What this process counted; or all workers together, where there are several (see serving.py)."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return registry
 
 
 async def read_queues(store: Store) -> None:
