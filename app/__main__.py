@@ -14,11 +14,10 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app import development, logs
+from app import development, logs, serving
 from app.domain.access import Role
 from app.http import graphiql
 from app.http.inbox import InboxUnavailable
@@ -69,19 +68,25 @@ def demo(
             graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
             for label, bearer in people.items()
         ]
-        serve_on(listener, settings, uri, page={"viewers": viewers})
+        logs.configure(settings.log_level)
+        made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
+        serving.run(listener, made, log_level=settings.log_level)
 
 
 @cli.command()
-def serve() -> None:
-    """The gateway alone, on the MongoDB of MONGODB_URI."""
+def serve(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the port.")] = 1,
+) -> None:
+    """The gateway alone, on the MongoDB of MONGODB_URI. SIGTERM ends it when all that was asked is answered."""
     settings = read_settings()
     if settings.jwt_issuer is None or (settings.jwks_url is None) == (settings.jwt_secret is None):
         fail(NO_TOKENS)
     if settings.mongodb_uri is None:
         fail("MONGODB_URI is not set. `serve` runs no database of its own; `python -m app demo` does.\n" + WAYS_OUT)
     with listening(settings) as listener:
-        serve_on(listener, settings, settings.mongodb_uri)
+        logs.configure(settings.log_level)
+        made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
+        serving.run(listener, made, log_level=settings.log_level, workers=workers)
 
 
 @cli.command()
@@ -308,18 +313,6 @@ def listening(settings: Settings) -> Generator[socket.socket]:
             taken_by = f"{settings.host}:{settings.port} cannot be listened on ({taken.strerror})."
             fail(f"{taken_by} Try PORT={settings.port + 1}.")
         yield listener
-
-
-def serve_on(listener: socket.socket, settings: Settings, uri: str, page: graphiql.Config | None = None) -> None:
-    logs.configure(settings.log_level)
-    config = uvicorn.Config(
-        application(settings, mongodb_uri=uri, page=page),
-        log_level=settings.log_level.lower(),
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 async def _prepare_demo(uri: str, settings: Settings, customers: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
+from app import logs
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.graph import executable, masks_for
@@ -23,9 +24,13 @@ from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
+from app.http.manners import Manners
+from app.http.rates import Rates
 from app.http.tokens import verifier
+from app.metrics import observe_command
 from app.services.changes import Outgoing
-from app.settings import Limits, Settings, with_pairs
+from app.serving import taking_leave
+from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
 from app.store.driver import Store
 
 _log = structlog.get_logger("gateway")
@@ -41,8 +46,10 @@ def routes(
     timeout_seconds: float = 5,
     outgoing: Outgoing = Outgoing(),  # noqa: B008 # frozen
     limits: Limits | None = None,
+    rates: Rates | None = None,
 ) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
+    limits = limits or Limits()
     endpoint = GraphQLEndpoint(
         executable,
         store,
@@ -51,7 +58,8 @@ def routes(
         page=graphiql.endpoint(page or {}),
         timeout_seconds=timeout_seconds,
         outgoing=outgoing,
-        limits=limits or Limits(),
+        limits=limits,
+        rates=rates or rates_of(store, limits),
     )
     return [*graphiql.routes, *health.routes(store), *metrics.routes(store), Route("/graphql", endpoint)]
 
@@ -66,6 +74,7 @@ def assembled(
     """With what every request passes: a request id, ours unless the client gave one; the hosts we answer for, and the
     other origins whose pages may call us."""
     around = [
+        Middleware(Manners),
         Middleware(CorrelationIdMiddleware),
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
         Middleware(
@@ -77,6 +86,10 @@ def assembled(
         ),
     ]
     return Starlette(routes=routes, lifespan=lifespan, middleware=around)
+
+
+def rates_of(store: Store, limits: Limits) -> Rates:
+    return Rates(store, limits.cost_per_minute, limits.changes_per_minute)
 
 
 def outgoing(settings: Settings) -> Outgoing:
@@ -152,9 +165,11 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 settings.mongodb_database,
                 driver=settings.mongodb_driver,
                 timeout_seconds=settings.request_timeout_seconds,
+                tell=observe_command,
             ) as store,
             relayed(app, store, settings, to_inbox=page is not None and settings.smtp_url is None),
         ):
+            rates = rates_of(store, settings)
             app.router.routes += routes(
                 store,
                 authenticate,
@@ -162,9 +177,22 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 timeout_seconds=settings.request_timeout_seconds,
                 outgoing=outgoing(settings),
                 limits=settings,
+                rates=rates,
             )
-            yield
+            async with beside(rates.tell()):
+                # The demo has nobody before it who sends requests elsewhere.
+                with taking_leave(settings.drain_seconds) if page is None else nullcontext():
+                    yield
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
     origins = (settings.cors_origins or "").split()
     return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"], origins=origins)
+
+
+def from_environment() -> Starlette:
+    """What each worker process of ``serve`` runs. Raises SettingsError."""
+    settings = read_settings()
+    logs.configure(settings.log_level)
+    if settings.mongodb_uri is None:
+        raise SettingsError("MONGODB_URI is not set.")
+    return application(settings, mongodb_uri=settings.mongodb_uri)

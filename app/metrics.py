@@ -44,3 +44,7 @@ OLDEST: Final = Gauge(
     ["channel"],
     multiprocess_mode="mostrecent",
 )
+
+
+def observe_command(command: str, seconds: float, _succeeded: bool) -> None:
+    COMMANDS.labels(command).observe(seconds)

@@ -102,6 +102,17 @@ class Limits(BaseModel, frozen=True):
     cached_tokens: NonNegativeInt = Field(
         default=100_000, description="How many tokens of checked documents are kept for the next time; about 1 KB each."
     )
+    cost_per_minute: PositiveInt = Field(
+        default=600_000, description="The most that one subject's requests may cost in a minute, over all processes."
+    )
+    changes_per_minute: PositiveInt = Field(
+        default=120, description="The most changes that one subject may ask for in a minute, over all processes."
+    )
+    max_at_once: PositiveInt = Field(default=64, description="The most requests that a process works on at once.")
+    max_waiting: NonNegativeInt = Field(
+        default=128, description="How many more may wait for that; whoever comes then is told OVERLOADED."
+    )
+    max_waiting_seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=1, description="How long they may wait.")
     introspection_roles: Annotated[str, AfterValidator(_roles)] = Field(
         default=" ".join(role for role in Role if role in STAFF),
         description="Who may read the schema and is helped with suggestions; others must know it.",
@@ -133,6 +144,9 @@ class Settings(BaseSettings, Limits):  # pyright: ignore # both are frozen, and 
     data: Path = Field(Path(".data/mongodb"), description="The folder of the MongoDB that we run ourselves.")
     request_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         5, description="How long the database may take to be found or to answer."
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
+        5, description="How long `serve` answers on after SIGTERM, not ready, until everybody has heard of it."
     )
     smtp_url: Annotated[str, AfterValidator(_usable(Server.of))] | None = Field(
         None, description="Where mails go; smtps:// is TLS from the start. Unset: they wait for a process that has it."

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "sdl": "graph",
     "access_table": "graph domain",
     "http": "faults context loaders services settings store domain metrics",  # of the settings: the limits of a request
-    "main": "graph http settings store services delivery",
+    "main": "delivery graph http logs metrics services serving settings store",
+    "serving": "http",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",
     "__main__": "*",

@@ -1,7 +1,10 @@
 """GraphQL over HTTP: read, prepare, price, execute, answer. Each stage may refuse, and none costs more than it must."""
 
+import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,24 +21,32 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app import faults
+from app import faults, metrics
 from app.context import Context
 from app.domain.access import Forbidden, Masks, Role, Viewer
 from app.domain.vocabulary import CustomerStatus
 from app.http import graphiql, limits
+from app.http.admission import Admission, Overloaded
 from app.http.asked import JSON, RESPONSE, Asked, Malformed, media_type, read
 from app.http.costs import TooExpensive
 from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
+from app.http.presence import while_there
+from app.http.rates import RateLimited, Rates
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.services.changes import Changes, Outgoing, Turns
 from app.settings import Limits
-from app.store.driver import Store, Unavailable, within
+from app.store.driver import Store, StoreError, Unavailable, marked, within
 
 _FOR_CHANGES: Final = 0.9
 """Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
+
+_GRACE_SECONDS: Final = 0.5
+"""After the time of a request, in which every command to the database has ended: what remains is our own work."""
+_END_SECONDS: Final = 1
+_TOO_LONG: Final = "This took longer than a request may. Ask for less at a time."
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
 """From the Authorization header. Raises Unauthenticated, KeysUnavailable."""
@@ -49,6 +60,12 @@ class Answer:
     status: int = HTTPStatus.OK
     always: bool = False
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def outcome(self) -> str:
+        """The code of its first error, or OK."""
+        errors = self.body.get("errors")
+        return errors[0]["extensions"]["code"] if errors else "OK"
 
 
 class GraphQLEndpoint:
@@ -64,12 +81,14 @@ class GraphQLEndpoint:
         page: Callable[[Request], Response],
         timeout_seconds: float,
         outgoing: Outgoing,
+        rates: Rates,
         limits: Limits,
     ) -> None:
         self._schema, self._documents, self._limits = schema, Documents(schema, limits), limits
         self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
-        self._outgoing = outgoing
+        self._outgoing, self._rates = outgoing, rates
+        self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,10 +96,14 @@ class GraphQLEndpoint:
         if graphiql.asks_for_page(request):
             await self._page(request)(scope, receive, send)
             return
+        start = time.perf_counter()
         try:
             answer = await self._answer(request)
         except ClientDisconnect:
+            metrics.REQUESTS.labels("CLIENT_GONE").inc()
             return
+        metrics.REQUESTS.labels(answer.outcome).inc()
+        metrics.SECONDS.observe(time.perf_counter() - start)
         await _response(answer, _type_or_json(request))(scope, receive, send)
 
     async def _answer(self, request: Request) -> Answer:
@@ -98,6 +121,13 @@ class GraphQLEndpoint:
             return _failed(HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, str(refusal))
         except Unavailable:
             return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
+        except RateLimited as refusal:
+            error = faults.told(refusal.code, str(refusal), retryAfterSeconds=refusal.seconds)
+            return Answer({"errors": [error]}, HTTPStatus.TOO_MANY_REQUESTS, True, _after(refusal.seconds))
+        except Overloaded as refusal:
+            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, str(refusal), headers=_after(1))
+        except TimeoutError:
+            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED", _TOO_LONG)
         except LimitExceeded as refusal:
             return _refused(faults.told(refusal.code, str(refusal), limit=refusal.limit))
         except OperationUnresolved as refusal:
@@ -116,7 +146,7 @@ class GraphQLEndpoint:
         viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
         if not viewer.roles:
             raise Forbidden("Your token has no role that this gateway knows.")
-        asked = await read(request, self._limits)
+        asked = await self._read(request)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
         prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
         if prepared.introspects and not reads_schema:
@@ -128,7 +158,15 @@ class GraphQLEndpoint:
         if cost > self._limits.max_cost:
             refusal = TooExpensive(cost=cost, limit=self._limits.max_cost)
             return _refused(faults.told(refusal.code, str(refusal)), extensions=extensions)
-        result = await self._executed(executor, viewer)
+        metrics.COST.observe(cost)
+        self._rates.spend(viewer.subject, cost)
+        async with self._admission.turn():
+            if executor.operation.operation == OperationType.QUERY:
+                result = await self._read_for(request, executor, viewer)
+            else:
+                # What was begun is ended, whoever leaves: a change is asked for again by its key.
+                await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
+                result = await self._executed(executor, viewer)
         errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
         return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
 
@@ -152,6 +190,30 @@ class GraphQLEndpoint:
     def _priced(self, cost: int) -> dict[str, int]:
         limit = self._limits.max_cost
         return {"requested": cost, "limit": limit, "remaining": max(limit - cost, 0)}
+
+    async def _read(self, request: Request) -> Asked:
+        """Raises Malformed, ClientDisconnect."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await read(request, self._limits)
+        except TimeoutError:
+            message = "The request did not come in time."
+            raise Malformed(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None
+
+    async def _read_for(self, request: Request, executor: faults.Executor, viewer: Viewer) -> ExecutionResult:
+        """As long as its client is there and its time lasts, here and in the database.
+
+        Raises Forbidden, Unavailable, ClientDisconnect, TimeoutError.
+        """
+        mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
+        try:
+            with marked(mark):
+                async with asyncio.timeout(self._timeout_seconds + _GRACE_SECONDS):
+                    return await while_there(request, self._executed(executor, viewer))
+        except (ClientDisconnect, TimeoutError):
+            with suppress(StoreError), within(_END_SECONDS):
+                await self._store.end(mark)
+            raise
 
     async def _executed(self, executor: faults.Executor, viewer: Viewer) -> ExecutionResult:
         """From here on the database is asked. Raises Forbidden, Unavailable."""
@@ -186,6 +248,10 @@ def _refused(*errors: dict[str, Any], extensions: Mapping[str, Any] | None = Non
     """To a request that was understood and not executed: there is no ``data``, not even null."""
     body = {"errors": list(errors), **({"extensions": extensions} if extensions else {})}
     return Answer(body, HTTPStatus.BAD_REQUEST)
+
+
+def _after(seconds: float) -> Mapping[str, str]:
+    return {"Retry-After": f"{seconds:.0f}"}
 
 
 def _type_or_json(request: Request) -> str:

@@ -63,6 +63,16 @@ def check(document: DocumentNode, limits: Limits) -> None:
                 _at_most("rootFields", roots, limits.max_root_fields, "fields at the top")
 
 
+def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
+    """How many changes a mutation asks for."""
+    fragments = {
+        definition.name.value: _shape(definition)
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    return len(_root_names(_shape(operation), fragments))
+
+
 def variable_values(variables: dict[str, object], limits: Limits) -> None:
     """Raises LimitExceeded for variables with too many values in them. It looks at no more than are allowed."""
     left, found = list[Any]([variables]), 0
