@@ -35,7 +35,7 @@ PUSH_PASS = f"""mutation($input: PushPassInput!) {{ pushPass(input: $input) {{
   pass {{ id }} push {{ id status attempts informedAt error }} {SHOWN} }} }}"""
 RECORD = f"""mutation($input: RecordActivityInput!) {{ recordActivity(input: $input) {{
   activity {{ occurredAt source attributes {{ name value }} }} customer {{ points {{ spendable }} }} {ERRORS} }} }}"""
-KEEP = {"audit"}
+KEEP = {"audit", "counters"}
 
 
 async def _changed(ask: Ask, mutation: str, *, token: str | None = None, **given: Any) -> dict[str, Any]:
