@@ -182,6 +182,8 @@ def _verdict(error: GraphQLError) -> tuple[str, str]:
         return "INTERNAL", INTERNAL
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED", error.message
+    if error.message.startswith("Too many errors processing variables"):
+        return "BAD_USER_INPUT", error.message
     node = error.nodes[0] if error.nodes else None
     in_a_value = isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode)
     in_a_variable = isinstance(node, VariableDefinitionNode) and "has invalid value" in error.message

@@ -85,7 +85,7 @@ class Limits(BaseModel, frozen=True):
     max_mutations: PositiveInt = Field(default=5, description="The most changes in one request.")
     max_directives: NonNegativeInt = Field(default=50, description="The most directives in a document.")
     max_comparisons: PositiveInt = Field(
-        default=40_000, description="The most work spent on finding out whether fields of one name can be merged."
+        default=20_000, description="The most work spent on finding out whether fields of one name can be merged."
     )
     max_variable_values: PositiveInt = Field(
         default=2_000, description="The most values in a request's variables, at any depth."

@@ -46,12 +46,14 @@ VALUE: Final = 1
 """A value or an object in the answer."""
 ROW: Final = 2
 """A document read, besides its values. A page reads one more than it shows."""
-LINK: Final = 8
+LINK: Final = 12
 """A document that another one names, followed one by one though read together."""
 COMMAND: Final = 25
 """A field that asks the database, once for all its parents: reads are batched."""
 CHANGE: Final = 500
 """A mutation: a transaction of several commands."""
+MOST: Final = 2**31 - 1
+"""What is told of a cost beyond all bounds: doublings of fragments come to numbers that no client can hold."""
 EMBEDDED: Final = 10
 """Items of a list inside a document, such as its tags; no argument says how many."""
 
@@ -106,7 +108,7 @@ class Plan:
     def cost(self, variables: Variables) -> int:
         """With coerced variables. Linear in the document: each fragment is added up once."""
         added = _Addition(self._fragments, variables).total(self._steps)
-        return ceil(added.once + added.each)
+        return ceil(min(added.once + added.each, MOST))
 
 
 class Pricer:
