@@ -61,6 +61,8 @@ def demo(
             typer.echo(f"{label}: {bearer}")
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         console.print(f"\n  GraphiQL, with five examples to play:  [bold]{address}/graphql[/bold]")
+        if settings.smtp_url is None:
+            console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
         console.print("  Ctrl-C stops everything.\n")
         viewers = [
             graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})

@@ -20,6 +20,8 @@ from app.delivery.relay import Channel, Relay
 from app.graph import masks_for, schema
 from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
+from app.http.inbox import Inbox
+from app.http.inbox import routes as inbox_routes
 from app.http.tokens import verifier
 from app.services.changes import Outgoing
 from app.settings import Settings, with_pairs
@@ -82,6 +84,20 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
 
 
 @asynccontextmanager
+async def relayed(app: Starlette, store: Store, settings: Settings, *, to_inbox: bool) -> AsyncGenerator[None]:
+    """What is queued is sent for as long as this lasts; the demo has an inbox of its own for its mails."""
+    async with AsyncExitStack() as opened:
+        if to_inbox:
+            inbox = await opened.enter_async_context(Inbox.open())
+            app.router.routes += inbox_routes(inbox)
+            own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
+            settings = settings.model_copy(update=own)
+        relaying = await opened.enter_async_context(relay(store, settings))
+        await opened.enter_async_context(beside(relaying.run()))
+        yield
+
+
+@asynccontextmanager
 async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     """``work`` goes on for as long as this lasts. Should it fail, that is logged at once, and the rest goes on."""
     task = asyncio.create_task(work)
@@ -111,12 +127,15 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        async with Store.open(
-            mongodb_uri,
-            settings.mongodb_database,
-            driver=settings.mongodb_driver,
-            timeout_seconds=settings.request_timeout_seconds,
-        ) as store:
+        async with (
+            Store.open(
+                mongodb_uri,
+                settings.mongodb_database,
+                driver=settings.mongodb_driver,
+                timeout_seconds=settings.request_timeout_seconds,
+            ) as store,
+            relayed(app, store, settings, to_inbox=page is not None and settings.smtp_url is None),
+        ):
             app.router.routes += routes(
                 store,
                 authenticate,
@@ -124,8 +143,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 timeout_seconds=settings.request_timeout_seconds,
                 outgoing=outgoing(settings),
             )
-            async with relay(store, settings) as relaying, beside(relaying.run()):
-                yield
+            yield
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
     return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"])

@@ -20,6 +20,7 @@ from pymongo.monitoring import CommandListener
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
+from app.services.changes import Outgoing
 from app.store import indexes
 from app.store.collections import COLLECTIONS
 from app.store.driver import Driver, Store
@@ -117,7 +118,8 @@ class Ask(Protocol):
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     """The whole application over HTTP, on the test's database."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = assembled(routes(store, authenticate, timeout_seconds=60))  # a busy machine is no fault of the code's
+    # A busy machine is no fault of the code's.
+    app = assembled(routes(store, authenticate, timeout_seconds=60, outgoing=Outgoing(wallet=True)))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

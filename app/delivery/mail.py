@@ -192,8 +192,8 @@ def channel(store: Store, mailer: Mailer) -> Channel:
         await mailer.hand_over(delivery["to"], message)
 
     async def arrived(delivery: Document, at: datetime) -> None:
-        first = {"_id": delivery["emailId"], "sentAt": {"$exists": False}}
-        await store.write("emails", [UpdateOne(first, {"$set": {"sentAt": at}})])
+        if delivery.get("first"):
+            await store.write("emails", [UpdateOne({"_id": delivery["emailId"]}, {"$set": {"sentAt": at}})])
 
     return Channel("mail", "deliveries", "SENT", "deliveredAt", send, arrived)
 

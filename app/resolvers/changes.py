@@ -180,7 +180,8 @@ async def _made(
 
 async def _document(info: Info, node_id: str, collection: str | None = None) -> Source:
     """None for what is not there, of another kind, not for this viewer to see, or no id at all."""
-    kind = COLLECTION_OF.get(node_id.partition("_")[0])
+    prefix, _, rest = node_id.partition("_")
+    kind = COLLECTION_OF.get(prefix) if rest else None
     known = kind == collection if collection else kind
     return await info.context.loaders.documents.load(node_id) if known else None
 

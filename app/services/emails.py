@@ -42,4 +42,4 @@ def written(of: Changes, customer: Document, letter: Letter, *, file_ids: Sequen
         **letter._asdict(),
         **({"fileIds": list(file_ids)} if file_ids else {}),
     }
-    return email, of.queued("deliveries", customer["_id"], emailId=email["_id"], to=email["to"])
+    return email, of.queued("deliveries", customer["_id"], emailId=email["_id"], to=email["to"], first=True)

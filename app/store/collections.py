@@ -281,7 +281,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "status": _one_of(DeliveryStatus),
             **_SENDING,
         },
-        optional={"deliveredAt": _TIME, **_UNSENT},
+        optional={"first": _BOOLEAN, "deliveredAt": _TIME, **_UNSENT},  # first: of a mail that was never sent before
         indexes=(Index("emailId requestedAt _id"), Index("dueAt", asks="dueAt")),
     ),
     # What mails carry: a pass as its wallet takes it.
@@ -326,6 +326,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId at _id", asks="customerId"),
             Index("actor.subject at _id", asks="actor.subject"),
         ),
+    ),
+    # What subjects asked for in a minute: see store/counters.py.
+    "counters": Collection(
+        required={"count": {"bsonType": ["int", "long"]}, "expiresAt": _TIME},
+        indexes=(Index("expiresAt", kept_days=0),),
     ),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(

@@ -186,11 +186,18 @@ class Store:
         return None
 
     async def take(
-        self, collection: str, where: Mapping[str, Any], change: Mapping[str, Any], *, sort: Mapping[str, int]
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        change: Mapping[str, Any] | Pipeline,
+        *,
+        sort: Mapping[str, int] | None = None,
+        upsert: bool = False,
     ) -> Document | None:
         """The first match, changed, and as it is then; None if there is none. Two callers never get the same."""
+        order = list(sort.items()) if sort else None
         return await self._database[collection].find_one_and_update(
-            where, change, sort=list(sort.items()), return_document=ReturnDocument.AFTER
+            where, change, sort=order, upsert=upsert, return_document=ReturnDocument.AFTER
         )
 
     async def inserts(self, *collections: str) -> AsyncGenerator[None]:

@@ -100,6 +100,7 @@ async def _account(world: World, whose: str, **given: Any) -> Account:
     sale = await world.transaction(customer, number=a("plain"))
     refund = await world.transaction(customer, number=a("plain"), type="REFUND", refundOfId=sale["_id"])
     pass_ = await world.pass_(customer, serialNumber=a("plain"), reward=a("plain"))
+    push = await world.push(pass_, error=a("plain"))
     status = await world.status(customer, reason=a("words"), actor=agent)
     (entry,) = await world.ledger(
         customer,
@@ -144,6 +145,7 @@ async def _account(world: World, whose: str, **given: Any) -> Account:
         "Coupon": coupon,
         "Transaction": refund,
         "Pass": pass_,
+        "PassPush": push,
         "StatusChange": status,
         "PointsEntry": entry,
         "Activity": sent,
