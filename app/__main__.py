@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app import development, logs
 from app.domain.access import Role
 from app.http import graphiql
+from app.http.inbox import InboxUnavailable
 from app.main import LOOPBACK_HOSTS, application, relay
 from app.settings import Settings, SettingsError, read_settings, with_pairs
 from app.store import indexes as store_indexes
@@ -389,7 +390,7 @@ def main() -> None:
         signal.signal(ending, _interrupt)
     try:
         cli()
-    except (SettingsError, MongodUnavailable) as unusable:
+    except (SettingsError, MongodUnavailable, InboxUnavailable) as unusable:
         console.print(str(unusable), style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except StoreError as unreachable:

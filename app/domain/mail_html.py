@@ -11,7 +11,7 @@ from nh3 import Cleaner
 
 MOST_TAGS: Final = 20_000
 MOST_ENTITIES: Final = 100_000
-"""The parser's time grows with their square: at these limits it is one second at most."""
+"""The parser's time grows with their square: at these limits it is a second or two."""
 
 _MOST_ATTRIBUTES: Final = 40
 _LONGEST_STYLE: Final = 10_000

@@ -263,7 +263,7 @@ def routes(inbox: Inbox) -> list[BaseRoute]:
     """The list, a mail, a file of it. The handlers are plain functions: Starlette runs them in threads."""
 
     def mails(_: Request) -> Response:
-        return _page("inbox.html", mails=inbox.mails, url=inbox.url)
+        return _page("inbox.html", mails=inbox.mails, url=inbox.url, most=MOST_MAILS)
 
     def mail(request: Request) -> Response:
         found = inbox.find(request.path_params["number"])

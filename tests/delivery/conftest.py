@@ -40,9 +40,11 @@ class Post:
         to, give_up_at = given.pop("to", "ada@example.com"), given.pop("giveUpAt", None)
         email = await self.world.email(await self.world.customer(), **given)
         now = datetime.now(UTC)
-        first = {} if "sentAt" in given else {"first": True}
         due = {"status": "QUEUED", "attempts": 0, "requestedAt": now, "dueAt": now}
-        return await self.world.delivery(email, to=to, **first, **due, giveUpAt=give_up_at or now + timedelta(hours=1))
+        first = "sentAt" not in email
+        return await self.world.delivery(
+            email, to=to, first=first, **due, giveUpAt=give_up_at or now + timedelta(hours=1)
+        )
 
     async def now(self, entry: Document, collection: str = "deliveries") -> Document:
         (found,) = await self.store.find(collection, {"_id": entry["_id"]})

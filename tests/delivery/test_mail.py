@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.delivery.mail import Server, composed, sender_of
 from app.domain.ids import new_id
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, UpdateOne
 from tests.delivery.conftest import SENDER, Certificate, Post, relay_to
 from tests.delivery.peer import Does, Mail, Peer, mail_server
 
@@ -86,6 +86,18 @@ async def test_resending_leaves_the_time_of_the_first_sending_alone(store: Store
     await sent(store, post, peer, text="Hello", sentAt=first)
     (email,) = await store.find("emails", {})
     assert email["sentAt"] == first
+
+
+async def test_resending_an_imported_mail_says_nothing_of_when_it_was_first_sent(
+    store: Store, post: Post, peer: Peer
+) -> None:
+    """Else the same import again would find another mail than it brought."""
+    delivery = await post.queued(text="Hello")
+    await store.write("deliveries", [UpdateOne({"_id": delivery["_id"]}, {"$unset": {"first": ""}})])
+    async with relay_to(peer.url, store) as relay:
+        await relay.once()
+    (email,) = await store.find("emails", {})
+    assert (len(peer.mails), "sentAt" in email) == (1, False)
 
 
 BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\r\n ", "\r\n\r\n"]

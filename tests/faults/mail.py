@@ -33,7 +33,7 @@ from tests.world import World
 
 WORKERS: Final = 2
 SENDERS: Final = 8
-PATIENCE_SECONDS: Final = 90
+PATIENCE_SECONDS: Final = 180
 """How long one resend may take to be acknowledged, faults and all."""
 TIMEOUT_SECONDS: Final = 2
 LEASE_SECONDS: Final = 2 * TIMEOUT_SECONDS
@@ -153,12 +153,13 @@ async def soak(
                     for _ in range(SENDERS):
                         everybody.create_task(clicking())
                     while killed < kills and time.monotonic() - start < at_most_seconds:
-                        await asyncio.sleep(random.uniform(0.2, 3))
+                        await asyncio.sleep(random.uniform(0.2, 4))
                         victim = random.choice([gateway, *workers])
                         victim.kill()
                         await asyncio.sleep(random.uniform(0, 1))
                         victim.start()
                         killed += 1
+                        await asyncio.to_thread(gateway.wait_until_well)  # who dies while starting delays us, no more
                         tell(f"{killed}/{kills} killed: {len(clicks.told)} acknowledged, {len(peer.mails)} taken")
             if recovers:
                 does = peer.does

@@ -1,20 +1,28 @@
-"""What a real browser makes of hostile mails: beside the original, which runs and fetches, ours does neither."""
+"""Mails in a real browser: a hostile original runs and fetches, what we show does neither; and the demo's inbox."""
 
+import asyncio
 import os
 import re
+import socket
 from collections.abc import Generator, Set
+from email.message import EmailMessage
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
+from smtplib import SMTP
 from threading import Thread
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser
+import uvicorn
+from playwright.sync_api import Browser, expect
+from starlette.applications import Starlette
 
 from app.domain.mail_html import harmless
+from app.http.inbox import Inbox, routes
 from app.sample import mails
 from tests.hostile_html import HOSTILE
-from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch
+from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -119,3 +127,44 @@ def test_a_mail_as_shops_send_them_looks_the_same(browser: Browser) -> None:
             page.set_content(document)
             pictures.append(page.screenshot())
     assert pictures[0] == pictures[1]
+
+
+@pytest.fixture
+def inbox_url() -> Generator[tuple[str, str]]:
+    """Where the pages are, and where mails go: both served from one event loop, as in the demo."""
+    addresses: Queue[tuple[str, str]] = Queue()
+    servers: list[uvicorn.Server] = []
+
+    async def serve() -> None:
+        async with Inbox.open() as inbox:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                servers.append(uvicorn.Server(uvicorn.Config(Starlette(routes=routes(inbox)), log_config=None)))
+                addresses.put((f"http://127.0.0.1:{listener.getsockname()[1]}", inbox.url))
+                await servers[0].serve([listener])
+
+    thread = Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    yield addresses.get(timeout=20)
+    servers[0].should_exit = True
+    thread.join()
+
+
+def test_the_inbox_shows_a_new_mail_by_itself_and_its_html_in_a_frame(
+    browser: Browser, inbox_url: tuple[str, str]
+) -> None:
+    pages, smtp_url = inbox_url
+    mail = mails.order_confirmation("Zoë", "A-1", [("Paper & ink", "3.00 €")], "3.00 €")
+    message = EmailMessage()
+    message["Subject"], message["To"] = mail.subject, "ada@example.com"
+    message.set_content(mail.text)
+    message.add_alternative(mail.html + "<script>document.body.remove()</script>", subtype="html")
+    with visit(browser, pages) as page:
+        page.goto("/demo/inbox")
+        expect(page.get_by_text("No mail yet")).to_be_visible()
+        with SMTP("127.0.0.1", int(smtp_url.rpartition(":")[2])) as smtp:
+            smtp.send_message(message, from_addr="shop@example.com")
+        page.get_by_role("link", name="Your order A-1").click()  # it appears: the page looks for new ones
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_text("Hello Zoë,")).to_be_visible()
+        expect(frame.get_by_role("link", name="View my order")).to_have_css("background-color", "rgb(11, 92, 173)")
+        expect(frame.locator("body")).to_have_css("background-color", "rgb(242, 245, 248)")
