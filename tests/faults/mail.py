@@ -93,6 +93,8 @@ class Clicks:
     gateway: Gateway
     http: httpx2.AsyncClient
     told: dict[str, str] = field(default_factory=dict[str, str])
+    news: asyncio.Queue[None] = field(default_factory=asyncio.Queue[None])
+    """One for each that was acknowledged."""
     retries: int = 0
 
     async def resend(self, email_id: str) -> None:
@@ -110,6 +112,7 @@ class Clicks:
                 if payload:
                     assert payload["userErrors"] == [], payload
                     self.told[email_id] = payload["delivery"]["id"]
+                    self.news.put_nowait(None)
                 else:
                     self.retries += 1
                     await asyncio.sleep(random.uniform(0.05, 0.2))
@@ -152,8 +155,11 @@ async def soak(
                 async with asyncio.TaskGroup() as everybody:
                     for _ in range(SENDERS):
                         everybody.create_task(clicking())
-                    while killed < kills and time.monotonic() - start < at_most_seconds:
-                        await asyncio.sleep(random.uniform(0.2, 4))
+                    moments = set(random.sample(range(mails), kills))
+                    for number in range(mails):
+                        await clicks.news.get()
+                        if number not in moments:
+                            continue
                         victim = random.choice([gateway, *workers])
                         victim.kill()
                         await asyncio.sleep(random.uniform(0, 1))
