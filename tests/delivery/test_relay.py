@@ -17,7 +17,7 @@ from app.store.driver import Document, Driver, Store
 from tests.conftest import Commands
 from tests.delivery.conftest import LONG_SECONDS, Post, relay_to, running, until
 from tests.delivery.peer import Does, Peer
-from tests.faults.processes import Node, free_ports, within
+from tests.faults.processes import REPLICA_SET, Node, free_ports, initiate, within
 from tests.graph.test_cost import documents_read, explained, sorts
 from tests.world import World
 
@@ -373,14 +373,12 @@ async def test_the_relay_outlives_the_absence_of_the_database(tmp_path: Path, pe
     mongod, (port,) = find_mongod(), free_ports(1)
     assert mongod
     command = [str(mongod), "--dbpath", str(tmp_path), "--port", str(port), "--bind_ip", "127.0.0.1"]
-    command += ["--replSet", "alone", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]
+    command += ["--replSet", REPLICA_SET, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]
     node = Node(command, tmp_path / "log", port=port)
     node.start()
     try:
-        await asyncio.to_thread(within, 30, lambda: node.says("hello"), "a server")
-        members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
-        node.client.admin.command("replSetInitiate", {"_id": "alone", "members": members})
-        uri = f"mongodb://127.0.0.1:{port}/?replicaSet=alone"
+        await asyncio.to_thread(initiate, [node])
+        uri = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
         async with Store.open(uri, "away", driver=driver, timeout_seconds=10) as own:
             await indexes.apply(own)
             post = Post(World(own), own)
