@@ -172,7 +172,7 @@ class Pricer:
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         if "ids" in field.args:
             return lambda variables: _length(given.get("ids"), variables)
-        if any(name in field.args for name in _SHORT):
+        if _is_short(field):
             asked = [given[name] for name in _SHORT if name in given]
             return lambda variables: max((_number(value, variables) for value in asked), default=DEFAULT_SIZE)
         assumed = EMBEDDED if _is_list(field) else 1
@@ -243,7 +243,8 @@ def _combination(
         return lambda below, _: Price(once + below.once, each, VALUE + below.each)
     reads = _is_document(named) and not of_page and not _is_edge(parent)
     command = COMMAND if reads else 0
-    item = (LINK if reads else 0) + (VALUE if is_list else 0)
+    read = (ROW if _is_short(field) else LINK) if reads else 0
+    item = read + (VALUE if is_list else 0)
     return lambda below, variables: Price(once + command + below.once, each + size(variables) * (item + below.each))
 
 
@@ -253,6 +254,10 @@ def _named(field: Any) -> GraphQLNamedType:
 
 def _is_list(field: Any) -> bool:
     return isinstance(getattr(field.type, "of_type", None), GraphQLList) or isinstance(field.type, GraphQLList)
+
+
+def _is_short(field: GraphQLField) -> bool:
+    return any(name in field.args for name in _SHORT)
 
 
 def _is_page(type_: GraphQLNamedType) -> bool:

@@ -306,6 +306,10 @@ CUSTOMER = COMMAND + LINK + 1  # the object and the document that it is
         ("passes(first: 2147483647) { nodes { id } }", COMMAND + 1 + 101 * ROW + 1 + 100 * 2),
         ("passes(first: -1) { nodes { id } }", COMMAND + 1 + ROW + 1),
         ("points { expiries(first: 7) { points } }", 1 + 1 + 7 * 2),
+        (
+            "transactions(first: 2) { nodes { refunds(first: 3) { id } } }",
+            2 * COMMAND + 1 + 3 * ROW + 1 + 2 * (1 + 1 + 3 * (ROW + 2)),
+        ),
         ("points { audit { ok } }", 1 + COMMAND + 1_001 + 1),
         (
             "activities(first: 5) { nodes { id customer { id } } }",
