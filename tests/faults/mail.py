@@ -59,6 +59,8 @@ class Report:
     handed_over: int
     """Distinct ones."""
     refused: int
+    waiting: int
+    """Neither sent nor lost: time was over."""
     lost: list[str]
     doubled: int
     unrecognisable: list[str]
@@ -158,7 +160,7 @@ async def soak(
                     moments = set(random.sample(range(mails), kills))
                     for number in range(mails):
                         await clicks.news.get()
-                        if number not in moments:
+                        if number not in moments or time.monotonic() - start > at_most_seconds:
                             continue
                         victim = random.choice([gateway, *workers])
                         victim.kill()
@@ -230,6 +232,7 @@ def _report(deliveries: list[Document], clicks: Clicks, peer: Peer, *, kills: in
             refused[to].append(at)
     by_id = {delivery["_id"]: delivery for delivery in deliveries}
     acknowledged = set(clicks.told.values())
+    waiting = {delivery["_id"] for delivery in deliveries if "dueAt" in delivery}
 
     def came(delivery_id: str) -> bool:
         return f"<{delivery_id}@{DOMAIN}>" in taken or by_id[delivery_id]["to"] in refused
@@ -251,11 +254,16 @@ def _report(deliveries: list[Document], clicks: Clicks, peer: Peer, *, kills: in
         acknowledged=len(acknowledged),
         handed_over=len(taken),
         refused=len(refused),
-        lost=sorted(each for each in acknowledged if each not in by_id or not came(each)),
+        waiting=len(waiting),
+        lost=sorted(each for each in acknowledged - waiting if each not in by_id or not came(each)),
         doubled=sum(taken.values()) - len(taken),
         unrecognisable=sorted(id_ for id_ in taken if id_ not in ours or len(contents[id_]) > 1),
         retried_after_550=sorted(each["_id"] for each in deliveries if each["to"] in again),
-        wrong_status=sorted(each["_id"] for each in deliveries if each["_id"] not in acknowledged or not right(each)),
+        wrong_status=sorted(
+            delivery_id
+            for delivery_id, delivery in by_id.items()
+            if delivery_id not in waiting and not (delivery_id in acknowledged and right(delivery))
+        ),
         attempts=sum(each["attempts"] for each in deliveries),
         http_retries=clicks.retries,
         seconds=seconds,
@@ -268,6 +276,7 @@ def table(report: Report) -> str:
         "kills": report.kills,
         "handed over": report.handed_over,
         "refused": report.refused,
+        "waiting": report.waiting,
         "lost": len(report.lost),
         "doubles": report.doubled,
         "unrecognisable": len(report.unrecognisable),
@@ -285,7 +294,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--mails", type=int, default=1_000)
     options.add_argument("--kills", type=int, default=12)
-    options.add_argument("--minutes", type=float, default=6, help="what still waits after so long has a wrong status")
+    options.add_argument("--minutes", type=float, default=8, help="no new kill, and no more patience, after so long")
     options.add_argument("--driver", choices=["motor", "pymongo"], default="motor")
     options.add_argument("--seed", type=int, default=None)
     given = options.parse_args()
@@ -304,7 +313,8 @@ def main() -> None:
     print(table(report))
     for name, found in report.faults.items():
         print(f"{name}: {' '.join(found)}")
-    sys.exit(bool(report.faults) or report.acknowledged < given.mails or report.kills < given.kills)
+    short = report.waiting or report.acknowledged < given.mails or report.kills < given.kills
+    sys.exit(bool(report.faults or short))
 
 
 if __name__ == "__main__":
