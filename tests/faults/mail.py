@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ import httpx2
 from app.domain.access import Role
 from app.http.tokens import issue
 from app.store import indexes
-from app.store.driver import Document, Driver, Store
+from app.store.driver import Document, Driver, Store, UpdateOne
 from app.store.mongod import embedded_mongod
 from tests.delivery.peer import REFUSES, Does, Peer, mail_server
 from tests.faults.cluster import AUTHORITY, DATABASE, SECRET
@@ -127,13 +127,12 @@ async def soak(
     mails: int,
     kills: int,
     at_most_seconds: float,
-    recovers: bool = False,
     driver: Driver = "motor",
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """All resends, all kills, then patience until nothing waits any more, or time is over.
 
-    With ``recovers`` the mail server behaves from then on, but for those whom it refuses.
+    Long pauses are cut short then: how they grow is no question of this test.
     """
     start, killed = time.monotonic(), 0
     async with mail_server() as peer, Store.open(uri, DATABASE, driver=driver, timeout_seconds=30) as store:
@@ -169,14 +168,12 @@ async def soak(
                         killed += 1
                         await asyncio.to_thread(gateway.wait_until_well)  # who dies while starting delays us, no more
                         tell(f"{killed}/{kills} killed: {len(clicks.told)} acknowledged, {len(peer.mails)} taken")
-            if recovers:
-                does = peer.does
-                peer.does = lambda to: found if (found := does(to)) in REFUSES else Does.TAKES_IT
             while time.monotonic() - start < at_most_seconds:
                 waiting = await store.find("deliveries", {"dueAt": {"$exists": True}}, fields={"_id": 1})
                 if not waiting:
                     break
                 tell(f"{len(waiting)} wait, {len(peer.mails)} taken")
+                await _cut_pauses(store, waiting)
                 await asyncio.sleep(1)
         deliveries = await store.find("deliveries", {})
         seconds = time.monotonic() - start
@@ -191,6 +188,14 @@ async def _emails(store: Store, count: int) -> list[str]:
         email = await world.email(customer, text=f"Number {number}\n", html=f"<p>Number {number}</p>")
         made.append(email["_id"])
     return made
+
+
+async def _cut_pauses(store: Store, waiting: list[Document]) -> None:
+    """What is due later than any lease ends is not under way."""
+    now = datetime.now(UTC)
+    pausing = {"$gt": now + timedelta(seconds=LEASE_SECONDS)}
+    due = {"$set": {"dueAt": now}}
+    await store.write("deliveries", [UpdateOne({"_id": each["_id"], "dueAt": pausing}, due) for each in waiting])
 
 
 @contextmanager
