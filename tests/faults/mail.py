@@ -33,7 +33,7 @@ from tests.world import World
 
 WORKERS: Final = 2
 SENDERS: Final = 8
-PATIENCE_SECONDS: Final = 180
+PATIENCE_SECONDS: Final = 300
 """How long one resend may take to be acknowledged, faults and all."""
 TIMEOUT_SECONDS: Final = 2
 LEASE_SECONDS: Final = 2 * TIMEOUT_SECONDS
