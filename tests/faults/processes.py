@@ -28,7 +28,8 @@ T = TypeVar("T")
 ROOT: Final = Path(__file__).parents[2]
 REPLICA_SET: Final = "faults"
 NODES: Final = 3
-START_SECONDS: Final = 60
+START_SECONDS: Final = 180
+"""At most. Importing the gateway takes seconds of CPU, which a busy machine makes a minute of."""
 ELECTION_TIMEOUT_MS: Final = 1_500
 ABANDONED_SECONDS: Final = 5
 """How long the servers keep the open transaction of a gateway that died, and with it that customer. MongoDB's own
