@@ -53,7 +53,8 @@ def demo(
     customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
 ) -> None:
     """A gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
-    settings = loopback_only(development.settled(read_settings(data=data)))
+    everybody = " ".join(Role)  # whoever one chooses to be in GraphiQL, its manual is there
+    settings = loopback_only(development.settled(read_settings(data=data, introspection_roles=everybody)))
     with listening(settings) as listener, database(settings, fresh=fresh) as uri:
         run(_prepare_demo(uri, settings, customers))
         people = development.people(settings)

@@ -157,7 +157,9 @@ async def _account(world: World, whose: str, **given: Any) -> Account:
 @pytest.fixture
 def limits() -> Limits:
     """The widest: some tests here ask for all there is at once."""
-    return Limits(max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9)
+    return Limits(
+        max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9, cost_per_minute=10**12
+    )
 
 
 @pytest.fixture

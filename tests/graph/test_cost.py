@@ -62,7 +62,9 @@ async def cost(ask: Ask, commands: Commands, customers: list[Document], place: P
 @pytest.fixture
 def limits() -> Limits:
     """The widest: some tests here ask for all there is at once."""
-    return Limits(max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9)
+    return Limits(
+        max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9, cost_per_minute=10**12
+    )
 
 
 async def test_every_field_costs_what_the_table_says_for_one_customer_and_for_five(
