@@ -165,8 +165,9 @@ class GraphQLEndpoint:
                 result = await self._read_for(request, executor, viewer)
             else:
                 # What was begun is ended, whoever leaves: a change is asked for again by its key.
-                await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
-                result = await self._executed(executor, viewer)
+                with within(self._timeout_seconds):
+                    await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
+                    result = await self._executed(executor, viewer)
         errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
         return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
 
