@@ -24,7 +24,7 @@ from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
-from app.http.manners import Manners
+from app.http.manners import Manners, failed
 from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.metrics import observe_command
@@ -85,7 +85,7 @@ def assembled(
             expose_headers=(REQUEST_ID,),
         ),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, middleware=around)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=around, exception_handlers={Exception: failed})
 
 
 def rates_of(store: Store, limits: Limits) -> Rates:

@@ -14,7 +14,7 @@ COST: Final = Histogram(
     "gateway_request_cost", "What executed requests cost, in units.", buckets=(10, 50, 200, 1_000, 5_000, 20_000)
 )
 BATCH: Final = Histogram(
-    "gateway_batch_size", "How many keys were read together.", ["loader"], buckets=(1, 2, 5, 10, 50, 200, 1_000)
+    "gateway_batch_size", "How many keys were read together.", buckets=(1, 2, 5, 10, 50, 200, 1_000)
 )
 COMMANDS: Final = Histogram(
     "gateway_database_command_seconds",

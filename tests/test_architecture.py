@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "domain": "catalogue",  # attributes and who may see a type: the catalogue is words, it decides nothing
     "catalogue": "",
     "store": "domain catalogue",
-    "loaders": "store domain catalogue",
+    "loaders": "store domain catalogue metrics",
     "services": "store domain catalogue",
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
     "resolvers": "schema services domain catalogue",

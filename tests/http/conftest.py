@@ -18,9 +18,10 @@ from app.settings import Limits
 from app.store.driver import Store
 from tests.conftest import AUTHORITY, SECRET, token
 
-SLEEP = {
-    "$match": {"$expr": {"$function": {"body": "function() { sleep(20000); return true }", "args": [], "lang": "js"}}}
-}
+ENDLESS: list[dict[str, Any]] = [
+    stage for name in "abcd" for stage in ({"$set": {name: {"$range": [0, 1_000]}}}, {"$unwind": f"${name}"})
+]
+"""A million million documents: what has no end looks whether it should end, as a sleeping script does not."""
 
 
 def door(store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60) -> Starlette:
@@ -57,21 +58,21 @@ Slow: TypeAlias = Callable[[str], None]
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
-    """From then on aggregates of that collection sleep in the database, 20 seconds for each document in it."""
+    """From then on aggregates of that collection, with anything in it, go on in the database until they are ended."""
     aggregate = Store.aggregate
 
     def begin(collection: str) -> None:
         def slowly(
             self: Store, name: str | None, pipeline: Sequence[Any], **options: Any
         ) -> Coroutine[Any, Any, list[dict[str, Any]]]:
-            return aggregate(self, name, [SLEEP, *pipeline] if name == collection else pipeline, **options)
+            return aggregate(self, name, [*ENDLESS, *pipeline] if name == collection else pipeline, **options)
 
         monkeypatch.setattr(Store, "aggregate", slowly)
 
     return begin
 
 
-async def sleeping(store: Store) -> int:
-    """How many commands sleep in the database."""
-    running = await store.command({"currentOp": 1, "command.pipeline.0": SLEEP}, on_admin=True)
-    return len(running["inprog"])
+async def endless(store: Store) -> int:
+    """How many such commands go on in the database."""
+    running = await store.command({"currentOp": 1, "command.aggregate": {"$exists": True}}, on_admin=True)
+    return sum(operation["command"].get("pipeline", [None])[:1] == ENDLESS[:1] for operation in running["inprog"])
