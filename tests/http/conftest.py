@@ -38,7 +38,7 @@ async def served(app: Starlette) -> AsyncGenerator[int]:
         listener.bind(("127.0.0.1", 0))
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110 # it has no event for it
                 await asyncio.sleep(0.01)
             yield listener.getsockname()[1]
         finally:

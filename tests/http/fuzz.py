@@ -1,8 +1,8 @@
 """Operations that nobody thought of, over the whole schema: `python -m tests.http.fuzz --cases 20000`.
 
 schemathesis draws for each way in, hypothesis-graphql for all of them at once; half of them valid, half with one fault.
-In valid ones ids and page sizes are often made real, so that more than the gate is tried. Each is asked as some role, of the
-whole application on a real database. Every answer must be well formed and have an explained code for each error.
+In valid ones ids and page sizes are often made real, so that more than the gate is tried. Each is asked as some role,
+of the whole application on a real database. Every answer must be well formed and have an explained code for each error.
 """
 
 import argparse
