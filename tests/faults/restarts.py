@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -59,12 +59,13 @@ def serving(uri: str, database: str, folder: Path, *, workers: int) -> Generator
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         "COST_PER_MINUTE": "1000000000",
     }
-    command = [sys.executable, "-m", "app", "serve", "--workers", str(workers)]
+    command = [sys.executable, "-m", "app", "serve", *(["--workers", str(workers)] if workers > 1 else [])]
     gateway = Gateway(command, folder / "gateway.log", environment, port=port)
     gateway.start()
     try:
         gateway.wait_until_well()
-        within(START_SECONDS, lambda: len(workers_of(gateway)) == workers, f"{workers} workers")
+        if workers > 1:
+            within(START_SECONDS, lambda: len(workers_of(gateway)) == workers, f"{workers} workers")
         yield gateway
     finally:
         end(gateway)
@@ -75,30 +76,25 @@ def end(gateway: Gateway) -> int | None:
     running = gateway.running
     if running is None:
         return None
+    workers = workers_of(gateway)
     running.terminate()
     try:
         return running.wait(timeout=40)
     except subprocess.TimeoutExpired:
         return None
     finally:
-        for worker in workers_of(gateway):
-            os.kill(worker, signal.SIGKILL)
         gateway.kill()
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
 
 
 def workers_of(gateway: Gateway) -> set[int]:
-    """The processes that serve: those of its children that are Python's spawned ones (Linux)."""
+    """The processes that serve: those of its children that multiprocessing has spawned."""
     assert gateway.running
-    parent = gateway.running.pid
-    found: set[int] = set()
-    for line in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        try:
-            command = Path(f"/proc/{line}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"spawn_main" in command:
-            found.add(int(line))
-    return found
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,command="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
+    return {int(row[0]) for row in rows if int(row[1]) == gateway.running.pid and "spawn_main" in row[2]}
 
 
 def bearer() -> str:
