@@ -16,7 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
-from app import logs
+from app import logs, tracing
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.graph import executable, masks_for
@@ -159,6 +159,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        tracing.begin()
         async with (
             Store.open(
                 mongodb_uri,

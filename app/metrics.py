@@ -4,6 +4,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from app import tracing
+
 REQUESTS: Final = Counter("gateway_requests", "Answers to GraphQL requests, by how they ended.", ["outcome"])
 SECONDS: Final = Histogram(
     "gateway_request_seconds",
@@ -46,5 +48,6 @@ OLDEST: Final = Gauge(
 )
 
 
-def observe_command(command: str, seconds: float, _succeeded: bool) -> None:
+def observe_command(command: str, seconds: float, succeeded: bool) -> None:
     COMMANDS.labels(command).observe(seconds)
+    tracing.took(f"mongodb {command}", seconds, succeeded=succeeded)
