@@ -16,7 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
-from app import logs
+from app import logs, tracing
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.graph import executable, masks_for
@@ -24,7 +24,7 @@ from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
-from app.http.manners import Manners
+from app.http.manners import Manners, failed
 from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.metrics import observe_command
@@ -85,7 +85,7 @@ def assembled(
             expose_headers=(REQUEST_ID,),
         ),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, middleware=around)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=around, exception_handlers={Exception: failed})
 
 
 def rates_of(store: Store, limits: Limits) -> Rates:
@@ -159,6 +159,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        tracing.begin()
         async with (
             Store.open(
                 mongodb_uri,

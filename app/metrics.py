@@ -4,6 +4,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from app import tracing
+
 REQUESTS: Final = Counter("gateway_requests", "Answers to GraphQL requests, by how they ended.", ["outcome"])
 SECONDS: Final = Histogram(
     "gateway_request_seconds",
@@ -14,7 +16,7 @@ COST: Final = Histogram(
     "gateway_request_cost", "What executed requests cost, in units.", buckets=(10, 50, 200, 1_000, 5_000, 20_000)
 )
 BATCH: Final = Histogram(
-    "gateway_batch_size", "How many keys were read together.", ["loader"], buckets=(1, 2, 5, 10, 50, 200, 1_000)
+    "gateway_batch_size", "How many keys were read together.", buckets=(1, 2, 5, 10, 50, 200, 1_000)
 )
 COMMANDS: Final = Histogram(
     "gateway_database_command_seconds",
@@ -46,5 +48,6 @@ OLDEST: Final = Gauge(
 )
 
 
-def observe_command(command: str, seconds: float, _succeeded: bool) -> None:
+def observe_command(command: str, seconds: float, succeeded: bool) -> None:
     COMMANDS.labels(command).observe(seconds)
+    tracing.took(f"mongodb {command}", seconds, succeeded=succeeded)

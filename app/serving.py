@@ -22,6 +22,10 @@ _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
 _HEADERS_SECONDS: Final = 10
 """How long a client may take to say what it wants. Its body has the time of a request."""
+_START_SECONDS: Final = 30
+"""How long a worker may take to begin, or to say that it lives."""
+_LATE_SECONDS: Final = 1
+"""How long a connection that was just made may take, when the process leaves, to say what it was made for."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -47,6 +51,14 @@ class Protocol(HttpToolsProtocol):
         self._forget()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        if self._begun is None:
+            super().shutdown()
+            return
+        # Its request may be on the way: whoever connected was told that we listen.
+        self._forget()
+        self._begun = self.loop.call_later(_LATE_SECONDS, self.transport.close)
+
     def _expect(self) -> None:
         self._begun = self.loop.call_later(_HEADERS_SECONDS, self.transport.close)
 
@@ -56,13 +68,8 @@ class Protocol(HttpToolsProtocol):
             self._begun = None
 
 
-def run(listener: socket.socket, application: ASGIApp | str, *, log_level: str, workers: int = 1) -> None:
-    """Until a signal ends it. Several workers need the application as the name of what makes it.
-
-    SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
-    its successor is ready.
-    """
-    config = uvicorn.Config(
+def configured(application: ASGIApp | str, *, log_level: str, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
         application,
         factory=isinstance(application, str),
         workers=workers,
@@ -71,7 +78,17 @@ def run(listener: socket.socket, application: ASGIApp | str, *, log_level: str, 
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_FINISH_SECONDS,
+        timeout_worker_healthcheck=_START_SECONDS,
     )
+
+
+def run(listener: socket.socket, application: ASGIApp | str, *, log_level: str, workers: int = 1) -> None:
+    """Until a signal ends it. Several workers need the application as the name of what makes it.
+
+    SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
+    its successor is ready.
+    """
+    config = configured(application, log_level=log_level, workers=workers)
     if workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
         return

@@ -11,21 +11,22 @@ MAY_IMPORT = {
     "domain": "catalogue",  # attributes and who may see a type: the catalogue is words, it decides nothing
     "catalogue": "",
     "store": "domain catalogue",
-    "loaders": "store domain catalogue",
+    "loaders": "store domain catalogue metrics",
     "services": "store domain catalogue",
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
     "delivery": "store domain metrics",
-    "metrics": "",
+    "metrics": "tracing",  # a command that was timed is a span, too
     "faults": "domain settings store",
     "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
     "logs": "",
+    "tracing": "",
     "graph": "resolvers schema",
     "sdl": "graph",
     "access_table": "graph domain",
-    "http": "faults context loaders services settings store domain metrics",  # of the settings: the limits of a request
-    "main": "delivery graph http logs metrics services serving settings store",
+    "http": "faults context loaders services settings store domain metrics tracing",  # of the settings: the limits
+    "main": "delivery graph http logs metrics services serving settings store tracing",
     "serving": "http",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",

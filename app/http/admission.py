@@ -45,7 +45,8 @@ class Admission:
             raise Overloaded
         self._queue += 1
         try:
-            await asyncio.wait_for(self._slots.acquire(), self.seconds)
+            async with asyncio.timeout(self.seconds):
+                await self._slots.acquire()
         except TimeoutError:
             raise Overloaded from None
         finally:

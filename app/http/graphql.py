@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app import faults, metrics
+from app import faults, metrics, tracing
 from app.context import Context
 from app.domain.access import Forbidden, Masks, Role, Viewer
 from app.domain.vocabulary import CustomerStatus
@@ -45,7 +45,8 @@ _FOR_CHANGES: Final = 0.9
 
 _GRACE_SECONDS: Final = 0.5
 """After the time of a request, in which every command to the database has ended: what remains is our own work."""
-_END_SECONDS: Final = 1
+_END_SECONDS: Final = 10
+"""For ending in the database what nobody waits for; nobody waits for that either."""
 _TOO_LONG: Final = "This took longer than a request may. Ask for less at a time."
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
@@ -89,6 +90,7 @@ class GraphQLEndpoint:
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
         self._outgoing, self._rates = outgoing, rates
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
+        self._ending: set[asyncio.Task[None]] = set()
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +100,8 @@ class GraphQLEndpoint:
             return
         start = time.perf_counter()
         try:
-            answer = await self._answer(request)
+            with tracing.span("request"):
+                answer = await self._answer(request)
         except ClientDisconnect:
             metrics.REQUESTS.labels("CLIENT_GONE").inc()
             return
@@ -148,7 +151,8 @@ class GraphQLEndpoint:
             raise Forbidden("Your token has no role that this gateway knows.")
         asked = await self._read(request)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
-        prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
+        with tracing.span("prepare"):
+            prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
         if prepared.introspects and not reads_schema:
             raise Forbidden("Your role may not read the schema.")
         plan = prepared.plan(asked.operation_name)
@@ -165,8 +169,9 @@ class GraphQLEndpoint:
                 result = await self._read_for(request, executor, viewer)
             else:
                 # What was begun is ended, whoever leaves: a change is asked for again by its key.
-                await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
-                result = await self._executed(executor, viewer)
+                with within(self._timeout_seconds):
+                    await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
+                    result = await self._executed(executor, viewer)
         errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
         return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
 
@@ -211,15 +216,21 @@ class GraphQLEndpoint:
                 async with asyncio.timeout(self._timeout_seconds + _GRACE_SECONDS):
                     return await while_there(request, self._executed(executor, viewer))
         except (ClientDisconnect, TimeoutError):
-            with suppress(StoreError), within(_END_SECONDS):
-                await self._store.end(mark)
+            ending = asyncio.create_task(self._end(mark))
+            self._ending.add(ending)  # a task that nobody holds may vanish
+            ending.add_done_callback(self._ending.discard)
             raise
+
+    async def _end(self, mark: str) -> None:
+        with suppress(StoreError), within(_END_SECONDS):
+            await self._store.end(mark)
 
     async def _executed(self, executor: faults.Executor, viewer: Viewer) -> ExecutionResult:
         """From here on the database is asked. Raises Forbidden, Unavailable."""
         with within(self._timeout_seconds):
             executor.context_value = await self._context(viewer)
-            return await executor.run()
+            with tracing.span("execute", operation=executor.operation.operation.value):
+                return await executor.run()
 
     async def _context(self, viewer: Viewer) -> Context:
         """Raises Forbidden for a customer who is no longer active."""

@@ -3,6 +3,8 @@
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SAFE: Final = {
@@ -12,6 +14,11 @@ _SAFE: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """Unless an answer says otherwise: pages do."""
+
+
+async def failed(_: Request, __: Exception) -> Response:
+    """To a fault of ours outside GraphQL, which is answered outside of all middleware."""
+    return PlainTextResponse("Internal Server Error", 500, headers=_SAFE)
 
 
 class Leaving:

@@ -24,7 +24,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
         watching.cancel()
         if not working.done():
             working.cancel()
-            await asyncio.wait((working,))
+            await asyncio.gather(working, return_exceptions=True)  # however it ends, nobody is left to be told
 
 
 async def _gone(request: Request) -> None:

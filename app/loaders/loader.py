@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
 
+from app.metrics import BATCH
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -17,6 +19,7 @@ class Loader(Generic[K, V]):
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V | Exception]]]) -> None:
         async def in_order(keys: list[K]) -> list[V | Exception | None]:
+            BATCH.observe(len(keys))
             found = await read(keys)
             return [found.get(key) for key in keys]
 

@@ -1,0 +1,69 @@
+"""What every answer has, whatever it is, and what it has while the process leaves."""
+
+import httpx2
+import pytest
+from starlette.routing import Route
+
+from app.http.manners import LEAVING
+from app.main import assembled
+from tests.conftest import token
+
+SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "status"),
+    [
+        ("GET", "/graphql", "text/html", 200),
+        ("GET", "/graphql?query={__typename}", "application/json", 401),
+        ("POST", "/graphql", "application/json", 401),
+        ("POST", "/graphql", "text/csv", 406),
+        ("DELETE", "/graphql", "application/json", None),
+        ("GET", "/livez", "*/*", 200),
+        ("GET", "/readyz", "*/*", 200),
+        ("GET", "/metrics", "*/*", 200),
+        ("GET", "/nothing/here", "*/*", 404),
+        ("POST", "/livez", "*/*", 405),
+    ],
+)
+async def test_every_answer_is_safe_in_a_browser(
+    client: httpx2.AsyncClient, method: str, path: str, accept: str, status: int | None
+) -> None:
+    response = await client.request(method, path, headers={"Accept": accept})
+    assert status in (None, response.status_code)
+    assert SAFE.items() <= dict(response.headers).items()
+    policy = response.headers["content-security-policy"]
+    assert "default-src" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe-eval" not in policy
+    assert "server" not in response.headers
+
+
+async def test_a_fault_of_ours_is_no_exception() -> None:
+    """Not that we know any outside GraphQL; its answer says nothing, and is as safe as the others."""
+
+    async def fault(_: object) -> None:
+        raise ValueError("canary")
+
+    app = assembled([Route("/fault", fault)])
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        response = await client.get("/fault")
+    assert response.status_code == 500
+    assert SAFE.items() <= dict(response.headers).items()
+    assert "canary" not in response.text
+
+
+async def test_while_it_leaves_it_is_not_ready_answers_on_and_keeps_no_connection(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Authorization": f"Bearer {token()}"}
+    asked = {"query": "{ viewer { name } }"}
+    assert "connection" not in (await client.post("/graphql", json=asked, headers=headers)).headers
+    monkeypatch.setattr(LEAVING, "begun", True)
+    ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    response = await client.post("/graphql", json=asked, headers=headers)
+    assert response.json()["data"] == {"viewer": {"name": "Tess Tester"}}
+    assert response.headers["connection"] == "close"
+    assert (await client.get("/livez")).status_code == 200
