@@ -64,6 +64,7 @@ def cluster(folder: Path, driver: Driver) -> Generator[Cluster]:
             "JWT_SECRET": SECRET,
             "JWT_ISSUER": AUTHORITY["issuer"],
             "JWT_AUDIENCE": AUTHORITY["audience"],
+            "CHANGES_PER_MINUTE": "1000000",
             "JWKS_URL": "",
             "REQUEST_TIMEOUT_SECONDS": str(REQUEST_TIMEOUT_SECONDS),
         }

@@ -207,6 +207,7 @@ def _relays(folder: Path, uri: str, peer: Peer, driver: Driver) -> Generator[tup
         "JWT_SECRET": SECRET,
         "JWT_ISSUER": AUTHORITY["issuer"],
         "JWT_AUDIENCE": AUTHORITY["audience"],
+        "CHANGES_PER_MINUTE": "1000000",
         "JWKS_URL": "",
         "SMTP_URL": peer.url,
         "MAIL_FROM": f"Customer service <service@{DOMAIN}>",

@@ -87,18 +87,16 @@ async def test_changes_in_one_request_count_one_by_one(client: httpx2.AsyncClien
 
 async def test_another_subject_is_untouched_and_so_are_queries(client: httpx2.AsyncClient, world: World) -> None:
     ada = await world.customer()
-    for key in "abcd":
-        last = await ask(client, change(ada["_id"], key))
-    assert last.status_code == 429
+    answers = [await ask(client, change(ada["_id"], key)) for key in "abcd"]
+    assert answers[-1].status_code == 429
     assert (await ask(client, QUERY)).json()["data"] == {"viewer": {"name": "Tess Tester"}}
     assert (await ask(client, change(ada["_id"], "e"), subject="eve")).status_code == 200
 
 
 async def test_the_limit_ends_with_its_minute(client: httpx2.AsyncClient, world: World, store: Store) -> None:
     ada = await world.customer()
-    for key in "abcd":
-        last = await ask(client, change(ada["_id"], key))
-    assert last.status_code == 429
+    answers = [await ask(client, change(ada["_id"], key)) for key in "abcd"]
+    assert answers[-1].status_code == 429
     await shift(store, -timedelta(seconds=61))
     assert (await ask(client, change(ada["_id"], "d"))).json()["data"]["n0"]["note"]
 

@@ -51,7 +51,9 @@ async def test_a_request_is_one_trace_down_to_its_commands(
     for name, above in (("prepare", "request"), ("execute", "request"), ("mongodb aggregate", "execute")):
         parent = by_name[name].parent
         assert parent, name
-        assert parent.span_id == by_name[above].context.span_id, name
+        context = by_name[above].context
+        assert context, above
+        assert parent.span_id == context.span_id, name
     said = json.dumps([json.loads(span.to_json()) for span in spans.get_finished_spans()])
     assert CANARY not in said
     assert ada["_id"] not in said
