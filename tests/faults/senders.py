@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 import httpx2
@@ -49,7 +50,7 @@ class Clients:
         answer = await self.http.post(
             f"{gateway.url}/graphql", json=asked, headers={"Authorization": f"Bearer {self.bearer}"}
         )
-        if answer.status_code >= 500:
+        if answer.status_code >= 500 and answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:  # that has a code
             answer.raise_for_status()
         return answer.json()
 
