@@ -165,13 +165,14 @@ class GraphQLEndpoint:
         metrics.COST.observe(cost)
         self._rates.spend(viewer.subject, cost)
         async with self._admission.turn():
+            until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES  # the database is asked from here on
             if executor.operation.operation == OperationType.QUERY:
-                result = await self._read_for(request, executor, viewer)
+                result = await self._read_for(request, executor, viewer, until)
             else:
                 # What was begun is ended, whoever leaves: a change is asked for again by its key.
                 with within(self._timeout_seconds):
                     await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
-                    result = await self._executed(executor, viewer)
+                    result = await self._executed(executor, viewer, until)
         errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
         return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
 
@@ -205,7 +206,9 @@ class GraphQLEndpoint:
             message = "The request did not come in time."
             raise Malformed(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None
 
-    async def _read_for(self, request: Request, executor: faults.Executor, viewer: Viewer) -> ExecutionResult:
+    async def _read_for(
+        self, request: Request, executor: faults.Executor, viewer: Viewer, until: float
+    ) -> ExecutionResult:
         """As long as its client is there and its time lasts, here and in the database.
 
         Raises Forbidden, Unavailable, ClientDisconnect, TimeoutError.
@@ -214,7 +217,7 @@ class GraphQLEndpoint:
         try:
             with marked(mark):
                 async with asyncio.timeout(self._timeout_seconds + _GRACE_SECONDS):
-                    return await while_there(request, self._executed(executor, viewer))
+                    return await while_there(request, self._executed(executor, viewer, until))
         except (ClientDisconnect, TimeoutError):
             ending = asyncio.create_task(self._end(mark))
             self._ending.add(ending)  # a task that nobody holds may vanish
@@ -225,19 +228,18 @@ class GraphQLEndpoint:
         with suppress(StoreError), within(_END_SECONDS):
             await self._store.end(mark)
 
-    async def _executed(self, executor: faults.Executor, viewer: Viewer) -> ExecutionResult:
-        """From here on the database is asked. Raises Forbidden, Unavailable."""
+    async def _executed(self, executor: faults.Executor, viewer: Viewer, until: float) -> ExecutionResult:
+        """What a change has not written by ``until`` is given up. Raises Forbidden, Unavailable."""
         with within(self._timeout_seconds):
-            executor.context_value = await self._context(viewer)
+            executor.context_value = await self._context(viewer, until)
             with tracing.span("execute", operation=executor.operation.operation.value):
                 return await executor.run()
 
-    async def _context(self, viewer: Viewer) -> Context:
+    async def _context(self, viewer: Viewer, until: float) -> Context:
         """Raises Forbidden for a customer who is no longer active."""
         gate, now = Gate(self._store, viewer, self._masks_for(viewer.roles)), datetime.now(UTC)
         # Stored times have milliseconds: what a change returns is what it stored.
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES
         changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until, self._outgoing)
         context = Context(viewer, now, changes, lambda: Loaders(self._store, gate))
         if Role.CUSTOMER in viewer.roles:
