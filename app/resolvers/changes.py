@@ -13,7 +13,7 @@ from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus
 from app.schema import changes as schema
 from app.schema.base import Info, Source
-from app.services import activities, coupons, notes, points, statuses
+from app.services import activities, coupons, notes, points, statuses, tags
 from app.services.changes import Changes, Wrote
 
 Input = strawberry.argument(description="What to change.")
@@ -77,6 +77,30 @@ async def change_customer_status(
         Permission.CHANGE_STATUS,
         input.customer_id,
         lambda of: statuses.change(of, input.customer_id, to, reason=input.reason, key=input.idempotency_key),
+    )
+
+
+async def tag_customer(
+    info: Info, input: Annotated[schema.TagCustomerInput, Input]
+) -> schema.TagCustomerPayload | None:
+    return await _made(
+        info,
+        "tagCustomer",
+        Permission.TAG_CUSTOMER,
+        input.customer_id,
+        lambda of: tags.put_on(of, input.customer_id, input.tag, key=input.idempotency_key),
+    )
+
+
+async def untag_customer(
+    info: Info, input: Annotated[schema.TagCustomerInput, Input]
+) -> schema.UntagCustomerPayload | None:
+    return await _made(
+        info,
+        "untagCustomer",
+        Permission.TAG_CUSTOMER,
+        input.customer_id,
+        lambda of: tags.take_off(of, input.customer_id, input.tag, key=input.idempotency_key),
     )
 
 

@@ -18,13 +18,14 @@ import pymongo
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateOne, WriteConcern
+from pymongo import AsyncMongoClient, DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateMany, UpdateOne, WriteConcern
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
+    "FOLDS_ACCENTS",
     "FOLDS_CASE",
     "DeleteOne",
     "Document",
@@ -38,6 +39,7 @@ __all__ = [
     "StoreError",
     "TryAgain",
     "Unavailable",
+    "UpdateMany",
     "UpdateOne",
     "usable_uri",
     "within",
@@ -64,6 +66,8 @@ T = TypeVar("T")
 
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""
+FOLDS_ACCENTS: Final = {"locale": "en", "strength": 1}
+"""The same, and Ä for a."""
 
 _LONGEST_PAUSE_SECONDS: Final = 0.25
 _ABORT_SECONDS: Final = 1
@@ -135,30 +139,36 @@ class Store:
         limit: int = 0,
         fields: Mapping[str, Any] | None = None,
         hint: str | None = None,
-        folds_case: bool = False,
+        collation: Mapping[str, Any] | None = None,
         session: Any = None,
     ) -> list[Document]:
-        options: dict[str, Any] = {"session": session, **({"hint": hint} if hint else {})}
-        if folds_case:
-            options["collation"] = FOLDS_CASE
+        options = {"session": session, **_given(hint=hint, collation=collation)}
         cursor = self._database[collection].find(
             where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
         )
         return await cursor.to_list(None)
 
     async def aggregate(
-        self, collection: str | None, pipeline: Pipeline, *, snapshot: bool = False, session: Any = None
+        self,
+        collection: str | None,
+        pipeline: Pipeline,
+        *,
+        hint: str | None = None,
+        collation: Mapping[str, Any] | None = None,
+        snapshot: bool = False,
+        session: Any = None,
     ) -> list[Document]:
         """The whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
 
         ``snapshot`` reads all collections at one point in time.
         """
         target = self._database if collection is None else self._database[collection]
+        options = {"batchSize": _ONE_BATCH, **_given(hint=hint, collation=collation)}
         if not snapshot:
-            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session))
+            cursor = await _settled(target.aggregate(pipeline, session=session, **options))
             return await cursor.to_list(None)
         async with await _settled(self._client.start_session(snapshot=True)) as session:
-            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session))
+            cursor = await _settled(target.aggregate(pipeline, session=session, **options))
             return await cursor.to_list(None)
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
@@ -252,6 +262,10 @@ def usable_uri(uri: str) -> str:
     except PyMongoError as unusable:
         raise ValueError(str(unusable)) from None
     return uri
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 async def _settled(result: Any) -> Any:

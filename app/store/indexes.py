@@ -1,14 +1,19 @@
 """Brings the database to what collections.py declares, and says where it differs."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
-from pymongo import UpdateMany
+from bson import MinKey
 
 from app.catalogue import copied
+from app.domain.customers import copies
 from app.domain.ids import COLLECTION_OF, prefix_of
 from app.store.collections import COLLECTIONS, Collection, Index
-from app.store.driver import FOLDS_CASE, Document, Store
+from app.store.driver import FOLDS_CASE, Document, Store, UpdateMany, UpdateOne
+
+_AT_ONCE: Final = 200
 
 
 async def differences(store: Store) -> list[str]:
@@ -49,17 +54,63 @@ async def apply(store: Store) -> None:
         if changed:
             await store.command({"createIndexes": name, "indexes": [_specification(index) for index in changed]})
     await refresh_copies(store)
+    await refresh_customers(store)
 
 
 async def refresh_copies(store: Store) -> None:
     """Writes again what activities copy from the catalogue, wherever the catalogue has changed since.
 
-    One pass finds the types that differ; each of them costs another.
+    One pass finds the types that differ; each of them costs another. What days had is then counted anew.
     """
     copies = {key: f"${key}" for key in ("type", *copied(""))}
     kept = [row["_id"] for row in await store.aggregate("activities", [{"$group": {"_id": copies}}])]
     outdated = {row["type"] for row in kept if row != {"type": row["type"], **copied(row["type"])}}
     await store.write("activities", [UpdateMany({"type": code}, {"$set": copied(code)}) for code in outdated])
+    if outdated:
+        await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
+
+
+async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
+    """Makes the copies by which customers are listed (domain/customers.py), where they have none yet; how many did.
+
+    While changes go on: each batch is a transaction, which begins again if one of its customers is changed meanwhile.
+    """
+    refreshed, last = 0, ""
+    without: Document = {} if all_of_them else {"spendable": {"$exists": False}}
+    while True:
+        ids = await store.find(
+            "customers", {**without, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"_id": 1}
+        )
+        if not ids:
+            return refreshed
+        batch = [customer["_id"] for customer in ids]
+        await store.transaction(partial(_refresh, store, batch))
+        refreshed, last = refreshed + len(batch), batch[-1]
+
+
+async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> None:
+    states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields={"points": 1}, session=session)
+    kinds = {key: f"${key}" for key in ("customerId", "type", "legacy", "isNote", "campaign")}
+    activities = await store.aggregate(
+        "activities",
+        [
+            {
+                "$match": {
+                    "customerId": {"$in": customer_ids},
+                    "legacy": {"$in": [False, True]},
+                    "occurredAt": {"$gte": MinKey()},
+                }
+            },
+            {"$group": {"_id": kinds, "occurredAt": {"$max": "$occurredAt"}}},
+            {"$replaceWith": {"$mergeObjects": ["$_id", {"occurredAt": "$occurredAt"}]}},
+        ],
+        session=session,
+    )
+    of: defaultdict[str, list[Document]] = defaultdict(list)
+    for activity in activities:
+        of[activity["customerId"]].append(activity)
+    updates = [UpdateOne({"_id": each["_id"]}, {"$set": copies(each, of[each["_id"]])}) for each in states]
+    await store.write("customers", updates, ordered=False, session=session)
 
 
 def validator_of(name: str, collection: Collection) -> Mapping[str, Any]:
@@ -76,7 +127,7 @@ def _specification(index: Index) -> Document:
         "key": dict.fromkeys(index.keys.split(), 1),
         **({"unique": True} if index.unique else {}),
         **({"partialFilterExpression": {index.asks: {"$exists": True}}} if index.asks else {}),
-        **({"collation": FOLDS_CASE} if index.folds_case else {}),
+        **({"collation": index.collation} if index.collation else {}),
         **({"expireAfterSeconds": index.kept_days * 86_400} if index.kept_days else {}),
     }
 

@@ -445,8 +445,10 @@ async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> N
         "roles": ["CUSTOMER_SERVICE_AGENT"],
         "permissions": [
             "SEARCH_BY_CONTACT",
+            "SEARCH_BY_LABEL",
             "READ_NOTES",
             "ADD_NOTE",
+            "TAG_CUSTOMER",
             "ADJUST_POINTS",
             "REDEEM_COUPON",
             "RESEND_EMAIL",
