@@ -27,7 +27,7 @@ async def differences(store: Store) -> list[str]:
         if existing[name].get("validator") != validator_of(name, collection):
             lines.append(f"{name}: the validator differs")
         there = {index["name"]: _comparable(index) for index in await store.indexes_of(name)}
-        declared = {index.name: _specification(index) for index in collection.indexes}
+        declared = {index.name: specification(index) for index in collection.indexes}
         lines += [f"{name}.{index}: missing" for index in declared.keys() - there.keys()]
         lines += [f"{name}.{index}: unknown" for index in there.keys() - declared.keys() - {"_id_"}]
         lines += [
@@ -48,11 +48,11 @@ async def apply(store: Store) -> None:
         there = (
             {index["name"]: _comparable(index) for index in await store.indexes_of(name)} if name in existing else {}
         )
-        changed = [index for index in collection.indexes if there.get(index.name) != _specification(index)]
+        changed = [index for index in collection.indexes if there.get(index.name) != specification(index)]
         if outdated := [index.name for index in changed if index.name in there]:
             await store.command({"dropIndexes": name, "index": outdated})
         if changed:
-            await store.command({"createIndexes": name, "indexes": [_specification(index) for index in changed]})
+            await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
     await refresh_copies(store)
     await refresh_customers(store)
 
@@ -121,7 +121,7 @@ def validator_of(name: str, collection: Collection) -> Mapping[str, Any]:
     return {"$jsonSchema": {**schema, "properties": {**identifier, **schema["properties"]}}}
 
 
-def _specification(index: Index) -> Document:
+def specification(index: Index) -> Document:
     return {
         "name": index.name,
         "key": dict.fromkeys(index.keys.split(), 1),
