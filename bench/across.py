@@ -27,7 +27,7 @@ from app.sample.people import SALES, SERVICE
 from app.services.tallies import count_days
 from app.store import indexes
 from app.store.collections import COLLECTIONS
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, StoreError
 from app.store.mongod import embedded_mongod
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
@@ -191,8 +191,15 @@ async def multiply(uri: str, times: int) -> None:
                 ("customers", [{"$set": {**own, **customer}}, {"$unset": "identities"}]),
                 ("activities", [{"$set": {**own, **later, "customerId": {"$concat": ["$customerId", f"-{copy}"]}}}]),
             ):
-                await store.aggregate(name, [original, *changed, {"$merge": {"into": name, "whenMatched": "fail"}}])
-            print(f"{copy + 1} of each")
+                pipeline = [original, *changed, {"$merge": {"into": name, "whenMatched": "keepExisting"}}]
+                for attempt in range(5):
+                    try:
+                        await store.aggregate(name, pipeline)
+                        break
+                    except StoreError:  # a machine so busy that the server seems to be gone: what is there is kept
+                        if attempt == 4:
+                            raise
+            print(f"{copy + 1} of each", flush=True)
         for name in ("customers", "activities"):
             wanted = [index for index in COLLECTIONS[name].indexes if not index.keys.startswith("customerId")]
             specifications = [indexes.specification(index) for index in wanted]

@@ -11,11 +11,12 @@ Copies, never the truth: each can be made again from what it copies. Pure.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.domain.points import PointsState, empty, spendable
 
 Document = dict[str, Any]
+COPIES: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"})
 
 
 def balance(state: PointsState) -> Document:
@@ -42,7 +43,7 @@ def noticed(activities: Iterable[Mapping[str, Any]]) -> Document:
 
 
 def copies(customer: Mapping[str, Any], activities: Iterable[Mapping[str, Any]]) -> Document:
-    """All these keys at once, from all activities."""
+    """Those of the keys in ``COPIES`` that there is something to say for, from all activities."""
     update = noticed(activities)
     newest = update.get("$max", {})
     campaigns = update.get("$addToSet", {}).get("campaigns", {}).get("$each")

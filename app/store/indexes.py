@@ -8,7 +8,7 @@ from typing import Any, Final
 from bson import MinKey
 
 from app.catalogue import copied
-from app.domain.customers import copies
+from app.domain.customers import COPIES, copies
 from app.domain.ids import COLLECTION_OF, prefix_of
 from app.store.collections import COLLECTIONS, Collection, Index
 from app.store.driver import FOLDS_CASE, Document, Store, UpdateMany, UpdateOne
@@ -109,7 +109,11 @@ async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> N
     of: defaultdict[str, list[Document]] = defaultdict(list)
     for activity in activities:
         of[activity["customerId"]].append(activity)
-    updates = [UpdateOne({"_id": each["_id"]}, {"$set": copies(each, of[each["_id"]])}) for each in states]
+    updates: list[UpdateOne] = []
+    for state in states:
+        made = copies(state, of[state["_id"]])
+        gone = dict.fromkeys(COPIES - made.keys(), "")
+        updates.append(UpdateOne({"_id": state["_id"]}, {"$set": made, **({"$unset": gone} if gone else {})}))
     await store.write("customers", updates, ordered=False, session=session)
 
 

@@ -45,11 +45,12 @@ async def count(store: Store, selection: Selection, parents: Sequence[str]) -> M
     index = _index_for(replace(selection, order=next(iter(selection.listing.orders))))
     listing = selection.listing
     match = {**listing.owned_by({"$in": list(parents)}), **_conditions(selection, index)}
-    match = match or {index.keys.split()[0]: _ALWAYS}  # so that everything is counted from an index, too
     group = {"_id": f"${listing.parent_key}" if listing.parent_key else parents[0], "count": {"$sum": 1}}
     bound: list[Document] = [{"$limit": COUNT_AT_MOST}] if listing.searched else []
     pipeline = [{"$match": match}, *bound, {"$group": group}]
-    rows = await store.aggregate(listing.collection, pipeline, collation=_collation(listing))
+    # Everything is counted from an index, too, if one is named.
+    hint = None if match else "_id_"
+    rows = await store.aggregate(listing.collection, pipeline, hint=hint, collation=_collation(listing))
     return {row["_id"]: row["count"] for row in rows}
 
 

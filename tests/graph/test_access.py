@@ -213,6 +213,13 @@ async def test_no_canary_appears_where_it_should_not_whatever_the_way_in(
     queries: list[tuple[str, dict[str, Any]]] = [
         (f"query($ids: [ID!]!) {{ nodes(ids: $ids) {_selection('Node', 2)} }}", {"ids": ids}),
         *((f"query($id: ID!) {{ node(id: $id) {_selection('Node', 1)} }}", {"id": each}) for each in ids),
+        (f"{{ customers {{ totalCount nodes {_selection('Customer', 2)} }} }}", {}),
+        (
+            '{ customerServiceReport(filter: {from: "2000-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z"}) { total '
+            "actions { title } customFields { username name value } "
+            f"details {{ nodes {_selection('Activity', 1)} }} }} }}",
+            {},
+        ),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),
     ]
