@@ -32,9 +32,10 @@ async def arrived(store: Store, activities: Iterable[Mapping[str, Any]], *, now:
 async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE) -> int:
     """How many days were counted; those opened just now are counted next time. Without grace only if nobody writes."""
     await _open(store, now)
-    ready = await store.find("tallies", {**_UNCOUNTED, "since": {"$lte": now - grace}}, sort={"_id": 1})
+    opened = {**_UNCOUNTED, "since": {"$lte": now - grace}}
+    ready = await store.find("tallies", opened, sort={"_id": 1}, fields={"since": 1})
     for tally in ready:
-        await _count(store, tally["_id"])
+        await _count(store, tally)
     return len(ready)
 
 
@@ -90,12 +91,13 @@ async def _open(store: Store, now: datetime) -> None:
     await store.write("tallies", [again, *new], ordered=False)
 
 
-async def _count(store: Store, day: datetime) -> None:
+async def _count(store: Store, opened: Document) -> None:
     async def body(session: Any) -> None:
-        counts = await counts_of(store, day, session=session)
-        # Whoever makes the day stale meanwhile writes the same document: one of the two has to begin again.
+        counts = await counts_of(store, opened["_id"], session=session)
+        # Whoever makes the day stale meanwhile writes the same document: one of the two begins again. What was opened
+        # again since then is left alone: it has to wait anew.
         await store.write(
-            "tallies", [UpdateOne({"_id": day, **_UNCOUNTED}, {"$set": {"counts": counts}})], session=session
+            "tallies", [UpdateOne({**opened, **_UNCOUNTED}, {"$set": {"counts": counts}})], session=session
         )
 
     await store.transaction(body)
