@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from app.domain.paging import Page, Slice
 from app.loaders import activities, customers, documents, pages, points
 from app.loaders.gate import Gate
 from app.loaders.loader import Loader
@@ -15,10 +14,11 @@ class Loaders:
 
     def __init__(self, store: Store, gate: Gate) -> None:
         async def by_id(ids: Sequence[str]) -> Mapping[str, Document]:
-            return await gate.admitted(await documents.by_id(store, ids))
+            found = await self.pages.beside(partial(documents.by_id, store, ids), documents.customers)
+            return await gate.admitted(found)
 
         async def by_name(names: Sequence[customers.Name]) -> Mapping[customers.Name, list[Document]]:
-            found = await customers.by_name(store, names)
+            found = await self.pages.beside(partial(customers.by_name, store, names), customers.found_exactly)
             admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
             for node_id, customer in admitted.items():
                 self.documents.prime(node_id, customer)
@@ -27,12 +27,9 @@ class Loaders:
                 for name, several in found.items()
             }
 
-        async def pages_of(keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:
-            return await pages.pages_of(store, gate, keys)
-
         self.documents = Loader(by_id)
         self.customers = Loader(by_name)
-        self.pages = Loader(pages_of)
+        self.pages = pages.Pages(store, gate)
         self.counts = Loader(partial(pages.counts_of, store))
         self.type_counts = Loader(partial(activities.type_counts, store))
         self.audits = Loader(partial(points.audits, store))

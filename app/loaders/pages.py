@@ -2,15 +2,85 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from app.domain.paging import Page, Selection, Slice
 from app.loaders.gate import Gate
+from app.loaders.loader import Loader, Wanted
 from app.store import pages
-from app.store.driver import Document, Store
+from app.store.driver import Document, Pipeline, Store, StoreError
 
 T = TypeVar("T", Slice, Selection)
+R = TypeVar("R")
+Found: TypeAlias = Mapping[str, Page | Exception]
+"""By owner."""
+
+
+class Pages:
+    """The pages of one request. Each ``wanted`` page is one owner's; ``of_owners`` reads a whole level of a query."""
+
+    def __init__(self, store: Store, gate: Gate) -> None:
+        self._store, self._gate = store, gate
+        self._loader = Loader(partial(pages_of, store, gate))
+        self._found: dict[Slice, dict[str, Page | Exception]] = defaultdict(dict)
+        self.ahead: Sequence[Slice] = ()
+        """What will be asked of the customers who are read next, none of it behind a cursor: read with them."""
+
+    def wanted(self, owner: str, slice_: Slice) -> Wanted:
+        return self._loader.wanted((owner, slice_))
+
+    async def of_owners(self, wanted: Mapping[Slice, Iterable[str]]) -> Mapping[Slice, Found]:
+        """One command for all slices of the same owners. None of the slices has a position."""
+        missing: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
+        for slice_, owners in wanted.items():
+            known = self._found[slice_]
+            if unread := tuple(dict.fromkeys(owner for owner in owners if owner not in known)):
+                missing[unread].append(slice_)
+        if len(missing) == 1:
+            await self._read(*next(iter(missing.items())))
+        elif missing:
+            await asyncio.gather(*(self._read(owners, slices) for owners, slices in missing.items()))
+        return self._found
+
+    async def _read(self, owners: Sequence[str], slices: Sequence[Slice]) -> None:
+        """If slices cannot be read together, each is read by itself: a fault costs its own list."""
+        try:
+            if len(slices) > 1:
+                found = await pages.read_beside(self._store, slices, owners)
+            else:
+                found = [await pages.read_pages(self._store, slices[0], owners)]
+        except Exception as failed:
+            if len(slices) > 1:
+                await asyncio.gather(*(self._read(owners, [slice_]) for slice_ in slices))
+            else:
+                self._found[slices[0]].update(dict.fromkeys(owners, failed))
+        else:
+            for slice_, rows in zip(slices, found, strict=True):
+                for owner in owners:
+                    self._keep(slice_, owner, rows[owner])
+
+    async def beside(self, read: Callable[[Pipeline], Awaitable[R]], customers: Callable[[R], Iterable[Document]]) -> R:
+        """What ``read`` finds, asked for together with the pages that are wanted ahead of the ``customers`` among it.
+
+        Whom the gate will keep out, nobody can ask for a page of.
+        """
+        slices = self.ahead
+        if not slices:
+            return await read(())
+        try:
+            found = await read(pages.lookups(slices))
+        except StoreError:  # the pages' fault perhaps, which is theirs alone then
+            return await read(())
+        for customer in customers(found):
+            for slice_, rows in zip(slices, pages.taken(slices, customer), strict=True):
+                self._keep(slice_, customer["_id"], rows)
+        return found
+
+    def _keep(self, slice_: Slice, owner: str, rows: list[Document]) -> None:
+        masked = self._gate.masked(slice_.selection.listing.collection, rows)
+        self._found[slice_][owner] = _page(owner, slice_, masked)
 
 
 async def pages_of(store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:

@@ -15,7 +15,7 @@ from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Where
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ActorKind as Kind
-from app.schema.base import Document, Info, Node, Source, follow
+from app.schema.base import Document, Info, Node, Source, follow, followed
 from app.schema.emails import Email
 from app.schema.enums import (
     ActivityAction,
@@ -106,31 +106,31 @@ class Activity(Node):
 
     @strawberry.field(description="The mail that this interaction sent, if any.")
     @staticmethod
-    async def email(activity: strawberry.Parent[Document], info: Info) -> Email | None:
-        return await follow(info, activity, "emailId")
+    def email(activity: strawberry.Parent[Document], info: Info) -> Email | None:
+        return follow(info, activity, "emailId")
 
     @strawberry.field(description="The note that it is about, with its mentions and links.")
     @staticmethod
-    async def note(activity: strawberry.Parent[Document], info: Info) -> Note | None:
-        return await follow(info, activity, "noteId")
+    def note(activity: strawberry.Parent[Document], info: Info) -> Note | None:
+        return follow(info, activity, "noteId")
 
     @strawberry.field(description="What it is about: a coupon, pass, transaction, points entry, e-mail or note.")
     @staticmethod
-    async def subject(activity: strawberry.Parent[Document], info: Info) -> Node | None:
-        return await follow(info, activity, "subjectId")
+    def subject(activity: strawberry.Parent[Document], info: Info) -> Node | None:
+        return follow(info, activity, "subjectId")
 
     @strawberry.field(description="What can be done from its tile, in display order.")
     @staticmethod
     async def available_actions(activity: strawberry.Parent[Document], info: Info) -> list[ActivityAction] | None:
         subject, customer = await asyncio.gather(
-            follow(info, activity, "subjectId"), follow(info, activity, "customerId")
+            followed(info, activity, "subjectId"), followed(info, activity, "customerId")
         )
         return available_actions(activity, subject, customer, info.context.viewer)
 
     @strawberry.field(description="Whose account it happened on.")
     @staticmethod
-    async def customer(activity: strawberry.Parent[Document], info: Info) -> _Customer | None:
-        return await follow(info, activity, "customerId")
+    def customer(activity: strawberry.Parent[Document], info: Info) -> _Customer | None:
+        return follow(info, activity, "customerId")
 
 
 def _attributes(activity: Document) -> Source:

@@ -15,7 +15,7 @@ from bson import MinKey
 from app.domain.paging import Between, In, Position, Selection, Slice
 from app.domain.points import INT32_MAX
 from app.store.collections import COLLECTIONS, Index
-from app.store.driver import Document, Store
+from app.store.driver import Document, Pipeline, Store
 
 
 async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Mapping[str, list[Document]]:
@@ -25,15 +25,40 @@ async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Map
     one condition that has an index of its own; with more, at most what matches the first of them. In an order that is
     not the list's first: twice as many behind a position, and with a condition at most all rows of the parent.
     """
-    plan = _Plan.of(slice_)
-    if len(parents) == 1:
-        rows = {parents[0]: await plan.read_one(store, parents[0])}
-    else:
-        rows = await plan.read_many(store, parents)
-    if slice_.backwards:
-        for page in rows.values():
-            page.reverse()
-    return rows
+    if len(parents) > 1:
+        return (await read_beside(store, [slice_], parents))[0]
+    rows = await _Plan.of(slice_).read_one(store, parents[0])
+    return {parents[0]: rows[::-1] if slice_.backwards else rows}
+
+
+async def read_beside(
+    store: Store, slices: Sequence[Slice], parents: Sequence[str]
+) -> Sequence[Mapping[str, list[Document]]]:
+    """The same of several slices: one command, however many slices and parents. None of the slices has a position."""
+    documents = await store.aggregate(None, [{"$documents": [{"_id": parent} for parent in parents]}, *lookups(slices)])
+    pages = {document["_id"]: taken(slices, document) for document in documents}
+    return [{parent: pages[parent][index] for parent in parents} for index in range(len(slices))]
+
+
+def lookups(slices: Sequence[Slice]) -> Pipeline:
+    """Stages that put a page of each slice into the documents of a pipeline: N index seeks, as in ``read_beside``."""
+    return [
+        {
+            "$lookup": {
+                "from": slice_.selection.listing.collection,
+                "let": {"parent": "$_id"},
+                "pipeline": _Plan.of(slice_).beside(),
+                "as": f"{_PAGE}{index}",
+            }
+        }
+        for index, slice_ in enumerate(slices)
+    ]
+
+
+def taken(slices: Sequence[Slice], document: Document) -> list[list[Document]]:
+    """The pages that ``lookups`` put into a document, in the order of the slices; the document is as it was stored."""
+    pages = [document.pop(f"{_PAGE}{index}") for index in range(len(slices))]
+    return [page[::-1] if slice_.backwards else page for slice_, page in zip(slices, pages, strict=True)]
 
 
 async def count(store: Store, selection: Selection, parents: Sequence[str]) -> Mapping[str, int]:
@@ -51,6 +76,8 @@ async def count(store: Store, selection: Selection, parents: Sequence[str]) -> M
 
 # ---------------------------------------------------------------- how a slice becomes commands
 
+_PAGE: Final = "page "
+"""No key of a document begins like this."""
 _ALWAYS: Final = {"$gte": MinKey()}
 """True of every value, of whatever type: what breaks its shape is shown as broken, not passed over."""
 _PRESENT: Final = {"$gte": -INT32_MAX - 1}
@@ -107,14 +134,9 @@ class _Plan:
             hint=self.index.name,
         )
 
-    async def read_many(self, store: Store, parents: Sequence[str]) -> dict[str, list[Document]]:
-        listing = self.slice_.selection.listing
-        owned = {"$expr": {"$eq": [f"${listing.parent_key}", "$$parent"]}}
-        lookup = {"from": listing.collection, "let": {"parent": "$_id"}, "pipeline": self._union(owned), "as": "rows"}
-        answer = await store.aggregate(
-            None, [{"$documents": [{"_id": parent} for parent in parents]}, {"$lookup": lookup}]
-        )
-        return {row["_id"]: row["rows"] for row in answer}
+    def beside(self) -> list[Document]:
+        """The inner pipeline of a ``$lookup`` that knows the parent as ``$$parent``."""
+        return self._union({"$expr": {"$eq": [f"${self.slice_.selection.listing.parent_key}", "$$parent"]}})
 
     def _union(self, owned: Document) -> list[Document]:
         """The later segment is read only as far as the earlier one leaves the page unfilled."""
