@@ -51,14 +51,9 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
         # What already has a path is on its way up from a field that must not be null, and was logged there.
-        if not isinstance(raw_error, Refusal) and getattr(raw_error, "path", None) is None:
-            _log.error(
-                "field failed",
-                field=f"{path.typename}.{path.key}" if path.typename else str(path.key),
-                document=self._document_at(path),
-                fault=type(raw_error).__name__,
-                at=_where(raw_error),
-            )
+        if getattr(raw_error, "path", None) is None:
+            name = f"{path.typename}.{path.key}" if path.typename else str(path.key)
+            log_failure(raw_error, name, self._document_at(path))
         cast(Any, super()).handle_field_error(raw_error, return_type, field_details_list, path)
 
     def _document_at(self, path: Path | None) -> str | None:
@@ -69,6 +64,12 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             if isinstance(source, dict) and "_id" in source:
                 return str(cast(dict[str, Any], source)["_id"])
         return None
+
+
+def log_failure(error: Exception, field: str, document: str | None) -> None:
+    """Of a field that failed: its name, and the id of the nearest document. A refusal is no failure."""
+    if not isinstance(error, Refusal):
+        _log.error("field failed", field=field, document=document, fault=type(error).__name__, at=_where(error))
 
 
 def _where(error: Exception) -> str | None:

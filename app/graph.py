@@ -1,13 +1,17 @@
 """The executable schema: one line per way in."""
 
-from typing import ClassVar
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any, ClassVar
 
 import strawberry
-from graphql import GraphQLError, GraphQLInputObjectType
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
+from app.context import Context
+from app.execution import Execution
 from app.faults import Executor
 from app.resolvers import audit, catalogue, changes, customers, nodes, viewers
 from app.schema.access import masks_of, rules_of
@@ -77,6 +81,26 @@ class Mutation:
 
 
 class Schema(strawberry.Schema):
+    @cached_property
+    def execution(self) -> Execution:
+        return Execution(self._schema, Executor)
+
+    def _get_execute_function(self) -> Callable[..., Awaitable[ExecutionResult]]:
+        """Until the HTTP pipeline calls ``execution`` by itself."""
+
+        def executed(
+            schema: GraphQLSchema,
+            document: DocumentNode,
+            *,
+            operation_name: str | None,
+            variable_values: dict[str, Any] | None,
+            context_value: Context,
+            **_: object,
+        ) -> Awaitable[ExecutionResult]:
+            return self.execution.execute(document, operation_name, variable_values, context_value)
+
+        return executed
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry would log every error with its text; ours are logged by id, where they happen."""
 
@@ -87,7 +111,6 @@ schema = Schema(
     execution_context_class=Executor,
     config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS),
 )
-
 for concrete in schema.schema_converter.type_map.values():
     if isinstance(concrete.implementation, GraphQLInputObjectType) and concrete.definition.is_one_of:
         concrete.implementation.is_one_of = True  # so that graphql-core judges variables as well, and says where
