@@ -25,6 +25,7 @@ from graphql.execution.values import VariableValues
 
 from app.execution.complete import Complete, abstract_of, leaf_of, list_of
 from app.execution.inline import inlined
+from app.execution.keys import row_keys_of
 from app.execution.resolve import Resolver, resolver_of
 from app.schema.base import Node
 
@@ -83,6 +84,10 @@ class Field(Slot):
     def edges(self) -> "tuple[Field, ...]":
         """The edges of what this field finds that can be asked once for all owners (``schema.base.Owner``)."""
         return tuple(field for each in self.objects() for field in each.fields if field.resolver.ask)
+
+    @cached_property
+    def row_keys(self) -> tuple[str, ...] | None:
+        return row_keys_of(self)
 
 
 class ObjectPlan:

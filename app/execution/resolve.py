@@ -13,7 +13,7 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from app.execution.document import walked
-from app.schema.base import EVERY_OWNER, key_of, read_key
+from app.schema.base import EVERY_OWNER, READ_KEYS, key_of, read_key
 
 if TYPE_CHECKING:
     from app.execution.plan import Field, Path
@@ -28,13 +28,14 @@ class Resolver:
     """``call`` is enough; the others say what more is known.
 
     ``key`` is the document's key under which the value is, ``simple`` a resolver that takes nothing but its source,
-    ``ask`` what an edge answers for all its owners at once.
+    ``ask`` what an edge answers for all its owners at once, ``reads`` all keys that are looked at in a document.
     """
 
     call: Call
     key: str | None = None
     simple: Callable[[Any], Any] | None = None
     ask: Callable[["Run"], Any] | None = None
+    reads: tuple[str, ...] | None = None
 
 
 class Info(strawberry.Info[Any, Any]):
@@ -54,7 +55,7 @@ class Info(strawberry.Info[Any, Any]):
 
 def resolver_of(field: "Field") -> Resolver:
     if field.name == "__typename":
-        return Resolver(call=lambda source, run, path: field.parent.name)
+        return Resolver(call=lambda source, run, path: field.parent.name, reads=())
     definition: Any = field.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if not isinstance(definition, StrawberryField) or definition.extensions or definition.is_subscription:
         return _as_graphql_core(field)
@@ -62,7 +63,8 @@ def resolver_of(field: "Field") -> Resolver:
         return _directly(field, definition)
     if definition.default_resolver is read_key:
         name = definition.python_name
-        return Resolver(call=lambda source, run, path: read_key(source, name), key=key_of(name))
+        key = key_of(name)
+        return Resolver(call=lambda source, run, path: read_key(source, name), key=key, reads=(key,))
     return _as_graphql_core(field)
 
 
@@ -106,7 +108,7 @@ def _directly(field: "Field", definition: Any) -> Resolver:
     if takes_source and EVERY_OWNER in getattr(takes_source.annotation, "__metadata__", ()):
         return _of_every_owner(field, call)
     simple = source_name and not (info_name or definition.arguments or definition.is_async)
-    return Resolver(call=call, simple=function if simple else None)
+    return Resolver(call=call, simple=function if simple else None, reads=READ_KEYS.get(function))
 
 
 def _of_every_owner(field: "Field", each: Call) -> Resolver:

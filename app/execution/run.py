@@ -7,7 +7,8 @@ Then everything that was noted is awaited at once, completed into its slots, and
 import asyncio
 import inspect
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
 
@@ -136,7 +137,8 @@ class Run:
         def ask(run: "Run") -> Any:
             assert edge.resolver.ask
             try:
-                return edge.resolver.ask(run)
+                slice_: Slice | None = edge.resolver.ask(run)
+                return slice_ and replace(slice_, keys=edge.row_keys)
             except Exception as error:
                 return error
 
@@ -175,12 +177,12 @@ class Run:
     async def _values(self, level: list[Waiting]) -> list[Any]:
         """What each of a level has waited for; an exception is a value here."""
         values: list[Any] = [waiting.value for waiting in level]
-        owned: dict[Slice, list[str]] = defaultdict(list)
+        owned: dict[Slot, list[int]] = defaultdict(list)
         wanted: dict[Loader[Any, Any], list[int]] = defaultdict(list)
         others: list[int] = []
         for index, value in enumerate(values):
             if value.__class__ is Owned:
-                owned[value.slice].append(value.owner)
+                owned[level[index].slot].append(index)
             elif value.__class__ is Wanted:
                 wanted[value.loader].append(index)
             else:
@@ -200,7 +202,8 @@ class Run:
         if owned or wanted:
             pages = self.context.loaders.pages
             if owned:
-                jobs.append(pages.of_owners(owned))
+                asked = [(values[of[0]].slice, [values[index].owner for index in of]) for of in owned.values()]
+                jobs.append(pages.of_owners(asked))
             pages.ahead = self._ahead(level)
         try:
             found = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
@@ -211,10 +214,9 @@ class Run:
             for index, result in zip(indexes, results, strict=True):
                 values[index] = _then(values[index], result)
         if owned:
-            by_slice: Mapping[Slice, Mapping[str, Any]] = found[-1]
-            for index, value in enumerate(values):
-                if value.__class__ is Owned:
-                    values[index] = by_slice[value.slice][value.owner]
+            for indexes, its_pages in zip(owned.values(), found[-1], strict=True):
+                for index in indexes:
+                    values[index] = its_pages[values[index].owner]
         return values
 
     def _ahead(self, level: list[Waiting]) -> list[Slice]:

@@ -14,11 +14,10 @@ class Loaders:
 
     def __init__(self, store: Store, gate: Gate) -> None:
         async def by_id(ids: Sequence[str]) -> Mapping[str, Document]:
-            found = await self.pages.beside(partial(documents.by_id, store, ids), documents.customers)
-            return await gate.admitted(found)
+            return await gate.admitted(await documents.by_id(store, ids, self.pages.read_beside))
 
         async def by_name(names: Sequence[customers.Name]) -> Mapping[customers.Name, list[Document]]:
-            found = await self.pages.beside(partial(customers.by_name, store, names), customers.found_exactly)
+            found = await customers.by_name(store, names, self.pages.read_beside)
             admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
             for node_id, customer in admitted.items():
                 self.documents.prime(node_id, customer)

@@ -1,25 +1,33 @@
 """Customers by what people and systems call them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from app.domain.vocabulary import CustomerStatus
+from app.loaders.pages import Beside
 from app.store.driver import Document, Pipeline, Store
 
 Name: TypeAlias = tuple[str, ...]
 """("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812")."""
 
 
-async def by_name(store: Store, names: Sequence[Name], ahead: Pipeline = ()) -> Mapping[Name, list[Document]]:
+async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mapping[Name, list[Document]]:
     """All that answer to each name: numbers and identities are unique, an e-mail may be shared; case is no difference.
 
-    One command for numbers and identities, one for e-mails. ``ahead`` are stages that those of the first pass.
+    One command for numbers and identities, one for e-mails.
     """
     found: dict[Name, list[Document]] = defaultdict(list)
     exact = [_condition(name) for name in names if name[0] != "email"]
     if exact:
-        for customer in await _matching(store, exact[0] if len(exact) == 1 else {"$or": exact}, ahead):
+        condition = exact[0] if len(exact) == 1 else {"$or": exact}
+
+        async def read(stages: Pipeline) -> list[Document]:
+            if stages:
+                return await store.aggregate("customers", [{"$match": condition}, *stages])
+            return await store.find("customers", condition)
+
+        for customer in await beside(read):
             for name in names:
                 if _answers(customer, name):
                     found[name].append(customer)
@@ -30,17 +38,6 @@ async def by_name(store: Store, names: Sequence[Name], ahead: Pipeline = ()) -> 
                 if address.casefold() in _addresses(customer):
                     found["email", address].append(customer)
     return found
-
-
-def found_exactly(found: Mapping[Name, list[Document]]) -> Iterable[Document]:
-    """Those of ``by_name`` who have passed ``ahead``, each once."""
-    return {id(each): each for name, several in found.items() if name[0] != "email" for each in several}.values()
-
-
-async def _matching(store: Store, condition: dict[str, Any], ahead: Pipeline) -> list[Document]:
-    if not ahead:
-        return await store.find("customers", condition)
-    return await store.aggregate("customers", [{"$match": condition}, *ahead])
 
 
 def _condition(name: Name) -> dict[str, Any]:

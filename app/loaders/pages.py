@@ -13,7 +13,8 @@ from app.store import pages
 from app.store.driver import Document, Pipeline, Store, StoreError
 
 T = TypeVar("T", Slice, Selection)
-R = TypeVar("R")
+Beside: TypeAlias = Callable[[Callable[[Pipeline], Awaitable[list[Document]]]], Awaitable[list[Document]]]
+"""``Pages.read_beside``."""
 Found: TypeAlias = Mapping[str, Page | Exception]
 """By owner."""
 
@@ -31,21 +32,22 @@ class Pages:
     def wanted(self, owner: str, slice_: Slice) -> Wanted:
         return self._loader.wanted((owner, slice_))
 
-    async def of_owners(self, wanted: Mapping[Slice, Iterable[str]]) -> Mapping[Slice, Found]:
-        """One command for all slices of the same owners. None of the slices has a position."""
-        missing: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
-        for slice_, owners in wanted.items():
+    async def of_owners(self, wanted: Sequence[tuple[Slice, Sequence[str]]]) -> list[Found]:
+        """What each slice's owners have of it; one command for all slices of the same owners. None has a position."""
+        missing: dict[tuple[str, ...], dict[Slice, None]] = defaultdict(dict)
+        for slice_, owners in wanted:
             known = self._found[slice_]
             if unread := tuple(dict.fromkeys(owner for owner in owners if owner not in known)):
-                missing[unread].append(slice_)
+                missing[unread][slice_] = None
         if len(missing) == 1:
             await self._read(*next(iter(missing.items())))
         elif missing:
             await asyncio.gather(*(self._read(owners, slices) for owners, slices in missing.items()))
-        return self._found
+        return [self._found[slice_] for slice_, _ in wanted]
 
-    async def _read(self, owners: Sequence[str], slices: Sequence[Slice]) -> None:
+    async def _read(self, owners: Sequence[str], among: Iterable[Slice]) -> None:
         """If slices cannot be read together, each is read by itself: a fault costs its own list."""
+        slices = [*among]
         try:
             if len(slices) > 1:
                 found = await pages.read_beside(self._store, slices, owners)
@@ -58,11 +60,10 @@ class Pages:
                 self._found[slices[0]].update(dict.fromkeys(owners, failed))
         else:
             for slice_, rows in zip(slices, found, strict=True):
-                for owner in owners:
-                    self._keep(slice_, owner, rows[owner])
+                self._keep(slice_, ((owner, rows[owner]) for owner in owners))
 
-    async def beside(self, read: Callable[[Pipeline], Awaitable[R]], customers: Callable[[R], Iterable[Document]]) -> R:
-        """What ``read`` finds, asked for together with the pages that are wanted ahead of the ``customers`` among it.
+    async def read_beside(self, read: Callable[[Pipeline], Awaitable[list[Document]]]) -> list[Document]:
+        """The customers whom ``read`` finds when they pass these stages, which look up what is wanted ahead of them.
 
         Whom the gate will keep out, nobody can ask for a page of.
         """
@@ -70,17 +71,18 @@ class Pages:
         if not slices:
             return await read(())
         try:
-            found = await read(pages.lookups(slices))
+            found = await read(pages.beside(slices))
         except StoreError:  # the pages' fault perhaps, which is theirs alone then
             return await read(())
-        for customer in customers(found):
-            for slice_, rows in zip(slices, pages.taken(slices, customer), strict=True):
-                self._keep(slice_, customer["_id"], rows)
-        return found
+        taken = [pages.taken(slices, each) for each in found]
+        for index, slice_ in enumerate(slices):
+            self._keep(slice_, ((customer["_id"], its_pages[index]) for customer, its_pages in taken))
+        return [customer for customer, _ in taken]
 
-    def _keep(self, slice_: Slice, owner: str, rows: list[Document]) -> None:
-        masked = self._gate.masked(slice_.selection.listing.collection, rows)
-        self._found[slice_][owner] = _page(owner, slice_, masked)
+    def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
+        collection, known = slice_.selection.listing.collection, self._found[slice_]
+        for owner, rows in found:
+            known[owner] = _page(owner, slice_, self._gate.masked(collection, rows))
 
 
 async def pages_of(store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:

