@@ -13,6 +13,7 @@ from app.store import pages
 from app.store.driver import Document, Pipeline, Store, StoreError
 
 T = TypeVar("T", Slice, Selection)
+V = TypeVar("V")
 Beside: TypeAlias = Callable[[Callable[[Pipeline], Awaitable[list[Document]]]], Awaitable[list[Document]]]
 """``Pages.read_beside``."""
 Found: TypeAlias = Mapping[str, Page | Exception]
@@ -85,34 +86,47 @@ class Pages:
             known[owner] = _page(owner, slice_, self._gate.masked(collection, rows))
 
 
-async def pages_of(store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:
+async def pages_of(
+    store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]
+) -> Mapping[tuple[str, Slice], Page | Exception]:
     """One command per distinct slice. The parents were admitted, so their rows need only be masked."""
 
-    async def read(slice_: Slice, parents: list[str]) -> list[Page]:
+    async def read(slice_: Slice, parents: list[str]) -> Mapping[str, Page]:
         found = await pages.read_pages(store, slice_, parents)
         collection = slice_.selection.listing.collection
-        return [_page(parent, slice_, gate.masked(collection, found[parent])) for parent in parents]
+        return {parent: _page(parent, slice_, gate.masked(collection, found[parent])) for parent in parents}
 
-    read_all = await asyncio.gather(*(read(slice_, parents) for slice_, parents in _by_second(keys).items()))
-    return {(page.parent, page.slice): page for group in read_all for page in group}
+    return await _each(read, keys)
 
 
-async def counts_of(store: Store, keys: Sequence[tuple[str, Selection]]) -> Mapping[tuple[str, Selection], int]:
+async def counts_of(
+    store: Store, keys: Sequence[tuple[str, Selection]]
+) -> Mapping[tuple[str, Selection], int | Exception]:
     """One command per distinct selection. Zero where there is nothing."""
 
-    async def count(selection: Selection, parents: list[str]) -> dict[tuple[str, Selection], int]:
+    async def count(selection: Selection, parents: list[str]) -> Mapping[str, int]:
         found = await pages.count(store, selection, parents)
-        return {(parent, selection): found.get(parent, 0) for parent in parents}
+        return {parent: found.get(parent, 0) for parent in parents}
 
-    counted = await asyncio.gather(*(count(selection, parents) for selection, parents in _by_second(keys).items()))
-    return {key: number for group in counted for key, number in group.items()}
+    return await _each(count, keys)
 
 
-def _by_second(keys: Sequence[tuple[str, T]]) -> Mapping[T, list[str]]:
+async def _each(
+    read: Callable[[T, list[str]], Awaitable[Mapping[str, V]]], keys: Sequence[tuple[str, T]]
+) -> Mapping[tuple[str, T], V | Exception]:
+    """One ``read`` for all parents of whom the same is asked. If one fails, that is no fault of the others."""
     parents: dict[T, list[str]] = defaultdict(list)
     for parent, asked in keys:
         parents[asked].append(parent)
-    return parents
+
+    async def tried(asked: T) -> Mapping[str, V | Exception]:
+        try:
+            return await read(asked, parents[asked])
+        except Exception as failed:
+            return dict.fromkeys(parents[asked], failed)
+
+    found = await asyncio.gather(*map(tried, parents))
+    return {(parent, asked): value for asked, its in zip(parents, found, strict=True) for parent, value in its.items()}
 
 
 def _page(parent: str, slice_: Slice, found: list[Document]) -> Page:
