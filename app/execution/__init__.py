@@ -17,18 +17,23 @@ Choice: TypeAlias = Literal["compiled", "graphql-core"]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_PLANS: Final = 1_000
+_PLANS: Final = 256
+_LONGEST: Final = 20_000
+"""Characters of a document whose plan is kept: what is longer is planned each time."""
 _AT_MOST: Final = 50
 """Errors about variables, as graphql-core has it."""
+_NO_VARIABLES: Final = VariableValues({}, {})
 
 
 class Bounded(Generic[K, V]):
-    """Remembers what was made for the keys asked for last."""
+    """Remembers what was made for the keys asked for last, of whatever is worth it."""
 
     def __init__(self, size: int) -> None:
         self._size, self._kept = size, OrderedDict[K, V]()
 
-    def get(self, key: K, make: Callable[[], V]) -> V:
+    def get(self, key: K, make: Callable[[], V], *, keep: bool) -> V:
+        if not keep:
+            return make()
         try:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -66,13 +71,18 @@ class Execution:
         text = document.loc.source.body if document.loc else None
         if self.choice != "compiled" or text is None:
             return await self._passed_on("off", document, operation_name, variables, context)
-        operation = self._operations.get((text, operation_name), lambda: operation_of(document, operation_name))
+        keep = len(text) <= _LONGEST
+        operation = self._operations.get(
+            (text, operation_name), lambda: operation_of(document, operation_name), keep=keep
+        )
         if operation.uncovered or not operation.node:
             return await self._passed_on(operation.uncovered or "", document, operation_name, variables, context)
         self.counted["plan"] += 1
         node = operation.node
-        values = get_variable_values(
-            self.schema, node.variable_definitions or (), dict(variables or {}), max_errors=_AT_MOST
+        values = (
+            get_variable_values(self.schema, node.variable_definitions, dict(variables or {}), max_errors=_AT_MOST)
+            if node.variable_definitions
+            else _NO_VARIABLES
         )
         if isinstance(values, list):
             return ExecutionResult(None, values)
@@ -81,7 +91,7 @@ class Execution:
             {name: values.coerced[name] for name in operation.directive_variables if name in values.coerced},
         )
         key = (text, operation_name, tuple(chosen.coerced.items()))
-        plan = self._plans.get(key, lambda: Plan(self.schema, node, operation.fragments, chosen))
+        plan = self._plans.get(key, lambda: Plan(self.schema, node, operation.fragments, chosen), keep=keep)
         return await Run(plan, self._executor, values, context).execute()
 
     async def _passed_on(

@@ -73,7 +73,7 @@ def _completed(field: "Field", number: int, names: dict[str, Any]) -> list[str]:
         return []
     present = f"{value} is not None" if field.nullable else None
     if not is_leaf_type(type_):
-        return [f"if {present or 'True'}:", f"    {settle}"]
+        return [f"if {present}:", f"    {settle}"] if present else [settle]
     if odd := _AS_THEY_ARE.get(type_.name):
         odd = odd.format(v=value)
         return [f"if {present} and ({odd}):" if present else f"if {odd}:", f"    {settle}"]

@@ -7,7 +7,7 @@ Then everything that was noted is awaited at once, completed into its slots, and
 import asyncio
 import inspect
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
@@ -43,8 +43,9 @@ class Run:
         self.pending: list[Waiting] = []
         self._make_executor, self._errors = executor, list[GraphQLError]()
         self._data: dict[str, Any] | None = None
-        self._nulled, self._ended = list[Path](), False
-        self._once: dict[tuple[Field, object], Any] = {}
+        self._nulled, self._ended = dict[int, Path](), False
+        self._asked: dict[Field, Slice | Exception | None] = {}
+        self._arguments: dict[Field, Mapping[str, Any]] = {}
 
     async def execute(self) -> ExecutionResult:
         try:
@@ -125,26 +126,22 @@ class Run:
             waiting.value.close()
         return False
 
-    def once(self, field: Field, make: Callable[["Run"], Any]) -> Any:
-        """The same for every owner of the field, made when first asked for."""
-        if (field, make) not in self._once:
-            self._once[field, make] = make(self)
-        return self._once[field, make]
+    def once(self, field: Field, make: Callable[["Run"], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The field's arguments, made when first asked for."""
+        if field not in self._arguments:
+            self._arguments[field] = make(self)
+        return self._arguments[field]
 
     def asked(self, edge: Field) -> Slice | Exception | None:
         """What an edge asks of all its owners, or why it may not; None if that depends on the owner."""
-
-        def ask(run: "Run") -> Any:
+        if edge not in self._asked:
             assert edge.resolver.ask
             try:
-                slice_: Slice | None = edge.resolver.ask(run)
-                return slice_ and replace(slice_, keys=edge.row_keys)
+                slice_: Slice | None = edge.resolver.ask(self)
+                self._asked[edge] = slice_ and replace(slice_, keys=edge.row_keys)
             except Exception as error:
-                return error
-
-        if (edge, None) not in self._once:
-            self._once[edge, None] = ask(self)
-        return self._once[edge, None]
+                self._asked[edge] = error
+        return self._asked[edge]
 
     @cached_property
     def executor(self) -> Any:
@@ -248,13 +245,13 @@ class Run:
         for key in way:
             holder = holder[key]
         holder[last] = None
-        self._nulled.append(at)
+        self._nulled[id(at)] = at
 
     def _is_nulled(self, path: Path | None) -> bool:
         if self._ended or not self._nulled:
             return self._ended
         while path:
-            if any(path is nulled for nulled in self._nulled):
+            if id(path) in self._nulled:
                 return True
             path = path[0]
         return False

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -18,13 +19,18 @@ class Loader(Generic[K, V]):
     """
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V | Exception]]]) -> None:
-        async def in_order(keys: list[K]) -> list[V | Exception | None]:
-            found = await read(keys)
-            return [found.get(key) for key in keys]
-
         self._read = read
         self._known: dict[K, asyncio.Future[Any]] = {}
-        self._loader: DataLoader[K, Any] = DataLoader(in_order, cache_map=self._known)
+
+    @cached_property
+    def _loader(self) -> DataLoader[K, Any]:
+        """Made for who waits for the tick to end; a whole level (``load_all``) needs none."""
+
+        async def in_order(keys: list[K]) -> list[V | Exception | None]:
+            found = await self._read(keys)
+            return [found.get(key) for key in keys]
+
+        return DataLoader(in_order, cache_map=self._known)
 
     async def load(self, key: K) -> V | None:
         return await self._loader.load(key)
@@ -36,24 +42,22 @@ class Loader(Generic[K, V]):
     def wanted(self, key: K, then: "Callable[[V | None], Any] | None" = None) -> "Wanted":
         return Wanted(self, key, then)
 
-    def prime(self, key: K, value: V) -> None:
+    def prime(self, key: K, value: V | None) -> None:
         """What another loader has read need not be read again."""
-        self._loader.prime(key, value)
+        if key not in self._known:
+            self._known[key] = asyncio.get_running_loop().create_future()
+            self._known[key].set_result(value)
 
     async def load_all(self, keys: Sequence[K]) -> "list[V | Exception | None]":
         """Several at once and at once, without waiting for the tick to end. An exception is its own key's."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._known]
-        if missing:
-            try:
-                found = await self._read(missing)
-            except Exception as failed:  # as DataLoader has it: not kept, the next one may try again
-                found = dict.fromkeys(missing, failed)
-            else:
-                for key in missing:
-                    if not isinstance(value := found.get(key), Exception):
-                        self._loader.prime(key, value)
-        else:
-            found: Mapping[K, V | Exception] = {}
+        try:
+            found = await self._read(missing) if missing else {}
+        except Exception as failed:  # as DataLoader has it: not kept, the next one may try again
+            found = dict.fromkeys(missing, failed)
+        for key in missing:
+            if not isinstance(value := found.get(key), Exception):
+                self.prime(key, value)
         return [found[key] if key in found else await _outcome(self._known.get(key)) for key in keys]
 
 
