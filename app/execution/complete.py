@@ -3,7 +3,8 @@
 Each part gets a value that is there, and raises what graphql-core raises; ``Run.settled`` says where and what then.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import graphql
@@ -44,9 +45,17 @@ def list_of(item: "Slot") -> Complete:
         if value.__class__ is not list and not cast(Any, pyutils).is_iterable(value):
             field = item.field
             raise GraphQLError(f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'.")
+        items = iter(cast(Iterable[Any], value))
+        try:
+            return complete_items(items, run, path)
+        except Exception:
+            unawaited([*items])
+            raise
+
+    def complete_items(items: Iterator[Any], run: "Run", path: "Path") -> list[Any]:
         answer: list[Any] = []
         pending, complete_item = run.pending, item.complete
-        for index, each in enumerate(cast(Iterable[Any], value)):
+        for index, each in enumerate(items):
             place = (path, index, each)
             if each.__class__ is not dict:
                 if run.waits(each):
@@ -78,3 +87,12 @@ def abstract_of(type_: GraphQLAbstractType, slot: "Slot", plans: "Mapping[str, O
         return plans[name].complete(value, run, path)
 
     return complete
+
+
+def unawaited(value: Any) -> None:
+    """Ends what was promised and is no longer needed: a coroutine, or those in a list."""
+    if iscoroutine(value):
+        value.close()
+    elif isinstance(value, list):
+        for each in cast(list[Any], value):
+            unawaited(each)

@@ -5,7 +5,6 @@ Then everything that was noted is awaited at once, completed into its slots, and
 """
 
 import asyncio
-import inspect
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from app import faults
 from app.domain.paging import Slice
+from app.execution.complete import unawaited
 from app.execution.plan import Field, Path, Plan, Slot
 from app.execution.resolve import Owned
 from app.loaders.loader import Loader, Wanted
@@ -117,14 +117,8 @@ class Run:
     def forget(self, mark: int) -> None:
         """What waits since ``mark`` belongs to what is null now."""
         for waiting in self.pending[mark:]:
-            self._closed(waiting)
+            unawaited(waiting.value)
         del self.pending[mark:]
-
-    def _closed(self, waiting: Waiting) -> bool:
-        """False; nobody will await it."""
-        if inspect.iscoroutine(waiting.value):
-            waiting.value.close()
-        return False
 
     def once(self, field: Field, make: Callable[["Run"], Mapping[str, Any]]) -> Mapping[str, Any]:
         """The field's arguments, made when first asked for."""
@@ -160,11 +154,12 @@ class Run:
 
     async def _level(self) -> None:
         if self._nulled:
-            self.pending = [each for each in self.pending if not self._is_nulled(each.path) or self._closed(each)]
+            self.pending = [each for each in self.pending if not self._is_nulled(each.path) or unawaited(each.value)]
         level, self.pending = self.pending, []
         values = await self._values(level)
         for (slot, _, holder, key, path), value in zip(level, values, strict=True):
             if self._is_nulled(path):
+                unawaited(value)
                 continue
             try:
                 holder[key] = self.settled(slot, value, (path[0], key, value))

@@ -51,8 +51,10 @@ class Loader(Generic[K, V]):
     async def load_all(self, keys: Sequence[K]) -> "list[V | Exception | None]":
         """Several at once and at once, without waiting for the tick to end. An exception is its own key's."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._known]
+        found: Mapping[K, V | Exception] = {}
         try:
-            found = await self._read(missing) if missing else {}
+            if missing:
+                found = await self._read(missing)
         except Exception as failed:  # as DataLoader has it: not kept, the next one may try again
             found = dict.fromkeys(missing, failed)
         for key in missing:
