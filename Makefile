@@ -48,7 +48,7 @@ web: ## Build the GraphiQL page that app/http/static holds; needs Node.js
 	cd web && npm ci && npm run build
 
 clean: ## Remove .venv, the demo's data and all caches
-	rm -rf .venv .data .hypothesis .pytest_cache .ruff_cache web/node_modules
+	rm -rf .venv .data .hypothesis .pytest_cache .ruff_cache web/node_modules tests/http/audit/node_modules
 	find app tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(READY) ## Write requirements.lock anew from pyproject.toml; ARGS=--upgrade for newer versions

@@ -14,15 +14,15 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app import development, logs
+from app import development, logs, serving
 from app.domain.access import Role
 from app.http import graphiql
-from app.main import LOOPBACK_HOSTS, application
-from app.settings import Settings, SettingsError, read_settings
+from app.http.inbox import InboxUnavailable
+from app.main import LOOPBACK_HOSTS, application, relay
+from app.settings import Settings, SettingsError, read_settings, with_pairs
 from app.store import indexes as store_indexes
 from app.store.driver import DeleteOne, ReplaceOne, Store, StoreError
 from app.store.mongod import WAYS_OUT, MongodUnavailable, embedded_mongod, find_mongod
@@ -61,46 +61,70 @@ def demo(
             typer.echo(f"{label}: {bearer}")
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         console.print(f"\n  GraphiQL, with five examples to play:  [bold]{address}/graphql[/bold]")
+        if settings.smtp_url is None:
+            console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
         console.print("  Ctrl-C stops everything.\n")
         viewers = [
             graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
             for label, bearer in people.items()
         ]
-        serve_on(listener, settings, uri, page={"viewers": viewers})
+        logs.configure(settings.log_level)
+        made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
+        serving.run(listener, made, log_level=settings.log_level)
 
 
 @cli.command()
-def serve() -> None:
-    """The gateway alone, on the MongoDB of MONGODB_URI."""
+def serve(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the port.")] = 1,
+) -> None:
+    """The gateway alone, on the MongoDB of MONGODB_URI. SIGTERM ends it when all that was asked is answered."""
     settings = read_settings()
     if settings.jwt_issuer is None or (settings.jwks_url is None) == (settings.jwt_secret is None):
         fail(NO_TOKENS)
     if settings.mongodb_uri is None:
         fail("MONGODB_URI is not set. `serve` runs no database of its own; `python -m app demo` does.\n" + WAYS_OUT)
     with listening(settings) as listener:
-        serve_on(listener, settings, settings.mongodb_uri)
+        logs.configure(settings.log_level)
+        made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
+        serving.run(listener, made, log_level=settings.log_level, workers=workers)
 
 
 @cli.command()
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
-    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 60,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks for points to expire.")] = 60,
+    metrics_port: Annotated[int | None, typer.Option(help="Serve figures for Prometheus on this port.")] = None,
     data: Data = None,
 ) -> None:
-    """Do what falls due: expire points. Any number of workers may run."""
+    """Do what falls due: expire points, send mails and inform the wallet service. Any number of workers may run."""
+    from prometheus_client import start_http_server
+
     from app.services.expiry import expire_due
 
-    settings = read_settings(data=data)
+    settings = with_pairs(read_settings(data=data))
+    logs.configure(settings.log_level)
+
+    async def expire(store: Store) -> None:
+        if expired := await expire_due(store, datetime.now(UTC)):
+            console.print(f"Points expired for {expired:,} customers.")
 
     async def work(uri: str) -> None:
-        async with opened(uri, settings) as store:
-            while True:
-                if expired := await expire_due(store, datetime.now(UTC)):
-                    console.print(f"Points expired for {expired:,} customers.")
-                if once:
-                    return
-                await asyncio.sleep(every)
+        async with opened(uri, settings) as store, relay(store, settings) as relaying:
+            if once:
+                await expire(store)
+                await relaying.once()
+                return
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(relaying.run())
+                while True:
+                    try:
+                        await expire(store)
+                    except StoreError as away:
+                        console.print(f"MongoDB: {away}. Trying again.", style="red", markup=False, soft_wrap=True)
+                    await asyncio.sleep(every)
 
+    if metrics_port:
+        start_http_server(metrics_port, settings.host)
     with database(settings) as uri:
         run(work(uri))
 
@@ -210,6 +234,9 @@ def doctor(data: Data = None) -> None:
 
     with database(settings) as uri:
         differences = run(work(uri))
+    typer.echo(f"{'mail':26} {'on' if settings.smtp_url else 'off: set SMTP_URL and MAIL_FROM; until then mails wait'}")
+    wallet = "on" if settings.wallet_push_url else "off: set WALLET_PUSH_URL and WALLET_PUSH_SECRET; passes still list"
+    typer.echo(f"{'wallet':26} {wallet}")
     typer.echo(f"{'database':26} {'as declared' if not differences else 'differs: run `python -m app indexes`'}")
 
 
@@ -288,18 +315,6 @@ def listening(settings: Settings) -> Generator[socket.socket]:
         yield listener
 
 
-def serve_on(listener: socket.socket, settings: Settings, uri: str, page: graphiql.Config | None = None) -> None:
-    logs.configure(settings.log_level)
-    config = uvicorn.Config(
-        application(settings, mongodb_uri=uri, page=page),
-        log_level=settings.log_level.lower(),
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-
-
 async def _prepare_demo(uri: str, settings: Settings, customers: int) -> None:
     async with opened(uri, settings) as store:
         if await store.find(UNFINISHED, {}, limit=1):
@@ -368,7 +383,7 @@ def main() -> None:
         signal.signal(ending, _interrupt)
     try:
         cli()
-    except (SettingsError, MongodUnavailable) as unusable:
+    except (SettingsError, MongodUnavailable, InboxUnavailable) as unusable:
         console.print(str(unusable), style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except StoreError as unreachable:

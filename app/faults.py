@@ -4,14 +4,22 @@ A refusal keeps its words. Anything else that happens inside a field is ours to 
 no more, since an exception's text may hold what is stored.
 """
 
+import re
 import traceback
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from inspect import isawaitable
 from typing import Any, Final, cast
 
 import structlog
+from asgi_correlation_id import correlation_id
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     FieldNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
     Node,
@@ -22,26 +30,69 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     Visitor,
-    parse,
     visit,
 )
+from graphql.language import SourceLocation
 from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.domain.refusals import Refusal
+from app.settings import Limits
 from app.store.driver import Unavailable
 
 _log = structlog.get_logger("gateway")
-_INTERNAL: Final = "This could not be read. The fault is ours and has been logged."
+_LINE_END: Final = re.compile("\r\n|[\n\r]")
+INTERNAL: Final = "This could not be read. The fault is ours and has been logged."
+MESSAGE_CHARACTERS: Final = 500
+"""A message may repeat what the client sent; nobody reads a megabyte of it."""
+
 UNAVAILABLE: Final = "The database cannot be reached just now. Try again in a moment."
+
+
+class TooManyErrors(Refusal):
+    """More of an answer failed than anybody will read; each failure costs as much as many values."""
+
+    code = "TOO_MANY_ERRORS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"More than {most} fields of the answer failed. Ask for less, or for what your role may read.")
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's, which also knows whose field failed."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, max_failed: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sources: dict[int, object] = {}
+        self._failed, self._max_failed = 0, max_failed
+
+    @classmethod
+    def built(
+        cls,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        *,
+        variables: dict[str, Any],
+        operation_name: str | None,
+        limits: Limits,
+        suggests: bool,
+    ) -> "Executor | list[GraphQLError]":
+        """One operation with its variables, or what is wrong with them. The context is set before it runs."""
+        return cast(Any, cls).build(
+            schema,
+            document,
+            raw_variable_values=variables,
+            operation_name=operation_name,
+            max_coercion_errors=limits.max_errors,
+            is_awaitable=optimized_is_awaitable,
+            hide_suggestions=not suggests,
+            max_failed=limits.max_failed_fields,
+        )
+
+    async def run(self) -> ExecutionResult:
+        result: Any = cast(Any, self).execute_operation()
+        return await result if isawaitable(result) else result
 
     def execute_fields(
         self, parent_type: Any, source_value: Any, path: Path | None, grouped_field_set: Any, position_context: Any
@@ -50,11 +101,45 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
     def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
-        # What already has a path is on its way up from a field that must not be null, and was logged there.
+        # What already has a path is on its way up from a field that must not be null, and was dealt with there.
         if getattr(raw_error, "path", None) is None:
             name = f"{path.typename}.{path.key}" if path.typename else str(path.key)
-            log_failure(raw_error, name, self._document_at(path))
+            nodes = [details.node for details in field_details_list]
+            raw_error = self.failed(raw_error, name, path.as_list(), nodes, lambda: self._document_at(path))
+        elif is_final(raw_error):
+            raise raw_error
         cast(Any, super()).handle_field_error(raw_error, return_type, field_details_list, path)
+
+    def failed(
+        self,
+        error: Exception,
+        field: str,
+        path: list[str | int],
+        nodes: Sequence[Node],
+        document: Callable[[], str | None],
+    ) -> GraphQLError:
+        """Of a field that failed, the error with its place: logged, and counted. Raises what ``is_final``."""
+        if not isinstance(error, Refusal):
+            log("field failed", error, field=field, document=document())
+        self._failed += 1
+        if self._failed > self._max_failed:  # the answer's root is null, and the rest is not even tried
+            refusal = TooManyErrors(self._max_failed)
+            raise GraphQLError(str(refusal), path=path[:1], original_error=refusal)
+        # Without the library's search for the line, which reads the whole document again for every error.
+        located = GraphQLError(getattr(error, "message", None) or str(error), path=path, original_error=error)
+        located.locations = [self._location(node) for node in nodes]
+        return located
+
+    def _location(self, node: Node) -> SourceLocation:
+        assert node.loc
+        line = bisect_right(self._lines, node.loc.start)
+        return SourceLocation(line, node.loc.start - self._lines[line - 1] + 1)
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """Where each line of the document begins."""
+        loc = cast(Any, self).operation.loc
+        return [0, *(found.end() for found in _LINE_END.finditer(loc.source.body))]
 
     def _document_at(self, path: Path | None) -> str | None:
         """The id of the nearest document on the way up."""
@@ -66,31 +151,40 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return None
 
 
-def log_failure(error: Exception, field: str, document: str | None) -> None:
-    """Of a field that failed: its name, and the id of the nearest document. A refusal is no failure."""
-    if not isinstance(error, Refusal):
-        _log.error("field failed", field=field, document=document, fault=type(error).__name__, at=_where(error))
-
-
 def _where(error: Exception) -> str | None:
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else None
 
 
-def answer(error: GraphQLError) -> dict[str, Any]:
+def answer(error: GraphQLError, document: DocumentNode | None) -> dict[str, Any]:
     """The error as the client sees it: a message, where, and ``extensions.code``."""
     code, message = _verdict(error)
-    located = error.path or (_path_in_request(error) if code == "BAD_USER_INPUT" else None)
+    located = error.path or (_path_in_request(error, document) if document and code == "BAD_USER_INPUT" else None)
     cause = _cause(error)
+    field = {"field": list(cause.field)} if isinstance(cause, Refusal) and cause.field else {}
     return {
-        "message": message,
+        **told(code, message, **field),
         **({"locations": [location.formatted for location in error.locations]} if error.locations else {}),
         **({"path": located} if located else {}),
-        "extensions": {
-            "code": code,
-            **({"field": list(cause.field)} if isinstance(cause, Refusal) and cause.field else {}),
-        },
     }
+
+
+def told(code: str, message: str, **extensions: object) -> dict[str, Any]:
+    """One error. Where the fault is ours, the request's id comes with it: the log has the same."""
+    if code in ("INTERNAL", "UNAVAILABLE"):
+        extensions["requestId"] = correlation_id.get()
+    short = message if len(message) <= MESSAGE_CHARACTERS else f"{message[:MESSAGE_CHARACTERS]}…"
+    return {"message": short, "extensions": {"code": code, **extensions}}
+
+
+def is_final(error: Exception) -> bool:
+    """Whether it ends the whole answer, and not a field of it."""
+    return isinstance(error, GraphQLError) and isinstance(_cause(error), TooManyErrors)
+
+
+def log(event: str, error: Exception, **where: str | None) -> None:
+    """An exception of ours: its kind and its place, and never its text."""
+    _log.error(event, **where, fault=type(error).__name__, at=_where(error))
 
 
 def _verdict(error: GraphQLError) -> tuple[str, str]:
@@ -100,9 +194,11 @@ def _verdict(error: GraphQLError) -> tuple[str, str]:
     if isinstance(cause, Unavailable):
         return "UNAVAILABLE", UNAVAILABLE
     if error.path is not None or (cause and not error.nodes):
-        return "INTERNAL", _INTERNAL
+        return "INTERNAL", INTERNAL
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED", error.message
+    if error.message.startswith("Too many errors processing variables"):
+        return "BAD_USER_INPUT", error.message
     node = error.nodes[0] if error.nodes else None
     in_a_value = isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode)
     in_a_variable = isinstance(node, VariableDefinitionNode) and "has invalid value" in error.message
@@ -119,11 +215,11 @@ def _cause(error: GraphQLError) -> Exception | None:
 # ---------------------------------------------------------------- which field a bad value was meant for
 
 
-def _path_in_request(error: GraphQLError) -> list[str | int] | None:
+def _path_in_request(error: GraphQLError, document: DocumentNode) -> list[str | int] | None:
     """The field whose argument is wrong, by response keys from the operation down: nothing was executed yet."""
-    if not error.nodes or error.source is None:
+    if not error.nodes:
         return None
-    node, document = error.nodes[0], parse(error.source)
+    node = error.nodes[0]
     wanted = _first_use(document, node.variable.name.value) if isinstance(node, VariableDefinitionNode) else node
     for definition in document.definitions:
         if wanted and isinstance(definition, OperationDefinitionNode) and _holds(definition, wanted):

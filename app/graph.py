@@ -1,18 +1,12 @@
 """The executable schema: one line per way in."""
 
-from collections.abc import Awaitable, Callable
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import strawberry
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLInputObjectType, GraphQLSchema
+from graphql import GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
-from app.context import Context
-from app.execution import Execution
-from app.faults import Executor
 from app.resolvers import audit, catalogue, changes, customers, nodes, viewers
 from app.schema.access import masks_of, rules_of
 from app.schema.audit import AuditEntry
@@ -22,8 +16,11 @@ from app.schema.changes import (
     AddNotePayload,
     AdjustPointsPayload,
     ChangeCustomerStatusPayload,
+    EmailPassPayload,
+    PushPassPayload,
     RecordActivityPayload,
     RedeemCouponPayload,
+    ResendEmailPayload,
 )
 from app.schema.connection import Connection
 from app.schema.customers import Customer
@@ -70,6 +67,17 @@ class Mutation:
     redeem_coupon: RedeemCouponPayload | None = strawberry.field(
         resolver=changes.redeem_coupon, description="Mark coupons as used, all or none. Needs REDEEM_COUPON."
     )
+    resend_email: ResendEmailPayload | None = strawberry.field(
+        resolver=changes.resend_email,
+        description="Send a mail again, to the registered address. Needs RESEND_EMAIL; a customer their own.",
+    )
+    email_pass: EmailPassPayload | None = strawberry.field(
+        resolver=changes.email_pass, description="Mail a pass to the registered address. Needs SEND_PASS."
+    )
+    push_pass: PushPassPayload | None = strawberry.field(
+        resolver=changes.push_pass,
+        description="Inform a pass's provider that it should be updated. Needs SEND_PASS.",
+    )
     change_customer_status: ChangeCustomerStatusPayload | None = strawberry.field(
         resolver=changes.change_customer_status,
         description="Block, deactivate or reactivate an account. Needs CHANGE_STATUS.",
@@ -80,40 +88,18 @@ class Mutation:
     )
 
 
-class Schema(strawberry.Schema):
-    @cached_property
-    def execution(self) -> Execution:
-        return Execution(self._schema, Executor)
-
-    def _get_execute_function(self) -> Callable[..., Awaitable[ExecutionResult]]:
-        """Until the HTTP pipeline calls ``execution`` by itself."""
-
-        def executed(
-            schema: GraphQLSchema,
-            document: DocumentNode,
-            *,
-            operation_name: str | None,
-            variable_values: dict[str, Any] | None,
-            context_value: Context,
-            **_: object,
-        ) -> Awaitable[ExecutionResult]:
-            return self.execution.execute(document, operation_name, variable_values, context_value)
-
-        return executed
-
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Strawberry would log every error with its text; ours are logged by id, where they happen."""
-
-
-schema = Schema(
+schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    execution_context_class=Executor,
     config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS),
 )
+
 for concrete in schema.schema_converter.type_map.values():
     if isinstance(concrete.implementation, GraphQLInputObjectType) and concrete.definition.is_one_of:
         concrete.implementation.is_one_of = True  # so that graphql-core judges variables as well, and says where
+
+executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, run by http/graphql.py
+"""What is executed: Strawberry's schema as graphql-core knows it."""
 
 OBJECT_TYPES = {
     name: definition

@@ -1,51 +1,158 @@
-"""The composition root: settings in, application out. The lifespan opens and closes everything."""
+"""The composition root: settings in, application and relay out. The lifespan opens and closes everything."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from typing import Final
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from datetime import timedelta
+from typing import Any, Final
 
+import httpx2
+import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
-from app.graph import masks_for, schema
-from app.http import graphiql, health
+from app import logs
+from app.delivery import mail, wallet
+from app.delivery.relay import Channel, Relay
+from app.execution import Execution
+from app.graph import executable, masks_for
+from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
+from app.http.inbox import Inbox
+from app.http.inbox import routes as inbox_routes
+from app.http.manners import Manners
+from app.http.rates import Rates
 from app.http.tokens import verifier
-from app.settings import Settings
+from app.metrics import observe_command
+from app.services.changes import Outgoing
+from app.serving import taking_leave
+from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
 from app.store.driver import Store
 
+_log = structlog.get_logger("gateway")
+REQUEST_ID: Final = "X-Request-ID"
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def routes(
-    store: Store, authenticate: Authenticate, page: graphiql.Config | None = None, *, timeout_seconds: float = 5
+    store: Store,
+    authenticate: Authenticate,
+    page: graphiql.Config | None = None,
+    *,
+    timeout_seconds: float = 5,
+    outgoing: Outgoing = Outgoing(),  # noqa: B008 # frozen
+    limits: Limits | None = None,
+    rates: Rates | None = None,
+    execution: Execution | None = None,
 ) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
+    limits = limits or Limits()
     endpoint = GraphQLEndpoint(
-        schema,
+        executable,
         store,
         authenticate=authenticate,
         masks_for=masks_for,
         page=graphiql.endpoint(page or {}),
         timeout_seconds=timeout_seconds,
+        outgoing=outgoing,
+        limits=limits,
+        rates=rates or rates_of(store, limits),
+        execution=execution or Execution(),
     )
-    return [*graphiql.routes, *health.routes(store), Route("/graphql", endpoint)]
+    return [*graphiql.routes, *health.routes(store), *metrics.routes(store), Route("/graphql", endpoint)]
 
 
 def assembled(
-    routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None, *, hosts: Sequence[str] = ("*",)
+    routes: list[BaseRoute],
+    lifespan: Lifespan[Starlette] | None = None,
+    *,
+    hosts: Sequence[str] = ("*",),
+    origins: Sequence[str] = (),
 ) -> Starlette:
-    """With what every request passes: a request id, ours unless the client gave one; and the hosts we answer for."""
-    around = [Middleware(CorrelationIdMiddleware), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+    """With what every request passes: a request id, ours unless the client gave one; the hosts we answer for, and the
+    other origins whose pages may call us."""
+    around = [
+        Middleware(Manners),
+        Middleware(CorrelationIdMiddleware),
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", REQUEST_ID),
+            expose_headers=(REQUEST_ID,),
+        ),
+    ]
     return Starlette(routes=routes, lifespan=lifespan, middleware=around)
 
 
+def rates_of(store: Store, limits: Limits) -> Rates:
+    return Rates(store, limits.cost_per_minute, limits.changes_per_minute)
+
+
+def outgoing(settings: Settings) -> Outgoing:
+    give_up = timedelta(hours=settings.delivery_give_up_hours)
+    return Outgoing(wallet=settings.wallet_push_url is not None, give_up=give_up)
+
+
+@asynccontextmanager
+async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
+    """Of what servers are set for; what they are not set for waits for a process that has them."""
+    timeout_seconds = settings.delivery_timeout_seconds
+    async with AsyncExitStack() as opened:
+        channels: list[Channel] = []
+        if settings.smtp_url and settings.mail_from:
+            server, sender = mail.Server.of(settings.smtp_url), mail.sender_of(settings.mail_from)
+            mailer = mail.Mailer(server, sender, timeout_seconds)
+            opened.push_async_callback(mailer.close)
+            channels.append(mail.channel(store, mailer))
+        if settings.wallet_push_url and settings.wallet_push_secret:
+            client = await opened.enter_async_context(httpx2.AsyncClient(timeout=timeout_seconds))
+            secret = wallet.secret_of(settings.wallet_push_secret.get_secret_value())
+            channels.append(wallet.channel(store, wallet.Wallet(settings.wallet_push_url, secret, client)))
+        yield Relay(store, channels, timeout_seconds)
+
+
+@asynccontextmanager
+async def relayed(app: Starlette, store: Store, settings: Settings, *, to_inbox: bool) -> AsyncGenerator[None]:
+    """What is queued is sent for as long as this lasts; the demo has an inbox of its own for its mails."""
+    async with AsyncExitStack() as opened:
+        if to_inbox:
+            inbox = await opened.enter_async_context(Inbox.open())
+            app.router.routes += inbox_routes(inbox)
+            own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
+            settings = settings.model_copy(update=own)
+        relaying = await opened.enter_async_context(relay(store, settings))
+        await opened.enter_async_context(beside(relaying.run()))
+        yield
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """``work`` goes on for as long as this lasts. Should it fail, that is logged at once, and the rest goes on."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_tell_of_failure)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()):
+        _log.error("background work failed", exc_info=fault)
+
+
 def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Starlette:
-    """``mongodb_uri`` is settled by the caller: the demo has a server of its own. Raises ValueError without keys."""
+    """``mongodb_uri`` is settled by the caller: the demo has a server of its own. Raises ValueError without keys,
+    SettingsError for half a pair."""
+    with_pairs(settings)
     authenticate = verifier(
         jwks_url=settings.jwks_url,
         secret=settings.jwt_secret.get_secret_value() if settings.jwt_secret else None,
@@ -55,14 +162,41 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        async with Store.open(
-            mongodb_uri,
-            settings.mongodb_database,
-            driver=settings.mongodb_driver,
-            timeout_seconds=settings.request_timeout_seconds,
-        ) as store:
-            app.router.routes += routes(store, authenticate, page, timeout_seconds=settings.request_timeout_seconds)
-            yield
+        async with (
+            Store.open(
+                mongodb_uri,
+                settings.mongodb_database,
+                driver=settings.mongodb_driver,
+                timeout_seconds=settings.request_timeout_seconds,
+                tell=observe_command,
+            ) as store,
+            relayed(app, store, settings, to_inbox=page is not None and settings.smtp_url is None),
+        ):
+            rates = rates_of(store, settings)
+            app.router.routes += routes(
+                store,
+                authenticate,
+                page,
+                timeout_seconds=settings.request_timeout_seconds,
+                outgoing=outgoing(settings),
+                limits=settings,
+                rates=rates,
+                execution=Execution(settings.executor),
+            )
+            async with beside(rates.tell()):
+                # The demo has nobody before it who sends requests elsewhere.
+                with taking_leave(settings.drain_seconds) if page is None else nullcontext():
+                    yield
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
-    return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"])
+    origins = (settings.cors_origins or "").split()
+    return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"], origins=origins)
+
+
+def from_environment() -> Starlette:
+    """What each worker process of ``serve`` runs. Raises SettingsError."""
+    settings = read_settings()
+    logs.configure(settings.log_level)
+    if settings.mongodb_uri is None:
+        raise SettingsError("MONGODB_URI is not set.")
+    return application(settings, mongodb_uri=settings.mongodb_uri)

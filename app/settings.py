@@ -1,18 +1,31 @@
 """What the environment decides. Read once, frozen; an unusable value stops the start with a message that names it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.delivery.mail import Server, sender_of
+from app.delivery.wallet import secret_of
+from app.domain.access import STAFF, Role
 from app.store.driver import usable_uri
 
 _EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
     "MONGODB_DATABASE": "customer_gateway",
     "MONGODB_DRIVER": "motor",
+    "EXECUTOR": "compiled",
     "HOST": "127.0.0.1",
     "PORT": "8000",
     "DATA": ".data/mongodb",
@@ -21,11 +34,93 @@ _EXAMPLES: Final = {
     "JWT_ISSUER": "https://login.example.com/",
     "JWT_AUDIENCE": "customer-gateway",
     "REQUEST_TIMEOUT_SECONDS": "5",
+    "SMTP_URL": "smtp://user:password@mail.example.com:587",
+    "MAIL_FROM": "Customer service <service@example.com>",
+    "WALLET_PUSH_URL": "https://wallet.example.com/pushes",
+    "WALLET_PUSH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "DELIVERY_TIMEOUT_SECONDS": "30",
+    "DELIVERY_GIVE_UP_HOURS": "24",
     "LOG_LEVEL": "INFO",
+    "CORS_ORIGINS": "https://desk.example.com https://portal.example.com",
+    "INTROSPECTION_ROLES": "ADMIN API_USER",
 }
 
 
-class Settings(BaseSettings):
+def _usable(read: Callable[[str], object]) -> Callable[[str], str]:
+    """A text that ``read`` can read, as it is."""
+
+    def usable(text: str) -> str:
+        read(text)
+        return text
+
+    return usable
+
+
+def _usable_secret(secret: SecretStr) -> SecretStr:
+    secret_of(secret.get_secret_value())
+    return secret
+
+
+def _roles(names: str) -> str:
+    """The same. Raises ValueError for what is no role."""
+    if strangers := set(names.split()) - {role.value for role in Role}:
+        raise ValueError(f"no role is called {' or '.join(sorted(strangers))}")
+    return names
+
+
+class Limits(BaseModel, frozen=True):
+    """How much one request may ask for. What each figure protects: docs/decisions/0012."""
+
+    max_body_bytes: PositiveInt = Field(default=1_048_576, description="The longest request, in bytes.")
+    max_document_characters: PositiveInt = Field(
+        default=50_000, description="The longest GraphQL document; variables apart."
+    )
+    max_tokens: PositiveInt = Field(default=2_000, description="The most tokens in a document.")
+    max_depth: PositiveInt = Field(default=12, description="How deep fields may nest.")
+    max_introspection_depth: PositiveInt = Field(
+        default=15, description="How deep they may nest in `__schema` and `__type`."
+    )
+    max_aliases: NonNegativeInt = Field(default=30, description="The most aliases in a document.")
+    max_name_characters: PositiveInt = Field(default=100, description="The longest alias.")
+    max_root_fields: PositiveInt = Field(default=10, description="The most fields at the top of a query.")
+    max_mutations: PositiveInt = Field(default=5, description="The most changes in one request.")
+    max_directives: NonNegativeInt = Field(default=50, description="The most directives in a document.")
+    max_comparisons: PositiveInt = Field(
+        default=20_000, description="The most work spent on finding out whether fields of one name can be merged."
+    )
+    max_variable_values: PositiveInt = Field(
+        default=2_000, description="The most values in a request's variables, at any depth."
+    )
+    max_cost: PositiveInt = Field(
+        default=20_000, description="The most that one operation may cost; the formula is below."
+    )
+    max_errors: PositiveInt = Field(
+        default=10, description="The most faults of a document, or of its variables, told at once."
+    )
+    max_failed_fields: PositiveInt = Field(
+        default=1_000, description="How many fields of an answer may fail before all of it does."
+    )
+    cached_tokens: NonNegativeInt = Field(
+        default=100_000, description="How many tokens of checked documents are kept for the next time; about 1 KB each."
+    )
+    cost_per_minute: PositiveInt = Field(
+        default=600_000, description="The most that one subject's requests may cost in a minute, over all processes."
+    )
+    changes_per_minute: PositiveInt = Field(
+        default=120, description="The most changes that one subject may ask for in a minute, over all processes."
+    )
+    max_at_once: PositiveInt = Field(default=64, description="The most requests that a process works on at once.")
+    max_waiting: NonNegativeInt = Field(
+        default=128, description="How many more may wait for that; whoever comes then is told OVERLOADED."
+    )
+    max_waiting_seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=1, description="How long they may wait.")
+    introspection_roles: Annotated[str, AfterValidator(_roles)] = Field(
+        default=" ".join(role for role in Role if role in STAFF),
+        description="Who may read the schema and is helped with suggestions; others must know it.",
+    )
+
+
+class Settings(BaseSettings, Limits):  # pyright: ignore # both are frozen, and pydantic merges their configurations
     """One attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -37,6 +132,9 @@ class Settings(BaseSettings):
         "customer_gateway", description="The database's name."
     )
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
+    executor: Literal["compiled", "graphql-core"] = Field(
+        "compiled", description="What executes read queries: our plans, or graphql-core, as it does all else."
+    )
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
     jwks_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
@@ -51,7 +149,31 @@ class Settings(BaseSettings):
     request_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         5, description="How long the database may take to be found or to answer."
     )
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
+        5, description="How long `serve` answers on after SIGTERM, not ready, until everybody has heard of it."
+    )
+    smtp_url: Annotated[str, AfterValidator(_usable(Server.of))] | None = Field(
+        None, description="Where mails go; smtps:// is TLS from the start. Unset: they wait for a process that has it."
+    )
+    mail_from: Annotated[str, AfterValidator(_usable(sender_of))] | None = Field(
+        None, description="The sender of mails, with or without a name."
+    )
+    wallet_push_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+        None, description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF."
+    )
+    wallet_push_secret: Annotated[SecretStr, AfterValidator(_usable_secret)] | None = Field(
+        None, description="What the requests to it are signed with (Standard Webhooks)."
+    )
+    delivery_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
+        30, description="How long handing one mail or wallet message over may take."
+    )
+    delivery_give_up_hours: Annotated[float, Field(gt=0, le=168)] = Field(
+        24, description="How long that is tried again before it is given up."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
+        None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
+    )
 
 
 class SettingsError(Exception):
@@ -64,11 +186,24 @@ def read_settings(**given: object) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # pyright: ignore[reportArgumentType] # pydantic judges
     except ValidationError as invalid:
         lines = [
-            f"{name} cannot be used: {_fault(error)}. Example: {name}={_EXAMPLES[name]}"
+            f"{name.upper()} cannot be used: {_fault(error)}. Example: {name.upper()}={_example(name)}"
             for error in invalid.errors(include_input=False, include_url=False)
-            for name in [str(error["loc"][0]).upper()]
+            for name in [str(error["loc"][0])]
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def with_pairs(settings: Settings) -> Settings:
+    """The same. Raises SettingsError where one variable is set without another that it needs."""
+    for name, needed in (("smtp_url", "mail_from"), ("wallet_push_url", "wallet_push_secret")):
+        if getattr(settings, name) and not getattr(settings, needed):
+            name, needed = name.upper(), needed.upper()
+            raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={_EXAMPLES[needed]}")
+    return settings
+
+
+def _example(name: str) -> str:
+    return _EXAMPLES.get(name.upper()) or str(Settings.model_fields[name].default)
 
 
 _PLAINER: Final = {

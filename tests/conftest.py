@@ -20,6 +20,8 @@ from pymongo.monitoring import CommandListener
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
+from app.services.changes import Outgoing
+from app.settings import Limits
 from app.store import indexes
 from app.store.collections import COLLECTIONS
 from app.store.driver import Driver, Store
@@ -109,15 +111,22 @@ def token(*roles: Role, **claims: Any) -> str:
 
 class Ask(Protocol):
     async def __call__(self, query: str, *, token: str = ..., **variables: Any) -> dict[str, Any]:
-        """The whole answer to a query, errors included; asked by an administrator unless told."""
+        """The answer to a query, errors included, without its cost; asked by an administrator unless told."""
         ...
 
 
 @pytest.fixture
-async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
+def limits() -> Limits:
+    """Of each request. A module whose tests ask for everything at once has its own."""
+    return Limits(changes_per_minute=1_000_000)
+
+
+@pytest.fixture
+async def client(store: Store, limits: Limits) -> AsyncGenerator[httpx2.AsyncClient]:
     """The whole application over HTTP, on the test's database."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = assembled(routes(store, authenticate, timeout_seconds=60))  # a busy machine is no fault of the code's
+    # A busy machine is no fault of the code's.
+    app = assembled(routes(store, authenticate, timeout_seconds=60, limits=limits, outgoing=Outgoing(wallet=True)))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
@@ -129,8 +138,9 @@ def ask(client: httpx2.AsyncClient) -> Ask:
     async def ask(query: str, *, token: str = admin, **variables: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         asked = json.dumps({"query": query, "variables": variables})  # ASCII: half a character can be sent, too
-        response = await client.post("/graphql", content=asked, headers=headers)
-        return response.json()
+        answer = (await client.post("/graphql", content=asked, headers=headers)).json()
+        answer.get("extensions", {}).pop("cost", None)
+        return {name: value for name, value in answer.items() if value != {}}
 
     return ask
 

@@ -16,14 +16,17 @@ MAY_IMPORT = {
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
-    "faults": "domain store",
-    "settings": "store",  # what an unusable MONGODB_URI is, the driver judges
+    "delivery": "store domain metrics",
+    "metrics": "",
+    "faults": "domain settings store",
+    "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
     "logs": "",
-    "graph": "resolvers schema faults",
+    "graph": "resolvers schema",
     "sdl": "graph",
     "access_table": "graph domain",
-    "http": "faults context loaders services store domain",
-    "main": "graph http settings store",
+    "http": "faults context loaders services settings store domain metrics",  # of the settings: the limits of a request
+    "main": "delivery graph http logs metrics services serving settings store",
+    "serving": "http",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",
     "__main__": "*",

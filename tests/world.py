@@ -49,6 +49,7 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
         "status": "ACCEPTED",
     },
     "passes": lambda given: {"serialNumber": "S-1", "type": "APPLE", "createdAt": NOW, "updatedAt": NOW},
+    "pushes": lambda given: {"status": "INFORMED", "attempts": 1, "requestedAt": NOW},
     "statuses": lambda given: {"to": "BLOCKED", "actor": AGENT, "changedAt": NOW},
     "emails": lambda given: {"subject": "Your receipt", "to": "a@example.com"},
     "deliveries": lambda given: {"to": "a@example.com", "status": "SENT", "attempts": 1, "requestedAt": NOW},
@@ -132,6 +133,9 @@ class World:
     async def pass_(self, customer: Document, **given: Any) -> Document:
         return await self._one("passes", customer, given)
 
+    async def push(self, pass_: Document, **given: Any) -> Document:
+        return await self._one("pushes", {"_id": pass_["customerId"]}, {"passId": pass_["_id"], **given})
+
     async def status(self, customer: Document, **given: Any) -> Document:
         return await self._one("statuses", customer, given)
 
@@ -157,7 +161,8 @@ class World:
         assert "expiresAt" in entry
         coupon = await self.coupon(ada, expiresAt=NOW)
         await self.coupon(ada, redeemed=True, redeemedAt=NOW, redeemedBy=AGENT)
-        await self.pass_(ada, reward="Coffee")
+        card = await self.pass_(ada, reward="Coffee", downloadUrl="https://wallet.example.com/1")
+        await self.push(card, informedAt=NOW, error="Line was busy")
         await self.status(ada, **{"from": "ACTIVE"}, reason="Asked for it.")
         email = await self.email(ada, html="<p>Hello</p>", text="Hello", sentAt=NOW)
         await self.delivery(email, status="FAILED", deliveredAt=NOW, error="Mailbox full")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 
 
 class ActivityGroup(StrEnum):
@@ -105,6 +106,11 @@ def activity_type(
 
 def nearest(word: str, options: Iterable[str]) -> str | None:
     """The option that ``word`` most likely misspells, case aside; None when nothing is close."""
+    return _nearest(word, frozenset(options))
+
+
+@lru_cache(maxsize=1_024)  # the same mistake in each row of a page is one mistake
+def _nearest(word: str, options: frozenset[str]) -> str | None:
     spelled = {option.casefold(): option for option in options}
     found = get_close_matches(word.casefold(), spelled, n=1)
     return spelled[found[0]] if found else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.access import Permission, Viewer
+from app.domain.emails import deliverable
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import ActivityAction
 
@@ -20,18 +21,27 @@ def available_actions(
     subject: Mapping[str, Any] | None,
     customer: Mapping[str, Any] | None,
     viewer: Viewer,
+    *,
+    wallet: bool,
 ) -> list[ActivityAction]:
-    """In display order; nothing for a closed customer, and nothing that the viewer may not do."""
+    """In display order; nothing for a closed customer, and nothing that would be refused.
+
+    ``wallet``: whether a wallet service is connected.
+    """
     if customer is None or customer["status"] in CLOSED:
         return []
     actions: list[ActivityAction] = []
-    if "emailId" in activity:
+    reachable = isinstance(address := customer.get("email"), str) and deliverable(address)
+    if "emailId" in activity and reachable:
         actions.append(ActivityAction.RESEND_EMAIL)
     match str(activity.get("subjectId", ""))[:4]:
         case "cpn_" if subject is not None and not subject["redeemed"]:
             actions.append(ActivityAction.REDEEM_COUPON)
         case "pas_" if subject is not None:
-            actions += [ActivityAction.EMAIL_PASS, ActivityAction.PUSH_PASS]
+            if reachable and ("fileId" in subject or "downloadUrl" in subject):
+                actions.append(ActivityAction.EMAIL_PASS)
+            if wallet:
+                actions.append(ActivityAction.PUSH_PASS)
         case _:
             pass
     return [action for action in actions if viewer.may(_NEEDS[action])]

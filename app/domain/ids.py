@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Final
 
 from app.domain.refusals import BadUserInput
@@ -14,6 +14,7 @@ COLLECTION_OF: Final = {
     "cpn": "coupons",
     "txn": "transactions",
     "pas": "passes",
+    "psh": "pushes",
     "sts": "statuses",
     "eml": "emails",
     "dlv": "deliveries",
@@ -35,6 +36,11 @@ def new_id(collection: str) -> str:
 def derived_id(collection: str, *, source: str, source_id: str) -> str:
     """The id of what ``source`` calls ``source_id``: the same for ever, so that importing twice writes once."""
     return _id(collection, blake2b(f"{source}\0{source_id}".encode(), digest_size=15, person=b"gateway-id").digest())
+
+
+def file_id(content: bytes) -> str:
+    """The id of a file, which never changes: another content is another file. Files are no nodes."""
+    return f"fil_{sha256(content).hexdigest()}"
 
 
 def collection_of(node_id: str, *, expected: str | None = None, argument: str = "id") -> str:

@@ -3,6 +3,7 @@
 What is read fits the validators of the collections (store/collections.py): no line that passes here can stop a write.
 """
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from app.catalogue.model import AttributeKind, nearest
 from app.domain import attributes
 from app.domain.ids import derived_id
 from app.domain.points import INT32_MAX
+
+_FILE_AT_MOST = 512 * 1024  # in base64 it still fits into a line
 
 
 class Identity(NamedTuple):
@@ -147,6 +150,15 @@ def _email_address(value: object) -> str:
         raise ValueError from None
 
 
+def _pkpass(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError
+    content = base64.b64decode(value, validate=True)
+    if not (content.startswith(b"PK\x03\x04") and len(content) <= _FILE_AT_MOST):
+        raise ValueError
+    return content
+
+
 def _attributes(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError
@@ -168,6 +180,8 @@ COUNT = integer(0)
 CURRENCY = matching("[A-Z]{3}", "a currency of three capitals, such as EUR")
 COUNTRY = matching("[A-Z]{2}", "a country of two capitals, such as NO")
 EMAIL_ADDRESS = Form("an e-mail address", _email_address)
+HTTPS_URL = matching(r"https://[^\s<>\"]{1,1990}", "an https:// address")
+PKPASS = Form("a pass file (.pkpass) of at most 512 KiB in base64", _pkpass)
 ATTRIBUTES = Form("an object of names and values", _attributes)
 
 # ---------------------------------------------------------------- what is made of others

@@ -22,9 +22,11 @@ from app.domain.import_forms import (
     CURRENCY,
     DATE,
     EMAIL_ADDRESS,
+    HTTPS_URL,
     IDENTITY,
     LONG_TEXT,
     MONEY,
+    PKPASS,
     POINTS,
     TEXT,
     TIME,
@@ -218,7 +220,8 @@ SHAPES: Final[Mapping[str, Shape]] = {
         },
     ),
     Kind.PASS: _thing(
-        {"serialNumber": TEXT, "type": one_of(PassType), "createdAt": TIME}, {"updatedAt": TIME, "reward": TEXT}
+        {"serialNumber": TEXT, "type": one_of(PassType), "createdAt": TIME},
+        {"updatedAt": TIME, "reward": TEXT, "downloadUrl": HTTPS_URL, "file": PKPASS},
     ),
     Kind.STATUS: _thing(
         {"to": one_of(CustomerStatus), "changedAt": TIME},

@@ -62,6 +62,12 @@ class DeliveryStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class PushStatus(StrEnum):
+    QUEUED = "QUEUED"
+    INFORMED = "INFORMED"
+    FAILED = "FAILED"
+
+
 class ActivityAction(StrEnum):
     RESEND_EMAIL = "RESEND_EMAIL"
     REDEEM_COUPON = "REDEEM_COUPON"

@@ -1,17 +1,16 @@
-"""Executes read queries by plans; whatever a plan does not cover goes to graphql-core. See docs/decisions/0016."""
+"""Executes read queries by plans; what a plan does not cover goes to graphql-core. See docs/decisions/0016."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Hashable
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-import graphql
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema
-from graphql.execution.values import VariableValues, get_variable_values
-from strawberry.execution import optimized_is_awaitable
+from graphql import ExecutionResult, GraphQLError
+from graphql.execution.values import VariableValues
 
 from app.execution.document import Operation, operation_of
 from app.execution.plan import Plan
 from app.execution.run import Run
+from app.faults import Executor
 
 Choice: TypeAlias = Literal["compiled", "graphql-core"]
 K = TypeVar("K", bound=Hashable)
@@ -20,9 +19,6 @@ V = TypeVar("V")
 _PLANS: Final = 256
 _LONGEST: Final = 20_000
 """Characters of a document whose plan is kept: what is longer is planned each time."""
-_AT_MOST: Final = 50
-"""Errors about variables, as graphql-core has it."""
-_NO_VARIABLES: Final = VariableValues({}, {})
 
 
 class Bounded(Generic[K, V]):
@@ -45,74 +41,42 @@ class Bounded(Generic[K, V]):
 
 
 class Execution:
-    """Executes validated documents of one schema. ``counted`` has how many by a plan, and by why not.
+    """Executes operations of one schema. ``counted`` has how many by a plan, and of the others why not."""
 
-    ``executor`` is graphql-core's, for what has no plan.
-    """
-
-    def __init__(self, schema: GraphQLSchema, executor: type[Any], *, choice: Choice = "compiled") -> None:
-        self.schema, self.choice, self.counted = schema, choice, Counter[str]()
-        self._executor = executor
+    def __init__(self, choice: Choice = "compiled") -> None:
+        self.choice, self.counted = choice, Counter[str]()
         self._operations = Bounded[tuple[str, str | None], Operation](_PLANS)
         self._plans = Bounded[tuple[str, str | None, tuple[Any, ...]], Plan](_PLANS)
 
-    async def execute(
-        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: Any
-    ) -> ExecutionResult:
-        """Errors come in the order of their paths, whoever executed."""
-        result = await self._executed(document, operation_name, variables, context)
+    async def run(self, executor: Executor) -> ExecutionResult:
+        """``executor`` is graphql-core's: one valid operation, with its variables and its context.
+
+        Errors come in the order of their paths, whoever executed.
+        """
+        plan = self._plan(executor)
+        result = await (Run(plan, executor).execute() if plan else executor.run())
         if result.errors and len(result.errors) > 1:
             result.errors.sort(key=_place)
         return result
 
-    async def _executed(
-        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: Any
-    ) -> ExecutionResult:
-        text = document.loc.source.body if document.loc else None
-        if self.choice != "compiled" or text is None:
-            return await self._passed_on("off", document, operation_name, variables, context)
+    def _plan(self, executor: Executor) -> Plan | None:
+        core: Any = executor
+        node, values = core.operation, core.variable_values
+        text, name = node.loc.source.body, node.name.value if node.name else None
         keep = len(text) <= _LONGEST
-        operation = self._operations.get(
-            (text, operation_name), lambda: operation_of(document, operation_name), keep=keep
-        )
-        if operation.uncovered or not operation.node:
-            return await self._passed_on(operation.uncovered or "", document, operation_name, variables, context)
-        self.counted["plan"] += 1
-        node = operation.node
-        values = (
-            get_variable_values(self.schema, node.variable_definitions, dict(variables or {}), max_errors=_AT_MOST)
-            if node.variable_definitions
-            else _NO_VARIABLES
-        )
-        if isinstance(values, list):
-            return ExecutionResult(None, values)
+        if self.choice != "compiled":
+            self.counted["off"] += 1
+            return None
+        operation = self._operations.get((text, name), lambda: operation_of(node, core.fragments), keep=keep)
+        self.counted[operation.uncovered or "plan"] += 1
+        if operation.uncovered:
+            return None
         chosen = VariableValues(
             {name: values.sources[name] for name in operation.directive_variables if name in values.sources},
             {name: values.coerced[name] for name in operation.directive_variables if name in values.coerced},
         )
-        key = (text, operation_name, tuple(chosen.coerced.items()))
-        plan = self._plans.get(key, lambda: Plan(self.schema, node, operation.fragments, chosen), keep=keep)
-        return await Run(plan, self._executor, values, context).execute()
-
-    async def _passed_on(
-        self,
-        reason: str,
-        document: DocumentNode,
-        operation_name: str | None,
-        variables: Mapping[str, Any] | None,
-        context: Any,
-    ) -> ExecutionResult:
-        self.counted[reason] += 1
-        result = cast(Any, graphql).execute(
-            self.schema,
-            document,
-            context_value=context,
-            variable_values=dict(variables or {}),
-            operation_name=operation_name,
-            executor_class=self._executor,
-            is_awaitable=optimized_is_awaitable,
-        )
-        return await result if optimized_is_awaitable(result) else result
+        key = (text, name, tuple(chosen.coerced.items()))
+        return self._plans.get(key, lambda: Plan(core.schema, node, core.fragments, chosen), keep=keep)
 
 
 def _place(error: GraphQLError) -> tuple[tuple[bool, int, str], ...]:

@@ -1,72 +1,43 @@
-"""What a document asks for, before any variable is known, and whether a plan can cover it."""
+"""What an operation asks for before any variable is known, and whether a plan can cover it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from graphql import (
-    DirectiveNode,
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    Node,
-    OperationDefinitionNode,
-    OperationType,
-    VariableNode,
-)
+from graphql import DirectiveNode, FieldNode, Node, OperationDefinitionNode, OperationType, VariableNode
 from graphql.execution.collect_fields import FragmentDetails
+
+_COVERED: Final = {"skip", "include"}
+_INTROSPECTION: Final = {"__schema", "__type"}
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation of a document, as far as it is the same for all variables; ``uncovered`` says why it has no plan."""
+    """``directive_variables`` decide what is included. ``uncovered`` says why there can be no plan."""
 
-    node: OperationDefinitionNode | None
-    fragments: Mapping[str, FragmentDetails]
     directive_variables: tuple[str, ...]
     uncovered: str | None
 
 
-def operation_of(document: DocumentNode, name: str | None) -> Operation:
-    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-    named = [each for each in operations if name is None or (each.name and each.name.value == name)]
-    fragments = {
-        each.name.value: FragmentDetails(each)
-        for each in document.definitions
-        if isinstance(each, FragmentDefinitionNode)
-    }
-    nodes = [*walked(*document.definitions)]
+def operation_of(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> Operation:
+    nodes = [*walked(operation, *(each.definition for each in fragments.values()))]
     directives = [each for each in nodes if isinstance(each, DirectiveNode)]
-    names = {
-        each.name.value for directive in directives for each in walked(directive) if isinstance(each, VariableNode)
-    }
-    return Operation(
-        named[0] if len(named) == 1 else None,
-        fragments,
-        tuple(sorted(names)),
-        _uncovered(named, {each.name.value for each in nodes if isinstance(each, FieldNode)}, directives, document),
-    )
+    variables = {each.name.value for each in walked(*directives) if isinstance(each, VariableNode)}
+    uncovered = None
+    if operation.operation is not OperationType.QUERY:
+        uncovered = operation.operation.value
+    elif any(isinstance(each, FieldNode) and each.name.value in _INTROSPECTION for each in nodes):
+        uncovered = "introspection"
+    elif any(directive.name.value not in _COVERED for directive in directives):
+        uncovered = "directive"
+    elif any(each.variable_signatures for each in fragments.values()):
+        uncovered = "fragment variables"
+    return Operation(tuple(sorted(variables)), uncovered)
 
 
-def _uncovered(
-    named: list[OperationDefinitionNode], fields: set[str], directives: list[DirectiveNode], document: DocumentNode
-) -> str | None:
-    if len(named) != 1:
-        return "no operation"
-    if named[0].operation is not OperationType.QUERY:
-        return named[0].operation.value
-    if fields & {"__schema", "__type"}:
-        return "introspection"
-    if {directive.name.value for directive in directives} - {"skip", "include"}:
-        return "directive"
-    if any(isinstance(each, FragmentDefinitionNode) and each.variable_definitions for each in document.definitions):
-        return "fragment variables"
-    return None
-
-
-def walked(*nodes: Any) -> Iterator[Any]:
+def walked(*nodes: Node) -> Iterator[Node]:
     """Nodes of a document and all below them."""
-    ahead = [*nodes]
+    ahead: list[Any] = [*nodes]
     for each in ahead:
         yield each
         for key in each.keys:

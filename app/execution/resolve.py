@@ -149,7 +149,8 @@ def _arguments_of(
     kept: list[Mapping[str, Any]] = []
 
     def made(run: "Run") -> Mapping[str, Any]:
-        return converted(run, get_argument_values(definition, node, run.variables))
+        core = run.executor
+        return converted(run, get_argument_values(definition, node, core.variable_values, None, core.hide_suggestions))
 
     def arguments(run: "Run") -> Mapping[str, Any]:
         if kept:

@@ -8,12 +8,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
 
-from graphql import GraphQLError, Undefined, located_error
+from graphql import GraphQLError, Undefined
 from graphql.execution import ExecutionResult
-from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as GraphQLPath
 from strawberry.execution import optimized_is_awaitable
 
@@ -38,10 +36,11 @@ class Waiting(NamedTuple):
 
 
 class Run:
-    def __init__(self, plan: Plan, executor: Callable[..., Any], variables: VariableValues, context: Any) -> None:
-        self.plan, self.schema, self.variables, self.context = plan, plan.schema, variables, context
+    def __init__(self, plan: Plan, executor: faults.Executor) -> None:
+        self.executor: Any = executor
+        self.schema, self.context = self.executor.schema, self.executor.context_value
         self.pending: list[Waiting] = []
-        self._make_executor, self._errors = executor, list[GraphQLError]()
+        self._plan, self._errors = plan, list[GraphQLError]()
         self._data: dict[str, Any] | None = None
         self._nulled, self._ended = dict[int, Path](), False
         self._asked: dict[Field, Slice | Exception | None] = {}
@@ -49,7 +48,7 @@ class Run:
 
     async def execute(self) -> ExecutionResult:
         try:
-            self._data = self.plan.root.execute(None, self, None)
+            self._data = self._plan.root.execute(None, self, None)
         except GraphQLError as error:
             self._errors.append(error)
             self.forget(0)
@@ -104,15 +103,14 @@ class Run:
 
     def failed(self, slot: Slot, error: Exception, path: Path) -> None:
         """Null, if the slot may be null. Raises the error with its place otherwise, for the slot above."""
-        field = slot.field
-        located = located_error(error, field.nodes, keys_of(path))
-        if located is not error:
+        if getattr(error, "path", None) is None:
+            field = slot.field
             name = f"{field.parent}.{field.key}" if slot is field else str(path[1])
-            faults.log_failure(error, name, _document_at(path[0]))
-        if not slot.nullable:
-            raise located
+            error = self.executor.failed(error, name, keys_of(path), field.nodes, lambda: _document_at(path[0]))
+        if not slot.nullable or faults.is_final(error):
+            raise error
         if not self._is_nulled(path):
-            self._errors.append(located)
+            self._errors.append(cast(GraphQLError, error))
 
     def forget(self, mark: int) -> None:
         """What waits since ``mark`` belongs to what is null now."""
@@ -136,16 +134,6 @@ class Run:
             except Exception as error:
                 self._asked[edge] = error
         return self._asked[edge]
-
-    @cached_property
-    def executor(self) -> Any:
-        """graphql-core's, for what it knows about types and resolvers."""
-        fragments = self.plan.fragments
-        definitions = {name: fragment.definition for name, fragment in fragments.items()}
-        operation = self.plan.operation
-        return self._make_executor(
-            self.schema, definitions, fragments, None, self.context, operation, self.variables, *[None] * 3
-        )
 
     def info(self, field: Field, path: Path | None) -> Any:
         return self.executor.build_resolve_info(field.definition, field.nodes, field.parent, _as_path(field, path))
@@ -225,11 +213,8 @@ class Run:
     def _null_above(self, slot: Slot, path: Path, error: GraphQLError) -> None:
         """Null for the nearest slot above that may be null."""
         above, at = slot.above, path[0]
-        while above and not above.nullable:
-            assert at
+        while above and at and (not above.nullable or faults.is_final(error)):
             above, at = above.above, at[0]
-        if self._is_nulled(path):
-            return
         self._errors.append(error)
         if not above or not at:
             self._data, self._ended = None, True

@@ -1,87 +1,236 @@
-"""GraphQL over HTTP: Strawberry's view with our viewers, our errors and a fast encoder."""
+"""GraphQL over HTTP: read, prepare, price, execute, answer. Each stage may refuse, and none costs more than it must."""
 
+import asyncio
+import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 from asgi_correlation_id import correlation_id
-from cross_web import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from graphql import (
+    ExecutionResult,
+    GraphQLSchema,
+    OperationType,
+)
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLHTTPResponse
-from strawberry.schema import BaseSchema
-from strawberry.types import ExecutionResult
 
-from app import faults
+from app import faults, metrics
 from app.context import Context
 from app.domain.access import Forbidden, Masks, Role, Viewer
 from app.domain.vocabulary import CustomerStatus
-from app.http import graphiql
+from app.execution import Execution
+from app.http import graphiql, limits
+from app.http.admission import Admission, Overloaded
+from app.http.asked import JSON, RESPONSE, Asked, Malformed, media_type, read
+from app.http.costs import TooExpensive
+from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
+from app.http.limits import LimitExceeded
+from app.http.presence import while_there
+from app.http.rates import RateLimited, Rates
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
 from app.loaders.gate import Gate
-from app.services.changes import Changes, Turns
-from app.store.driver import Store, Unavailable, within
+from app.services.changes import Changes, Outgoing, Turns
+from app.settings import Limits
+from app.store.driver import Store, StoreError, Unavailable, marked, within
 
 _FOR_CHANGES: Final = 0.9
 """Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
+
+_GRACE_SECONDS: Final = 0.5
+"""After the time of a request, in which every command to the database has ended: what remains is our own work."""
+_END_SECONDS: Final = 1
+_TOO_LONG: Final = "This took longer than a request may. Ask for less at a time."
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
 """From the Authorization header. Raises Unauthenticated, KeysUnavailable."""
 
 
-class GraphQLEndpoint(GraphQL[Context, None]):
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``status`` is for clients that know GraphQL's own media type, or where ``always``; others read the body."""
+
+    body: Mapping[str, Any]
+    status: int = HTTPStatus.OK
+    always: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def outcome(self) -> str:
+        """The code of its first error, or OK."""
+        errors = self.body.get("errors")
+        return errors[0]["extensions"]["code"] if errors else "OK"
+
+
+class GraphQLEndpoint:
     """Answers programs with JSON, and a browser that comes to look with GraphiQL. Without a token: 401 and nothing."""
 
     def __init__(
         self,
-        schema: BaseSchema,
+        schema: GraphQLSchema,
         store: Store,
         *,
         authenticate: Authenticate,
         masks_for: Callable[[frozenset[Role]], Masks],
         page: Callable[[Request], Response],
         timeout_seconds: float,
+        outgoing: Outgoing,
+        rates: Rates,
+        limits: Limits,
+        execution: Execution,
     ) -> None:
-        super().__init__(schema, graphql_ide=None, subscription_protocols=())
+        self.execution = execution
+        self._schema, self._documents, self._limits = schema, Documents(schema, limits), limits
         self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
+        self._outgoing, self._rates = outgoing, rates
+        self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
+        self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         if graphiql.asks_for_page(request):
             await self._page(request)(scope, receive, send)
             return
+        start = time.perf_counter()
         try:
-            # Several headers are joined as HTTP does it, and so are not one token.
-            viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
-            with within(self._timeout_seconds):
-                scope["context"] = await self._context(viewer)
-                response = await self.run(request)
-        except (Unauthenticated, Forbidden, KeysUnavailable) as refusal:
-            status = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}.get(refusal.code, 503)
-            response = _error(status, refusal.code, str(refusal))
-        except Unavailable:
-            response = _error(503, "UNAVAILABLE", faults.UNAVAILABLE)
-        except HTTPException as malformed:
-            response = _error(malformed.status_code, HTTPStatus(malformed.status_code).name, malformed.reason)
-        await response(scope, receive, send)
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            metrics.REQUESTS.labels("CLIENT_GONE").inc()
+            return
+        metrics.REQUESTS.labels(answer.outcome).inc()
+        metrics.SECONDS.observe(time.perf_counter() - start)
+        await _response(answer, _type_or_json(request))(scope, receive, send)
 
-    async def _context(self, viewer: Viewer) -> Context:
-        """Raises Forbidden for who may read nothing at all."""
+    async def _answer(self, request: Request) -> Answer:
+        try:
+            media_type(request.headers.get("accept"))
+            return await self._answer_to(request)
+        except Malformed as malformed:
+            return _failed(malformed.status, malformed.code, str(malformed), headers=malformed.headers)
+        except Unauthenticated as refusal:
+            challenge = {"WWW-Authenticate": "Bearer"}
+            return _failed(HTTPStatus.UNAUTHORIZED, refusal.code, str(refusal), headers=challenge)
+        except Forbidden as refusal:
+            return _failed(HTTPStatus.FORBIDDEN, refusal.code, str(refusal))
+        except KeysUnavailable as refusal:
+            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, str(refusal))
+        except Unavailable:
+            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
+        except RateLimited as refusal:
+            error = faults.told(refusal.code, str(refusal), retryAfterSeconds=refusal.seconds)
+            return Answer({"errors": [error]}, HTTPStatus.TOO_MANY_REQUESTS, True, _after(refusal.seconds))
+        except Overloaded as refusal:
+            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, str(refusal), headers=_after(1))
+        except TimeoutError:
+            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED", _TOO_LONG)
+        except LimitExceeded as refusal:
+            return _refused(faults.told(refusal.code, str(refusal), limit=refusal.limit))
+        except OperationUnresolved as refusal:
+            return _refused(faults.told(refusal.code, str(refusal)))
+        except Invalid as invalid:
+            return _refused(*(faults.answer(error, invalid.document) for error in invalid.errors))
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # whatever it is, its text stays here
+            faults.log("request failed", error)
+            return _failed(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", faults.INTERNAL)
+
+    async def _answer_to(self, request: Request) -> Answer:
+        """Raises whatever ``_answer`` knows what to say to."""
+        # Several headers are joined as HTTP does it, and so are not one token.
+        viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
         if not viewer.roles:
             raise Forbidden("Your token has no role that this gateway knows.")
+        asked = await self._read(request)
+        reads_schema = viewer.is_one_of(self._readers_of_schema)
+        prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
+        if prepared.introspects and not reads_schema:
+            raise Forbidden("Your role may not read the schema.")
+        plan = prepared.plan(asked.operation_name)
+        executor = self._executor(prepared, asked, suggests=reads_schema)
+        cost = plan.cost(executor.variable_values.coerced)
+        extensions = {"cost": self._priced(cost)}
+        if cost > self._limits.max_cost:
+            refusal = TooExpensive(cost=cost, limit=self._limits.max_cost)
+            return _refused(faults.told(refusal.code, str(refusal)), extensions=extensions)
+        metrics.COST.observe(cost)
+        self._rates.spend(viewer.subject, cost)
+        async with self._admission.turn():
+            if executor.operation.operation == OperationType.QUERY:
+                result = await self._read_for(request, executor, viewer)
+            else:
+                # What was begun is ended, whoever leaves: a change is asked for again by its key.
+                await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
+                result = await self._executed(executor, viewer)
+        errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
+        return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
+
+    def _executor(self, prepared: Prepared, asked: Asked, *, suggests: bool) -> faults.Executor:
+        """The chosen operation with its variables, not yet executed. Raises Invalid, LimitExceeded, Malformed."""
+        limits.variable_values(asked.variables, self._limits)
+        executor = faults.Executor.built(
+            self._schema,
+            prepared.document,
+            variables=asked.variables,
+            operation_name=asked.operation_name,
+            limits=self._limits,
+            suggests=suggests,
+        )
+        if isinstance(executor, list):
+            raise Invalid(executor, prepared.document)
+        if executor.operation.operation != OperationType.QUERY and not asked.may_change:
+            raise Malformed(HTTPStatus.METHOD_NOT_ALLOWED, "Send changes by POST.", Allow="POST")
+        return executor
+
+    def _priced(self, cost: int) -> dict[str, int]:
+        limit = self._limits.max_cost
+        return {"requested": cost, "limit": limit, "remaining": max(limit - cost, 0)}
+
+    async def _read(self, request: Request) -> Asked:
+        """Raises Malformed, ClientDisconnect."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await read(request, self._limits)
+        except TimeoutError:
+            message = "The request did not come in time."
+            raise Malformed(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None
+
+    async def _read_for(self, request: Request, executor: faults.Executor, viewer: Viewer) -> ExecutionResult:
+        """As long as its client is there and its time lasts, here and in the database.
+
+        Raises Forbidden, Unavailable, ClientDisconnect, TimeoutError.
+        """
+        mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
+        try:
+            with marked(mark):
+                async with asyncio.timeout(self._timeout_seconds + _GRACE_SECONDS):
+                    return await while_there(request, self._executed(executor, viewer))
+        except (ClientDisconnect, TimeoutError):
+            with suppress(StoreError), within(_END_SECONDS):
+                await self._store.end(mark)
+            raise
+
+    async def _executed(self, executor: faults.Executor, viewer: Viewer) -> ExecutionResult:
+        """From here on the database is asked. Raises Forbidden, Unavailable."""
+        with within(self._timeout_seconds):
+            executor.context_value = await self._context(viewer)
+            return await self.execution.run(executor)
+
+    async def _context(self, viewer: Viewer) -> Context:
+        """Raises Forbidden for a customer who is no longer active."""
         gate, now = Gate(self._store, viewer, self._masks_for(viewer.roles)), datetime.now(UTC)
         # Stored times have milliseconds: what a change returns is what it stored.
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES
-        changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until)
+        changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until, self._outgoing)
         context = Context(viewer, now, changes, lambda: Loaders(self._store, gate))
         if Role.CUSTOMER in viewer.roles:
             own = await context.loaders.documents.load(viewer.customer_id or "")
@@ -89,24 +238,39 @@ class GraphQLEndpoint(GraphQL[Context, None]):
                 raise Forbidden("This account is not active.")
         return context
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        return request.scope["context"]
 
-    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        answered: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            answered["errors"] = [faults.answer(error) for error in result.errors]
-        return answered  # pyright: ignore[reportReturnType] # built key by key
-
-    def decode_json(self, data: str | bytes) -> object:
-        return orjson.loads(data)  # refuses half a surrogate pair, which is no text to the database or to an answer
-
-    def encode_json(self, data: object) -> bytes:
-        return orjson.dumps(data)
+# ---------------------------------------------------------------- answers
 
 
-def _error(status: int, code: str, message: str) -> Response:
-    """An answer to what never became a query: no data, one error with its code."""
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
-    errors = [{"message": message, "extensions": {"code": code}}]
-    return JSONResponse({"errors": errors}, status_code=status, headers=headers)
+def _failed(status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+    """To what never became a request of GraphQL's."""
+    return Answer({"errors": [faults.told(code, message)]}, status, always=True, headers=headers or {})
+
+
+def _refused(*errors: dict[str, Any], extensions: Mapping[str, Any] | None = None) -> Answer:
+    """To a request that was understood and not executed: there is no ``data``, not even null."""
+    body = {"errors": list(errors), **({"extensions": extensions} if extensions else {})}
+    return Answer(body, HTTPStatus.BAD_REQUEST)
+
+
+def _after(seconds: float) -> Mapping[str, str]:
+    return {"Retry-After": f"{seconds:.0f}"}
+
+
+def _type_or_json(request: Request) -> str:
+    try:
+        return media_type(request.headers.get("accept"))
+    except Malformed:
+        return JSON
+
+
+def _response(answer: Answer, type_: str) -> Response:
+    status = answer.status if answer.always or type_ == RESPONSE else HTTPStatus.OK
+    headers = {
+        "Content-Type": f"{type_}; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
+        **answer.headers,
+    }
+    return Response(orjson.dumps(answer.body), status, headers)

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from app.http.manners import LEAVING
 from app.store import indexes
 from app.store.driver import Store, StoreError, within
 
@@ -17,7 +18,7 @@ def routes(store: Store) -> list[BaseRoute]:
         return PlainTextResponse("ok")
 
     async def readyz(_: Request) -> Response:
-        problems = await _problems(store)
+        problems = ["This process is about to end."] if LEAVING.begun else await _problems(store)
         return JSONResponse({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
 
     return [Route("/livez", livez), Route("/readyz", readyz)]

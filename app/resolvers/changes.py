@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 import strawberry
 
@@ -12,8 +12,8 @@ from app.domain.ids import COLLECTION_OF
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus
 from app.schema import changes as schema
-from app.schema.base import Info, Source
-from app.services import activities, coupons, notes, points, statuses
+from app.schema.base import Document, Info, Source
+from app.services import activities, coupons, emails, notes, passes, points, statuses
 from app.services.changes import Changes, Wrote
 
 Input = strawberry.argument(description="What to change.")
@@ -24,10 +24,10 @@ async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> 
         info,
         "addNote",
         Permission.ADD_NOTE,
-        input.customer_id,
-        lambda of: notes.add(
+        ("customer", input.customer_id),
+        lambda of, customer: notes.add(
             of,
-            input.customer_id,
+            customer["_id"],
             input.message,
             mentions=input.mentions or [],
             links=input.links or [],
@@ -43,10 +43,10 @@ async def adjust_points(
         info,
         "adjustPoints",
         Permission.ADJUST_POINTS,
-        input.customer_id,
-        lambda of: points.adjust(
+        ("customer", input.customer_id),
+        lambda of, customer: points.adjust(
             of,
-            input.customer_id,
+            customer["_id"],
             input.points,
             reason=input.reason,
             expires_at=input.expires_at,
@@ -62,8 +62,42 @@ async def redeem_coupon(
         info,
         "redeemCoupon",
         Permission.REDEEM_COUPON,
-        input.customer_id,
-        lambda of: coupons.redeem(of, input.customer_id, input.coupon_ids, key=input.idempotency_key),
+        ("customer", input.customer_id),
+        lambda of, customer: coupons.redeem(
+            of, customer["_id"], input.coupon_ids, notify=bool(input.notify_customer), key=input.idempotency_key
+        ),
+    )
+
+
+async def resend_email(
+    info: Info, input: Annotated[schema.ResendEmailInput, Input]
+) -> schema.ResendEmailPayload | None:
+    return await _made(
+        info,
+        "resendEmail",
+        Permission.RESEND_EMAIL,
+        ("email", input.email_id),
+        lambda of, email: emails.resend(of, email, key=input.idempotency_key),
+    )
+
+
+async def email_pass(info: Info, input: Annotated[schema.EmailPassInput, Input]) -> schema.EmailPassPayload | None:
+    return await _made(
+        info,
+        "emailPass",
+        Permission.SEND_PASS,
+        ("pass", input.pass_id),
+        lambda of, pass_: passes.email(of, pass_, key=input.idempotency_key),
+    )
+
+
+async def push_pass(info: Info, input: Annotated[schema.PushPassInput, Input]) -> schema.PushPassPayload | None:
+    return await _made(
+        info,
+        "pushPass",
+        Permission.SEND_PASS,
+        ("pass", input.pass_id),
+        lambda of, pass_: passes.push(of, pass_, key=input.idempotency_key),
     )
 
 
@@ -75,22 +109,22 @@ async def change_customer_status(
         info,
         "changeCustomerStatus",
         Permission.CHANGE_STATUS,
-        input.customer_id,
-        lambda of: statuses.change(of, input.customer_id, to, reason=input.reason, key=input.idempotency_key),
+        ("customer", input.customer_id),
+        lambda of, customer: statuses.change(of, customer["_id"], to, reason=input.reason, key=input.idempotency_key),
     )
 
 
 async def record_activity(
     info: Info, input: Annotated[schema.RecordActivityInput, Input]
 ) -> schema.RecordActivityPayload | None:
-    async def record(of: Changes) -> Wrote:
+    async def record(of: Changes, customer: Document) -> Wrote:
         given = input.attributes or []
         attributes = {attribute.name: attribute.value for attribute in given}
         if len(attributes) < len(given):
             raise Invalid("An attribute is given twice.", "attributes")
         return await activities.record(
             of,
-            input.customer_id,
+            customer["_id"],
             input.type,
             attributes=attributes,
             message=input.message,
@@ -99,40 +133,56 @@ async def record_activity(
             key=input.idempotency_key,
         )
 
-    return await _made(info, "recordActivity", Permission.RECORD_ACTIVITY, input.customer_id, record)
+    return await _made(info, "recordActivity", Permission.RECORD_ACTIVITY, ("customer", input.customer_id), record)
+
+
+_KINDS: Final = {
+    "customer": ("customers", "customer"),
+    "email": ("emails", "e-mail"),
+    "pass": ("passes", "pass"),
+}
+"""What a change is about, by the input's field without its ``Id``: its collection, and what people call it."""
 
 
 async def _made(
     info: Info,
     mutation: str,
     permission: Permission,
-    customer_id: str,
-    change: Callable[[Changes], Awaitable[Wrote]],
+    about: tuple[str, str],
+    change: Callable[[Changes, Document], Awaitable[Wrote]],
 ) -> Source:
-    """The payload. Accepted or refused, one row of the audit log says so. Raises Forbidden."""
+    """The payload. Accepted or refused, one row of the audit log says so. Raises Forbidden.
+
+    ``about`` is a kind and an id; ``change`` gets the document as its viewer sees it.
+    """
     of: Changes = info.context.changes
-    seen = None
+    kind, node_id = about
+    collection, noun = _KINDS[kind]
+    seen = customer_id = None
     try:
         info.context.viewer.require(permission)
-        seen = await _document(info, customer_id)
+        seen = await _document(info, node_id, collection)
         if seen is None:
-            raise NotFound("There is no such customer.", "customerId")
-        wrote = await change(of)
+            raise NotFound(f"There is no such {noun}.", f"{kind}Id")
+        customer_id = seen.get("customerId", seen["_id"])
+        wrote = await change(of, seen)
     except Refusal as refusal:
-        await of.audit(mutation).refused(of.store, refusal, customer_id=customer_id if seen else None)
+        await of.audit(mutation).refused(of.store, refusal, customer_id=customer_id)
         if isinstance(refusal, Forbidden):
             raise
         error = {"code": refusal.code, "field": list(refusal.field), "message": str(refusal)}
-        return {"userErrors": [error], "customer": seen}
+        return {"userErrors": [error], "customer": await _document(info, customer_id) if customer_id else None}
     info.context.forget()
     written = {"customer": customer_id, **wrote}
     documents = await asyncio.gather(*(_written(info, ids) for ids in written.values()))
     return {"userErrors": [], **dict(zip(written, documents, strict=True))}
 
 
-async def _document(info: Info, node_id: str) -> Source:
-    """None for what is not there, what the viewer does not see, and what is no id."""
-    known = node_id.partition("_")[0] in COLLECTION_OF
+async def _document(info: Info, node_id: str, collection: str | None = None) -> Source:
+    """None for what is not there, of another kind, not for this viewer to see, or no id at all."""
+    prefix, _, rest = node_id.partition("_")
+    kind = COLLECTION_OF.get(prefix) if rest else None
+    known = kind == collection if collection else kind
     return await info.context.loaders.documents.load(node_id) if known else None
 
 

@@ -14,11 +14,12 @@ from typing import Any, Final, TypeVar
 from app.catalogue import CATALOGUE, copied
 from app.domain import points as ledger
 from app.domain.attributes import Raw
-from app.domain.ids import COLLECTION_OF, derived_id
+from app.domain.ids import COLLECTION_OF, derived_id, file_id
 from app.domain.points import PointsKind, Posting
 from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.sample.goods import currency_of
 from app.sample.mails import Mail
+from app.sample.passes import File
 from app.sample.people import SYSTEM
 from app.store.driver import Document
 
@@ -47,7 +48,7 @@ class Life:
         self.clock: datetime = customer["registeredAt"]
         self.points = ledger.empty()
         self.currency = currency_of(customer.get("country"))
-        self.documents: dict[str, list[Document]] = {name: [] for name in COLLECTION_OF.values()}
+        self.documents: dict[str, list[Document]] = {name: [] for name in (*COLLECTION_OF.values(), "files")}
         self.documents["customers"].append(customer)
         self.myself: Document = {
             "kind": ActorKind.CUSTOMER.value,
@@ -126,6 +127,12 @@ class Life:
         }
         documents.append(document)
         return document
+
+    def keep_file(self, file: File) -> str:
+        """Its id."""
+        document = {"_id": file_id(file.content), "customerId": self.customer["_id"], **file._asdict()}
+        self.documents["files"].append(document)
+        return document["_id"]
 
     def tell(
         self,

@@ -18,6 +18,7 @@ from app.sample import mails
 from app.sample.coupons import BIRTHDAY_GIFT, REWARDS, Reward, add_coupon, redeem
 from app.sample.goods import SHELF, Product, price, show
 from app.sample.life import NIGHTLY, Life
+from app.sample.passes import pkpass
 from app.sample.people import APP, SERVICE, SHOP
 from app.store.driver import Document
 
@@ -261,14 +262,17 @@ class Member:
 
     def install_app(self) -> None:
         self.life.tell("APP_INSTALLED", by=APP)
+        serial, type_ = self.life.code("WP-"), self.life.one_of(tuple(PassType))
         self.wallet = self.life.write(
             "passes",
             {
-                "serialNumber": self.life.code("WP-"),
-                "type": self.life.one_of(tuple(PassType)).value,
+                "serialNumber": serial,
+                "type": type_.value,
                 "reward": "Member card" if self.life.chance(0.5) else None,
                 "createdAt": self.life.clock,
                 "updatedAt": self.life.clock,
+                "fileId": self.life.keep_file(pkpass(serial)) if type_ is PassType.APPLE else None,
+                "downloadUrl": f"https://wallet.nordlicht.example/{serial}" if type_ is PassType.GOOGLE else None,
             },
         )
         card: dict[str, Raw] = {"passId": self.wallet["serialNumber"]}

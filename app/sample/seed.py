@@ -48,7 +48,7 @@ def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Docume
     """The documents of these customers (1 is C-100001) by collection. A customer's depend on no other customer."""
     now = now.astimezone(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as MongoDB keeps it
-    documents: dict[str, list[Document]] = {name: [] for name in COLLECTION_OF.values()}
+    documents: dict[str, list[Document]] = {name: [] for name in (*COLLECTION_OF.values(), "files")}
     for index in indexes:
         for name, more in NAMED.get(index, ordinary)(index, now).documents.items():
             documents[name] += more

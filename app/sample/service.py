@@ -7,7 +7,7 @@ from typing import Final
 
 from app.domain import points as ledger
 from app.domain.attributes import Raw
-from app.domain.vocabulary import CouponOrigin, CustomerStatus, DeliveryStatus
+from app.domain.vocabulary import CouponOrigin, CustomerStatus, DeliveryStatus, PushStatus
 from app.sample.coupons import GOODWILL, add_coupon
 from app.sample.goods import price
 from app.sample.life import Life
@@ -35,6 +35,7 @@ _BLOCKS: Final = {
     "Three unpaid invoices": "All invoices paid",
     "Sign-ins from two continents in an hour": "Customer confirmed both sign-ins",
 }
+_NO_MAILBOX: Final = "The mail server refused the address: 550 5.1.1 The mailbox does not exist"
 _TAGS: Final = ("call-back", "paper-invoice", "loyal", "complaint")
 
 
@@ -108,15 +109,15 @@ def resend_mail(life: Life, *, fails: bool = False) -> None:
     if not mails or not address:
         return
     mail, agent = life.one_of(mails), life.one_of(SERVICE)
-    done = {"deliveredAt": life.clock} if not fails else {"error": "550 5.1.1 The mailbox does not exist"}
+    done = {"deliveredAt": life.clock} if not fails else {"error": _NO_MAILBOX}
     life.write(
         "deliveries",
         {
             "emailId": mail["_id"],
             "to": address,
             "status": (DeliveryStatus.FAILED if fails else DeliveryStatus.SENT).value,
-            "attempts": 5 if fails else 1,
-            "requestedAt": life.clock - timedelta(seconds=900 if fails else 4),
+            "attempts": 1,
+            "requestedAt": life.clock - timedelta(seconds=4),
             **done,
         },
     )
@@ -178,6 +179,8 @@ def send_pass(life: Life) -> None:
     else:
         provider: dict[str, Raw] = {**serial, "passProvider": wallet["type"]}
         life.tell("PASS_PUSHED", provider, by=life.one_of(SERVICE), about=wallet)
+        informed = {"status": PushStatus.INFORMED.value, "attempts": 1, "informedAt": life.clock}
+        life.write("pushes", {"passId": wallet["_id"], "requestedAt": life.clock - timedelta(seconds=1), **informed})
 
 
 # ---------------------------------------------------------------- statuses

@@ -132,7 +132,8 @@ class Activity(Node):
         subject, customer = await asyncio.gather(
             followed(info, activity, "subjectId"), followed(info, activity, "customerId")
         )
-        return available_actions(activity, subject, customer, info.context.viewer)
+        context = info.context
+        return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)
 
     @strawberry.field(description="Whose account it happened on.")
     @staticmethod

@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # ---------------------------------------------------------------- sources
 
-_KEYS: Final = {"id": "_id", "from_": "from"}
+_KEYS: Final = {"id": "_id", "from_": "from", "pass_": "pass"}
 """The few names that Python or MongoDB force apart from the field's."""
 
 
@@ -53,6 +53,7 @@ TYPE_OF: Final = {
     "coupons": "Coupon",
     "transactions": "Transaction",
     "passes": "Pass",
+    "pushes": "PassPush",
     "statuses": "StatusChange",
     "emails": "Email",
     "deliveries": "EmailDelivery",
@@ -64,7 +65,7 @@ TYPE_OF: Final = {
 @strawberry.interface(description="Anything with an id of its own, which `node` and `nodes` find again.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ sts_ eml_ dlv_ not_ aud_."
+        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ psh_ sts_ eml_ dlv_ not_ aud_."
     )
 
     @classmethod

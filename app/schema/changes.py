@@ -11,9 +11,11 @@ from app.schema.activities import Activity
 from app.schema.base import described
 from app.schema.coupons import Coupon
 from app.schema.customers import Customer
+from app.schema.emails import Email, EmailDelivery
 from app.schema.notes import Note
+from app.schema.passes import Pass, PassPush
 from app.schema.points import PointsEntry
-from app.schema.rules import WITH_OWNER, Access
+from app.schema.rules import MAIL, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 
 
@@ -28,6 +30,8 @@ class UserErrorCode(StrEnum):
     UNKNOWN_ACTIVITY_TYPE = "UNKNOWN_ACTIVITY_TYPE"
     PLATFORM_ONLY_TYPE = "PLATFORM_ONLY_TYPE"
     CUSTOMER_CLOSED = "CUSTOMER_CLOSED"
+    NO_REGISTERED_EMAIL = "NO_REGISTERED_EMAIL"
+    WALLET_OFF = "WALLET_OFF"
 
 
 described(
@@ -43,6 +47,8 @@ described(
     UNKNOWN_ACTIVITY_TYPE="No type of the catalogue has this code.",
     PLATFORM_ONLY_TYPE="This type is written by the change itself, never by hand.",
     CUSTOMER_CLOSED="The account is closed for good: anonymised, or merged into another.",
+    NO_REGISTERED_EMAIL="The customer has no registered e-mail address that mails can go to.",
+    WALLET_OFF="No wallet service is connected here.",
 )
 described(
     SettableStatus,
@@ -134,13 +140,68 @@ class RedeemCouponInput:
     customer_id: strawberry.ID = strawberry.field(description="Whose coupons.")
     coupon_ids: list[strawberry.ID] = strawberry.field(description="Which ones; 1 to 100.")
     idempotency_key: str = strawberry.field(description=KEY)
+    notify_customer: bool | None = strawberry.field(
+        default=False, description="Tell the customer by mail, at their registered address. Without one: refused."
+    )
 
 
 @strawberry.type(description="What became of it.")
 class RedeemCouponPayload(Changed):
-    access: ClassVar[Access] = WITH_OWNER
+    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors coupons", MAIL: "delivery"}
 
     coupons: list[Coupon] | None = strawberry.field(description="The coupons, used now.")
+    delivery: EmailDelivery | None = strawberry.field(
+        description="The mail that tells the customer, on its way; null unless it was asked for."
+    )
+
+
+@strawberry.input(description="A mail to send again, as it was, to the customer's registered address as it is now.")
+class ResendEmailInput:
+    email_id: strawberry.ID = strawberry.field(description="The mail.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="What became of it.")
+class ResendEmailPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", MAIL: "email delivery"}
+
+    email: Email | None = strawberry.field(description="The mail, as it was sent the first time.")
+    delivery: EmailDelivery | None = strawberry.field(
+        description="Its way to the customer: ask for it again by its id (`node`) to learn what became of it."
+    )
+
+
+@strawberry.input(description="A pass to mail to the customer's registered address.")
+class EmailPassInput:
+    pass_id: strawberry.ID = strawberry.field(description="The pass.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="What became of it.")
+class EmailPassPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors pass_", MAIL: "email delivery"}
+
+    pass_: Pass | None = strawberry.field(name="pass", description="The pass.")
+    email: Email | None = strawberry.field(description="The mail that carries it, or its download link.")
+    delivery: EmailDelivery | None = strawberry.field(
+        description="Its way to the customer: ask for it again by its id (`node`) to learn what became of it."
+    )
+
+
+@strawberry.input(description="A pass whose provider is to be informed that it should be updated.")
+class PushPassInput:
+    pass_id: strawberry.ID = strawberry.field(description="The pass.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="What became of it.")
+class PushPassPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+    pass_: Pass | None = strawberry.field(name="pass", description="The pass.")
+    push: PassPush | None = strawberry.field(
+        description="Whether its provider is informed yet: ask for it again by its id (`node`)."
+    )
 
 
 @strawberry.input(description="One attribute of an activity.")

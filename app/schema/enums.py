@@ -13,6 +13,7 @@ from app.domain.vocabulary import (
     DeliveryStatus,
     Outcome,
     PassType,
+    PushStatus,
     TransactionStatus,
     TransactionType,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "PassType",
     "PointsKind",
     "PointsOrderField",
+    "PushStatus",
     "TransactionStatus",
     "TransactionType",
 ]
@@ -151,6 +153,13 @@ described(
     "What became of a mail that was asked for.",
     QUEUED="It is waiting to be handed over, or to be tried again.",
     SENT="The mail server took it.",
+    FAILED="It was given up; `error` says why.",
+)
+described(
+    PushStatus,
+    "What became of informing a pass's provider.",
+    QUEUED="It is waiting, or waiting to be tried again.",
+    INFORMED="The wallet service was informed. That does not mean that the pass was updated.",
     FAILED="It was given up; `error` says why.",
 )
 

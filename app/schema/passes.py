@@ -1,4 +1,4 @@
-"""Mobile wallet passes."""
+"""Mobile wallet passes, and what became of informing their providers."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 import strawberry
 
 from app.schema.base import Node
-from app.schema.enums import PassType
+from app.schema.enums import PassType, PushStatus
 from app.schema.rules import WITH_OWNER, Access
 
 
@@ -19,3 +19,19 @@ class Pass(Node):
     reward: str | None = strawberry.field(description="The reward that it carries, if any.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When its content last changed here.")
+
+
+@strawberry.type(
+    description="The wallet service is informed that a pass should be updated. Whether and when the pass on the phone "
+    "changes is up to the service and to Apple or Google."
+)
+class PassPush(Node):
+    access: ClassVar[Access] = WITH_OWNER
+
+    status: PushStatus = strawberry.field(description="What became of it so far.")
+    attempts: int = strawberry.field(description="How often the wallet service was asked.")
+    requested_at: datetime = strawberry.field(description="When it was asked for.")
+    informed_at: datetime | None = strawberry.field(description="When the wallet service acknowledged it.")
+    error: str | None = strawberry.field(
+        description="Why the last attempt failed, or why it was given up, in plain words."
+    )

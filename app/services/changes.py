@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -65,6 +65,14 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What changes may have sent, and for how long that is tried."""
+
+    wallet: bool = False
+    give_up: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """The changes that one request makes, by its viewer."""
 
@@ -75,6 +83,7 @@ class Changes:
     request_id: str
     until: float
     """On the monotonic clock: when a change that is not made yet is given up."""
+    outgoing: Outgoing = Outgoing()
 
     def audit(self, mutation: str) -> Audit:
         return Audit(self.viewer, mutation, self.request_id, self.now)
@@ -122,6 +131,19 @@ class Changes:
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
         """The one activity that tells of a change of this viewer's."""
         return activity_of(customer_id, type_, changes.actor_of(self.viewer), self.now, **more)
+
+    def queued(self, collection: str, customer_id: str, **more: Any) -> Document:
+        """What the relay is to send, its own outbox entry: it goes out once the change is committed."""
+        return {
+            "_id": new_id(collection),
+            "customerId": customer_id,
+            "status": "QUEUED",
+            "attempts": 0,
+            "requestedAt": self.now,
+            "dueAt": self.now,
+            "giveUpAt": self.now + self.outgoing.give_up,
+            **more,
+        }
 
 
 async def take(store: Store, customer_id: str, session: Session) -> Document:

@@ -1,10 +1,12 @@
-"""Coupons, marked as used."""
+"""Coupons, marked as used, and the customer told if wished."""
 
 from collections.abc import Sequence
 
 from app.domain.changes import Invalid, NotFound
 from app.domain.refusals import Refusal
+from app.services import emails
 from app.services.changes import Changes, Effect, Session, Wrote
+from app.services.letters import letter
 from app.store.driver import Document
 
 _AT_MOST = 100
@@ -17,8 +19,11 @@ class AlreadyRedeemed(Refusal):
         super().__init__(f"Used already: {', '.join(codes)}. Nothing was redeemed.")
 
 
-async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, key: str) -> Wrote:
-    """All or none. Raises Invalid, NotFound (another customer's is not found), AlreadyRedeemed."""
+async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, notify: bool, key: str) -> Wrote:
+    """All or none. ``notify`` tells the customer by mail.
+
+    Raises Invalid, NotFound (another customer's is not found), AlreadyRedeemed, NoRegisteredEmail.
+    """
     wanted = list(dict.fromkeys(coupon_ids))
     if not 1 <= len(wanted) <= _AT_MOST:
         raise Invalid(f"Name 1 to {_AT_MOST} coupons; there are {len(wanted)}.", "couponIds")
@@ -30,13 +35,24 @@ async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, ke
             raise NotFound(f"This customer has no coupon {missing[0][:40]}. Nothing was redeemed.", "couponIds")
         if used := [coupon["code"] for coupon in coupons.values() if coupon["redeemed"]]:
             raise AlreadyRedeemed(used)
-        codes = ", ".join(coupons[coupon_id]["code"] for coupon_id in wanted)
+        used_now = [coupons[coupon_id] for coupon_id in wanted]
+        new: dict[str, list[Document]] = {}
+        wrote: dict[str, str | list[str]] = {"coupons": wanted}
+        if notify:
+            subject = "Your coupon was used" if len(wanted) == 1 else "Your coupons were used"
+            words = {"name": customer["name"], "coupons": used_now, "day": f"{of.now:%-d %B %Y}"}
+            email, delivery = emails.written(of, customer, letter("coupons", subject, **words))
+            new, wrote["delivery"] = {"emails": [email], "deliveries": [delivery]}, delivery["_id"]
         activity = of.activity(
-            customer["_id"], "COUPON_REDEEMED", attributes={"couponCode": codes}, subjectId=wanted[0]
+            customer["_id"],
+            "COUPON_REDEEMED",
+            attributes={"couponCode": ", ".join(coupon["code"] for coupon in used_now)},
+            emailId=new["emails"][0]["_id"] if new else None,
+            subjectId=wanted[0],
         )
         marks = {"redeemed": True, "redeemedAt": of.now, "redeemedBy": activity["actor"]}
         changed = {("coupons", coupon_id): marks for coupon_id in wanted}
-        return Effect({"coupons": wanted, "activity": activity["_id"]}, activity, changed=changed)
+        return Effect({**wrote, "activity": activity["_id"]}, activity, new=new, changed=changed)
 
-    given = {"customerId": customer_id, "couponIds": wanted}
+    given = {"customerId": customer_id, "couponIds": wanted} | ({"notifyCustomer": True} if notify else {})
     return await of.make("redeemCoupon", customer_id, key, given, decide)

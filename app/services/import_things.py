@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.catalogue import copied
+from app.domain.ids import file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
 from app.domain.refusals import Refusal
@@ -83,6 +84,7 @@ class _Shelves:
         self._added: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._restated: set[str] = set()
+        self._files: dict[str, Document] = {}
 
     def take(self, arrival: Arrival) -> Verdict:
         try:
@@ -101,6 +103,8 @@ class _Shelves:
                 named = stored[key] if stored and key in stored else owner
                 document[key] = {**document[key], "name": named["name"]}
 
+        if "file" in document:
+            document["fileId"] = self._file(document.pop("file"), document)
         if line.kind is Kind.POINTS:
             return self._ledger.post(line, document, owner)
         if stored is None:
@@ -115,6 +119,12 @@ class _Shelves:
             raise HistoryRewritten
         self._replace(line.kind, document)
         return Outcome.UPDATED
+
+    def _file(self, content: bytes, pass_: Document) -> str:
+        name = f"{pass_['serialNumber']}.pkpass"
+        file = {"_id": file_id(content), "customerId": pass_["customerId"], "name": name}
+        self._files[file["_id"]] = {**file, "mediaType": "application/vnd.apple.pkpass", "content": content}
+        return file["_id"]
 
     def _add(self, kind: Kind, document: Document) -> None:
         if kind is Kind.ACTIVITY:
@@ -136,6 +146,8 @@ class _Shelves:
             added = [InsertOne(document) for document in self._added[collection].values()]
             replaced = [ReplaceOne({"_id": key}, document) for key, document in self._replaced[collection].items()]
             await store.write(collection, [*added, *replaced], ordered=False, session=session)
+        kept = [UpdateOne({"_id": key}, {"$setOnInsert": file}, upsert=True) for key, file in self._files.items()]
+        await store.write("files", kept, ordered=False, session=session)
         changes: defaultdict[str, Document] = defaultdict(dict)
         for customer_id, state in self._ledger.states.items():
             changes[customer_id]["points"] = state

@@ -21,6 +21,7 @@ from app.domain.vocabulary import (
     DeliveryStatus,
     Outcome,
     PassType,
+    PushStatus,
     TransactionStatus,
     TransactionType,
 )
@@ -98,6 +99,11 @@ _ADDRESS = _object({}, dict.fromkeys(("line1", "line2", "city", "region", "posta
 _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
 _CUSTOMER_ID = {"customerId": _reference("customers")}
+_FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
+_SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
+# A document of these collections is its own outbox entry: it is to be sent for as long as it has ``dueAt``, when it is
+# tried next. Who takes it moves ``dueAt`` to the end of their lease.
+_UNSENT = {"dueAt": _TIME, "giveUpAt": _TIME, "error": _TEXT}
 
 COLLECTIONS: Final[Mapping[str, Collection]] = {
     "customers": Collection(
@@ -249,8 +255,13 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "createdAt": _TIME,
             "updatedAt": _TIME,
         },
-        optional={"reward": _TEXT},
+        optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
         indexes=(Index("customerId createdAt _id"),),
+    ),
+    "pushes": Collection(
+        required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
+        optional={"informedAt": _TIME, **_UNSENT},
+        indexes=(Index("dueAt", asks="dueAt"),),
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
@@ -259,7 +270,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     ),
     "emails": Collection(
         required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
-        optional={"html": _BODY, "text": _BODY, "sentAt": _TIME},
+        optional={"html": _BODY, "text": _BODY, "sentAt": _TIME, "fileIds": _list(_FILE_ID)},
         indexes=(Index("customerId sentAt _id"),),
     ),
     "deliveries": Collection(
@@ -268,11 +279,14 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "emailId": _reference("emails"),
             "to": _TEXT,
             "status": _one_of(DeliveryStatus),
-            "attempts": _COUNT,
-            "requestedAt": _TIME,
+            **_SENDING,
         },
-        optional={"deliveredAt": _TIME, "error": _TEXT},
-        indexes=(Index("emailId requestedAt _id"),),
+        optional={"first": _BOOLEAN, "deliveredAt": _TIME, **_UNSENT},  # first: of a mail that was never sent before
+        indexes=(Index("emailId requestedAt _id"), Index("dueAt", asks="dueAt")),
+    ),
+    # What mails carry: a pass as its wallet takes it.
+    "files": Collection(
+        required={**_CUSTOMER_ID, "name": _TEXT, "mediaType": _TEXT, "content": {"bsonType": "binData"}},
     ),
     "notes": Collection(
         required={
@@ -312,6 +326,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId at _id", asks="customerId"),
             Index("actor.subject at _id", asks="actor.subject"),
         ),
+    ),
+    # What subjects asked for in a minute: see store/counters.py.
+    "counters": Collection(
+        required={"count": {"bsonType": ["int", "long"]}, "expiresAt": _TIME},
+        indexes=(Index("expiresAt", kept_days=0),),
     ),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(

@@ -8,8 +8,9 @@ import inspect
 import itertools
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -18,7 +19,16 @@ import pymongo
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateOne, WriteConcern
+from pymongo import (
+    AsyncMongoClient,
+    DeleteOne,
+    InsertOne,
+    MongoClient,
+    ReplaceOne,
+    ReturnDocument,
+    UpdateOne,
+    WriteConcern,
+)
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
@@ -39,6 +49,7 @@ __all__ = [
     "TryAgain",
     "Unavailable",
     "UpdateOne",
+    "marked",
     "usable_uri",
     "within",
 ]
@@ -88,6 +99,25 @@ class _DecimalCodec(TypeCodec):
         return value.to_decimal()
 
 
+_MARK: ContextVar[str | None] = ContextVar("mark", default=None)
+
+Tell: TypeAlias = Callable[[str, float, bool], None]
+"""Told of each command: its name, how many seconds it took, and whether it succeeded. Called from any thread."""
+
+
+class _Telling(CommandListener):
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def started(self, event: Any) -> None: ...
+
+    def succeeded(self, event: Any) -> None:
+        self._tell(event.command_name, event.duration_micros / 1e6, True)
+
+    def failed(self, event: Any) -> None:
+        self._tell(event.command_name, event.duration_micros / 1e6, False)
+
+
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DecimalCodec()]))
 
 
@@ -110,6 +140,7 @@ class Store:
         driver: Driver = "motor",
         timeout_seconds: float = 5,
         listeners: Sequence[CommandListener] = (),
+        tell: Tell | None = None,
     ) -> AsyncGenerator[Self]:
         milliseconds = int(timeout_seconds * 1000)
         make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
@@ -119,7 +150,7 @@ class Store:
             connectTimeoutMS=min(milliseconds, _CONNECT_SECONDS * 1000),
             heartbeatFrequencyMS=_HEARTBEAT_SECONDS * 1000,
             serverSelectionTimeoutMS=milliseconds,
-            event_listeners=list(listeners),
+            event_listeners=[*listeners, *([_Telling(tell)] if tell else [])],
         )
         try:
             yield cls(client, database)
@@ -138,7 +169,7 @@ class Store:
         folds_case: bool = False,
         session: Any = None,
     ) -> list[Document]:
-        options: dict[str, Any] = {"session": session, **({"hint": hint} if hint else {})}
+        options: dict[str, Any] = {"session": session, "comment": _MARK.get(), **({"hint": hint} if hint else {})}
         if folds_case:
             options["collation"] = FOLDS_CASE
         cursor = self._database[collection].find(
@@ -154,12 +185,15 @@ class Store:
         ``snapshot`` reads all collections at one point in time.
         """
         target = self._database if collection is None else self._database[collection]
-        if not snapshot:
-            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session))
-            return await cursor.to_list(None)
-        async with await _settled(self._client.start_session(snapshot=True)) as session:
-            cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session))
-            return await cursor.to_list(None)
+        if snapshot:
+            async with await _settled(self._client.start_session(snapshot=True)) as session:
+                return await self._aggregated(target, pipeline, session)
+        return await self._aggregated(target, pipeline, session)
+
+    async def _aggregated(self, target: Any, pipeline: Pipeline, session: Any) -> list[Document]:
+        options = {"comment": mark} if (mark := _MARK.get()) else {}
+        cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session, **options))
+        return await cursor.to_list(None)
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
@@ -175,6 +209,34 @@ class Store:
         if operations:
             return await self._database[collection].bulk_write(operations, ordered=ordered, session=session)
         return None
+
+    async def take(
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        change: Mapping[str, Any] | Pipeline,
+        *,
+        sort: Mapping[str, int] | None = None,
+        upsert: bool = False,
+    ) -> Document | None:
+        """The first match, changed, and as it is then; None if there is none. Two callers never get the same."""
+        order = list(sort.items()) if sort else None
+        return await self._database[collection].find_one_and_update(
+            where, change, sort=order, upsert=upsert, return_document=ReturnDocument.AFTER
+        )
+
+    async def inserts(self, *collections: str) -> AsyncGenerator[None]:
+        """Yields once when it has begun to listen, then for each document that was inserted and committed.
+
+        It ends when the database is dropped.
+        """
+        match = {"operationType": "insert", "ns.coll": {"$in": list(collections)}}
+        majority = self._database.with_options(read_concern=ReadConcern("majority"))  # streams know no other
+        stream = await _settled(majority.watch([{"$match": match}, {"$project": {"_id": 1}}]))
+        async with stream:
+            yield
+            async for _ in stream:
+                yield
 
     async def transaction(self, body: Callable[[Any], Awaitable[T]], *, deadline_seconds: float = 30) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
@@ -228,6 +290,13 @@ class Store:
         database = self._client.admin if on_admin else self._database
         return await database.command(command)
 
+    async def end(self, mark: str) -> None:
+        """Ends what is still running there of the commands under this mark."""
+        running: Pipeline = [{"$currentOp": {}}, {"$match": {"command.comment": mark}}, {"$project": {"opid": 1}}]
+        cursor = await _settled(self._client.admin.aggregate(running))
+        for operation in await cursor.to_list(None):
+            await self.command({"killOp": 1, "op": operation["opid"]}, on_admin=True)
+
     async def indexes_of(self, collection: str) -> list[Document]:
         cursor = await _settled(self._database[collection].list_indexes())
         return await cursor.to_list(None)
@@ -243,6 +312,16 @@ def within(seconds: float) -> AbstractContextManager[None]:
     The inner of two can only shorten the outer. Without it a command to a frozen server waits for as long as it takes.
     """
     return pymongo.timeout(max(seconds, 0.001))  # the driver takes 0 for forever
+
+
+@contextmanager
+def marked(mark: str) -> Generator[None]:
+    """Reads inside can be told from others in the database, and ended there (``Store.end``)."""
+    before = _MARK.set(mark)
+    try:
+        yield
+    finally:
+        _MARK.reset(before)
 
 
 def usable_uri(uri: str) -> str:

@@ -77,7 +77,7 @@ def _specification(index: Index) -> Document:
         **({"unique": True} if index.unique else {}),
         **({"partialFilterExpression": {index.asks: {"$exists": True}}} if index.asks else {}),
         **({"collation": FOLDS_CASE} if index.folds_case else {}),
-        **({"expireAfterSeconds": index.kept_days * 86_400} if index.kept_days else {}),
+        **({"expireAfterSeconds": index.kept_days * 86_400} if index.kept_days is not None else {}),
     }
 
 

@@ -1,17 +1,18 @@
 """The same case through both executors: a document, who asks, what is stored, and what fails."""
 
 import asyncio
+import inspect
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, cast
 
+import bson
 import orjson
-from bson import decode, encode
-from graphql import DocumentNode, parse
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, parse
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 from strawberry.types.base import StrawberryObjectDefinition
 
@@ -20,16 +21,18 @@ from app.context import Context
 from app.domain.access import Role, Viewer
 from app.execution import Execution
 from app.faults import Executor
-from app.graph import masks_for, schema
+from app.graph import executable, masks_for, schema
 from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.schema.base import EVERY_OWNER, READ_KEYS
+from app.settings import Limits
+from app.store import driver
 from app.store.driver import Document as Stored
 from app.store.driver import Store
 from tests.execution.documents import Words, written
 from tests.world import AGENT, NOW, World
 
-GRAPHQL: Any = cast(Any, schema)._schema
+LIMITS = Limits(max_failed_fields=100_000)
 FAILURES: Mapping[str, Exception] = {
     "refused": OperationFailure("no such index", 2),
     "late": ExecutionTimeout("operation exceeded time limit", 50),
@@ -37,6 +40,10 @@ FAILURES: Mapping[str, Exception] = {
 }
 
 COLLECTIONS = "activities points coupons transactions passes statuses notes emails customers".split()
+
+
+CODEC: Any = vars(driver)["_CODEC"]
+BSON: Any = bson
 
 
 class FaultyStore:
@@ -61,11 +68,8 @@ class FaultyStore:
         key = repr((name, collection, what, how))
         if key not in self._answers:
             found = await getattr(self._store, name)(collection, what, **how)
-            self._answers[key] = encode({"found": found}, codec_options=CODEC)
-        return decode(self._answers[key], codec_options=CODEC)["found"]
-
-
-CODEC: Any = __import__("app.store.driver", fromlist=["_CODEC"])._CODEC
+            self._answers[key] = BSON.encode({"found": found}, codec_options=CODEC)
+        return BSON.decode(self._answers[key], codec_options=CODEC)["found"]
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,7 @@ class Both:
 
     def __init__(self, store: Store) -> None:
         self.store = FaultyStore(store)
-        self.plans = Execution(GRAPHQL, Executor)
-        self.reference = Execution(GRAPHQL, Executor, choice="graphql-core")
+        self.plans, self.reference = Execution(), Execution("graphql-core")
 
     async def answers(self, case: Case) -> tuple[bytes, bytes]:
         document = parse(case.text)
@@ -97,11 +100,33 @@ class Both:
         store = cast(Store, self.store)
         gate = Gate(store, case.viewer, masks_for(case.viewer.roles))
         context = Context(case.viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
-        result = await execution.execute(document, None, case.variables, context)
-        # What graphql-core no longer needs, it leaves running.
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*(each for each in others if "anyio" not in repr(each)), return_exceptions=True)
-        return orjson.dumps({"data": result.data, "errors": [faults.answer(error) for error in result.errors or ()]})
+        result = await executed(execution, executable, document, case.variables, context)
+        return orjson.dumps(
+            {"data": result.data, "errors": [faults.answer(error, document) for error in result.errors or ()]}
+        )
+
+
+async def executed(
+    execution: Execution,
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    variables: Mapping[str, Any] | None = None,
+    context: Any = None,
+    *,
+    name: str | None = None,
+    limits: Limits = LIMITS,
+) -> ExecutionResult:
+    executor = Executor.built(
+        schema, document, variables=dict(variables or {}), operation_name=name, limits=limits, suggests=True
+    )
+    if isinstance(executor, list):
+        return ExecutionResult(None, executor)
+    executor.context_value = context
+    result = await execution.run(executor)
+    # What graphql-core no longer needs, it leaves running.
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*(each for each in others if "anyio" not in repr(each)), return_exceptions=True)
+    return result
 
 
 # ---------------------------------------------------------------- resolvers that fail
@@ -110,7 +135,7 @@ _breaking: frozenset[str] = frozenset()
 
 
 @contextmanager
-def breaking(fields: frozenset[str]) -> Iterator[None]:
+def breaking(fields: frozenset[str]) -> Generator[None]:
     global _breaking  # resolvers know nothing of a case
     _breaking = fields
     try:
@@ -119,29 +144,37 @@ def breaking(fields: frozenset[str]) -> Iterator[None]:
         _breaking = frozenset()
 
 
+_as_they_are: dict[int, tuple[Any, Callable[..., Any]]] = {}
+
+
 def let_resolvers_fail() -> list[str]:
-    """Wraps every resolver, once and for all; the fields that have one."""
+    """Wraps every resolver; the fields that have one."""
     fields: list[str] = []
     for concrete in schema.schema_converter.type_map.values():
-        definition = concrete.definition
-        if (
-            not isinstance(definition, StrawberryObjectDefinition)
-            or definition.is_input
-            or definition.name == "Mutation"
-        ):
+        definition: Any = concrete.definition
+        is_object = isinstance(definition, StrawberryObjectDefinition) and not definition.is_input
+        if not is_object or definition.name == "Mutation":
             continue
         for each in definition.fields:
-            resolver: Any = each.base_resolver
+            resolver: Any = cast(Any, each).base_resolver
             if resolver is None:
                 continue
             name = f"{definition.name}.{each.python_name}"
             fields.append(name)
-            if not hasattr(resolver.wrapped_func, "fails_as"):
+            if id(resolver) not in _as_they_are:
                 parent = resolver.parent_parameter
                 # What is asked once for every owner fails for every owner.
                 some = parent and EVERY_OWNER not in parent.annotation.__metadata__
+                _as_they_are[id(resolver)] = resolver, resolver.wrapped_func
                 resolver.wrapped_func = _failing(resolver.wrapped_func, name, parent.name if some else None)
     return fields
+
+
+def resolvers_as_they_are() -> None:
+    for resolver, function in _as_they_are.values():
+        READ_KEYS.pop(resolver.wrapped_func, None)
+        resolver.wrapped_func = function
+    _as_they_are.clear()
 
 
 def _failing(function: Callable[..., Any], name: str, parent: str | None) -> Callable[..., Any]:
@@ -151,7 +184,7 @@ def _failing(function: Callable[..., Any], name: str, parent: str | None) -> Cal
             if not isinstance(source, dict) or sum(str(cast(Any, source).get("_id", "")).encode()) % 3:
                 raise LookupError(f"{name} was made to fail")
 
-    if asyncio.iscoroutinefunction(function):
+    if inspect.iscoroutinefunction(function):
 
         @wraps(function)
         async def asynchronous(*args: Any, **given: Any) -> Any:
@@ -167,7 +200,6 @@ def _failing(function: Callable[..., Any], name: str, parent: str | None) -> Cal
             return function(*args, **given)
 
         wrapped = synchronous
-    wrapped.fails_as = name
     if function in READ_KEYS:
         READ_KEYS[wrapped] = ("_id", *READ_KEYS[function])
     return wrapped
@@ -225,7 +257,7 @@ def cases(words: Words, fields: Sequence[str], rng: random.Random, *, of_each: i
     """For ever: each document as several viewers, half of the time with something failing."""
     people = viewers([each for each in words.ids if each.startswith("cus_")])
     while True:
-        document = written(GRAPHQL, words, rng)
+        document = written(executable, words, rng)
         for _ in range(of_each):
             failing = {rng.choice(COLLECTIONS): rng.choice([*FAILURES])} if rng.random() < 0.3 else {}
             broken = frozenset(rng.sample(fields, 3)) if rng.random() < 0.3 else frozenset[str]()

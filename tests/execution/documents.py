@@ -141,11 +141,12 @@ class Writer:
     def value(self, type_: Any, name: str) -> Any:
         """Enum values are wrapped, so that they are written without quotes."""
         rng, words = self.rng, self.words
+        inner: Any = getattr(type_, "of_type", None)
         match type_:
             case GraphQLNonNull():
-                return self.value(type_.of_type, name)
+                return self.value(inner, name)
             case GraphQLList():
-                return [self.value(type_.of_type, name) for _ in range(rng.choice([0, 1, 1, 2, 5]))]
+                return [self.value(inner, name) for _ in range(rng.choice([0, 1, 1, 2, 5]))]
             case GraphQLEnumType():
                 return Enum(rng.choice([*type_.values]))
             case GraphQLInputObjectType():
@@ -200,10 +201,10 @@ def _literal(value: Any) -> str:
             return str(value).lower()
         case str():
             return f'"{value}"'
-        case list():
-            return f"[{', '.join(_literal(each) for each in value)}]"
-        case dict():
-            return "{" + ", ".join(f"{key}: {_literal(each)}" for key, each in value.items()) + "}"
+        case [*items]:
+            return f"[{', '.join(map(_literal, items))}]"
+        case {**keys}:
+            return "{" + ", ".join(f"{key}: {_literal(each)}" for key, each in keys.items()) + "}"
         case _:
             return str(value)
 
@@ -212,10 +213,10 @@ def _plain(value: Any) -> Any:
     match value:
         case Enum():
             return value.name
-        case list():
-            return [_plain(each) for each in value]
-        case dict():
-            return {key: _plain(each) for key, each in value.items()}
+        case [*items]:
+            return [*map(_plain, items)]
+        case {**keys}:
+            return {key: _plain(each) for key, each in keys.items()}
         case _:
             return value
 

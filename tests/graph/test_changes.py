@@ -27,9 +27,15 @@ REDEEM = f"""mutation($input: RedeemCouponInput!) {{ redeemCoupon(input: $input)
   coupons {{ id redeemed redeemedBy {{ name }} }} {SHOWN} }} }}"""
 STATUS = f"""mutation($input: ChangeCustomerStatusInput!) {{ changeCustomerStatus(input: $input) {{
   statusChange {{ from to reason }} customer {{ status hasStatusDetails }} {SHOWN} }} }}"""
+RESEND = f"""mutation($input: ResendEmailInput!) {{ resendEmail(input: $input) {{
+  email {{ id subject }} delivery {{ id to status attempts requestedAt deliveredAt error }} {SHOWN} }} }}"""
+EMAIL_PASS = f"""mutation($input: EmailPassInput!) {{ emailPass(input: $input) {{
+  pass {{ id }} email {{ id subject to html text sentAt }} delivery {{ id to status }} {SHOWN} }} }}"""
+PUSH_PASS = f"""mutation($input: PushPassInput!) {{ pushPass(input: $input) {{
+  pass {{ id }} push {{ id status attempts informedAt error }} {SHOWN} }} }}"""
 RECORD = f"""mutation($input: RecordActivityInput!) {{ recordActivity(input: $input) {{
   activity {{ occurredAt source attributes {{ name value }} }} customer {{ points {{ spendable }} }} {ERRORS} }} }}"""
-KEEP = {"audit"}
+KEEP = {"audit", "counters"}
 
 
 async def _changed(ask: Ask, mutation: str, *, token: str | None = None, **given: Any) -> dict[str, Any]:
@@ -412,6 +418,9 @@ MAY: dict[str, set[Role]] = {
     "addNote": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.FINANCE},
     "adjustPoints": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.FINANCE, Role.API_USER},
     "redeemCoupon": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
+    "resendEmail": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.CUSTOMER},
+    "emailPass": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT},
+    "pushPass": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT},
     "changeCustomerStatus": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
     "recordActivity": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
 }
@@ -421,7 +430,7 @@ MAY: dict[str, set[Role]] = {
 async def test_each_mutation_is_for_its_roles_on_customers_that_they_see(role: Role, ask: Ask, world: World) -> None:
     for whose in ("own", "other"):
         for mutation, roles in MAY.items():
-            ada = await world.customer(affiliateId="aff-1" if whose == "own" else "aff-2")
+            ada = await world.customer(affiliateId="aff-1" if whose == "own" else "aff-2", email="ada@example.com")
             own = ada if whose == "own" else await world.customer()
             coupon = await world.coupon(ada)
             bearer = token(
@@ -429,16 +438,21 @@ async def test_each_mutation_is_for_its_roles_on_customers_that_they_see(role: R
                 customer_id=own["_id"] if role == Role.CUSTOMER else None,
                 affiliate_id="aff-1" if role == Role.AFFILIATE else None,
             )
+            email, pass_ = await world.email(ada), await world.pass_(ada, downloadUrl="https://wallet.example.com/1")
+            customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
-                "addNote": (ADD_NOTE, {"message": "Hello"}),
-                "adjustPoints": (ADJUST, {"points": 1, "reason": "Why"}),
-                "redeemCoupon": (REDEEM, {"couponIds": [coupon["_id"]]}),
-                "changeCustomerStatus": (STATUS, {"status": "DEACTIVATED", "reason": "Why"}),
-                "recordActivity": (RECORD_PLAIN, {"type": "CREDIT_CONTROL_CYCLE_EXITED"}),
+                "addNote": (ADD_NOTE, {**customer_id, "message": "Hello"}),
+                "adjustPoints": (ADJUST, {**customer_id, "points": 1, "reason": "Why"}),
+                "redeemCoupon": (REDEEM, {**customer_id, "couponIds": [coupon["_id"]]}),
+                "resendEmail": (RESEND, {"emailId": email["_id"]}),
+                "emailPass": (EMAIL_PASS, {"passId": pass_["_id"]}),
+                "pushPass": (PUSH_PASS, {"passId": pass_["_id"]}),
+                "changeCustomerStatus": (STATUS, {**customer_id, "status": "DEACTIVATED", "reason": "Why"}),
+                "recordActivity": (RECORD_PLAIN, {**customer_id, "type": "CREDIT_CONTROL_CYCLE_EXITED"}),
             }
             query, asked = given[mutation]
             before = await _fingerprint(world.store)
-            answer = await ask(query, token=bearer, input={"customerId": ada["_id"], "idempotencyKey": "k", **asked})
+            answer = await ask(query, token=bearer, input={"idempotencyKey": "k", **asked})
             (payload,) = answer["data"].values()
             allowed = role in roles
             seen = whose == "own" or role not in (Role.CUSTOMER, Role.AFFILIATE)
@@ -467,23 +481,38 @@ async def test_a_customer_may_deactivate_their_own_account_and_no_more(ask: Ask,
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_redeem_is_offered_exactly_where_it_would_be_accepted(role: Role, ask: Ask, world: World) -> None:
+async def test_what_a_tile_offers_is_exactly_what_would_be_accepted(role: Role, ask: Ask, world: World) -> None:
     for status in ("ACTIVE", "BLOCKED", "DEACTIVATED", "ANONYMISED", "MERGED"):
-        for redeemed in (False, True):
-            ada = await world.customer(status=status, affiliateId="aff-1")
-            coupon = await world.coupon(ada, redeemed=redeemed)
-            told = await world.activity(ada, "LOYALTY_COUPON_REDEEMED", subjectId=coupon["_id"])
+        for ready in (False, True):
+            ada = await world.customer(status=status, affiliateId="aff-1", email="ada@example.com" if ready else "none")
+            coupon, email = await world.coupon(ada, redeemed=not ready), await world.email(ada)
+            pass_ = await world.pass_(ada, downloadUrl="https://wallet.example.com/1")
+            tiles = await world.many(
+                "activities",
+                ada,
+                {"type": "LOYALTY_COUPON_REDEEMED", "subjectId": coupon["_id"]},
+                {"type": "EMAIL_SENT", "emailId": email["_id"]},
+                {"type": "PASS_ADDED", "subjectId": pass_["_id"]},
+            )
             bearer = token(
                 role,
                 customer_id=ada["_id"] if role == Role.CUSTOMER else None,
                 affiliate_id="aff-1" if role == Role.AFFILIATE else None,
             )
-            query = "query($id: ID!) { node(id: $id) { ... on Activity { availableActions } } }"
-            shown = await ask(query, token=bearer, id=told["_id"])
-            data: dict[str, Any] = shown.get("data") or {}  # a customer who is not active reads nothing
-            node: dict[str, Any] = data.get("node") or {"availableActions": []}
-            given = {"customerId": ada["_id"], "couponIds": [coupon["_id"]], "idempotencyKey": "k"}
-            answer = await ask(REDEEM, token=bearer, input=given)
-            done: dict[str, Any] = answer.get("data") or {}
-            accepted = bool(done.get("redeemCoupon")) and done["redeemCoupon"]["userErrors"] == []
-            assert ("REDEEM_COUPON" in node["availableActions"]) is accepted, (role, status, redeemed)
+            query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Activity { availableActions } } }"
+            shown = await ask(query, token=bearer, ids=[tile["_id"] for tile in tiles])
+            data: dict[str, Any] = shown.get("data") or {"nodes": []}  # a customer who is not active reads nothing
+            offered = {action for node in data["nodes"] if node for action in node["availableActions"]}
+            asked: dict[str, tuple[str, dict[str, Any]]] = {
+                "REDEEM_COUPON": (REDEEM, {"customerId": ada["_id"], "couponIds": [coupon["_id"]]}),
+                "RESEND_EMAIL": (RESEND, {"emailId": email["_id"]}),
+                "EMAIL_PASS": (EMAIL_PASS, {"passId": pass_["_id"]}),
+                "PUSH_PASS": (PUSH_PASS, {"passId": pass_["_id"]}),
+            }
+            accepted: set[str] = set()
+            for action, (mutation, given) in asked.items():
+                answer = await ask(mutation, token=bearer, input={**given, "idempotencyKey": action})
+                done: dict[str, Any] = answer.get("data") or {}
+                if any(payload and payload["userErrors"] == [] for payload in done.values()):
+                    accepted.add(action)
+            assert offered == accepted, (role, status, ready)

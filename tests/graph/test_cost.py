@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.settings import Limits
 from app.store.driver import Document, Store
 from tests.conftest import Ask, Commands
 from tests.graph.walk import Place, below, everything, fields_of, values_of
@@ -56,6 +57,12 @@ async def cost(ask: Ask, commands: Commands, customers: list[Document], place: P
     for source in answer["data"]["nodes"]:
         assert place.values(source), f"{place.selection} has no value: its cost would not show"
     return len(commands.sent)
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """The widest: some tests here ask for all there is at once."""
+    return Limits(max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9)
 
 
 async def test_every_field_costs_what_the_table_says_for_one_customer_and_for_five(

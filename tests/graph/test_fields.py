@@ -1,5 +1,6 @@
 """What each field shows: read from full documents, so that no field is silently null."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from app.catalogue import CATALOGUE
 from app.catalogue.model import AttributeKind
 from app.domain import points
 from app.domain.attributes import to_text
+from app.domain.mail_html import MOST_TAGS, harmless
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask
 from tests.graph.walk import Place, below
@@ -277,6 +279,7 @@ ACTIONS: Sequence[tuple[Document, list[str]]] = [
     ({"subjectId": "unused"}, ["REDEEM_COUPON"]),
     ({"subjectId": "used"}, []),
     ({"subjectId": "pass"}, ["EMAIL_PASS", "PUSH_PASS"]),
+    ({"subjectId": "bare pass"}, ["PUSH_PASS"]),
     ({"subjectId": "sale"}, []),
     ({"subjectId": "email"}, []),
     ({"emailId": "email", "subjectId": "unused"}, ["RESEND_EMAIL", "REDEEM_COUPON"]),
@@ -287,12 +290,13 @@ ACTIONS: Sequence[tuple[Document, list[str]]] = [
 async def test_a_tile_offers_what_can_be_done_and_nothing_on_a_closed_account(
     ask: Ask, world: World, status: str
 ) -> None:
-    ada = await world.customer(status=status)
+    ada = await world.customer(status=status, email="ada@example.com")
     things = {
         "email": await world.email(ada),
         "unused": await world.coupon(ada),
         "used": await world.coupon(ada, redeemed=True),
-        "pass": await world.pass_(ada),
+        "pass": await world.pass_(ada, downloadUrl="https://wallet.example.com/1"),
+        "bare pass": await world.pass_(ada),
         "sale": await world.transaction(ada),
     }
     leading = [{key: things[name]["_id"] for key, name in given.items()} for given, _ in ACTIONS]
@@ -308,7 +312,7 @@ async def test_a_tile_offers_what_can_be_done_and_nothing_on_a_closed_account(
 
 async def test_a_mail_shows_its_bodies_and_its_deliveries_newest_first(ask: Ask, world: World) -> None:
     ada = await world.customer()
-    email = await world.email(ada, html="<p>Hello</p>", text="Hello", sentAt=ago(days=2))
+    email = await world.email(ada, html="<p onclick=run()>Hello</p>", text="Hello", sentAt=ago(days=2))
     await world.delivery(email, status="FAILED", attempts=3, requestedAt=ago(days=1), error="Mailbox full")
     await world.delivery(email, requestedAt=NOW, deliveredAt=NOW)
     await world.delivery(await world.email(ada))
@@ -321,7 +325,7 @@ async def test_a_mail_shows_its_bodies_and_its_deliveries_newest_first(ask: Ask,
     assert shown == {
         "subject": "Your receipt",
         "to": "a@example.com",
-        "html": "<p>Hello</p>",
+        "html": harmless("<p>Hello</p>"),
         "text": "Hello",
         "sentAt": "2026-01-29T12:00:00.000Z",
         "first": [{"status": "SENT"}],
@@ -347,6 +351,17 @@ async def test_a_mail_shows_its_bodies_and_its_deliveries_newest_first(ask: Ask,
 
 
 # ---------------------------------------------------------------- facets
+
+
+async def test_a_mail_that_takes_long_to_make_harmless_holds_nobody_up(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    intricate = await world.email(ada, html="<div>" * MOST_TAGS)
+    asked = asyncio.create_task(node(ask, intricate, "... on Email { html }"))
+    answers = 0
+    while not asked.done():
+        answers += bool(await node(ask, ada, "id"))
+    assert answers > 5
+    assert (await asked)["html"] == harmless("<div>" * MOST_TAGS)
 
 
 async def test_facets_count_the_types_that_are_there_most_frequent_first(ask: Ask, world: World) -> None:

@@ -1,5 +1,6 @@
 """What each kind of line leaves in the database; points through their rules."""
 
+import base64
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -178,6 +179,41 @@ async def test_coupons_transactions_passes_emails_and_notes_come_in_with_their_d
         for name in ("coupons", "passes", "emails", "notes")
         for document in await store.find(name, {})
     } == {ADA}
+
+
+async def test_a_pass_brings_its_file_and_its_address(store: Store, bring: Bring) -> None:
+    given = {"serialNumber": "s", "type": "APPLE", "createdAt": "2024-01-01T00:00:00Z"}
+    content = b"PK\x03\x04 and so on"
+    line = thing("pass", "w1", **given, downloadUrl="https://w.example/1", file=base64.b64encode(content).decode())
+    await bring(customer(), line)
+    stored, file = await only(store, "passes"), await only(store, "files")
+    assert (stored["fileId"], stored["downloadUrl"]) == (file["_id"], "https://w.example/1")
+    assert (file["name"], file["mediaType"]) == ("s.pkpass", "application/vnd.apple.pkpass")
+    assert file["content"] == content
+    assert "file" not in stored
+    assert (await bring(line)).totals == {Outcome.UNCHANGED: 1}
+    another = base64.b64encode(content + b"!").decode()
+    assert (await bring({**line, "file": another})).totals == {Outcome.UPDATED: 1}
+    assert len(await store.find("files", {})) == 2  # what was mailed can be mailed again
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"file": "no base64"},
+        {"file": base64.b64encode(b"no archive").decode()},
+        {"file": base64.b64encode(b"PK\x03\x04" + bytes(512 * 1024)).decode()},
+        {"downloadUrl": "http://w.example/1"},
+        {"downloadUrl": "javascript:alert(1)"},
+        {"downloadUrl": "https://w.example/ 1"},
+    ],
+)
+async def test_what_is_no_pass_file_or_address_is_rejected(wrong: Line, store: Store, bring: Bring) -> None:
+    given = {"serialNumber": "s", "type": "APPLE", "createdAt": "2024-01-01T00:00:00Z"}
+    run = await bring(customer(), thing("pass", "w1", **given, **wrong))
+    (name,) = wrong
+    assert run.reasons[2].startswith(f"{name} must be ")
+    assert await store.find("files", {}) == []
 
 
 async def test_the_newest_status_change_decides_in_whatever_order_they_come(store: Store, bring: Bring) -> None:

@@ -1,0 +1,235 @@
+"""Mails: put together from what is stored, and handed to an SMTP server over connections that are kept."""
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as POLICY
+from email.utils import format_datetime
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+from aiosmtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
+
+from app.delivery.relay import Channel, TryLater, Undeliverable
+from app.domain.emails import deliverable
+from app.domain.outbox import one_line
+from app.store.driver import Document, Store, UpdateOne
+
+_KEPT_SECONDS: Final = 10
+"""How long an idle connection is used again: servers close them without a word."""
+_PERMANENT: Final = 500
+_TOO_SLOW: Final = "The mail server did not answer in time."
+_AS_STORED: Final[dict[str, Any]] = {"cte": "base64", "params": {"charset": "utf-8"}}
+_SENDER: Final = re.compile(r'(?P<bare>[^\s<>]+)|"?(?P<name>[^"<>]*)"?\s*<(?P<address>[^\s<>]+)>')
+_PORTS: Final = {"smtp": 25, "smtps": 465}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where mails go: ``smtp://user:password@host:port``, or ``smtps://`` for TLS from the first byte."""
+
+    tls: bool
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> "Server":
+        """Raises ValueError."""
+        parts = urlsplit(url)
+        more = parts.path.strip("/") or parts.query or parts.fragment
+        if parts.scheme not in _PORTS or not parts.hostname or parts.port == 0 or more:
+            raise ValueError("not of the form smtp://user:password@host:port")
+        user, password = (unquote(each) if each else None for each in (parts.username, parts.password))
+        return cls(parts.scheme == "smtps", parts.hostname, parts.port or _PORTS[parts.scheme], user, password)
+
+    @property
+    def is_here(self) -> bool:
+        with suppress(ValueError):
+            return ip_address(self.host).is_loopback
+        return self.host == "localhost"
+
+
+def sender_of(text: str) -> Address:
+    """From ``service@example.com`` or ``Customer service <service@example.com>``. Raises ValueError."""
+    given = _SENDER.fullmatch(text)
+    address = deliverable(given["bare"] or given["address"]) if given else None
+    # An address in other letters would need a server that takes them for each mail, whoever it goes to.
+    if not (given and address and address.isascii()):
+        raise ValueError("it is no e-mail address in ASCII, with or without a name")
+    return Address((given["name"] or "").strip(), addr_spec=address)
+
+
+@dataclass(slots=True, repr=False)
+class Mailer:
+    """Takes any number of mails at once, each over a connection of its own."""
+
+    server: Server
+    sender: Address
+    timeout_seconds: float
+    _idle: list[tuple[aiosmtplib.SMTP, float]] = field(default_factory=list[tuple[aiosmtplib.SMTP, float]])
+
+    async def hand_over(self, to: str, message: bytes) -> None:
+        """Raises TryLater, Undeliverable."""
+        options = [] if to.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
+        try:
+            async with self._connection() as connection:
+                await connection.sendmail(self.sender.addr_spec, [to], message, mail_options=options)
+        except SMTPRecipientsRefused as refused:
+            raise _verdict("the address", refused.recipients[0]) from None
+        except SMTPResponseException as refused:
+            raise _verdict("the mail", refused) from None
+        except SMTPNotSupported:
+            raise Undeliverable("The mail server cannot take an address with such letters.") from None
+        except TimeoutError:
+            raise TryLater(_TOO_SLOW) from None
+        except (OSError, SMTPException):
+            raise TryLater("The mail server broke off.") from None
+
+    async def close(self) -> None:
+        while self._idle:
+            connection, _ = self._idle.pop()
+            with suppress(OSError, SMTPException):
+                await connection.quit(timeout=1)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[aiosmtplib.SMTP]:
+        connection = self._kept() or await self._opened()
+        try:
+            yield connection
+        except (SMTPResponseException, SMTPRecipientsRefused):
+            self._keep(connection)  # it said no, and listens on
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(connection)
+
+    def _kept(self) -> aiosmtplib.SMTP | None:
+        while self._idle:
+            connection, since = self._idle.pop()
+            if connection.is_connected and time.monotonic() - since < _KEPT_SECONDS:
+                return connection
+            connection.close()
+        return None
+
+    def _keep(self, connection: aiosmtplib.SMTP) -> None:
+        if connection.is_connected:
+            self._idle.append((connection, time.monotonic()))
+
+    async def _opened(self) -> aiosmtplib.SMTP:
+        """Raises TryLater, whatever is said: no mail was refused yet."""
+        server = self.server
+        connection = aiosmtplib.SMTP(
+            hostname=server.host, port=server.port, use_tls=server.tls, timeout=self.timeout_seconds
+        )
+        try:
+            await connection.connect()  # with STARTTLS where it is offered
+            if server.user is not None:
+                await self._sign_in(connection, server.user)
+        except BaseException as failed:
+            connection.close()
+            if isinstance(failed, OSError | SMTPException):
+                raise TryLater(_why_not_open(failed)) from None
+            raise
+        return connection
+
+    async def _sign_in(self, connection: aiosmtplib.SMTP, user: str) -> None:
+        if not (self.server.is_here or connection.get_transport_info("sslcontext")):
+            raise TryLater("The mail server offers no TLS, and a password is not sent in the clear.")
+        if connection.is_ehlo_or_helo_needed:
+            await connection.ehlo()
+        if not connection.supported_auth_methods:
+            raise TryLater("The mail server offers no way to sign in, but SMTP_URL has a user.")
+        await connection.login(user, self.server.password or "")
+
+
+def _why_not_open(failed: OSError | SMTPException) -> str:
+    match failed:
+        case SMTPAuthenticationError():
+            return f"The mail server does not accept our user and password: {_said(failed)}"
+        case SMTPResponseException():
+            return f"The mail server does not serve us: {_said(failed)}"
+        case TimeoutError():
+            return _TOO_SLOW
+        case ssl.SSLError() | SMTPConnectError(__cause__=ssl.SSLError()):
+            return "No safe connection to the mail server could be made."
+        case _:
+            return "The mail server could not be reached."
+
+
+def channel(store: Store, mailer: Mailer) -> Channel:
+    """The relay's: what waits in ``deliveries``."""
+
+    async def send(delivery: Document) -> None:
+        found = await store.find("emails", {"_id": delivery["emailId"]})
+        if not found:
+            raise Undeliverable("The mail is not there any more.")
+        (email,) = found
+        if not deliverable(delivery["to"]):
+            raise Undeliverable("The address is not a valid e-mail address.")
+        ids = email.get("fileIds", [])
+        files = sorted(await store.find("files", {"_id": {"$in": ids}}), key=lambda file: ids.index(file["_id"]))
+        # In a thread: twenty megabytes take a second, and ours is also the loop of those who ask.
+        message = await asyncio.to_thread(composed, email, files, delivery, sender=mailer.sender)
+        await mailer.hand_over(delivery["to"], message)
+
+    async def arrived(delivery: Document, at: datetime) -> None:
+        if delivery.get("first"):
+            await store.write("emails", [UpdateOne({"_id": delivery["emailId"]}, {"$set": {"sentAt": at}})])
+
+    return Channel("mail", "deliveries", "SENT", "deliveredAt", send, arrived)
+
+
+def composed(email: Document, files: Iterable[Document], delivery: Document, *, sender: Address) -> bytes:
+    """The mail as it goes over the wire: the same bytes at each attempt, with the same ``Message-ID``.
+
+    Text and HTML are those that are stored, byte for byte, in base64. What is no text for a header is made one line.
+    """
+    message = EmailMessage(POLICY if delivery["to"].isascii() else POLICY.clone(utf8=True))
+    message["Subject"] = one_line(email["subject"])
+    message["From"] = sender
+    username, _, domain = delivery["to"].rpartition("@")
+    message["To"] = Address(username=username, domain=domain)  # as an ``addr_spec`` it would have to be ASCII
+    message["Date"] = format_datetime(delivery["requestedAt"])
+    message["Message-ID"] = f"<{delivery['_id']}@{sender.domain}>"
+    text, html = email.get("text"), email.get("html")
+    # As bytes: set as text, line ends and the last line would be changed.
+    if text is not None or html is None:
+        message.set_content((text or "").encode(), "text", "plain", **_AS_STORED)
+    if html is not None:
+        add = message.set_content if text is None else message.add_alternative
+        add(html.encode(), "text", "html", **_AS_STORED)
+    for file in files:
+        kind, _, subtype = file["mediaType"].partition("/")
+        message.add_attachment(bytes(file["content"]), kind, subtype, filename=one_line(file["name"]))
+    for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
+        part.set_boundary(f"={delivery['_id']}={number}")  # not by chance: the same bytes again
+    return message.as_bytes()
+
+
+def _verdict(what: str, refused: SMTPResponseException) -> TryLater | Undeliverable:
+    if refused.code >= _PERMANENT:
+        return Undeliverable(f"The mail server refused {what}: {_said(refused)}")
+    return TryLater(f"The mail server put {what} off: {_said(refused)}")
+
+
+def _said(refused: SMTPResponseException) -> str:
+    return f"{refused.code} {refused.message}"

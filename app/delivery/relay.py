@@ -1,0 +1,180 @@
+"""The outbox, relayed: what changes have queued is handed over at least once, whatever dies meanwhile.
+
+Any number of processes may run one. A commit wakes them all (the database's change stream), and a timer is there for
+what the stream missed. Who takes an entry has it until a lease ends; if they die, it is due again. An entry is taken
+out of the queue only after it was handed over or given up: so a crash in between hands it over twice, under one id.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import stamina
+import structlog
+
+from app import metrics
+from app.domain import outbox
+from app.store.driver import Document, Store, StoreError, UpdateOne
+
+_log = structlog.get_logger("delivery")
+
+_LOOK_SECONDS: Final = 5
+"""How long a relay sleeps at most."""
+_AT_ONCE: Final = 8
+_LAST_WORDS_SECONDS: Final = 5
+"""How long what is under way may take to end when the relay is stopped."""
+
+
+class TryLater(Exception):
+    """It was not handed over, or nobody knows whether it was. The message is for people."""
+
+
+class Undeliverable(Exception):
+    """It was refused for good. The message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One kind of thing that leaves this house. Its collection is its queue."""
+
+    name: str
+    collection: str
+    handed_over: str
+    """The status of what was handed over; ``<key>At`` of ``at`` says when."""
+    at: str
+    send: Callable[[Document], Awaitable[None]]
+    """Hands one entry over. Raises TryLater, Undeliverable."""
+    arrived: Callable[[Document, datetime], Awaitable[None]] | None = None
+    """Notes elsewhere that it was. It may be told twice. Raises StoreError."""
+
+
+@dataclass(slots=True, repr=False)
+class Relay:
+    """``timeout_seconds`` is how long one handover may take; a lease lasts twice as long."""
+
+    store: Store
+    channels: Sequence[Channel]
+    timeout_seconds: float
+    _awake: list[asyncio.Event] = field(default_factory=list[asyncio.Event])
+
+    async def run(self) -> None:
+        """Until it is cancelled; it outlives any absence of the database."""
+        async with asyncio.TaskGroup() as tasks:
+            if self.channels:
+                tasks.create_task(self._listen())
+            for channel in self.channels:
+                tasks.create_task(self._relay(channel))
+
+    async def once(self) -> None:
+        """Each entry that is due now, one after the other. What is put off meanwhile stays for another time."""
+        now = datetime.now(UTC)
+        for channel in self.channels:
+            while entry := await self._taken(channel, due=now):
+                await self._handle(channel, entry)
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _listen(self) -> None:
+        while True:
+            async for _ in self.store.inserts(*(channel.collection for channel in self.channels)):
+                for event in self._awake:
+                    event.set()
+            await asyncio.sleep(1)  # it ends with a database that is dropped, and there may be none yet
+
+    async def _relay(self, channel: Channel) -> None:
+        awake, slots = asyncio.Event(), asyncio.Semaphore(_AT_ONCE)
+        self._awake.append(awake)
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await slots.acquire()
+                awake.clear()  # before looking: what comes while we look wakes us again
+                if entry := await self._taken(channel):
+                    task = asyncio.create_task(self._handle(channel, entry))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+                    task.add_done_callback(lambda _: slots.release())
+                    continue
+                slots.release()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(awake.wait(), await self._until_next(channel))
+        finally:
+            if under_way:
+                await asyncio.wait(under_way, timeout=_LAST_WORDS_SECONDS)
+            for task in under_way:
+                task.cancel()
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _taken(self, channel: Channel, *, due: datetime | None = None) -> Document | None:
+        """The entry that has waited longest, ours until the lease ends."""
+        now = datetime.now(UTC)
+        lease = {"$set": {"dueAt": now + timedelta(seconds=2 * self.timeout_seconds)}, "$inc": {"attempts": 1}}
+        return await self.store.take(channel.collection, {"dueAt": {"$lte": due or now}}, lease, sort={"dueAt": 1})
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _until_next(self, channel: Channel) -> float:
+        """Seconds."""
+        queued = {"dueAt": {"$exists": True}}
+        nearest = await self.store.find(channel.collection, queued, sort={"dueAt": 1}, limit=1, fields={"dueAt": 1})
+        wait = (nearest[0]["dueAt"] - datetime.now(UTC)).total_seconds() if nearest else _LOOK_SECONDS
+        return min(max(wait, 0), _LOOK_SECONDS)
+
+    async def _handle(self, channel: Channel, entry: Document) -> None:
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                await channel.send(entry)
+        except Undeliverable as refused:
+            await self._failed(channel, entry, str(refused))
+        except (TryLater, TimeoutError) as failed:
+            await self._put_back(channel, entry, str(failed) or "The server did not answer in time.")
+        except StoreError:
+            await self._put_back(channel, entry, "The database could not be reached.")
+        except Exception as fault:
+            _log.exception("not sent", channel=channel.name, entry=entry["_id"], fault=type(fault).__name__)
+            await self._put_back(channel, entry, "It could not be prepared. The fault is ours and has been logged.")
+        else:
+            await self._arrived(channel, entry)
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _arrived(self, channel: Channel, entry: Document) -> None:
+        """Whoever else may have taken it meanwhile, and whatever became of that."""
+        now = datetime.now(UTC)
+        if channel.arrived:
+            await channel.arrived(entry, now)
+        done = {
+            "$set": {"status": channel.handed_over, channel.at: now},
+            "$unset": dict.fromkeys(("dueAt", "giveUpAt", "error"), ""),
+        }
+        await self.store.write(channel.collection, [UpdateOne({"_id": entry["_id"]}, done)])
+        metrics.HANDED_OVER.labels(channel.name).inc()
+
+    async def _put_back(self, channel: Channel, entry: Document, reason: str) -> None:
+        attempts = entry["attempts"]
+        due = outbox.next_try(
+            datetime.now(UTC),
+            attempts=attempts,
+            give_up_at=entry["giveUpAt"],
+            chance=random.random(),  # noqa: S311 # no secret
+        )
+        if due is None:
+            times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+            await self._failed(channel, entry, f"Given up after {times}. {reason}")
+            return
+        if await self._noted(channel, entry, {"$set": {"dueAt": due, "error": outbox.reason(reason)}}):
+            metrics.TRIED_IN_VAIN.labels(channel.name).inc()
+
+    async def _failed(self, channel: Channel, entry: Document, reason: str) -> None:
+        keys = {"status": "FAILED", "error": outbox.reason(reason)}
+        if await self._noted(channel, entry, {"$set": keys, "$unset": {"dueAt": "", "giveUpAt": ""}}):
+            metrics.GIVEN_UP.labels(channel.name).inc()
+            _log.warning("given up", channel=channel.name, entry=entry["_id"])
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _noted(self, channel: Channel, entry: Document, change: Document) -> bool:
+        """False if somebody has taken it since: what they find out counts, not what we did not."""
+        ours = {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}
+        written = await self.store.write(channel.collection, [UpdateOne(ours, change)])
+        return written.matched_count > 0

