@@ -30,7 +30,7 @@ from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.metrics import observe_command
 from app.services.changes import Outgoing
-from app.serving import taking_leave
+from app.serving import collect_rarely, taking_leave
 from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
 from app.store.driver import Store
 
@@ -183,6 +183,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 rates=rates,
                 execution=Execution(settings.executor),
             )
+            collect_rarely()
             async with beside(rates.tell()):
                 # The demo has nobody before it who sends requests elsewhere.
                 with taking_leave(settings.drain_seconds) if page is None else nullcontext():

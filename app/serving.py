@@ -1,6 +1,7 @@
 """Processes that serve: one, or several on one socket; and how they leave without dropping anybody."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -78,6 +79,14 @@ def run(listener: socket.socket, application: ASGIApp | str, *, log_level: str, 
     with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up
         Multiprocess(config, sockets=[listener]).run()
+
+
+def collect_rarely() -> None:
+    """What is there when serving begins stays: it is not looked at again. Requests leave few cycles behind, and a
+    collection in the middle of one is a pause that its client sees."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @contextmanager

@@ -21,11 +21,13 @@ MAY_IMPORT = {
     "faults": "domain settings store",
     "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
     "logs": "",
+    "execution": "faults loaders schema domain",  # an edge is the schema's word, and what it wants the loaders'
     "graph": "resolvers schema",
     "sdl": "graph",
     "access_table": "graph domain",
-    "http": "faults context loaders services settings store domain metrics",  # of the settings: the limits of a request
-    "main": "delivery graph http logs metrics services serving settings store",
+    # of the settings: the limits of a request
+    "http": "faults context execution loaders services settings store domain metrics",
+    "main": "delivery execution graph http logs metrics services serving settings store",
     "serving": "http",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",

@@ -253,7 +253,7 @@ def viewers(customer_ids: Sequence[str]) -> list[Viewer]:
     return [viewer(role) for role in Role] + [viewer(Role.ADMIN), viewer(Role.CUSTOMER, Role.AFFILIATE)]
 
 
-def cases(words: Words, fields: Sequence[str], rng: random.Random, *, of_each: int = 4) -> Iterator[Case]:
+def cases(words: Words, fields: Sequence[str], rng: random.Random, *, of_each: int = 6) -> Iterator[Case]:
     """For ever: each document as several viewers, half of the time with something failing."""
     people = viewers([each for each in words.ids if each.startswith("cus_")])
     while True:

@@ -54,7 +54,7 @@ class Writer:
         fragments = "".join(f"\nfragment {name} on {on} {inner}" for name, (on, inner) in self.fragments.items())
         return Document(f"query Q{declared} {body}{fragments}", self.variables)
 
-    def selection(self, type_: Any, depth: int, *, at_most: int = 7) -> str:
+    def selection(self, type_: Any, depth: int, *, at_most: int = 5) -> str:
         if not isinstance(type_, GraphQLObjectType):
             return self.of_abstract(type_, depth)
         parts = [self.field(type_, depth) for _ in range(self.rng.randint(1, at_most))]
@@ -225,5 +225,5 @@ def written(schema: GraphQLSchema, words: Words, rng: random.Random) -> Document
     """A valid one: those in which fields of one name conflict are thrown away."""
     while True:
         document = Writer(schema, words, rng).document()
-        if len(document.text) < 6_000 and not validate(schema, parse(document.text)):
+        if len(document.text) < 3_000 and not validate(schema, parse(document.text)):
             return document
