@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "faults": "domain settings store",
     "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
     "logs": "",
-    "execution": "faults loaders schema domain",  # an edge is the schema's word, and what it wants the loaders'
+    "execution": "faults loaders schema domain metrics",  # an edge is the schema's word, and what it wants the loaders'
     "graph": "resolvers schema",
     "sdl": "graph",
     "access_table": "graph domain",

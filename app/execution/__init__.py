@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 from graphql import ExecutionResult, GraphQLError
 from graphql.execution.values import VariableValues
 
+from app import metrics
 from app.execution.document import Operation, operation_of
 from app.execution.plan import Plan
 from app.execution.run import Run
@@ -53,30 +54,31 @@ class Execution:
 
         Errors come in the order of their paths, whoever executed.
         """
-        plan = self._plan(executor)
+        plan, by = self._plan(executor)
+        self.counted[by] += 1
+        metrics.EXECUTED.labels(by).inc()
         result = await (Run(plan, executor).execute() if plan else executor.run())
         if result.errors and len(result.errors) > 1:
             result.errors.sort(key=_place)
         return result
 
-    def _plan(self, executor: Executor) -> Plan | None:
+    def _plan(self, executor: Executor) -> tuple[Plan | None, str]:
+        """Or none, and why."""
         core: Any = executor
         node, values = core.operation, core.variable_values
         text, name = node.loc.source.body, node.name.value if node.name else None
         keep = len(text) <= _LONGEST
         if self.choice != "compiled":
-            self.counted["off"] += 1
-            return None
+            return None, "off"
         operation = self._operations.get((text, name), lambda: operation_of(node, core.fragments), keep=keep)
-        self.counted[operation.uncovered or "plan"] += 1
         if operation.uncovered:
-            return None
+            return None, operation.uncovered
         chosen = VariableValues(
             {name: values.sources[name] for name in operation.directive_variables if name in values.sources},
             {name: values.coerced[name] for name in operation.directive_variables if name in values.coerced},
         )
         key = (text, name, tuple(chosen.coerced.items()))
-        return self._plans.get(key, lambda: Plan(core.schema, node, core.fragments, chosen), keep=keep)
+        return self._plans.get(key, lambda: Plan(core.schema, node, core.fragments, chosen), keep=keep), "plan"
 
 
 def _place(error: GraphQLError) -> tuple[tuple[bool, int, str], ...]:

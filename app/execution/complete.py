@@ -14,7 +14,8 @@ from graphql.pyutils import inspect
 from app.schema.base import Node
 
 if TYPE_CHECKING:
-    from app.execution.plan import ObjectPlan, Path, Slot
+    from app.execution.path import Path
+    from app.execution.plan import ObjectPlan, Slot
     from app.execution.run import Run
 
 _BY_ID: Final = Node.resolve_type.__func__

@@ -6,7 +6,7 @@ graphql-core's own ``collect_fields``; nothing here depends on a variable but th
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from graphql import (
     FieldNode,
@@ -26,14 +26,12 @@ from graphql.execution.values import VariableValues
 from app.execution.complete import Complete, abstract_of, leaf_of, list_of
 from app.execution.inline import inlined
 from app.execution.keys import row_keys_of
+from app.execution.path import Path
 from app.execution.resolve import Resolver, resolver_of
 from app.schema.base import Node
 
 if TYPE_CHECKING:
     from app.execution.run import Run
-
-Path: TypeAlias = tuple[Any, str | int, object]
-"""Where a slot is: the path of what holds it (None at the root), its key there, and the value that was found for it."""
 
 _IS_NODE: Final = Node.is_type_of.__func__
 _SEEN_BEFORE_INLINED: Final = 8

@@ -16,7 +16,8 @@ from app.execution.document import walked
 from app.schema.base import EVERY_OWNER, READ_KEYS, key_of, read_key
 
 if TYPE_CHECKING:
-    from app.execution.plan import Field, Path
+    from app.execution.path import Path
+    from app.execution.plan import Field
     from app.execution.run import Run
 
 Call = Callable[[Any, "Run", "Path"], Any]

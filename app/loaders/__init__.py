@@ -13,16 +13,19 @@ class Loaders:
     """One attribute per question that a field may ask."""
 
     def __init__(self, store: Store, gate: Gate) -> None:
-        async def by_id(ids: Sequence[str]) -> Mapping[str, Document]:
+        async def by_id(ids: Sequence[str]) -> Mapping[str, Document | Exception]:
             return await gate.admitted(await documents.by_id(store, ids, self.pages.read_beside))
 
-        async def by_name(names: Sequence[customers.Name]) -> Mapping[customers.Name, list[Document]]:
+        async def by_name(names: Sequence[customers.Name]) -> Mapping[customers.Name, list[Document] | Exception]:
             found = await customers.by_name(store, names, self.pages.read_beside)
             admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
-            for node_id, customer in admitted.items():
+            seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
+            for node_id, customer in seen.items():
                 self.documents.prime(node_id, customer)
+            broken = {node_id: each for node_id, each in admitted.items() if isinstance(each, Exception)}
             return {
-                name: customers.surviving([admitted[each["_id"]] for each in several if each["_id"] in admitted])
+                name: next((broken[each["_id"]] for each in several if each["_id"] in broken), None)
+                or customers.surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
                 for name, several in found.items()
             }
 

@@ -81,9 +81,9 @@ class Pages:
         return [customer for customer, _ in taken]
 
     def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
-        collection, known = slice_.selection.listing.collection, self._found[slice_]
+        known = self._found[slice_]
         for owner, rows in found:
-            known[owner] = _page(owner, slice_, self._gate.masked(collection, rows))
+            known[owner] = _masked_page(self._gate, owner, slice_, rows)
 
 
 async def pages_of(
@@ -91,10 +91,9 @@ async def pages_of(
 ) -> Mapping[tuple[str, Slice], Page | Exception]:
     """One command per distinct slice. The parents were admitted, so their rows need only be masked."""
 
-    async def read(slice_: Slice, parents: list[str]) -> Mapping[str, Page]:
+    async def read(slice_: Slice, parents: list[str]) -> Mapping[str, Page | Exception]:
         found = await pages.read_pages(store, slice_, parents)
-        collection = slice_.selection.listing.collection
-        return {parent: _page(parent, slice_, gate.masked(collection, found[parent])) for parent in parents}
+        return {parent: _masked_page(gate, parent, slice_, found[parent]) for parent in parents}
 
     return await _each(read, keys)
 
@@ -127,6 +126,14 @@ async def _each(
 
     found = await asyncio.gather(*map(tried, parents))
     return {(parent, asked): value for asked, its in zip(parents, found, strict=True) for parent, value in its.items()}
+
+
+def _masked_page(gate: Gate, owner: str, slice_: Slice, found: list[Document]) -> Page | Exception:
+    """A row that is too broken to be masked costs its own page."""
+    try:
+        return _page(owner, slice_, gate.masked(slice_.selection.listing.collection, found))
+    except Exception as broken:
+        return broken
 
 
 def _page(parent: str, slice_: Slice, found: list[Document]) -> Page:
