@@ -11,7 +11,7 @@ from app import metrics
 from app.execution.document import Operation, operation_of
 from app.execution.plan import Plan
 from app.execution.run import Run
-from app.faults import Executor
+from app.faults import Executor, is_final
 
 Choice: TypeAlias = Literal["compiled", "graphql-core"]
 K = TypeVar("K", bound=Hashable)
@@ -81,6 +81,10 @@ class Execution:
         return self._plans.get(key, lambda: Plan(core.schema, node, core.fragments, chosen), keep=keep), "plan"
 
 
-def _place(error: GraphQLError) -> tuple[tuple[bool, int, str], ...]:
-    """Keys and indexes do not compare with each other, and nothing is at the same place as both."""
-    return tuple((isinstance(key, str), key if isinstance(key, int) else 0, str(key)) for key in error.path or ())
+def _place(error: GraphQLError) -> tuple[Any, ...]:
+    """Keys and indexes do not compare with each other, and nothing is at the same place as both.
+
+    What ended the whole answer comes last.
+    """
+    keys = ((isinstance(key, str), key if isinstance(key, int) else 0, str(key)) for key in error.path or ())
+    return (is_final(error), *keys)

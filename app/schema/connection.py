@@ -120,9 +120,8 @@ def page_of(
         where = both(where, info.context.viewer.activity_rows)
     selection = Selection(listing, where, order or next(iter(listing.orders)), descending)
     if owner is EVERY_OWNER:
-        return (
-            slice_of(selection, "", first=first, after=None, last=last, before=None) if not (after or before) else None
-        )
+        is_anybodys = after is None and before is None
+        return slice_of(selection, "", first=first, after=None, last=last, before=None) if is_anybodys else None
     asked = slice_of(selection, owner["_id"], first=first, after=after, last=last, before=before)
     return info.context.loaders.pages.wanted(owner["_id"], asked)
 

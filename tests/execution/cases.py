@@ -243,7 +243,7 @@ async def populated(store: Store, rng: random.Random) -> Words:
         addresses=["ada@example.com"],
         attributes=["changedFields", "billDayFrom", "street"],
         types=["SUBSCRIPTION_RENEWED", "NOTE_ADDED", "ADDRESS_DETAILS_MODIFIED", "NO_SUCH"],
-        cursors=["AAAA"],
+        cursors=["AAAA", "", "W10"],
     )
 
 

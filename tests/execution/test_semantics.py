@@ -321,7 +321,7 @@ COMBINATIONS: Mapping[str, tuple[str, dict[str, Any] | None]] = {
     "null after an error beside it": ('{ boxes { f0(give: "raised") f1(give: "null") a0(give: "raised") } }', None),
     "null before an error beside it": ('{ boxes { f1(give: "null") f0(give: "raised") } }', None),
     "promises below what becomes null": ('{ boxes { a17(give: "box") { text } a0(give: "text") must } }', None),
-    "promised lists of promised objects": ('{ boxes { a20(give: "boxes") { later { text } text } } }', None),
+    "promised lists of promised objects": ('{ boxes { a18(give: "boxes") { later { text } text } } }', None),
     "objects as deep as you like": ("{ " + "one { box { " * 1 + "text" + " } }" + " }", None),
 }
 
