@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -97,29 +97,35 @@ def worker(
     metrics_port: Annotated[int | None, typer.Option(help="Serve figures for Prometheus on this port.")] = None,
     data: Data = None,
 ) -> None:
-    """Do what falls due: expire points, send mails and inform the wallet service. Any number of workers may run."""
+    """Do what falls due: expire points, count the days that are over, send mails and inform the wallet service.
+
+    Any number of workers may run.
+    """
     from prometheus_client import start_http_server
 
     from app.services.expiry import expire_due
+    from app.services.tallies import count_days
 
     settings = with_pairs(read_settings(data=data))
     logs.configure(settings.log_level)
 
-    async def expire(store: Store) -> None:
+    async def look(store: Store) -> None:
         if expired := await expire_due(store, datetime.now(UTC)):
             console.print(f"Points expired for {expired:,} customers.")
+        if counted := await count_days(store, datetime.now(UTC)):
+            console.print(f"Days counted for reports: {counted:,}.")
 
     async def work(uri: str) -> None:
         async with opened(uri, settings) as store, relay(store, settings) as relaying:
             if once:
-                await expire(store)
+                await look(store)
                 await relaying.once()
                 return
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(relaying.run())
                 while True:
                     try:
-                        await expire(store)
+                        await look(store)
                     except StoreError as away:
                         console.print(f"MongoDB: {away}. Trying again.", style="red", markup=False, soft_wrap=True)
                     await asyncio.sleep(every)
@@ -199,6 +205,40 @@ def indexes_(
     typer.echo("\n".join(differences) or "Everything is as declared.")
     if check and differences:
         raise typer.Exit(1)
+
+
+@cli.command()
+def rebuild(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare the counted days with their activities.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Make again what is copied: what customers are listed by, and the days that are counted for reports.
+
+    While the gateway runs, too. The worker counts the days, from two minutes after this.
+    """
+    from app.services import tallies
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> list[datetime]:
+        async with opened(uri, settings) as store:
+            if check:
+                return await tallies.differences(store)
+            refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
+            await tallies.forget_days(store)
+            await tallies.count_days(store, datetime.now(UTC))
+            console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
+            return []
+
+    with database(settings) as uri:
+        different = run(work(uri))
+    if check:
+        typer.echo(
+            "\n".join(f"{day:%Y-%m-%d}: differs" for day in different) or "Every counted day is as its activities."
+        )
+        raise typer.Exit(1 if different else 0)
 
 
 @cli.command()
@@ -327,11 +367,13 @@ async def _prepare_demo(uri: str, settings: Settings, customers: int) -> None:
 
 async def _seed(store: Store, customers: int) -> None:
     from app.sample.seed import seed as write
+    from app.services.tallies import count_days
 
     mark = {"_id": "sample"}
     await store.write(UNFINISHED, [ReplaceOne(mark, mark, upsert=True)])
     with progress("Writing sample customers", customers) as advance:
         written = await write(store, customers=customers, now=datetime.now(UTC), advance=advance)
+    await count_days(store, datetime.now(UTC), grace=timedelta())  # nobody else writes here yet
     await store.write(UNFINISHED, [DeleteOne(mark)])
     console.print("  " + ", ".join(f"{count:,} {name}" for name, count in written.items() if count))
 

@@ -7,7 +7,7 @@ from graphql import GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import StrawberryObjectDefinition
 
-from app.resolvers import audit, catalogue, changes, customers, nodes, viewers
+from app.resolvers import audit, catalogue, changes, customers, nodes, reports, viewers
 from app.schema.access import masks_of, rules_of
 from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
@@ -21,16 +21,23 @@ from app.schema.changes import (
     RecordActivityPayload,
     RedeemCouponPayload,
     ResendEmailPayload,
+    TagCustomerPayload,
+    UntagCustomerPayload,
 )
 from app.schema.connection import Connection
 from app.schema.customers import Customer
-from app.schema.rules import AUDIT, WITH_OWNER, Access
+from app.schema.report import CustomerServiceReport
+from app.schema.rules import AUDIT, REPORT, WITH_OWNER, Access
 from app.schema.viewer import ViewerType
 
 
 @strawberry.type(description="Ways to read.")
 class Query:
-    access: ClassVar[Access] = {WITH_OWNER: "viewer node nodes customer activity_types", AUDIT: "audit_log"}
+    access: ClassVar[Access] = {
+        WITH_OWNER: "viewer node nodes customer customers activity_types",
+        AUDIT: "audit_log",
+        REPORT: "customer_service_report",
+    }
 
     viewer: ViewerType | None = strawberry.field(
         resolver=viewers.viewer, description="Who the token says is asking, and what they may do."
@@ -41,6 +48,16 @@ class Query:
     )
     customer: Customer | None = strawberry.field(
         resolver=customers.customer, description="One customer, whole; null if nobody is known by that name."
+    )
+    customers: Connection[Customer] | None = strawberry.field(
+        resolver=customers.customers,
+        description="Customers by what they have in common, by name unless told. `totalCount` counts up to 100,000: "
+        "so many means that many or more.",
+    )
+    customer_service_report: CustomerServiceReport | None = strawberry.field(
+        resolver=reports.customer_service_report,
+        description="What people and systems did to all customers in a window of time: how often each action was done, "
+        "and the actions themselves. Entries outside the catalogue are no part of it. Needs REPORT.",
     )
     audit_log: Connection[AuditEntry] | None = strawberry.field(
         resolver=audit.audit_log, description="Who asked for which change, newest first. For administrators."
@@ -81,6 +98,12 @@ class Mutation:
     change_customer_status: ChangeCustomerStatusPayload | None = strawberry.field(
         resolver=changes.change_customer_status,
         description="Block, deactivate or reactivate an account. Needs CHANGE_STATUS.",
+    )
+    tag_customer: TagCustomerPayload | None = strawberry.field(
+        resolver=changes.tag_customer, description="Put a label on a customer. Needs TAG_CUSTOMER."
+    )
+    untag_customer: UntagCustomerPayload | None = strawberry.field(
+        resolver=changes.untag_customer, description="Take a label off a customer. Needs TAG_CUSTOMER."
     )
     record_activity: RecordActivityPayload | None = strawberry.field(
         resolver=changes.record_activity,

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.catalogue import CATALOGUE, copied
 from app.domain import points
+from app.domain.customers import balance, noticed
 from app.domain.ids import new_id
 from app.store.driver import Document, Store, UpdateOne
 
@@ -99,6 +100,7 @@ class World:
             "tags": [],
             "status": "ACTIVE",
             "identities": [],
+            "spendable": 0,
         }
         customer = {**shape, **given}
         await self.store.insert("customers", [customer])
@@ -111,6 +113,8 @@ class World:
             {"_id": new_id(collection), "customerId": customer["_id"], **shape(each), **each} for each in given
         ]
         await self.store.insert(collection, documents)
+        if collection == "activities" and (update := noticed(documents)):
+            await self.store.write("customers", [UpdateOne({"_id": customer["_id"]}, update)])
         return documents
 
     async def activity(self, customer: Document, type_: str = "SUBSCRIPTION_RENEWED", **given: Any) -> Document:
@@ -120,7 +124,7 @@ class World:
         """Entries of one posting after another, and the state they leave."""
         decided = [{**entry, "kind": entry["kind"].value, **given} for posting in postings for entry in posting.entries]
         entries = await self.many("points", customer, *decided)
-        state = {"$set": {"points": postings[-1].state}}
+        state = {"$set": balance(postings[-1].state)}
         await self.store.write("customers", [UpdateOne({"_id": customer["_id"]}, state)])
         return entries
 

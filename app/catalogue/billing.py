@@ -12,6 +12,7 @@ from app.catalogue.shared import (
     ORDER_ID,
     PAYMENT_METHOD,
     PRODUCT_NAME,
+    TAG,
     TRANSACTION_ID,
     optional,
 )
@@ -19,7 +20,6 @@ from app.catalogue.shared import (
 row = partial(activity_type, source="billing", origin=Origin.OURS)
 staff_row = partial(row, audience=Audience.STAFF)
 
-TAG = optional("tag", "Tag")
 PAYMENT = (AMOUNT, PAYMENT_METHOD, TRANSACTION_ID)
 PAYMENT_INSTRUMENT = optional("paymentInstrument", "Payment instrument", personal=True)
 DOCUMENT_TYPES = optional("documentTypes", "Document types", Kind.LIST)
@@ -27,8 +27,16 @@ DOCUMENT_TYPES = optional("documentTypes", "Document types", Kind.LIST)
 ROWS = (
     row("Customer Created", "The customer's record was created.", Group.CUSTOMER),
     row("Customer Updated", "The customer's details were edited.", Group.CUSTOMER, CHANGED_FIELDS),
-    row("Customer Tagged", "A keyword was put on the customer.", Group.CUSTOMER, TAG),
-    row("Customer Untagged", "A keyword was taken off the customer.", Group.CUSTOMER, TAG),
+    staff_row(
+        "Customer Tagged", "A keyword was put on the customer.", Group.CUSTOMER, TAG, code="BILLING_CUSTOMER_TAGGED"
+    ),
+    staff_row(
+        "Customer Untagged",
+        "A keyword was taken off the customer.",
+        Group.CUSTOMER,
+        TAG,
+        code="BILLING_CUSTOMER_UNTAGGED",
+    ),
     row(
         "Customers Merged",
         "Duplicate records of the customer became one.",

@@ -7,7 +7,7 @@ from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import Audience, Origin, activity_type
-from app.catalogue.shared import COUPON_CODE, EMAIL_SUBJECT, PASS_ID, PASS_PROVIDER, TO_ADDRESS
+from app.catalogue.shared import COUPON_CODE, EMAIL_SUBJECT, PASS_ID, PASS_PROVIDER, TAG, TO_ADDRESS
 
 row = partial(activity_type, source="platform", origin=Origin.OURS)
 
@@ -29,4 +29,6 @@ ROWS = (
     row("Customer blocked", "The customer was blocked.", Group.STATUS),
     row("Customer deactivated", "The customer was deactivated.", Group.STATUS),
     row("Customer reactivated", "The customer was made active again.", Group.STATUS),
+    row("Customer tagged", "A label was put on the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
+    row("Customer untagged", "A label was taken off the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
 )

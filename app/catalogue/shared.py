@@ -16,5 +16,6 @@ PASS_ID = optional("passId", "Pass ID")
 PASS_PROVIDER = optional("passProvider", "Pass provider")
 PAYMENT_METHOD = optional("paymentMethod", "Payment method", personal=True)
 PRODUCT_NAME = optional("productName", "Product name")
+TAG = optional("tag", "Tag", personal=True)  # staff's word about a customer, not for everybody who sees them
 TO_ADDRESS = optional("toAddress", "To address", personal=True)
 TRANSACTION_ID = optional("transactionId", "Transaction ID")

@@ -28,11 +28,13 @@ class Permission(StrEnum):
     """What a viewer may do beyond reading what they see."""
 
     SEARCH_BY_CONTACT = "SEARCH_BY_CONTACT"
+    SEARCH_BY_LABEL = "SEARCH_BY_LABEL"
     READ_NOTES = "READ_NOTES"
     REPORT = "REPORT"
     EXPORT = "EXPORT"
     READ_AUDIT = "READ_AUDIT"
     ADD_NOTE = "ADD_NOTE"
+    TAG_CUSTOMER = "TAG_CUSTOMER"
     ADJUST_POINTS = "ADJUST_POINTS"
     REDEEM_COUPON = "REDEEM_COUPON"
     RESEND_EMAIL = "RESEND_EMAIL"
@@ -46,11 +48,13 @@ _SERVICE: Final = _SUPERVISORS | {Role.CUSTOMER_SERVICE_AGENT}
 
 PERMITTED: Final[dict[Permission, frozenset[Role]]] = {
     Permission.SEARCH_BY_CONTACT: STAFF | {Role.CUSTOMER},
+    Permission.SEARCH_BY_LABEL: STAFF,
     Permission.READ_NOTES: PEOPLE,
     Permission.REPORT: _SUPERVISORS | {Role.SALES_REP, Role.FINANCE},
     Permission.EXPORT: _SUPERVISORS | {Role.SALES_REP, Role.FINANCE},
     Permission.READ_AUDIT: frozenset({Role.ADMIN}),
     Permission.ADD_NOTE: PEOPLE,
+    Permission.TAG_CUSTOMER: PEOPLE,
     Permission.ADJUST_POINTS: _SERVICE | {Role.FINANCE, Role.API_USER},
     Permission.REDEEM_COUPON: _SERVICE | {Role.CUSTOMER},
     Permission.RESEND_EMAIL: _SERVICE | {Role.SALES_REP, Role.CUSTOMER},
@@ -98,6 +102,10 @@ class Viewer:
         audience = () if self.roles - {Role.CUSTOMER} else (("audience", In((Audience.CUSTOMER.value,))),)
         notes = () if self.may(Permission.READ_NOTES) else (("isNote", In((False,))),)
         return (*audience, *notes)
+
+    @property
+    def reports_own_actions_only(self) -> bool:
+        return not self.roles & (PERMITTED[Permission.REPORT] - {Role.SALES_REP})
 
     def knows(self, row: ActivityType) -> bool:
         """Whether activities of this type exist for this viewer: ``activity_rows``, for the catalogue."""

@@ -33,4 +33,23 @@ PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("create
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "_id"))})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "_id"))})
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
+REPORT: Final = Listing(
+    "activities",
+    ("legacy",),
+    {"OCCURRED_AT": Order(("occurredAt", "_id"))},
+    base=(("legacy", In((False,))),),
+    owned=False,
+)
+CUSTOMERS: Final = Listing(
+    "customers",
+    (),
+    {
+        "NAME": Order(("name", "_id")),
+        "NUMBER": Order(("number", "_id")),
+        "REGISTERED_AT": Order(("registeredAt", "_id")),
+        "LAST_ACTIVITY_AT": Order(("lastActivityAt", "_id"), nulls_last=True),
+        "SPENDABLE_POINTS": Order(("spendable", "_id"), nulls_last=True),
+    },
+    searched=True,
+)
 DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "_id"))})

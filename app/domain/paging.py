@@ -2,29 +2,52 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeAlias
+
+COUNT_AT_MOST = 100_000
 
 Position: TypeAlias = tuple[Any, ...]
 """The values of an order's keys in one document: where a page begins. None where the document lacks the key."""
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """An element of a list of names with their values."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class In:
-    """Is one of these."""
+    """Is one of these; of a list, has one of these."""
 
     values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """Is this text and no other, also in a list that takes A for a."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
     """At least the one, below the other; None leaves that side open."""
 
-    at_least: datetime | None = None
-    below: datetime | None = None
+    at_least: Any = None
+    below: Any = None
 
 
-Where: TypeAlias = tuple[tuple[str, In | Between], ...]
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of these holds at least. The key it stands under is no field, only a name of its own."""
+
+    wheres: "tuple[Where, ...]"
+
+
+Where: TypeAlias = tuple[tuple[str, In | Exactly | Between | AnyOf], ...]
 """Conditions by field, all of which hold. Hashable, so that equal requests meet in one batch."""
 
 
@@ -52,17 +75,21 @@ class Order:
 class Listing:
     """A list that hangs on a parent, or on nothing. ``prefix`` are the equalities that its indexes begin with.
 
-    Each is declared once (listings.py) and equal to itself only.
+    ``searched``: conditions may be many and of any kind, so that no index serves them all: the database tries those
+    that could. Texts are compared as people do, whatever their case and accents, and rows counted up to
+    ``COUNT_AT_MOST``. Each is declared once (listings.py) and equal to itself only.
     """
 
     collection: str
     prefix: tuple[str, ...]
     orders: Mapping[str, Order]
     base: Where = ()
+    owned: bool = True
+    searched: bool = False
 
     @property
     def parent_key(self) -> str | None:
-        return next(iter(self.prefix), None)
+        return next(iter(self.prefix), None) if self.owned else None
 
     def owned_by(self, parent: object) -> dict[str, object]:
         """The condition that a row belongs to ``parent``."""

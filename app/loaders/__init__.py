@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from app.domain.paging import Page, Slice
-from app.loaders import activities, customers, documents, pages, points
+from app.domain.paging import Page, Slice, Where
+from app.loaders import activities, customers, documents, pages, points, report
 from app.loaders.gate import Gate
 from app.loaders.loader import Loader
 from app.store.driver import Document, Store
@@ -30,9 +30,14 @@ class Loaders:
         async def pages_of(keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:
             return await pages.pages_of(store, gate, keys)
 
+        async def fields_set(keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:
+            return {(where, at_most): await report.fields_set(store, where, at_most) for where, at_most in keys}
+
         self.documents = Loader(by_id)
         self.customers = Loader(by_name)
         self.pages = Loader(pages_of)
         self.counts = Loader(partial(pages.counts_of, store))
         self.type_counts = Loader(partial(activities.type_counts, store))
+        self.type_totals = Loader(partial(report.type_totals, store))
+        self.fields_set = Loader(fields_set)
         self.audits = Loader(partial(points.audits, store))

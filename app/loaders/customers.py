@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from app.domain.vocabulary import CustomerStatus
-from app.store.driver import Document, Store
+from app.store.driver import FOLDS_CASE, Document, Store
 
 Name: TypeAlias = tuple[str, ...]
 """("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812")."""
@@ -25,7 +25,7 @@ async def by_name(store: Store, names: Sequence[Name]) -> Mapping[Name, list[Doc
                     found[name].append(customer)
     if addresses := [address for kind, address, *_ in names if kind == "email"]:
         either = [{"email": {"$in": addresses}}, {"emails.value": {"$in": addresses}}]
-        for customer in await store.find("customers", {"$or": either}, folds_case=True):
+        for customer in await store.find("customers", {"$or": either}, collation=FOLDS_CASE):
             for address in addresses:
                 if address.casefold() in _addresses(customer):
                     found["email", address].append(customer)

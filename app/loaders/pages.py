@@ -5,8 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from app.domain.listings import REPORT
 from app.domain.paging import Page, Selection, Slice
 from app.loaders.gate import Gate
+from app.loaders.report import type_totals
 from app.store import pages
 from app.store.driver import Document, Store
 
@@ -29,6 +31,9 @@ async def counts_of(store: Store, keys: Sequence[tuple[str, Selection]]) -> Mapp
     """One command per distinct selection. Zero where there is nothing."""
 
     async def count(selection: Selection, parents: list[str]) -> dict[tuple[str, Selection], int]:
+        if selection.listing is REPORT:
+            totals = await type_totals(store, [selection.where])
+            return {(parent, selection): sum(totals[selection.where].values()) for parent in parents}
         found = await pages.count(store, selection, parents)
         return {(parent, selection): found.get(parent, 0) for parent in parents}
 

@@ -13,7 +13,7 @@ from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus
 from app.schema import changes as schema
 from app.schema.base import Document, Info, Source
-from app.services import activities, coupons, emails, notes, passes, points, statuses
+from app.services import activities, coupons, emails, notes, passes, points, statuses, tags
 from app.services.changes import Changes, Wrote
 
 Input = strawberry.argument(description="What to change.")
@@ -111,6 +111,30 @@ async def change_customer_status(
         Permission.CHANGE_STATUS,
         ("customer", input.customer_id),
         lambda of, customer: statuses.change(of, customer["_id"], to, reason=input.reason, key=input.idempotency_key),
+    )
+
+
+async def tag_customer(
+    info: Info, input: Annotated[schema.TagCustomerInput, Input]
+) -> schema.TagCustomerPayload | None:
+    return await _made(
+        info,
+        "tagCustomer",
+        Permission.TAG_CUSTOMER,
+        ("customer", input.customer_id),
+        lambda of, customer: tags.put_on(of, customer["_id"], input.tag, key=input.idempotency_key),
+    )
+
+
+async def untag_customer(
+    info: Info, input: Annotated[schema.TagCustomerInput, Input]
+) -> schema.UntagCustomerPayload | None:
+    return await _made(
+        info,
+        "untagCustomer",
+        Permission.TAG_CUSTOMER,
+        ("customer", input.customer_id),
+        lambda of, customer: tags.take_off(of, customer["_id"], input.tag, key=input.idempotency_key),
     )
 
 

@@ -1,14 +1,19 @@
-"""Ways in to one customer."""
+"""Ways in to customers: to one by name, to many by what they have in common."""
 
 from typing import Annotated
 
 import strawberry
 
-from app.domain.access import Permission
+from app.domain.access import Permission, Role
 from app.domain.ids import collection_of
+from app.domain.listings import CUSTOMERS
+from app.domain.paging import AnyOf, Exactly, Where
 from app.domain.refusals import Ambiguous
 from app.schema.base import Info, Source
+from app.schema.connection import After, Before, Connection, First, Last, page_of
+from app.schema.customer_lists import CustomerFilter, CustomerOrder
 from app.schema.customers import Customer, CustomerBy
+from app.schema.enums import OrderDirection
 
 
 async def customer(
@@ -35,3 +40,41 @@ async def _named(info: Info, by: CustomerBy) -> list[Source]:
         assert by.identity  # @oneOf
         name = ("identity", by.identity.value.source, by.identity.value.id)
     return await loaders.customers.load(name) or []
+
+
+async def customers(
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    filter: Annotated[CustomerFilter | None, strawberry.argument(description="Which ones; all unless told.")] = None,
+    order_by: Annotated[CustomerOrder | None, strawberry.argument(description="By name unless told.")] = None,
+) -> Connection[Customer] | None:
+    asked, order = filter or CustomerFilter(), order_by or CustomerOrder()
+    return await page_of(
+        info,
+        {"_id": "customers"},
+        CUSTOMERS,
+        first=first,
+        after=after,
+        last=last,
+        before=before,
+        where=(*asked.where(info.context.viewer), *await _seen(info)),
+        order=order.field,
+        descending=order.direction == OrderDirection.DESC,
+    )
+
+
+async def _seen(info: Info) -> Where:
+    """The condition that a customer exists for the viewer, which the gate applies to what is asked for by name."""
+    viewer = info.context.viewer
+    if viewer.sees_all_customers:
+        return ()
+    wheres: list[Where] = []
+    if Role.AFFILIATE in viewer.roles:
+        wheres.append((("affiliateId", Exactly(viewer.affiliate_id or "")),))
+    if Role.CUSTOMER in viewer.roles:
+        own: Source = await info.context.loaders.documents.load(viewer.customer_id or "")
+        wheres.append((("number", Exactly(own["number"])),))
+    return (("seen?", AnyOf(tuple(wheres))),)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from random import Random
 from typing import Final, TypeAlias
 
+from app.domain.customers import copies
 from app.domain.ids import COLLECTION_OF
 from app.sample import beginnings, people
 from app.sample.life import Life
@@ -50,7 +51,9 @@ def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Docume
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as MongoDB keeps it
     documents: dict[str, list[Document]] = {name: [] for name in (*COLLECTION_OF.values(), "files")}
     for index in indexes:
-        for name, more in NAMED.get(index, ordinary)(index, now).documents.items():
+        life = NAMED.get(index, ordinary)(index, now)
+        life.customer |= copies(life.customer, life.documents["activities"])
+        for name, more in life.documents.items():
             documents[name] += more
     return documents
 

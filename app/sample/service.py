@@ -153,10 +153,10 @@ def tag(life: Life) -> None:
     word = life.one_of(_TAGS)
     if word in life.customer["tags"]:
         life.customer["tags"].remove(word)
-        life.tell("CUSTOMER_UNTAGGED", {"tag": word}, by=life.one_of(SERVICE))
+        life.tell("BILLING_CUSTOMER_UNTAGGED", {"tag": word}, by=life.one_of(SERVICE))
     else:
         life.customer["tags"].append(word)
-        life.tell("CUSTOMER_TAGGED", {"tag": word}, by=life.one_of(SERVICE))
+        life.tell("BILLING_CUSTOMER_TAGGED", {"tag": word}, by=life.one_of(SERVICE))
 
 
 def comment(life: Life) -> None:

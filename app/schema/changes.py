@@ -135,6 +135,23 @@ class ChangeCustomerStatusPayload(Changed):
     status_change: StatusChange | None = strawberry.field(description="The change.")
 
 
+@strawberry.input(description="A label to put on a customer, or to take off.")
+class TagCustomerInput:
+    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
+    tag: str = strawberry.field(description="The label, up to 100 characters. Case makes no other label of it.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="What became of it.")
+class TagCustomerPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+
+@strawberry.type(description="What became of it.")
+class UntagCustomerPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+
 @strawberry.input(description="Coupons to mark as used: all of them or none.")
 class RedeemCouponInput:
     customer_id: strawberry.ID = strawberry.field(description="Whose coupons.")

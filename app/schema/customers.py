@@ -23,7 +23,7 @@ from app.schema.enums import ActivityOrderField, CustomerStatus, OrderDirection
 from app.schema.passes import Pass
 from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import CONTACT, LABELS, WITH_OWNER, Access
+from app.schema.rules import CONTACT, LABELS, LAST, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter
 
@@ -38,6 +38,7 @@ class Customer(Node):
         "points_history coupons transactions passes",
         CONTACT: "email emails phones billing_address website date_of_birth identities",
         LABELS: "tags",
+        LAST: "last_activity_at",
     }
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
@@ -51,6 +52,9 @@ class Customer(Node):
     email: str | None = strawberry.field(description="The registered address: mails are sent again to this one.")
     billing_address: Address | None = strawberry.field(description="Where invoices go.")
     registered_at: datetime = strawberry.field(description="When they first became known.")
+    last_activity_at: datetime | None = strawberry.field(
+        description="When something last happened on the account, by the catalogue's types. Notes do not count."
+    )
     payment_count: int = strawberry.field(description="How many payments they made: 0 is a lead, 1 or more a customer.")
     tags: list[str] = strawberry.field(description="Labels that people put on them.")
     status: CustomerStatus = strawberry.field(description="What the account may do now.")

@@ -27,6 +27,8 @@ __all__ = [
     "ActorKind",
     "AttributeKind",
     "CouponOrigin",
+    "CustomerOrderField",
+    "CustomerSegment",
     "CustomerStatus",
     "DeliveryStatus",
     "NotesFilter",
@@ -181,6 +183,19 @@ class ActivityOrderField(StrEnum):
     POINTS = "POINTS"
 
 
+class CustomerSegment(StrEnum):
+    LEADS = "LEADS"
+    CUSTOMERS = "CUSTOMERS"
+
+
+class CustomerOrderField(StrEnum):
+    NAME = "NAME"
+    NUMBER = "NUMBER"
+    REGISTERED_AT = "REGISTERED_AT"
+    LAST_ACTIVITY_AT = "LAST_ACTIVITY_AT"
+    SPENDABLE_POINTS = "SPENDABLE_POINTS"
+
+
 class PointsOrderField(StrEnum):
     SEQ = "SEQ"
     OCCURRED_AT = "OCCURRED_AT"
@@ -208,6 +223,21 @@ described(
     SEQ="The order of recording, which is the order of the balance.",
     OCCURRED_AT="When it happened: entries that arrived late stand where they belong.",
     POINTS="The points it moved, with their sign.",
+)
+described(
+    CustomerSegment,
+    "The built-in segments. Everybody is in exactly one.",
+    LEADS="Those who have not paid yet.",
+    CUSTOMERS="Those who made one payment or more.",
+)
+described(
+    CustomerOrderField,
+    "What to sort customers by. Ties are broken by id; those who lack it come last.",
+    NAME="Their full name, as people sort names: whatever the case and accents.",
+    NUMBER="The customer number.",
+    REGISTERED_AT="When they first became known.",
+    LAST_ACTIVITY_AT="When something last happened on the account, as in `lastActivityAt`.",
+    SPENDABLE_POINTS="Points left to spend. What fell due counts until its expiry is written, within a minute or so.",
 )
 described(
     ActivityAction,

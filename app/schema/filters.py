@@ -8,6 +8,9 @@ from app.catalogue import nearest
 from app.domain.paging import Between, In, Where
 from app.domain.refusals import BadUserInput
 
+_LAST = "\uffff"
+"""Stands behind every other character, in any language's order."""
+
 
 def during(key: str, at_least: datetime | None, below: datetime | None) -> Where:
     """A condition on a time, or none. Raises BadUserInput for a window that holds no moment."""
@@ -19,6 +22,27 @@ def during(key: str, at_least: datetime | None, below: datetime | None) -> Where
 def among(key: str, values: Sequence[Any] | None) -> Where:
     """A condition on a key's value, or none; an empty list matches nothing."""
     return () if values is None else ((key, In(tuple(dict.fromkeys(values)))),)
+
+
+def few(name: str, values: Sequence[Any] | None, *, at_most: int = 100) -> None:
+    """Raises BadUserInput for a list that is too long."""
+    if len(values or ()) > at_most:
+        raise BadUserInput(f"At most {at_most} {name} may be given; there are {len(values or ())}.", name)
+
+
+def search_term(name: str, given: str, *, at_most: int = 1_000) -> str:
+    """Without blank ends. Raises BadUserInput for one that is empty, or too long to be anybody's."""
+    term = given.strip()
+    if not term:
+        raise BadUserInput(f"{name} must not be empty: leave it out to find everybody.", name)
+    if len(term) > at_most:
+        raise BadUserInput(f"{name} may have {at_most:,} characters; it has {len(term):,}.", name)
+    return term
+
+
+def beginning(key: str, term: str) -> Where:
+    """A condition that a text begins so, compared as the list compares texts. No character has a meaning of its own."""
+    return ((key, Between(term, term + _LAST)),)
 
 
 def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:

@@ -65,6 +65,8 @@ WORDS: Final = Rule("what staff wrote", STAFF, spared=frozenset({Role.CUSTOMER})
 LABELS: Final = Rule(
     "staff's labels", STAFF, spared=frozenset({Role.CUSTOMER, Role.AFFILIATE}), stand_in=lambda _: [], spares="[]"
 )
+LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}))
+REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(
     "who did it", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}), stand_in=_support, spares='"Support"'

@@ -8,6 +8,7 @@ from app.catalogue import CATALOGUE, nearest
 from app.domain import changes, points
 from app.domain.attributes import AttributeProblems, parse_all
 from app.domain.changes import Invalid
+from app.domain.customers import balance
 from app.domain.points import PointsKind
 from app.domain.refusals import Refusal
 from app.services.changes import Changes, Effect, Session, Wrote
@@ -71,7 +72,7 @@ async def record(
         own = {"idempotencyKey": key, "actor": activity["actor"], "occurredAt": activity["occurredAt"]}
         entries = entries_of(posting, customer["_id"], of.now, own)
         activity["subjectId"] = entries[-1]["_id"]
-        changed = {("customers", customer["_id"]): {"points": posting.state}}
+        changed = {("customers", customer["_id"]): balance(posting.state)}
         return Effect(wrote, activity, new={"points": entries}, changed=changed)
 
     given = {"customerId": customer_id, "type": type_, "attributes": dict(attributes), "message": message}

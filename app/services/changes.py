@@ -17,9 +17,11 @@ from app.catalogue import copied
 from app.domain import changes
 from app.domain.access import Viewer
 from app.domain.changes import IdempotencyConflict, NotFound
+from app.domain.customers import noticed
 from app.domain.ids import new_id
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import Audit
+from app.services.tallies import arrived
 from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain, UpdateOne
 
 Session: TypeAlias = Any
@@ -124,9 +126,15 @@ class Changes:
     async def _write(self, effect: Effect, session: Session) -> None:
         for collection, documents in effect.new.items():
             await self.store.insert(collection, documents, session=session)
-        for (collection, document_id), keys in effect.changed.items():
-            await self.store.write(collection, [UpdateOne({"_id": document_id}, {"$set": keys})], session=session)
+        customer = ("customers", effect.activity["customerId"])
+        for (collection, document_id), keys in {customer: {}, **effect.changed}.items():
+            update = {"$set": keys} if keys else {}
+            if (collection, document_id) == customer:
+                update |= noticed([effect.activity])
+            if update:
+                await self.store.write(collection, [UpdateOne({"_id": document_id}, update)], session=session)
         await self.store.insert("activities", [effect.activity], session=session)
+        await arrived(self.store, [effect.activity], now=self.now, session=session)
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
         """The one activity that tells of a change of this viewer's."""

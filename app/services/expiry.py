@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from app.domain import points
+from app.domain.customers import balance, noticed
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.changes import Session, activity_of, take
 from app.services.points import SYSTEM, entries_of
@@ -42,8 +43,8 @@ async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
         activity = activity_of(customer_id, "POINTS_EXPIRED", SYSTEM, now, points=lost, subjectId=last)
         await store.insert("points", entries, session=session)
         await store.insert("activities", [activity], session=session)
-        state = {"$set": {"points": posting.state}}
-        await store.write("customers", [UpdateOne({"_id": customer_id}, state)], session=session)
+        update = {"$set": balance(posting.state), **noticed([activity])}
+        await store.write("customers", [UpdateOne({"_id": customer_id}, update)], session=session)
         return True
 
     return await store.transaction(body)

@@ -24,6 +24,7 @@ _NEW: Final[Document] = {
     "status": CustomerStatus.ACTIVE.value,
     "hasStatusDetails": False,
     "identities": [],
+    "spendable": 0,
 }
 
 

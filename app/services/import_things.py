@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.catalogue import copied
+from app.domain.customers import balance, noticed
 from app.domain.ids import file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
@@ -13,6 +14,7 @@ from app.domain.refusals import Refusal
 from app.services.import_parking import leave, park
 from app.services.import_points import Ledger, read_ledger
 from app.services.import_steps import Arrival, HistoryRewritten, Outcome, Verdict, by_identity, customers_known_as
+from app.services.tallies import arrived
 from app.store.driver import Document, InsertOne, ReplaceOne, Store, UpdateOne
 
 _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1}
@@ -150,11 +152,19 @@ class _Shelves:
         await store.write("files", kept, ordered=False, session=session)
         changes: defaultdict[str, Document] = defaultdict(dict)
         for customer_id, state in self._ledger.states.items():
-            changes[customer_id]["points"] = state
+            changes[customer_id] |= balance(state)
         for customer_id in self._restated:
             changes[customer_id] |= {"status": self._status[customer_id]["to"], "hasStatusDetails": True}
-        operations = [UpdateOne({"_id": key}, {"$set": changed}) for key, changed in changes.items()]
+        activities: defaultdict[str, list[Document]] = defaultdict(list)
+        for activity in self._added["activities"].values():
+            activities[activity["customerId"]].append(activity)
+        operations = [
+            UpdateOne({"_id": key}, update)
+            for key in changes.keys() | activities.keys()
+            if (update := {**({"$set": changes[key]} if key in changes else {}), **noticed(activities[key])})
+        ]
         await store.write("customers", operations, ordered=False, session=session)
+        await arrived(store, self._added["activities"].values(), now=self._now, session=session)
 
 
 def _said(document: Document) -> Document:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from app.domain import changes, points
 from app.domain.changes import LimitExceeded
+from app.domain.customers import balance
 from app.domain.ids import new_id
 from app.domain.points import Posting
 from app.services.changes import Changes, Effect, Session, Wrote
@@ -33,7 +34,7 @@ async def adjust(
             {"entry": entries[-1]["_id"], "activity": activity["_id"]},
             activity,
             new={"points": entries},
-            changed={("customers", customer["_id"]): {"points": posting.state}},
+            changed={("customers", customer["_id"]): balance(posting.state)},
         )
 
     given = {"customerId": customer_id, "points": amount, "reason": reason, "expiresAt": expires_at}

@@ -13,6 +13,7 @@ from typing import Any, Final
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.ids import prefix_of
 from app.domain.points import PointsKind
+from app.domain.report import DIMENSIONS
 from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
@@ -25,6 +26,7 @@ from app.domain.vocabulary import (
     TransactionStatus,
     TransactionType,
 )
+from app.store.driver import FOLDS_ACCENTS, FOLDS_CASE
 
 Schema = Mapping[str, Any]
 
@@ -41,12 +43,14 @@ class Index:
     keys: str
     asks: str | None = None
     unique: bool = False
-    folds_case: bool = False
+    collation: Mapping[str, Any] | None = None
     kept_days: int | None = None  # after the time in its key, documents are deleted
+
+    suffix: str = ""  # of the name, where another index has the same keys
 
     @property
     def name(self) -> str:
-        return "_".join(key.lstrip("_") for key in self.keys.split())
+        return "_".join(key.lstrip("_") for key in (*self.keys.split(), *self.suffix.split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "hasStatusDetails": _BOOLEAN,
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
+            # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
+            "spendable": _POINTS,
+            "lastActivityAt": _TIME,
+            "lastByType": {"bsonType": "object"},
+            "campaigns": {"bsonType": "array", "items": _TEXT},
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
             "points": _object(
@@ -141,9 +150,31 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         indexes=(
             Index("number", unique=True),
             Index("identities.source identities.id", asks="identities.id", unique=True),
-            Index("email", asks="email", folds_case=True),
-            Index("emails.value", asks="emails.value", folds_case=True),
+            Index("email", asks="email", collation=FOLDS_CASE),
+            Index("emails.value", asks="emails.value", collation=FOLDS_CASE),
             Index("points.buckets.expiresAt", asks="points.buckets.expiresAt"),
+            # One for each order and one for each condition of the list of customers; see docs/decisions/0015.
+            *(
+                Index(keys, collation=FOLDS_ACCENTS, suffix="searched")
+                for keys in (
+                    "name _id",
+                    "lastName",
+                    "number _id",
+                    "registeredAt _id",
+                    "lastActivityAt _id",
+                    "spendable _id",
+                    "email",
+                    "emails.value",
+                    "status",
+                    "tags",
+                    "country",
+                    "billingAddress.country",
+                    "paymentCount",
+                    "campaigns",
+                    "affiliateId",
+                    "lastByType.$**",
+                )
+            ),
         ),
     ),
     "activities": Collection(
@@ -168,7 +199,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
             "subjectId": _reference("coupons", "passes", "transactions", "points", "emails", "notes"),
-            **dict.fromkeys(("campaign", "campaignCategory", "product", "callCenter"), _TEXT),
+            **dict.fromkeys(DIMENSIONS, _TEXT),
             "currency": _CURRENCY,
             "country": _COUNTRY,
             "orderCustomFields": _NAMED_VALUES,
@@ -183,7 +214,30 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId legacy isNote occurredAt _id", asks="isNote"),
             Index("customerId legacy audience occurredAt _id", asks="audience"),
             Index("customerId legacy points occurredAt _id"),
+            # Across customers, for the report: what stands behind ``_id`` is there to be counted without a document.
+            Index("legacy occurredAt _id type isNote actor.kind actor.accessLevel actor.name", asks="occurredAt"),
+            Index("legacy type occurredAt _id", asks="type"),
+            Index("legacy actor.accessLevel occurredAt _id type", asks="actor.accessLevel"),
+            Index("legacy actor.name occurredAt _id type", asks="actor.name"),
+            Index("legacy actor.id occurredAt _id type actor.kind", asks="actor.id"),
+            *(Index(f"legacy {name} occurredAt _id type", asks=name) for name in DIMENSIONS),
+            Index("legacy orderCustomFields occurredAt _id type", asks="orderCustomFields"),
+            Index("legacy occurredAt _id", asks="customFieldsSet"),
         ),
+    ),
+    # How many activities a day that is long over had, by type and kind of actor; see docs/decisions/0014. A day that is
+    # ``stale``, has no counts yet or is not here at all is counted when it is asked for.
+    "tallies": Collection(
+        required={"stale": _BOOLEAN, "since": _TIME},
+        optional={
+            "counts": {
+                "bsonType": "array",
+                "items": _object(
+                    {"kind": _one_of(ActorKind), "isSystem": _BOOLEAN, "types": {"bsonType": "object"}},
+                    {"accessLevel": _one_of(AccessLevel)},
+                ),
+            }
+        },
     ),
     "points": Collection(
         required={

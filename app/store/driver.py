@@ -26,6 +26,7 @@ from pymongo import (
     MongoClient,
     ReplaceOne,
     ReturnDocument,
+    UpdateMany,
     UpdateOne,
     WriteConcern,
 )
@@ -35,6 +36,7 @@ from pymongo.read_concern import ReadConcern
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
+    "FOLDS_ACCENTS",
     "FOLDS_CASE",
     "DeleteOne",
     "Document",
@@ -48,6 +50,7 @@ __all__ = [
     "StoreError",
     "TryAgain",
     "Unavailable",
+    "UpdateMany",
     "UpdateOne",
     "marked",
     "usable_uri",
@@ -75,6 +78,8 @@ T = TypeVar("T")
 
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""
+FOLDS_ACCENTS: Final = {"locale": "en", "strength": 1}
+"""The same, and Ä for a."""
 
 _LONGEST_PAUSE_SECONDS: Final = 0.25
 _ABORT_SECONDS: Final = 1
@@ -166,34 +171,37 @@ class Store:
         limit: int = 0,
         fields: Mapping[str, Any] | None = None,
         hint: str | None = None,
-        folds_case: bool = False,
+        collation: Mapping[str, Any] | None = None,
         session: Any = None,
     ) -> list[Document]:
-        options: dict[str, Any] = {"session": session, "comment": _MARK.get(), **({"hint": hint} if hint else {})}
-        if folds_case:
-            options["collation"] = FOLDS_CASE
+        options = {"session": session, **_given(hint=hint, collation=collation, comment=_MARK.get())}
         cursor = self._database[collection].find(
             where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
         )
         return await cursor.to_list(None)
 
     async def aggregate(
-        self, collection: str | None, pipeline: Pipeline, *, snapshot: bool = False, session: Any = None
+        self,
+        collection: str | None,
+        pipeline: Pipeline,
+        *,
+        hint: str | None = None,
+        collation: Mapping[str, Any] | None = None,
+        snapshot: bool = False,
+        session: Any = None,
     ) -> list[Document]:
         """The whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
 
         ``snapshot`` reads all collections at one point in time.
         """
         target = self._database if collection is None else self._database[collection]
-        if snapshot:
-            async with await _settled(self._client.start_session(snapshot=True)) as session:
-                return await self._aggregated(target, pipeline, session)
-        return await self._aggregated(target, pipeline, session)
-
-    async def _aggregated(self, target: Any, pipeline: Pipeline, session: Any) -> list[Document]:
-        options = {"comment": mark} if (mark := _MARK.get()) else {}
-        cursor = await _settled(target.aggregate(pipeline, batchSize=_ONE_BATCH, session=session, **options))
-        return await cursor.to_list(None)
+        options = {"batchSize": _ONE_BATCH, **_given(hint=hint, collation=collation, comment=_MARK.get())}
+        if not snapshot:
+            cursor = await _settled(target.aggregate(pipeline, session=session, **options))
+            return await cursor.to_list(None)
+        async with await _settled(self._client.start_session(snapshot=True)) as session:
+            cursor = await _settled(target.aggregate(pipeline, session=session, **options))
+            return await cursor.to_list(None)
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
@@ -331,6 +339,10 @@ def usable_uri(uri: str) -> str:
     except PyMongoError as unusable:
         raise ValueError(str(unusable)) from None
     return uri
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 async def _settled(result: Any) -> Any:

@@ -1,14 +1,19 @@
 """Brings the database to what collections.py declares, and says where it differs."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
-from pymongo import UpdateMany
+from bson import MinKey
 
 from app.catalogue import copied
+from app.domain.customers import COPIES, copies
 from app.domain.ids import COLLECTION_OF, prefix_of
 from app.store.collections import COLLECTIONS, Collection, Index
-from app.store.driver import FOLDS_CASE, Document, Store
+from app.store.driver import FOLDS_CASE, Document, Store, UpdateMany, UpdateOne
+
+_AT_ONCE: Final = 200
 
 
 async def differences(store: Store) -> list[str]:
@@ -22,7 +27,7 @@ async def differences(store: Store) -> list[str]:
         if existing[name].get("validator") != validator_of(name, collection):
             lines.append(f"{name}: the validator differs")
         there = {index["name"]: _comparable(index) for index in await store.indexes_of(name)}
-        declared = {index.name: _specification(index) for index in collection.indexes}
+        declared = {index.name: specification(index) for index in collection.indexes}
         lines += [f"{name}.{index}: missing" for index in declared.keys() - there.keys()]
         lines += [f"{name}.{index}: unknown" for index in there.keys() - declared.keys() - {"_id_"}]
         lines += [
@@ -43,23 +48,73 @@ async def apply(store: Store) -> None:
         there = (
             {index["name"]: _comparable(index) for index in await store.indexes_of(name)} if name in existing else {}
         )
-        changed = [index for index in collection.indexes if there.get(index.name) != _specification(index)]
+        changed = [index for index in collection.indexes if there.get(index.name) != specification(index)]
         if outdated := [index.name for index in changed if index.name in there]:
             await store.command({"dropIndexes": name, "index": outdated})
         if changed:
-            await store.command({"createIndexes": name, "indexes": [_specification(index) for index in changed]})
+            await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
     await refresh_copies(store)
+    await refresh_customers(store)
 
 
 async def refresh_copies(store: Store) -> None:
     """Writes again what activities copy from the catalogue, wherever the catalogue has changed since.
 
-    One pass finds the types that differ; each of them costs another.
+    One pass finds the types that differ; each of them costs another. What days had is then counted anew.
     """
     copies = {key: f"${key}" for key in ("type", *copied(""))}
     kept = [row["_id"] for row in await store.aggregate("activities", [{"$group": {"_id": copies}}])]
     outdated = {row["type"] for row in kept if row != {"type": row["type"], **copied(row["type"])}}
     await store.write("activities", [UpdateMany({"type": code}, {"$set": copied(code)}) for code in outdated])
+    if outdated:
+        await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
+
+
+async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
+    """Makes the copies by which customers are listed (domain/customers.py), where they have none yet; how many did.
+
+    While changes go on: each batch is a transaction, which begins again if one of its customers is changed meanwhile.
+    """
+    refreshed, last = 0, ""
+    without: Document = {} if all_of_them else {"spendable": {"$exists": False}}
+    while True:
+        ids = await store.find(
+            "customers", {**without, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"_id": 1}
+        )
+        if not ids:
+            return refreshed
+        batch = [customer["_id"] for customer in ids]
+        await store.transaction(partial(_refresh, store, batch))
+        refreshed, last = refreshed + len(batch), batch[-1]
+
+
+async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> None:
+    states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields={"points": 1}, session=session)
+    kinds = {key: f"${key}" for key in ("customerId", "type", "legacy", "isNote", "campaign")}
+    activities = await store.aggregate(
+        "activities",
+        [
+            {
+                "$match": {
+                    "customerId": {"$in": customer_ids},
+                    "legacy": {"$in": [False, True]},
+                    "occurredAt": {"$gte": MinKey()},
+                }
+            },
+            {"$group": {"_id": kinds, "occurredAt": {"$max": "$occurredAt"}}},
+            {"$replaceWith": {"$mergeObjects": ["$_id", {"occurredAt": "$occurredAt"}]}},
+        ],
+        session=session,
+    )
+    of: defaultdict[str, list[Document]] = defaultdict(list)
+    for activity in activities:
+        of[activity["customerId"]].append(activity)
+    updates: list[UpdateOne] = []
+    for state in states:
+        made = copies(state, of[state["_id"]])
+        gone = dict.fromkeys(COPIES - made.keys(), "")
+        updates.append(UpdateOne({"_id": state["_id"]}, {"$set": made, **({"$unset": gone} if gone else {})}))
+    await store.write("customers", updates, ordered=False, session=session)
 
 
 def validator_of(name: str, collection: Collection) -> Mapping[str, Any]:
@@ -70,14 +125,14 @@ def validator_of(name: str, collection: Collection) -> Mapping[str, Any]:
     return {"$jsonSchema": {**schema, "properties": {**identifier, **schema["properties"]}}}
 
 
-def _specification(index: Index) -> Document:
+def specification(index: Index) -> Document:
     return {
         "name": index.name,
         "key": dict.fromkeys(index.keys.split(), 1),
         **({"unique": True} if index.unique else {}),
         **({"partialFilterExpression": {index.asks: {"$exists": True}}} if index.asks else {}),
-        **({"collation": FOLDS_CASE} if index.folds_case else {}),
         **({"expireAfterSeconds": index.kept_days * 86_400} if index.kept_days is not None else {}),
+        **({"collation": index.collation} if index.collation else {}),
     }
 
 

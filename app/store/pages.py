@@ -5,17 +5,17 @@ several are one ``$lookup`` of N index seeks. A position (cursor) belongs to one
 have one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Final, cast
 
 from bson import MinKey
 
-from app.domain.paging import Between, In, Position, Selection, Slice
-from app.domain.points import INT32_MAX
+from app.domain.paging import COUNT_AT_MOST, AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice
 from app.store.collections import COLLECTIONS, Index
-from app.store.driver import Document, Store
+from app.store.driver import FOLDS_ACCENTS, Document, Store
 
 
 async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Mapping[str, list[Document]]:
@@ -23,7 +23,8 @@ async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Map
 
     One command, however many parents. Reads no more documents than it returns as long as the selection has at most
     one condition that has an index of its own; with more, at most what matches the first of them. In an order that is
-    not the list's first: twice as many behind a position, and with a condition at most all rows of the parent.
+    not the list's first: twice as many behind a position, and with a condition at most all rows of the parent. Of a
+    list that is searched: see docs/decisions/0015.
     """
     plan = _Plan.of(slice_)
     if len(parents) == 1:
@@ -45,15 +46,41 @@ async def count(store: Store, selection: Selection, parents: Sequence[str]) -> M
     listing = selection.listing
     match = {**listing.owned_by({"$in": list(parents)}), **_conditions(selection, index)}
     group = {"_id": f"${listing.parent_key}" if listing.parent_key else parents[0], "count": {"$sum": 1}}
-    rows = await store.aggregate(listing.collection, [{"$match": match}, {"$group": group}])
+    bound: list[Document] = [{"$limit": COUNT_AT_MOST}] if listing.searched else []
+    pipeline = [{"$match": match}, *bound, {"$group": group}]
+    # Everything is counted from an index, too, if one is named.
+    hint = None if match else "_id_"
+    rows = await store.aggregate(listing.collection, pipeline, hint=hint, collation=_collation(listing))
     return {row["_id"]: row["count"] for row in rows}
+
+
+async def count_by(
+    store: Store, selection: Selection, key: str, time: str, windows: Sequence[Between], *, in_order: bool = False
+) -> Mapping[str, int]:
+    """How many rows a list that hangs on nothing has in these windows of ``time``, by the value of ``key``.
+
+    One command, answered from the index where it can be: the order's own with ``in_order``.
+    """
+    index = _index_for(replace(selection, where=()) if in_order else selection)
+    conditions = _conditions(selection, index)
+    either = [{**conditions, time: _condition(window)} for window in windows]
+    match = either[0] if len(either) == 1 else {"$or": either}
+    group = {"_id": f"${key}", "count": {"$sum": 1}}
+    rows = await store.aggregate(selection.listing.collection, [{"$match": match}, {"$group": group}], hint=index.name)
+    return {row["_id"]: row["count"] for row in rows}
+
+
+def matching(selection: Selection) -> Mapping[str, Any]:
+    """The condition that a row is part of the selection."""
+    return _all_of({**dict(selection.listing.base), **dict(selection.where)})
 
 
 # ---------------------------------------------------------------- how a slice becomes commands
 
 _ALWAYS: Final = {"$gte": MinKey()}
 """True of every value, of whatever type: what breaks its shape is shown as broken, not passed over."""
-_PRESENT: Final = {"$gte": -INT32_MAX - 1}
+_PRESENT: Final = {"$ne": None}
+_FEW: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +101,7 @@ class _Plan:
         nothing: Document = {}
         position = slice_.position or ()
         after = _after(order.keys, position, forward) if position else [nothing]
-        if not order.nulls_last:
+        if not order.nulls_last or order.keys[0] in conditions:
             segments = [_any_of(conditions, after, index)]
         else:
             first = order.keys[0]
@@ -95,8 +122,9 @@ class _Plan:
     async def read_one(self, store: Store, parent: str) -> list[Document]:
         listing = self.slice_.selection.listing
         owned = listing.owned_by(parent)
+        collation = _collation(listing)
         if len(self.segments) > 1:
-            return await store.aggregate(listing.collection, self._union(owned))
+            return await store.aggregate(listing.collection, self._union(owned), collation=collation)
         where = self.segments[0]
         branches = [{**branch, **owned} for branch in where["$or"]] if "$or" in where else None
         return await store.find(
@@ -104,7 +132,8 @@ class _Plan:
             {"$or": branches} if branches else {**where, **owned},
             sort=self.sort,
             limit=self.limit,
-            hint=self.index.name,
+            hint=None if listing.searched else self.index.name,
+            collation=collation,
         )
 
     async def read_many(self, store: Store, parents: Sequence[str]) -> dict[str, list[Document]]:
@@ -127,30 +156,53 @@ class _Plan:
         return first
 
 
+def _collation(listing: Listing) -> Mapping[str, Any] | None:
+    return FOLDS_ACCENTS if listing.searched else None
+
+
 def _index_for(selection: Selection) -> Index:
-    """The index of this order for the first condition that has one, else the order's own."""
+    """The index of this order for the first condition that has one, else the order's own.
+
+    Where a condition names very many values the order's own is better than a seek for each of them.
+    """
     listing = selection.listing
     keys = " ".join(listing.orders[selection.order].keys)
-    wanted = [" ".join((*listing.prefix, name, keys)) for name, _ in selection.where]
+    few = [
+        name for name, condition in selection.where if not (isinstance(condition, In) and len(condition.values) > _FEW)
+    ]
+    wanted = [" ".join((*listing.prefix, name, keys)) for name in few]
     wanted.append(" ".join((*listing.prefix, keys)))
     indexes = COLLECTIONS[listing.collection].indexes
     return next(index for start in wanted for index in indexes if index.keys.startswith(start))
 
 
 def _conditions(selection: Selection, index: Index) -> Document:
-    wanted = {**dict(selection.listing.base), **dict(selection.where)}
-    conditions = {name: _condition(value) for name, value in wanted.items()}
+    conditions = {**matching(selection)}
     if index.asks and index.asks not in conditions:
         conditions[index.asks] = _ALWAYS
     return conditions
 
 
-def _condition(value: In | Between) -> Any:
+def _all_of(wanted: Mapping[str, In | Exactly | Between | AnyOf]) -> Document:
+    either = [
+        {"$or": [_all_of(dict(where)) for where in value.wheres]}
+        for value in wanted.values()
+        if isinstance(value, AnyOf)
+    ]
+    fields = {name: _condition(value) for name, value in wanted.items() if not isinstance(value, AnyOf)}
+    return {**fields, **({"$and": either} if either else {})}
+
+
+def _condition(value: In | Exactly | Between) -> Any:
+    if isinstance(value, Exactly):
+        # An expression is compared as it is written, whatever the collation; the equality finds it in the index.
+        return {"$eq": value.text, "$regex": rf"\A{re.escape(value.text)}\z"}
     if isinstance(value, In):
-        return value.values[0] if len(value.values) == 1 else {"$in": list(value.values)}
+        values = [asdict(each) if isinstance(each, Named) else each for each in value.values]
+        return values[0] if len(values) == 1 else {"$in": values}
     return {
-        **({"$gte": value.at_least} if value.at_least else {}),
-        **({"$lt": value.below} if value.below else {}),
+        **({"$gte": value.at_least} if value.at_least is not None else {}),
+        **({"$lt": value.below} if value.below is not None else {}),
     }
 
 

@@ -224,6 +224,13 @@ async def test_no_canary_appears_where_it_should_not_whatever_the_way_in(
     queries: list[tuple[str, dict[str, Any]]] = [
         (f"query($ids: [ID!]!) {{ nodes(ids: $ids) {_selection('Node', 2)} }}", {"ids": ids}),
         *((f"query($id: ID!) {{ node(id: $id) {_selection('Node', 1)} }}", {"id": each}) for each in ids),
+        (f"{{ customers {{ totalCount nodes {_selection('Customer', 2)} }} }}", {}),
+        (
+            '{ customerServiceReport(filter: {from: "2000-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z"}) { total '
+            "actions { title } customFields { username name value } "
+            f"details {{ nodes {_selection('Activity', 1)} }} }} }}",
+            {},
+        ),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),
     ]
@@ -456,8 +463,10 @@ async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> N
         "roles": ["CUSTOMER_SERVICE_AGENT"],
         "permissions": [
             "SEARCH_BY_CONTACT",
+            "SEARCH_BY_LABEL",
             "READ_NOTES",
             "ADD_NOTE",
+            "TAG_CUSTOMER",
             "ADJUST_POINTS",
             "REDEEM_COUPON",
             "RESEND_EMAIL",

@@ -67,6 +67,7 @@ async def test_a_customer_comes_in_with_contact_points_identities_and_defaults(s
         "tags": [],
         "status": "ACTIVE",
         "hasStatusDetails": False,
+        "spendable": 0,
     }
 
 

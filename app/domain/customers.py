@@ -1,0 +1,56 @@
+"""What a customer's document keeps of their activities and points, for lists of customers to be filtered and sorted by.
+
+Copies, never the truth: each can be made again from what it copies. Pure.
+
+- ``spendable``: what ``points`` leaves to spend. Points that fell due count until their expiry is written, which the
+  worker does within a minute or so; on a closed account nothing is written any more.
+- ``lastActivityAt``: when something last happened, by the catalogue's types. Notes do not count: not everybody who may
+  sort customers may know of them.
+- ``lastByType``: the same for each type, notes included; who may not know of a type cannot ask for it.
+- ``campaigns``: those that activities named.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from app.domain.points import PointsState, empty, spendable
+
+Document = dict[str, Any]
+COPIES: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"})
+
+
+def balance(state: PointsState) -> Document:
+    """The keys of a customer that has this balance."""
+    return {"points": state, "spendable": spendable(state)}
+
+
+def noticed(activities: Iterable[Mapping[str, Any]]) -> Document:
+    """The update of their customer that keeps up with new activities: in any order, and as often as one likes."""
+    newest: Document = {}
+    campaigns: dict[str, None] = {}
+    for activity in activities:
+        if campaign := activity.get("campaign"):
+            campaigns[campaign] = None
+        if activity["legacy"]:
+            continue
+        keys = [f"lastByType.{activity['type']}", *([] if activity["isNote"] else ["lastActivityAt"])]
+        for key in keys:
+            newest[key] = max(newest.get(key, activity["occurredAt"]), activity["occurredAt"])
+    return {
+        **({"$max": newest} if newest else {}),
+        **({"$addToSet": {"campaigns": {"$each": list(campaigns)}}} if campaigns else {}),
+    }
+
+
+def copies(customer: Mapping[str, Any], activities: Iterable[Mapping[str, Any]]) -> Document:
+    """Those of the keys in ``COPIES`` that there is something to say for, from all activities."""
+    update = noticed(activities)
+    newest = update.get("$max", {})
+    campaigns = update.get("$addToSet", {}).get("campaigns", {}).get("$each")
+    by_type = {key.removeprefix("lastByType."): at for key, at in newest.items() if key != "lastActivityAt"}
+    return {
+        "spendable": spendable(customer.get("points") or empty()),
+        **({"lastActivityAt": newest["lastActivityAt"]} if "lastActivityAt" in newest else {}),
+        **({"lastByType": by_type} if by_type else {}),
+        **({"campaigns": campaigns} if campaigns else {}),
+    }

@@ -1,0 +1,101 @@
+"""What the customer-service report counts, and which of it a day's tally has counted already. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from app.catalogue import CATALOGUE
+from app.domain.paging import Between, In, Where
+
+DIMENSIONS: Final = ("campaign", "campaignCategory", "product", "callCenter", "currency", "country")
+"""What an activity of a call centre says about the order that it belongs to."""
+
+SYSTEM_NAME: Final = "System"
+DAY: Final = timedelta(days=1)
+_TALLIED: Final = frozenset({"occurredAt", "type", "isNote", "actor.kind", "actor.accessLevel", "actor.name"})
+Window = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A report's conditions in two parts that share no row: what tallies know, and what only the activities do."""
+
+    tallied: Where | None
+    raw: Where | None
+
+
+def split(where: Where) -> Split:
+    """Tallies hold no names of people: these are few rows each, and "System" is nearly all of them."""
+    conditions = dict(where)
+    if not conditions.keys() <= _TALLIED:
+        return Split(None, where)
+    match conditions.get("actor.name"):
+        case In(names) if SYSTEM_NAME not in names:
+            return Split(None, where)
+        case In(names):
+            others = tuple(name for name in names if name != SYSTEM_NAME)
+            system = tuple({**conditions, "actor.name": In((SYSTEM_NAME,))}.items())
+            return Split(system, tuple({**conditions, "actor.name": In(others)}.items()) if others else None)
+        case _:
+            return Split(where, None)
+
+
+def window_of(where: Where) -> Window:
+    """Every report has one."""
+    window = dict(where)["occurredAt"]
+    assert isinstance(window, Between)
+    return window.at_least, window.below
+
+
+def whole_days(window: Window) -> Window:
+    """The midnights (UTC) between which the window holds whole days; none if the second is not later."""
+    first, end = day_of(window[0]), day_of(window[1])
+    return (first if first == window[0] else first + DAY), end
+
+
+def day_of(moment: datetime) -> datetime:
+    """The midnight (UTC) that begins its day."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def without(days: Iterable[datetime], window: Window) -> list[Window]:
+    """What is left of the window without these days, all of which lie in it; oldest first."""
+    rest: list[Window] = []
+    begin, end = window
+    for day in sorted(days):
+        if begin < day:
+            rest.append((begin, day))
+        begin = day + DAY
+    return [*rest, (begin, end)] if begin < end else rest
+
+
+def add_up(tallies: Iterable[Sequence[Mapping[str, Any]]], where: Where) -> Counter[str]:
+    """The counts of days, by type: of those kinds of actor that ``where`` asks for."""
+    conditions = dict(where)
+    totals: Counter[str] = Counter()
+    for counts in tallies:
+        for each in counts:
+            actor = {"actor.kind": each["kind"], "actor.accessLevel": each.get("accessLevel")}
+            asked = all(holds(conditions.get(key), value) for key, value in actor.items())
+            if asked and ("actor.name" not in conditions or each["isSystem"]):
+                totals.update(each["types"])
+    return totals
+
+
+def of_types(totals: Mapping[str, int], where: Where) -> dict[str, int]:
+    """Without the types that ``where`` does not ask for; whether a type is a note, the catalogue knows."""
+    conditions = dict(where)
+    return {
+        code: total
+        for code, total in totals.items()
+        if (row := CATALOGUE.get(code))
+        and holds(conditions.get("type"), code)
+        and holds(conditions.get("isNote"), row.is_note)
+    }
+
+
+def holds(condition: object, value: object) -> bool:
+    assert condition is None or isinstance(condition, In)
+    return condition is None or value in condition.values

@@ -1,0 +1,14 @@
+"""The way in to the customer-service report."""
+
+from typing import Annotated, cast
+
+import strawberry
+
+from app.schema.base import Info, Source
+from app.schema.report import CustomerServiceReport, ReportFilter
+
+
+def customer_service_report(
+    info: Info, filter: Annotated[ReportFilter, strawberry.argument(description="Which actions, and of which time.")]
+) -> CustomerServiceReport | None:
+    return cast(Source, filter.where(info.context.viewer))

@@ -1,0 +1,156 @@
+"""Which customers, and in which order: segments, conditions, searches."""
+
+from datetime import UTC, datetime
+
+import strawberry
+
+from app.catalogue import CATALOGUE
+from app.domain.access import Permission, Viewer
+from app.domain.paging import AnyOf, Between, In, Where
+from app.domain.refusals import BadUserInput
+from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
+from app.schema.filters import among, beginning, during, few, search_term, unknown
+
+_TAG_AT_MOST = 100
+
+
+@strawberry.input(description="Whole numbers from one to another; a side that is left out is open.")
+class IntRange:
+    min: int | None = strawberry.field(default=None, description="At least so many.")
+    max: int | None = strawberry.field(default=None, description="At most so many.")
+
+    def bounds(self, name: str) -> Between:
+        """Raises BadUserInput for a range that holds no number."""
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise BadUserInput(f"{name}: min must not be greater than max.", name)
+        return Between(self.min, None if self.max is None else self.max + 1)
+
+
+@strawberry.input(description="A window of time; a side that is left out is open.")
+class TimeRange:
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Not before this moment.")
+    to: datetime | None = strawberry.field(default=None, description="Before this moment.")
+
+
+@strawberry.input(description="That something of a type happened, at any time or since a moment.")
+class HasActivity:
+    type: str = strawberry.field(description="The type's code in the catalogue.")
+    since: datetime | None = strawberry.field(default=None, description="Not before this moment; ever unless told.")
+
+
+@strawberry.input(
+    description="Which customers; what is left out does not filter, all that is given must hold. Texts are compared as "
+    "people do, whatever their case and accents, and no character in them has a meaning of its own."
+)
+class CustomerFilter:
+    segment: CustomerSegment | None = strawberry.field(default=None, description="Only this built-in segment.")
+    statuses: list[CustomerStatus] | None = strawberry.field(
+        default=None, description="Only with one of these statuses. An empty list matches none."
+    )
+    tags: list[str] | None = strawberry.field(
+        default=None, description="Only with one of these labels. Needs SEARCH_BY_LABEL. An empty list matches none."
+    )
+    countries: list[str] | None = strawberry.field(
+        default=None, description="Only from one of these countries, by two-letter code. An empty list matches none."
+    )
+    registered: TimeRange | None = strawberry.field(default=None, description="Only who registered in this window.")
+    payments: IntRange | None = strawberry.field(default=None, description="Only who made so many payments.")
+    campaigns: list[str] | None = strawberry.field(
+        default=None,
+        description="Only whom one of these campaigns reached: an activity names it. Needs SEARCH_BY_LABEL. "
+        "An empty list matches none.",
+    )
+    has_activity: HasActivity | None = strawberry.field(
+        default=None, description="Only to whom something of a type happened, such as a renewal since January."
+    )
+    spendable_points: IntRange | None = strawberry.field(
+        default=None,
+        description="Only who has so many points left to spend. What fell due counts until its expiry is written, "
+        "within a minute or so.",
+    )
+    number: str | None = strawberry.field(default=None, description="Only who has this customer number, whole.")
+    name: str | None = strawberry.field(default=None, description="Only whose full name begins so.")
+    last_name: str | None = strawberry.field(default=None, description="Only whose family name begins so.")
+    email: str | None = strawberry.field(
+        default=None, description="Only who has this e-mail address, whole, among theirs. Needs SEARCH_BY_CONTACT."
+    )
+    email_prefix: str | None = strawberry.field(
+        default=None, description="Only who has an e-mail address that begins so. Needs SEARCH_BY_CONTACT."
+    )
+
+    def where(self, viewer: Viewer) -> Where:
+        """Raises BadUserInput, and Forbidden for what the viewer may not read."""
+        return (
+            *self._named(),
+            *self._reached(viewer),
+            *self._labelled(viewer),
+            *self._counted(),
+            *self._placed(viewer),
+        )
+
+    def _named(self) -> Where:
+        return (
+            *(() if self.number is None else (("number", In((search_term("number", self.number),))),)),
+            *(() if self.name is None else beginning("name", search_term("name", self.name))),
+            *(() if self.last_name is None else beginning("lastName", search_term("lastName", self.last_name))),
+        )
+
+    def _reached(self, viewer: Viewer) -> Where:
+        conditions: list[tuple[str, AnyOf]] = []
+        if self.email is not None:
+            viewer.require(Permission.SEARCH_BY_CONTACT)
+            whole = In((search_term("email", self.email),))
+            conditions.append(("email?", AnyOf(((("email", whole),), (("emails.value", whole),)))))
+        if self.email_prefix is not None:
+            viewer.require(Permission.SEARCH_BY_CONTACT)
+            term = search_term("emailPrefix", self.email_prefix)
+            conditions.append(("emailPrefix?", AnyOf((beginning("email", term), beginning("emails.value", term)))))
+        return tuple(conditions)
+
+    def _labelled(self, viewer: Viewer) -> Where:
+        if self.tags is not None or self.campaigns is not None:
+            viewer.require(Permission.SEARCH_BY_LABEL)
+        few("tags", self.tags)
+        few("campaigns", self.campaigns)
+        tags = None if self.tags is None else [search_term("tags", tag, at_most=_TAG_AT_MOST) for tag in self.tags]
+        return (*among("tags", tags), *among("campaigns", self.campaigns), *self._active(viewer))
+
+    def _active(self, viewer: Viewer) -> Where:
+        if self.has_activity is None:
+            return ()
+        known = {code for code, row in CATALOGUE.items() if viewer.knows(row)}
+        if self.has_activity.type not in known:
+            raise unknown("activity type", self.has_activity.type, known, "hasActivity")
+        since = self.has_activity.since or _EVER
+        return ((f"lastByType.{self.has_activity.type}", Between(since)),)
+
+    def _counted(self) -> Where:
+        payments = self.payments.bounds("payments") if self.payments else Between()
+        if self.segment == CustomerSegment.LEADS:
+            payments = Between(payments.at_least, min(payments.below or 1, 1))
+        elif self.segment == CustomerSegment.CUSTOMERS:
+            payments = Between(max(payments.at_least or 1, 1), payments.below)
+        spendable = self.spendable_points.bounds("spendablePoints") if self.spendable_points else Between()
+        both = (("paymentCount", payments), ("spendable", spendable))
+        return tuple((key, bounds) for key, bounds in both if bounds != Between())
+
+    def _placed(self, viewer: Viewer) -> Where:
+        few("countries", self.countries)
+        window = self.registered or TimeRange()
+        conditions = (*among("status", self.statuses), *during("registeredAt", window.from_, window.to))
+        if self.countries is None:
+            return conditions
+        countries = In(tuple(dict.fromkeys(self.countries)))
+        if not viewer.may(Permission.SEARCH_BY_CONTACT):  # what an address says is not theirs to read
+            return (*conditions, ("country", countries))
+        of_address: Where = (("country", In((None,))), ("billingAddress.country", countries))
+        return (*conditions, ("country?", AnyOf(((("country", countries),), of_address))))
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+@strawberry.input(description="How to sort customers.")
+class CustomerOrder:
+    field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="What to sort by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")

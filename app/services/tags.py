@@ -1,0 +1,53 @@
+"""Labels on a customer, put on and taken off."""
+
+from collections.abc import Callable
+
+from app.domain import changes
+from app.domain.changes import Invalid, LimitExceeded
+from app.services.changes import Changes, Effect, Session, Wrote
+from app.store.driver import Document
+
+_AT_MOST = 100
+Decision = Callable[[list[str]], list[str]]
+"""From the labels that the customer has to those they will have."""
+
+
+async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
+    """Raises Invalid for a text that is none, or a label that the customer has (case aside); LimitExceeded."""
+    tag = changes.text(tag, "tag", at_most=_AT_MOST)
+
+    def decide(tags: list[str]) -> list[str]:
+        if _same(tags, tag):
+            raise Invalid(f'The customer has the tag "{tag}" already.', "tag")
+        if len(tags) >= _AT_MOST:
+            raise LimitExceeded(f"A customer has at most {_AT_MOST} tags; take one off first.", "tag")
+        return [*tags, tag]
+
+    return await _changed(of, "tagCustomer", "CUSTOMER_TAGGED", customer_id, tag, decide, key=key)
+
+
+async def take_off(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
+    """Raises Invalid for a text that is none, or a label that the customer does not have (case aside)."""
+    tag = changes.text(tag, "tag", at_most=_AT_MOST)
+
+    def decide(tags: list[str]) -> list[str]:
+        if not (found := _same(tags, tag)):
+            raise Invalid(f'The customer has no tag "{tag}".', "tag")
+        return [each for each in tags if each not in found]
+
+    return await _changed(of, "untagCustomer", "CUSTOMER_UNTAGGED", customer_id, tag, decide, key=key)
+
+
+async def _changed(
+    of: Changes, mutation: str, type_: str, customer_id: str, tag: str, decide: Decision, *, key: str
+) -> Wrote:
+    async def effect(customer: Document, _session: Session) -> Effect:
+        activity = of.activity(customer["_id"], type_, attributes={"tag": tag})
+        changed = {("customers", customer["_id"]): {"tags": decide(customer["tags"])}}
+        return Effect({"activity": activity["_id"]}, activity, changed=changed)
+
+    return await of.make(mutation, customer_id, key, {"customerId": customer_id, "tag": tag}, effect)
+
+
+def _same(tags: list[str], tag: str) -> list[str]:
+    return [each for each in tags if each.casefold() == tag.casefold()]

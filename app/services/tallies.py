@@ -1,0 +1,107 @@
+"""Days that are over, counted: how many activities of which type each had, so that no report counts them again.
+
+A change of today writes nothing here. What arrives for a day that is over makes that day ``stale``, in the activity's
+own transaction, and the worker counts it anew. A day is counted ``_GRACE`` after it was opened for counting: whoever
+wrote without seeing it open has ended by then, since no transaction lives that long. Hence a day that has counts, and
+is not stale, is exactly what its activities are; and changes do not wait for each other here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from app.domain.report import DAY, SYSTEM_NAME, day_of
+from app.store.driver import Document, Store, UpdateMany, UpdateOne
+
+_SETTLES: Final = DAY
+"""How long after its end a day is counted. Clocks may differ by so much: whoever writes by theirs knows it is over."""
+_GRACE: Final = timedelta(minutes=2)
+_LOOKS_BACK: Final = timedelta(days=20 * 366)
+_INDEX: Final = "legacy_occurredAt_id_type_isNote_actor.kind_actor.accessLevel_actor.name"
+
+
+async def arrived(store: Store, activities: Iterable[Mapping[str, Any]], *, now: datetime, session: Any) -> None:
+    """To be called by whoever writes activities, in the same transaction. No command where all of them are today's."""
+    days = {day_of(activity["occurredAt"]) for activity in activities}
+    if over := [day for day in days if day + DAY <= now]:
+        stale = UpdateMany({"_id": {"$in": over}, "stale": False}, {"$set": {"stale": True}})
+        await store.write("tallies", [stale], session=session)
+
+
+async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE) -> int:
+    """How many days were counted; those opened just now are counted next time. Without grace only if nobody writes."""
+    await _open(store, now)
+    opened = {**_UNCOUNTED, "since": {"$lte": now - grace}}
+    ready = await store.find("tallies", opened, sort={"_id": 1}, fields={"since": 1})
+    for tally in ready:
+        await _count(store, tally)
+    return len(ready)
+
+
+async def forget_days(store: Store) -> None:
+    """All of them are counted anew, as the worker comes to it."""
+    await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
+
+
+async def differences(store: Store) -> list[datetime]:
+    """The days whose counts are not what their activities are. It reads an index entry for each activity."""
+    return [
+        tally["_id"]
+        for tally in await store.find("tallies", {"stale": False, "counts": {"$exists": True}}, sort={"_id": 1})
+        if _comparable(await counts_of(store, tally["_id"])) != _comparable(tally["counts"])
+    ]
+
+
+async def counts_of(store: Store, day: datetime, *, session: Any = None) -> list[Document]:
+    """By kind of actor, then by type; counted, from the index alone."""
+    match = {"legacy": False, "occurredAt": {"$gte": day, "$lt": day + DAY}}
+    kind = {
+        "kind": "$actor.kind",
+        "accessLevel": "$actor.accessLevel",
+        "isSystem": {"$eq": ["$actor.name", SYSTEM_NAME]},
+    }
+    group = {"_id": {**kind, "type": "$type"}, "count": {"$sum": 1}}
+    rows = await store.aggregate("activities", [{"$match": match}, {"$group": group}], hint=_INDEX, session=session)
+    by_kind: defaultdict[tuple[tuple[str, Any], ...], dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        key = {name: value for name, value in row["_id"].items() if value is not None}
+        by_kind[tuple((name, key[name]) for name in kind if name in key)][key["type"]] = row["count"]
+    return [{**dict(key), "types": types} for key, types in by_kind.items()]
+
+
+_UNCOUNTED: Final = {"stale": False, "counts": {"$exists": False}}
+
+
+async def _open(store: Store, now: datetime) -> None:
+    """Opens for counting what is stale, and every day that has settled and is not here yet."""
+    again = UpdateMany({"stale": True}, {"$set": {"stale": False, "since": now}, "$unset": {"counts": ""}})
+    oldest = {"legacy": False, "occurredAt": {"$gte": now - _LOOKS_BACK}}
+    found = await store.find(
+        "activities", oldest, sort={"occurredAt": 1, "_id": 1}, limit=1, fields={"occurredAt": 1}, hint=_INDEX
+    )
+    known = {tally["_id"] for tally in await store.find("tallies", {}, fields={"_id": 1})}
+    new: list[Any] = []
+    day = day_of(found[0]["occurredAt"]) if found else now
+    while day + DAY + _SETTLES <= now:
+        if day not in known:
+            # Another worker may have been faster; what is there stays as it is.
+            new.append(UpdateOne({"_id": day}, {"$setOnInsert": {"stale": False, "since": now}}, upsert=True))
+        day += DAY
+    await store.write("tallies", [again, *new], ordered=False)
+
+
+async def _count(store: Store, opened: Document) -> None:
+    async def body(session: Any) -> None:
+        counts = await counts_of(store, opened["_id"], session=session)
+        # Whoever makes the day stale meanwhile writes the same document: one of the two begins again. What was opened
+        # again since then is left alone: it has to wait anew.
+        await store.write(
+            "tallies", [UpdateOne({**opened, **_UNCOUNTED}, {"$set": {"counts": counts}})], session=session
+        )
+
+    await store.transaction(body)
+
+
+def _comparable(counts: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted(repr(sorted({**each, "types": sorted(each["types"].items())}.items())) for each in counts)
