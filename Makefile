@@ -38,8 +38,9 @@ check: $(READY) ## Format, lint, types, and whether schema.graphql is true and b
 schema: $(READY) ## Write schema.graphql anew
 	@$(BIN)/python -m app schema > .venv/schema.graphql && mv .venv/schema.graphql schema.graphql
 
-soak: $(READY) ## A hundred faults on three nodes, about 15 minutes; ARGS="--faults 20"
+soak: $(READY) ## A hundred faults on three nodes, then 50,000 queries by both executors; ARGS="--faults 20" for faults only
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
+	$(if $(ARGS),,@$(BIN)/python -m tests.execution.soak)
 
 bench: $(READY) ## Measure; bench/ has one module for each question
 	@for module in bench/*.py; do $(BIN)/python -m bench.$$(basename $$module .py) || exit 1; done

@@ -7,6 +7,7 @@ no more, since an exception's text may hold what is stored.
 import re
 import traceback
 from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from inspect import isawaitable
 from typing import Any, Final, cast
@@ -102,22 +103,31 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
         # What already has a path is on its way up from a field that must not be null, and was dealt with there.
         if getattr(raw_error, "path", None) is None:
-            if not isinstance(raw_error, Refusal):
-                field = f"{path.typename}.{path.key}" if path.typename else str(path.key)
-                log("field failed", raw_error, field=field, document=self._document_at(path))
-            self._failed += 1
-            if self._failed > self._max_failed:  # the answer's root is null, and the rest is not even tried
-                refusal = TooManyErrors(self._max_failed)
-                raise GraphQLError(str(refusal), path=[path.as_list()[0]], original_error=refusal)
-            raw_error = self._located(raw_error, field_details_list, path)
-        elif isinstance(_cause(cast(GraphQLError, raw_error)), TooManyErrors):
+            name = f"{path.typename}.{path.key}" if path.typename else str(path.key)
+            nodes = [details.node for details in field_details_list]
+            raw_error = self.failed(raw_error, name, path.as_list(), nodes, lambda: self._document_at(path))
+        elif is_final(raw_error):
             raise raw_error
         cast(Any, super()).handle_field_error(raw_error, return_type, field_details_list, path)
 
-    def _located(self, error: Exception, field_details_list: Any, path: Path) -> GraphQLError:
-        """Without the library's search for the line, which reads the whole document again for every error."""
-        located = GraphQLError(getattr(error, "message", None) or str(error), path=path.as_list(), original_error=error)
-        located.locations = [self._location(details.node) for details in field_details_list]
+    def failed(
+        self,
+        error: Exception,
+        field: str,
+        path: list[str | int],
+        nodes: Sequence[Node],
+        document: Callable[[], str | None],
+    ) -> GraphQLError:
+        """Of a field that failed, the error with its place: logged, and counted. Raises what ``is_final``."""
+        if not isinstance(error, Refusal):
+            log("field failed", error, field=field, document=document())
+        self._failed += 1
+        if self._failed > self._max_failed:  # the answer's root is null, and the rest is not even tried
+            refusal = TooManyErrors(self._max_failed)
+            raise GraphQLError(str(refusal), path=path[:1], original_error=refusal)
+        # Without the library's search for the line, which reads the whole document again for every error.
+        located = GraphQLError(getattr(error, "message", None) or str(error), path=path, original_error=error)
+        located.locations = [self._location(node) for node in nodes]
         return located
 
     def _location(self, node: Node) -> SourceLocation:
@@ -165,6 +175,11 @@ def told(code: str, message: str, **extensions: object) -> dict[str, Any]:
         extensions["requestId"] = correlation_id.get()
     short = message if len(message) <= MESSAGE_CHARACTERS else f"{message[:MESSAGE_CHARACTERS]}…"
     return {"message": short, "extensions": {"code": code, **extensions}}
+
+
+def is_final(error: Exception) -> bool:
+    """Whether it ends the whole answer, and not a field of it."""
+    return isinstance(error, GraphQLError) and isinstance(_cause(error), TooManyErrors)
 
 
 def log(event: str, error: Exception, **where: str | None) -> None:

@@ -19,6 +19,7 @@ from starlette.types import Lifespan
 from app import logs, tracing
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
+from app.execution import Execution
 from app.graph import executable, masks_for
 from app.http import graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
@@ -29,7 +30,7 @@ from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.metrics import observe_command
 from app.services.changes import Outgoing
-from app.serving import taking_leave
+from app.serving import collect_rarely, taking_leave
 from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
 from app.store.driver import Store
 
@@ -47,6 +48,7 @@ def routes(
     outgoing: Outgoing = Outgoing(),  # noqa: B008 # frozen
     limits: Limits | None = None,
     rates: Rates | None = None,
+    execution: Execution | None = None,
 ) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
     limits = limits or Limits()
@@ -60,6 +62,7 @@ def routes(
         outgoing=outgoing,
         limits=limits,
         rates=rates or rates_of(store, limits),
+        execution=execution or Execution(),
     )
     return [*graphiql.routes, *health.routes(store), *metrics.routes(store), Route("/graphql", endpoint)]
 
@@ -179,7 +182,9 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 outgoing=outgoing(settings),
                 limits=settings,
                 rates=rates,
+                execution=Execution(settings.executor),
             )
+            collect_rarely()
             async with beside(rates.tell()):
                 # The demo has nobody before it who sends requests elsewhere.
                 with taking_leave(settings.drain_seconds) if page is None else nullcontext():

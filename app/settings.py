@@ -25,6 +25,7 @@ _EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
     "MONGODB_DATABASE": "customer_gateway",
     "MONGODB_DRIVER": "motor",
+    "EXECUTOR": "compiled",
     "HOST": "127.0.0.1",
     "PORT": "8000",
     "DATA": ".data/mongodb",
@@ -131,6 +132,9 @@ class Settings(BaseSettings, Limits):  # pyright: ignore # both are frozen, and 
         "customer_gateway", description="The database's name."
     )
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
+    executor: Literal["compiled", "graphql-core"] = Field(
+        "compiled", description="What executes read queries: our plans, or graphql-core, as it does all else."
+    )
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
     jwks_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(

@@ -18,6 +18,7 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
 from app.domain.access import Role
+from app.execution import Execution
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
 from app.services.changes import Outgoing
@@ -122,11 +123,18 @@ def limits() -> Limits:
 
 
 @pytest.fixture
-async def client(store: Store, limits: Limits) -> AsyncGenerator[httpx2.AsyncClient]:
+def execution() -> Execution:
+    """What executes; a test that is about graphql-core's own way overrides it."""
+    return Execution()
+
+
+@pytest.fixture
+async def client(store: Store, limits: Limits, execution: Execution) -> AsyncGenerator[httpx2.AsyncClient]:
     """The whole application over HTTP, on the test's database."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     # A busy machine is no fault of the code's.
-    app = assembled(routes(store, authenticate, timeout_seconds=60, limits=limits, outgoing=Outgoing(wallet=True)))
+    options: Any = {"timeout_seconds": 60, "limits": limits, "outgoing": Outgoing(wallet=True), "execution": execution}
+    app = assembled(routes(store, authenticate, **options))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

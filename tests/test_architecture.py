@@ -22,11 +22,13 @@ MAY_IMPORT = {
     "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
     "logs": "",
     "tracing": "",
+    "execution": "faults loaders schema domain metrics",  # an edge is the schema's word, and what it wants the loaders'
     "graph": "resolvers schema",
     "sdl": "graph",
     "access_table": "graph domain",
-    "http": "faults context loaders services settings store domain metrics tracing",  # of the settings: the limits
-    "main": "delivery graph http logs metrics services serving settings store tracing",
+    # of the settings: the limits
+    "http": "faults context execution loaders services settings store domain metrics tracing",
+    "main": "delivery execution graph http logs metrics services serving settings store tracing",
     "serving": "http",
     "development": "domain http settings sample",
     "sample": "store domain catalogue",

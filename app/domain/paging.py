@@ -108,12 +108,24 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """``size`` rows of a selection after ``position``; ``backwards`` counts from the end, or before the position."""
+    """``size`` rows of a selection after ``position``; ``backwards`` counts from the end, or before the position.
+
+    ``keys`` are all that is wanted of the rows besides what makes a cursor; None is everything.
+    """
 
     selection: Selection
     size: int
     position: Position | None = None
     backwards: bool = False
+    keys: tuple[str, ...] | None = None
+
+    @property
+    def wanted_keys(self) -> dict[str, int] | None:
+        """As a projection."""
+        if self.keys is None:
+            return None
+        order = self.selection.listing.orders[self.selection.order]
+        return dict.fromkeys(("_id", *order.keys, *self.keys), 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from app import faults, metrics, tracing
 from app.context import Context
 from app.domain.access import Forbidden, Masks, Role, Viewer
 from app.domain.vocabulary import CustomerStatus
+from app.execution import Execution
 from app.http import graphiql, limits
 from app.http.admission import Admission, Overloaded
 from app.http.asked import JSON, RESPONSE, Asked, Malformed, media_type, read
@@ -84,7 +85,9 @@ class GraphQLEndpoint:
         outgoing: Outgoing,
         rates: Rates,
         limits: Limits,
+        execution: Execution,
     ) -> None:
+        self.execution = execution
         self._schema, self._documents, self._limits = schema, Documents(schema, limits), limits
         self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
@@ -233,7 +236,7 @@ class GraphQLEndpoint:
         with within(self._timeout_seconds):
             executor.context_value = await self._context(viewer, until)
             with tracing.span("execute", operation=executor.operation.operation.value):
-                return await executor.run()
+                return await self.execution.run(executor)
 
     async def _context(self, viewer: Viewer, until: float) -> Context:
         """Raises Forbidden for a customer who is no longer active."""

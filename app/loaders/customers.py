@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from app.domain.vocabulary import CustomerStatus
-from app.store.driver import FOLDS_CASE, Document, Store
+from app.loaders.pages import Beside
+from app.store.driver import FOLDS_CASE, Document, Pipeline, Store
 
 Name: TypeAlias = tuple[str, ...]
 """("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812")."""
 
 
-async def by_name(store: Store, names: Sequence[Name]) -> Mapping[Name, list[Document]]:
+async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mapping[Name, list[Document]]:
     """All that answer to each name: numbers and identities are unique, an e-mail may be shared; case is no difference.
 
     One command for numbers and identities, one for e-mails.
@@ -19,7 +20,14 @@ async def by_name(store: Store, names: Sequence[Name]) -> Mapping[Name, list[Doc
     found: dict[Name, list[Document]] = defaultdict(list)
     exact = [_condition(name) for name in names if name[0] != "email"]
     if exact:
-        for customer in await store.find("customers", {"$or": exact}):
+        condition = exact[0] if len(exact) == 1 else {"$or": exact}
+
+        async def read(stages: Pipeline) -> list[Document]:
+            if stages:
+                return await store.aggregate("customers", [{"$match": condition}, *stages])
+            return await store.find("customers", condition)
+
+        for customer in await beside(read):
             for name in names:
                 if _answers(customer, name):
                     found[name].append(customer)

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from app.domain.ids import collection_of
-from app.store.driver import Document, Store
+from app.loaders.pages import Beside
+from app.store.driver import Document, Pipeline, Store
 
 
-async def by_id(store: Store, ids: Sequence[str]) -> Mapping[str, Document]:
+async def by_id(store: Store, ids: Sequence[str], beside: Beside) -> Mapping[str, Document]:
     """One command, however many ids and kinds. Ids are of kinds we know (``collection_of`` has seen them)."""
     wanted: dict[str, list[str]] = defaultdict(list)
     for node_id in ids:
@@ -15,4 +16,9 @@ async def by_id(store: Store, ids: Sequence[str]) -> Mapping[str, Document]:
     matches = [(name, [{"$match": {"_id": {"$in": of_kind}}}]) for name, of_kind in wanted.items()]
     (first, pipeline), *others = matches
     unions = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in others]
-    return {document["_id"]: document for document in await store.aggregate(first, [*pipeline, *unions])}
+
+    async def read(stages: Pipeline) -> list[Document]:
+        return await store.aggregate(first, [*pipeline, *unions, *stages])
+
+    found = await (beside(read) if wanted.keys() == {"customers"} else read(()))
+    return {document["_id"]: document for document in found}

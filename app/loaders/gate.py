@@ -17,16 +17,25 @@ class Gate:
         self._store, self._viewer, self._masks = store, viewer, masks
         self._open = viewer.sees_all_customers and not (masks.hidden or masks.changes or viewer.activity_rows)
 
-    async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document]:
-        """By id: those whose owner the viewer sees. One command for an affiliate, none for anybody else."""
+    async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document | Exception]:
+        """By id: those whose owner the viewer sees. One command for an affiliate, none for anybody else.
+
+        One that is too broken to be masked is an exception, and costs its neighbours nothing.
+        """
         if self._open:
             return documents
         seen = await self._seen({_owner(document) for document in documents.values()})
         return {
-            node_id: self._masks.applied(collection, document)
+            node_id: self._masked(collection, document)
             for node_id, document in documents.items()
             if _owner(document) in seen and self._exists(collection := collection_of(node_id), document)
         }
+
+    def _masked(self, collection: str, document: Document) -> Document | Exception:
+        try:
+            return self._masks.applied(collection, document)
+        except Exception as broken:
+            return broken
 
     def masked(self, collection: str, documents: list[Document]) -> list[Document]:
         if collection not in self._masks.changes:

@@ -1,6 +1,9 @@
 """What every batched read shares: keys in, a mapping out. Order, gaps and caching are dealt with here, once."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -18,16 +21,74 @@ class Loader(Generic[K, V]):
     """
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V | Exception]]]) -> None:
+        self._read = read
+        self._known: dict[K, asyncio.Future[Any]] = {}
+
+    @cached_property
+    def _loader(self) -> DataLoader[K, Any]:
+        """Made for who waits for the tick to end; a whole level (``load_all``) needs none."""
+
         async def in_order(keys: list[K]) -> list[V | Exception | None]:
             BATCH.observe(len(keys))
-            found = await read(keys)
+            found = await self._read(keys)
             return [found.get(key) for key in keys]
 
-        self._loader: DataLoader[K, Any] = DataLoader(in_order)
+        return DataLoader(in_order, cache_map=self._known)
 
     async def load(self, key: K) -> V | None:
         return await self._loader.load(key)
 
-    def prime(self, key: K, value: V) -> None:
+    def promise(self, key: K) -> asyncio.Future[V | None]:
+        """The same, to be read with the others of this tick."""
+        return self._loader.load(key)
+
+    def wanted(self, key: K, then: "Callable[[V | None], Any] | None" = None) -> "Wanted":
+        return Wanted(self, key, then)
+
+    def prime(self, key: K, value: V | None) -> None:
         """What another loader has read need not be read again."""
-        self._loader.prime(key, value)
+        if key not in self._known:
+            self._known[key] = asyncio.get_running_loop().create_future()
+            self._known[key].set_result(value)
+
+    async def load_all(self, keys: Sequence[K]) -> "list[V | Exception | None]":
+        """Several at once and at once, without waiting for the tick to end. An exception is its own key's."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self._known]
+        found: Mapping[K, V | Exception] = {}
+        try:
+            if missing:
+                BATCH.observe(len(missing))
+                found = await self._read(missing)
+        except Exception as failed:  # as DataLoader has it: not kept, the next one may try again
+            found = dict.fromkeys(missing, failed)
+        for key in missing:
+            if not isinstance(value := found.get(key), Exception):
+                self.prime(key, value)
+        return [found[key] if key in found else await _outcome(self._known.get(key)) for key in keys]
+
+
+async def _outcome(promise: "asyncio.Future[Any] | None") -> Any:
+    """What becomes of a promise; an exception is a value here."""
+    if promise is None:
+        return None
+    try:
+        return promise.result() if promise.done() else await promise
+    except Exception as failed:
+        return failed
+
+
+@dataclass(slots=True, eq=False)
+class Wanted:
+    """A key that a field wants; ``then`` makes the field's value of what is read.
+
+    Awaited, it is read with all others of the tick. Who collects what a whole level wants (app/execution) reads that
+    in one call instead.
+    """
+
+    loader: Loader[Any, Any]
+    key: Any
+    then: Callable[[Any], Any] | None = None
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        value = yield from self.loader.promise(self.key).__await__()
+        return self.then(value) if self.then else value

@@ -2,50 +2,145 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from app.domain.listings import REPORT
 from app.domain.paging import Page, Selection, Slice
 from app.loaders.gate import Gate
+from app.loaders.loader import Loader, Wanted
 from app.loaders.report import type_totals
+from app.metrics import BATCH
 from app.store import pages
-from app.store.driver import Document, Store
+from app.store.driver import Document, Pipeline, Store, StoreError
 
 T = TypeVar("T", Slice, Selection)
+V = TypeVar("V")
+Beside: TypeAlias = Callable[[Callable[[Pipeline], Awaitable[list[Document]]]], Awaitable[list[Document]]]
+"""``Pages.read_beside``."""
+Found: TypeAlias = Mapping[str, Page | Exception]
+"""By owner."""
 
 
-async def pages_of(store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]) -> Mapping[tuple[str, Slice], Page]:
+class Pages:
+    """The pages of one request. Each ``wanted`` page is one owner's; ``of_owners`` reads a whole level of a query."""
+
+    def __init__(self, store: Store, gate: Gate) -> None:
+        self._store, self._gate = store, gate
+        self._loader = Loader(partial(pages_of, store, gate))
+        self._found: dict[Slice, dict[str, Page | Exception]] = defaultdict(dict)
+        self.ahead: Sequence[Slice] = ()
+        """What will be asked of the customers who are read next, none of it behind a cursor: read with them."""
+
+    def wanted(self, owner: str, slice_: Slice) -> Wanted:
+        return self._loader.wanted((owner, slice_))
+
+    async def of_owners(self, wanted: Sequence[tuple[Slice, Sequence[str]]]) -> list[Found]:
+        """What each slice's owners have of it; one command for all slices of the same owners. None has a position."""
+        missing: dict[tuple[str, ...], dict[Slice, None]] = defaultdict(dict)
+        for slice_, owners in wanted:
+            known = self._found[slice_]
+            if unread := tuple(dict.fromkeys(owner for owner in owners if owner not in known)):
+                missing[unread][slice_] = None
+        if len(missing) == 1:
+            await self._read(*next(iter(missing.items())))
+        elif missing:
+            await asyncio.gather(*(self._read(owners, slices) for owners, slices in missing.items()))
+        return [self._found[slice_] for slice_, _ in wanted]
+
+    async def _read(self, owners: Sequence[str], among: Iterable[Slice]) -> None:
+        """If slices cannot be read together, each is read by itself: a fault costs its own list."""
+        slices = [*among]
+        BATCH.observe(len(slices) * len(owners))
+        try:
+            if len(slices) > 1:
+                found = await pages.read_beside(self._store, slices, owners)
+            else:
+                found = [await pages.read_pages(self._store, slices[0], owners)]
+        except Exception as failed:
+            if len(slices) > 1:
+                await asyncio.gather(*(self._read(owners, [slice_]) for slice_ in slices))
+            else:
+                self._found[slices[0]].update(dict.fromkeys(owners, failed))
+        else:
+            for slice_, rows in zip(slices, found, strict=True):
+                self._keep(slice_, ((owner, rows[owner]) for owner in owners))
+
+    async def read_beside(self, read: Callable[[Pipeline], Awaitable[list[Document]]]) -> list[Document]:
+        """The customers whom ``read`` finds when they pass these stages, which look up what is wanted ahead of them.
+
+        Whom the gate will keep out, nobody can ask for a page of.
+        """
+        slices = self.ahead
+        if not slices:
+            return await read(())
+        try:
+            found = await read(pages.beside(slices))
+        except StoreError:  # the pages' fault perhaps, which is theirs alone then
+            return await read(())
+        taken = [pages.taken(slices, each) for each in found]
+        for index, slice_ in enumerate(slices):
+            self._keep(slice_, ((customer["_id"], its_pages[index]) for customer, its_pages in taken))
+        return [customer for customer, _ in taken]
+
+    def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
+        known = self._found[slice_]
+        for owner, rows in found:
+            known[owner] = _masked_page(self._gate, owner, slice_, rows)
+
+
+async def pages_of(
+    store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]
+) -> Mapping[tuple[str, Slice], Page | Exception]:
     """One command per distinct slice. The parents were admitted, so their rows need only be masked."""
 
-    async def read(slice_: Slice, parents: list[str]) -> list[Page]:
+    async def read(slice_: Slice, parents: list[str]) -> Mapping[str, Page | Exception]:
         found = await pages.read_pages(store, slice_, parents)
-        collection = slice_.selection.listing.collection
-        return [_page(parent, slice_, gate.masked(collection, found[parent])) for parent in parents]
+        return {parent: _masked_page(gate, parent, slice_, found[parent]) for parent in parents}
 
-    read_all = await asyncio.gather(*(read(slice_, parents) for slice_, parents in _by_second(keys).items()))
-    return {(page.parent, page.slice): page for group in read_all for page in group}
+    return await _each(read, keys)
 
 
-async def counts_of(store: Store, keys: Sequence[tuple[str, Selection]]) -> Mapping[tuple[str, Selection], int]:
+async def counts_of(
+    store: Store, keys: Sequence[tuple[str, Selection]]
+) -> Mapping[tuple[str, Selection], int | Exception]:
     """One command per distinct selection. Zero where there is nothing."""
 
-    async def count(selection: Selection, parents: list[str]) -> dict[tuple[str, Selection], int]:
+    async def count(selection: Selection, parents: list[str]) -> Mapping[str, int]:
         if selection.listing is REPORT:
             totals = await type_totals(store, [selection.where])
-            return {(parent, selection): sum(totals[selection.where].values()) for parent in parents}
+            return dict.fromkeys(parents, sum(totals[selection.where].values()))
         found = await pages.count(store, selection, parents)
-        return {(parent, selection): found.get(parent, 0) for parent in parents}
+        return {parent: found.get(parent, 0) for parent in parents}
 
-    counted = await asyncio.gather(*(count(selection, parents) for selection, parents in _by_second(keys).items()))
-    return {key: number for group in counted for key, number in group.items()}
+    return await _each(count, keys)
 
 
-def _by_second(keys: Sequence[tuple[str, T]]) -> Mapping[T, list[str]]:
+async def _each(
+    read: Callable[[T, list[str]], Awaitable[Mapping[str, V]]], keys: Sequence[tuple[str, T]]
+) -> Mapping[tuple[str, T], V | Exception]:
+    """One ``read`` for all parents of whom the same is asked. If one fails, that is no fault of the others."""
     parents: dict[T, list[str]] = defaultdict(list)
     for parent, asked in keys:
         parents[asked].append(parent)
-    return parents
+
+    async def tried(asked: T) -> Mapping[str, V | Exception]:
+        try:
+            return await read(asked, parents[asked])
+        except Exception as failed:
+            return dict.fromkeys(parents[asked], failed)
+
+    found = await asyncio.gather(*map(tried, parents))
+    return {(parent, asked): value for asked, its in zip(parents, found, strict=True) for parent, value in its.items()}
+
+
+def _masked_page(gate: Gate, owner: str, slice_: Slice, found: list[Document]) -> Page | Exception:
+    """A row that is too broken to be masked costs its own page."""
+    try:
+        return _page(owner, slice_, gate.masked(slice_.selection.listing.collection, found))
+    except Exception as broken:
+        return broken
 
 
 def _page(parent: str, slice_: Slice, found: list[Document]) -> Page:

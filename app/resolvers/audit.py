@@ -7,7 +7,7 @@ from app.schema.base import Info
 from app.schema.connection import After, Before, Connection, First, Last, page_of
 
 
-async def audit_log(
+def audit_log(
     info: Info,
     first: First = None,
     after: After = None,
@@ -17,4 +17,4 @@ async def audit_log(
 ) -> Connection[AuditEntry] | None:
     info.context.viewer.require(Permission.READ_AUDIT)
     where = (filter_ or AuditFilter()).where()
-    return await page_of(info, {"_id": "audit"}, AUDIT, first=first, after=after, last=last, before=before, where=where)
+    return page_of(info, {"_id": "audit"}, AUDIT, first=first, after=after, last=last, before=before, where=where)

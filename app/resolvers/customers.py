@@ -1,6 +1,6 @@
 """Ways in to customers: to one by name, to many by what they have in common."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 
@@ -16,30 +16,32 @@ from app.schema.customers import Customer, CustomerBy
 from app.schema.enums import OrderDirection
 
 
-async def customer(
+def customer(
     info: Info, by: Annotated[CustomerBy, strawberry.argument(description="Exactly one way to name them.")]
 ) -> Customer | None:
-    found = await _named(info, by)
-    if len(found) > 1:
-        raise Ambiguous("customers", "by", found=len(found))
-    return found[0] if found else None
-
-
-async def _named(info: Info, by: CustomerBy) -> list[Source]:
     loaders = info.context.loaders
     if by.id:
         collection_of(by.id.value, expected="customers", argument="by")
-        found = await loaders.documents.load(by.id.value)
-        return [found] if found else []
+        return cast(Source, loaders.documents.wanted(by.id.value))
+    return cast(Source, loaders.customers.wanted(_name(info, by), _only))
+
+
+def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
+    """As the loader calls it. Raises Forbidden."""
     if by.number:
-        return await loaders.customers.load(("number", by.number.value)) or []
+        return ("number", by.number.value)
     info.context.viewer.require(Permission.SEARCH_BY_CONTACT)
     if by.email:
-        name = ("email", by.email.value.strip())
-    else:
-        assert by.identity  # @oneOf
-        name = ("identity", by.identity.value.source, by.identity.value.id)
-    return await loaders.customers.load(name) or []
+        return ("email", by.email.value.strip())
+    assert by.identity  # @oneOf
+    return ("identity", by.identity.value.source, by.identity.value.id)
+
+
+def _only(found: list[Source] | None) -> Source:
+    """Raises Ambiguous."""
+    if found and len(found) > 1:
+        raise Ambiguous("customers", "by", found=len(found))
+    return found[0] if found else None
 
 
 async def customers(

@@ -15,7 +15,7 @@ from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Where
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ActorKind as Kind
-from app.schema.base import Document, Info, Node, Source, follow
+from app.schema.base import Document, Info, Node, Source, follow, followed, reads
 from app.schema.emails import Email
 from app.schema.enums import (
     ActivityAction,
@@ -74,23 +74,27 @@ class Activity(Node):
 
     @strawberry.field(description="Its title, exactly as the source system shows it.")
     @staticmethod
+    @reads("type title")
     def title(activity: strawberry.Parent[Document]) -> str:
         row = CATALOGUE.get(activity["type"])
         return row.title if row else activity.get("title") or label_of(activity["type"].lower())
 
     @strawberry.field(description='A stable key for its icon, one per type; "legacy" outside the catalogue.')
     @staticmethod
+    @reads("type")
     def icon(activity: strawberry.Parent[Document]) -> str:
         row = CATALOGUE.get(activity["type"])
         return row.icon if row else "legacy"
 
     @strawberry.field(description="Everything it tells, in the catalogue's order; what the catalogue lacks comes last.")
     @staticmethod
+    @reads("type attributes")
     def attributes(activity: strawberry.Parent[Document]) -> list[ActivityAttribute] | None:
         return _attributes(activity)
 
     @strawberry.field(description="One attribute as canonical text, for a table's column; null where it has none.")
     @staticmethod
+    @reads("attributes legacy")
     def attribute(
         activity: strawberry.Parent[Document],
         name: Annotated[str, strawberry.argument(description="The attribute's name, as the catalogue has it.")],
@@ -106,32 +110,36 @@ class Activity(Node):
 
     @strawberry.field(description="The mail that this interaction sent, if any.")
     @staticmethod
-    async def email(activity: strawberry.Parent[Document], info: Info) -> Email | None:
-        return await follow(info, activity, "emailId")
+    @reads("emailId")
+    def email(activity: strawberry.Parent[Document], info: Info) -> Email | None:
+        return follow(info, activity, "emailId")
 
     @strawberry.field(description="The note that it is about, with its mentions and links.")
     @staticmethod
-    async def note(activity: strawberry.Parent[Document], info: Info) -> Note | None:
-        return await follow(info, activity, "noteId")
+    @reads("noteId")
+    def note(activity: strawberry.Parent[Document], info: Info) -> Note | None:
+        return follow(info, activity, "noteId")
 
     @strawberry.field(description="What it is about: a coupon, pass, transaction, points entry, e-mail or note.")
     @staticmethod
-    async def subject(activity: strawberry.Parent[Document], info: Info) -> Node | None:
-        return await follow(info, activity, "subjectId")
+    @reads("subjectId")
+    def subject(activity: strawberry.Parent[Document], info: Info) -> Node | None:
+        return follow(info, activity, "subjectId")
 
     @strawberry.field(description="What can be done from its tile, in display order.")
     @staticmethod
     async def available_actions(activity: strawberry.Parent[Document], info: Info) -> list[ActivityAction] | None:
         subject, customer = await asyncio.gather(
-            follow(info, activity, "subjectId"), follow(info, activity, "customerId")
+            followed(info, activity, "subjectId"), followed(info, activity, "customerId")
         )
         context = info.context
         return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)
 
     @strawberry.field(description="Whose account it happened on.")
     @staticmethod
-    async def customer(activity: strawberry.Parent[Document], info: Info) -> _Customer | None:
-        return await follow(info, activity, "customerId")
+    @reads("customerId")
+    def customer(activity: strawberry.Parent[Document], info: Info) -> _Customer | None:
+        return follow(info, activity, "customerId")
 
 
 def _attributes(activity: Document) -> Source:

@@ -35,8 +35,8 @@ class AuditEntry(Node):
 
     @strawberry.field(description="Whose account it was about.")
     @staticmethod
-    async def customer(entry: strawberry.Parent[Document], info: Info) -> Customer | None:
-        return await follow(info, entry, "customerId")
+    def customer(entry: strawberry.Parent[Document], info: Info) -> Customer | None:
+        return follow(info, entry, "customerId")
 
     @strawberry.field(description="The ids of what it wrote; none where it was refused.")
     @staticmethod

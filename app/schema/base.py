@@ -1,12 +1,15 @@
 """What all types share: documents as sources, nodes, scalars, enums with their words."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Final, NewType, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, NewType, ParamSpec, TypeAlias, TypeVar, cast
 
+import orjson
 import strawberry
+from strawberry.parent import StrawberryParent
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.scalar import ScalarDefinition
 from strawberry.utils.str_converters import to_camel_case
@@ -18,6 +21,8 @@ from app.domain.refusals import Refusal
 Info: TypeAlias = strawberry.Info[Context, None]
 Document: TypeAlias = dict[str, Any]
 E = TypeVar("E", bound=type[StrEnum])
+P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
 # ---------------------------------------------------------------- sources
 
@@ -77,25 +82,70 @@ Source: TypeAlias = Any
 """What a resolver returns where its field's type is declared: a document, a page, a row of the catalogue."""
 
 
-async def follow(info: Info, document: Document, key: str) -> Source:
-    """The document that ``key`` names, if it names one. Raises Forbidden where the key was masked."""
+EVERY_OWNER: Final[Any] = object()
+"""Stands for all owners of a level: an edge that takes an ``Owner`` is asked once, before they are even read.
+
+It looks at its owner in ``page_of`` only.
+"""
+Owner: TypeAlias = Annotated[Document, StrawberryParent(), EVERY_OWNER]
+
+
+def reads(keys: str) -> Callable[[F], F]:
+    """Declares all keys that a resolver looks at in its source. Without it the whole document is read for it."""
+
+    def declared(resolver: F) -> F:
+        READ_KEYS[resolver] = tuple(keys.split())
+        return resolver
+
+    return declared
+
+
+READ_KEYS: Final[dict[Callable[..., Any], tuple[str, ...]]] = {}
+
+
+def follow(info: Info, document: Document, key: str) -> Source:
+    """The document that ``key`` names, if it names one, still to be awaited. Raises Forbidden where it was masked."""
     node_id = document.get(key)
     if isinstance(node_id, Refusal):
         raise node_id
-    return await linked(info, node_id) if node_id else None
+    return linked(info, node_id) if node_id else None
 
 
-async def linked(info: Info, node_id: object) -> Source:
-    """The document of an id that another one holds. Raises TypeError if it is none, before it costs its neighbours."""
+async def followed(info: Info, document: Document, key: str) -> Source:
+    """``follow``, awaited."""
+    wanted = follow(info, document, key)
+    return None if wanted is None else await wanted
+
+
+def linked(info: Info, node_id: object) -> Source:
+    """The document of an id that another one holds, still to be awaited.
+
+    Raises TypeError if it is none, before it costs its neighbours.
+    """
     if not isinstance(node_id, str) or node_id.partition("_")[0] not in COLLECTION_OF:
         raise TypeError("not an id")
-    return await info.context.loaders.documents.load(node_id)
+    return info.context.loaders.documents.wanted(node_id)
+
+
+def caught(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Source:
+    """What ``call`` returns or raises: an item that cannot be costs its own place in a list, not its neighbours'."""
+    try:
+        return call(*args, **kwargs)
+    except Exception as failed:
+        return failed
 
 
 # ---------------------------------------------------------------- scalars
 
 
+_MILLISECONDS: Final = tuple(f".{number:03}Z" for number in range(1000))
+
+
 def _serialize_time(value: object) -> str:
+    if type(value) is datetime and value.tzinfo is UTC:
+        # As they are stored, a thousand of them in an answer: three times as fast as isoformat.
+        seconds = orjson.dumps(value, None, orjson.OPT_OMIT_MICROSECONDS)[1:20].decode()
+        return seconds + _MILLISECONDS[value.microsecond // 1000]
     if not isinstance(value, datetime):
         raise TypeError("not a time")
     moment = value if value.tzinfo else value.replace(tzinfo=UTC)

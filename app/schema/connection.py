@@ -6,7 +6,7 @@ import strawberry
 
 from app.domain.cursors import cursor_of, slice_of
 from app.domain.paging import Listing, Page, Selection, Where, both
-from app.schema.base import Document, Info, Source
+from app.schema.base import EVERY_OWNER, Document, Info, Source
 from app.schema.rules import WITH_OWNER, Access
 
 T = TypeVar("T")
@@ -94,13 +94,13 @@ class Connection(Generic[T]):
 
     @strawberry.field(description="How many rows the whole list has, on all pages. Counted only when selected.")
     @staticmethod
-    async def total_count(page: strawberry.Parent[Page], info: Info) -> int | None:
-        return await info.context.loaders.counts.load((page.parent, page.slice.selection))
+    def total_count(page: strawberry.Parent[Page], info: Info) -> int | None:
+        return cast(Source, info.context.loaders.counts.wanted((page.parent, page.slice.selection)))
 
 
-async def page_of(
+def page_of(
     info: Info,
-    parent: Document,
+    owner: Document,
     listing: Listing,
     *,
     first: int | None,
@@ -111,9 +111,27 @@ async def page_of(
     order: str | None = None,
     descending: bool = True,
 ) -> Source:
-    """``parent``'s page of ``listing``, in its first order unless told. Raises BadUserInput, BadCursor."""
+    """``owner``'s page of ``listing``, in its first order unless told, still to be awaited.
+
+    Of every owner it is the slice alone, which is everybody's, or None where a cursor makes it one owner's.
+    Raises BadUserInput, BadCursor.
+    """
     if listing.collection == "activities":
         where = both(where, info.context.viewer.activity_rows)
     selection = Selection(listing, where, order or next(iter(listing.orders)), descending)
-    asked = slice_of(selection, parent["_id"], first=first, after=after, last=last, before=before)
-    return await info.context.loaders.pages.load((parent["_id"], asked))
+    if owner is EVERY_OWNER:
+        is_anybodys = after is None and before is None
+        return slice_of(selection, "", first=first, after=None, last=last, before=None) if is_anybodys else None
+    asked = slice_of(selection, owner["_id"], first=first, after=after, last=last, before=before)
+    return info.context.loaders.pages.wanted(owner["_id"], asked)
+
+
+def rows_of(info: Info, owner: Document, listing: Listing, *, first: int | None) -> Source:
+    """The first rows of ``listing`` without a page around them, still to be awaited."""
+    wanted = page_of(info, owner, listing, first=first, after=None)
+    wanted.then = _rows
+    return wanted
+
+
+def _rows(page: Page | None) -> Source:
+    return page.rows if page else None

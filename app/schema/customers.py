@@ -1,10 +1,12 @@
 """The customer, whole: who they are, and an edge to everything that hangs on them."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, ClassVar
 
 import strawberry
 
+from app.domain.access import Viewer
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
 from app.domain.refusals import BadUserInput, Refusal
 from app.schema.activities import (
@@ -16,7 +18,7 @@ from app.schema.activities import (
     facets_of,
     group_counts_of,
 )
-from app.schema.base import Date, Document, Info, Node, follow
+from app.schema.base import Date, Document, Info, Node, Owner, Source, follow
 from app.schema.connection import After, Before, Connection, First, Last, page_of
 from app.schema.coupons import Coupon, CouponFilter
 from app.schema.enums import ActivityOrderField, CustomerStatus, OrderDirection
@@ -84,8 +86,8 @@ class Customer(Node):
 
     @strawberry.field(description="The customer they live on in; only where the status is MERGED.")
     @staticmethod
-    async def merged_into(customer: strawberry.Parent[Document], info: Info) -> _Later | None:
-        return await follow(info, customer, "mergedIntoId")
+    def merged_into(customer: strawberry.Parent[Document], info: Info) -> _Later | None:
+        return follow(info, customer, "mergedIntoId")
 
     @strawberry.field(description='Whether the status was ever changed: if so, show a "Details" button beside it.')
     @staticmethod
@@ -94,20 +96,20 @@ class Customer(Node):
 
     @strawberry.field(description="Every change of their status, newest first.")
     @staticmethod
-    async def status_history(
-        customer: strawberry.Parent[Document],
+    def status_history(
+        customer: Owner,
         info: Info,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[StatusChange] | None:
-        return await page_of(info, customer, STATUSES, first=first, after=after, last=last, before=before)
+        return page_of(info, customer, STATUSES, first=first, after=after, last=last, before=before)
 
     @strawberry.field(description="Everything that ever happened on the account, newest first unless told.")
     @staticmethod
-    async def activities(
-        customer: strawberry.Parent[Document],
+    def activities(
+        customer: Owner,
         info: Info,
         first: First = None,
         after: After = None,
@@ -121,7 +123,7 @@ class Customer(Node):
         asked, order = filter or ActivityFilter(), order_by or ActivityOrder()
         if asked.legacy and order.field == ActivityOrderField.TYPE:
             raise BadUserInput("Legacy entries cannot be sorted by type: choose another order.", "orderBy")
-        return await page_of(
+        return page_of(
             info,
             customer,
             ACTIVITIES,
@@ -136,13 +138,13 @@ class Customer(Node):
 
     @strawberry.field(description="The types of activity this account really has, most frequent first.")
     @staticmethod
-    async def activity_facets(customer: strawberry.Parent[Document], info: Info) -> list[ActivityFacet] | None:
-        return facets_of(await info.context.loaders.type_counts.load(customer["_id"]) or {}, info.context.viewer)
+    def activity_facets(customer: strawberry.Parent[Document], info: Info) -> list[ActivityFacet] | None:
+        return _of_type_counts(info, customer, facets_of)
 
     @strawberry.field(description="The groupings this account really has activities of, in display order.")
     @staticmethod
-    async def activity_groups(customer: strawberry.Parent[Document], info: Info) -> list[ActivityGroupCount] | None:
-        return group_counts_of(await info.context.loaders.type_counts.load(customer["_id"]) or {}, info.context.viewer)
+    def activity_groups(customer: strawberry.Parent[Document], info: Info) -> list[ActivityGroupCount] | None:
+        return _of_type_counts(info, customer, group_counts_of)
 
     @strawberry.field(description="Their points as they count now.")
     @staticmethod
@@ -154,8 +156,8 @@ class Customer(Node):
         "Reservations and pending points are no part of it."
     )
     @staticmethod
-    async def points_history(
-        customer: strawberry.Parent[Document],
+    def points_history(
+        customer: Owner,
         info: Info,
         first: First = None,
         after: After = None,
@@ -167,7 +169,7 @@ class Customer(Node):
         ] = None,
     ) -> Connection[PointsEntry] | None:
         asked, order = filter or PointsFilter(), order_by or PointsOrder()
-        return await page_of(
+        return page_of(
             info,
             customer,
             POINTS,
@@ -182,8 +184,8 @@ class Customer(Node):
 
     @strawberry.field(description="Coupons they hold or held, newest first.")
     @staticmethod
-    async def coupons(
-        customer: strawberry.Parent[Document],
+    def coupons(
+        customer: Owner,
         info: Info,
         first: First = None,
         after: After = None,
@@ -192,12 +194,12 @@ class Customer(Node):
         filter: Annotated[CouponFilter | None, strawberry.argument(description="Which ones; all unless told.")] = None,
     ) -> Connection[Coupon] | None:
         where = (filter or CouponFilter()).where()
-        return await page_of(info, customer, COUPONS, first=first, after=after, last=last, before=before, where=where)
+        return page_of(info, customer, COUPONS, first=first, after=after, last=last, before=before, where=where)
 
     @strawberry.field(description="Sales, refunds and voids, newest first.")
     @staticmethod
-    async def transactions(
-        customer: strawberry.Parent[Document],
+    def transactions(
+        customer: Owner,
         info: Info,
         first: First = None,
         after: After = None,
@@ -208,21 +210,24 @@ class Customer(Node):
         ] = None,
     ) -> Connection[Transaction] | None:
         where = (filter or TransactionFilter()).where()
-        return await page_of(
-            info, customer, TRANSACTIONS, first=first, after=after, last=last, before=before, where=where
-        )
+        return page_of(info, customer, TRANSACTIONS, first=first, after=after, last=last, before=before, where=where)
 
     @strawberry.field(description="Mobile wallet passes, newest first.")
     @staticmethod
-    async def passes(
-        customer: strawberry.Parent[Document],
+    def passes(
+        customer: Owner,
         info: Info,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Pass] | None:
-        return await page_of(info, customer, PASSES, first=first, after=after, last=last, before=before)
+        return page_of(info, customer, PASSES, first=first, after=after, last=last, before=before)
+
+
+def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str, int], Viewer], Source]) -> Source:
+    viewer = info.context.viewer
+    return info.context.loaders.type_counts.wanted(customer["_id"], lambda counts: then(counts or {}, viewer))
 
 
 @strawberry.input(one_of=True, description="Whom to find, by exactly one of these.")

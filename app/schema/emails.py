@@ -9,7 +9,7 @@ import strawberry
 from app.domain.listings import DELIVERIES
 from app.domain.mail_html import MOST_ENTITIES, MOST_TAGS, harmless
 from app.schema.base import Document, Info, Node, ShortList
-from app.schema.connection import page_of
+from app.schema.connection import rows_of
 from app.schema.enums import DeliveryStatus
 from app.schema.rules import MAIL, Access
 
@@ -57,8 +57,5 @@ class Email(Node):
 
     @strawberry.field(description="Its deliveries through this gateway, newest first.")
     @staticmethod
-    async def deliveries(
-        email: strawberry.Parent[Document], info: Info, first: ShortList = 20
-    ) -> list[EmailDelivery] | None:
-        page = await page_of(info, email, DELIVERIES, first=first, after=None)
-        return page.rows if page else None
+    def deliveries(email: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[EmailDelivery] | None:
+        return rows_of(info, email, DELIVERIES, first=first)

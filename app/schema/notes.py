@@ -1,12 +1,11 @@
 """What agents wrote down."""
 
-import asyncio
 from datetime import datetime
 from typing import ClassVar, cast
 
 import strawberry
 
-from app.schema.base import Document, Info, Node, Source, linked
+from app.schema.base import Document, Info, Node, Source, caught, linked
 from app.schema.people import Actor
 from app.schema.rules import NOTE, Access
 
@@ -24,6 +23,5 @@ class Note(Node):
         description="What it links to: customers, transactions, anything with an id; null for what is gone."
     )
     @staticmethod
-    async def links(note: strawberry.Parent[Document], info: Info) -> list[Node | None]:
-        links = [linked(info, node_id) for node_id in note.get("linkIds", [])]
-        return cast(Source, await asyncio.gather(*links, return_exceptions=True))
+    def links(note: strawberry.Parent[Document], info: Info) -> list[Node | None]:
+        return cast(Source, [caught(linked, info, node_id) for node_id in note.get("linkIds", [])])

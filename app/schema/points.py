@@ -9,7 +9,7 @@ from app.domain.cursors import size_of
 from app.domain.paging import Where
 from app.domain.points import HISTORY, PointsState, as_of, empty, spendable
 from app.domain.refusals import BadUserInput
-from app.schema.base import Document, Info, Node, ShortList, Source, follow
+from app.schema.base import Document, Info, Node, ShortList, Source, follow, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import among, during
 from app.schema.people import Actor
@@ -61,8 +61,8 @@ class PointsBalance:
 
     @strawberry.field(description="The balance recomputed from all entries, in one snapshot. It costs a full read.")
     @staticmethod
-    async def audit(balance: strawberry.Parent[Document], info: Info) -> PointsAudit | None:
-        return cast(Source, await info.context.loaders.audits.load(balance["customerId"]))
+    def audit(balance: strawberry.Parent[Document], info: Info) -> PointsAudit | None:
+        return cast(Source, info.context.loaders.audits.wanted(balance["customerId"]))
 
 
 def balance_of(customer: Document, now: datetime) -> Source:
@@ -106,8 +106,9 @@ class PointsEntry(Node):
 
     @strawberry.field(description="The transaction that it belongs to.")
     @staticmethod
-    async def transaction(entry: strawberry.Parent[Document], info: Info) -> Transaction | None:
-        return await follow(info, entry, "transactionId")
+    @reads("transactionId")
+    def transaction(entry: strawberry.Parent[Document], info: Info) -> Transaction | None:
+        return follow(info, entry, "transactionId")
 
 
 @strawberry.input(description="Which entries of the history; what is left out does not filter.")

@@ -8,8 +8,8 @@ import strawberry
 
 from app.domain.listings import REFUNDS
 from app.domain.paging import Where
-from app.schema.base import Document, Info, Node, ShortList, follow
-from app.schema.connection import page_of
+from app.schema.base import Document, Info, Node, ShortList, follow, reads
+from app.schema.connection import rows_of
 from app.schema.enums import TransactionStatus, TransactionType
 from app.schema.filters import among, during
 from app.schema.rules import WITH_OWNER, Access
@@ -38,16 +38,15 @@ class Transaction(Node):
 
     @strawberry.field(description="The sale that this refund or void takes back.")
     @staticmethod
-    async def refund_of(transaction: strawberry.Parent[Document], info: Info) -> _Later | None:
-        return await follow(info, transaction, "refundOfId")
+    @reads("refundOfId")
+    def refund_of(transaction: strawberry.Parent[Document], info: Info) -> _Later | None:
+        return follow(info, transaction, "refundOfId")
 
     @strawberry.field(description="The refunds and voids of this sale, newest first.")
     @staticmethod
-    async def refunds(
-        transaction: strawberry.Parent[Document], info: Info, first: ShortList = 20
-    ) -> list[_Later] | None:
-        page = await page_of(info, transaction, REFUNDS, first=first, after=None)
-        return page.rows if page else None
+    @reads("_id")
+    def refunds(transaction: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[_Later] | None:
+        return rows_of(info, transaction, REFUNDS, first=first)
 
 
 @strawberry.input(description="Which transactions; what is left out does not filter.")

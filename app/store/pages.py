@@ -15,7 +15,7 @@ from bson import MinKey
 
 from app.domain.paging import COUNT_AT_MOST, AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice
 from app.store.collections import COLLECTIONS, Index
-from app.store.driver import FOLDS_ACCENTS, Document, Store
+from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
 
 
 async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Mapping[str, list[Document]]:
@@ -26,15 +26,51 @@ async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Map
     not the list's first: twice as many behind a position, and with a condition at most all rows of the parent. Of a
     list that is searched: see docs/decisions/0015.
     """
-    plan = _Plan.of(slice_)
-    if len(parents) == 1:
-        rows = {parents[0]: await plan.read_one(store, parents[0])}
-    else:
-        rows = await plan.read_many(store, parents)
-    if slice_.backwards:
-        for page in rows.values():
-            page.reverse()
-    return rows
+    if len(parents) > 1:
+        return (await read_beside(store, [slice_], parents))[0]
+    rows = await _Plan.of(slice_).read_one(store, parents[0])
+    return {parents[0]: rows[::-1] if slice_.backwards else rows}
+
+
+async def read_beside(
+    store: Store, slices: Sequence[Slice], parents: Sequence[str]
+) -> Sequence[Mapping[str, list[Document]]]:
+    """The same of several slices: one command, however many slices and parents. None of the slices has a position."""
+    documents = await store.aggregate(None, [{"$documents": [{"_id": parent} for parent in parents]}, *beside(slices)])
+    pages = {document["_id"]: taken(slices, document)[1] for document in documents}
+    return [{parent: pages[parent][index] for parent in parents} for index in range(len(slices))]
+
+
+def beside(slices: Sequence[Slice]) -> Pipeline:
+    """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_beside``.
+
+    Keys that are not wanted are left out at the end: inside a ``$lookup`` that would cost more than it saves.
+    """
+    lookups = [
+        {
+            "$lookup": {
+                "from": slice_.selection.listing.collection,
+                "let": {"parent": "$_id"},
+                "pipeline": _Plan.of(slice_).inner(),
+                "as": f"page{index}",
+            }
+        }
+        for index, slice_ in enumerate(slices)
+    ]
+    wanted = {
+        key if keys is None else f"{key}.{inner}": 1
+        for key, keys in ((f"page{index}", slice_.wanted_keys) for index, slice_ in enumerate(slices))
+        for inner in keys or [""]
+    }
+    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": {"document": 1, **wanted}}]
+
+
+def taken(slices: Sequence[Slice], found: Document) -> tuple[Document, list[list[Document]]]:
+    """What has passed ``beside``: the document as it is stored, and its pages in the order of the slices."""
+    pages: list[list[Document]] = [found[f"page{index}"] for index in range(len(slices))]
+    return found["document"], [
+        page[::-1] if slice_.backwards else page for slice_, page in zip(slices, pages, strict=True)
+    ]
 
 
 async def count(store: Store, selection: Selection, parents: Sequence[str]) -> Mapping[str, int]:
@@ -122,9 +158,10 @@ class _Plan:
     async def read_one(self, store: Store, parent: str) -> list[Document]:
         listing = self.slice_.selection.listing
         owned = listing.owned_by(parent)
-        collation = _collation(listing)
+        collation, keys = _collation(listing), self.slice_.wanted_keys
         if len(self.segments) > 1:
-            return await store.aggregate(listing.collection, self._union(owned), collation=collation)
+            pipeline = [*self._union(owned), *([{"$project": keys}] if keys else [])]
+            return await store.aggregate(listing.collection, pipeline, collation=collation)
         where = self.segments[0]
         branches = [{**branch, **owned} for branch in where["$or"]] if "$or" in where else None
         return await store.find(
@@ -134,16 +171,12 @@ class _Plan:
             limit=self.limit,
             hint=None if listing.searched else self.index.name,
             collation=collation,
+            fields=keys,
         )
 
-    async def read_many(self, store: Store, parents: Sequence[str]) -> dict[str, list[Document]]:
-        listing = self.slice_.selection.listing
-        owned = {"$expr": {"$eq": [f"${listing.parent_key}", "$$parent"]}}
-        lookup = {"from": listing.collection, "let": {"parent": "$_id"}, "pipeline": self._union(owned), "as": "rows"}
-        answer = await store.aggregate(
-            None, [{"$documents": [{"_id": parent} for parent in parents]}, {"$lookup": lookup}]
-        )
-        return {row["_id"]: row["rows"] for row in answer}
+    def inner(self) -> list[Document]:
+        """The inner pipeline of a ``$lookup`` that knows the parent as ``$$parent``."""
+        return self._union({"$expr": {"$eq": [f"${self.slice_.selection.listing.parent_key}", "$$parent"]}})
 
     def _union(self, owned: Document) -> list[Document]:
         """The later segment is read only as far as the earlier one leaves the page unfilled."""

@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 
+from app.execution import Execution
 from app.settings import Limits
 from app.store.driver import Document, Store
 from tests.conftest import Ask, Commands
 from tests.graph.walk import Place, below, everything, fields_of, values_of
 from tests.world import World, ago
+
+
+@pytest.fixture
+def execution() -> Execution:
+    """What plans save is told in tests/execution/test_savings.py."""
+    return Execution("graphql-core")
+
 
 # ---------------------------------------------------------------- commands
 
@@ -304,7 +312,7 @@ def sorts(plan: Any) -> bool:
 def within_lookup(command: Document) -> Document:
     """What a command does for the first of its parents: ``explain`` shows no plan inside ``$lookup``."""
     match command.get("pipeline"):
-        case [{"$documents": [{"_id": parent}, *_]}, {"$lookup": {"from": collection, "pipeline": pipeline}}]:
+        case [{"$documents": [{"_id": parent}, *_]}, _, {"$lookup": {"from": collection, "pipeline": pipeline}}, _]:
             return {"aggregate": collection, "pipeline": pipeline, "let": {"parent": parent}, "cursor": {}}
         case _:
             return command

@@ -1,0 +1,45 @@
+"""What an operation asks for before any variable is known, and whether a plan can cover it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import DirectiveNode, FieldNode, Node, OperationDefinitionNode, OperationType, VariableNode
+from graphql.execution.collect_fields import FragmentDetails
+
+_COVERED: Final = {"skip", "include"}
+_INTROSPECTION: Final = {"__schema", "__type"}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``directive_variables`` decide what is included. ``uncovered`` says why there can be no plan."""
+
+    directive_variables: tuple[str, ...]
+    uncovered: str | None
+
+
+def operation_of(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> Operation:
+    nodes = [*walked(operation, *(each.definition for each in fragments.values()))]
+    directives = [each for each in nodes if isinstance(each, DirectiveNode)]
+    variables = {each.name.value for each in walked(*directives) if isinstance(each, VariableNode)}
+    uncovered = None
+    if operation.operation is not OperationType.QUERY:
+        uncovered = operation.operation.value
+    elif any(isinstance(each, FieldNode) and each.name.value in _INTROSPECTION for each in nodes):
+        uncovered = "introspection"
+    elif any(directive.name.value not in _COVERED for directive in directives):
+        uncovered = "directive"
+    elif any(each.variable_signatures for each in fragments.values()):
+        uncovered = "fragment variables"
+    return Operation(tuple(sorted(variables)), uncovered)
+
+
+def walked(*nodes: Node) -> Iterator[Node]:
+    """Nodes of a document and all below them."""
+    ahead: list[Any] = [*nodes]
+    for each in ahead:
+        yield each
+        for key in each.keys:
+            below: Any = getattr(each, key, None)
+            ahead += below if below.__class__ in (tuple, list) else [below] if isinstance(below, Node) else ()

@@ -1,0 +1,167 @@
+"""How a field finds its value: by its key, by calling its resolver, or the way graphql-core would."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import graphql
+import strawberry
+from graphql import VariableNode
+from graphql.execution.values import get_argument_values
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+
+from app.execution.document import walked
+from app.schema.base import EVERY_OWNER, READ_KEYS, key_of, read_key
+
+if TYPE_CHECKING:
+    from app.execution.path import Path
+    from app.execution.plan import Field
+    from app.execution.run import Run
+
+Call = Callable[[Any, "Run", "Path"], Any]
+"""Source, run and path to a value, a promise of one, or an exception; or it raises one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """``call`` is enough; the others say what more is known.
+
+    ``key`` is the document's key under which the value is, ``simple`` a resolver that takes nothing but its source,
+    ``ask`` what an edge answers for all its owners at once, ``reads`` all keys that are looked at in a document.
+    """
+
+    call: Call
+    key: str | None = None
+    simple: Callable[[Any], Any] | None = None
+    ask: Callable[["Run"], Any] | None = None
+    reads: tuple[str, ...] | None = None
+
+
+class Info(strawberry.Info[Any, Any]):
+    """Strawberry's, of which little is ever looked at: what graphql-core would make of it, is made on demand."""
+
+    def __init__(self, run: "Run", field: "Field", path: "Path | None", strawberry_field: StrawberryField) -> None:
+        self._run, self._of, self._at, self._field = run, field, path, strawberry_field
+
+    @property
+    def context(self) -> Any:
+        return self._run.context
+
+    @property
+    def _raw_info(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride] # read only here
+        return self._run.info(self._of, self._at)
+
+
+def resolver_of(field: "Field") -> Resolver:
+    if field.name == "__typename":
+        return Resolver(call=lambda source, run, path: field.parent.name, reads=())
+    definition: Any = field.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if not isinstance(definition, StrawberryField) or definition.extensions or definition.is_subscription:
+        return _as_graphql_core(field)
+    if cast(Any, definition).base_resolver:
+        return _directly(field, definition)
+    if definition.default_resolver is read_key:
+        name = definition.python_name
+        key = key_of(name)
+        return Resolver(call=lambda source, run, path: read_key(source, name), key=key, reads=(key,))
+    return _as_graphql_core(field)
+
+
+def _as_graphql_core(field: "Field") -> Resolver:
+    resolve: Any = field.definition.resolve or cast(Any, graphql).default_field_resolver
+
+    def call(source: Any, run: "Run", path: "Path") -> Any:
+        return resolve(source, run.info(field, path), **arguments(run))
+
+    def converted(_: "Run", given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return given
+
+    arguments = _arguments_of(field, converted)
+    return Resolver(call=call)
+
+
+def _directly(field: "Field", definition: Any) -> Resolver:
+    """The resolver's own function, with the arguments that Strawberry would call it with."""
+    resolver = definition.base_resolver
+    function = cast(Callable[..., Any], resolver.wrapped_func)
+    takes_source = resolver.parent_parameter or resolver.root_parameter
+    source_name = takes_source.name if takes_source else None
+    info_name = resolver.info_parameter.name if resolver.info_parameter else None
+    if resolver.self_parameter:
+        return _as_graphql_core(field)
+
+    def converted(run: "Run", given: Mapping[str, Any]) -> Mapping[str, Any]:
+        schema = run.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        registry = schema.schema_converter.scalar_registry
+        return convert_arguments(dict(given), definition.arguments, registry, schema.config)
+
+    def call(source: Any, run: "Run", path: "Path | None") -> Any:
+        given = dict(arguments(run))
+        if source_name:
+            given[source_name] = source
+        if info_name:
+            given[info_name] = Info(run, field, path, definition)
+        return function(**given)
+
+    arguments = _arguments_of(field, converted)
+    if takes_source and EVERY_OWNER in getattr(takes_source.annotation, "__metadata__", ()):
+        return _of_every_owner(field, call)
+    simple = source_name and not (info_name or definition.arguments or definition.is_async)
+    return Resolver(call=call, simple=function if simple else None, reads=READ_KEYS.get(function))
+
+
+def _of_every_owner(field: "Field", each: Call) -> Resolver:
+    """An edge whose answer is the same slice for all owners, unless there is a cursor, which is one owner's."""
+
+    def ask(run: "Run") -> Any:
+        return each(EVERY_OWNER, run, cast(Any, None))
+
+    def call(source: Any, run: "Run", path: "Path") -> Any:
+        asked = run.asked(field)
+        if asked is None:
+            return each(source, run, path)
+        return asked if isinstance(asked, Exception) else Owned(asked, source["_id"])
+
+    return Resolver(call=call, ask=ask)
+
+
+@dataclass(slots=True, eq=False)
+class Owned:
+    """One owner's page of a slice that is asked of others too."""
+
+    slice: Any
+    owner: str
+
+
+def _arguments_of(
+    field: "Field", converted: Callable[["Run", Mapping[str, Any]], Mapping[str, Any]]
+) -> Callable[["Run"], Mapping[str, Any]]:
+    """The field's arguments: worked out once where no variable is in them, else once per run. May raise.
+
+    Resolvers share them and must leave them as they are.
+    """
+    definition, node = field.definition, field.nodes[0]
+    if not definition.args and not node.arguments:
+        return lambda run: _NONE
+
+    is_constant = not any(isinstance(each, VariableNode) for each in walked(*node.arguments or ()))
+    kept: list[Mapping[str, Any]] = []
+
+    def made(run: "Run") -> Mapping[str, Any]:
+        core = run.executor
+        return converted(run, get_argument_values(definition, node, core.variable_values, None, core.hide_suggestions))
+
+    def arguments(run: "Run") -> Mapping[str, Any]:
+        if kept:
+            return kept[0]
+        if not is_constant:
+            return run.once(field, made)
+        kept.append(made(run))
+        return kept[0]
+
+    return arguments
+
+
+_NONE: Mapping[str, Any] = {}

@@ -1,0 +1,92 @@
+"""What plans save of our own processor: `python -m bench.execution`, on sample data in a mongod of its own.
+
+Prepared operations, executed in this process without HTTP: by plans and by graphql-core, in interleaved rounds, with
+the garbage collector as Python sets it and as `serve` does. Medians, in milliseconds of all threads; the ratios are
+what counts on a noisy machine.
+"""
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+from graphql import parse
+
+from app.context import Context
+from app.domain.access import Role, Viewer
+from app.execution import Execution
+from app.faults import Executor
+from app.graph import executable, masks_for
+from app.loaders import Loaders
+from app.loaders.gate import Gate
+from app.sample.seed import seed
+from app.serving import collect_rarely
+from app.settings import Limits
+from app.store import indexes
+from app.store.driver import Store
+from app.store.mongod import embedded_mongod
+
+W1: Final = """{ customer(by: {number: "C-100001"}) {
+    id number name firstName lastName email country registeredAt paymentCount status
+    activities(first: 10) { nodes { id type title occurredAt source points } }
+    pointsHistory(first: 10) { nodes { id kind points balanceAfter occurredAt } }
+    coupons(first: 10) { nodes { id code value redeemed } }
+    transactions(first: 10) { nodes { id number type status occurredAt amount { amount currency } } }
+    passes(first: 10) { nodes { id type serialNumber } }
+    statusHistory(first: 10) { nodes { id from to reason changedAt } }
+} }"""
+W2: Final = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { id number name status
+    activities(first: 10) { nodes { id type title occurredAt source } }
+    pointsHistory(first: 10) { nodes { id kind points balanceAfter occurredAt } }
+} } }"""
+W3: Final = '{ customer(by: {number: "C-100001"}) { id name status } }'
+ROUNDS: Final = 5
+
+
+async def measure(uri: str) -> None:
+    async with Store.open(uri, "bench_execution") as store:
+        await store.drop()
+        await indexes.apply(store)
+        await seed(store, customers=200, now=datetime.now(UTC))
+        ids = [each["_id"] for each in await store.find("customers", {}, limit=50, fields={"_id": 1})]
+        viewer = Viewer("bench", "Bench", frozenset({Role.ADMIN}))
+        gate = Gate(store, viewer, masks_for(viewer.roles))
+        executions = {"graphql-core": Execution("graphql-core"), "plans": Execution(), "plans, rare gc": Execution()}
+
+        async def answer(execution: Execution, text: str, variables: Mapping[str, Any], times: int) -> float:
+            document, begun = parse(text), time.process_time()
+            for _ in range(times):
+                executor: Any = Executor.built(
+                    executable, document, variables=dict(variables), operation_name=None, limits=Limits(), suggests=True
+                )
+                executor.context_value = Context(
+                    viewer, datetime.now(UTC), cast(Any, None), lambda: Loaders(store, gate)
+                )
+                assert not (await execution.run(executor)).errors
+            return (time.process_time() - begun) / times * 1000
+
+        for name, text, variables, times in (("W1", W1, {}, 40), ("W2", W2, {"ids": ids}, 6), ("W3", W3, {}, 150)):
+            taken: dict[str, list[float]] = {how: [] for how in executions}
+            for number in range(ROUNDS + 1):
+                for how, execution in executions.items():
+                    thresholds = gc.get_threshold()
+                    if "gc" in how:
+                        collect_rarely()
+                    milliseconds = await answer(execution, text, variables, times)
+                    gc.unfreeze()
+                    gc.set_threshold(*thresholds)
+                    if number:
+                        taken[how].append(milliseconds)
+            medians = {how: statistics.median(each) for how, each in taken.items()}
+            first = medians["graphql-core"]
+            print(name, *(f"{how} {each:.2f} ms ({first / each:.1f} ×)" for how, each in medians.items()), sep="   ")
+        await store.drop()
+
+
+if __name__ == "__main__":
+    with embedded_mongod(Path(".data/bench")) as mongod:
+        asyncio.run(measure(mongod))

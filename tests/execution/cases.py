@@ -1,0 +1,269 @@
+"""The same case through both executors: a document, who asks, what is stored, and what fails."""
+
+import asyncio
+import inspect
+import random
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, cast
+
+import bson
+import orjson
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, parse
+from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
+from strawberry.types.base import StrawberryObjectDefinition
+
+from app import faults
+from app.context import Context
+from app.domain.access import Role, Viewer
+from app.execution import Execution
+from app.faults import Executor
+from app.graph import executable, masks_for, schema
+from app.loaders import Loaders
+from app.loaders.gate import Gate
+from app.schema.base import EVERY_OWNER, READ_KEYS
+from app.settings import Limits
+from app.store import driver
+from app.store.driver import Document as Stored
+from app.store.driver import Store, StoreError
+from tests.execution.documents import Words, written
+from tests.world import AGENT, NOW, World
+
+LIMITS = Limits(max_failed_fields=100_000)
+FAILURES: Mapping[str, Exception] = {
+    "refused": OperationFailure("no such index", 2),
+    "late": ExecutionTimeout("operation exceeded time limit", 50),
+    "gone": AutoReconnect("connection closed"),
+}
+
+COLLECTIONS = "activities points coupons transactions passes statuses notes emails customers".split()
+
+
+CODEC: Any = vars(driver)["_CODEC"]
+BSON: Any = bson
+
+
+class FaultyStore:
+    """The real store's answers, read once and remembered: what is stored does not change. Some collections fail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._answers = store, dict[str, bytes]()
+        self.failing: Mapping[str, str] = {}
+
+    async def find(self, collection: str, where: Any, **how: Any) -> list[Stored]:
+        return await self._read("find", collection, where, how)
+
+    async def aggregate(self, collection: str | None, pipeline: Any, **how: Any) -> list[Stored]:
+        return await self._read("aggregate", collection, pipeline, how)
+
+    async def _read(self, name: str, collection: str | None, what: Any, how: Mapping[str, Any]) -> list[Stored]:
+        await asyncio.sleep(0)
+        touched = {collection, *re.findall(r"'(?:from|coll)': '(\w+)'", repr(what))}
+        for each, failure in self.failing.items():
+            if each in touched:
+                raise FAILURES[failure]
+        key = repr((name, collection, what, how))
+        if key not in self._answers:
+            found = await getattr(self._store, name)(collection, what, **how)
+            self._answers[key] = BSON.encode({"found": found}, codec_options=CODEC)
+        return BSON.decode(self._answers[key], codec_options=CODEC)["found"]
+
+
+@dataclass(frozen=True)
+class Case:
+    text: str
+    variables: Mapping[str, Any]
+    viewer: Viewer
+    failing: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Collections whose reading fails, and how."""
+    breaking: frozenset[str] = frozenset()
+    """Fields whose resolver raises for some of their sources."""
+
+
+class Both:
+    """A plan's answer and graphql-core's, as bytes."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = FaultyStore(store)
+        self.plans, self.reference = Execution(), Execution("graphql-core")
+
+    async def answers(self, case: Case) -> tuple[bytes, bytes]:
+        document = parse(case.text)
+        self.store.failing = case.failing
+        with breaking(case.breaking):
+            return await self._answer(self.plans, document, case), await self._answer(self.reference, document, case)
+
+    async def _answer(self, execution: Execution, document: DocumentNode, case: Case) -> bytes:
+        store = cast(Store, self.store)
+        gate = Gate(store, case.viewer, masks_for(case.viewer.roles))
+        context = Context(case.viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
+        result = await executed(execution, executable, document, case.variables, context)
+        return orjson.dumps(
+            {"data": result.data, "errors": [faults.answer(error, document) for error in result.errors or ()]}
+        )
+
+
+async def executed(
+    execution: Execution,
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    variables: Mapping[str, Any] | None = None,
+    context: Any = None,
+    *,
+    name: str | None = None,
+    limits: Limits = LIMITS,
+) -> ExecutionResult:
+    executor = Executor.built(
+        schema, document, variables=dict(variables or {}), operation_name=name, limits=limits, suggests=True
+    )
+    if isinstance(executor, list):
+        return ExecutionResult(None, executor)
+    executor.context_value = context
+    result = await execution.run(executor)
+    # What graphql-core no longer needs, it leaves running.
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*(each for each in others if "anyio" not in repr(each)), return_exceptions=True)
+    return result
+
+
+# ---------------------------------------------------------------- resolvers that fail
+
+_breaking: frozenset[str] = frozenset()
+
+
+@contextmanager
+def breaking(fields: frozenset[str]) -> Generator[None]:
+    global _breaking  # resolvers know nothing of a case
+    _breaking = fields
+    try:
+        yield
+    finally:
+        _breaking = frozenset()
+
+
+_as_they_are: dict[int, tuple[Any, Callable[..., Any]]] = {}
+
+
+def let_resolvers_fail() -> list[str]:
+    """Wraps every resolver; the fields that have one."""
+    fields: list[str] = []
+    for concrete in schema.schema_converter.type_map.values():
+        definition: Any = concrete.definition
+        is_object = isinstance(definition, StrawberryObjectDefinition) and not definition.is_input
+        if not is_object or definition.name == "Mutation":
+            continue
+        for each in definition.fields:
+            resolver: Any = cast(Any, each).base_resolver
+            if resolver is None:
+                continue
+            name = f"{definition.name}.{each.python_name}"
+            fields.append(name)
+            if id(resolver) not in _as_they_are:
+                parent = resolver.parent_parameter
+                # What is asked once for every owner fails for every owner.
+                some = parent and EVERY_OWNER not in parent.annotation.__metadata__
+                _as_they_are[id(resolver)] = resolver, resolver.wrapped_func
+                resolver.wrapped_func = _failing(resolver.wrapped_func, name, parent.name if some else None)
+    return fields
+
+
+def resolvers_as_they_are() -> None:
+    for resolver, function in _as_they_are.values():
+        READ_KEYS.pop(resolver.wrapped_func, None)
+        resolver.wrapped_func = function
+    _as_they_are.clear()
+
+
+def _failing(function: Callable[..., Any], name: str, parent: str | None) -> Callable[..., Any]:
+    def judge(args: tuple[Any, ...], given: Mapping[str, Any]) -> None:
+        if name in _breaking:
+            source: Any = given.get(parent) if parent else None
+            if not isinstance(source, dict) or sum(str(cast(Any, source).get("_id", "")).encode()) % 3:
+                raise LookupError(f"{name} was made to fail")
+
+    if inspect.iscoroutinefunction(function):
+
+        @wraps(function)
+        async def asynchronous(*args: Any, **given: Any) -> Any:
+            judge(args, given)
+            return await function(*args, **given)
+
+        wrapped: Any = asynchronous
+    else:
+
+        @wraps(function)
+        def synchronous(*args: Any, **given: Any) -> Any:
+            judge(args, given)
+            return function(*args, **given)
+
+        wrapped = synchronous
+    if function in READ_KEYS:
+        READ_KEYS[wrapped] = ("_id", *READ_KEYS[function])
+    return wrapped
+
+
+# ---------------------------------------------------------------- what is stored, and who asks
+
+ODD: Sequence[Any] = (None, 5, "odd", [], {}, ["a", 1], {"kind": "AGENT"}, NOW, True, 3.5, 2**40, {"buckets": 1})
+
+
+async def populated(store: Store, rng: random.Random) -> Words:
+    """Customers with everything, some with nothing, and copies of documents of which keys are missing or odd."""
+    world = World(store)
+    customers = [await world.everything() for _ in range(3)] + [await world.customer(affiliateId="aff")]
+    for customer in customers[:2]:
+        await world.many("activities", customer, *({"type": "NOTE_ADDED", "actor": AGENT} for _ in range(4)))
+    for collection in COLLECTIONS:
+        await store.command({"collMod": collection, "validationLevel": "off"})
+        for original in await store.find(collection, {}, limit=6):
+            copy = {**original, "_id": original["_id"][:-3] + "zzz"}
+            if collection == "customers":
+                copy["number"] += "-broken"
+                copy["identities"] = []
+            keys = [key for key in copy if key not in ("_id", "customerId", "seq", "number", "identities")]
+            for key in rng.sample(keys, min(3, len(keys))):
+                if rng.random() < 0.4:
+                    del copy[key]
+                else:
+                    copy[key] = rng.choice(ODD)
+            copy = {**copy, **({"seq": 1000 + rng.randint(0, 10**6)} if collection == "points" else {})}
+            with suppress(StoreError):  # not even the database takes everything
+                await store.insert(collection, [copy])
+    found = {
+        name: await store.find(name, {}) for name in ("customers", "activities", "transactions", "notes", "coupons")
+    }
+    ids = [each["_id"] for name, several in found.items() for each in several * (3 if name == "customers" else 1)]
+    everybody = found["customers"]
+    return Words(
+        ids=ids,
+        numbers=[each["number"] for each in everybody],
+        addresses=["ada@example.com"],
+        attributes=["changedFields", "billDayFrom", "street"],
+        types=["SUBSCRIPTION_RENEWED", "NOTE_ADDED", "ADDRESS_DETAILS_MODIFIED", "NO_SUCH"],
+        cursors=["AAAA", "", "W10"],
+    )
+
+
+def viewers(customer_ids: Sequence[str]) -> list[Viewer]:
+    def viewer(*roles: Role) -> Viewer:
+        return Viewer("tess", "Tess", frozenset(roles), customer_ids[0], "aff")
+
+    return [viewer(role) for role in Role] + [viewer(Role.ADMIN), viewer(Role.CUSTOMER, Role.AFFILIATE)]
+
+
+def cases(words: Words, fields: Sequence[str], rng: random.Random, *, of_each: int = 6) -> Iterator[Case]:
+    """For ever: each document as several viewers, half of the time with something failing."""
+    people = viewers([each for each in words.ids if each.startswith("cus_")])
+    while True:
+        document = written(executable, words, rng)
+        for _ in range(of_each):
+            failing = {rng.choice(COLLECTIONS): rng.choice([*FAILURES])} if rng.random() < 0.3 else {}
+            broken = frozenset(rng.sample(fields, 3)) if rng.random() < 0.3 else frozenset[str]()
+            variables = {
+                name: not value if isinstance(value, bool) and rng.random() < 0.3 else value
+                for name, value in document.variables.items()
+            }
+            yield Case(document.text, variables, rng.choice(people), failing, broken)

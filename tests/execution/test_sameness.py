@@ -1,0 +1,74 @@
+"""Random queries of the real schema through both executors: a few hundred here, 50,000 in the soak."""
+
+import logging
+import random
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import nodes, queries
+
+from app import sdl
+from app.domain.access import Role, Viewer
+from app.store.driver import Store
+from tests.execution.cases import Both, Case, cases, let_resolvers_fail, populated, resolvers_as_they_are
+
+SEED = 20260131
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """What breaks here is meant to break."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+async def test_a_few_hundred_random_cases_answer_alike(store: Store) -> None:
+    rng = random.Random(SEED)
+    words = await populated(store, rng)
+    both = Both(store)
+    fields = let_resolvers_fail()
+    try:
+        for number, case in zip(range(300), cases(words, fields, rng), strict=False):
+            planned, reference = await both.answers(case)
+            assert planned == reference, (number, case)
+    finally:
+        resolvers_as_they_are()
+    assert both.plans.counted == {"plan": 300}
+    assert both.reference.counted == {"off": 300}
+
+
+def of_hypothesis(count: int) -> list[str]:
+    """Documents by those who test GraphQL servers for a living; their values mostly find nothing."""
+    time = st.just("2026-01-31T09:30:00Z").map(nodes.String)
+    scalars = {"DateTime": time, "Date": time, "Decimal": time}
+    found: list[str] = []
+
+    @seed(SEED)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+    @given(queries(sdl.printed(), custom_scalars=scalars))
+    def collect(text: str) -> None:
+        found.append(text)
+
+    collect()
+    return found
+
+
+async def test_documents_of_hypothesis_answer_alike(store: Store) -> None:
+    await populated(store, random.Random(SEED))
+    both = Both(store)
+    for number, text in enumerate(of_hypothesis(25)):
+        role = [*Role][number % len(Role)]
+        planned, reference = await both.answers(Case(text, {}, Viewer("t", "Tess", frozenset({role}), "cus_x", "aff")))
+        assert planned == reference, text
+    assert both.plans.counted.keys() <= {"plan"}

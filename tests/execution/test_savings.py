@@ -1,0 +1,172 @@
+"""What plans save: commands, and our own time. Nothing is read that was not asked for, and nothing sorted by hand."""
+
+import gc
+import statistics
+import time
+from typing import Any, cast
+
+import pytest
+from graphql import parse
+
+from app.context import Context
+from app.domain.access import Role, Viewer
+from app.execution import Choice, Execution
+from app.graph import executable, masks_for
+from app.loaders import Loaders
+from app.loaders.gate import Gate
+from app.store.driver import Document, Store
+from tests.conftest import Ask, Commands
+from tests.execution.cases import executed
+from tests.graph.test_cost import ADDS, cost, documents_read, explained, sorts
+from tests.graph.walk import below
+from tests.world import NOW, World, ago
+
+LISTS = "activities pointsHistory coupons transactions passes statusHistory".split()
+CUSTOMER_360 = """query($number: String!) { customer(by: {number: $number}) {
+    id number name firstName lastName email country registeredAt paymentCount status
+    activities(first: 10) { nodes { id type title occurredAt source points } }
+    pointsHistory(first: 10) { nodes { id kind points balanceAfter occurredAt } }
+    coupons(first: 10) { nodes { id code value redeemed } }
+    transactions(first: 10) { nodes { id number type status occurredAt amount { amount currency } } }
+    passes(first: 10) { nodes { id type serialNumber } }
+    statusHistory(first: 10) { nodes { id from to reason changedAt } }
+} }"""
+LIST = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { id number name status
+    activities(first: 10) { nodes { id type title group occurredAt recordedAt source message points } }
+    pointsHistory(first: 10) { nodes { id seq kind points balanceAfter reason occurredAt source } }
+} } }"""
+SMALL = "query($number: String!) { customer(by: {number: $number}) { id name status } }"
+
+
+@pytest.fixture
+async def crowd(world: World) -> list[Document]:
+    """Fifty customers with fifteen activities and points entries each; the first has some of everything else."""
+    customers = [await world.customer() for _ in range(50)]
+    for customer in customers:
+        times = [{"occurredAt": ago(days=number)} for number in range(15)]
+        await world.many("activities", customer, *times)
+        await world.many("points", customer, *({"seq": number + 1, **each} for number, each in enumerate(times)))
+    for collection in ("coupons", "transactions", "passes", "statuses"):
+        await world.many(collection, customers[0], *[Document() for _ in range(12)])
+    return customers
+
+
+async def test_a_customer_with_six_lists_is_one_command(
+    ask: Ask, store: Store, commands: Commands, crowd: list[Document], execution: Execution
+) -> None:
+    commands.clear()
+    answer = await ask(CUSTOMER_360, number=crowd[0]["number"])
+    assert [len(answer["data"]["customer"][name]["nodes"]) for name in LISTS] == [10] * 6
+    assert commands.names == ["aggregate"]
+    assert execution.counted == {"plan": 1}
+    # The customer, and one row more than each page has.
+    assert documents_read(await explained(store, commands.sent[0][1])) == 1 + 6 * 11
+    for inner in lookups(commands.sent[0][1], crowd[0]["_id"]):
+        assert not sorts(await explained(store, inner))
+
+
+async def test_fifty_customers_with_two_lists_are_one_command(
+    ask: Ask, store: Store, commands: Commands, crowd: list[Document], execution: Execution
+) -> None:
+    commands.clear()
+    answer = await ask(LIST, ids=[customer["_id"] for customer in crowd])
+    assert all(len(each[name]["nodes"]) == 10 for each in answer["data"]["nodes"] for name in LISTS[:2])
+    assert commands.names == ["aggregate"]
+    assert execution.counted == {"plan": 1}
+    assert documents_read(await explained(store, commands.sent[0][1])) == 50 * (1 + 2 * 11)
+    for inner in lookups(commands.sent[0][1], crowd[0]["_id"]):
+        assert not sorts(await explained(store, inner))
+
+
+async def test_three_scalars_are_one_command(ask: Ask, commands: Commands, crowd: list[Document]) -> None:
+    commands.clear()
+    await ask(SMALL, number=crowd[0]["number"])
+    assert commands.names == ["find"]
+
+
+async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Commands, crowd: list[Document]) -> None:
+    query = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer {
+        activities { nodes { title } } coupons { edges { node { value } } } passes { nodes { id } totalCount }
+        transactions { nodes { refunds { id } } } statusHistory { pageInfo { endCursor } }
+        pointsHistory(last: 5) { nodes { actor { name } transaction { id } } } } } }"""
+    commands.clear()
+    await ask(query, ids=[crowd[0]["_id"], crowd[1]["_id"]])
+    *_, wanted = commands.sent[0][1]["pipeline"]
+    keys: dict[str, set[str]] = {}
+    for key in wanted["$project"]:
+        page, _, inner = key.partition(".")
+        keys.setdefault(page, set()).add(inner)
+    order = {"_id"}  # and what makes a cursor
+    assert list(keys.values()) == [
+        {""},  # the customer
+        order | {"occurredAt", "type", "title"},
+        order | {"addedAt", "value"},
+        order | {"createdAt"},
+        order | {"occurredAt"},
+        order | {"changedAt"},
+        order | {"seq", "actor", "transactionId"},
+    ]
+
+
+async def test_every_field_costs_what_it_costs_without_plans_and_lists_cost_nothing(
+    ask: Ask, world: World, commands: Commands, execution: Execution
+) -> None:
+    customers = [await world.everything() for _ in range(5)]
+    one, five, adds = dict[str, int](), dict[str, int](), dict[str, int]()
+    for coordinate, place in below("Customer").items():
+        one[coordinate] = await cost(ask, commands, customers[:1], place)
+        five[coordinate] = await cost(ask, commands, customers, place)
+        adds[coordinate] = one[coordinate] - (one[place.above.coordinate] if place.above else 1)
+    assert five == one
+    free = {f"Customer.{name}" for name in LISTS}
+    assert {coordinate: added for coordinate, added in adds.items() if added} == {
+        coordinate: added for coordinate, added in ADDS.items() if coordinate not in free
+    }
+    assert execution.counted.keys() == {"plan"}
+
+
+async def test_lists_that_are_told_late_are_one_command_together(
+    ask: Ask, commands: Commands, world: World, crowd: list[Document]
+) -> None:
+    """Who is found by e-mail is found without regard to case, and so without what an index for lists knows."""
+    ada = await world.everything()
+    commands.clear()
+    query = "query($email: String!) { customer(by: {email: $email}) { %s } }"
+    await ask(query % " ".join(f"{name} {{ nodes {{ id }} }}" for name in LISTS), email=ada["email"])
+    assert commands.names == ["find", "aggregate"]
+
+
+async def test_plans_take_a_sixth_of_the_time_of_graphql_core(store: Store, crowd: list[Document]) -> None:
+    """Of our own processor, all threads, the driver's share included: fifty customers, two lists each. Interleaved."""
+    document, variables = parse(LIST), {"ids": [customer["_id"] for customer in crowd]}
+    viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
+    gate = Gate(store, viewer, masks_for(viewer.roles))
+    choices: tuple[Choice, ...] = ("compiled", "graphql-core")
+    executions = {choice: Execution(choice) for choice in choices}
+    taken: dict[str, list[float]] = {choice: [] for choice in choices}
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(12):
+            for choice, execution in executions.items():
+                context = Context(viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
+                begun = time.process_time()
+                result = await executed(execution, executable, document, variables, context)
+                if number > 1:
+                    taken[choice].append(time.process_time() - begun)
+                assert result.errors is None
+    finally:
+        gc.enable()
+    planned, reference = (statistics.median(taken[choice]) for choice in choices)
+    print(f"{reference / planned:.1f}")
+    assert reference / planned >= 6, (planned, reference)
+
+
+def lookups(command: Document, parent: str) -> list[Document]:
+    """What a command looks up for one of its customers, as commands: ``explain`` shows no plan inside ``$lookup``."""
+    stages: list[Document] = command["pipeline"]
+    found = [stage["$lookup"] for stage in stages if "$lookup" in stage]
+    return [
+        {"aggregate": each["from"], "pipeline": each["pipeline"], "let": {"parent": parent}, "cursor": {}}
+        for each in found
+    ]
