@@ -109,9 +109,9 @@ class Limits(BaseModel, frozen=True):
     changes_per_minute: PositiveInt = Field(
         default=120, description="The most changes that one subject may ask for in a minute, over all processes."
     )
-    max_at_once: PositiveInt = Field(default=64, description="The most requests that a process works on at once.")
+    max_at_once: PositiveInt = Field(default=16, description="The most requests that a process works on at once.")
     max_waiting: NonNegativeInt = Field(
-        default=128, description="How many more may wait for that; whoever comes then is told OVERLOADED."
+        default=64, description="How many more may wait for that; whoever comes then is told OVERLOADED."
     )
     max_waiting_seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=1, description="How long they may wait.")
     introspection_roles: Annotated[str, AfterValidator(_roles)] = Field(

@@ -28,9 +28,15 @@ class Admission:
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.at_once)
 
+    def knock(self) -> None:
+        """Raises Overloaded where ``turn`` would do so at once: asked first, so that refusing costs next to nothing."""
+        if self._slots.locked() and self._queue >= self.waiting:
+            raise Overloaded
+
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
         """Raises Overloaded."""
+        self.knock()
         if self._slots.locked():
             await self._wait()
         else:
@@ -41,8 +47,6 @@ class Admission:
             self._slots.release()
 
     async def _wait(self) -> None:
-        if self._queue >= self.waiting:
-            raise Overloaded
         self._queue += 1
         try:
             async with asyncio.timeout(self.seconds):

@@ -148,6 +148,7 @@ class GraphQLEndpoint:
 
     async def _answer_to(self, request: Request) -> Answer:
         """Raises whatever ``_answer`` knows what to say to."""
+        self._admission.knock()
         # Several headers are joined as HTTP does it, and so are not one token.
         viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
         if not viewer.roles:

@@ -1,0 +1,170 @@
+"""Three times the load that it can bear: `python -m bench.overload`, with a gateway process and a mongod of its own.
+
+First, how many customers a second it shows to clients that wait for each answer. Then three times as many are asked
+for, whether or not answers come, by clients that give up after 5 s. Last, one client asks on: how soon is it answered
+as in quiet times? About a minute. The gateway has a core to itself where the system can pin it (Linux).
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.sample.seed import seed
+from app.store import indexes
+from app.store.driver import Store
+from app.store.mongod import embedded_mongod
+from tests.faults.restarts import bearer, serving
+
+CUSTOMER = """query($id: ID!) { customer(by: {id: $id}) {
+  number name email status points { spendable pending }
+  activities(first: 20) { nodes { type title occurredAt message source } }
+  pointsHistory(first: 10) { nodes { points occurredAt } } coupons(first: 10) { nodes { code redeemed } } } }"""
+SECONDS, TIMES, CLIENTS, GIVES_UP = 10, 3, 16, 5
+DATABASE = "bench_overload"
+
+
+@dataclass
+class Told:
+    """How requests ended, and how long the good ones took."""
+
+    endings: Counter[str] = field(default_factory=Counter[str])
+    taken: list[float] = field(default_factory=list[float])
+
+    def __str__(self) -> str:
+        good = sorted(self.taken)
+        quantiles = f"median {statistics.median(good) * 1000:.0f} ms, p99 {good[int(len(good) * 0.99)] * 1000:.0f} ms"
+        return f"{', '.join(f'{count:,} {what}' for what, count in self.endings.most_common())}; good: {quantiles}"
+
+
+class Client:
+    """Keeps its connections. A client of its own, since the usual ones cannot ask as fast as we answer."""
+
+    def __init__(self, port: int, customer_ids: list[str]) -> None:
+        self._port, self._free = port, list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+        self._requests, self._next = [self._request(each) for each in customer_ids], 0
+
+    def _request(self, customer_id: str) -> bytes:
+        body = json.dumps({"query": CUSTOMER, "variables": {"id": customer_id}}).encode()
+        head = f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {bearer()}\r\n"
+        return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    async def ask(self, told: Told) -> None:
+        self._next = (self._next + 1) % len(self._requests)
+        start = time.monotonic()
+        try:
+            async with asyncio.timeout(GIVES_UP):
+                status, body = await self._answer(self._requests[self._next])
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as failed:
+            told.endings[type(failed).__name__] += 1
+            return
+        if status == 200 and b'"errors"' not in body:
+            told.endings["good"] += 1
+            told.taken.append(time.monotonic() - start)
+        else:
+            codes = {error["extensions"]["code"] for error in json.loads(body)["errors"]}
+            told.endings[f"{status} {', '.join(sorted(codes))}"] += 1
+
+    async def _answer(self, request: bytes) -> tuple[int, bytes]:
+        if self._free:
+            reader, writer = self._free.pop()
+        else:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            body = await reader.readexactly(length)
+        except BaseException:
+            writer.close()
+            raise
+        self._free.append((reader, writer))
+        return int(head.split(b" ", 2)[1]), body
+
+    def close(self) -> None:
+        for _, writer in self._free:
+            writer.close()
+
+
+async def waiting(client: Client, seconds: float, clients: int = CLIENTS) -> Told:
+    told, until = Told(), time.monotonic() + seconds
+
+    async def one() -> None:
+        while time.monotonic() < until:
+            await client.ask(told)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(clients):
+            tasks.create_task(one())
+    return told
+
+
+async def not_waiting(client: Client, a_second: float, seconds: float) -> Told:
+    told, start, sent = Told(), time.monotonic(), 0
+    async with asyncio.TaskGroup() as tasks:
+        while (elapsed := time.monotonic() - start) < seconds:
+            for _ in range(int(elapsed * a_second) - sent):
+                tasks.create_task(client.ask(told))
+                sent += 1
+            await asyncio.sleep(0.005)
+    return told
+
+
+async def recovered(client: Client, usual: float) -> float:
+    """Seconds until three answers in a row came as in quiet times."""
+    start, row = time.monotonic(), 0
+    while row < 3:
+        told = Told()
+        await client.ask(told)
+        row = row + 1 if told.taken and told.taken[0] < 2 * usual else 0
+        if time.monotonic() - start > 60:
+            raise TimeoutError("It did not recover within a minute.")
+        await asyncio.sleep(0.05)
+    return time.monotonic() - start
+
+
+async def measure(port: int, customer_ids: list[str]) -> None:
+    client = Client(port, customer_ids)
+    warm = await waiting(client, 3)
+    assert warm.endings.keys() == {"good"}, warm.endings
+    usual = statistics.median((await waiting(client, 2, clients=1)).taken)
+    bears = await waiting(client, SECONDS)
+    bearable = bears.endings["good"] / SECONDS
+    print(f"alone                 {usual * 1000:.1f} ms")
+    print(f"{CLIENTS} that wait         {bearable:.0f} good a second: {bears}")
+    much = await not_waiting(client, TIMES * bearable, SECONDS)
+    good = much.endings["good"] / SECONDS
+    print(f"{TIMES} times as many       {good:.0f} good a second, {good / bearable:.0%} of that: {much}")
+    print(f"as in quiet times     {await recovered(client, usual):.2f} s later")
+    client.close()
+
+
+async def prepared(uri: str) -> list[str]:
+    async with Store.open(uri, DATABASE) as store:
+        await store.drop()
+        await indexes.apply(store)
+        await seed(store, customers=200, now=datetime.now(UTC))
+        return [row["_id"] for row in await store.find("customers", {}, fields={"_id": 1})]
+
+
+def main() -> None:
+    pins = hasattr(os, "sched_setaffinity") and os.sched_getaffinity(0) >= {0, 1}
+    if pins:
+        os.sched_setaffinity(0, {0})  # and all that we start
+    with tempfile.TemporaryDirectory() as folder, embedded_mongod(Path(".data/bench")) as uri:
+        customer_ids = asyncio.run(prepared(uri))
+        with serving(uri, DATABASE, Path(folder), workers=1) as gateway:
+            if pins and gateway.running:
+                for thread in Path(f"/proc/{gateway.running.pid}/task").iterdir():
+                    os.sched_setaffinity(int(thread.name), {1})
+            asyncio.run(measure(gateway.port, customer_ids))
+
+
+if __name__ == "__main__":
+    main()
