@@ -75,7 +75,11 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 async def endless(store: Store) -> int:
     """How many such commands go on in the database."""
-    running = {"aggregate": 1, "pipeline": [{"$currentOp": {}}, {"$project": {"command.pipeline": 1}}], "cursor": {}}
+    running: dict[str, Any] = {
+        "aggregate": 1,
+        "pipeline": [{"$currentOp": {}}, {"$project": {"command.pipeline": 1}}],
+        "cursor": {},
+    }
     answer = await store.command(running, on_admin=True)
     return sum(
         each.get("command", {}).get("pipeline", [])[:1] == ENDLESS[:1] for each in answer["cursor"]["firstBatch"]
