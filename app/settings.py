@@ -120,7 +120,8 @@ class Limits(BaseModel, frozen=True):
     )
 
 
-class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues] # both are frozen, and pydantic merges their configurations
+# Both are frozen, and pydantic merges their configurations.
+class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
     """One attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
