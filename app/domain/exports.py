@@ -28,7 +28,7 @@ ATTRIBUTE: Final = "attribute."
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``keys`` of a row are all that ``read`` looks at; the rules speak of ``field`` of ``collection``."""
+    """``keys`` of a row are all that ``read`` looks at; the rules mask ``field`` of ``collection``."""
 
     name: str
     collection: str
@@ -61,6 +61,8 @@ _CUSTOMER: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
     "identities": ("identities", lambda row: [f"{each['source']} {each['id']}" for each in row.get("identities", ())]),
     "spendablePoints": ("spendable", lambda row: row.get("spendable")),
 }
+_SHOWN_AS: Final = {"spendablePoints": "points"}
+"""The field that shows a column of another name."""
 _ACTIVITY: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
     "title": ("type", lambda row: CATALOGUE[row["type"]].title),
 }
@@ -100,13 +102,14 @@ def column_of(table: ExportTable, name: str) -> Column:
     """``name`` is one that ``chosen`` let pass."""
     collection, path = _COLLECTIONS.get(table, ""), tuple(name.split("."))
     if table == ExportTable.DETAILS and path[0] == CUSTOMER:
-        return Column(name, "customers", path[1], ("customerId",), _read((CUSTOMER, *_stored(path[1:]))))
+        (key,) = _stored(path[1:])
+        return Column(name, "customers", key, ("customerId",), _read((CUSTOMER, key)))
     if name.startswith(ATTRIBUTE):
         return Column(name, collection, "attribute", ("attributes",), _read(("attributes", *path[1:])))
     special = {"customers": _CUSTOMER, "activities": _ACTIVITY}.get(collection, {})
     if name in special:
         keys, read = special[name]
-        return Column(name, collection, name, tuple(keys.split()), read)
+        return Column(name, collection, _SHOWN_AS.get(name, name), tuple(keys.split()), read)
     path = _stored(path)
     return Column(name, collection, path[0], path[:1], _read(path))
 
