@@ -34,22 +34,22 @@ def lines(format_: ExportFormat, names: Sequence[str], rows: Iterable[Sequence[A
     if format_ == ExportFormat.CSV:
         return _csv([cell(value) for value in row] for row in rows)
     return b"".join(
-        orjson.dumps(
-            {name: _natural(value) for name, value in zip(names, row, strict=True)}, None, orjson.OPT_APPEND_NEWLINE
-        )
+        orjson.dumps(dict(zip(names, map(_natural, row), strict=True)), None, orjson.OPT_APPEND_NEWLINE)
         for row in rows
     )
 
 
 def cell(value: Any) -> str:
     """A value as text. What was masked is empty."""
-    if type(value) is str:
-        return f"'{value}" if value.startswith(_FORMULAS) else value
-    if value is None or isinstance(value, Refusal):
-        return ""
-    if isinstance(value, list):
-        return cell(to_text(cast(list[str], value)))
-    return to_text(value)
+    match value:
+        case str():
+            return f"'{value}" if value.startswith(_FORMULAS) else value
+        case None | Refusal():
+            return ""
+        case list():
+            return cell(to_text(cast(list[str], value)))
+        case _:
+            return to_text(value)
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> bytes:
@@ -59,6 +59,10 @@ def _csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def _natural(value: Any) -> Any:
-    if isinstance(value, Refusal):
-        return None
-    return to_text(cast(Any, value)) if isinstance(value, datetime | Decimal | dict) else value
+    match value:
+        case datetime() | Decimal() | dict():
+            return to_text(cast(Any, value))
+        case Refusal():
+            return None
+        case _:
+            return value

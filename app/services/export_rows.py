@@ -1,5 +1,6 @@
 """What an export holds: rows in batches, read by keyset, as whoever asked may see them."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -75,7 +76,8 @@ async def batches(store: Store, plan: Plan, position: Position | None = None) ->
     """From the beginning, head first, or from a position; at least one, in constant memory. Raises Unreadable."""
     begin = b"" if position else head(plan.format, [column.title for column in plan.columns])
     async for rows, behind, is_last in _rows(store, plan, position):
-        yield Batch(len(rows), begin + _written(plan, rows), behind, is_last)
+        data = await asyncio.to_thread(_written, plan, rows)  # whoever is served beside it need not wait for so many
+        yield Batch(len(rows), begin + data, behind, is_last)
         begin = b""
 
 
