@@ -34,8 +34,7 @@ def lines(format_: ExportFormat, names: Sequence[str], rows: Iterable[Sequence[A
     if format_ == ExportFormat.CSV:
         return _csv([cell(value) for value in row] for row in rows)
     return b"".join(
-        orjson.dumps(dict(zip(names, map(_natural, row), strict=True)), None, orjson.OPT_APPEND_NEWLINE)
-        for row in rows
+        orjson.dumps(dict(zip(names, map(_natural, row), strict=True)), None, orjson.OPT_APPEND_NEWLINE) for row in rows
     )
 
 
