@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -19,9 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app import development, logs, serving
 from app.domain.access import Role
+from app.domain.refusals import Refusal
+from app.domain.vocabulary import ExportFormat, ReportTable
 from app.http import graphiql
 from app.http.inbox import InboxUnavailable
-from app.main import LOOPBACK_HOSTS, application, relay
+from app.main import LOOPBACK_HOSTS, application, exporter, relay
 from app.settings import Settings, SettingsError, read_settings, with_pairs
 from app.store import indexes as store_indexes
 from app.store.driver import DeleteOne, ReplaceOne, Store, StoreError
@@ -39,6 +42,13 @@ Data = Annotated[
 ]
 UNFINISHED = "unfinished"
 """Holds a mark while the sample is written, so that half of one is never taken for a whole one."""
+
+
+class What(StrEnum):
+    CUSTOMERS = "customers"
+    REPORT = "report"
+
+
 NO_TOKENS = """Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
   JWT_ISSUER=https://login.example.com/  JWKS_URL=https://login.example.com/.well-known/jwks.json"""
 
@@ -97,7 +107,7 @@ def worker(
     metrics_port: Annotated[int | None, typer.Option(help="Serve figures for Prometheus on this port.")] = None,
     data: Data = None,
 ) -> None:
-    """Do what falls due: expire points, count the days that are over, send mails and inform the wallet service.
+    """Do what falls due: expire points, count the days that are over, send mails, inform the wallet service, export.
 
     Any number of workers may run.
     """
@@ -120,9 +130,11 @@ def worker(
             if once:
                 await look(store)
                 await relaying.once()
+                await exporter(store, settings).once()
                 return
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(relaying.run())
+                tasks.create_task(exporter(store, settings).run())
                 while True:
                     try:
                         await look(store)
@@ -239,6 +251,43 @@ def rebuild(
             "\n".join(f"{day:%Y-%m-%d}: differs" for day in different) or "Every counted day is as its activities."
         )
         raise typer.Exit(1 if different else 0)
+
+
+@cli.command()
+def export(
+    what: Annotated[What, typer.Argument(help="What to export.")],
+    format_: Annotated[ExportFormat, typer.Option("--format", case_sensitive=False)] = ExportFormat.CSV,
+    table: Annotated[ReportTable, typer.Option(case_sensitive=False, help="Of the report.")] = ReportTable.DETAILS,
+    columns: Annotated[str | None, typer.Option(help="With commas between them. All unless told.")] = None,
+    filter_: Annotated[str, typer.Option("--filter", help="JSON: the CustomerFilter or ReportFilter.")] = "{}",
+    order_by: Annotated[str, typer.Option(help="JSON: the CustomerOrder.")] = "{}",
+    out: Annotated[Path | None, typer.Option(help="The file. Standard output unless told.")] = None,
+    data: Data = None,
+) -> None:
+    """Write customers, or a table of the report, as an administrator of this machine."""
+    from app import exporting
+
+    settings = read_settings(data=data)
+    chosen = None if columns is None else [name.strip() for name in columns.split(",")]
+    try:
+        read = json.loads(filter_), json.loads(order_by)
+        plan = exporting.plan(None if what == What.CUSTOMERS else table, format_, chosen, *read)
+    except (ValueError, Refusal) as unusable:
+        fail(f"This cannot be exported: {unusable}")
+    done = exporting.Done()
+
+    async def work(uri: str) -> None:
+        async with opened(uri, settings) as store:
+            with progress("Exporting", await exporting.total(store, plan)) as advance:
+                await exporting.write(store, plan, done, out, advance)
+
+    try:
+        with database(settings) as uri:
+            run(work(uri))
+    except KeyboardInterrupt:
+        console.print(f"Stopped after {done}. " + ("" if out is None else f"{out} was not written."), soft_wrap=True)
+        raise
+    console.print(f"{done} written.")
 
 
 @cli.command()

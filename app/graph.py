@@ -1,13 +1,16 @@
 """The executable schema: one line per way in."""
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar, cast
 
 import strawberry
 from graphql import GraphQLInputObjectType
+from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryObjectDefinition
 
-from app.resolvers import audit, catalogue, changes, customers, nodes, reports, viewers
+from app.domain.refusals import BadUserInput
+from app.resolvers import audit, catalogue, changes, customers, exports, nodes, reports, viewers
 from app.schema.access import masks_of, rules_of
 from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
@@ -26,9 +29,12 @@ from app.schema.changes import (
 )
 from app.schema.connection import Connection
 from app.schema.customers import Customer
+from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.report import CustomerServiceReport
 from app.schema.rules import AUDIT, REPORT, WITH_OWNER, Access
 from app.schema.viewer import ViewerType
+
+T = TypeVar("T")
 
 
 @strawberry.type(description="Ways to read.")
@@ -68,8 +74,8 @@ class Query:
 
 
 @strawberry.type(
-    description="Careful changes. Each is made once per key, whole or not at all, and leaves exactly one activity. "
-    "What a rule refuses is told in `userErrors`; nothing was written then."
+    description="Careful changes. Each is made once per key, whole or not at all; on a customer it leaves exactly one "
+    "activity. What a rule refuses is told in `userErrors`; nothing was written then."
 )
 class Mutation:
     access: ClassVar[Access] = WITH_OWNER
@@ -109,6 +115,18 @@ class Mutation:
         resolver=changes.record_activity,
         description='"Add action": write an activity by hand. Needs RECORD_ACTIVITY.',
     )
+    export_customers: ExportCustomersPayload | None = strawberry.field(
+        resolver=exports.export_customers,
+        description="Have a file made of customers. Needs EXPORT; not for sales representatives.",
+    )
+    export_report: ExportReportPayload | None = strawberry.field(
+        resolver=exports.export_report,
+        description="Have a file made of a table of the customer-service report. Needs EXPORT and REPORT; a sales "
+        "representative gets their own actions only.",
+    )
+    cancel_export: CancelExportPayload | None = strawberry.field(
+        resolver=exports.cancel_export, description="Call an export off: no file is left of it. Needs EXPORT."
+    )
 
 
 schema = strawberry.Schema(
@@ -123,6 +141,19 @@ for concrete in schema.schema_converter.type_map.values():
 
 executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, run by http/graphql.py
 """What is executed: Strawberry's schema as graphql-core knows it."""
+
+
+def input_of(kind: type[T], given: object) -> T:
+    """An input as a variable of a request would be. Raises BadUserInput."""
+    type_ = executable.type_map[kind.__name__]
+    assert isinstance(type_, GraphQLInputObjectType)
+    faults: list[str] = []
+    validate_input_value(given, type_, lambda error, path: faults.append(".".join(map(str, [*path, error.message]))))
+    if faults:
+        raise BadUserInput(" ".join(faults))
+    registry = schema.schema_converter.scalar_registry
+    return cast(T, convert_argument(coerce_input_value(given, type_), kind, registry, schema.config))
+
 
 OBJECT_TYPES = {
     name: definition

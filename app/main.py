@@ -21,7 +21,7 @@ from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import graphiql, health, metrics
+from app.http import exports, graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
@@ -30,6 +30,7 @@ from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.metrics import observe_command
 from app.services.changes import Outgoing
+from app.services.export_job import Exporter
 from app.serving import collect_rarely, taking_leave
 from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
 from app.store.driver import Store
@@ -64,7 +65,8 @@ def routes(
         rates=rates or rates_of(store, limits),
         execution=execution or Execution(),
     )
-    return [*graphiql.routes, *health.routes(store), *metrics.routes(store), Route("/graphql", endpoint)]
+    beside_it = [*graphiql.routes, *health.routes(store), *metrics.routes(store), *exports.routes(store)]
+    return [*beside_it, Route("/graphql", endpoint)]
 
 
 def assembled(
@@ -97,7 +99,13 @@ def rates_of(store: Store, limits: Limits) -> Rates:
 
 def outgoing(settings: Settings) -> Outgoing:
     give_up = timedelta(hours=settings.delivery_give_up_hours)
-    return Outgoing(wallet=settings.wallet_push_url is not None, give_up=give_up)
+    link = timedelta(minutes=settings.export_link_minutes)
+    wallet = settings.wallet_push_url is not None
+    return Outgoing(wallet, give_up, settings.max_unfinished_exports, link)
+
+
+def exporter(store: Store, settings: Settings) -> Exporter:
+    return Exporter(store, masks_for, timedelta(hours=settings.export_kept_hours))
 
 
 @asynccontextmanager
@@ -120,7 +128,10 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
 
 @asynccontextmanager
 async def relayed(app: Starlette, store: Store, settings: Settings, *, to_inbox: bool) -> AsyncGenerator[None]:
-    """What is queued is sent for as long as this lasts; the demo has an inbox of its own for its mails."""
+    """What is queued is sent, and what is to be exported is, for as long as this lasts.
+
+    The demo has an inbox of its own for its mails.
+    """
     async with AsyncExitStack() as opened:
         if to_inbox:
             inbox = await opened.enter_async_context(Inbox.open())
@@ -129,6 +140,7 @@ async def relayed(app: Starlette, store: Store, settings: Settings, *, to_inbox:
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
         await opened.enter_async_context(beside(relaying.run()))
+        await opened.enter_async_context(beside(exporter(store, settings).run()))
         yield
 
 

@@ -171,6 +171,13 @@ class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues
     delivery_give_up_hours: Annotated[float, Field(gt=0, le=168)] = Field(
         24, description="How long that is tried again before it is given up."
     )
+    export_kept_hours: Annotated[float, Field(gt=0, le=720)] = Field(
+        24, description="How long the file of an export is kept."
+    )
+    export_link_minutes: Annotated[float, Field(gt=0, le=1_440)] = Field(
+        5, description="How long a link to it is good; each look at the export makes a new one."
+    )
+    max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."

@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "catalogue": "",
     "store": "domain catalogue",
     "loaders": "store domain catalogue metrics",
-    "services": "store domain catalogue",
+    "services": "store domain catalogue loaders",  # the table of a report that is exported is the report's own
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "logs": "",
     "tracing": "",
     "execution": "faults loaders schema domain metrics",  # an edge is the schema's word, and what it wants the loaders'
-    "graph": "resolvers schema",
+    "graph": "resolvers schema domain",
     "sdl": "graph",
     "access_table": "graph domain",
+    "exporting": "graph schema services domain store",  # the job's own reading, for whoever sits at the machine
     # of the settings: the limits
     "http": "faults context execution loaders services settings store domain metrics tracing",
     "main": "delivery execution graph http logs metrics services serving settings store tracing",

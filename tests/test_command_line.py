@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
@@ -18,10 +18,12 @@ import httpx2
 import pytest
 from pymongo import MongoClient
 
+from app import exporting
 from app.__main__ import main
 from app.sdl import printed
+from app.services.export_rows import Batch, Plan, batches
 from app.settings import Settings
-from app.store.driver import Driver
+from app.store.driver import Driver, Store
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "import"
 SECRET = "a-secret-of-the-tests-0123456789abcdef"
@@ -88,7 +90,7 @@ def bare_environment(**given: str) -> dict[str, str]:
 def test_help_lists_the_words(app: App) -> None:
     helped = app("--help")
     assert helped.code == 0
-    for word in ("demo", "serve", "seed", "import", "indexes", "schema", "token", "doctor"):
+    for word in ("demo", "serve", "seed", "import", "indexes", "schema", "token", "doctor", "export"):
         assert re.search(rf"^\W*{word}\s", helped.out, re.MULTILINE), word
 
 
@@ -281,3 +283,78 @@ def test_what_is_copied_is_checked_and_made_again(app: App, database: dict[str, 
         assert app("rebuild", "--check", **database).code == 0
         assert inside["customers"].count_documents({"spendable": -1}) == 0
         assert inside["tallies"].count_documents({"counts": {"$exists": True}}) == 0  # the worker's, in two minutes
+
+
+# ---------------------------------------------------------------- exports
+
+
+WINDOW = '{"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}'
+
+
+def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
+    app: App, database: dict[str, str], tmp_path: Path
+) -> None:
+    assert app("seed", "--customers", "6", **database).code == 0
+    file = tmp_path / "customers.csv"
+    order = ("--order-by", '{"field": "NUMBER"}')
+    written = app("export", "customers", "--columns", "number, tags", *order, "--out", file, **database)
+    assert (written.code, written.out) == (0, "")
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert lines[:2] == [b"Number,Tags\r\n", b'C-100001,"vip, b2b, early-adopter, complaint"\r\n']
+    assert f"{len(lines) - 1} rows, {file.stat().st_size:,} bytes written." in written.err
+    rows = (tmp_path / "rows.ndjson", "--columns", "type,customer.number,attribute.emailSubject")
+    report = app("export", "report", "--format", "ndjson", "--filter", WINDOW, "--out", *rows, **database)
+    assert report.code == 0
+    told = [json.loads(line) for line in rows[0].read_text().splitlines()]
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        inside = client[database["MONGODB_DATABASE"]]
+        assert len(told) == inside["activities"].count_documents({"legacy": False}) > 300
+    assert {row["customer.number"] for row in told} >= {"C-100001", "C-100003"}
+    shown = subprocess.run(
+        command("export", "report", "--table", "actions", "--filter", WINDOW),
+        env=bare_environment(**database),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    _, *actions = shown.stdout.splitlines()
+    assert sum(int(line.rpartition(",")[2]) for line in actions) == len(told)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["customers", "--columns", "emial"], 'There is no column "emial". Did you mean "email"?'),
+        (["customers", "--filter", '{"nme": "x"}'], "Did you mean 'name'?"),
+        (["customers", "--filter", "{"], "Expecting property name"),
+        (["customers", "--filter", "[1]"], "CustomerFilter"),
+        (["customers", "--filter", '{"payments": {"min": 2, "max": 1}}'], "min must not be greater than max"),
+        (["report"], "to include required field 'from'"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_before_anything_is_started(app: App, words: list[str], said: str) -> None:
+    refused = app("export", *words, MONGODB_URI=NOBODY)
+    assert refused.code == 2
+    assert refused.err.startswith("This cannot be exported: ")
+    assert said in refused.err
+
+
+def test_an_export_that_is_stopped_says_how_far_it_came_and_leaves_what_was_there(
+    app: App, database: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert app("indexes", "--apply", **database).code == 0
+    file = tmp_path / "customers.csv"
+    file.write_text("yesterday's")
+
+    async def stopped(store: Store, plan: Plan) -> AsyncGenerator[Batch]:
+        async for batch in batches(store, plan):
+            yield batch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "batches", stopped)
+    ended = app("export", "customers", "--out", file, **database)
+    assert ended.code == 130
+    assert re.search(r"Stopped after 0 rows, \d+ bytes. .*customers.csv was not written.", ended.err)
+    assert "Traceback" not in ended.err
+    assert [each.name for each in tmp_path.iterdir()] == ["customers.csv"]
+    assert file.read_text() == "yesterday's"

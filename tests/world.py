@@ -153,6 +153,30 @@ class World:
     async def note(self, customer: Document, **given: Any) -> Document:
         return await self._one("notes", customer, given)
 
+    async def export(self, **given: Any) -> Document:
+        """One that tess, who the tests' tokens are for, has asked for and that waits for a worker."""
+        self._born += 1
+        shape: Document = {
+            "_id": new_id("exports"),
+            "table": "CUSTOMERS",
+            "format": "CSV",
+            "columns": ["number", "name"],
+            "where": [],
+            "order": "NUMBER",
+            "descending": False,
+            "status": "QUEUED",
+            "requestedBy": {"subject": "tess", "roles": []},
+            "requestedAt": NOW,
+            "dueAt": NOW,
+            "key": f"k{self._born}",
+            "inputHash": "x",
+            "secret": bytes(32),
+            **dict.fromkeys(("attempts", "rows", "bytes"), 0),
+        }
+        export = {**shape, **given}
+        await self.store.insert("exports", [export])
+        return export
+
     async def everything(self) -> Document:
         """A customer with a value in every field of the schema, at least once; the activity's subject is a coupon."""
         survivor = await self.customer()

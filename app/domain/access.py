@@ -107,6 +107,11 @@ class Viewer:
     def reports_own_actions_only(self) -> bool:
         return not self.roles & (PERMITTED[Permission.REPORT] - {Role.SALES_REP})
 
+    def owns(self, asker: Mapping[str, Any]) -> bool:
+        """Whether it was this viewer who asked, with no more roles than now; administrators own what anybody did."""
+        asked = asker["subject"] == self.subject and self.roles.issuperset(asker["roles"])
+        return asked or Role.ADMIN in self.roles
+
     def knows(self, row: ActivityType) -> bool:
         """Whether activities of this type exist for this viewer: ``activity_rows``, for the catalogue."""
         copies = {"audience": row.audience.value, "isNote": row.is_note}
@@ -124,6 +129,12 @@ class Masks:
 
     hidden: frozenset[str]
     changes: Mapping[str, tuple[tuple[str, Callable[[Any], Any]], ...]]
+
+    def forbids(self, collection: str, key: str) -> bool:
+        """Whether a value under that key is refused, and not only replaced."""
+        return collection in self.hidden or any(
+            name == key and isinstance(change(None), Forbidden) for name, change in self.changes.get(collection, ())
+        )
 
     def applied(self, collection: str, document: dict[str, Any]) -> dict[str, Any]:
         """The document itself where nothing is taken from it."""

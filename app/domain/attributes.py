@@ -49,7 +49,8 @@ def to_text(raw: Raw) -> str:
         case Decimal():
             return f"{raw:f}"
         case datetime():
-            return raw.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            moment = raw if raw.tzinfo is UTC else raw.astimezone(UTC)
+            return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
         case list():
             return ", ".join(raw)
         case {"amount": amount, "currency": currency}:

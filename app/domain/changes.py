@@ -42,7 +42,7 @@ class IdempotencyConflict(Refusal):
     code, field = "IDEMPOTENCY_CONFLICT", ("idempotencyKey",)
 
     def __init__(self) -> None:
-        super().__init__("This key has made another change of this customer: make a new key for a new change.")
+        super().__init__("This key has made another change: make a new key for a new change.")
 
 
 def text(value: str, *field: str, at_most: int) -> str:

@@ -10,13 +10,26 @@ Copies, never the truth: each can be made again from what it copies. Pure.
 - ``campaigns``: those that activities named.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from app.domain.points import PointsState, empty, spendable
+from app.domain.refusals import Refusal
 
 Document = dict[str, Any]
 COPIES: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"})
+
+
+def country_of(customer: Mapping[str, Any]) -> str | None:
+    """The billing address's unless it is known otherwise; nothing where the address is not for its viewer."""
+    if "country" in customer or isinstance(customer.get("billingAddress"), Refusal):
+        return customer.get("country")
+    return customer.get("billingAddress", {}).get("country")
+
+
+def emails_of(customer: Mapping[str, Any]) -> Sequence[Document]:
+    registered = [{"value": customer["email"], "primary": True}] if "email" in customer else []
+    return customer.get("emails", registered)
 
 
 def balance(state: PointsState) -> Document:

@@ -20,6 +20,7 @@ COLLECTION_OF: Final = {
     "dlv": "deliveries",
     "not": "notes",
     "aud": "audit",
+    "exp": "exports",
 }
 _PREFIX_OF: Final = {collection: prefix for prefix, collection in COLLECTION_OF.items()}
 

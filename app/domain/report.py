@@ -96,6 +96,12 @@ def of_types(totals: Mapping[str, int], where: Where) -> dict[str, int]:
     }
 
 
+def actions(totals: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The table of actions: most frequent first."""
+    rows = sorted(totals.items(), key=lambda counted: (-counted[1], counted[0]))
+    return [{"type": code, "title": CATALOGUE[code].title, "total": total} for code, total in rows]
+
+
 def holds(condition: object, value: object) -> bool:
     assert condition is None or isinstance(condition, In)
     return condition is None or value in condition.values

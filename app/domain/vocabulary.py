@@ -80,6 +80,33 @@ class Outcome(StrEnum):
     REFUSED = "REFUSED"
 
 
+class ExportTable(StrEnum):
+    CUSTOMERS = "CUSTOMERS"
+    ACTIONS = "ACTIONS"
+    CUSTOM_FIELDS = "CUSTOM_FIELDS"
+    DETAILS = "DETAILS"
+
+
+class ReportTable(StrEnum):
+    ACTIONS = "ACTIONS"
+    CUSTOM_FIELDS = "CUSTOM_FIELDS"
+    DETAILS = "DETAILS"
+
+
+class ExportFormat(StrEnum):
+    CSV = "CSV"
+    NDJSON = "NDJSON"
+
+
+class ExportStatus(StrEnum):
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
 class SettableStatus(StrEnum):
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"

@@ -33,6 +33,7 @@ class Loaders:
         async def fields_set(keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:
             return {(where, at_most): await report.fields_set(store, where, at_most) for where, at_most in keys}
 
+        self.gate = gate
         self.documents = Loader(by_id)
         self.customers = Loader(by_name)
         self.pages = pages.Pages(store, gate)

@@ -14,7 +14,7 @@ class Gate:
     """
 
     def __init__(self, store: Store, viewer: Viewer, masks: Masks) -> None:
-        self._store, self._viewer, self._masks = store, viewer, masks
+        self._store, self._viewer, self.masks = store, viewer, masks
         self._open = viewer.sees_all_customers and not (masks.hidden or masks.changes or viewer.activity_rows)
 
     async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document | Exception]:
@@ -33,20 +33,22 @@ class Gate:
 
     def _masked(self, collection: str, document: Document) -> Document | Exception:
         try:
-            return self._masks.applied(collection, document)
+            return self.masks.applied(collection, document)
         except Exception as broken:
             return broken
 
     def masked(self, collection: str, documents: list[Document]) -> list[Document]:
-        if collection not in self._masks.changes:
+        if collection not in self.masks.changes:
             return documents
-        return [self._masks.applied(collection, document) for document in documents]
+        return [self.masks.applied(collection, document) for document in documents]
 
     def _exists(self, collection: str, document: Document) -> bool:
         """Whether such a document is there at all for this viewer."""
         if collection == "activities":
             return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
-        return collection not in self._masks.hidden
+        if collection == "exports":
+            return self._viewer.owns(document["requestedBy"]) and collection not in self.masks.hidden
+        return collection not in self.masks.hidden
 
     async def _seen(self, customer_ids: Iterable[str]) -> set[str]:
         viewer, wanted = self._viewer, set(customer_ids)

@@ -4,14 +4,13 @@ from typing import Annotated, cast
 
 import strawberry
 
-from app.domain.access import Permission, Role
+from app.domain.access import Permission
 from app.domain.ids import collection_of
 from app.domain.listings import CUSTOMERS
-from app.domain.paging import AnyOf, Exactly, Where
 from app.domain.refusals import Ambiguous
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of
-from app.schema.customer_lists import CustomerFilter, CustomerOrder
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, seen
 from app.schema.customers import Customer, CustomerBy
 from app.schema.enums import OrderDirection
 
@@ -62,21 +61,7 @@ async def customers(
         after=after,
         last=last,
         before=before,
-        where=(*asked.where(info.context.viewer), *await _seen(info)),
+        where=(*asked.where(info.context.viewer), *await seen(info)),
         order=order.field,
         descending=order.direction == OrderDirection.DESC,
     )
-
-
-async def _seen(info: Info) -> Where:
-    """The condition that a customer exists for the viewer, which the gate applies to what is asked for by name."""
-    viewer = info.context.viewer
-    if viewer.sees_all_customers:
-        return ()
-    wheres: list[Where] = []
-    if Role.AFFILIATE in viewer.roles:
-        wheres.append((("affiliateId", Exactly(viewer.affiliate_id or "")),))
-    if Role.CUSTOMER in viewer.roles:
-        own: Source = await info.context.loaders.documents.load(viewer.customer_id or "")
-        wheres.append((("number", Exactly(own["number"])),))
-    return (("seen?", AnyOf(tuple(wheres))),)

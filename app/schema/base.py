@@ -59,13 +59,14 @@ TYPE_OF: Final = {
     "deliveries": "EmailDelivery",
     "notes": "Note",
     "audit": "AuditEntry",
+    "exports": "Export",
 }
 
 
 @strawberry.interface(description="Anything with an id of its own, which `node` and `nodes` find again.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ psh_ sts_ eml_ dlv_ not_ aud_."
+        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ psh_ sts_ eml_ dlv_ not_ aud_ exp_."
     )
 
     @classmethod

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import strawberry
 
 from app.catalogue import CATALOGUE
-from app.domain.access import Permission, Viewer
-from app.domain.paging import AnyOf, Between, In, Where
+from app.domain.access import Permission, Role, Viewer
+from app.domain.paging import AnyOf, Between, Exactly, In, Where
 from app.domain.refusals import BadUserInput
+from app.schema.base import Info, Source
 from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
 from app.schema.filters import among, beginning, during, few, search_term, unknown
 
@@ -154,3 +155,17 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 class CustomerOrder:
     field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="What to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+
+
+async def seen(info: Info) -> Where:
+    """The condition that a customer exists for the viewer, which the gate applies to what is asked for by name."""
+    viewer = info.context.viewer
+    if viewer.sees_all_customers:
+        return ()
+    wheres: list[Where] = []
+    if Role.AFFILIATE in viewer.roles:
+        wheres.append((("affiliateId", Exactly(viewer.affiliate_id or "")),))
+    if Role.CUSTOMER in viewer.roles:
+        own: Source = await info.context.loaders.documents.load(viewer.customer_id or "")
+        wheres.append((("number", Exactly(own["number"])),))
+    return (("seen?", AnyOf(tuple(wheres))),)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 import strawberry
 
 from app.domain.access import Viewer
+from app.domain.customers import country_of, emails_of
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
-from app.domain.refusals import BadUserInput, Refusal
+from app.domain.refusals import BadUserInput
 from app.schema.activities import (
     Activity,
     ActivityFacet,
@@ -64,8 +65,7 @@ class Customer(Node):
     @strawberry.field(description="All their e-mail addresses.")
     @staticmethod
     def emails(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
-        registered = [{"value": customer["email"], "primary": True}] if "email" in customer else []
-        return customer.get("emails", registered)
+        return cast(Source, emails_of(customer))
 
     @strawberry.field(description="All their phone numbers.")
     @staticmethod
@@ -75,9 +75,7 @@ class Customer(Node):
     @strawberry.field(description="Two-letter country code; the billing address's unless it is known otherwise.")
     @staticmethod
     def country(customer: strawberry.Parent[Document]) -> str | None:
-        if "country" in customer or isinstance(customer.get("billingAddress"), Refusal):
-            return customer.get("country")
-        return customer.get("billingAddress", {}).get("country")
+        return country_of(customer)
 
     @strawberry.field(description="Who they are in each source system.")
     @staticmethod

@@ -1,6 +1,7 @@
 """The closed sets of values, in words."""
 
 from enum import StrEnum
+from typing import Final
 
 from app.catalogue.model import ActivityGroup, AttributeKind
 from app.domain.points import PointsKind
@@ -11,9 +12,13 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    ExportFormat,
+    ExportStatus,
+    ExportTable,
     Outcome,
     PassType,
     PushStatus,
+    ReportTable,
     TransactionStatus,
     TransactionType,
 )
@@ -31,6 +36,9 @@ __all__ = [
     "CustomerSegment",
     "CustomerStatus",
     "DeliveryStatus",
+    "ExportFormat",
+    "ExportStatus",
+    "ExportTable",
     "NotesFilter",
     "OrderDirection",
     "Outcome",
@@ -38,6 +46,7 @@ __all__ = [
     "PointsKind",
     "PointsOrderField",
     "PushStatus",
+    "ReportTable",
     "TransactionStatus",
     "TransactionType",
 ]
@@ -163,6 +172,29 @@ described(
     QUEUED="It is waiting, or waiting to be tried again.",
     INFORMED="The wallet service was informed. That does not mean that the pass was updated.",
     FAILED="It was given up; `error` says why.",
+)
+_TABLES: Final = {
+    "ACTIONS": "How often each action was done.",
+    "CUSTOM_FIELDS": "How often each user set which field to which value, the 100,000 most frequent.",
+    "DETAILS": "The actions themselves, newest first.",
+}
+described(ReportTable, "A table of the customer-service report.", **_TABLES)
+described(ExportTable, "What an export holds.", CUSTOMERS="Customers.", **_TABLES)
+described(
+    ExportFormat,
+    "What a file looks like.",
+    CSV="For spreadsheets: RFC 4180, UTF-8, titles first. Text that begins like a formula gets an apostrophe in front.",
+    NDJSON="For programs: a JSON object on each line, with every value as it is.",
+)
+described(
+    ExportStatus,
+    "How far an export is.",
+    QUEUED="It waits for a worker.",
+    RUNNING="Rows are being written.",
+    DONE="The file is there; `url` opens it until `expiresAt`.",
+    FAILED="It was given up; `error` says why.",
+    CANCELLED="Somebody called it off.",
+    EXPIRED="The file is gone.",
 )
 
 

@@ -11,6 +11,7 @@ from app.domain.cursors import size_of
 from app.domain.listings import REPORT as ROWS
 from app.domain.paging import In, Named, Where, both
 from app.domain.refusals import BadUserInput
+from app.domain.report import actions
 from app.domain.vocabulary import ActorKind
 from app.schema.activities import Activity
 from app.schema.base import Info, Source
@@ -55,9 +56,7 @@ class CustomerServiceReport:
     @strawberry.field(description="How many of each action, most frequent first. Those that nobody did are left out.")
     @staticmethod
     async def actions(report: strawberry.Parent[Where], info: Info) -> list[ActionTotal] | None:
-        totals = await info.context.loaders.type_totals.load(report) or {}
-        rows = sorted(totals.items(), key=lambda counted: (-counted[1], counted[0]))
-        return cast(Source, [{"type": code, "title": CATALOGUE[code].title, "total": total} for code, total in rows])
+        return cast(Source, actions(await info.context.loaders.type_totals.load(report) or {}))
 
     @strawberry.field(description="Who set which custom field to which value, most often first.")
     @staticmethod

@@ -67,6 +67,7 @@ LABELS: Final = Rule(
 )
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
+EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(
     "who did it", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}), stand_in=_support, spares='"Support"'

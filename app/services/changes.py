@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from app.catalogue import copied
@@ -25,6 +25,7 @@ from app.services.tallies import arrived
 from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain, UpdateOne
 
 Session: TypeAlias = Any
+T = TypeVar("T")
 Wrote: TypeAlias = Mapping[str, str | list[str]]
 """The ids of what a change wrote, by the name of the payload's field."""
 
@@ -68,10 +69,14 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What changes may have sent, and for how long that is tried."""
+    """What may leave this house, how much of it at once, and for how long that is tried or open."""
 
     wallet: bool = False
     give_up: timedelta = timedelta(days=1)
+    most_exports: int = 3
+    """Unfinished ones of one subject."""
+    link: timedelta = timedelta(minutes=5)
+    """Opens the file of an export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,10 @@ class Changes:
 
         async with self.turns.turn(customer_id, within_seconds=self.until - time.monotonic()) as left:
             return await self.store.transaction(once_more_if_raced, deadline_seconds=left)
+
+    async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
+        """Of a change that is no customer's. Raises OutOfTime."""
+        return await self.store.transaction(body, deadline_seconds=self.until - time.monotonic())
 
     async def _write(self, effect: Effect, session: Session) -> None:
         for collection, documents in effect.new.items():

@@ -20,6 +20,9 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    ExportFormat,
+    ExportStatus,
+    ExportTable,
     Outcome,
     PassType,
     PushStatus,
@@ -93,6 +96,7 @@ _DATE: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _BOOLEAN: Schema = {"bsonType": "bool"}
 _POINTS: Schema = {"bsonType": "int"}
 _COUNT: Schema = {"bsonType": "int", "minimum": 0}
+_LONG_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
 _CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
 _COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
 _MONEY = _object({"amount": {"bsonType": "decimal"}, "currency": _CURRENCY})
@@ -380,6 +384,52 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId at _id", asks="customerId"),
             Index("actor.subject at _id", asks="actor.subject"),
         ),
+    ),
+    # What is asked for as a file. The worker has something to do for it for as long as it has ``dueAt``.
+    # ``slot``: which of its subject's places for unfinished exports it holds. The file is under its id in GridFS.
+    "exports": Collection(
+        required={
+            "table": _one_of(ExportTable),
+            "format": _one_of(ExportFormat),
+            "columns": _list(_TEXT),
+            "where": {"bsonType": "array"},
+            "order": _TEXT,
+            "descending": _BOOLEAN,
+            "status": _one_of(ExportStatus),
+            "requestedBy": _object({"subject": _TEXT, "roles": _list(_one_of(AccessLevel))}),
+            "requestedAt": _TIME,
+            "key": _text(128),
+            "inputHash": _TEXT,
+            "secret": {"bsonType": "binData"},
+            "attempts": _COUNT,
+            "rows": _COUNT,
+            "bytes": _LONG_COUNT,
+        },
+        optional={
+            "slot": _COUNT,
+            "dueAt": _TIME,
+            "total": _COUNT,
+            "position": {"bsonType": "array"},
+            "startedAt": _TIME,
+            "finishedAt": _TIME,
+            "expiresAt": _TIME,
+            "error": _TEXT,
+        },
+        indexes=(
+            Index("requestedBy.subject key", unique=True),
+            Index("requestedBy.subject slot", asks="slot", unique=True),
+            Index("dueAt", asks="dueAt"),
+            Index("requestedAt", kept_days=90),
+        ),
+    ),
+    # GridFS, as any driver reads it; see store/files.py.
+    "exported.files": Collection(
+        required={"length": _LONG_COUNT, "chunkSize": _COUNT, "uploadDate": _TIME, "filename": _TEXT},
+        indexes=(Index("filename uploadDate"),),
+    ),
+    "exported.chunks": Collection(
+        required={"files_id": _TEXT, "n": _COUNT, "data": {"bsonType": "binData"}},
+        indexes=(Index("files_id n", unique=True),),
     ),
     # What subjects asked for in a minute: see store/counters.py.
     "counters": Collection(

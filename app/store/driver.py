@@ -21,6 +21,7 @@ from bson.codec_options import TypeCodec, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import (
     AsyncMongoClient,
+    DeleteMany,
     DeleteOne,
     InsertOne,
     MongoClient,
@@ -38,6 +39,7 @@ from pymongo.read_concern import ReadConcern
 __all__ = [
     "FOLDS_ACCENTS",
     "FOLDS_CASE",
+    "DeleteMany",
     "DeleteOne",
     "Document",
     "Driver",

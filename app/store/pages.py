@@ -73,7 +73,9 @@ def taken(slices: Sequence[Slice], found: Document) -> tuple[Document, list[list
     ]
 
 
-async def count(store: Store, selection: Selection, parents: Sequence[str]) -> Mapping[str, int]:
+async def count(
+    store: Store, selection: Selection, parents: Sequence[str], *, at_most: int | None = COUNT_AT_MOST
+) -> Mapping[str, int]:
     """How many rows each parent has; one command, answered from the index where it can be.
 
     The order makes no difference to a count, but not every order's index holds all that it takes to answer.
@@ -82,7 +84,7 @@ async def count(store: Store, selection: Selection, parents: Sequence[str]) -> M
     listing = selection.listing
     match = {**listing.owned_by({"$in": list(parents)}), **_conditions(selection, index)}
     group = {"_id": f"${listing.parent_key}" if listing.parent_key else parents[0], "count": {"$sum": 1}}
-    bound: list[Document] = [{"$limit": COUNT_AT_MOST}] if listing.searched else []
+    bound: list[Document] = [{"$limit": at_most}] if listing.searched and at_most else []
     pipeline = [{"$match": match}, *bound, {"$group": group}]
     # Everything is counted from an index, too, if one is named.
     hint = None if match else "_id_"

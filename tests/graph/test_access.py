@@ -39,15 +39,16 @@ ALL_BUT_THE_LOG = {
     "legacy",
     "attribute",
     "personal",
+    "export",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
     Role.ADMIN: ALL_BUT_THE_LOG | {"audit"},
     Role.CS_ADMIN: ALL_BUT_THE_LOG,
-    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG,
+    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export"},
     Role.SALES_REP: ALL_BUT_THE_LOG,
     Role.FINANCE: ALL_BUT_THE_LOG,
-    Role.API_USER: ALL_BUT_THE_LOG - {"note"},
+    Role.API_USER: ALL_BUT_THE_LOG - {"note", "export"},
     Role.AFFILIATE: {*PLAIN, "agent", "staff", "legacy"},
     Role.CUSTOMER: {*PLAIN, "contact", "mail", "code", "personal"},
 }
@@ -137,7 +138,9 @@ async def _account(world: World, whose: str, **given: Any) -> Account:
         "wrote": [note["_id"]],
     }
     await world.store.insert("audit", [entry_of_log])
+    export = await world.export(status="FAILED", error=a("export"))
     documents = {
+        "Export": export,
         "AuditEntry": entry_of_log,
         "Customer": customer,
         "Email": email,
@@ -267,6 +270,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "AuditEntry": set(Role) - {Role.ADMIN},
     "Email": {Role.AFFILIATE},
     "EmailDelivery": {Role.AFFILIATE},
+    "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
     "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
 }
 """Not there at all."""

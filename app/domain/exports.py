@@ -1,0 +1,184 @@
+"""What can be exported: tables and their columns, who may read them, links to files, conditions that are kept. Pure.
+
+A column has the name of the field that shows the same in GraphQL, below ``Customer`` or ``Activity``.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final, cast
+
+from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
+from app.domain.access import Forbidden, Masks
+from app.domain.attributes import label_of
+from app.domain.customers import country_of, emails_of
+from app.domain.paging import AnyOf, Between, Exactly, In, Named, Where
+from app.domain.refusals import BadUserInput
+from app.domain.vocabulary import ExportStatus, ExportTable
+
+Document = dict[str, Any]
+COLUMNS_AT_MOST: Final = 100
+UNFINISHED: Final = frozenset({ExportStatus.QUEUED, ExportStatus.RUNNING})
+ATTRIBUTE: Final = "attribute."
+"""A column of the details that begins so is an attribute, by its name in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``keys`` of a row are all that ``read`` looks at; the rules mask ``field`` of ``collection``."""
+
+    name: str
+    collection: str
+    field: str
+    keys: tuple[str, ...]
+    read: Callable[[Document], Any]
+
+    @property
+    def title(self) -> str:
+        return label_of(self.name.removeprefix(ATTRIBUTE))
+
+
+TABLES: Final[Mapping[ExportTable, str]] = {
+    ExportTable.CUSTOMERS: "id number name firstName lastName organization jobTitle status registeredAt lastActivityAt "
+    "paymentCount spendablePoints tags country email emails phones website dateOfBirth billingAddress.line1 "
+    "billingAddress.line2 billingAddress.city billingAddress.region billingAddress.postalCode billingAddress.country "
+    "identities",
+    ExportTable.ACTIONS: "type title total",
+    ExportTable.CUSTOM_FIELDS: "username name value total",
+    ExportTable.DETAILS: "id occurredAt type title group source actor.name actor.kind actor.accessLevel actor.id "
+    "message points isNote recordedAt customer.id customer.number customer.name",
+}
+"""The columns of each table, in the order in which they come unless told."""
+
+_COLLECTIONS: Final = {ExportTable.CUSTOMERS: "customers", ExportTable.DETAILS: "activities"}
+_CUSTOMER: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
+    "country": ("country billingAddress", country_of),
+    "emails": ("email emails", lambda row: [each["value"] for each in emails_of(row)]),
+    "phones": ("phones", lambda row: [each["value"] for each in row.get("phones", ())]),
+    "identities": ("identities", lambda row: [f"{each['source']} {each['id']}" for each in row.get("identities", ())]),
+    "spendablePoints": ("spendable", lambda row: row.get("spendable")),
+}
+_SHOWN_AS: Final = {"spendablePoints": "points"}
+"""The field that shows a column of another name."""
+_ACTIVITY: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
+    "title": ("type", lambda row: CATALOGUE[row["type"]].title),
+}
+CUSTOMER: Final = "customer"
+"""The key of a row of the details under which its customer is put, for columns of theirs."""
+
+
+def chosen(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:
+    """The columns, all of the table's unless told. Raises BadUserInput, and Forbidden for one that may not be read."""
+    known = TABLES[table].split()
+    if names is None:
+        return tuple(column for name in known if not _forbidden(column := column_of(table, name), masks))
+    if not 1 <= len(names) <= COLUMNS_AT_MOST:
+        raise BadUserInput(f"1 to {COLUMNS_AT_MOST} columns may be chosen; there are {len(names)}.", "columns")
+    attributes = {f"{ATTRIBUTE}{name}" for name in ATTRIBUTE_NAMES} if table == ExportTable.DETAILS else set[str]()
+    for name in names:
+        if name not in known and name not in attributes:
+            likely = nearest(name[:100], [*known, *attributes])
+            hint = f' Did you mean "{likely}"?' if likely else ""
+            raise BadUserInput(f'There is no column "{name[:100]}".{hint} There are: {", ".join(known)}.', "columns")
+    if len(set(names)) < len(names):
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise BadUserInput(f'The column "{twice}" is chosen twice.', "columns")
+    columns = tuple(column_of(table, name) for name in names)
+    for column in columns:
+        if _forbidden(column, masks):
+            raise Forbidden(f'Your role may not read the column "{column.name}".', "columns")
+    return columns
+
+
+def _forbidden(column: Column, masks: Masks) -> bool:
+    return masks.forbids(column.collection, column.field)
+
+
+@cache
+def column_of(table: ExportTable, name: str) -> Column:
+    """``name`` is one that ``chosen`` let pass."""
+    collection, path = _COLLECTIONS.get(table, ""), tuple(name.split("."))
+    if table == ExportTable.DETAILS and path[0] == CUSTOMER:
+        (key,) = _stored(path[1:])
+        return Column(name, "customers", key, ("customerId",), _read((CUSTOMER, key)))
+    if name.startswith(ATTRIBUTE):
+        return Column(name, collection, "attribute", ("attributes",), _read(("attributes", *path[1:])))
+    special = {"customers": _CUSTOMER, "activities": _ACTIVITY}.get(collection, {})
+    if name in special:
+        keys, read = special[name]
+        return Column(name, collection, _SHOWN_AS.get(name, name), tuple(keys.split()), read)
+    path = _stored(path)
+    return Column(name, collection, path[0], path[:1], _read(path))
+
+
+def _stored(path: tuple[str, ...]) -> tuple[str, ...]:
+    return ("_id",) if path == ("id",) else path
+
+
+def _read(path: tuple[str, ...]) -> Callable[[Document], Any]:
+    if len(path) == 1:
+        (key,) = path
+        return lambda row: row.get(key)
+    outer, inner = path
+
+    def read(row: Document) -> Any:
+        within = row.get(outer)
+        return cast(Document, within).get(inner) if isinstance(within, dict) else within
+
+    return read
+
+
+# ---------------------------------------------------------------- conditions, kept until a worker comes to them
+
+
+def kept(where: Where) -> list[Document]:
+    """As a document can hold them; ``where_of`` is the way back."""
+    return [{"key": key, **_kept(condition)} for key, condition in where]
+
+
+def where_of(conditions: Iterable[Mapping[str, Any]]) -> Where:
+    return tuple((each["key"], _condition(each)) for each in conditions)
+
+
+def _kept(condition: In | Exactly | Between | AnyOf) -> Document:
+    match condition:
+        case In(values):
+            return {"in": [asdict(each) if isinstance(each, Named) else each for each in values]}
+        case Exactly(text):
+            return {"exactly": text}
+        case Between(at_least, below):
+            return {"atLeast": at_least, "below": below}
+        case AnyOf(wheres):
+            return {"anyOf": [kept(where) for where in wheres]}
+
+
+def _condition(each: Mapping[str, Any]) -> In | Exactly | Between | AnyOf:
+    match each:
+        case {"in": values}:
+            return In(tuple(Named(**cast(Any, value)) if isinstance(value, dict) else value for value in values))
+        case {"exactly": text}:
+            return Exactly(text)
+        case {"anyOf": wheres}:
+            return AnyOf(tuple(map(where_of, wheres)))
+        case _:
+            return Between(each["atLeast"], each["below"])
+
+
+# ---------------------------------------------------------------- files and links
+
+
+def file_name(export: Mapping[str, Any], made: datetime) -> str:
+    return f"{export['table'].lower().replace('_', '-')}-{made:%Y-%m-%d}.{export['format'].lower()}"
+
+
+def link(export: Mapping[str, Any], until: datetime) -> str:
+    """The path that opens the file to whoever has it, until then. It takes the export's secret to make one."""
+    expires = int(until.timestamp())
+    return f"/exports/{export['_id']}?expires={expires}&signature={signature(export, expires)}"
+
+
+def signature(export: Mapping[str, Any], expires: int) -> str:
+    return hmac.new(export["secret"], f"{export['_id']}\n{expires}".encode(), sha256).hexdigest()

@@ -1,0 +1,67 @@
+"""Exports at the command line: the same rows and the same bytes as the job's, into a file or to standard output."""
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from app.domain.access import Role, Viewer
+from app.domain.exports import chosen
+from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
+from app.graph import input_of, masks_for
+from app.schema.customer_lists import CustomerFilter, CustomerOrder
+from app.schema.enums import OrderDirection
+from app.schema.report import ReportFilter
+from app.services.export_rows import Plan, batches, total
+from app.store.driver import Store
+
+__all__ = ["Done", "plan", "total", "write"]
+_ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
+
+
+@dataclass(slots=True)
+class Done:
+    rows: int = 0
+    bytes: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} rows, {self.bytes:,} bytes"
+
+
+def plan(
+    table: ReportTable | None, format_: ExportFormat, columns: Sequence[str] | None, filter_: object, order_by: object
+) -> Plan:
+    """Of customers, or of a table of the report; filter and order as JSON has them. Raises BadUserInput."""
+    masks = masks_for(_ADMINISTRATOR.roles)
+    if table:
+        whole = ExportTable(table)
+        where = input_of(ReportFilter, filter_).where(_ADMINISTRATOR)
+        return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks)
+    whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
+    where, descending = input_of(CustomerFilter, filter_).where(_ADMINISTRATOR), order.direction == OrderDirection.DESC
+    return Plan(whole, format_, chosen(whole, columns, masks), where, order.field.value, descending, masks)
+
+
+async def write(store: Store, plan: Plan, done: Done, out: Path | None, advance: Callable[[int], None]) -> None:
+    """``out`` appears when it is whole; what was there before is kept until then."""
+    with _opened(out) as file:
+        async for batch in batches(store, plan):
+            file.write(batch.data)
+            done.rows, done.bytes = done.rows + batch.rows, done.bytes + len(batch.data)
+            advance(batch.rows)
+
+
+@contextmanager
+def _opened(out: Path | None) -> Generator[BinaryIO]:
+    if out is None:
+        yield sys.stdout.buffer
+        return
+    part = out.with_name(f"{out.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)

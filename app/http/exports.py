@@ -1,0 +1,58 @@
+"""The file of an export, for whoever has a link that is still good. Links are made in domain/exports.py."""
+
+import hmac
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from app import faults
+from app.domain.cells import MEDIA_TYPES
+from app.domain.exports import file_name, signature
+from app.domain.vocabulary import ExportFormat, ExportStatus
+from app.store import files
+from app.store.driver import Document, Store, Unavailable, within
+
+_PRIVATE: Final = {"Cache-Control": "private, no-store"}
+_ANSWER_SECONDS: Final = 5
+
+
+def routes(store: Store) -> list[BaseRoute]:
+    async def file(request: Request) -> Response:
+        expires, given = request.query_params.get("expires", ""), request.query_params.get("signature", "")
+        try:
+            with within(_ANSWER_SECONDS):
+                found = await store.find("exports", {"_id": request.path_params["id"]})
+        except Unavailable:
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
+        # What is not there is told apart from a link that was not made here by nobody.
+        if not found or not (expires.isdecimal() and expires.isascii() and len(expires) <= 12):
+            return _refused(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is no link of ours: ask for the export's url.")
+        (export,) = found
+        if not hmac.compare_digest(signature(export, int(expires)).encode(), given.encode()):
+            return _refused(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is no link of ours: ask for the export's url.")
+        if export["status"] != ExportStatus.DONE or datetime.now(UTC).timestamp() >= int(expires):
+            return _refused(HTTPStatus.GONE, "EXPIRED", "This link has expired: ask for the export's url once more.")
+        headers = _headers(export)
+        if request.method == "HEAD":
+            return Response(headers=headers)
+        return StreamingResponse(files.read(store, export["_id"]), headers=headers)
+
+    return [Route("/exports/{id}", file)]
+
+
+def _headers(export: Document) -> dict[str, str]:
+    return {
+        **_PRIVATE,
+        "Content-Type": MEDIA_TYPES[ExportFormat(export["format"])],
+        "Content-Length": str(export["bytes"]),
+        "Content-Disposition": f'attachment; filename="{file_name(export, export["finishedAt"])}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _refused(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"errors": [faults.told(code, message)]}, status, headers=_PRIVATE)

@@ -1,0 +1,93 @@
+"""Exports, admitted: may they? What is asked for is judged like the list or the report that it is an export of."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import strawberry
+
+from app.domain.access import Forbidden, Permission
+from app.domain.changes import NotFound
+from app.domain.exports import chosen
+from app.domain.ids import prefix_of
+from app.domain.refusals import BadUserInput, Refusal
+from app.domain.vocabulary import ExportTable
+from app.schema import exports as schema
+from app.schema.base import Info, Source
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, seen
+from app.schema.enums import OrderDirection
+from app.services import exports
+
+Input = strawberry.argument(description="What to change.")
+
+
+async def export_customers(
+    info: Info, input: Annotated[schema.ExportCustomersInput, Input]
+) -> schema.ExportCustomersPayload | None:
+    async def ask() -> str:
+        viewer = info.context.viewer
+        if viewer.reports_own_actions_only:
+            raise Forbidden("Your role may export reports of your own actions only.")
+        asked, order = input.filter or CustomerFilter(), input.order_by or CustomerOrder()
+        return await exports.request(
+            info.context.changes,
+            "exportCustomers",
+            ExportTable.CUSTOMERS,
+            input.format,
+            chosen(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
+            where=(*asked.where(viewer), *await seen(info)),
+            order=order.field.value,
+            descending=order.direction == OrderDirection.DESC,
+            key=input.idempotency_key,
+        )
+
+    return await _made(info, "exportCustomers", ask)
+
+
+async def export_report(
+    info: Info, input: Annotated[schema.ExportReportInput, Input]
+) -> schema.ExportReportPayload | None:
+    async def ask() -> str:
+        table = ExportTable(input.table)
+        return await exports.request(
+            info.context.changes,
+            "exportReport",
+            table,
+            input.format,
+            chosen(table, input.columns, info.context.loaders.gate.masks),
+            where=input.filter.where(info.context.viewer),
+            order="OCCURRED_AT",
+            descending=True,
+            key=input.idempotency_key,
+        )
+
+    return await _made(info, "exportReport", ask)
+
+
+async def cancel_export(
+    info: Info, input: Annotated[schema.CancelExportInput, Input]
+) -> schema.CancelExportPayload | None:
+    async def cancel() -> str:
+        known = input.export_id.startswith(f"{prefix_of('exports')}_")
+        export: Source = await info.context.loaders.documents.load(input.export_id) if known else None
+        if export is None:
+            raise NotFound("There is no such export.", "exportId")
+        await exports.cancel(info.context.changes, export)
+        return export["_id"]
+
+    return await _made(info, "cancelExport", cancel)
+
+
+async def _made(info: Info, mutation: str, change: Callable[[], Awaitable[str]]) -> Source:
+    """The payload. Accepted or refused, the audit log says so. Raises Forbidden, BadUserInput, as reading would."""
+    of = info.context.changes
+    try:
+        info.context.viewer.require(Permission.EXPORT)
+        export_id = await change()
+    except Refusal as refusal:
+        await of.audit(mutation).refused(of.store, refusal, customer_id=None)
+        if isinstance(refusal, Forbidden | BadUserInput):
+            raise
+        error = {"code": refusal.code, "field": list(refusal.field), "message": str(refusal)}
+        return {"userErrors": [error], "export": None}
+    info.context.forget()
+    return {"userErrors": [], "export": await info.context.loaders.documents.load(export_id)}

@@ -1,0 +1,160 @@
+"""Makes the files that were asked for, a batch of rows at a time, whatever dies meanwhile.
+
+Whoever takes an export has it until a lease ends, which each batch renews. A batch is one transaction: the position
+behind its rows, and its bytes in the file. So who comes after a crash goes on behind the last batch that was saved, and
+who lost the lease, or whose export was cancelled, saves nothing. The same queue deletes files when their time comes:
+an export is due as long as there is something to do for it.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import stamina
+import structlog
+
+from app.domain import outbox
+from app.domain.access import Masks, Role
+from app.domain.exports import UNFINISHED, file_name
+from app.domain.vocabulary import ExportStatus
+from app.services.export_rows import ROWS, Batch, Plan, Unreadable, batches, total
+from app.store import files
+from app.store.driver import Document, Store, StoreError, UpdateOne, within
+
+_log = structlog.get_logger("exports")
+
+LEASE: Final = timedelta(seconds=60)
+_LOOK_SECONDS: Final = 2
+_PAUSE: Final = timedelta(seconds=5)
+_ATTEMPTS: Final = 10
+"""Without a batch more; each batch earns another."""
+_LAST_WORDS_SECONDS: Final = 1
+_FAULT: Final = "It could not be made. The fault is ours and has been logged."
+_NO_MORE: Final = dict.fromkeys(("slot", "position"), "")
+
+
+class _Lost(Exception):
+    """Somebody else has it now, or it was cancelled."""
+
+
+@dataclass(slots=True, repr=False)
+class Exporter:
+    """Any number of processes may run one. ``kept`` is for how long files are there."""
+
+    store: Store
+    masks_for: Callable[[frozenset[Role]], Masks]
+    kept: timedelta = timedelta(days=1)
+
+    async def run(self) -> None:
+        """Until it is cancelled; it outlives any absence of the database."""
+        while True:
+            if not await self._next():
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def once(self) -> None:
+        """What is due now, one after the other. What is put off meanwhile stays for another time."""
+        now = datetime.now(UTC)
+        while await self._next(due=now):
+            pass
+
+    async def _next(self, *, due: datetime | None = None) -> bool:
+        """Whether there was anything to do."""
+        export = await self._taken(due)
+        if export is None:
+            return False
+        try:
+            await (self._make if export["status"] in UNFINISHED else self._clear)(export)
+        except _Lost:
+            pass
+        except asyncio.CancelledError:
+            with suppress(StoreError), within(_LAST_WORDS_SECONDS):
+                await self._changed(export, {"dueAt": datetime.now(UTC)})
+            raise
+        except Unreadable as refused:
+            await self._failed(export, str(refused))
+        except StoreError as away:
+            _log.warning("put off", export=export["_id"], fault=type(away).__name__)
+            await self._put_off(export)
+        except Exception as fault:
+            _log.exception("not made", export=export["_id"], fault=type(fault).__name__)
+            await self._failed(export, _FAULT)
+        return True
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _taken(self, due: datetime | None) -> Document | None:
+        """The export that has waited longest, ours until the lease ends."""
+        now = datetime.now(UTC)
+        lease = {"$set": {"dueAt": now + LEASE}, "$inc": {"attempts": 1}}
+        return await self.store.take("exports", {"dueAt": {"$lte": due or now}}, lease, sort={"dueAt": 1})
+
+    async def _make(self, export: Document) -> None:
+        """Raises _Lost, Unreadable, StoreError."""
+        if export["attempts"] > _ATTEMPTS + export["rows"] // ROWS:
+            await self._failed(export, f"Given up after {export['attempts'] - 1} attempts.")
+            return
+        roles = frozenset(map(Role, export["requestedBy"]["roles"]))
+        plan = Plan.of(export, self.masks_for(roles))
+        if export["status"] == ExportStatus.QUEUED:
+            begun = {"status": ExportStatus.RUNNING.value, "startedAt": datetime.now(UTC)}
+            await self._changed(export, begun, must=True)
+            if (rows := await total(self.store, plan)) is not None:
+                await self._changed(export, {"total": rows})
+        rows, length = export["rows"], export["bytes"]
+        async for batch in batches(self.store, plan, tuple(export["position"]) if "position" in export else None):
+            rows += batch.rows
+            await self._save(export, batch, rows, length)
+            length += len(batch.data)
+
+    async def _save(self, export: Document, batch: Batch, rows: int, length: int) -> None:
+        now = datetime.now(UTC)
+        keys: Document = {"rows": rows, "bytes": length + len(batch.data)}
+        if batch.is_last:
+            expires = now + self.kept
+            ended = {"status": ExportStatus.DONE.value, "finishedAt": now, "expiresAt": expires, "dueAt": expires}
+            change = {"$set": {**keys, **ended}, "$unset": _NO_MORE}
+        else:
+            change = {"$set": {**keys, "position": batch.position, "dueAt": now + LEASE}}
+
+        async def body(session: Any) -> None:
+            written = await self.store.write("exports", [UpdateOne(_ours(export), change)], session=session)
+            if not written.matched_count:
+                raise _Lost
+            await files.append(self.store, export["_id"], length, batch.data, session=session)
+            if batch.is_last:
+                name = file_name(export, now)
+                await files.finish(self.store, export["_id"], keys["bytes"], name, now=now, session=session)
+
+        await self.store.transaction(body)
+
+    async def _clear(self, export: Document) -> None:
+        """Of what failed, was cancelled or expired, the file is deleted. Raises StoreError."""
+        await files.delete(self.store, export["_id"])
+        expired = {"status": ExportStatus.EXPIRED.value} if export["status"] == ExportStatus.DONE else {}
+        change = {"$unset": {"dueAt": ""}, **({"$set": expired} if expired else {})}
+        await self.store.write("exports", [UpdateOne({"_id": export["_id"]}, change)])
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _put_off(self, export: Document) -> None:
+        ours = {"_id": export["_id"], "attempts": export["attempts"], "dueAt": {"$exists": True}}
+        again = {"$set": {"dueAt": datetime.now(UTC) + _PAUSE}}
+        await self.store.write("exports", [UpdateOne(ours, again)])
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _failed(self, export: Document, reason: str) -> None:
+        now = datetime.now(UTC)
+        keys = {"status": ExportStatus.FAILED.value, "error": outbox.reason(reason), "finishedAt": now, "dueAt": now}
+        await self.store.write("exports", [UpdateOne(_ours(export), {"$set": keys, "$unset": _NO_MORE})])
+        _log.warning("given up", export=export["_id"])
+
+    async def _changed(self, export: Document, keys: Mapping[str, Any], *, must: bool = False) -> None:
+        written = await self.store.write("exports", [UpdateOne(_ours(export), {"$set": keys})])
+        if must and not written.matched_count:
+            raise _Lost
+
+
+def _ours(export: Document) -> Document:
+    """Matches as long as nobody has taken it since, and nobody has cancelled it."""
+    return {"_id": export["_id"], "attempts": export["attempts"], "status": {"$in": sorted(UNFINISHED)}}

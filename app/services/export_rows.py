@@ -1,0 +1,142 @@
+"""What an export holds: rows in batches, read by keyset, as whoever asked may see them."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.domain.access import Masks
+from app.domain.cells import head, lines
+from app.domain.exports import CUSTOMER, Column, column_of, where_of
+from app.domain.listings import CUSTOMERS, REPORT
+from app.domain.paging import Position, Selection, Slice, Where
+from app.domain.report import actions
+from app.domain.vocabulary import ExportFormat, ExportTable
+from app.loaders import report
+from app.store import pages
+from app.store.driver import Document, Store, within
+
+ROWS: Final = 1_000
+"""In one batch: about a quarter of a megabyte."""
+FIELDS_AT_MOST: Final = 100_000
+_READ_SECONDS: Final = 45
+
+
+class Unreadable(Exception):
+    """A row cannot be written. The message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is read, and how it is written. ``masks`` are of whoever asked for it."""
+
+    table: ExportTable
+    format: ExportFormat
+    columns: Sequence[Column]
+    where: Where
+    order: str
+    descending: bool
+    masks: Masks
+
+    @classmethod
+    def of(cls, export: Mapping[str, Any], masks: Masks) -> "Plan":
+        table = ExportTable(export["table"])
+        columns = tuple(column_of(table, name) for name in export["columns"])
+        where = where_of(export["where"])
+        return cls(table, ExportFormat(export["format"]), columns, where, export["order"], export["descending"], masks)
+
+    @property
+    def selection(self) -> Selection:
+        listing = CUSTOMERS if self.table == ExportTable.CUSTOMERS else REPORT
+        return Selection(listing, self.where, self.order, self.descending)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows as bytes, and the position behind them; none where a batch is all there is."""
+
+    rows: int
+    data: bytes
+    position: Position | None
+    is_last: bool
+
+
+async def total(store: Store, plan: Plan) -> int | None:
+    """How many rows there will be, if nothing changes; None: it is not known before they are read."""
+    match plan.table:
+        case ExportTable.CUSTOMERS:
+            return sum((await pages.count(store, plan.selection, ["customers"], at_most=None)).values())
+        case ExportTable.DETAILS:
+            return sum((await report.type_totals(store, [plan.where]))[plan.where].values())
+        case _:
+            return None
+
+
+async def batches(store: Store, plan: Plan, position: Position | None = None) -> AsyncGenerator[Batch]:
+    """From the beginning, head first, or from a position; at least one, in constant memory. Raises Unreadable."""
+    begin = b"" if position else head(plan.format, [column.title for column in plan.columns])
+    async for rows, behind, is_last in _rows(store, plan, position):
+        data = await asyncio.to_thread(_written, plan, rows)  # whoever is served beside it need not wait for so many
+        yield Batch(len(rows), begin + data, behind, is_last)
+        begin = b""
+
+
+def _written(plan: Plan, rows: Sequence[Document]) -> bytes:
+    names = [column.name for column in plan.columns]
+    try:
+        return lines(plan.format, names, ([column.read(row) for column in plan.columns] for row in rows))
+    except Exception:
+        if len(rows) == 1:
+            raise Unreadable(f"What is stored under {rows[0].get('_id')} cannot be read.") from None
+        for row in rows:
+            _written(plan, [row])
+        raise
+
+
+async def _rows(
+    store: Store, plan: Plan, position: Position | None
+) -> AsyncGenerator[tuple[list[Document], Position | None, bool]]:
+    match plan.table:
+        case ExportTable.ACTIONS:
+            with within(_READ_SECONDS):
+                totals = await report.type_totals(store, [plan.where])
+            yield actions(totals[plan.where]), None, True
+        case ExportTable.CUSTOM_FIELDS:
+            with within(_READ_SECONDS):
+                fields = await report.fields_set(store, plan.where, FIELDS_AT_MOST)
+            yield fields, None, True
+        case _:
+            async for batch in _pages(store, plan, position):
+                yield batch
+
+
+async def _pages(
+    store: Store, plan: Plan, position: Position | None
+) -> AsyncGenerator[tuple[list[Document], Position | None, bool]]:
+    selection, is_last = plan.selection, False
+    keys = tuple(dict.fromkeys(key for column in plan.columns for key in column.keys))
+    order = selection.listing.orders[selection.order].keys
+    while not is_last:
+        # A page reads one row more than its size, to know whether there are more; here that one is a row, too.
+        slice_ = Slice(selection, ROWS - 1, position, keys=keys)
+        with within(_READ_SECONDS):
+            found = (await pages.read_pages(store, slice_, [""]))[""]
+            rows = await _seen(store, plan, found)
+        is_last = len(found) < ROWS
+        position = tuple(found[-1].get(key) for key in order) if found else position
+        yield rows, position, is_last
+
+
+async def _seen(store: Store, plan: Plan, found: Sequence[Document]) -> list[Document]:
+    """As who asked may see them; beside activities the customers of whom a column tells."""
+    collection = plan.selection.listing.collection
+    rows = [plan.masks.applied(collection, row) for row in found]
+    told = {column.field: 1 for column in plan.columns if column.collection != collection}
+    if not told:
+        return rows
+    ids = sorted({row["customerId"] for row in found})
+    customers = {
+        customer["_id"]: plan.masks.applied("customers", customer)
+        for customer in await store.find("customers", {"_id": {"$in": ids}}, fields=told)
+    }
+    return [{**row, CUSTOMER: customers.get(row["customerId"])} for row in rows]

@@ -1,0 +1,94 @@
+"""Exports asked for and called off. What makes them is in ``export_job``."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from app.domain import changes
+from app.domain.changes import IdempotencyConflict, Invalid, LimitExceeded
+from app.domain.exports import UNFINISHED, Column, kept
+from app.domain.ids import new_id
+from app.domain.paging import Where
+from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
+from app.services.changes import Changes, Session
+from app.store.driver import Document, DuplicateKey, TryAgain, UpdateOne
+
+
+async def request(
+    of: Changes,
+    mutation: str,
+    table: ExportTable,
+    format_: ExportFormat,
+    columns: Sequence[Column],
+    *,
+    where: Where,
+    order: str,
+    descending: bool,
+    key: str,
+) -> str:
+    """The id of the export, queued now or when the same key came first with the same input.
+
+    Raises Invalid, IdempotencyConflict, LimitExceeded.
+    """
+    key = changes.key(key)
+    asked = {
+        "table": table.value,
+        "format": format_.value,
+        "columns": [column.name for column in columns],
+        "where": kept(where),
+        "order": order,
+        "descending": descending,
+    }
+    own = {"requestedBy.subject": of.viewer.subject}
+    print_of_input = changes.fingerprint(asked)
+
+    async def body(session: Session) -> str:
+        done = await of.store.find("exports", {**own, "key": key}, fields={"inputHash": 1}, session=session)
+        if done:
+            if done[0]["inputHash"] != print_of_input:
+                raise IdempotencyConflict
+            return done[0]["_id"]
+        unfinished = await of.store.find("exports", {**own, "slot": {"$gte": 0}}, fields={"slot": 1}, session=session)
+        free = set(range(of.outgoing.most_exports)) - {each["slot"] for each in unfinished}
+        if not free:
+            raise LimitExceeded(
+                f"{len(unfinished)} of your exports are not finished; wait for one of them, or cancel it."
+            )
+        export: Document = {
+            "_id": new_id("exports"),
+            **asked,
+            "status": ExportStatus.QUEUED.value,
+            "requestedBy": {"subject": of.viewer.subject, "roles": sorted(of.viewer.roles)},
+            "requestedAt": of.now,
+            "dueAt": of.now,
+            "key": key,
+            "inputHash": print_of_input,
+            "secret": secrets.token_bytes(32),
+            "slot": min(free),
+            **dict.fromkeys(("attempts", "rows", "bytes"), 0),
+        }
+        try:
+            await of.store.insert("exports", [export], session=session)
+        except DuplicateKey as raced:
+            raise TryAgain from raced  # the same key or slot, a moment earlier
+        await of.audit(mutation).accepted(of.store, session, customer_id=None, wrote=[export["_id"]])
+        return export["_id"]
+
+    return await of.transaction(body)
+
+
+async def cancel(of: Changes, export: Document) -> None:
+    """The worker stops soon, and deletes what there is of the file. Again is the same as once. Raises Invalid."""
+
+    async def body(session: Session) -> None:
+        (now,) = await of.store.find("exports", {"_id": export["_id"]}, session=session)
+        if now["status"] == ExportStatus.CANCELLED:
+            return
+        if now["status"] not in UNFINISHED:
+            raise Invalid(f"The export is {now['status']}: there is nothing to cancel.", "exportId")
+        keys: dict[str, Any] = {"status": ExportStatus.CANCELLED.value, "finishedAt": of.now, "dueAt": of.now}
+        cancelled = UpdateOne({"_id": export["_id"]}, {"$set": keys, "$unset": {"slot": ""}})
+        await of.store.write("exports", [cancelled], session=session)
+        await of.audit("cancelExport").accepted(of.store, session, customer_id=None, wrote=[export["_id"]])
+
+    await of.transaction(body)

@@ -1,0 +1,66 @@
+"""Exports and real processes: a worker that is killed in the middle, and another that goes on."""
+
+import asyncio
+import os
+import sys
+
+from app.domain.ids import new_id
+from app.graph import masks_for
+from app.services.export_job import Exporter
+from app.store import files
+from app.store.driver import Document, Driver, Store, UpdateOne
+from tests.world import World, ago
+
+ROWS = 5_000
+ADMIN = {"subject": "tess", "roles": ["ADMIN"]}
+COLUMNS = ["number", "name", "registeredAt", "tags"]
+
+
+async def content(store: Store, export: Document) -> bytes:
+    return b"".join([chunk async for chunk in files.read(store, export["_id"])])
+
+
+async def now(store: Store, export: Document) -> Document:
+    (found,) = await store.find("exports", {"_id": export["_id"]})
+    return found
+
+
+async def test_what_a_killed_worker_began_another_ends_and_no_byte_differs(
+    world: World, mongodb_uri: str, database_name: str, driver: Driver
+) -> None:
+    store = world.store
+    one = await world.customer()
+    several = [
+        {
+            **one,
+            "_id": new_id("customers"),
+            "number": f"N-{number:05}",
+            "name": f'Say "{number % 7}"',
+            "tags": ["a", "b"],
+        }
+        for number in range(ROWS - 1)
+    ]
+    await store.insert("customers", several)
+    undisturbed = await world.export(columns=COLUMNS, requestedBy=ADMIN)
+    exporter = Exporter(store, masks_for)
+    await exporter.once()
+
+    export = await world.export(columns=COLUMNS, requestedBy=ADMIN)
+    own = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": database_name, "MONGODB_DRIVER": driver}
+    words = (sys.executable, "-m", "app", "worker", "--once")
+    worker = await asyncio.create_subprocess_exec(*words, env=os.environ | own)
+    while not (await now(store, export))["rows"]:
+        assert worker.returncode is None
+        await asyncio.sleep(0.005)
+    worker.kill()
+    await worker.wait()
+    half = await now(store, export)
+    assert half["status"] == "RUNNING"
+    assert 0 < half["rows"] < ROWS
+    assert len(await content(store, export)) == half["bytes"]
+
+    await store.write("exports", [UpdateOne({"_id": export["_id"]}, {"$set": {"dueAt": ago(days=1)}})])
+    await exporter.once()
+    done = await now(store, export)
+    assert (done["status"], done["rows"], done["attempts"]) == ("DONE", ROWS, 2)
+    assert await content(store, export) == await content(store, undisturbed)
