@@ -128,7 +128,7 @@ def compare(servers: Sequence[Running], workload: str, bodies: Sequence[str]) ->
             answer = httpx2.post(each.url, content=body, headers=headers, timeout=30, trust_env=False).json()
             assert "errors" not in answer, (each.server.name, answer["errors"])
             answers.append(answer["data"])
-            assert answers[0] == answer["data"], (each.server.name, body, answers[0], answer["data"])
+            assert answers[0] == answer["data"], f"{each.server.name} answers {workload} otherwise: {body}"
 
 
 def measure(

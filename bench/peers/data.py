@@ -61,6 +61,6 @@ async def rows(
     lookup = {"from": collection, "let": {"customer": "$_id"}, "pipeline": pipeline, "as": "rows"}
     stages: list[Document] = [{"$documents": [{"_id": each} for each in customer_ids]}, {"$lookup": lookup}]
     if fields:
-        stages.append({"$project": {f"rows.{field}": 1 for field in fields}})
+        stages.append({"$project": {f"rows.{field}": 1 for field in ("_id", *fields)}})
     cursor = await db.aggregate(stages, batchSize=1_000)
     return {each["_id"]: each["rows"] for each in await cursor.to_list(None)}

@@ -1,7 +1,7 @@
 // For Apollo Server and GraphQL Yoga: DataLoaders, made for each request, and the resolvers that use them.
 import DataLoader from 'dataloader'
 import { customersByIds, lists, pages } from './data.js'
-import { resolvers as shared } from './resolvers.js'
+import { resolvers as shared, typeOf } from './resolvers.js'
 
 const names = Object.keys(lists)
 
@@ -17,6 +17,7 @@ const list = (name) => (customer, { first }, context) => context.pages[name].loa
 
 export const resolvers = {
   ...shared,
+  Node: { __resolveType: typeOf },
   Query: { ...shared.Query, nodes: (_, { ids }, context) => context.customers.loadMany(ids) },
   Customer: { ...shared.Customer, ...Object.fromEntries(names.map((name) => [name, list(name)])) },
 }

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import mercurius from 'mercurius'
 import { customersByIds, lists, pages } from './data.js'
-import { resolvers } from './resolvers.js'
+import { resolvers, typeOf } from './resolvers.js'
 import { typeDefs } from './schema.js'
 
 const list = (name) => ({
@@ -13,7 +13,11 @@ const list = (name) => ({
 const app = Fastify()
 app.register(mercurius, {
   schema: typeDefs,
-  resolvers: { ...resolvers, Query: { ...resolvers.Query, nodes: (_, { ids }) => customersByIds(ids) } },
+  resolvers: {
+    ...resolvers,
+    Node: { resolveType: typeOf },
+    Query: { ...resolvers.Query, nodes: (_, { ids }) => customersByIds(ids) },
+  },
   loaders: { Customer: Object.fromEntries(Object.keys(lists).map((name) => [name, list(name)])) },
   jit: 1,
 })
