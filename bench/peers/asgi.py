@@ -125,7 +125,9 @@ async def _customers(variables: Document) -> Document:
         return {each["_id"]: each for each in await cursor.to_list(None)}
 
     found, activities, points = await asyncio.gather(
-        customers(), *(rows(_DB, name, ids, 10, _FIELDS_IN_A_LIST[name]) for name in _IN_A_LIST)
+        customers(),
+        rows(_DB, "activities", ids, 10, _FIELDS_IN_A_LIST["activities"]),
+        rows(_DB, "pointsHistory", ids, 10, _FIELDS_IN_A_LIST["pointsHistory"]),
     )
     activity, entry = _IN_A_LIST.values()
     return {

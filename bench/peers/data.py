@@ -17,6 +17,9 @@ _ANY: Final = {"$gte": MinKey()}
 _HISTORY: Final = ["ADJUSTED", "EARNED", "EXPIRED", "REFUNDED", "SPENT"]
 
 
+_AWARE: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True)
+
+
 class List(NamedTuple):
     collection: str
     where: Mapping[str, Any]
@@ -40,7 +43,7 @@ def titles() -> dict[str, str]:
 
 def database() -> "AsyncDatabase[Document]":
     client = AsyncMongoClient[Document](os.environ["MONGODB_URI"])
-    return client.get_database(os.environ["MONGODB_DATABASE"], codec_options=CodecOptions(tz_aware=True))
+    return client.get_database(os.environ["MONGODB_DATABASE"], codec_options=_AWARE)
 
 
 async def rows(

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import Any, Final, Generic, TypeVar, cast
 
 import strawberry
@@ -19,6 +18,9 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
+from app.catalogue.model import ActivityGroup
+from app.domain.points import PointsKind
+from app.domain.vocabulary import CustomerStatus, PassType, TransactionStatus, TransactionType
 from bench.peers.data import LISTS, Document, database, rows, titles
 
 _DB: Final = database()
@@ -26,20 +28,8 @@ _TITLES: Final = titles()
 T = TypeVar("T")
 
 
-def _named(name: str, values: str) -> Any:
-    return strawberry.enum(Enum(name, {value: value for value in values.split()}))
-
-
-CustomerStatus = _named("CustomerStatus", "ACTIVE BLOCKED DEACTIVATED ANONYMISED MERGED")
-ActivityGroup = _named(
-    "ActivityGroup",
-    "CUSTOMER ADDRESS STATUS SUBSCRIPTION ORDER FULFILLMENT BILLING PAYMENT REFUND CREDIT_CONTROL EMAIL NOTE POINTS "
-    "COUPON TRANSACTION PASS MEMBERSHIP COMPLIANCE OTHER",
-)
-PointsKind = _named("PointsKind", "EARNED SPENT ADJUSTED EXPIRED REFUNDED RESERVED RELEASED PENDING")
-TransactionType = _named("TransactionType", "SALE REFUND VOID")
-TransactionStatus = _named("TransactionStatus", "ACCEPTED PENDING REJECTED PARTIALLY_REFUNDED REFUNDED VOIDED")
-PassType = _named("PassType", "APPLE GOOGLE")
+for words in (ActivityGroup, CustomerStatus, PassType, PointsKind, TransactionStatus, TransactionType):
+    strawberry.enum(words)
 
 
 @strawberry.interface
@@ -307,6 +297,6 @@ schema = strawberry.Schema(
     query=Query,
     types=[Customer, Activity, PointsEntry, Coupon, Transaction, Pass, StatusChange],
     config=StrawberryConfig(scalar_map=_SCALARS),
-    extensions=[ParserCache(), ValidationCache()] if os.environ.get("CACHES") else [],
+    extensions=[ParserCache, ValidationCache] if os.environ.get("CACHES") else [],
 )
 app = App(schema, graphql_ide=None)
