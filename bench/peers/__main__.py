@@ -169,8 +169,10 @@ def _measured(each: Running, bodies: Sequence[str], connections: int, given: arg
     before = each.cpu_seconds()
     found = _loaded({**load, "seconds": given.seconds}, folder)
     cpu_seconds = each.cpu_seconds() - before
-    if found["failed"]:
-        raise RuntimeError(f"{each.server.name}: {found['failed']} of {found['responses']} requests failed")
+    if found["failed"] or not found["responses"]:
+        raise RuntimeError(
+            f"{each.server.name}: {found['responses']} answers in {given.seconds} s, {found['failed']} failed"
+        )
     return Cell(
         rps=found["responses"] / found["seconds"],
         p50_ms=found["p50"],
