@@ -7,6 +7,7 @@ NO_PYTHON = Python 3.11 or newer with its venv module is needed. On Debian and U
 	If yours has another name: make PYTHON=/path/to/python3
 BIN := .venv/bin
 READY := .venv/ready
+BENCHES := changes growth execution access mail hostile tallies across
 # The schema that clients may be using: `make check` fails when a change breaks them.
 BASE ?= HEAD^
 
@@ -42,14 +43,15 @@ soak: $(READY) ## A hundred faults on three nodes, then 50,000 queries by both e
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 	$(if $(ARGS),,@$(BIN)/python -m tests.execution.soak)
 
-bench: $(READY) ## Measure; bench/ has one module for each question
-	@for module in bench/*.py; do $(BIN)/python -m bench.$$(basename $$module .py) || exit 1; done
+bench: $(READY) ## This gateway beside five others, then all that bench/ asks; ARGS="--only w3 --rounds 1" for the first only
+	@$(BIN)/python -m bench.peers $(ARGS)
+	$(if $(ARGS),,@for module in $(BENCHES); do echo; echo "bench.$$module"; $(BIN)/python -m bench.$$module || exit 1; done)
 
 web: ## Build the GraphiQL page that app/http/static holds; needs Node.js
 	cd web && npm ci && npm run build
 
 clean: ## Remove .venv, the demo's data and all caches
-	rm -rf .venv .data .hypothesis .pytest_cache .ruff_cache web/node_modules tests/http/audit/node_modules
+	rm -rf .venv .data .hypothesis .pytest_cache .ruff_cache web/node_modules tests/http/audit/node_modules bench/peers/node/node_modules
 	find app tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(READY) ## Write requirements.lock anew from pyproject.toml; ARGS=--upgrade for newer versions

@@ -1,11 +1,13 @@
 """The executable schema: one line per way in."""
 
+from functools import cache
 from typing import ClassVar, TypeVar, cast
 
 import strawberry
 from graphql import GraphQLInputObjectType
 from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
 from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryObjectDefinition
 
@@ -129,10 +131,16 @@ class Mutation:
     )
 
 
+class _Names(NameConverter):
+    """Strawberry's, which is asked for the name of every input field in every request."""
+
+    apply_naming_config = cache(NameConverter.apply_naming_config)
+
+
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS),
+    config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS, name_converter=_Names()),
 )
 
 for concrete in schema.schema_converter.type_map.values():

@@ -1,8 +1,8 @@
-"""Reports and searches over all customers, at size: `python -m bench.across FOLDER`.
+"""Reports and searches over all customers, at size: `python -m bench.across`, on 20,000 customers (bench/data.py).
 
-FOLDER holds the data of a mongod of our own, made with `python -m app seed --customers 20000 --data FOLDER` (1.2
-million activities). With `--multiply 8` it first makes eight of each customer and activity inside the database: 10
-million activities, without the indexes that begin with a customer, which nothing here reads.
+`python -m bench.across FOLDER --multiply 8` first makes eight of each customer and activity inside the database of a
+mongod of our own: 10 million activities, without the indexes that begin with a customer, which nothing here reads.
+FOLDER gets data of its own, which later runs find without `--multiply`.
 
 Each query goes through the whole gateway, in process: the median of three after one to warm up. Then its commands are
 explained: how many they are, and how many documents and index entries they examined together.
@@ -12,13 +12,11 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from pymongo.monitoring import CommandListener
 
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
@@ -27,8 +25,10 @@ from app.sample.people import SALES, SERVICE
 from app.services.tallies import count_days
 from app.store import indexes
 from app.store.collections import COLLECTIONS
-from app.store.driver import Document, Store, StoreError
+from app.store.driver import Store, StoreError
 from app.store.mongod import embedded_mongod
+from bench.commands import Commands, examined
+from bench.data import FOLDER, seeded
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
 AUTHORITY = {"issuer": "bench", "audience": "bench"}
@@ -54,19 +54,6 @@ REPORTS: dict[str, dict[str, Any]] = {
     "country": {"countries": ["DE"]},
     "custom field": {"customFields": [{"name": "Shirt size", "value": "M"}]},
 }
-
-
-class Commands(CommandListener):
-    def __init__(self) -> None:
-        self.sent: list[Document] = []
-
-    def started(self, event: Any) -> None:
-        if event.command_name in ("find", "aggregate"):
-            self.sent.append(dict(event.command))
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
 
 
 async def measure(uri: str) -> None:
@@ -101,7 +88,7 @@ async def measure(uri: str) -> None:
                 commands.sent.clear()
                 await ask(query, role, variables)
                 sent = commands.sent.copy()
-                documents, keys = await _examined(store, sent)
+                documents, keys = await examined(store, sent)
                 print(f"{name:52} {taken:7.1f} {len(sent):9} {documents:10,} {keys:10,}")
 
             await _reports(row)
@@ -153,29 +140,6 @@ async def _customers(row: Any) -> None:
     await row("how many tagged", COUNT, f={"tags": ["vip"]})
 
 
-async def _examined(store: Store, sent: Sequence[Document]) -> tuple[int, int]:
-    decisive = set("find filter sort limit hint projection collation aggregate pipeline cursor let".split())
-    documents = keys = 0
-    for command in sent:
-        kept = {key: value for key, value in command.items() if key in decisive}
-        plan = await store.command({"explain": kept, "verbosity": "executionStats"})
-        documents += _summed(plan, "totalDocsExamined")
-        keys += _summed(plan, "totalKeysExamined")
-    return documents, keys
-
-
-def _summed(plan: Any, name: str) -> int:
-    match plan:
-        case {**inner} if name in inner:
-            return inner[name]
-        case {**inner}:
-            return sum(_summed(each, name) for each in inner.values())
-        case [*plans]:
-            return sum(_summed(each, name) for each in plans)
-        case _:
-            return 0
-
-
 async def multiply(uri: str, times: int) -> None:
     """Each copy has ids of its own and happens some minutes later. Whose identities would be doubled has none."""
     async with Store.open(uri, "customer_gateway", timeout_seconds=SECONDS) as store:
@@ -208,10 +172,13 @@ async def multiply(uri: str, times: int) -> None:
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     arguments.add_argument("--multiply", type=int)
     given = arguments.parse_args()
-    with embedded_mongod(given.folder) as mongod:
+    if given.multiply and given.folder == FOLDER:
+        arguments.error("--multiply needs a folder of its own: the others measure on what is in .data/bench.")
+    kept = given.folder != FOLDER and (given.folder / "db").exists()
+    with embedded_mongod(given.folder) if kept else seeded(given.folder) as mongod:
         if given.multiply:
             asyncio.run(multiply(mongod, given.multiply))
         asyncio.run(measure(mongod))

@@ -29,21 +29,8 @@ from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
+from bench.workloads import CUSTOMERS, W1, W2, W3
 
-W1: Final = """{ customer(by: {number: "C-100001"}) {
-    id number name firstName lastName email country registeredAt paymentCount status
-    activities(first: 10) { nodes { id type title occurredAt source points } }
-    pointsHistory(first: 10) { nodes { id kind points balanceAfter occurredAt } }
-    coupons(first: 10) { nodes { id code value redeemed } }
-    transactions(first: 10) { nodes { id number type status occurredAt amount { amount currency } } }
-    passes(first: 10) { nodes { id type serialNumber } }
-    statusHistory(first: 10) { nodes { id from to reason changedAt } }
-} }"""
-W2: Final = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { id number name status
-    activities(first: 10) { nodes { id type title occurredAt source } }
-    pointsHistory(first: 10) { nodes { id kind points balanceAfter occurredAt } }
-} } }"""
-W3: Final = '{ customer(by: {number: "C-100001"}) { id name status } }'
 ROUNDS: Final = 5
 
 
@@ -52,7 +39,7 @@ async def measure(uri: str) -> None:
         await store.drop()
         await indexes.apply(store)
         await seed(store, customers=200, now=datetime.now(UTC))
-        ids = [each["_id"] for each in await store.find("customers", {}, limit=50, fields={"_id": 1})]
+        ids = [each["_id"] for each in await store.find("customers", {}, limit=CUSTOMERS, fields={"_id": 1})]
         viewer = Viewer("bench", "Bench", frozenset({Role.ADMIN}))
         gate = Gate(store, viewer, masks_for(viewer.roles))
         executions = {"graphql-core": Execution("graphql-core"), "plans": Execution(), "plans, rare gc": Execution()}
@@ -69,9 +56,14 @@ async def measure(uri: str) -> None:
                 assert not (await execution.run(executor)).errors
             return (time.process_time() - begun) / times * 1000
 
-        for name, text, variables, times in (("W1", W1, {}, 40), ("W2", W2, {"ids": ids}, 6), ("W3", W3, {}, 150)):
+        number = {"number": "C-100001"}
+        for name, text, variables, times in (
+            ("W1", W1, number, 40),
+            ("W2", W2, {"ids": ids}, 6),
+            ("W3", W3, number, 150),
+        ):
             taken: dict[str, list[float]] = {how: [] for how in executions}
-            for number in range(ROUNDS + 1):
+            for turn in range(ROUNDS + 1):
                 for how, execution in executions.items():
                     thresholds = gc.get_threshold()
                     if "gc" in how:
@@ -79,7 +71,7 @@ async def measure(uri: str) -> None:
                     milliseconds = await answer(execution, text, variables, times)
                     gc.unfreeze()
                     gc.set_threshold(*thresholds)
-                    if number:
+                    if turn:
                         taken[how].append(milliseconds)
             medians = {how: statistics.median(each) for how, each in taken.items()}
             first = medians["graphql-core"]

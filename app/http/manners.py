@@ -14,6 +14,8 @@ _SAFE: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """Unless an answer says otherwise: pages do."""
+_SAFE_BYTES: Final = tuple((name.lower().encode(), value.encode()) for name, value in _SAFE.items())
+"""The same, as messages have it."""
 
 
 async def failed(_: Request, __: Exception) -> Response:
@@ -41,11 +43,10 @@ class Manners:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SAFE.items():
-                    headers.setdefault(name, value)
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in _SAFE_BYTES if each[0] not in there)]
                 if LEAVING.begun:
-                    headers["Connection"] = "close"
+                    MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         await self._app(scope, receive, sending)

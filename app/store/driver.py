@@ -133,6 +133,8 @@ class Store:
 
     def __init__(self, client: Any, database: str) -> None:
         self._client = client
+        # A driver makes a collection anew whenever it is named, for as much as a small document costs.
+        self._collections: dict[str, Any] = {}
         self._database = client.get_database(
             database, codec_options=_CODEC, write_concern=WriteConcern("majority"), read_concern=ReadConcern("local")
         )
@@ -164,6 +166,11 @@ class Store:
         finally:
             await _settled(client.close())
 
+    def _collection(self, name: str) -> Any:
+        if name not in self._collections:
+            self._collections[name] = self._database[name]
+        return self._collections[name]
+
     async def find(
         self,
         collection: str,
@@ -177,7 +184,7 @@ class Store:
         session: Any = None,
     ) -> list[Document]:
         options = {"session": session, **_given(hint=hint, collation=collation, comment=_MARK.get())}
-        cursor = self._database[collection].find(
+        cursor = self._collection(collection).find(
             where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
         )
         return await cursor.to_list(None)
@@ -196,7 +203,7 @@ class Store:
 
         ``snapshot`` reads all collections at one point in time.
         """
-        target = self._database if collection is None else self._database[collection]
+        target = self._database if collection is None else self._collection(collection)
         options = {"batchSize": _ONE_BATCH, **_given(hint=hint, collation=collation, comment=_MARK.get())}
         if not snapshot:
             cursor = await _settled(target.aggregate(pipeline, session=session, **options))
@@ -208,16 +215,16 @@ class Store:
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
         if len(documents) == 1:
-            await self._database[collection].insert_one(documents[0], session=session)
+            await self._collection(collection).insert_one(documents[0], session=session)
         elif documents:
-            await self._database[collection].insert_many(documents, ordered=False, session=session)
+            await self._collection(collection).insert_many(documents, ordered=False, session=session)
 
     async def write(
         self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: Any = None
     ) -> Any:
         """One bulk write; does nothing for no operations."""
         if operations:
-            return await self._database[collection].bulk_write(operations, ordered=ordered, session=session)
+            return await self._collection(collection).bulk_write(operations, ordered=ordered, session=session)
         return None
 
     async def take(
@@ -231,7 +238,7 @@ class Store:
     ) -> Document | None:
         """The first match, changed, and as it is then; None if there is none. Two callers never get the same."""
         order = list(sort.items()) if sort else None
-        return await self._database[collection].find_one_and_update(
+        return await self._collection(collection).find_one_and_update(
             where, change, sort=order, upsert=upsert, return_document=ReturnDocument.AFTER
         )
 

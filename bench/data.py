@@ -1,0 +1,29 @@
+"""The data that is measured on: 20,000 sample customers in a mongod of our own, written once and kept."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from pymongo import MongoClient
+
+from app.store.mongod import embedded_mongod
+
+FOLDER: Final = Path(".data/bench")
+DATABASE: Final = "customer_gateway"
+CUSTOMERS: Final = 20_000
+
+
+@contextmanager
+def seeded(folder: Path = FOLDER, *, customers: int = CUSTOMERS, database: str = DATABASE) -> Generator[str]:
+    """The URI of a mongod with at least so many customers in ``database``, whose indexes are as declared."""
+    with embedded_mongod(folder) as uri:
+        with MongoClient[dict[str, Any]](uri) as client:
+            there = client[database].customers.estimated_document_count()
+        words = ["indexes", "--apply"] if there >= customers else ["seed", "--fresh", "--customers", str(customers)]
+        environment = {**os.environ, "MONGODB_URI": uri, "MONGODB_DATABASE": database, "REQUEST_TIMEOUT_SECONDS": "300"}
+        subprocess.run([sys.executable, "-m", "app", *words], env=environment, check=True)  # noqa: S603 # our own
+        yield uri
