@@ -81,4 +81,4 @@ async def test_no_label_says_who_asked_or_what_for(client: httpx2.AsyncClient, q
     text = (await client.get("/metrics")).text
     assert CANARY not in text
     labels = set(re.findall(r'[{,](\w+)="', text))
-    assert labels <= {"outcome", "command", "channel", "le"} | OF_PYTHON | OF_STAMINA
+    assert labels <= {"outcome", "by", "command", "channel", "le"} | OF_PYTHON | OF_STAMINA
