@@ -119,7 +119,7 @@ class Ask(Protocol):
 @pytest.fixture
 def limits() -> Limits:
     """Of each request. A module whose tests ask for everything at once has its own."""
-    return Limits(changes_per_minute=10**9, cost_per_minute=10**12, max_waiting_seconds=60)
+    return Limits(changes_per_minute=10**9, cost_per_minute=10**12, max_waiting=1_000, max_waiting_seconds=60)
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ class World:
             "descending": False,
             "status": "QUEUED",
             "requestedBy": {"subject": "tess", "roles": []},
-            "requestedAt": NOW,
+            "requestedAt": datetime.now(UTC).replace(microsecond=0),  # the database deletes what is old
             "dueAt": NOW,
             "key": f"k{self._born}",
             "inputHash": "x",

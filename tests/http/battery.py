@@ -281,7 +281,7 @@ def inside(type_: Any, path: str) -> Iterator[tuple[str, str, str]]:
         for name, field in named.fields.items():
             for inner, type_name, literal in inside(field.type, f"{path}.{name}"):
                 required = [
-                    f"{other}: {sensible(each.type)}"
+                    f"{other}: {sensible(each.type, other)}"
                     for other, each in named.fields.items()
                     if other != name and is_required_input_field(each)
                 ]
@@ -290,14 +290,15 @@ def inside(type_: Any, path: str) -> Iterator[tuple[str, str, str]]:
         yield path, bare, "$it"
 
 
-def sensible(type_: Any) -> str:
+def sensible(type_: Any, name: str = "") -> str:
     bare = str(type_).strip("!")
     if bare.startswith("["):
         return "[]"
     named: Any = schema().get_type(bare)
     if isinstance(named, GraphQLInputObjectType):
         required = [(name, field.type) for name, field in named.fields.items() if is_required_input_field(field)]
-        return f"{{{', '.join(f'{name}: {sensible(inner)}' for name, inner in required)}}}"
+        return f"{{{', '.join(f'{name}: {sensible(inner, name)}' for name, inner in required)}}}"
     if values := getattr(named, "values", None):
         return next(iter(values))
-    return {"Int": "1", "Boolean": "true", "ID": '"cus_x"'}.get(bare, '"x"')
+    time = '"2026-02-01T00:00:00Z"' if name == "to" else '"2026-01-01T00:00:00Z"'
+    return {"Int": "1", "Boolean": "true", "ID": '"cus_x"', "DateTime": time}.get(bare, '"x"')

@@ -88,8 +88,9 @@ async def test_a_text_is_a_text_to_the_database_whatever_it_says(
     bearer = token() if role == Role.ADMIN else token(role, customer_id=ada["_id"])
     allowed = REFUSALS | ({"FORBIDDEN"} if role == Role.CUSTOMER else set[str]())
     wrong: dict[str, Any] = {}
-    for hole in holes():
-        for text in TEXTS:
+    for number, hole in enumerate(holes()):
+        # What a text does is no matter of roles: a customer tries each in turn, at one hole after the other.
+        for text in TEXTS if role == Role.ADMIN else [TEXTS[number % len(TEXTS)]]:
             commands.clear()
             variables = {"it": text, **({"id": ada["_id"]} if hole.needs_customer else {})}
             response = await post(client, json.dumps({"query": hole.query, "variables": variables}), bearer, JSON)

@@ -49,11 +49,13 @@ async def test_what_a_killed_worker_began_another_ends_and_no_byte_differs(
     own = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": database_name, "MONGODB_DRIVER": driver}
     words = (sys.executable, "-m", "app", "worker", "--once")
     worker = await asyncio.create_subprocess_exec(*words, env=os.environ | own)
-    while not (await now(store, export))["rows"]:
-        assert worker.returncode is None
-        await asyncio.sleep(0.005)
-    worker.kill()
-    await worker.wait()
+    try:
+        while not (await now(store, export))["rows"]:
+            assert worker.returncode is None
+            await asyncio.sleep(0.005)
+    finally:
+        worker.kill()
+        await worker.wait()
     half = await now(store, export)
     assert half["status"] == "RUNNING"
     assert 0 < half["rows"] < ROWS
