@@ -66,7 +66,7 @@ def routes(
         execution=execution or Execution(),
     )
     beside_it = [*graphiql.routes, *health.routes(store), *metrics.routes(store), *exports.routes(store)]
-    return [*beside_it, Route("/graphql", endpoint)]
+    return [Route("/graphql", endpoint), *beside_it]  # they are tried in turn
 
 
 def assembled(
@@ -78,18 +78,18 @@ def assembled(
 ) -> Starlette:
     """With what every request passes: a request id, ours unless the client gave one; the hosts we answer for, and the
     other origins whose pages may call us."""
-    around = [
-        Middleware(Manners),
-        Middleware(CorrelationIdMiddleware),
-        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
-        Middleware(
+    around = [Middleware(Manners), Middleware(CorrelationIdMiddleware)]
+    if "*" not in hosts:
+        around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts))
+    if origins:
+        cors = Middleware(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=("GET", "POST"),
             allow_headers=("Authorization", "Content-Type", REQUEST_ID),
             expose_headers=(REQUEST_ID,),
-        ),
-    ]
+        )
+        around.append(cors)
     return Starlette(routes=routes, lifespan=lifespan, middleware=around, exception_handlers={Exception: failed})
 
 
