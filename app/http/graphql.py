@@ -32,7 +32,7 @@ from app.http.asked import JSON, RESPONSE, Asked, Malformed, media_type, read
 from app.http.costs import TooExpensive
 from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
-from app.http.presence import while_there
+from app.http.presence import WhileThere
 from app.http.rates import RateLimited, Rates
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
@@ -219,9 +219,8 @@ class GraphQLEndpoint:
         """
         mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
         try:
-            with marked(mark):
-                async with asyncio.timeout(self._timeout_seconds + _GRACE_SECONDS):
-                    return await while_there(request, self._executed(executor, viewer, until))
+            with marked(mark), WhileThere(request, self._timeout_seconds + _GRACE_SECONDS):
+                return await self._executed(executor, viewer, until)
         except (ClientDisconnect, TimeoutError):
             ending = asyncio.create_task(self._end(mark))
             self._ending.add(ending)  # a task that nobody holds may vanish
