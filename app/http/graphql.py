@@ -106,9 +106,9 @@ class GraphQLEndpoint:
             with tracing.span("request"):
                 answer = await self._answer(request)
         except ClientDisconnect:
-            metrics.REQUESTS.labels("CLIENT_GONE").inc()
+            metrics.answered("CLIENT_GONE").inc()
             return
-        metrics.REQUESTS.labels(answer.outcome).inc()
+        metrics.answered(answer.outcome).inc()
         metrics.SECONDS.observe(time.perf_counter() - start)
         await _response(answer, _type_or_json(request))(scope, receive, send)
 
