@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
+from secrets import token_hex
 from typing import Any, Final
 
 import httpx2
@@ -78,7 +79,8 @@ def assembled(
 ) -> Starlette:
     """With what every request passes: a request id, ours unless the client gave one; the hosts we answer for, and the
     other origins whose pages may call us."""
-    around = [Middleware(Manners), Middleware(CorrelationIdMiddleware)]
+    request_id = Middleware(CorrelationIdMiddleware, generator=lambda: token_hex(16), update_request_header=False)
+    around = [Middleware(Manners), request_id]
     if "*" not in hosts:
         around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts))
     if origins:
