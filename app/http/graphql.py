@@ -169,7 +169,7 @@ class GraphQLEndpoint:
             return _refused(faults.told(refusal.code, str(refusal)), extensions=extensions)
         metrics.COST.observe(cost)
         self._rates.spend(viewer.subject, cost)
-        async with self._admission.turn():
+        async with self._admission:
             until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES  # the database is asked from here on
             if executor.operation.operation == OperationType.QUERY:
                 result = await self._read_for(request, executor, viewer, until)
