@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
+from secrets import token_hex
 from typing import Any, Final
 
 import httpx2
@@ -66,7 +67,7 @@ def routes(
         execution=execution or Execution(),
     )
     beside_it = [*graphiql.routes, *health.routes(store), *metrics.routes(store), *exports.routes(store)]
-    return [*beside_it, Route("/graphql", endpoint)]
+    return [Route("/graphql", endpoint), *beside_it]  # they are tried in turn
 
 
 def assembled(
@@ -78,18 +79,19 @@ def assembled(
 ) -> Starlette:
     """With what every request passes: a request id, ours unless the client gave one; the hosts we answer for, and the
     other origins whose pages may call us."""
-    around = [
-        Middleware(Manners),
-        Middleware(CorrelationIdMiddleware),
-        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
-        Middleware(
+    request_id = Middleware(CorrelationIdMiddleware, generator=lambda: token_hex(16), update_request_header=False)
+    around = [Middleware(Manners), request_id]
+    if "*" not in hosts:
+        around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts))
+    if origins:
+        cors = Middleware(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=("GET", "POST"),
             allow_headers=("Authorization", "Content-Type", REQUEST_ID),
             expose_headers=(REQUEST_ID,),
-        ),
-    ]
+        )
+        around.append(cors)
     return Starlette(routes=routes, lifespan=lifespan, middleware=around, exception_handlers={Exception: failed})
 
 

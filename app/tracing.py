@@ -16,6 +16,7 @@ class Tracing:
 
 
 _TRACING = Tracing()
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def begin() -> None:
@@ -38,7 +39,7 @@ def use(provider: Any) -> None:
 
 def span(name: str, **attributes: str | int) -> AbstractContextManager[None]:
     if _TRACING.tracer is None:
-        return nullcontext()
+        return _NOTHING
     return _span(name, attributes)
 
 

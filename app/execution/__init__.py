@@ -56,7 +56,7 @@ class Execution:
         """
         plan, by = self._plan(executor)
         self.counted[by] += 1
-        metrics.EXECUTED.labels(by).inc()
+        metrics.executed(by).inc()
         result = await (Run(plan, executor).execute() if plan else executor.run())
         if result.errors and len(result.errors) > 1:
             result.errors.sort(key=_place)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import graphql
 import strawberry
-from graphql import VariableNode
+from graphql import Undefined, VariableNode
 from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
+from app.execution.arguments import converter_of, reader_of
 from app.execution.document import walked
 from app.schema.base import EVERY_OWNER, READ_KEYS, key_of, read_key
 
@@ -94,8 +94,7 @@ def _directly(field: "Field", definition: Any) -> Resolver:
 
     def converted(run: "Run", given: Mapping[str, Any]) -> Mapping[str, Any]:
         schema = run.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-        registry = schema.schema_converter.scalar_registry
-        return convert_arguments(dict(given), definition.arguments, registry, schema.config)
+        return converter_of(schema, definition)(given)
 
     def call(source: Any, run: "Run", path: "Path | None") -> Any:
         given = dict(arguments(run))
@@ -148,10 +147,14 @@ def _arguments_of(
 
     is_constant = not any(isinstance(each, VariableNode) for each in walked(*node.arguments or ()))
     kept: list[Mapping[str, Any]] = []
+    read = reader_of(definition, node)
 
     def made(run: "Run") -> Mapping[str, Any]:
         core = run.executor
-        return converted(run, get_argument_values(definition, node, core.variable_values, None, core.hide_suggestions))
+        given = read(core.variable_values.coerced)
+        if given is Undefined:
+            given = get_argument_values(definition, node, core.variable_values, None, core.hide_suggestions)
+        return converted(run, given)
 
     def arguments(run: "Run") -> Mapping[str, Any]:
         if kept:

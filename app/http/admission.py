@@ -1,8 +1,6 @@
 """How many requests are worked on at once. Who cannot be served in good time is told so at once, not after it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from app.domain.refusals import Refusal
@@ -17,7 +15,7 @@ class Overloaded(Refusal):
 
 @dataclass(slots=True)
 class Admission:
-    """``at_once`` are worked on, ``waiting`` more may wait for up to ``seconds``."""
+    """``at_once`` are worked on inside of it, ``waiting`` more may wait for up to ``seconds``."""
 
     at_once: int
     waiting: int
@@ -29,22 +27,20 @@ class Admission:
         self._slots = asyncio.Semaphore(self.at_once)
 
     def knock(self) -> None:
-        """Raises Overloaded where ``turn`` would do so at once: asked first, so that refusing costs next to nothing."""
+        """Raises Overloaded where entering would do so at once: asked first, so that refusing costs next to nothing."""
         if self._slots.locked() and self._queue >= self.waiting:
             raise Overloaded
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[None]:
+    async def __aenter__(self) -> None:
         """Raises Overloaded."""
         self.knock()
         if self._slots.locked():
             await self._wait()
         else:
             await self._slots.acquire()
-        try:
-            yield
-        finally:
-            self._slots.release()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._slots.release()
 
     async def _wait(self) -> None:
         self._queue += 1

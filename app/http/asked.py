@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.settings import Limits
 
@@ -46,6 +47,7 @@ class Asked:
     """Whether it came by a method that may change anything."""
 
 
+@lru_cache(64)
 def media_type(accept: str | None) -> str:
     """The type to answer with: the one that the client likes best, JSON unless it says so. Raises Malformed."""
     if accept is None or not accept.strip():
@@ -95,16 +97,23 @@ def _check_type(request: Request) -> None:
 async def _body(request: Request, limits: Limits) -> bytes:
     """Never more than is allowed, whatever the client says its length is. Raises Malformed, ClientDisconnect."""
     most = limits.max_body_bytes
-    too_large = Malformed(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {most} bytes.", Connection="close")
     length = request.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > most):
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+        raise _too_large(most)
+    body, more = bytearray(), True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > most:
-            raise too_large
+            raise _too_large(most)
+        more = message.get("more_body", False)
     return bytes(body)
+
+
+def _too_large(most: int) -> Malformed:
+    return Malformed(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {most} bytes.", Connection="close")
 
 
 def _parsed(body: bytes | str) -> object:

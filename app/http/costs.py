@@ -5,11 +5,12 @@ there, a field as often as it is written. What multiplies is what GraphQL multip
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from graphql import (
+    ArgumentNode,
     BooleanValueNode,
     DirectiveNode,
     DocumentNode,
@@ -33,10 +34,12 @@ from graphql import (
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    Visitor,
     get_named_type,
     is_abstract_type,
     is_composite_type,
     is_leaf_type,
+    visit,
 )
 
 from app.domain.cursors import DEFAULT_SIZE, MAXIMUM_SIZE
@@ -84,6 +87,8 @@ LISTS: Final[Mapping[str, float]] = {"Query.activityTypes": 160}
 """How long a list is that is neither paged nor embedded."""
 
 _SHORT: Final = ("first", "last")
+_DECISIVE: Final = {*_SHORT, "ids", "if"}
+"""Arguments of fields and directives whose value decides what is counted how often."""
 Variables: TypeAlias = Mapping[str, Any]
 
 
@@ -104,9 +109,13 @@ class Plan:
 
     _steps: "tuple[_Step, ...]"
     _fragments: "Mapping[str, tuple[_Step, ...]]"
+    _certain: int | None = None
+    """Where no variable has a say."""
 
     def cost(self, variables: Variables) -> int:
         """With coerced variables. Linear in the document: each fragment is added up once."""
+        if self._certain is not None:
+            return self._certain
         added = _Addition(self._fragments, variables).total(self._steps)
         return ceil(min(added.once + added.each, MOST))
 
@@ -125,12 +134,15 @@ class Pricer:
             for each in document.definitions
             if isinstance(each, FragmentDefinitionNode)
         }
-        return {
+        plans = {
             each.name.value if each.name else None: Plan(
                 tuple(self._steps(self._root(each), each.selection_set)), fragments
             )
             for each in operations
         }
+        if _depends_on_variables(document):
+            return plans
+        return {name: replace(plan, _certain=plan.cost({})) for name, plan in plans.items()}
 
     def _root(self, operation: OperationDefinitionNode) -> GraphQLCompositeType:
         root = self._schema.get_root_type(operation.operation)
@@ -275,6 +287,18 @@ def _is_document(type_: GraphQLNamedType) -> bool:
 
 
 # ---------------------------------------------------------------- values
+
+
+def _depends_on_variables(document: DocumentNode) -> bool:
+    class Look(Visitor):
+        found = False
+
+        def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+            self.found |= node.name.value in _DECISIVE and isinstance(node.value, VariableNode)
+
+    look = Look()
+    visit(document, look)
+    return look.found
 
 
 def _conditions(directives: tuple[DirectiveNode, ...]) -> Iterator[tuple[str, ValueNode]]:

@@ -32,7 +32,7 @@ from app.http.asked import JSON, RESPONSE, Asked, Malformed, media_type, read
 from app.http.costs import TooExpensive
 from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
-from app.http.presence import while_there
+from app.http.presence import WhileThere
 from app.http.rates import RateLimited, Rates
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
@@ -48,6 +48,7 @@ _GRACE_SECONDS: Final = 0.5
 """After the time of a request, in which every command to the database has ended: what remains is our own work."""
 _END_SECONDS: Final = 10
 """For ending in the database what nobody waits for; nobody waits for that either."""
+_HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept"), (b"x-content-type-options", b"nosniff"))
 _TOO_LONG: Final = "This took longer than a request may. Ask for less at a time."
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
@@ -106,11 +107,11 @@ class GraphQLEndpoint:
             with tracing.span("request"):
                 answer = await self._answer(request)
         except ClientDisconnect:
-            metrics.REQUESTS.labels("CLIENT_GONE").inc()
+            metrics.answered("CLIENT_GONE").inc()
             return
-        metrics.REQUESTS.labels(answer.outcome).inc()
+        metrics.answered(answer.outcome).inc()
         metrics.SECONDS.observe(time.perf_counter() - start)
-        await _response(answer, _type_or_json(request))(scope, receive, send)
+        await _tell(answer, _type_or_json(request), send)
 
     async def _answer(self, request: Request) -> Answer:
         try:
@@ -168,7 +169,7 @@ class GraphQLEndpoint:
             return _refused(faults.told(refusal.code, str(refusal)), extensions=extensions)
         metrics.COST.observe(cost)
         self._rates.spend(viewer.subject, cost)
-        async with self._admission.turn():
+        async with self._admission:
             until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES  # the database is asked from here on
             if executor.operation.operation == OperationType.QUERY:
                 result = await self._read_for(request, executor, viewer, until)
@@ -219,9 +220,8 @@ class GraphQLEndpoint:
         """
         mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
         try:
-            with marked(mark):
-                async with asyncio.timeout(self._timeout_seconds + _GRACE_SECONDS):
-                    return await while_there(request, self._executed(executor, viewer, until))
+            with marked(mark), WhileThere(request, self._timeout_seconds + _GRACE_SECONDS):
+                return await self._executed(executor, viewer, until)
         except (ClientDisconnect, TimeoutError):
             ending = asyncio.create_task(self._end(mark))
             self._ending.add(ending)  # a task that nobody holds may vanish
@@ -278,13 +278,15 @@ def _type_or_json(request: Request) -> str:
         return JSON
 
 
-def _response(answer: Answer, type_: str) -> Response:
+async def _tell(answer: Answer, type_: str, send: Send) -> None:
+    """As a Starlette response would, with headers that are known beforehand."""
+    body = orjson.dumps(answer.body)
+    headers = [
+        (b"content-type", f"{type_}; charset=utf-8".encode()),
+        (b"content-length", str(len(body)).encode()),
+        *_HEADERS,
+        *((name.lower().encode(), value.encode()) for name, value in answer.headers.items()),
+    ]
     status = answer.status if answer.always or type_ == RESPONSE else HTTPStatus.OK
-    headers = {
-        "Content-Type": f"{type_}; charset=utf-8",
-        "Cache-Control": "no-store",
-        "Vary": "Accept",
-        "X-Content-Type-Options": "nosniff",
-        **answer.headers,
-    }
-    return Response(orjson.dumps(answer.body), status, headers)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

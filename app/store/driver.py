@@ -126,6 +126,9 @@ class _Telling(CommandListener):
 
 
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DecimalCodec()]))
+_WITHOUT_DECIMALS: CodecOptions[Document] = _CODEC.with_options(type_registry=TypeRegistry())
+HOLD_NO_DECIMALS: Final = frozenset({"customers"})
+"""Collections that are read without our codec for them: where there is one, the driver reads each reply twice."""
 
 
 class Store:
@@ -135,6 +138,7 @@ class Store:
         self._client = client
         # A driver makes a collection anew whenever it is named, for as much as a small document costs.
         self._collections: dict[str, Any] = {}
+        self._found_in: dict[str, Any] = {}
         self._database = client.get_database(
             database, codec_options=_CODEC, write_concern=WriteConcern("majority"), read_concern=ReadConcern("local")
         )
@@ -171,6 +175,13 @@ class Store:
             self._collections[name] = self._database[name]
         return self._collections[name]
 
+    def _plain(self, name: str) -> Any:
+        """The same, for documents of this collection alone."""
+        if name not in self._found_in:
+            codec = _WITHOUT_DECIMALS if name in HOLD_NO_DECIMALS else _CODEC
+            self._found_in[name] = self._database.get_collection(name, codec_options=codec)
+        return self._found_in[name]
+
     async def find(
         self,
         collection: str,
@@ -184,7 +195,7 @@ class Store:
         session: Any = None,
     ) -> list[Document]:
         options = {"session": session, **_given(hint=hint, collation=collation, comment=_MARK.get())}
-        cursor = self._collection(collection).find(
+        cursor = self._plain(collection).find(
             where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
         )
         return await cursor.to_list(None)

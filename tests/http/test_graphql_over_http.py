@@ -272,7 +272,11 @@ async def test_only_pages_of_listed_origins_may_call_us(store: Store) -> None:
 
 async def test_unless_told_no_other_origin_may_call_us(client: httpx2.AsyncClient) -> None:
     asks = {"Origin": "https://desk.example", "Access-Control-Request-Method": "POST"}
-    assert (await client.options("/graphql", headers=asks)).status_code == 400
+    preflight = await client.options("/graphql", headers=asks)
+    assert preflight.status_code == 401
+    answer = await post(client, json.dumps(QUERY), origin="https://desk.example")
+    for response in (preflight, answer):
+        assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
 # ---------------------------------------------------------------- errors

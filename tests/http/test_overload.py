@@ -70,7 +70,7 @@ async def test_whoever_waits_gets_the_next_turn_and_a_failure_gives_its_turn_bac
     turns, order = Admission(at_once=1, waiting=2, seconds=5), list[int]()
 
     async def work(number: int) -> None:
-        async with turns.turn():
+        async with turns:
             order.append(number)
             await asyncio.sleep(0.01)
             if number == 0:
@@ -86,7 +86,7 @@ async def test_whoever_is_cancelled_while_waiting_takes_no_turn_along() -> None:
     turns = Admission(at_once=1, waiting=5, seconds=5)
 
     async def work() -> None:
-        async with turns.turn():
+        async with turns:
             await asyncio.sleep(0.005)
 
     for delay in (0, 0.001, 0.004, 0.005, 0.006, 0.01):
