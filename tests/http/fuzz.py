@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -219,7 +220,8 @@ def fuzz(uri: str, database: str, *, cases: int, driver: Driver = "motor", start
     report, until, dice = Report(), time.monotonic() + seconds, random.Random(start)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(door(uri, database, driver)) as opened:
         client, ids, ada = opened
-        bearers = {role: token(role, customer_id=ada, affiliate_id="aff_1") for role in Role}
+        who: dict[str, Any] = {"customer_id": ada, "affiliate_id": "aff_1", "lifetime": timedelta(days=1)}
+        bearers = {role: token(role, **who) for role in Role}
 
         @seed(start)
         @settings(
