@@ -89,7 +89,7 @@ def forget_when(document: Document) -> None:
 
 
 @given(random=st.randoms(use_true_random=False), lines_per_chunk=st.sampled_from((1, 3, 10, 1_000)))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_lines_in_any_order_make_the_same_database(
     store: Store, bring: Bring, random: Random, lines_per_chunk: int
 ) -> None:
