@@ -134,7 +134,7 @@ class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues
     )
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
     executor: Literal["compiled", "graphql-core"] = Field(
-        "compiled", description="What executes read queries: our plans, or graphql-core, as it does all else."
+        "graphql-core", description="What executes read queries: graphql-core, or our plans, several times as fast."
     )
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
