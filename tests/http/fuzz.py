@@ -149,7 +149,8 @@ def findings(asked: Asked, response: httpx2.Response) -> list[str]:
     if any(not isinstance(error.get("message"), str) or len(error["message"]) > 501 for error in errors):
         found.append("an error without a short message")
     found += [f"code {code}" for code in codes(answer) - EXPLAINED]
-    found += [f"says {word}" for word in INTERNALS if word in json.dumps([_plain(error) for error in errors]).lower()]
+    said, asked_for = json.dumps([_plain(error) for error in errors]).lower(), asked.query.lower()
+    found += [f"says {word}" for word in INTERNALS if word in said and word not in asked_for]
     if asked.valid and codes(answer) & OF_THE_TEXT:
         found.append("a valid text was not")
     if not asked.valid and not errors:
