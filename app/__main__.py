@@ -239,7 +239,7 @@ def rebuild(
             if check:
                 return await tallies.differences(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
-            await tallies.forget_days(store)
+            await store_indexes.forget_days(store)
             await tallies.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
             return []

@@ -29,10 +29,9 @@ def routes(store: Store) -> list[BaseRoute]:
         except Unavailable:
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
         # What is not there is told apart from a link that was not made here by nobody.
-        if not found or not (expires.isdecimal() and expires.isascii() and len(expires) <= 12):
-            return _refused(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is no link of ours: ask for the export's url.")
-        (export,) = found
-        if not hmac.compare_digest(signature(export, int(expires)).encode(), given.encode()):
+        is_time = expires.isdecimal() and expires.isascii() and len(expires) <= 12
+        export = found[0] if found and is_time else None
+        if export is None or not hmac.compare_digest(signature(export, int(expires)).encode(), given.encode()):
             return _refused(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is no link of ours: ask for the export's url.")
         if export["status"] != ExportStatus.DONE or datetime.now(UTC).timestamp() >= int(expires):
             return _refused(HTTPStatus.GONE, "EXPIRED", "This link has expired: ask for the export's url once more.")
@@ -50,7 +49,6 @@ def _headers(export: Document) -> dict[str, str]:
         "Content-Type": MEDIA_TYPES[ExportFormat(export["format"])],
         "Content-Length": str(export["bytes"]),
         "Content-Disposition": f'attachment; filename="{file_name(export, export["finishedAt"])}"',
-        "X-Content-Type-Options": "nosniff",
     }
 
 

@@ -48,7 +48,7 @@ _GRACE_SECONDS: Final = 0.5
 """After the time of a request, in which every command to the database has ended: what remains is our own work."""
 _END_SECONDS: Final = 10
 """For ending in the database what nobody waits for; nobody waits for that either."""
-_HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept"), (b"x-content-type-options", b"nosniff"))
+_HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept"))
 _TOO_LONG: Final = "This took longer than a request may. Ask for less at a time."
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]

@@ -39,11 +39,6 @@ async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE) 
     return len(ready)
 
 
-async def forget_days(store: Store) -> None:
-    """All of them are counted anew, as the worker comes to it."""
-    await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
-
-
 async def differences(store: Store) -> list[datetime]:
     """The days whose counts are not what their activities are. It reads an index entry for each activity."""
     return [

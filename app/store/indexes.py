@@ -67,7 +67,12 @@ async def refresh_copies(store: Store) -> None:
     outdated = {row["type"] for row in kept if row != {"type": row["type"], **copied(row["type"])}}
     await store.write("activities", [UpdateMany({"type": code}, {"$set": copied(code)}) for code in outdated])
     if outdated:
-        await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
+        await forget_days(store)
+
+
+async def forget_days(store: Store) -> None:
+    """What days had (services/tallies.py) is counted anew, as the worker comes to it."""
+    await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
 
 
 async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:

@@ -15,6 +15,7 @@ from app.domain.access import PERMITTED, Permission, Role
 from app.services import tallies
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
+from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask, Commands, token
 from tests.graph.test_cost import documents_read, explained
@@ -307,7 +308,7 @@ async def test_every_writer_keeps_counted_days_true(ask: Ask, world: World) -> N
     tally["counts"][0]["types"]["BIRTHDAY"] += 1
     await store.write("tallies", [UpdateOne({"_id": tally["_id"]}, {"$set": {"counts": tally["counts"]}})])
     assert await tallies.differences(store) == [tally["_id"]]
-    await tallies.forget_days(store)
+    await indexes.forget_days(store)
     await everything_counted(store)
     assert await tallies.differences(store) == []
 
