@@ -26,7 +26,7 @@ from app.schema.enums import (
     NotesFilter,
     OrderDirection,
 )
-from app.schema.filters import among, during, unknown
+from app.schema.filters import among, check_types, during, unknown
 from app.schema.notes import Note
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
@@ -235,10 +235,7 @@ class ActivityFilter:
             )
         if len(self.sources or ()) > 100:
             raise BadUserInput("At most 100 sources may be given.", "sources")
-        known = {code for code, row in CATALOGUE.items() if viewer.knows(row)} if self.types else set[str]()
-        for code in self.types or ():
-            if code not in known:
-                raise unknown("activity type", code, known, "types")
+        check_types(self.types or (), viewer, "types")
         return (
             *among("type", self.types),
             *among("group", self.groups),

@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 
 import strawberry
 
-from app.catalogue import CATALOGUE
 from app.domain.access import Permission, Role, Viewer
 from app.domain.paging import AnyOf, Between, Exactly, In, Where
 from app.domain.refusals import BadUserInput
 from app.schema.base import Info, Source
 from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
-from app.schema.filters import among, beginning, during, few, search_term, unknown
+from app.schema.filters import among, beginning, check_types, during, few, search_term
 
 _TAG_AT_MOST = 100
 
@@ -119,9 +118,7 @@ class CustomerFilter:
     def _active(self, viewer: Viewer) -> Where:
         if self.has_activity is None:
             return ()
-        known = {code for code, row in CATALOGUE.items() if viewer.knows(row)}
-        if self.has_activity.type not in known:
-            raise unknown("activity type", self.has_activity.type, known, "hasActivity")
+        check_types([self.has_activity.type], viewer, "hasActivity")
         since = self.has_activity.since or _EVER
         return ((f"lastByType.{self.has_activity.type}", Between(since)),)
 

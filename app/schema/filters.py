@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.catalogue import nearest
+from app.catalogue import CATALOGUE, nearest
+from app.domain.access import Viewer
 from app.domain.paging import Between, In, Where
 from app.domain.refusals import BadUserInput
 
@@ -51,3 +52,12 @@ def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUser
     suggestion = nearest(given, known)
     hint = f' Did you mean "{suggestion}"?' if suggestion else ""
     return BadUserInput(f'There is no {what} "{given}".{hint}', *field)
+
+
+def check_types(codes: Iterable[str], viewer: Viewer, field: str) -> None:
+    """Raises BadUserInput for a code that the catalogue does not have, or not for this viewer."""
+    for code in codes:
+        row = CATALOGUE.get(code)
+        if row is None or not viewer.knows(row):
+            known = [code for code, row in CATALOGUE.items() if viewer.knows(row)]
+            raise unknown("activity type", code, known, field)

@@ -17,7 +17,7 @@ from app.schema.activities import Activity
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of
 from app.schema.enums import AccessLevel, NotesFilter
-from app.schema.filters import among, during, few, unknown
+from app.schema.filters import among, check_types, during, few
 from app.schema.rules import REPORT, Access
 
 MAXIMUM_FIELDS = 100
@@ -189,9 +189,6 @@ class ReportFilter:
 
 def known_types(codes: list[str] | None, viewer: Viewer) -> list[str] | None:
     """The same. Raises BadUserInput for a code that the catalogue does not have."""
-    known = {code for code, row in CATALOGUE.items() if viewer.knows(row)} if codes else set[str]()
     few("types", codes, at_most=len(CATALOGUE))
-    for code in codes or ():
-        if code not in known:
-            raise unknown("activity type", code, known, "types")
+    check_types(codes or (), viewer, "types")
     return codes
