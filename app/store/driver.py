@@ -11,13 +11,13 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 import pymongo
 from bson import CodecOptions, Decimal128
-from bson.codec_options import TypeCodec, TypeRegistry
+from bson.codec_options import TypeEncoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import (
     AsyncMongoClient,
@@ -93,17 +93,13 @@ _HEARTBEAT_SECONDS: Final = 1
 _ONE_BATCH = 100_000
 
 
-class _DecimalCodec(TypeCodec):
+class _DecimalEncoder(TypeEncoder):
     """Decimal128 in the database, ``Decimal`` in Python: money is never a float, and bson stays in this room."""
 
     python_type = Decimal  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride] # bson declares it as a property
-    bson_type = Decimal128  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride] # the same
 
     def transform_python(self, value: Decimal) -> Decimal128:
         return Decimal128(value)
-
-    def transform_bson(self, value: Decimal128) -> Decimal:
-        return value.to_decimal()
 
 
 _MARK: ContextVar[str | None] = ContextVar("mark", default=None)
@@ -125,10 +121,49 @@ class _Telling(CommandListener):
         self._tell(event.command_name, event.duration_micros / 1e6, False)
 
 
-_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DecimalCodec()]))
-_WITHOUT_DECIMALS: CodecOptions[Document] = _CODEC.with_options(type_registry=TypeRegistry())
-HOLD_NO_DECIMALS: Final = frozenset({"customers"})
-"""Collections that are read without our codec for them: where there is one, the driver reads each reply twice."""
+# The driver can make times aware and decimals ours, too: a time takes it ten times as long, and with a decoder for
+# decimals it reads each reply twice.
+_CODEC: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_DecimalEncoder()]))
+_COEFFICIENT: Final = 2**113 - 1
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 # as the driver reads times
+_EPOCH_IN_UTC: Final = _EPOCH.replace(tzinfo=UTC)
+
+
+def _ours(document: Document) -> Document:
+    """The same, with times that know they are UTC and decimals that are Python's, in place and however deep."""
+    for key, value in document.items():
+        kind = value.__class__
+        if kind is str or kind is int:
+            continue
+        if kind is datetime or kind is Decimal128:
+            document[key] = _value(value)
+        elif kind is dict:
+            _ours(value)
+        elif kind is list:
+            _list_of_ours(value)
+    return document
+
+
+def _list_of_ours(values: list[Any]) -> None:
+    for index, value in enumerate(values):
+        kind = value.__class__
+        if kind is dict:
+            _ours(value)
+        elif kind is datetime or kind is Decimal128:
+            values[index] = _value(value)
+        elif kind is list:
+            _list_of_ours(value)
+
+
+def _value(value: datetime | Decimal128) -> datetime | Decimal:
+    if isinstance(value, datetime):
+        return _EPOCH_IN_UTC + (value - _EPOCH)  # seven times as fast as replace(tzinfo=UTC)
+    number = int.from_bytes(value.bid, "little")
+    if number >> 125 & 3 == 3:  # infinite, or no number
+        return value.to_decimal()
+    # The same as to_decimal, which looks at each byte, in a tenth of its time.
+    sign, exponent = "-" if number >> 127 else "", (number >> 113 & 0x3FFF) - 6176
+    return Decimal(f"{sign}{number & _COEFFICIENT}E{exponent}")
 
 
 class Store:
@@ -138,7 +173,6 @@ class Store:
         self._client = client
         # A driver makes a collection anew whenever it is named, for as much as a small document costs.
         self._collections: dict[str, Any] = {}
-        self._found_in: dict[str, Any] = {}
         self._database = client.get_database(
             database, codec_options=_CODEC, write_concern=WriteConcern("majority"), read_concern=ReadConcern("local")
         )
@@ -175,13 +209,6 @@ class Store:
             self._collections[name] = self._database[name]
         return self._collections[name]
 
-    def _plain(self, name: str) -> Any:
-        """The same, for documents of this collection alone."""
-        if name not in self._found_in:
-            codec = _WITHOUT_DECIMALS if name in HOLD_NO_DECIMALS else _CODEC
-            self._found_in[name] = self._database.get_collection(name, codec_options=codec)
-        return self._found_in[name]
-
     async def find(
         self,
         collection: str,
@@ -195,10 +222,10 @@ class Store:
         session: Any = None,
     ) -> list[Document]:
         options = {"session": session, **_given(hint=hint, collation=collation, comment=_MARK.get())}
-        cursor = self._plain(collection).find(
+        cursor = self._collection(collection).find(
             where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
         )
-        return await cursor.to_list(None)
+        return await _read(cursor)
 
     async def aggregate(
         self,
@@ -217,11 +244,9 @@ class Store:
         target = self._database if collection is None else self._collection(collection)
         options = {"batchSize": _ONE_BATCH, **_given(hint=hint, collation=collation, comment=_MARK.get())}
         if not snapshot:
-            cursor = await _settled(target.aggregate(pipeline, session=session, **options))
-            return await cursor.to_list(None)
+            return await _read(await _settled(target.aggregate(pipeline, session=session, **options)))
         async with await _settled(self._client.start_session(snapshot=True)) as session:
-            cursor = await _settled(target.aggregate(pipeline, session=session, **options))
-            return await cursor.to_list(None)
+            return await _read(await _settled(target.aggregate(pipeline, session=session, **options)))
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
@@ -249,9 +274,10 @@ class Store:
     ) -> Document | None:
         """The first match, changed, and as it is then; None if there is none. Two callers never get the same."""
         order = list(sort.items()) if sort else None
-        return await self._collection(collection).find_one_and_update(
+        found = await self._collection(collection).find_one_and_update(
             where, change, sort=order, upsert=upsert, return_document=ReturnDocument.AFTER
         )
+        return found and _ours(found)
 
     async def inserts(self, *collections: str) -> AsyncGenerator[None]:
         """Yields once when it has begun to listen, then for each document that was inserted and committed.
@@ -359,6 +385,12 @@ def usable_uri(uri: str) -> str:
     except PyMongoError as unusable:
         raise ValueError(str(unusable)) from None
     return uri
+
+
+async def _read(cursor: Any) -> list[Document]:
+    found: list[Document] = await cursor.to_list(None)
+    _list_of_ours(found)
+    return found
 
 
 def _given(**options: Any) -> dict[str, Any]:

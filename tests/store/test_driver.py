@@ -1,10 +1,53 @@
-"""What the seam to the driver takes for granted."""
+"""The seam to the driver: what is written comes back as it was."""
 
-from app.store.collections import COLLECTIONS
-from app.store.driver import HOLD_NO_DECIMALS
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from bson import Decimal128
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from app.store import driver
+from app.store.driver import Store
+
+pytestmark = pytest.mark.anyio
+
+_MOMENTS = (datetime(2024, 2, 29, 23, 59, 59, 999_000, UTC), datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 7, 20))  # noqa: DTZ001
+_AMOUNTS = tuple(map(Decimal, ("12.50", "-0.00", "0E+3", "1E-6176", "9999999999999999999999999999999999")))
 
 
-def test_what_is_read_without_our_decimals_holds_none() -> None:
-    assert COLLECTIONS.keys() >= HOLD_NO_DECIMALS
-    assert not [name for name in HOLD_NO_DECIMALS if "decimal" in str(COLLECTIONS[name].validator)]
-    assert "decimal" in str(COLLECTIONS["transactions"].validator)
+async def test_times_and_decimals_come_back_however_deep_they_are(store: Store) -> None:
+    values = [*_MOMENTS, *_AMOUNTS, "text", 1, True, None]
+    nested = {"list": values, "lists": [values, [{"in": values}]], "object": {"at": _MOMENTS[0], "of": _AMOUNTS[0]}}
+    one = {"_id": "one"}
+    await store.insert("samples", [{**one, **nested}])
+
+    expected = [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in values]
+    by_find, by_aggregate = await store.find("samples", one), await store.aggregate("samples", [{"$match": one}])
+    taken = await store.take("samples", one, {"$set": {"taken": True}})
+    for found in (*by_find, *by_aggregate, taken):
+        assert found
+        for there in (found["list"], found["lists"][0], found["lists"][1][0]["in"]):
+            assert list(map(repr, there)) == list(map(repr, expected))  # repr tells 12.5 from 12.50, and UTC from none
+        assert repr(found["object"]) == repr({"at": _MOMENTS[0], "of": _AMOUNTS[0]})
+
+
+async def test_a_time_of_any_zone_is_kept_as_the_moment_it_is(store: Store) -> None:
+    moment = datetime(2026, 3, 29, 2, 30, tzinfo=timezone(timedelta(hours=2)))
+    await store.insert("samples", [{"_id": "two", "at": moment}])
+    (found,) = await store.find("samples", {"_id": "two", "at": moment})
+    assert found["at"] == moment
+    assert found["at"].tzinfo is UTC
+
+
+@given(st.decimals(allow_nan=True, allow_infinity=True, places=None))
+@example(Decimal("-Infinity"))
+@example(Decimal("1E+6111"))
+def test_a_decimal_is_read_as_the_library_reads_it(amount: Decimal) -> None:
+    try:
+        stored = Decimal128(amount)
+    except ArithmeticError:  # more digits than there is room for
+        return
+    read = driver._value(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
+    assert repr(read) == repr(stored.to_decimal())
