@@ -1,7 +1,7 @@
 """Lists and the parts of them that may be asked for: conditions, orders, positions, pages. Pure values; no I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 COUNT_AT_MOST = 100_000
@@ -118,6 +118,18 @@ class Slice:
     position: Position | None = None
     backwards: bool = False
     keys: tuple[str, ...] | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values = (self.selection, self.size, self.position, self.backwards, self.keys)
+        object.__setattr__(self, "_hash", hash(values))
+
+    def __hash__(self) -> int:
+        """Worked out once: a slice is looked up again and again on its way to its page."""
+        return self._hash
+
+    def reading(self, keys: tuple[str, ...] | None) -> "Slice":
+        return Slice(self.selection, self.size, self.position, self.backwards, keys)
 
     @property
     def wanted_keys(self) -> dict[str, int] | None:

@@ -40,6 +40,9 @@ def inlined(fields: "list[Field]", otherwise: Execute) -> Execute:
         if found is None:
             lines += [f"    run.put(f{number}, source, answer, path)"]
             continue
+        if field.resolver.simple and not is_leaf_type(field.type):
+            lines += [f"    {line}" for line in (*found, f"run.put_found(f{number}, {value}, answer, path)")]
+            continue
         lines += [f"    {line}" for line in (*found, *_completed(field, number, names))]
         if not is_plain:
             lines += [f"    answer[{field.key!r}] = {value}"]
@@ -50,7 +53,7 @@ def inlined(fields: "list[Field]", otherwise: Execute) -> Execute:
 
 
 def _found(field: "Field", number: int, names: dict[str, Any]) -> list[str] | None:
-    """Lines that leave what the field finds in its variable; None where it may have to wait for it."""
+    """Lines that leave what the field finds in its variable; None where only its resolver knows how."""
     value, resolver = f"v{number}", field.resolver
     if field.name == "__typename":
         return [f"{value} = {field.parent.name!r}"]
@@ -58,7 +61,7 @@ def _found(field: "Field", number: int, names: dict[str, Any]) -> list[str] | No
         found = [f"{value} = get({resolver.key!r})"]
         # As read_key has it.
         return [*found, f"if {value} is None: {value} = get('id')"] if resolver.key == "_id" else found
-    if resolver.simple and is_leaf_type(field.type):
+    if resolver.simple:
         names[f"r{number}"] = resolver.simple
         return ["try:", f"    {value} = r{number}(source)", "except Exception as error:", f"    {value} = error"]
     return None

@@ -1,12 +1,38 @@
-"""Which keys of its rows an edge needs, so that no others are read."""
+"""Which keys of documents a plan needs, so that no others are read."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLError
 
+from app.schema.base import TYPE_OF
+
 if TYPE_CHECKING:
-    from app.execution.plan import Field, ObjectPlan
+    from app.execution.plan import Field, ObjectPlan, Plan
+
+_CUSTOMER = TYPE_OF["customers"]
+
+
+def customer_keys_of(plan: "Plan") -> frozenset[str] | None:
+    """Of all customers that are read for the plan, but as rows; None where a resolver may look at any.
+
+    Any that awaits something may look at what it has awaited.
+    """
+    keys: set[str] = set()
+    found = [plan.root]
+    try:
+        while found:
+            one = found.pop()
+            for field in one.fields:
+                resolver = field.resolver
+                if resolver.awaits or (one.type.name == _CUSTOMER and resolver.reads is None):
+                    return None
+                if one.type.name == _CUSTOMER:
+                    keys.update(resolver.reads or ())
+                found += field.objects()
+    except GraphQLError:  # a directive that cannot be judged: told where it stands
+        return None
+    return frozenset(keys)
 
 
 def row_keys_of(edge: "Field") -> tuple[str, ...] | None:

@@ -46,7 +46,7 @@ async def values_of(run: "Run", level: Sequence["Waiting"]) -> list[Any]:
         if owned:
             asked = [(values[of[0]].slice, [values[index].owner for index in of]) for of in owned.values()]
             jobs.append(pages.of_owners(asked))
-        pages.ahead = _ahead(run, level)
+        pages.ahead, pages.customer_keys = _ahead(run, level), run.plan.customer_keys
     try:
         found = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
     finally:

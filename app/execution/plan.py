@@ -25,7 +25,7 @@ from graphql.execution.values import VariableValues
 
 from app.execution.complete import Complete, abstract_of, leaf_of, list_of
 from app.execution.inline import inlined
-from app.execution.keys import row_keys_of
+from app.execution.keys import customer_keys_of, row_keys_of
 from app.execution.path import Path
 from app.execution.resolve import Resolver, resolver_of
 from app.schema.base import Node
@@ -139,6 +139,10 @@ class Plan:
         query = schema.query_type
         assert query
         self.root = ObjectPlan(self, query, None)
+
+    @cached_property
+    def customer_keys(self) -> frozenset[str] | None:
+        return customer_keys_of(self)
 
     def collected(self, type_: GraphQLObjectType, details: list[FieldDetails] | None) -> dict[str, list[FieldDetails]]:
         """The fields of an object that was found for ``details``, or of the operation itself, by response key."""

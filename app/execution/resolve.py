@@ -29,7 +29,8 @@ class Resolver:
     """``call`` is enough; the others say what more is known.
 
     ``key`` is the document's key under which the value is, ``simple`` a resolver that takes nothing but its source,
-    ``ask`` what an edge answers for all its owners at once, ``reads`` all keys that are looked at in a document.
+    ``ask`` what an edge answers for all its owners at once, ``reads`` all keys that are looked at in a document;
+    ``awaits`` where other documents may be looked at, too.
     """
 
     call: Call
@@ -37,6 +38,7 @@ class Resolver:
     simple: Callable[[Any], Any] | None = None
     ask: Callable[["Run"], Any] | None = None
     reads: tuple[str, ...] | None = None
+    awaits: bool = False
 
 
 class Info(strawberry.Info[Any, Any]):
@@ -79,7 +81,7 @@ def _as_graphql_core(field: "Field") -> Resolver:
         return given
 
     arguments = _arguments_of(field, converted)
-    return Resolver(call=call)
+    return Resolver(call=call, awaits=True)
 
 
 def _directly(field: "Field", definition: Any) -> Resolver:
@@ -108,7 +110,8 @@ def _directly(field: "Field", definition: Any) -> Resolver:
     if takes_source and EVERY_OWNER in getattr(takes_source.annotation, "__metadata__", ()):
         return _of_every_owner(field, call)
     simple = source_name and not (info_name or definition.arguments or definition.is_async)
-    return Resolver(call=call, simple=function if simple else None, reads=READ_KEYS.get(function))
+    reads, awaits = READ_KEYS.get(function), definition.is_async
+    return Resolver(call=call, simple=function if simple else None, reads=reads, awaits=awaits)
 
 
 def _of_every_owner(field: "Field", each: Call) -> Resolver:
@@ -123,7 +126,7 @@ def _of_every_owner(field: "Field", each: Call) -> Resolver:
             return each(source, run, path)
         return asked if isinstance(asked, Exception) else Owned(asked, source["_id"])
 
-    return Resolver(call=call, ask=ask)
+    return Resolver(call=call, ask=ask, reads=("_id",))
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,6 @@ Then everything that was noted is awaited at once, completed into its slots, and
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, NamedTuple, cast
 
 from graphql import GraphQLError, Undefined
@@ -39,7 +38,7 @@ class Run:
         self.executor: Any = executor
         self.schema, self.context = self.executor.schema, self.executor.context_value
         self.pending: list[Waiting] = []
-        self._plan, self._errors = plan, list[GraphQLError]()
+        self.plan, self._errors = plan, list[GraphQLError]()
         self._data: dict[str, Any] | None = None
         self._nulled, self._ended = dict[int, Path](), False
         self._asked: dict[Field, Slice | Exception | None] = {}
@@ -47,7 +46,7 @@ class Run:
 
     async def execute(self) -> ExecutionResult:
         try:
-            self._data = self._plan.root.execute(None, self, None)
+            self._data = self.plan.root.execute(None, self, None)
         except GraphQLError as error:
             self._errors.append(error)
             self.forget(0)
@@ -62,14 +61,17 @@ class Run:
 
     def put(self, field: Field, source: Any, holder: dict[str, Any], above: Path | None) -> None:
         """The field's value in its slot; null there until it has come."""
-        path = (above, field.key, None)
         try:
-            value = field.resolver.call(source, self, path)
+            value = field.resolver.call(source, self, (above, field.key, None))
         except Exception as error:
             value = error
+        self.put_found(field, value, holder, above)
+
+    def put_found(self, field: Field, value: Any, holder: dict[str, Any], above: Path | None) -> None:
+        """The same of a value, an exception or a promise that was found already."""
         if self.waits(value):
             holder[field.key] = None
-            self.wait(field, value, holder, field.key, path)
+            self.wait(field, value, holder, field.key, (above, field.key, None))
         else:
             holder[field.key] = self.settled(field, value, (above, field.key, value))
 
@@ -129,7 +131,7 @@ class Run:
             assert edge.resolver.ask
             try:
                 slice_: Slice | None = edge.resolver.ask(self)
-                self._asked[edge] = slice_ and replace(slice_, keys=edge.row_keys)
+                self._asked[edge] = slice_ and slice_.reading(edge.row_keys)
             except Exception as error:
                 self._asked[edge] = error
         return self._asked[edge]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from app.domain.vocabulary import CustomerStatus
 from app.loaders.pages import Beside
@@ -10,6 +10,9 @@ from app.store.driver import FOLDS_CASE, Document, Pipeline, Store
 
 Name: TypeAlias = tuple[str, ...]
 """("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812")."""
+
+
+_LOOKED_AT: Final = ("number", "identities", "status")
 
 
 async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mapping[Name, list[Document]]:
@@ -22,12 +25,12 @@ async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mappin
     if exact:
         condition = exact[0] if len(exact) == 1 else {"$or": exact}
 
-        async def read(stages: Pipeline) -> list[Document]:
+        async def read(stages: Pipeline, fields: Mapping[str, Any] | None) -> list[Document]:
             if stages:
                 return await store.aggregate("customers", [{"$match": condition}, *stages])
-            return await store.find("customers", condition)
+            return await store.find("customers", condition, fields=fields)
 
-        for customer in await beside(read):
+        for customer in await beside(read, _LOOKED_AT):
             for name in names:
                 if _answers(customer, name):
                     found[name].append(customer)

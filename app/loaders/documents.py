@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from app.domain.ids import collection_of
 from app.loaders.pages import Beside
@@ -17,8 +18,9 @@ async def by_id(store: Store, ids: Sequence[str], beside: Beside) -> Mapping[str
     (first, pipeline), *others = matches
     unions = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in others]
 
-    async def read(stages: Pipeline) -> list[Document]:
-        return await store.aggregate(first, [*pipeline, *unions, *stages])
+    async def read(stages: Pipeline, fields: Mapping[str, Any] | None) -> list[Document]:
+        projected = [{"$project": fields}] if fields else []
+        return await store.aggregate(first, [*pipeline, *unions, *stages, *projected])
 
-    found = await (beside(read) if wanted.keys() == {"customers"} else read(()))
+    found = await (beside(read, ()) if wanted.keys() == {"customers"} else read((), None))
     return {document["_id"]: document for document in found}

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from app.domain.listings import REPORT
 from app.domain.paging import Page, Selection, Slice
@@ -17,7 +17,9 @@ from app.store.driver import Document, Pipeline, Store, StoreError
 
 T = TypeVar("T", Slice, Selection)
 V = TypeVar("V")
-Beside: TypeAlias = Callable[[Callable[[Pipeline], Awaitable[list[Document]]]], Awaitable[list[Document]]]
+Read: TypeAlias = Callable[[Pipeline, Mapping[str, Any] | None], Awaitable[list[Document]]]
+"""Reads documents that pass these stages; or with these fields, if there are no stages."""
+Beside: TypeAlias = Callable[[Read, Sequence[str]], Awaitable[list[Document]]]
 """``Pages.read_beside``."""
 Found: TypeAlias = Mapping[str, Page | Exception]
 """By owner."""
@@ -32,6 +34,8 @@ class Pages:
         self._found: dict[Slice, dict[str, Page | Exception]] = defaultdict(dict)
         self.ahead: Sequence[Slice] = ()
         """What will be asked of the customers who are read next, none of it behind a cursor: read with them."""
+        self.customer_keys: frozenset[str] | None = None
+        """All that anybody will look at in the customers of this request; None is everything."""
 
     def wanted(self, owner: str, slice_: Slice) -> Wanted:
         return self._loader.wanted((owner, slice_))
@@ -67,18 +71,22 @@ class Pages:
             for slice_, rows in zip(slices, found, strict=True):
                 self._keep(slice_, ((owner, rows[owner]) for owner in owners))
 
-    async def read_beside(self, read: Callable[[Pipeline], Awaitable[list[Document]]]) -> list[Document]:
+    async def read_beside(self, read: Read, also: Sequence[str]) -> list[Document]:
         """The customers whom ``read`` finds when they pass these stages, which look up what is wanted ahead of them.
 
-        Whom the gate will keep out, nobody can ask for a page of.
+        Of the customers themselves what is wanted of any, and ``also`` these keys. Whom the gate will keep out, nobody
+        can ask for a page of.
         """
-        slices = self.ahead
+        slices, keys = tuple(self.ahead), self.customer_keys
+        if keys is not None:
+            keys = keys.union(("_id", *also))
+        fields = None if keys is None else dict.fromkeys(keys, 1)
         if not slices:
-            return await read(())
+            return await read((), fields)
         try:
-            found = await read(pages.beside(slices))
+            found = await read(pages.beside(slices, keys), None)
         except StoreError:  # the pages' fault perhaps, which is theirs alone then
-            return await read(())
+            return await read((), fields)
         taken = [pages.taken(slices, each) for each in found]
         for index, slice_ in enumerate(slices):
             self._keep(slice_, ((customer["_id"], its_pages[index]) for customer, its_pages in taken))

@@ -19,7 +19,7 @@ from app.schema.activities import (
     facets_of,
     group_counts_of,
 )
-from app.schema.base import Date, Document, Info, Node, Owner, Source, follow
+from app.schema.base import Date, Document, Info, Node, Owner, Source, follow, reads
 from app.schema.connection import After, Before, Connection, First, Last, page_of
 from app.schema.coupons import Coupon, CouponFilter
 from app.schema.enums import ActivityOrderField, CustomerStatus, OrderDirection
@@ -64,31 +64,37 @@ class Customer(Node):
 
     @strawberry.field(description="All their e-mail addresses.")
     @staticmethod
+    @reads("email emails")
     def emails(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
         return cast(Source, emails_of(customer))
 
     @strawberry.field(description="All their phone numbers.")
     @staticmethod
+    @reads("phones")
     def phones(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
         return customer.get("phones", [])
 
     @strawberry.field(description="Two-letter country code; the billing address's unless it is known otherwise.")
     @staticmethod
+    @reads("country billingAddress")
     def country(customer: strawberry.Parent[Document]) -> str | None:
         return country_of(customer)
 
     @strawberry.field(description="Who they are in each source system.")
     @staticmethod
+    @reads("identities")
     def identities(customer: strawberry.Parent[Document]) -> list[SourceIdentity] | None:
         return customer.get("identities", [])
 
     @strawberry.field(description="The customer they live on in; only where the status is MERGED.")
     @staticmethod
+    @reads("mergedIntoId")
     def merged_into(customer: strawberry.Parent[Document], info: Info) -> _Later | None:
         return follow(info, customer, "mergedIntoId")
 
     @strawberry.field(description='Whether the status was ever changed: if so, show a "Details" button beside it.')
     @staticmethod
+    @reads("hasStatusDetails")
     def has_status_details(customer: strawberry.Parent[Document]) -> bool | None:
         return customer.get("hasStatusDetails", False)
 
@@ -136,16 +142,19 @@ class Customer(Node):
 
     @strawberry.field(description="The types of activity this account really has, most frequent first.")
     @staticmethod
+    @reads("_id")
     def activity_facets(customer: strawberry.Parent[Document], info: Info) -> list[ActivityFacet] | None:
         return _of_type_counts(info, customer, facets_of)
 
     @strawberry.field(description="The groupings this account really has activities of, in display order.")
     @staticmethod
+    @reads("_id")
     def activity_groups(customer: strawberry.Parent[Document], info: Info) -> list[ActivityGroupCount] | None:
         return _of_type_counts(info, customer, group_counts_of)
 
     @strawberry.field(description="Their points as they count now.")
     @staticmethod
+    @reads("_id points")
     def points(customer: strawberry.Parent[Document], info: Info) -> PointsBalance | None:
         return balance_of(customer, info.context.now)
 

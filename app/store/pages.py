@@ -8,6 +8,7 @@ have one.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Any, Final, cast
 
@@ -36,15 +37,18 @@ async def read_beside(
     store: Store, slices: Sequence[Slice], parents: Sequence[str]
 ) -> Sequence[Mapping[str, list[Document]]]:
     """The same of several slices: one command, however many slices and parents. None of the slices has a position."""
-    documents = await store.aggregate(None, [{"$documents": [{"_id": parent} for parent in parents]}, *beside(slices)])
+    owners = {"$documents": [{"_id": parent} for parent in parents]}
+    documents = await store.aggregate(None, [owners, *beside(tuple(slices))])
     pages = {document["_id"]: taken(slices, document)[1] for document in documents}
     return [{parent: pages[parent][index] for parent in parents} for index in range(len(slices))]
 
 
-def beside(slices: Sequence[Slice]) -> Pipeline:
+@lru_cache(256)
+def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None) -> Pipeline:
     """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_beside``.
 
-    Keys that are not wanted are left out at the end: inside a ``$lookup`` that would cost more than it saves.
+    ``keys`` are all that is wanted of the documents themselves; None is everything. Keys that are not wanted are left
+    out at the end: inside a ``$lookup`` that would cost more than it saves.
     """
     lookups = [
         {
@@ -62,7 +66,8 @@ def beside(slices: Sequence[Slice]) -> Pipeline:
         for key, keys in ((f"page{index}", slice_.wanted_keys) for index, slice_ in enumerate(slices))
         for inner in keys or [""]
     }
-    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": {"document": 1, **wanted}}]
+    own = {"document": 1} if keys is None else {f"document.{key}": 1 for key in keys}
+    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": {**own, **wanted}}]
 
 
 def taken(slices: Sequence[Slice], found: Document) -> tuple[Document, list[list[Document]]]:

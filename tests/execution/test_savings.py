@@ -6,6 +6,7 @@ W1, W2 and W3 are the very texts that `make bench` measures.
 import gc
 import statistics
 import time
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -93,7 +94,7 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
         keys.setdefault(page, set()).add(inner)
     order = {"_id"}  # and what makes a cursor
     assert list(keys.values()) == [
-        {""},  # the customer
+        order,  # the customer
         order | {"occurredAt", "type", "title"},
         order | {"addedAt", "value"},
         order | {"createdAt"},
@@ -101,6 +102,39 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
         order | {"changedAt"},
         order | {"seq", "actor", "transactionId"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("selection", "keys"),
+    [
+        ("name", {"name"}),
+        ("... on Node { id } country emails { value }", {"country", "billingAddress", "email", "emails"}),
+        ("name activities { nodes { customer { phones { value } } } }", {"name", "phones"}),
+        ("points { spendable } activityGroups { count }", {"points"}),
+        ("name activities { nodes { availableActions } }", None),  # looks into the customer, too
+    ],
+)
+async def test_only_the_keys_of_customers_that_were_asked_for_are_read(
+    ask: Ask, commands: Commands, crowd: list[Document], selection: str, keys: set[str] | None
+) -> None:
+    name = {"number", "identities", "status"}  # who answers to a name, and has not been merged away
+    by_number = "query($number: String!) { customer(by: {number: $number}) { %s } }"
+    by_id = "query($id: ID!) { node(id: $id) { ... on Customer { %s } } }"
+    for query, variables, also in (
+        (by_number, {"number": crowd[0]["number"]}, name),
+        (by_id, {"id": crowd[0]["_id"]}, set[str]()),
+    ):
+        commands.clear()
+        await ask(query % selection, **variables)
+        assert _read(commands.sent[0][1]) == (keys and {"_id", *keys, *also})
+
+
+def _read(command: Mapping[str, Any]) -> set[str] | None:
+    """The keys of the customer that this command reads; None where it reads them all."""
+    *_, last = command.get("pipeline", [{}])
+    fields: dict[str, Any] = command.get("projection") or last.get("$project", {})
+    own = {key.removeprefix("document.") for key in fields if not key.startswith("page")} - {"document"}
+    return own or None
 
 
 async def test_every_field_costs_what_it_costs_without_plans_and_lists_cost_nothing(
