@@ -1,14 +1,20 @@
 """`python -m tests.execution.soak`: random cases through both executors, on a mongod of its own; prints what differs.
 
-Prints the seed of each world, so that `--seed` runs it again.
+Prints the seed of each world, so that `--seed` runs it again. Fails unless all cases ran and none differed.
 """
 
 import argparse
 import asyncio
 import logging
+import os
 import random
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -20,32 +26,59 @@ from tests.execution.cases import Both, Case, cases, let_resolvers_fail, populat
 CASES_OF_A_WORLD = 2_000
 
 
-async def soak(uri: str, *, wanted: int, seed: int, seconds: float) -> int:
-    """How many cases differed."""
-    fields, begun, done, different = let_resolvers_fail(), time.monotonic(), 0, 0
-    while done < wanted and time.monotonic() - begun < seconds:
-        rng = random.Random(seed)
-        async with Store.open(uri, f"execution_soak_{seed}") as store:
-            await store.drop()
-            await indexes.apply(store)
-            words = await populated(store, rng)
-            both = Both(store)
-            for case in cases(words, fields, rng):
-                planned, reference = await both.answers(case)
-                done += 1
-                if planned != reference:
-                    different += 1
-                    show(case, planned, reference)
-                if done % CASES_OF_A_WORLD == 0 or done >= wanted or time.monotonic() - begun > seconds:
-                    break
-            await store.drop()
-        print(
-            f"seed {seed}: {done} cases, {different} different; {dict(both.plans.counted)}; "
-            f"{time.monotonic() - begun:.0f} s",
-            flush=True,
-        )
-        seed += 1
-    return different
+class World(NamedTuple):
+    uri: str
+    seed: int
+    cases: int
+    until: float
+    """When to end, by ``time.monotonic``."""
+
+
+class Found(NamedTuple):
+    seed: int
+    cases: int
+    different: int
+    by: Mapping[str, int]
+    """How many were executed by a plan; and of the others, why not."""
+
+
+def compared(world: World) -> Found:
+    """The cases of one world, in a process of its own."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return asyncio.run(_compared(world, let_resolvers_fail()))
+
+
+async def _compared(world: World, fields: Sequence[str]) -> Found:
+    rng, done, different = random.Random(world.seed), 0, 0
+    async with Store.open(world.uri, f"execution_soak_{world.seed}") as store:
+        await store.drop()
+        await indexes.apply(store)
+        both = Both(store)
+        for case in cases(await populated(store, rng), fields, rng):
+            if done == world.cases or time.monotonic() > world.until:
+                break
+            planned, reference = await both.answers(case)
+            done += 1
+            if planned != reference:
+                different += 1
+                show(case, planned, reference)
+        await store.drop()
+    return Found(world.seed, done, different, both.plans.counted)
+
+
+def soak(uri: str, *, wanted: int, seed: int, seconds: float, processes: int) -> bool:
+    """Whether so many cases ran, and none differed."""
+    begun, by = time.monotonic(), Counter[str]()
+    done = different = 0
+    sizes = [min(CASES_OF_A_WORLD, wanted - before) for before in range(0, wanted, CASES_OF_A_WORLD)]
+    worlds = [World(uri, seed + number, size, begun + seconds) for number, size in enumerate(sizes)]
+    # A process for each world: resolvers that were let fail once stay so.
+    with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for found in pool.map(compared, worlds):
+            done, different, by = done + found.cases, different + found.different, by + Counter(found.by)
+            print(f"seed {found.seed}: {done} cases, {different} different; {dict(by)}; ", end="")
+            print(f"{time.monotonic() - begun:.0f} s", flush=True)
+    return done == wanted and not different
 
 
 def show(case: Case, planned: bytes, reference: bytes) -> None:
@@ -59,7 +92,8 @@ if __name__ == "__main__":
     options.add_argument("--cases", type=int, default=50_000)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--seconds", type=float, default=7_200)
+    options.add_argument("--processes", type=int, default=os.cpu_count())
     given = options.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with embedded_mongod(Path(".data/soak")) as mongod:
-        raise SystemExit(bool(asyncio.run(soak(mongod, wanted=given.cases, seed=given.seed, seconds=given.seconds))))
+        how = {"wanted": given.cases, "seed": given.seed, "seconds": given.seconds, "processes": given.processes}
+        raise SystemExit(not soak(mongod, **how))
