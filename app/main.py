@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
-from secrets import token_hex
 from typing import Any, Final
 
 import httpx2
 import structlog
-from asgi_correlation_id import CorrelationIdMiddleware
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Lifespan
 
 from app import logs, tracing
@@ -26,7 +23,7 @@ from app.http import exports, graphiql, health, metrics
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
-from app.http.manners import Manners, failed
+from app.http.manners import REQUEST_ID, Manners
 from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.metrics import observe_command
@@ -37,7 +34,6 @@ from app.settings import Limits, Settings, SettingsError, read_settings, with_pa
 from app.store.driver import Store
 
 _log = structlog.get_logger("gateway")
-REQUEST_ID: Final = "X-Request-ID"
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -72,15 +68,14 @@ def routes(
 
 def assembled(
     routes: list[BaseRoute],
-    lifespan: Lifespan[Starlette] | None = None,
+    lifespan: Lifespan[Router] | None = None,
     *,
     hosts: Sequence[str] = ("*",),
     origins: Sequence[str] = (),
-) -> Starlette:
-    """With what every request passes: a request id, ours unless the client gave one; the hosts we answer for, and the
-    other origins whose pages may call us."""
-    request_id = Middleware(CorrelationIdMiddleware, generator=lambda: token_hex(16), update_request_header=False)
-    around = [Middleware(Manners), request_id]
+) -> Router:
+    """With what every request passes: our manners; the hosts we answer for, and the other origins whose pages may call
+    us."""
+    around = [Middleware(Manners)]
     if "*" not in hosts:
         around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts))
     if origins:
@@ -92,7 +87,7 @@ def assembled(
             expose_headers=(REQUEST_ID,),
         )
         around.append(cors)
-    return Starlette(routes=routes, lifespan=lifespan, middleware=around, exception_handlers={Exception: failed})
+    return Router(routes, lifespan=lifespan, middleware=around)
 
 
 def rates_of(store: Store, limits: Limits) -> Rates:
@@ -129,7 +124,7 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
 
 
 @asynccontextmanager
-async def relayed(app: Starlette, store: Store, settings: Settings, *, to_inbox: bool) -> AsyncGenerator[None]:
+async def relayed(router: Router, store: Store, settings: Settings, *, to_inbox: bool) -> AsyncGenerator[None]:
     """What is queued is sent, and what is to be exported is, for as long as this lasts.
 
     The demo has an inbox of its own for its mails.
@@ -137,7 +132,7 @@ async def relayed(app: Starlette, store: Store, settings: Settings, *, to_inbox:
     async with AsyncExitStack() as opened:
         if to_inbox:
             inbox = await opened.enter_async_context(Inbox.open())
-            app.router.routes += inbox_routes(inbox)
+            router.routes += inbox_routes(inbox)
             own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
@@ -163,7 +158,7 @@ def _tell_of_failure(task: asyncio.Task[None]) -> None:
         _log.error("background work failed", exc_info=fault)
 
 
-def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Starlette:
+def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Router:
     """``mongodb_uri`` is settled by the caller: the demo has a server of its own. Raises ValueError without keys,
     SettingsError for half a pair."""
     with_pairs(settings)
@@ -175,7 +170,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
     ).viewer
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+    async def lifespan(_: object) -> AsyncGenerator[None]:
         tracing.begin()
         async with (
             Store.open(
@@ -185,10 +180,10 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 timeout_seconds=settings.request_timeout_seconds,
                 tell=observe_command,
             ) as store,
-            relayed(app, store, settings, to_inbox=page is not None and settings.smtp_url is None),
+            relayed(router, store, settings, to_inbox=page is not None and settings.smtp_url is None),
         ):
             rates = rates_of(store, settings)
-            app.router.routes += routes(
+            router.routes += routes(
                 store,
                 authenticate,
                 page,
@@ -206,10 +201,11 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
     origins = (settings.cors_origins or "").split()
-    return assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"], origins=origins)
+    router = assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"], origins=origins)
+    return router
 
 
-def from_environment() -> Starlette:
+def from_environment() -> Router:
     """What each worker process of ``serve`` runs. Raises SettingsError."""
     settings = read_settings()
     logs.configure(settings.log_level)

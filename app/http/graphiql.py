@@ -10,6 +10,8 @@ from os import PathLike, stat_result
 from pathlib import Path
 from typing import TypedDict
 
+from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -111,5 +113,9 @@ class _Assets(StaticFiles):
 
 routes: list[BaseRoute] = [
     Route("/", _home),
-    Mount("/graphiql", _Assets(directory=ASSETS, check_dir=False)),
+    Mount(
+        "/graphiql",
+        _Assets(directory=ASSETS, check_dir=False),
+        middleware=[Middleware(ExceptionMiddleware)],  # what is not there is an exception of its own
+    ),
 ]

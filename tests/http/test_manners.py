@@ -52,6 +52,19 @@ async def test_a_fault_of_ours_is_no_exception() -> None:
     assert response.status_code == 500
     assert SAFE.items() <= dict(response.headers).items()
     assert "canary" not in response.text
+    assert response.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("0123456789abcdef0123456789ABCDEF", True), ("0123", False), ("x" * 32, False), ("", False)]
+)
+async def test_a_request_has_the_id_its_client_gave_it_if_that_is_one(
+    client: httpx2.AsyncClient, given: str, kept: bool
+) -> None:
+    response = await client.get("/livez", headers={"X-Request-ID": given})
+    assert (response.headers["x-request-id"] == given) is kept
+    assert len(response.headers.get_list("x-request-id")) == 1
+    assert len(response.headers["x-request-id"]) == 32
 
 
 async def test_while_it_leaves_it_is_not_ready_answers_on_and_keeps_no_connection(
