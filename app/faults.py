@@ -7,17 +7,20 @@ no more, since an exception's text may hold what is stored.
 import re
 import traceback
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from inspect import isawaitable
 from typing import Any, Final, cast
 
+import graphql
 import structlog
 from asgi_correlation_id import correlation_id
 from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
@@ -26,14 +29,22 @@ from graphql import (
     ObjectFieldNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    Undefined,
     ValueNode,
     VariableDefinitionNode,
     VariableNode,
     Visitor,
+    get_named_type,
+    get_variable_values,
+    is_leaf_type,
     visit,
 )
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.get_variable_signature import get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.language import SourceLocation
 from graphql.pyutils import Path
+from graphql.utilities import coerce_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -42,6 +53,7 @@ from app.settings import Limits
 from app.store.driver import Unavailable
 
 _log = structlog.get_logger("gateway")
+_CORE: Final[Any] = graphql
 _LINE_END: Final = re.compile("\r\n|[\n\r]")
 INTERNAL: Final = "This could not be read. The fault is ours and has been logged."
 MESSAGE_CHARACTERS: Final = 500
@@ -59,56 +71,108 @@ class TooManyErrors(Refusal):
         super().__init__(f"More than {most} fields of the answer failed. Ask for less, or for what your role may read.")
 
 
-class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Strawberry's, which also knows whose field failed."""
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One of a valid document, and what graphql-core finds out about it before it looks at a request."""
 
-    def __init__(self, *args: Any, max_failed: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._sources: dict[int, object] = {}
-        self._failed, self._max_failed = 0, max_failed
+    schema: GraphQLSchema
+    node: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDetails]
+    _signatures: Sequence[Any]
+    _is_plain: bool
+    """Whether its variables are values and lists of them, and no objects."""
 
     @classmethod
-    def built(
-        cls,
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        *,
-        variables: dict[str, Any],
-        operation_name: str | None,
-        limits: Limits,
-        suggests: bool,
-    ) -> "Executor | list[GraphQLError]":
-        """One operation with its variables, or what is wrong with them. The context is set before it runs."""
-        return cast(Any, cls).build(
-            schema,
-            document,
-            raw_variable_values=variables,
-            operation_name=operation_name,
-            max_coercion_errors=limits.max_errors,
+    def each_of(cls, document: DocumentNode, schema: GraphQLSchema) -> "dict[str | None, Operation]":
+        """By name. Raises GraphQLError if the document is not valid."""
+        fragments = {
+            each.name.value: FragmentDetails(each, {one.name: one for one in _signatures(each, schema)} or None)
+            for each in document.definitions
+            if isinstance(each, FragmentDefinitionNode)
+        }
+        return {
+            each.name.value if each.name else None: cls._of(each, fragments, schema)
+            for each in document.definitions
+            if isinstance(each, OperationDefinitionNode)
+        }
+
+    @classmethod
+    def _of(
+        cls, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails], schema: GraphQLSchema
+    ) -> "Operation":
+        signatures = _signatures(node, schema)
+        is_plain = all(is_leaf_type(get_named_type(each.type)) for each in signatures)
+        return cls(schema, node, fragments, signatures, is_plain)
+
+    def executor(self, variables: dict[str, Any], limits: Limits, *, suggests: bool) -> "Executor | list[GraphQLError]":
+        """With its variables, or what is wrong with them."""
+        values = self._values(variables) or get_variable_values(
+            self.schema, self.node.variable_definitions or (), variables, limits.max_errors, not suggests
+        )
+        if isinstance(values, list):
+            return values
+        return Executor(self, values, max_failed=limits.max_failed_fields, suggests=suggests)
+
+    def _values(self, given: Mapping[str, Any]) -> VariableValues | None:
+        """None where graphql-core has to judge."""
+        values = VariableValues({}, {})
+        if not self._is_plain:
+            return None
+        for signature in self._signatures:
+            name = signature.name
+            value = coerce_input_value(given[name], signature.type) if name in given else Undefined
+            if value is Undefined:
+                return None
+            values.sources[name] = VariableValueSource(signature, given[name])
+            values.coerced[name] = value
+        return values
+
+
+def _signatures(definition: OperationDefinitionNode | FragmentDefinitionNode, schema: GraphQLSchema) -> list[Any]:
+    """graphql-core's own, whose types are open generics. Raises GraphQLError."""
+    signatures: list[Any] = []
+    for each in definition.variable_definitions or ():
+        signature = get_variable_signature(schema, each)
+        if isinstance(signature, GraphQLError):
+            raise signature
+        signatures.append(signature)
+    return signatures
+
+
+class Executor:
+    """Of one operation with its variables. The context is set before it runs.
+
+    It knows what to make of a field that failed, whoever executes; graphql-core's own executor is made where that does.
+    """
+
+    context_value: Any = None
+
+    def __init__(self, operation: Operation, values: VariableValues, *, max_failed: int, suggests: bool) -> None:
+        self.schema, self.operation, self.fragments = operation.schema, operation.node, operation.fragments
+        self.variable_values, self.hide_suggestions = values, not suggests
+        self._failed, self._max_failed = 0, max_failed
+
+    @cached_property
+    def core(self) -> "_Core":
+        resolvers = (_CORE.default_field_resolver, _CORE.default_type_resolver, _CORE.default_field_resolver)
+        definitions = {name: each.definition for name, each in self.fragments.items()}
+        return _Core(
+            self.schema,
+            definitions,
+            self.fragments,
+            None,
+            self.context_value,
+            self.operation,
+            self.variable_values,
+            *resolvers,
             is_awaitable=optimized_is_awaitable,
-            hide_suggestions=not suggests,
-            max_failed=limits.max_failed_fields,
+            hide_suggestions=self.hide_suggestions,
+            failed=self.failed,
         )
 
     async def run(self) -> ExecutionResult:
-        result: Any = cast(Any, self).execute_operation()
+        result: Any = cast(Any, self.core).execute_operation()
         return await result if isawaitable(result) else result
-
-    def execute_fields(
-        self, parent_type: Any, source_value: Any, path: Path | None, grouped_field_set: Any, position_context: Any
-    ) -> Any:
-        self._sources[id(path)] = source_value  # a child's path holds on to this one for as long as it can fail
-        return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
-
-    def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
-        # What already has a path is on its way up from a field that must not be null, and was dealt with there.
-        if getattr(raw_error, "path", None) is None:
-            name = f"{path.typename}.{path.key}" if path.typename else str(path.key)
-            nodes = [details.node for details in field_details_list]
-            raw_error = self.failed(raw_error, name, path.as_list(), nodes, lambda: self._document_at(path))
-        elif is_final(raw_error):
-            raise raw_error
-        cast(Any, super()).handle_field_error(raw_error, return_type, field_details_list, path)
 
     def failed(
         self,
@@ -138,8 +202,33 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     @cached_property
     def _lines(self) -> list[int]:
         """Where each line of the document begins."""
-        loc = cast(Any, self).operation.loc
+        loc = cast(Any, self.operation).loc
         return [0, *(found.end() for found in _LINE_END.finditer(loc.source.body))]
+
+
+class _Core(StrawberryGraphQLCoreExecutionContext):
+    """Strawberry's, which also knows whose field failed."""
+
+    def __init__(self, *args: Any, failed: Callable[..., GraphQLError], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sources: dict[int, object] = {}
+        self._failed = failed
+
+    def execute_fields(
+        self, parent_type: Any, source_value: Any, path: Path | None, grouped_field_set: Any, position_context: Any
+    ) -> Any:
+        self._sources[id(path)] = source_value  # a child's path holds on to this one for as long as it can fail
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
+
+    def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
+        # What already has a path is on its way up from a field that must not be null, and was dealt with there.
+        if getattr(raw_error, "path", None) is None:
+            name = f"{path.typename}.{path.key}" if path.typename else str(path.key)
+            nodes = [details.node for details in field_details_list]
+            raw_error = self._failed(raw_error, name, path.as_list(), nodes, lambda: self._document_at(path))
+        elif is_final(raw_error):
+            raise raw_error
+        cast(Any, super()).handle_field_error(raw_error, return_type, field_details_list, path)
 
     def _document_at(self, path: Path | None) -> str | None:
         """The id of the nearest document on the way up."""

@@ -84,7 +84,7 @@ def abstract_of(type_: GraphQLAbstractType, slot: "Slot", plans: "Mapping[str, O
         name = resolve_type(value, None if plain else run.info(slot.field, path), type_)
         if not isinstance(name, str) or name not in plans:
             info = run.info(slot.field, path)
-            run.executor.ensure_valid_runtime_type(name, type_, slot.field.details, info, value)  # raises
+            run.executor.core.ensure_valid_runtime_type(name, type_, slot.field.details, info, value)  # raises
         return plans[name].complete(value, run, path)
 
     return complete

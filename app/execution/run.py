@@ -137,7 +137,7 @@ class Run:
         return self._asked[edge]
 
     def info(self, field: Field, path: Path | None) -> Any:
-        return self.executor.build_resolve_info(
+        return self.executor.core.build_resolve_info(
             field.definition, field.nodes, field.parent, as_resolvers_know_it(field, path)
         )
 

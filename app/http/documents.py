@@ -28,6 +28,7 @@ from graphql import (
 )
 
 from app.domain.refusals import Refusal
+from app.faults import Operation
 from app.http import limits as shape
 from app.http.costs import Plan, Pricer
 from app.settings import Limits
@@ -41,16 +42,16 @@ class Prepared:
     """A valid document. ``introspects``: whether any of it asks for the schema itself."""
 
     document: DocumentNode
-    plans: Mapping[str | None, Plan]
+    operations: Mapping[str | None, tuple[Operation, Plan]]
     introspects: bool
 
-    def plan(self, operation_name: str | None) -> Plan:
-        """Of the operation that was chosen. Raises OperationUnresolved."""
-        if operation_name is None and len(self.plans) == 1:
-            return next(iter(self.plans.values()))
-        if operation_name is None or operation_name not in self.plans:
-            raise OperationUnresolved(self.plans)
-        return self.plans[operation_name]
+    def chosen(self, operation_name: str | None) -> tuple[Operation, Plan]:
+        """An operation, and what it costs. Raises OperationUnresolved."""
+        if operation_name is None and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        if operation_name is None or operation_name not in self.operations:
+            raise OperationUnresolved(self.operations)
+        return self.operations[operation_name]
 
 
 class OperationUnresolved(Refusal):
@@ -95,7 +96,9 @@ class Documents:
             self._schema, document, self.rules, max_errors=self._limits.max_errors, hide_suggestions=not suggests
         ):
             raise Invalid(errors, document)
-        return Prepared(document, self._pricer.plans(document), _introspects(document))
+        plans = self._pricer.plans(document)
+        operations = Operation.each_of(document, self._schema)
+        return Prepared(document, {name: (operations[name], plans[name]) for name in plans}, _introspects(document))
 
     def _parsed(self, text: str) -> DocumentNode:
         tokens, characters = self._limits.max_tokens, self._limits.max_document_characters

@@ -89,7 +89,7 @@ class GraphQLEndpoint:
         execution: Execution,
     ) -> None:
         self.execution = execution
-        self._schema, self._documents, self._limits = schema, Documents(schema, limits), limits
+        self._documents, self._limits = Documents(schema, limits), limits
         self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
         self._outgoing, self._rates = outgoing, rates
@@ -160,8 +160,8 @@ class GraphQLEndpoint:
             prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
         if prepared.introspects and not reads_schema:
             raise Forbidden("Your role may not read the schema.")
-        plan = prepared.plan(asked.operation_name)
-        executor = self._executor(prepared, asked, suggests=reads_schema)
+        operation, plan = prepared.chosen(asked.operation_name)
+        executor = self._executor(operation, prepared, asked, suggests=reads_schema)
         cost = plan.cost(executor.variable_values.coerced)
         extensions = {"cost": self._priced(cost)}
         if cost > self._limits.max_cost:
@@ -181,17 +181,12 @@ class GraphQLEndpoint:
         errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
         return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
 
-    def _executor(self, prepared: Prepared, asked: Asked, *, suggests: bool) -> faults.Executor:
+    def _executor(
+        self, operation: faults.Operation, prepared: Prepared, asked: Asked, *, suggests: bool
+    ) -> faults.Executor:
         """The chosen operation with its variables, not yet executed. Raises Invalid, LimitExceeded, Malformed."""
         limits.variable_values(asked.variables, self._limits)
-        executor = faults.Executor.built(
-            self._schema,
-            prepared.document,
-            variables=asked.variables,
-            operation_name=asked.operation_name,
-            limits=self._limits,
-            suggests=suggests,
-        )
+        executor = operation.executor(asked.variables, self._limits, suggests=suggests)
         if isinstance(executor, list):
             raise Invalid(executor, prepared.document)
         if executor.operation.operation != OperationType.QUERY and not asked.may_change:

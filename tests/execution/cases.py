@@ -20,7 +20,7 @@ from app import faults
 from app.context import Context
 from app.domain.access import Role, Viewer
 from app.execution import Execution
-from app.faults import Executor
+from app.faults import Operation
 from app.graph import executable, masks_for, schema
 from app.loaders import Loaders
 from app.loaders.gate import Gate
@@ -111,9 +111,9 @@ async def executed(
     name: str | None = None,
     limits: Limits = LIMITS,
 ) -> ExecutionResult:
-    executor = Executor.built(
-        schema, document, variables=dict(variables or {}), operation_name=name, limits=limits, suggests=True
-    )
+    operations = Operation.each_of(document, schema)
+    operation = operations[name] if name else next(iter(operations.values()))
+    executor = operation.executor(dict(variables or {}), limits, suggests=True)
     if isinstance(executor, list):
         return ExecutionResult(None, executor)
     executor.context_value = context
