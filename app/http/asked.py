@@ -1,18 +1,22 @@
 """What a client asked, read from HTTP: four parameters, or a refusal with its status. Nothing is too odd to be told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from app.settings import Limits
 
 JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
+
+Headers = Mapping[bytes, bytes]
+"""As they came, by name in lower case."""
 
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 
@@ -38,21 +42,20 @@ _CODES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     query: str
-    operation_name: str | None = None
-    variables: dict[str, Any] = field(default_factory=dict[str, Any])
-    may_change: bool = True
+    operation_name: str | None
+    variables: dict[str, Any]
+    may_change: bool
     """Whether it came by a method that may change anything."""
 
 
 @lru_cache(64)
-def media_type(accept: str | None) -> str:
+def media_type(accept: bytes) -> str:
     """The type to answer with: the one that the client likes best, JSON unless it says so. Raises Malformed."""
-    if accept is None or not accept.strip():
+    if not accept.strip():
         return JSON
-    wishes = dict(map(_wish, accept.lower().split(",")))
+    wishes = dict(map(_wish, accept.decode("latin-1").lower().split(",")))
     among_all = wishes.get("application/*", wishes.get("*/*", 0))
     modern, plain = wishes.get(RESPONSE, 0), wishes.get(JSON, among_all)
     if modern == plain == 0:
@@ -72,44 +75,52 @@ def _wish(media_range: str) -> tuple[str, float]:
     return name, 1
 
 
-async def read(request: Request, limits: Limits) -> Asked:
+def headers_of(scope: Scope) -> Headers:
+    """Of several of one name the first."""
+    return dict(reversed(scope["headers"]))
+
+
+async def read(scope: Scope, headers: Headers, receive: Receive, limits: Limits) -> Asked:
     """Raises Malformed, and ClientDisconnect if the client goes away meanwhile."""
-    match request.method:
+    match scope["method"]:
         case "GET":
-            return _asked(_from_address(request, limits), may_change=False)
+            return _asked(_from_address(scope, limits), may_change=False)
         case "POST":
-            _check_type(request)
-            return _asked(_parsed(await _body(request, limits)), may_change=True)
+            _check_type(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
+            return _asked(_parsed(await _body(headers, receive, limits)), may_change=True)
         case _:
             raise Malformed(HTTPStatus.METHOD_NOT_ALLOWED, "Send POST, or GET for a query.", Allow="GET, POST")
 
 
-def _check_type(request: Request) -> None:
+@lru_cache(64)
+def _check_type(content_type: bytes, encoding: bytes) -> None:
     """JSON only: a page of another origin can send it to us only if CORS allows it to. Raises Malformed."""
-    name, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    name, *parameters = (part.strip().lower() for part in content_type.decode("latin-1").split(";"))
     charset = {parameter.replace('"', "") for parameter in parameters if parameter.startswith("charset=")}
     if name != JSON or charset - {"charset=utf-8"}:
         raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}, in UTF-8.", Accept=JSON)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if encoding.lower() != b"identity":
         raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body uncompressed.")
 
 
-async def _body(request: Request, limits: Limits) -> bytes:
+async def _body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
     """Never more than is allowed, whatever the client says its length is. Raises Malformed, ClientDisconnect."""
     most = limits.max_body_bytes
-    length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > most):
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and (len(length) > 18 or int(length) > most):
         raise _too_large(most)
-    body, more = bytearray(), True
+    parts: list[bytes] = []
+    read, more = 0, True
     while more:
-        message = await request.receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > most:
+        parts.append(message.get("body", b""))
+        read += len(parts[-1])
+        if read > most:
             raise _too_large(most)
         more = message.get("more_body", False)
-    return bytes(body)
+    return b"".join(parts)
 
 
 def _too_large(most: int) -> Malformed:
@@ -123,10 +134,10 @@ def _parsed(body: bytes | str) -> object:
         raise Malformed(HTTPStatus.BAD_REQUEST, "The body is no JSON in UTF-8 that we can read.") from None
 
 
-def _from_address(request: Request, limits: Limits) -> object:
-    if len(request.scope["query_string"]) > limits.max_body_bytes:
+def _from_address(scope: Scope, limits: Limits) -> object:
+    if len(scope["query_string"]) > limits.max_body_bytes:
         raise Malformed(HTTPStatus.REQUEST_URI_TOO_LONG, f"A request may have {limits.max_body_bytes} bytes.")
-    given = request.query_params
+    given = QueryParams(scope["query_string"])
     if any(len(given.getlist(name)) > 1 for name in _PARAMETERS):
         raise Malformed(HTTPStatus.BAD_REQUEST, "Give each parameter once.")
     structured = {name: _parsed(given[name]) for name in ("variables", "extensions") if given.get(name)}
@@ -138,14 +149,14 @@ def _asked(body: object, *, may_change: bool) -> Asked:
         raise Malformed(HTTPStatus.BAD_REQUEST, "Send one operation at a time: batches are not taken.")
     if not isinstance(body, dict):
         raise Malformed(HTTPStatus.BAD_REQUEST, "Send an object with a query.")
-    given = cast(Mapping[str, Any], body)
-    query, name, variables, extensions = (given.get(parameter) for parameter in _PARAMETERS)
+    given = cast("Mapping[str, Any]", body)
+    query, name, variables, extensions = map(given.get, _PARAMETERS)
     if not isinstance(query, str) or not query:
         raise Malformed(HTTPStatus.BAD_REQUEST, "query must be a text: a GraphQL document.")
-    if not isinstance(name, str | None):
+    if name is not None and not isinstance(name, str):
         raise Malformed(HTTPStatus.BAD_REQUEST, "operationName must be a text or null.")
-    if not isinstance(variables, dict | None):
+    if variables is not None and not isinstance(variables, dict):
         raise Malformed(HTTPStatus.BAD_REQUEST, "variables must be an object or null.")
-    if not isinstance(extensions, dict | None):
+    if extensions is not None and not isinstance(extensions, dict):
         raise Malformed(HTTPStatus.BAD_REQUEST, "extensions must be an object or null.")
-    return Asked(query, name or None, cast(dict[str, Any], variables) or {}, may_change)
+    return Asked(query, name or None, cast("dict[str, Any]", variables) or {}, may_change)

@@ -5,10 +5,9 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from asgi_correlation_id import correlation_id
@@ -28,11 +27,11 @@ from app.domain.vocabulary import CustomerStatus
 from app.execution import Execution
 from app.http import graphiql, limits
 from app.http.admission import Admission, Overloaded
-from app.http.asked import JSON, RESPONSE, Asked, Malformed, media_type, read
+from app.http.asked import JSON, RESPONSE, Asked, Headers, Malformed, headers_of, media_type, read
 from app.http.costs import TooExpensive
 from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
-from app.http.presence import WhileThere
+from app.http.presence import InTime, WhileThere
 from app.http.rates import RateLimited, Rates
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.loaders import Loaders
@@ -48,6 +47,7 @@ _GRACE_SECONDS: Final = 0.5
 """After the time of a request, in which every command to the database has ended: what remains is our own work."""
 _END_SECONDS: Final = 10
 """For ending in the database what nobody waits for; nobody waits for that either."""
+_TYPES: Final = {each: (b"content-type", f"{each}; charset=utf-8".encode()) for each in (JSON, RESPONSE)}
 _HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept"))
 _TOO_LONG: Final = "This took longer than a request may. Ask for less at a time."
 
@@ -55,14 +55,13 @@ Authenticate = Callable[[str | None], Awaitable[Viewer]]
 """From the Authorization header. Raises Unauthenticated, KeysUnavailable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """``status`` is for clients that know GraphQL's own media type, or where ``always``; others read the body."""
 
     body: Mapping[str, Any]
     status: int = HTTPStatus.OK
     always: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = {}
 
     @property
     def outcome(self) -> str:
@@ -98,25 +97,25 @@ class GraphQLEndpoint:
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        if graphiql.asks_for_page(request):
+        if scope["method"] != "POST" and graphiql.asks_for_page(request := Request(scope)):
             await self._page(request)(scope, receive, send)
             return
         start = time.perf_counter()
+        headers = headers_of(scope)
         try:
             with tracing.span("request"):
-                answer = await self._answer(request)
+                answer = await self._answer(scope, headers, receive)
         except ClientDisconnect:
             metrics.answered("CLIENT_GONE").inc()
             return
         metrics.answered(answer.outcome).inc()
         metrics.SECONDS.observe(time.perf_counter() - start)
-        await _tell(answer, _type_or_json(request), send)
+        await _tell(answer, _type_or_json(headers), send)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         try:
-            media_type(request.headers.get("accept"))
-            return await self._answer_to(request)
+            media_type(headers.get(b"accept", b""))
+            return await self._answer_to(scope, headers, receive)
         except Malformed as malformed:
             return _failed(malformed.status, malformed.code, str(malformed), headers=malformed.headers)
         except Unauthenticated as refusal:
@@ -147,14 +146,13 @@ class GraphQLEndpoint:
             faults.log("request failed", error)
             return _failed(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", faults.INTERNAL)
 
-    async def _answer_to(self, request: Request) -> Answer:
+    async def _answer_to(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         """Raises whatever ``_answer`` knows what to say to."""
         self._admission.knock()
-        # Several headers are joined as HTTP does it, and so are not one token.
-        viewer = await self._authenticate(", ".join(request.headers.getlist("authorization")) or None)
+        viewer = await self._authenticate(_authorization(scope))
         if not viewer.roles:
             raise Forbidden("Your token has no role that this gateway knows.")
-        asked = await self._read(request)
+        asked = await self._read(scope, headers, receive)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
         with tracing.span("prepare"):
             prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
@@ -172,7 +170,7 @@ class GraphQLEndpoint:
         async with self._admission:
             until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES  # the database is asked from here on
             if executor.operation.operation == OperationType.QUERY:
-                result = await self._read_for(request, executor, viewer, until)
+                result = await self._read_for(receive, executor, viewer, until)
             else:
                 # What was begun is ended, whoever leaves: a change is asked for again by its key.
                 with within(self._timeout_seconds):
@@ -197,17 +195,17 @@ class GraphQLEndpoint:
         limit = self._limits.max_cost
         return {"requested": cost, "limit": limit, "remaining": max(limit - cost, 0)}
 
-    async def _read(self, request: Request) -> Asked:
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> Asked:
         """Raises Malformed, ClientDisconnect."""
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await read(request, self._limits)
+            with InTime(self._timeout_seconds):
+                return await read(scope, headers, receive, self._limits)
         except TimeoutError:
             message = "The request did not come in time."
             raise Malformed(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None
 
     async def _read_for(
-        self, request: Request, executor: faults.Executor, viewer: Viewer, until: float
+        self, receive: Receive, executor: faults.Executor, viewer: Viewer, until: float
     ) -> ExecutionResult:
         """As long as its client is there and its time lasts, here and in the database.
 
@@ -215,7 +213,7 @@ class GraphQLEndpoint:
         """
         mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
         try:
-            with marked(mark), WhileThere(request, self._timeout_seconds + _GRACE_SECONDS):
+            with marked(mark), WhileThere(receive, self._timeout_seconds + _GRACE_SECONDS):
                 return await self._executed(executor, viewer, until)
         except (ClientDisconnect, TimeoutError):
             ending = asyncio.create_task(self._end(mark))
@@ -236,9 +234,9 @@ class GraphQLEndpoint:
 
     async def _context(self, viewer: Viewer, until: float) -> Context:
         """Raises Forbidden for a customer who is no longer active."""
-        gate, now = Gate(self._store, viewer, self._masks_for(viewer.roles)), datetime.now(UTC)
+        gate = Gate(self._store, viewer, self._masks_for(viewer.roles))
         # Stored times have milliseconds: what a change returns is what it stored.
-        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        now = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
         changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until, self._outgoing)
         context = Context(viewer, now, changes, lambda: Loaders(self._store, gate))
         if Role.CUSTOMER in viewer.roles:
@@ -266,9 +264,15 @@ def _after(seconds: float) -> Mapping[str, str]:
     return {"Retry-After": f"{seconds:.0f}"}
 
 
-def _type_or_json(request: Request) -> str:
+def _authorization(scope: Scope) -> str | None:
+    """Several headers are joined as HTTP does it, and so are not one token."""
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    return ", ".join(given) or None
+
+
+def _type_or_json(headers: Headers) -> str:
     try:
-        return media_type(request.headers.get("accept"))
+        return media_type(headers.get(b"accept", b""))
     except Malformed:
         return JSON
 
@@ -276,12 +280,9 @@ def _type_or_json(request: Request) -> str:
 async def _tell(answer: Answer, type_: str, send: Send) -> None:
     """As a Starlette response would, with headers that are known beforehand."""
     body = orjson.dumps(answer.body)
-    headers = [
-        (b"content-type", f"{type_}; charset=utf-8".encode()),
-        (b"content-length", str(len(body)).encode()),
-        *_HEADERS,
-        *((name.lower().encode(), value.encode()) for name, value in answer.headers.items()),
-    ]
+    headers = [_TYPES[type_], (b"content-length", b"%d" % len(body)), *_HEADERS]
+    if answer.headers:
+        headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
     status = answer.status if answer.always or type_ == RESPONSE else HTTPStatus.OK
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -4,46 +4,62 @@ import asyncio
 from types import TracebackType
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 _MOMENT_SECONDS: Final = 0.02
 """Whoever is answered by then was not watched: watching costs more than a small answer has left to lose."""
 
 
-class WhileThere:
-    """What is awaited inside is cancelled when the client leaves (ClientDisconnect) or the time is over (TimeoutError).
+class InTime:
+    """What is awaited inside is cancelled when the time is over (TimeoutError): asyncio.timeout, at half the price."""
 
-    The request's body has been read.
-    """
-
-    def __init__(self, request: Request, seconds: float) -> None:
-        self._request, self._seconds = request, seconds
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._why: Exception | None = None
-        self._watching: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
         working = asyncio.current_task()
         assert working
         self._working, self._cancelled_before = working, working.cancelling()
-        self._beginning = asyncio.get_running_loop().call_later(_MOMENT_SECONDS, self._begin)
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._over)
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        self._beginning.cancel()
-        if self._watching:
-            self._watching.cancel()
+        self._timer.cancel()
         # Somebody else may have cancelled it, too: then it stays cancelled, as with asyncio.timeout.
         if self._why and self._working.uncancel() <= self._cancelled_before and kind is asyncio.CancelledError:
             raise self._why from None
 
-    def _begin(self) -> None:
-        self._watching = asyncio.create_task(self._watch())
+    def _over(self) -> None:
+        self._end(TimeoutError())
+
+    def _end(self, why: Exception) -> None:
+        if not self._why:
+            self._why = why
+            self._working.cancel()
+
+
+class WhileThere(InTime):
+    """The same, and it is cancelled when the client leaves (ClientDisconnect). The request's body has been read."""
+
+    def __init__(self, receive: Receive, seconds: float) -> None:
+        super().__init__(_MOMENT_SECONDS)
+        self._receive, self._left = receive, seconds - _MOMENT_SECONDS
+        self._watching: asyncio.Task[None] | None = None
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if self._watching:
+            self._watching.cancel()
+        super().__exit__(kind, _, __)
+
+    def _over(self) -> None:
+        if self._watching:
+            super()._over()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(self._left, self._over)
+            self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
-        try:
-            async with asyncio.timeout(self._seconds - _MOMENT_SECONDS):
-                while (await self._request.receive())["type"] != "http.disconnect":
-                    pass
-            self._why = ClientDisconnect()
-        except TimeoutError:
-            self._why = TimeoutError()
-        self._working.cancel()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._end(ClientDisconnect())
