@@ -28,7 +28,7 @@ class Admission:
 
     def knock(self) -> None:
         """Raises Overloaded where entering would do so at once: asked first, so that refusing costs next to nothing."""
-        if self._slots.locked() and self._queue >= self.waiting:
+        if self._queue >= self.waiting and self._slots.locked():
             raise Overloaded
 
     async def __aenter__(self) -> None:

@@ -6,7 +6,7 @@ Cycles and doublings of fragments therefore cost nothing; that a cycle is wrong,
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from graphql import (
     DocumentNode,
@@ -75,15 +75,16 @@ def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
 
 def variable_values(variables: dict[str, object], limits: Limits) -> None:
     """Raises LimitExceeded for variables with too many values in them. It looks at no more than are allowed."""
-    left, found = list[Any]([variables]), 0
+    left: list[Any] = [variables]
+    found = 0
     while left:
-        match left.pop():
-            case {**entries}:
-                inner = list(entries.values())
-            case [*items]:
-                inner = items
-            case _:
-                continue
+        value = left.pop()
+        if isinstance(value, dict):
+            inner = list(cast("dict[str, Any]", value).values())
+        elif isinstance(value, list):
+            inner = cast("list[Any]", value)
+        else:
+            continue
         found += len(inner)
         if found > limits.max_variable_values:
             allowed = limits.max_variable_values

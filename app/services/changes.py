@@ -79,7 +79,7 @@ class Outgoing:
     """Opens the file of an export."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Changes:
     """The changes that one request makes, by its viewer."""
 
