@@ -1,6 +1,8 @@
 # The words of this project; `make help` lists them. Nothing is installed outside this folder.
 
-PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+# The newest; of two the system's own, which is built with profile-guided optimisation, as version managers' seldom are:
+# it answers with a tenth less processor time.
+PYTHON ?= $(shell for python in $(foreach version,3.14 3.13 3.12 3.11 3,/usr/bin/python$(version) python$(version)); do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 NO_PYTHON = Python 3.11 or newer with its venv module is needed. On Debian and Ubuntu: apt-get install python3-venv. \

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from app import serving
 from app.http.tokens import verifier
@@ -25,14 +25,14 @@ ENDLESS: list[dict[str, Any]] = [
 """None of a million million documents: what has no end looks whether it should end, as a sleeping script does not."""
 
 
-def door(store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60) -> Starlette:
+def door(store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60) -> ASGIApp:
     """The application as a client meets it."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     return assembled(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits))
 
 
 @asynccontextmanager
-async def served(app: Starlette) -> AsyncGenerator[int]:
+async def served(app: ASGIApp) -> AsyncGenerator[int]:
     """Its port, on loopback, for as long as this lasts: as ``serve`` does it."""
     server = uvicorn.Server(serving.configured(app, log_level="WARNING"))
     with socket.socket() as listener:
