@@ -140,11 +140,12 @@ class Verifier:
 
     async def viewer(self, authorization: str | None) -> Viewer:
         """Raises Unauthenticated, or KeysUnavailable."""
-        token = _bearer(authorization)
-        digest = sha256(token.encode()).digest()  # so that memory holds nothing to steal
+        if not authorization or len(authorization) > HEADER_MAX_BYTES:  # long ones are refused unread
+            raise Unauthenticated(_NO_TOKEN)
+        digest = sha256(authorization.encode()).digest()  # so that memory holds nothing to steal
         verified = self._verified.pop(digest, None)
         if verified is None or verified.until <= time():
-            verified = await self._verify(token)
+            verified = await self._verify(_bearer(authorization))
         self._verified[digest] = verified  # at the end again: the first is the one longest unused
         if len(self._verified) > REMEMBERED_TOKENS:
             del self._verified[next(iter(self._verified))]
@@ -176,9 +177,8 @@ class Verifier:
         )
 
 
-def _bearer(authorization: str | None) -> str:
-    # Long ones are refused unread.
-    if authorization and len(authorization) <= HEADER_MAX_BYTES and (bearer := _BEARER.fullmatch(authorization)):
+def _bearer(authorization: str) -> str:
+    if bearer := _BEARER.fullmatch(authorization):
         return bearer[1]
     raise Unauthenticated(_NO_TOKEN)
 
