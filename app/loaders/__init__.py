@@ -1,44 +1,71 @@
 """Batched reads, made anew for each request. Every document passes the gate."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 
-from app.domain.paging import Where
-from app.loaders import activities, customers, documents, pages, points, report
+from app.domain.paging import Selection, Where
+from app.loaders import activities, points, report
+from app.loaders.customers import Name, by_name, surviving
+from app.loaders.documents import by_id
 from app.loaders.gate import Gate
 from app.loaders.loader import Loader
+from app.loaders.pages import Pages, counts_of
 from app.store.driver import Document, Store
 
 
 class Loaders:
-    """One attribute per question that a field may ask."""
+    """One attribute per question that a field may ask, made when it is asked first."""
 
     def __init__(self, store: Store, gate: Gate) -> None:
-        async def by_id(ids: Sequence[str]) -> Mapping[str, Document | Exception]:
-            return await gate.admitted(await documents.by_id(store, ids, self.pages.read_beside))
+        self._store, self.gate = store, gate
 
-        async def by_name(names: Sequence[customers.Name]) -> Mapping[customers.Name, list[Document] | Exception]:
-            found = await customers.by_name(store, names, self.pages.read_beside)
-            admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
-            seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
-            for node_id, customer in seen.items():
-                self.documents.prime(node_id, customer)
-            broken = {node_id: each for node_id, each in admitted.items() if isinstance(each, Exception)}
-            return {
-                name: next((broken[each["_id"]] for each in several if each["_id"] in broken), None)
-                or customers.surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
-                for name, several in found.items()
-            }
+    @cached_property
+    def documents(self) -> Loader[str, Document]:
+        return Loader(self._by_id)
 
-        async def fields_set(keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:
-            return {(where, at_most): await report.fields_set(store, where, at_most) for where, at_most in keys}
+    @cached_property
+    def customers(self) -> Loader[Name, list[Document]]:
+        return Loader(self._by_name)
 
-        self.gate = gate
-        self.documents = Loader(by_id)
-        self.customers = Loader(by_name)
-        self.pages = pages.Pages(store, gate)
-        self.counts = Loader(partial(pages.counts_of, store))
-        self.type_counts = Loader(partial(activities.type_counts, store))
-        self.type_totals = Loader(partial(report.type_totals, store))
-        self.fields_set = Loader(fields_set)
-        self.audits = Loader(partial(points.audits, store))
+    @cached_property
+    def pages(self) -> Pages:
+        return Pages(self._store, self.gate)
+
+    @cached_property
+    def counts(self) -> Loader[tuple[str, Selection], int]:
+        return Loader(partial(counts_of, self._store))
+
+    @cached_property
+    def type_counts(self) -> Loader[str, Mapping[str, int]]:
+        return Loader(partial(activities.type_counts, self._store))
+
+    @cached_property
+    def type_totals(self) -> Loader[Where, Mapping[str, int]]:
+        return Loader(partial(report.type_totals, self._store))
+
+    @cached_property
+    def fields_set(self) -> Loader[tuple[Where, int], list[Document]]:
+        return Loader(self._fields_set)
+
+    @cached_property
+    def audits(self) -> Loader[str, points.Audit]:
+        return Loader(partial(points.audits, self._store))
+
+    async def _by_id(self, ids: Sequence[str]) -> Mapping[str, Document | Exception]:
+        return await self.gate.admitted(await by_id(self._store, ids, self.pages.read_beside))
+
+    async def _by_name(self, names: Sequence[Name]) -> Mapping[Name, list[Document] | Exception]:
+        found = await by_name(self._store, names, self.pages.read_beside)
+        admitted = await self.gate.admitted({each["_id"]: each for several in found.values() for each in several})
+        seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
+        for node_id, customer in seen.items():
+            self.documents.prime(node_id, customer)
+        broken = {node_id: each for node_id, each in admitted.items() if isinstance(each, Exception)}
+        return {
+            name: next((broken[each["_id"]] for each in several if each["_id"] in broken), None)
+            or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
+            for name, several in found.items()
+        }
+
+    async def _fields_set(self, keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:
+        return {(where, at_most): await report.fields_set(self._store, where, at_most) for where, at_most in keys}

@@ -22,7 +22,18 @@ from app.store.driver import Document, Store
 from bench.workloads import LISTS, W1, W2, W3
 from tests.conftest import Ask, Commands
 from tests.execution.cases import executed
-from tests.graph.test_cost import ADDS, cost, documents_read, explained, sorts
+from tests.graph.test_cost import (
+    ADDS,
+    COLLECTION_OF,
+    cost,
+    documents_read,
+    explained,
+    joined,
+    noise,
+    orders,
+    single_filters,
+    sorts,
+)
 from tests.graph.walk import below
 from tests.world import NOW, World, ago
 
@@ -62,9 +73,61 @@ async def test_fifty_customers_with_two_lists_are_one_command(
     assert all(len(each[name]["nodes"]) == 10 for each in answer["data"]["nodes"] for name in LISTS[:2])
     assert commands.names == ["aggregate"]
     assert execution.counted == {"plan": 1}
-    assert documents_read(await explained(store, commands.sent[0][1])) == 50 * (1 + 2 * 11)
-    for inner in lookups(commands.sent[0][1], crowd[0]["_id"]):
-        assert not sorts(await explained(store, inner))
+    plan = await explained(store, commands.sent[0][1])
+    assert documents_read(plan) == 50 * (1 + 2 * 11)
+    assert not sorts(plan)
+
+
+@pytest.fixture
+async def varied(world: World) -> list[Document]:
+    """Twelve customers with forty rows of each kind, no two alike side by side."""
+    customers = [await world.customer() for _ in range(12)]
+    for customer in customers:
+        for collection in COLLECTION_OF.values():
+            await world.many(collection, customer, *(noise(collection, number) for number in range(40)))
+    return customers
+
+
+async def test_many_customers_at_once_have_the_pages_that_each_has_alone(
+    ask: Ask, store: Store, commands: Commands, varied: list[Document]
+) -> None:
+    """In every order and with every single filter, of any size; no row is read that is no page's, and none sorted."""
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { %s(%s) { nodes { id } pageInfo { %s } } } } }"
+    wasteful: list[object] = []
+    for name, how in [*single_filters(), *orders()]:
+        for size in ("first: 3", "last: 3", "first: 30"):
+            text = query % (name, f"{size}, {how}", "hasNextPage hasPreviousPage startCursor")
+            alone = [(await ask(text, ids=[each["_id"]]))["data"]["nodes"][0] for each in varied]
+            commands.clear()
+            together = await ask(text, ids=[each["_id"] for each in varied])
+            assert together["data"]["nodes"] == alone, (name, how, size)
+            assert commands.names == ["aggregate"]
+            plan = await explained(store, commands.sent[0][1])
+            rows = sum(len(page[name]["nodes"]) for page in alone)
+            documents = documents_read(plan)
+            if documents > rows + 3 * len(varied) or sorts(plan):
+                wasteful.append((name, how, size, rows, documents, sorts(plan)))
+    assert wasteful == []
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("whose", [0, 5, 11])
+async def test_whoever_has_very_many_rows_keeps_none_of_them_from_the_others(
+    ask: Ask, world: World, store: Store, commands: Commands, varied: list[Document], whose: int, direction: str
+) -> None:
+    for collection in ("activities", "points"):
+        rows = [{**noise(collection, number), "legacy": False} for number in range(100, 1_400)]
+        await world.many(collection, varied[whose], *rows)
+    arguments = f"first: 3, orderBy: {{field: OCCURRED_AT, direction: {direction}}}"
+    lists = f"activities({arguments}) {{ nodes {{ id }} }} pointsHistory({arguments}) {{ nodes {{ id }} }}"
+    text = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Customer {{ {lists} }} }} }}"
+    alone = [(await ask(text, ids=[each["_id"]]))["data"]["nodes"][0] for each in varied]
+    commands.clear()
+    together = await ask(text, ids=[each["_id"] for each in varied])
+    assert together["data"]["nodes"] == alone
+    assert 2 <= len(commands.sent) <= 3, commands.names
+    read = [documents_read(await explained(store, command)) for _, command in [*commands.sent]]
+    assert sum(read) <= 12 * (1 + 2 * 4) + 2 * 4  # the last whom a scan got to is read twice
 
 
 async def test_three_scalars_are_one_command(
@@ -194,8 +257,4 @@ async def test_plans_take_a_sixth_of_the_time_of_graphql_core(store: Store, crow
 def lookups(command: Document, parent: str) -> list[Document]:
     """What a command looks up for one of its customers, as commands: ``explain`` shows no plan inside ``$lookup``."""
     stages: list[Document] = command["pipeline"]
-    found = [stage["$lookup"] for stage in stages if "$lookup" in stage]
-    return [
-        {"aggregate": each["from"], "pipeline": each["pipeline"], "let": {"parent": parent}, "cursor": {}}
-        for each in found
-    ]
+    return [joined(stage["$lookup"], parent) for stage in stages if "$lookup" in stage]

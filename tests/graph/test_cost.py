@@ -312,10 +312,16 @@ def sorts(plan: Any) -> bool:
 def within_lookup(command: Document) -> Document:
     """What a command does for the first of its parents: ``explain`` shows no plan inside ``$lookup``."""
     match command.get("pipeline"):
-        case [{"$documents": [{"_id": parent}, *_]}, _, {"$lookup": {"from": collection, "pipeline": pipeline}}, _]:
-            return {"aggregate": collection, "pipeline": pipeline, "let": {"parent": parent}, "cursor": {}}
+        case [{"$documents": [{"_id": parent}, *_]}, _, {"$lookup": lookup}, _]:
+            return joined(lookup, parent)
         case _:
             return command
+
+
+def joined(lookup: Document, parent: str) -> Document:
+    """What a ``$lookup`` does for one parent, as a command."""
+    pipeline = [{"$match": {lookup["foreignField"]: parent}}, *lookup["pipeline"]]
+    return {"aggregate": lookup["from"], "pipeline": pipeline, "let": {"parent": parent}, "cursor": {}}
 
 
 async def test_pages_in_any_order_or_with_any_single_filter_read_what_they_return_and_one_per_parent(
