@@ -19,7 +19,7 @@ T = TypeVar("T", Slice, Selection)
 V = TypeVar("V")
 Read: TypeAlias = Callable[[Pipeline, Mapping[str, Any] | None], Awaitable[list[Document]]]
 """Reads documents that pass these stages; or with these fields, if there are no stages."""
-Beside: TypeAlias = Callable[[Read, Sequence[str], Sequence[str]], Awaitable[list[Document]]]
+Beside: TypeAlias = Callable[[Read, Sequence[str]], Awaitable[list[Document]]]
 """``Pages.read_beside``."""
 Found: TypeAlias = Mapping[str, Page | Exception]
 """By owner."""
@@ -71,11 +71,11 @@ class Pages:
             for slice_, rows in zip(slices, found, strict=True):
                 self._keep(slice_, ((owner, rows[owner]) for owner in owners))
 
-    async def read_beside(self, read: Read, ids: Sequence[str], also: Sequence[str]) -> list[Document]:
+    async def read_beside(self, read: Read, also: Sequence[str]) -> list[Document]:
         """The customers whom ``read`` finds when they pass these stages, which look up what is wanted ahead of them.
 
-        ``ids`` are theirs, if known. Of the customers themselves what is wanted of any, and ``also`` these keys. Whom
-        the gate will keep out, nobody can ask for a page of.
+        Of the customers themselves what is wanted of any, and ``also`` these keys. Whom the gate will keep out, nobody
+        can ask for a page of.
         """
         slices, keys = tuple(self.ahead), self.customer_keys
         if keys is not None:
@@ -84,13 +84,13 @@ class Pages:
         if not slices:
             return await read((), fields)
         try:
-            found = await read(pages.beside(slices, keys, ids), None)
+            found = await read(pages.beside(slices, keys), None)
         except StoreError:  # the pages' fault perhaps, which is theirs alone then
             return await read((), fields)
-        customers, its_pages = pages.taken(slices, found, ids)
-        for slice_, by_owner in zip(slices, its_pages, strict=True):
-            self._keep(slice_, by_owner.items())
-        return customers
+        taken = [pages.taken(slices, each) for each in found]
+        for index, slice_ in enumerate(slices):
+            self._keep(slice_, ((customer["_id"], its_pages[index]) for customer, its_pages in taken))
+        return [customer for customer, _ in taken]
 
     def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
         known = self._found[slice_]

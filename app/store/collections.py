@@ -266,7 +266,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         indexes=(
             Index("customerId seq", asks="seq", unique=True),
-            Index("customerId kind seq occurredAt _id", asks="kind"),
+            Index("customerId kind seq occurredAt", asks="kind"),
             Index("customerId kind occurredAt _id", asks="recordedAt"),
             Index("customerId kind points occurredAt _id", asks="points"),
         ),

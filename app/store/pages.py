@@ -1,8 +1,8 @@
 """Pages of a keyset: which documents come next after a position, in an order that new rows cannot disturb.
 
 What lists there are is said in domain/listings.py; here a slice of one becomes commands. One parent is a ``find``;
-several are one ``$lookup`` of N index seeks, or one scan of an index (docs/decisions/0020). A position (cursor) belongs
-to one parent only, so several parents never have one.
+several are one ``$lookup`` of N index seeks. A position (cursor) belongs to one parent only, so several parents never
+have one.
 """
 
 import re
@@ -39,56 +39,42 @@ async def read_beside(
     """The same of several slices: one command, however many slices and parents. None of the slices has a position."""
     owners = {"$documents": [{"_id": parent} for parent in parents]}
     documents = await store.aggregate(None, [owners, *beside(tuple(slices))])
-    return taken(slices, documents)[1]
+    pages = {document["_id"]: taken(slices, document)[1] for document in documents}
+    return [{parent: pages[parent][index] for parent in parents} for index in range(len(slices))]
 
 
-def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None, parents: Sequence[str] = ()) -> Pipeline:
+@lru_cache(256)
+def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None) -> Pipeline:
     """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_beside``.
 
-    ``keys`` are all that is wanted of the documents themselves; None is everything. Who knows the ids of all these
-    documents tells them as ``parents``: many are then read by one scan of an index where that can be, which is cheaper,
-    but may not get to the end of them (``taken``).
+    ``keys`` are all that is wanted of the documents themselves; None is everything. Keys that are not wanted are left
+    out at the end: inside a ``$lookup`` that would cost more than it saves.
     """
-    return _stages(slices, keys, parents) if len(parents) >= _MANY else _seeks(slices, keys)
+    lookups = [
+        {
+            "$lookup": {
+                "from": slice_.selection.listing.collection,
+                **_Plan.of(slice_).joined(),
+                "as": f"page{index}",
+            }
+        }
+        for index, slice_ in enumerate(slices)
+    ]
+    wanted = {
+        key if keys is None else f"{key}.{inner}": 1
+        for key, keys in ((f"page{index}", slice_.wanted_keys) for index, slice_ in enumerate(slices))
+        for inner in keys or [""]
+    }
+    own = {"document": 1} if keys is None else {f"document.{key}": 1 for key in keys}
+    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": {**own, **wanted}}]
 
 
-def _stages(slices: tuple[Slice, ...], keys: frozenset[str] | None, parents: Sequence[str] = ()) -> Pipeline:
-    """Keys that are not wanted are left out at the end: inside a ``$lookup`` that would cost more than it saves."""
-    lookups: list[Document] = []
-    scans: list[Document] = []
-    wanted = {"document": 1} if keys is None else {f"document.{key}": 1 for key in keys}
-    for index, slice_ in enumerate(slices):
-        plan, name, collection = _Plan.of(slice_), f"page{index}", slice_.selection.listing.collection
-        if plan.scans(parents):
-            scans.append({"$unionWith": {"coll": collection, "pipeline": plan.scan(parents, name)}})
-            continue
-        lookups.append({"$lookup": {"from": collection, **plan.joined(), "as": name}})
-        wanted |= {f"{name}.{key}": 1 for key in slice_.wanted_keys} if slice_.wanted_keys else {name: 1}
-    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": wanted}, *scans]
-
-
-_seeks: Final = lru_cache(256)(_stages)
-"""The same for few parents, whoever they are."""
-
-
-def taken(
-    slices: Sequence[Slice], found: Sequence[Document], parents: Sequence[str] = ()
-) -> tuple[list[Document], list[dict[str, list[Document]]]]:
-    """What has passed ``beside``: the documents as they are stored, and the pages of each slice by owner.
-
-    Owners whom a scan did not get to are missing there.
-    """
-    passed = [each for each in found if "document" in each]
-    scanned = {each["_id"]: each for each in found if "document" not in each}
-    pages: list[dict[str, list[Document]]] = []
-    for index, slice_ in enumerate(slices):
-        plan, name = _Plan.of(slice_), f"page{index}"
-        if plan.scans(parents):
-            its = plan.scanned(parents, scanned.get(name))
-        else:
-            its = {each["_id"]: each[name] for each in passed}
-        pages.append({owner: rows[::-1] for owner, rows in its.items()} if slice_.backwards else its)
-    return [each["document"] for each in passed], pages
+def taken(slices: Sequence[Slice], found: Document) -> tuple[Document, list[list[Document]]]:
+    """What has passed ``beside``: the document as it is stored, and its pages in the order of the slices."""
+    pages: list[list[Document]] = [found[f"page{index}"] for index in range(len(slices))]
+    return found["document"], [
+        page[::-1] if slice_.backwards else page for slice_, page in zip(slices, pages, strict=True)
+    ]
 
 
 async def count(
@@ -136,14 +122,7 @@ def matching(selection: Selection) -> Mapping[str, Any]:
 _ALWAYS: Final = {"$gte": MinKey()}
 """True of every value, of whatever type: what breaks its shape is shown as broken, not passed over."""
 _PRESENT: Final = {"$ne": None}
-_JOINED: Final = {"$concatArrays": ["$$value", "$$this"]}
 _FEW: Final = 50
-_MANY: Final = 10
-"""So many parents are worth a scan,"""
-_SHORT: Final = 25
-"""if no more rows of each are wanted than this."""
-_KEYS_EACH: Final = 100
-"""How many keys a scan may read for each parent. One that has more costs less by a seek."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +135,6 @@ class _Plan:
     sort: Mapping[str, int]
 
     @classmethod
-    @lru_cache(512)
     def of(cls, slice_: Slice) -> "_Plan":
         selection, order = slice_.selection, slice_.selection.listing.orders[slice_.selection.order]
         forward = 1 if selection.descending is slice_.backwards else -1
@@ -203,7 +181,7 @@ class _Plan:
         )
 
     def joined(self) -> Document:
-        """What a ``$lookup`` for each parent does: an equality of its own is cheaper than an ``$expr``.
+        """What a ``$lookup`` does for each parent: an equality of its own is cheaper than an ``$expr``.
 
         A later segment can have no other.
         """
@@ -212,70 +190,11 @@ class _Plan:
         parent = {"let": {"parent": "$_id"}} if len(self.segments) > 1 else {}
         return {"localField": "_id", "foreignField": key, **parent, "pipeline": pipeline}
 
-    def scans(self, parents: Sequence[str]) -> bool:
-        """Whether a scan of the index tells which rows are wanted, without a look at any row, and is worth it."""
-        keys = {*self.index.keys.split()}
-        return (
-            len(parents) >= _MANY
-            and self.slice_.size <= _SHORT
-            and len(self.segments) == 1
-            and keys.issuperset(("_id", *self.segments[0], *self.sort))
-        )
-
-    def scan(self, parents: Sequence[str], name: str) -> list[Document]:
-        """One document under this name: by owner the ids of a page, the rows, and how many keys it took.
-
-        By owner, in the order's direction. Where a condition on several values stands before the order in the index,
-        an owner's rows do not come in order: the first of them are picked.
-        """
-        listing, first, forward = self.slice_.selection.listing, next(iter(self.sort)), self._forward
-        owner, where, keys = listing.parent_key or "", self.segments[0], self.slice_.wanted_keys
-        before = self.index.keys.split()[1:]
-        ordered = not any(_operators(where.get(key)) for key in before[: before.index(first)])
-        picked = {"$firstN": {"input": "$_id", "n": self.limit}}
-        if not ordered:
-            picked = {"$topN": {"output": "$_id", "sortBy": self.sort, "n": self.limit}}
-        return [
-            {"$match": {**where, **listing.owned_by({"$in": [*parents]})}},
-            {"$sort": {owner: forward, **(self.sort if ordered else {})}},
-            {"$limit": _KEYS_EACH * len(parents)},
-            {"$group": {"_id": f"${owner}", "ids": picked, "keys": {"$sum": 1}}},
-            {"$group": {"_id": name, "owners": {"$push": {"_id": "$_id", "ids": "$ids"}}, "keys": {"$sum": "$keys"}}},
-            {"$set": {"ids": {"$reduce": {"input": "$owners.ids", "initialValue": [], "in": _JOINED}}}},
-            {
-                "$lookup": {
-                    "from": listing.collection,
-                    "localField": "ids",
-                    "foreignField": "_id",
-                    "pipeline": [{"$project": keys}] if keys else [],
-                    "as": "rows",
-                }
-            },
-            {"$unset": "ids"},
-        ]
-
-    def scanned(self, parents: Sequence[str], scan: Document | None) -> dict[str, list[Document]]:
-        """The pages of all whom the scan got to, and past."""
-        if scan is None:
-            return {parent: [] for parent in parents}
-        rows = {row["_id"]: row for row in scan["rows"]}
-        ids = {each["_id"]: each["ids"] for each in scan["owners"]}
-        reached = parents
-        if scan["keys"] == _KEYS_EACH * len(parents):
-            last = max(ids) if self._forward == 1 else min(ids)
-            reached = [parent for parent in parents if (parent < last if self._forward == 1 else parent > last)]
-        return {parent: [rows[each] for each in ids.get(parent, ()) if each in rows] for parent in reached}
-
-    @property
-    def _forward(self) -> int:
-        return next(iter(self.sort.values()))
-
     def _union(self, owned: Document, also_owned: Document) -> list[Document]:
         """The later segment is read only as far as the earlier one leaves the page unfilled."""
-        owners = (owned, also_owned)
         first, *later = [
             [{"$match": {**where, **whose}}, {"$sort": self.sort}, {"$limit": self.limit}]
-            for where, whose in zip(self.segments, owners, strict=False)
+            for where, whose in zip(self.segments, (owned, also_owned), strict=False)
         ]
         for pipeline in later:
             first += [{"$unionWith": {"coll": self.slice_.selection.listing.collection, "pipeline": pipeline}}]
