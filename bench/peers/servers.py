@@ -45,9 +45,10 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-# As it ships, but for how much one subject may ask for in a minute.
+# As it ships, but for how much one subject may ask for in a minute, and how long a request may wait for its turn: what
+# is refused as too much is no answer, and the other servers let everybody wait.
 _GATEWAY: Final = {"JWT_SECRET": _SECRET, "JWKS_URL": "", "JWT_ISSUER": _ISSUER, "JWT_AUDIENCE": _AUDIENCE}
-_GATEWAY_RAISED: Final = {"COST_PER_MINUTE": "2000000000", "DRAIN_SECONDS": "0"}
+_GATEWAY_RAISED: Final = {"COST_PER_MINUTE": "2000000000", "MAX_WAITING_SECONDS": "30", "DRAIN_SECONDS": "0"}
 _NODE: Final = {"NODE_ENV": "production"}
 
 SERVERS: Final = (
