@@ -21,23 +21,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import httpx2
-from pymongo import MongoClient
 
 from app.catalogue import CATALOGUE
 from bench.data import DATABASE, FOLDER, seeded
 from bench.peers.report import AT, goals, plot, table
 from bench.peers.servers import NODE, NODE_FOLDER, NPM, SERVERS, Running, pin, running
-from bench.workloads import CUSTOMERS, QUERIES
+from bench.workloads import QUERIES, requests
 
 RESULTS: Final = Path("bench/results.json")
 PLOT: Final = Path("docs/bench.svg")
-_NAMES: Final = {"w1": "Customer360", "w2": "Customers", "w3": "Small"}
-_BODIES: Final = {"w1": 500, "w2": 100, "w3": 1_000}
-"""How many different requests of each: no document is asked for all the time."""
 _COMPARED: Final = 25
 _PAUSE_SECONDS: Final = 0.5
 
@@ -65,7 +60,7 @@ def main(given: argparse.Namespace) -> None:
             for server in SERVERS
             if server.name in given.servers
         ]
-        bodies = _bodies(uri)
+        bodies = requests(uri)
         for workload in given.only:
             compare(servers, workload, bodies[workload])
         results = measure(servers, given, bodies, folder)
@@ -96,27 +91,6 @@ def _share_cores() -> int | None:
     pin(os.getpid(), {*cores[1:]})
     pin(int((FOLDER / "db" / "mongod.lock").read_text()), {*cores[1:]})
     return cores[0]
-
-
-def _bodies(uri: str) -> Mapping[str, Sequence[str]]:
-    """The same in every run on the same data."""
-    with MongoClient[dict[str, Any]](uri) as client:
-        customers = [*client[DATABASE].customers.find({}, ["number"]).sort("number")]
-    random = Random(8)  # noqa: S311 # no secret
-    random.shuffle(customers)
-    numbers = [{"number": each["number"]} for each in customers]
-    variables: dict[str, list[Any]] = {
-        "w1": numbers,
-        "w2": [{"ids": [each["_id"] for each in random.sample(customers, CUSTOMERS)]} for _ in range(_BODIES["w2"])],
-        "w3": numbers,
-    }
-    return {
-        workload: [
-            json.dumps({"operationName": _NAMES[workload], "query": query, "variables": each})
-            for each in variables[workload][: _BODIES[workload]]
-        ]
-        for workload, query in QUERIES.items()
-    }
 
 
 def compare(servers: Sequence[Running], workload: str, bodies: Sequence[str]) -> None:

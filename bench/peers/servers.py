@@ -47,12 +47,12 @@ class Server:
 
 # As it ships, but for how much one subject may ask for in a minute, and how long a request may wait for its turn: what
 # is refused as too much is no answer, and the other servers let everybody wait.
-_GATEWAY: Final = {"JWT_SECRET": _SECRET, "JWKS_URL": "", "JWT_ISSUER": _ISSUER, "JWT_AUDIENCE": _AUDIENCE}
+GATEWAY: Final = {"JWT_SECRET": _SECRET, "JWKS_URL": "", "JWT_ISSUER": _ISSUER, "JWT_AUDIENCE": _AUDIENCE}
 _GATEWAY_RAISED: Final = {"COST_PER_MINUTE": "2000000000", "MAX_WAITING_SECONDS": "30", "DRAIN_SECONDS": "0"}
 _NODE: Final = {"NODE_ENV": "production"}
 
 SERVERS: Final = (
-    Server("gateway", "this gateway", [sys.executable, "-m", "app", "serve"], _GATEWAY | _GATEWAY_RAISED),
+    Server("gateway", "this gateway", [sys.executable, "-m", "app", "serve"], GATEWAY | _GATEWAY_RAISED),
     Server("strawberry", "Strawberry", _uvicorn("bench.peers.strawberry_plain:app")),
     Server("apollo", "Apollo Server", [NODE, NODE_FOLDER / "apollo.js"], _NODE),
     Server("yoga", "GraphQL Yoga", [NODE, NODE_FOLDER / "yoga.js"], _NODE),
@@ -72,11 +72,11 @@ class Running:
         """What a connection sends with its requests, each connection the next of these."""
         if self.server.name != "gateway":
             return [{}]
-        return [{"authorization": f"Bearer {_token(number)}"} for number in range(_PEOPLE)]
+        return [{"authorization": f"Bearer {token(number)}"} for number in range(_PEOPLE)]
 
     def cpu_seconds(self) -> float:
         """What it has used of processors so far, with all its threads and children."""
-        return sum(_cpu_seconds(pid) for pid in [self.pid, *_below(self.pid)])
+        return sum(cpu_seconds(pid) for pid in [self.pid, *_below(self.pid)])
 
     def peak_megabytes(self) -> float:
         """The most memory it ever had; of children, the sum of theirs."""
@@ -138,7 +138,8 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _token(number: int) -> str:
+def token(number: int) -> str:
+    """Of one of several agents."""
     return issue(
         _SECRET,
         roles=[Role.CUSTOMER_SERVICE_AGENT],
@@ -157,7 +158,8 @@ def _below(pid: int) -> list[int]:
     return [below for child in children for below in (child, *_below(child))]
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """What this process has used of processors so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
