@@ -1,8 +1,11 @@
 """Batched reads, made anew for each request. Every document passes the gate."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
+from app.domain.ids import collection_of
 from app.domain.paging import Selection, Where
 from app.loaders import activities, points, report
 from app.loaders.customers import Name, by_name, surviving
@@ -10,7 +13,7 @@ from app.loaders.documents import by_id
 from app.loaders.gate import Gate
 from app.loaders.loader import Loader
 from app.loaders.pages import Pages, counts_of
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, StoreError
 
 
 class Loaders:
@@ -52,7 +55,22 @@ class Loaders:
         return Loader(partial(points.audits, self._store))
 
     async def _by_id(self, ids: Sequence[str]) -> Mapping[str, Document | Exception]:
-        return await self.gate.admitted(await by_id(self._store, ids, self.pages.read_beside))
+        """If kinds cannot be read together, each is read by itself: a fault costs its own."""
+        try:
+            return await self.gate.admitted(await by_id(self._store, ids, self.pages.read_beside))
+        except StoreError:
+            kinds: dict[str, list[str]] = defaultdict(list)
+            for node_id in ids:
+                kinds[collection_of(node_id)].append(node_id)
+            if len(kinds) == 1:
+                raise
+        found: dict[str, Document | Exception] = {}
+        parts = await asyncio.gather(*map(self._by_id, kinds.values()), return_exceptions=True)
+        for of_kind, part in zip(kinds.values(), parts, strict=True):
+            if isinstance(part, BaseException) and not isinstance(part, Exception):
+                raise part
+            found |= dict.fromkeys(of_kind, part) if isinstance(part, Exception) else part
+        return found
 
     async def _by_name(self, names: Sequence[Name]) -> Mapping[Name, list[Document] | Exception]:
         found = await by_name(self._store, names, self.pages.read_beside)

@@ -121,6 +121,8 @@ def matching(selection: Selection) -> Mapping[str, Any]:
 
 _ALWAYS: Final = {"$gte": MinKey()}
 """True of every value, of whatever type: what breaks its shape is shown as broken, not passed over."""
+_THERE: Final = {"$exists": True}
+"""The same of a key that is not in the index: what lacks it is not in there, and no other way of reading finds it."""
 _PRESENT: Final = {"$ne": None}
 _FEW: Final = 50
 
@@ -225,7 +227,7 @@ def _index_for(selection: Selection) -> Index:
 def _conditions(selection: Selection, index: Index) -> Document:
     conditions = {**matching(selection)}
     if index.asks and index.asks not in conditions:
-        conditions[index.asks] = _ALWAYS
+        conditions[index.asks] = _ALWAYS if index.asks in index.keys.split() else _THERE
     return conditions
 
 

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import AsyncGenerator, Iterator
+from typing import cast
 
 import pytest
 import structlog
@@ -12,9 +13,16 @@ from hypothesis_graphql import nodes, queries
 
 from app import sdl
 from app.domain.access import Role, Viewer
+from app.domain.listings import POINTS
+from app.domain.paging import Selection, Slice
+from app.graph import masks_for
+from app.loaders import Loaders
+from app.loaders.gate import Gate
 from app.store import indexes
-from app.store.driver import Driver, Store
-from tests.execution.cases import Both, Case, cases, let_resolvers_fail, populated, resolvers_as_they_are
+from app.store.driver import Driver, Store, StoreError
+from app.store.pages import read_pages
+from tests.execution.cases import Both, Case, FaultyStore, cases, let_resolvers_fail, populated, resolvers_as_they_are
+from tests.world import World
 
 SEED = 20260131
 
@@ -51,6 +59,32 @@ async def test_a_few_hundred_random_cases_answer_alike(store: Store) -> None:
         resolvers_as_they_are()
     assert both.plans.counted == {"plan": 300}
     assert both.reference.counted == {"off": 300}
+
+
+async def test_a_row_that_lacks_what_an_order_asks_for_is_on_no_page_however_that_is_read(store: Store) -> None:
+    world = World(store)
+    ada, bob = await world.everything(), await world.customer()
+    await store.command({"collMod": "points", "validationLevel": "off"})
+    (entry, *_) = await store.find("points", {"customerId": ada["_id"]})
+    del entry["recordedAt"]
+    await store.insert("points", [{**entry, "_id": f"{entry['_id']}zzz", "seq": 1_000}])
+    for order in POINTS.orders:
+        page = Slice(Selection(POINTS, (), order), 5)
+        alone = await read_pages(store, page, [ada["_id"]])
+        assert alone[ada["_id"]] == (await read_pages(store, page, [ada["_id"], bob["_id"]]))[ada["_id"]], order
+
+
+async def test_a_collection_that_cannot_be_read_costs_no_other_kind(store: Store) -> None:
+    ada = await World(store).everything()
+    (note,) = await store.find("notes", {"customerId": ada["_id"]}, limit=1)
+    faulty = FaultyStore(store)
+    faulty.failing = {"notes": "refused"}
+    viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
+    loaders = Loaders(cast(Store, faulty), Gate(cast(Store, faulty), viewer, masks_for(viewer.roles)))
+    refused, found = await loaders.documents.load_all([note["_id"], ada["_id"]])
+    assert isinstance(refused, StoreError)
+    assert not isinstance(found, Exception)
+    assert found and found["_id"] == ada["_id"]
 
 
 def of_hypothesis(count: int) -> list[str]:
