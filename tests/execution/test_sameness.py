@@ -84,7 +84,8 @@ async def test_a_collection_that_cannot_be_read_costs_no_other_kind(store: Store
     refused, found = await loaders.documents.load_all([note["_id"], ada["_id"]])
     assert isinstance(refused, StoreError)
     assert not isinstance(found, Exception)
-    assert found and found["_id"] == ada["_id"]
+    assert found
+    assert found["_id"] == ada["_id"]
 
 
 def of_hypothesis(count: int) -> list[str]:
