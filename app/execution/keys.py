@@ -24,11 +24,10 @@ def customer_keys_of(plan: "Plan") -> frozenset[str] | None:
         while found:
             one = found.pop()
             for field in one.fields:
-                resolver = field.resolver
-                if resolver.awaits or (one.type.name == _CUSTOMER and resolver.reads is None):
+                read = field.resolver.reads if one.type.name == _CUSTOMER else ()
+                if field.resolver.awaits or read is None:
                     return None
-                if one.type.name == _CUSTOMER:
-                    keys.update(resolver.reads or ())
+                keys.update(read)
                 found += field.objects()
     except GraphQLError:  # a directive that cannot be judged: told where it stands
         return None

@@ -1,15 +1,13 @@
 """Batched reads, made anew for each request. Every document passes the gate."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
-from app.domain.ids import collection_of
 from app.domain.paging import Selection, Where
 from app.loaders import activities, points, report
 from app.loaders.customers import Name, by_name, surviving
-from app.loaders.documents import by_id
+from app.loaders.documents import by_id, by_kind
 from app.loaders.gate import Gate
 from app.loaders.loader import Loader
 from app.loaders.pages import Pages, counts_of
@@ -59,18 +57,18 @@ class Loaders:
         try:
             return await self.gate.admitted(await by_id(self._store, ids, self.pages.read_beside))
         except StoreError:
-            kinds: dict[str, list[str]] = defaultdict(list)
-            for node_id in ids:
-                kinds[collection_of(node_id)].append(node_id)
+            kinds = by_kind(ids)
             if len(kinds) == 1:
                 raise
-        found: dict[str, Document | Exception] = {}
-        parts = await asyncio.gather(*map(self._by_id, kinds.values()), return_exceptions=True)
-        for of_kind, part in zip(kinds.values(), parts, strict=True):
-            if isinstance(part, BaseException) and not isinstance(part, Exception):
-                raise part
-            found |= dict.fromkeys(of_kind, part) if isinstance(part, Exception) else part
-        return found
+
+        async def tried(of_kind: Sequence[str]) -> Mapping[str, Document | Exception]:
+            try:
+                return await self._by_id(of_kind)
+            except Exception as failed:  # a value: its own kind's alone
+                return dict.fromkeys(of_kind, failed)
+
+        parts = await asyncio.gather(*map(tried, kinds.values()))
+        return {node_id: found for part in parts for node_id, found in part.items()}
 
     async def _by_name(self, names: Sequence[Name]) -> Mapping[Name, list[Document] | Exception]:
         found = await by_name(self._store, names, self.pages.read_beside)

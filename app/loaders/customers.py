@@ -13,6 +13,7 @@ Name: TypeAlias = tuple[str, ...]
 
 
 _LOOKED_AT: Final = ("number", "identities", "status")
+"""In whoever was found by number or identity, to tell which name is theirs and whether they were merged away."""
 
 
 async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mapping[Name, list[Document]]:

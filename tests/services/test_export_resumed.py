@@ -52,7 +52,7 @@ async def test_what_a_killed_worker_began_another_ends_and_no_byte_differs(
     try:
         while not (await now(store, export))["rows"]:
             assert worker.returncode is None
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # asked often, to kill it in the middle
     finally:
         worker.kill()
         await worker.wait()

@@ -13,7 +13,7 @@ from app.store.driver import Store
 
 pytestmark = pytest.mark.anyio
 
-_MOMENTS = (datetime(2024, 2, 29, 23, 59, 59, 999_000, UTC), datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 7, 20))  # noqa: DTZ001
+_MOMENTS = (datetime(2024, 2, 29, 23, 59, 59, 999_000, UTC), datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 7, 20))  # noqa: DTZ001 # taken for UTC
 _AMOUNTS = tuple(map(Decimal, ("12.50", "-0.00", "0E+3", "1E-6176", "9999999999999999999999999999999999")))
 
 
