@@ -26,6 +26,7 @@ from app.http import graphiql
 from app.http.inbox import InboxUnavailable
 from app.main import LOOPBACK_HOSTS, application, exporter, relay
 from app.settings import Settings, SettingsError, read_settings, with_pairs
+from app.store import heads
 from app.store import indexes as store_indexes
 from app.store.driver import DeleteOne, ReplaceOne, Store, StoreError
 from app.store.mongod import WAYS_OUT, MongodUnavailable, embedded_mongod, find_mongod
@@ -222,11 +223,11 @@ def indexes_(
 @cli.command()
 def rebuild(
     check: Annotated[
-        bool, typer.Option("--check", help="Only compare the counted days with their activities.")
+        bool, typer.Option("--check", help="Only compare the counted days with their activities, and heads with lists.")
     ] = False,
     data: Data = None,
 ) -> None:
-    """Make again what is copied: what customers are listed by, and the days that are counted for reports.
+    """Make again what is copied: what customers are listed by, the heads of their lists, and counted days.
 
     While the gateway runs, too. The worker counts the days, from two minutes after this.
     """
@@ -234,11 +235,14 @@ def rebuild(
 
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> list[datetime]:
+    async def work(uri: str) -> list[str]:
         async with opened(uri, settings) as store:
             if check:
-                return await tallies.differences(store)
+                days = [f"{day:%Y-%m-%d}" for day in await tallies.differences(store)]
+                return days + await heads.differences(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
+            await heads.forget(store)
+            await heads.keep_all(store)
             await store_indexes.forget_days(store)
             await tallies.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
@@ -248,7 +252,8 @@ def rebuild(
         different = run(work(uri))
     if check:
         typer.echo(
-            "\n".join(f"{day:%Y-%m-%d}: differs" for day in different) or "Every counted day is as its activities."
+            "\n".join(f"{one}: differs" for one in different)
+            or "Every counted day is as its activities, and every head as its lists."
         )
         raise typer.Exit(1 if different else 0)
 

@@ -270,15 +270,17 @@ def listens(port: int) -> bool:
 def test_what_is_copied_is_checked_and_made_again(app: App, database: dict[str, str]) -> None:
     assert app("seed", "--customers", "6", **database).code == 0
     checked = app("rebuild", "--check", **database)
-    assert (checked.code, checked.out) == (0, "Every counted day is as its activities.\n")
+    assert (checked.code, checked.out) == (0, "Every counted day is as its activities, and every head as its lists.\n")
     with MongoClient[Any](database["MONGODB_URI"]) as client:
         inside = client[database["MONGODB_DATABASE"]]
         day = inside["tallies"].find_one({"counts.0": {"$exists": True}}, sort=[("_id", -1)])
         assert day
         inside["tallies"].update_one({"_id": day["_id"]}, {"$set": {"counts": []}})
         inside["customers"].update_many({}, {"$set": {"spendable": -1}})
+        head = inside["heads"].find_one_and_update({"activities.0": {"$exists": True}}, {"$set": {"activities": []}})
+        assert head
         checked = app("rebuild", "--check", **database)
-        assert (checked.code, checked.out) == (1, f"{day['_id']:%Y-%m-%d}: differs\n")
+        assert (checked.code, checked.out) == (1, f"{day['_id']:%Y-%m-%d}: differs\n{head['_id']}: differs\n")
         assert app("rebuild", **database).code == 0
         assert app("rebuild", "--check", **database).code == 0
         assert inside["customers"].count_documents({"spendable": -1}) == 0

@@ -5,7 +5,7 @@ An order's keys make a position unique; the indexes of store/collections.py begi
 
 from typing import Final
 
-from app.domain.paging import In, Listing, Order
+from app.domain.paging import In, Listing, Order, Selection, Slice
 from app.domain.points import HISTORY
 
 ACTIVITIES: Final = Listing(
@@ -53,3 +53,29 @@ CUSTOMERS: Final = Listing(
     searched=True,
 )
 DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "_id"))})
+
+HEADS: Final = {
+    listing.collection: Slice(Selection(listing, where, next(iter(listing.orders))), size=20)
+    for listing, where in (
+        (ACTIVITIES, (("legacy", In((False,))),)),
+        (POINTS, ()),
+        (COUPONS, ()),
+        (TRANSACTIONS, ()),
+        (PASSES, ()),
+        (STATUSES, ()),
+    )
+}
+"""A customer's lists as they are asked for most: all rows, newest first, a page unless told. By collection."""
+HEAD_FIRST: Final = 11
+"""A head is kept in two parts, of which small pages need the first alone: ten rows, and whether there is another."""
+
+
+def parts_of_head(slice_: Slice) -> tuple[str, ...]:
+    """Where its rows are among the heads that are kept of a customer (store/heads.py); nowhere if in none of them."""
+    name = slice_.selection.listing.collection
+    head = HEADS.get(name)
+    if head is None or slice_.selection != head.selection or slice_.position is not None or slice_.backwards:
+        return ()
+    if slice_.size < HEAD_FIRST:
+        return (name,)
+    return (name, f"{name}More") if slice_.size <= head.size else ()

@@ -84,13 +84,13 @@ class Pages:
         if not slices:
             return await read((), fields)
         try:
-            found = await read(pages.beside(slices, keys), None)
+            found = await read(pages.beside(slices, keys, of_customers=True), None)
         except StoreError:  # the pages' fault perhaps, which is theirs alone then
             return await read((), fields)
-        taken = [pages.taken(slices, each) for each in found]
-        for index, slice_ in enumerate(slices):
-            self._keep(slice_, ((customer["_id"], its_pages[index]) for customer, its_pages in taken))
-        return [customer for customer, _ in taken]
+        customers, its_pages = pages.taken(slices, found, of_customers=True)
+        for slice_, rows in zip(slices, its_pages, strict=True):
+            self._keep(slice_, rows.items())
+        return customers
 
     def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
         known = self._found[slice_]

@@ -13,6 +13,7 @@ from app.domain.ids import COLLECTION_OF
 from app.sample import beginnings, people
 from app.sample.life import Life
 from app.sample.named import NAMED
+from app.store import heads
 from app.store.driver import Document, Store
 
 Summary: TypeAlias = Mapping[str, int]
@@ -43,6 +44,7 @@ async def seed(
 
 async def _write(store: Store, documents: Mapping[str, list[Document]]) -> None:
     await asyncio.gather(*(store.insert(name, rows) for name, rows in documents.items()))
+    await heads.keep(store, [customer["_id"] for customer in documents["customers"]])
 
 
 def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Document]]:

@@ -22,6 +22,7 @@ from app.domain.ids import new_id
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import Audit
 from app.services.tallies import arrived
+from app.store import heads
 from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain, UpdateOne
 
 Session: TypeAlias = Any
@@ -126,7 +127,9 @@ class Changes:
                 raise TryAgain from raced  # the same key, a moment earlier: the next run finds what it wrote
 
         async with self.turns.turn(customer_id, within_seconds=self.until - time.monotonic()) as left:
-            return await self.store.transaction(once_more_if_raced, deadline_seconds=left)
+            wrote = await self.store.transaction(once_more_if_raced, deadline_seconds=left)
+        await heads.keep(self.store, [customer_id])
+        return wrote
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Of a change that is no customer's. Raises OutOfTime."""

@@ -8,6 +8,7 @@ from app.domain.customers import balance, noticed
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.changes import Session, activity_of, take
 from app.services.points import SYSTEM, entries_of
+from app.store import heads
 from app.store.driver import Document, Store, UpdateOne
 
 _AT_ONCE: Final = 500
@@ -47,4 +48,7 @@ async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
         await store.write("customers", [UpdateOne({"_id": customer_id}, update)], session=session)
         return True
 
-    return await store.transaction(body)
+    lost_any = await store.transaction(body)
+    if lost_any:
+        await heads.keep(store, [customer_id])
+    return lost_any

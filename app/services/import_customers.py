@@ -15,6 +15,7 @@ from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus
 from app.services.import_parking import leave, park, parked, parked_line
 from app.services.import_steps import Arrival, NotImported, Outcome, Verdict, by_identity, customers_known_as
+from app.store import heads
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
 _AT_MOST: Final = 100
@@ -31,15 +32,18 @@ _NEW: Final[Document] = {
 async def introduce(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> list[Verdict]:
     """One transaction; a handful of commands."""
 
-    async def body(session: Any) -> list[Verdict]:
+    async def body(session: Any) -> tuple[list[Verdict], list[str]]:
         register = await _read_register(store, arrivals, session)
         for arrival in arrivals:
             register.take(arrival)
         await store.write("customers", register.operations, session=session)
         await store.write("parked", leave(register.joined), ordered=False, session=session)
-        return register.verdicts + await park(store, register.new_waiting(), now=now, session=session)
+        verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=session)
+        return verdicts, register.new
 
-    return await store.transaction(body)
+    verdicts, new = await store.transaction(body)
+    await heads.keep(store, new)
+    return verdicts
 
 
 async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any) -> "_Register":
@@ -67,6 +71,7 @@ class _Register:
         self._by_number = {customer["number"]: customer for customer in customers}
         self._waiting: defaultdict[Identity, dict[str, Arrival]] = defaultdict(dict)
         self.verdicts: list[Verdict] = []
+        self.new: list[str] = []
         self.operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self.joined: list[Arrival] = []
         for arrival in links:
@@ -108,6 +113,8 @@ class _Register:
         self.operations.append(ReplaceOne({"_id": after["_id"]}, after) if customer else InsertOne(after))
         if customer:
             del self._by_number[customer["number"]]
+        else:
+            self.new.append(after["_id"])
         self._by_number[after["number"]] = after
         self._by_identity |= by_identity([after])
         return Outcome.UPDATED if customer and line.kind is Kind.CUSTOMER else Outcome.IMPORTED

@@ -15,29 +15,36 @@ from app.services.import_parking import leave, park
 from app.services.import_points import Ledger, read_ledger
 from app.services.import_steps import Arrival, HistoryRewritten, Outcome, Verdict, by_identity, customers_known_as
 from app.services.tallies import arrived
+from app.store import heads
 from app.store.driver import Document, InsertOne, ReplaceOne, Store, UpdateOne
 
 _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1}
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
 _OURS: Final = {"recordedAt", *copied("")}
+_COUNTED_UP: Final = {"$inc": {"revision": 1}}
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
 
 async def bring_in(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> list[Verdict]:
-    """One transaction: at most two commands a collection, and one or two more for owners, points and statuses."""
+    """One transaction: at most two commands a collection, and one or two more for owners, points and statuses.
 
-    async def body(session: Any) -> list[Verdict]:
+    One command more keeps the heads of whose lists have changed.
+    """
+
+    async def body(session: Any) -> tuple[list[Verdict], list[str]]:
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
         shelves = await _read_shelves(store, at_home, owners, now=now, session=session)
         verdicts = [shelves.take(arrival) for arrival in at_home]
-        await shelves.write(store, session)
+        changed = await shelves.write(store, session)
         await store.write("parked", leave(a for a in at_home if a.was_parked), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
-        return verdicts + await park(store, strangers, now=now, session=session)
+        return verdicts + await park(store, strangers, now=now, session=session), changed
 
-    return await store.transaction(body)
+    verdicts, changed = await store.transaction(body)
+    await heads.keep(store, changed)
+    return verdicts
 
 
 async def _read_shelves(
@@ -142,7 +149,8 @@ class _Shelves:
         changed = self._added if document["_id"] in self._added[collection] else self._replaced
         self._stored[document["_id"]] = changed[collection][document["_id"]] = document
 
-    async def write(self, store: Store, session: Any) -> None:
+    async def write(self, store: Store, session: Any) -> list[str]:
+        """Whose documents were written: each has another revision."""
         self._added["points"] = {entry["_id"]: entry for entry in self._ledger.added}
         for collection in self._added.keys() | self._replaced.keys():
             added = [InsertOne(document) for document in self._added[collection].values()]
@@ -158,13 +166,19 @@ class _Shelves:
         activities: defaultdict[str, list[Document]] = defaultdict(list)
         for activity in self._added["activities"].values():
             activities[activity["customerId"]].append(activity)
+        written = [each for those in (self._added, self._replaced) for rows in those.values() for each in rows.values()]
+        owners = sorted({each["customerId"] for each in written} | changes.keys())
         operations = [
-            UpdateOne({"_id": key}, update)
-            for key in changes.keys() | activities.keys()
-            if (update := {**({"$set": changes[key]} if key in changes else {}), **noticed(activities[key])})
+            UpdateOne({"_id": owner}, {**_COUNTED_UP, **_set(changes[owner]), **noticed(activities[owner])})
+            for owner in owners
         ]
         await store.write("customers", operations, ordered=False, session=session)
         await arrived(store, self._added["activities"].values(), now=self._now, session=session)
+        return owners
+
+
+def _set(keys: Document) -> Document:
+    return {"$set": keys} if keys else {}
 
 
 def _said(document: Document) -> Document:

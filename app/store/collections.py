@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.ids import prefix_of
+from app.domain.listings import HEADS
 from app.domain.points import PointsKind
 from app.domain.report import DIMENSIONS
 from app.domain.vocabulary import (
@@ -228,6 +229,13 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("legacy orderCustomFields occurredAt _id type", asks="orderCustomFields"),
             Index("legacy occurredAt _id", asks="customFieldsSet"),
         ),
+    ),
+    # The newest rows of each list that hangs on a customer, as they were at this revision: see store/heads.py.
+    "heads": Collection(
+        required={
+            "revision": _LONG_COUNT,
+            **{part: _list({"bsonType": "object"}) for name in HEADS for part in (name, f"{name}More")},
+        },
     ),
     # How many activities a day that is long over had, by type and kind of actor; see docs/decisions/0014. A day that is
     # ``stale``, has no counts yet or is not here at all is counted when it is asked for.

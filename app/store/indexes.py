@@ -10,6 +10,7 @@ from bson import MinKey
 from app.catalogue import copied
 from app.domain.customers import COPIES, copies
 from app.domain.ids import COLLECTION_OF, prefix_of
+from app.store import heads
 from app.store.collections import COLLECTIONS, Collection, Index
 from app.store.driver import FOLDS_CASE, Document, Store, UpdateMany, UpdateOne
 
@@ -55,6 +56,7 @@ async def apply(store: Store) -> None:
             await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
     await refresh_copies(store)
     await refresh_customers(store)
+    await heads.keep_all(store)
 
 
 async def refresh_copies(store: Store) -> None:
@@ -68,6 +70,7 @@ async def refresh_copies(store: Store) -> None:
     await store.write("activities", [UpdateMany({"type": code}, {"$set": copied(code)}) for code in outdated])
     if outdated:
         await forget_days(store)
+        await heads.forget(store)
 
 
 async def forget_days(store: Store) -> None:

@@ -6,14 +6,15 @@ have one.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from typing import Any, Final, cast
 
 from bson import MinKey
 
+from app.domain.listings import parts_of_head
 from app.domain.paging import COUNT_AT_MOST, AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice
 from app.store.collections import COLLECTIONS, Index
 from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
@@ -39,42 +40,68 @@ async def read_beside(
     """The same of several slices: one command, however many slices and parents. None of the slices has a position."""
     owners = {"$documents": [{"_id": parent} for parent in parents]}
     documents = await store.aggregate(None, [owners, *beside(tuple(slices))])
-    pages = {document["_id"]: taken(slices, document)[1] for document in documents}
-    return [{parent: pages[parent][index] for parent in parents} for index in range(len(slices))]
+    return taken(slices, documents)[1]
 
 
 @lru_cache(256)
-def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None) -> Pipeline:
+def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, of_customers: bool = False) -> Pipeline:
     """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_beside``.
 
-    ``keys`` are all that is wanted of the documents themselves; None is everything. Keys that are not wanted are left
-    out at the end: inside a ``$lookup`` that would cost more than it saves.
+    ``of_customers``: they are customers, the heads of whose lists are kept (store/heads.py). What is in those comes
+    from one document, without a seek. ``keys`` are all that is wanted of the documents themselves; None is everything.
+    Keys that are not wanted are left out at the end: inside a ``$lookup`` that would cost more than it saves.
     """
-    lookups = [
-        {
-            "$lookup": {
-                "from": slice_.selection.listing.collection,
-                **_Plan.of(slice_).joined(),
-                "as": f"page{index}",
-            }
-        }
-        for index, slice_ in enumerate(slices)
+    parts = [parts_of_head(slice_) if of_customers else () for slice_ in slices]
+    lookups: list[Document] = []
+    wanted: dict[str, Iterable[str] | None] = {"document": keys}
+    for index, (slice_, its_parts) in enumerate(zip(slices, parts, strict=True)):
+        if not its_parts:
+            listing = slice_.selection.listing
+            lookups.append({"$lookup": {"from": listing.collection, **joined(slice_), "as": f"page{index}"}})
+        for place in [f"head.{part}" for part in its_parts] or [f"page{index}"]:
+            others = wanted.get(place, ())
+            wanted[place] = None if others is None or slice_.wanted_keys is None else {*others, *slice_.wanted_keys}
+    if any(parts):
+        lookups.append({"$lookup": {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "head"}})
+        wanted["head"] = ["revision"]
+        wanted["document"] = None if keys is None else {*keys, "revision"}
+    fields = [
+        field
+        for place, its_keys in wanted.items()
+        for field in ([place] if its_keys is None else [f"{place}.{key}" for key in its_keys])
     ]
-    wanted = {
-        key if keys is None else f"{key}.{inner}": 1
-        for key, keys in ((f"page{index}", slice_.wanted_keys) for index, slice_ in enumerate(slices))
-        for inner in keys or [""]
-    }
-    own = {"document": 1} if keys is None else {f"document.{key}": 1 for key in keys}
-    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": {**own, **wanted}}]
+    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": dict.fromkeys(fields, 1)}]
 
 
-def taken(slices: Sequence[Slice], found: Document) -> tuple[Document, list[list[Document]]]:
-    """What has passed ``beside``: the document as it is stored, and its pages in the order of the slices."""
-    pages: list[list[Document]] = [found[f"page{index}"] for index in range(len(slices))]
-    return found["document"], [
-        page[::-1] if slice_.backwards else page for slice_, page in zip(slices, pages, strict=True)
-    ]
+def taken(
+    slices: Sequence[Slice], found: Sequence[Document], *, of_customers: bool = False
+) -> tuple[list[Document], list[dict[str, list[Document]]]]:
+    """What has passed ``beside``: the documents as they are stored, and the pages of each slice by their ids.
+
+    A page that would be in a head is missing where the customer has changed since that was kept.
+    """
+    documents: list[Document] = [each["document"] for each in found]
+    heads = [(each["document"]["_id"], each["head"][0]) for each in found if _has_current_head(each)]
+    pages: list[dict[str, list[Document]]] = []
+    for index, slice_ in enumerate(slices):
+        parts = parts_of_head(slice_) if of_customers else ()
+        if parts:
+            size = slice_.size + 1
+            pages.append({owner: [*chain(*(head[part] for part in parts))][:size] for owner, head in heads})
+        else:
+            step = -1 if slice_.backwards else 1
+            pages.append({each["document"]["_id"]: each[f"page{index}"][::step] for each in found})
+    return documents, pages
+
+
+def _has_current_head(found: Document) -> bool:
+    heads: list[Document] = found.get("head", [])
+    return bool(heads) and heads[0]["revision"] == found["document"].get("revision", 0)
+
+
+def joined(slice_: Slice) -> Document:
+    """What a ``$lookup`` does for each parent, whose id is ``_id``."""
+    return _Plan.of(slice_).joined()
 
 
 async def count(

@@ -19,6 +19,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from app import faults
 from app.context import Context
 from app.domain.access import Role, Viewer
+from app.domain.listings import HEADS
 from app.execution import Execution
 from app.faults import Operation
 from app.graph import executable, masks_for, schema
@@ -26,8 +27,9 @@ from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.schema.base import EVERY_OWNER, READ_KEYS
 from app.settings import Limits
+from app.store import heads
+from app.store.driver import DeleteOne, Store, StoreError, UpdateOne
 from app.store.driver import Document as Stored
-from app.store.driver import Store, StoreError
 from tests.execution.documents import Words, written
 from tests.world import AGENT, NOW, World
 
@@ -57,6 +59,8 @@ class FaultyStore:
     async def _read(self, name: str, collection: str | None, what: Any, how: Mapping[str, Any]) -> list[Stored]:
         await asyncio.sleep(0)
         touched = {collection, *re.findall(r"'(?:from|coll)': '(\w+)'", repr(what))}
+        if "heads" in touched:  # whose copies of what cannot be read could be
+            touched |= HEADS.keys()
         for each, failure in self.failing.items():
             if each in touched:
                 raise FAILURES[failure]
@@ -227,6 +231,10 @@ async def populated(store: Store, rng: random.Random) -> Words:
             copy = {**copy, **({"seq": 1000 + rng.randint(0, 10**6)} if collection == "points" else {})}
             with suppress(StoreError):  # not even the database takes everything
                 await store.insert(collection, [copy])
+    await heads.keep_all(store)
+    # One has changed since theirs was kept, and another never had any.
+    await store.write("customers", [UpdateOne({"_id": customers[1]["_id"]}, {"$inc": {"revision": 1}})])
+    await store.write("heads", [DeleteOne({"_id": customers[2]["_id"]})])
     found = {
         name: await store.find(name, {}) for name in ("customers", "activities", "transactions", "notes", "coupons")
     }
@@ -255,7 +263,7 @@ def cases(words: Words, fields: Sequence[str], rng: random.Random, *, of_each: i
     while True:
         document = written(executable, words, rng)
         for _ in range(of_each):
-            failing = {rng.choice(COLLECTIONS): rng.choice([*FAILURES])} if rng.random() < 0.3 else {}
+            failing = {rng.choice([*COLLECTIONS, "heads"]): rng.choice([*FAILURES])} if rng.random() < 0.3 else {}
             broken = frozenset(rng.sample(fields, 3)) if rng.random() < 0.3 else frozenset[str]()
             variables = {
                 name: not value if isinstance(value, bool) and rng.random() < 0.3 else value

@@ -18,6 +18,7 @@ from app.execution import Choice, Execution
 from app.graph import executable, masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
+from app.store import heads
 from app.store.driver import Document, Store
 from bench.workloads import LISTS, W1, W2, W3
 from tests.conftest import Ask, Commands
@@ -48,6 +49,7 @@ async def crowd(world: World) -> list[Document]:
         await world.many("points", customer, *({"seq": number + 1, **each} for number, each in enumerate(times)))
     for collection in ("coupons", "transactions", "passes", "statuses"):
         await world.many(collection, customers[0], *[Document() for _ in range(12)])
+    await heads.keep_all(world.store)
     return customers
 
 
@@ -59,9 +61,20 @@ async def test_a_customer_with_six_lists_is_one_command(
     assert [len(answer["data"]["customer"][name]["nodes"]) for name in LISTS] == [10] * 6
     assert commands.names == ["aggregate"]
     assert execution.counted == {"plan": 1}
-    # The customer, and one row more than each page has.
-    assert documents_read(await explained(store, commands.sent[0][1])) == 1 + 6 * 11
-    for inner in lookups(commands.sent[0][1], crowd[0]["_id"]):
+    assert documents_read(await explained(store, commands.sent[0][1])) == 2, "the customer and the heads of their lists"
+
+
+async def test_whose_heads_are_not_kept_is_read_by_a_seek_for_each_list(
+    ask: Ask, store: Store, commands: Commands, crowd: list[Document]
+) -> None:
+    known = await ask(W1, number=crowd[0]["number"])
+    await heads.forget(store)
+    commands.clear()
+    assert await ask(W1, number=crowd[0]["number"]) == known
+    assert commands.names == ["aggregate", "aggregate"]
+    seeks = commands.sent[1][1]
+    assert documents_read(await explained(store, seeks)) == 6 * 11, "one row more than each page has"
+    for inner in lookups(seeks, crowd[0]["_id"]):
         assert not sorts(await explained(store, inner))
 
 
@@ -73,9 +86,19 @@ async def test_fifty_customers_with_two_lists_are_one_command(
     assert all(len(each[name]["nodes"]) == 10 for each in answer["data"]["nodes"] for name in LISTS[:2])
     assert commands.names == ["aggregate"]
     assert execution.counted == {"plan": 1}
-    assert documents_read(await explained(store, commands.sent[0][1])) == 50 * (1 + 2 * 11)
-    for inner in lookups(commands.sent[0][1], crowd[0]["_id"]):
-        assert not sorts(await explained(store, inner))
+    assert documents_read(await explained(store, commands.sent[0][1])) == 50 * 2
+
+
+async def test_fifty_customers_whose_heads_are_not_kept_are_a_hundred_seeks(
+    ask: Ask, store: Store, commands: Commands, crowd: list[Document]
+) -> None:
+    ids = [customer["_id"] for customer in crowd]
+    known = await ask(W2, ids=ids)
+    await heads.forget(store)
+    commands.clear()
+    assert await ask(W2, ids=ids) == known
+    assert commands.names == ["aggregate", "aggregate"]
+    assert documents_read(await explained(store, commands.sent[1][1])) == 50 * 2 * 11
 
 
 @pytest.fixture
@@ -85,6 +108,7 @@ async def varied(world: World) -> list[Document]:
     for customer in customers:
         for collection in COLLECTION_OF.values():
             await world.many(collection, customer, *(noise(collection, number) for number in range(40)))
+    await heads.keep_all(world.store)
     return customers
 
 
@@ -124,26 +148,34 @@ async def test_three_scalars_are_one_command(
 
 async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Commands, crowd: list[Document]) -> None:
     query = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer {
-        activities { nodes { title } } coupons { edges { node { value } } } passes { nodes { id } totalCount }
-        transactions { nodes { refunds { id } } } statusHistory { pageInfo { endCursor } }
+        activities { nodes { title } } coupons { edges { node { value } } }
+        passes(first: 10) { nodes { id } totalCount } transactions(first: 20) { nodes { refunds { id } } }
+        statusHistory(first: 1) { pageInfo { endCursor } }
         pointsHistory(last: 5) { nodes { actor { name } transaction { id } } } } } }"""
     commands.clear()
     await ask(query, ids=[crowd[0]["_id"], crowd[1]["_id"]])
     *_, wanted = commands.sent[0][1]["pipeline"]
     keys: dict[str, set[str]] = {}
     for key in wanted["$project"]:
-        page, _, inner = key.partition(".")
+        page, _, inner = key.rpartition(".")
         keys.setdefault(page, set()).add(inner)
     order = {"_id"}  # and what makes a cursor
-    assert list(keys.values()) == [
-        order,  # the customer
-        order | {"occurredAt", "type", "title"},
-        order | {"addedAt", "value"},
-        order | {"createdAt"},
-        order | {"occurredAt"},
-        order | {"changedAt"},
-        order | {"seq", "actor", "transactionId"},
-    ]
+    small = {
+        "passes": order | {"createdAt"},
+        "statuses": order | {"changedAt"},
+    }
+    large = {
+        "activities": order | {"occurredAt", "type", "title"},
+        "coupons": order | {"addedAt", "value"},
+        "transactions": order | {"occurredAt"},
+    }
+    assert keys == {
+        "document": order | {"revision"},
+        "head": {"revision"},
+        **{f"head.{name}": wanted for name, wanted in (small | large).items()},
+        **{f"head.{name}More": wanted for name, wanted in large.items()},
+        "page5": order | {"seq", "actor", "transactionId"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -151,7 +183,7 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
     [
         ("name", {"name"}),
         ("... on Node { id } country emails { value }", {"country", "billingAddress", "email", "emails"}),
-        ("name activities { nodes { customer { phones { value } } } }", {"name", "phones"}),
+        ("name activities { nodes { customer { phones { value } } } }", {"name", "phones", "revision"}),
         ("points { spendable } activityGroups { count }", {"points"}),
         ("name activities { nodes { availableActions } }", None),  # looks into the customer, too
     ],
@@ -175,7 +207,7 @@ def _read(command: Mapping[str, Any]) -> set[str] | None:
     """The keys of the customer that this command reads; None where it reads them all."""
     *_, last = command.get("pipeline", [{}])
     fields: dict[str, Any] = command.get("projection") or last.get("$project", {})
-    own = {key.removeprefix("document.") for key in fields if not key.startswith("page")} - {"document"}
+    own = {key.removeprefix("document.") for key in fields if not key.startswith(("page", "head"))} - {"document"}
     return own or None
 
 
@@ -183,6 +215,7 @@ async def test_every_field_costs_what_it_costs_without_plans_and_lists_cost_noth
     ask: Ask, world: World, commands: Commands, execution: Execution
 ) -> None:
     customers = [await world.everything() for _ in range(5)]
+    await heads.keep_all(world.store)
     one, five, adds = dict[str, int](), dict[str, int](), dict[str, int]()
     for coordinate, place in below("Customer").items():
         one[coordinate] = await cost(ask, commands, customers[:1], place)

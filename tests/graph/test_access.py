@@ -21,7 +21,8 @@ from app.domain.access import Role
 from app.domain.ids import new_id
 from app.graph import RULES
 from app.settings import Limits
-from app.store.driver import Document
+from app.store import heads
+from app.store.driver import Document, Store
 from tests.conftest import Ask, token
 from tests.graph.walk import schema
 from tests.world import LATER, NOW, World
@@ -490,8 +491,11 @@ async def test_roles_add_up(ask: Ask, accounts: tuple[Account, Account]) -> None
     assert answer == {"data": {"customer": {"email": other.customer["email"]}}}
 
 
-async def test_staff_pay_no_command_for_the_checks(ask: Ask, accounts: tuple[Account, Account], commands: Any) -> None:
+async def test_staff_pay_no_command_for_the_checks(
+    ask: Ask, store: Store, accounts: tuple[Account, Account], commands: Any
+) -> None:
     own, _ = accounts
+    await heads.keep_all(store)
     query = "query($id: ID!) { customer(by: {id: $id}) { name activities { nodes { title } } } }"
     for role, sent in ((Role.ADMIN, 1), (Role.CUSTOMER, 2), (Role.AFFILIATE, 2)):
         commands.clear()

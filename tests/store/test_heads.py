@@ -1,0 +1,133 @@
+"""Heads of lists: the same rows as the lists have, believed only while they are the customer's present ones."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from app.domain.listings import HEADS
+from app.store import heads, indexes
+from app.store.driver import Document, Store, UpdateOne
+from bench.workloads import LISTS
+from tests.conftest import Ask, Commands
+from tests.graph.test_cost import noise
+from tests.world import World, ago
+
+PAGES = " ".join(
+    f"{name}{size}: {name}(first: {size}) {{ nodes {{ id }} pageInfo {{ hasNextPage endCursor }} }}"
+    for name in LISTS
+    for size in (1, 10, 11, 20)
+)
+BY_ID = "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Customer {{ {} }} }} }}"
+LEGACY = "legacy: activities(filter: {legacy: true}) { nodes { id } } "
+ADD_NOTE = "mutation($i: AddNoteInput!) { addNote(input: $i) { activity { id } userErrors { message } } }"
+ACTIVITIES = "query($id: ID!) { customer(by: {id: $id}) { activities { nodes { id } } } }"
+
+
+@pytest.fixture
+async def customers(world: World) -> list[Document]:
+    """With no rows, and with as many as make a page full, more than full, or too many for a head."""
+    customers = [await world.customer() for _ in range(5)]
+    for customer, rows in zip(customers, (0, 10, 11, 21, 30), strict=True):
+        for name in HEADS:
+            await world.many(name, customer, *(noise(name, number) for number in range(rows)))
+    return customers
+
+
+async def test_a_page_is_the_same_with_a_head_and_without(
+    ask: Ask, store: Store, commands: Commands, customers: list[Document]
+) -> None:
+    ids = [customer["_id"] for customer in customers]
+    queries = [BY_ID.format(each) for each in (PAGES, "name " + PAGES, LEGACY + PAGES)]
+    without = [await ask(query, ids=ids) for query in queries]
+    assert not any("errors" in answer for answer in without)
+    await heads.keep(store, ids)
+    assert await heads.differences(store) == []
+    commands.clear()
+    assert [await ask(query, ids=ids) for query in queries] == without
+    assert commands.names == ["aggregate"] * 3
+    assert all("heads" in repr(sent) for _, sent in commands.sent)
+
+
+async def test_who_has_changed_since_is_read_without(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    old = await world.activity(ada, occurredAt=ago(days=2))
+    await heads.keep(world.store, [ada["_id"]])
+    new = await world.activity(ada)
+    await world.store.write("customers", [UpdateOne({"_id": ada["_id"]}, {"$inc": {"revision": 1}})])
+    answer = await ask(ACTIVITIES, id=ada["_id"])
+    assert answer["data"]["customer"]["activities"]["nodes"] == [{"id": new["_id"]}, {"id": old["_id"]}]
+    assert await heads.keep_all(world.store) == 1
+    assert await ask(ACTIVITIES, id=ada["_id"]) == answer
+
+
+async def test_an_older_head_replaces_no_newer_one(world: World) -> None:
+    ada = await world.customer(revision=3)
+    await heads.keep(world.store, [ada["_id"]])
+    await world.store.write("heads", [UpdateOne({"_id": ada["_id"]}, {"$set": {"revision": 4}})])
+    await world.activity(ada)
+    await heads.keep(world.store, [ada["_id"]])
+    (head,) = await world.store.find("heads", {})
+    assert (head["revision"], head["activities"]) == (4, [])
+
+
+async def test_more_than_a_document_can_hold_is_one_customers_alone(ask: Ask, world: World) -> None:
+    big, small = await world.customer(), await world.customer()
+    megabyte = {"text": "x" * 1_000_000}
+    rows = await world.many(
+        "activities", big, *({"attributes": megabyte, "occurredAt": ago(days=n)} for n in range(20))
+    )
+    await heads.keep(world.store, [big["_id"], small["_id"]])
+    assert [head["_id"] for head in await world.store.find("heads", {})] == [small["_id"]]
+    answer = await ask(ACTIVITIES, id=big["_id"])
+    assert [each["id"] for each in answer["data"]["customer"]["activities"]["nodes"]] == [row["_id"] for row in rows]
+
+
+@pytest.fixture
+async def no_heads(store: Store) -> AsyncGenerator[None]:
+    """Nobody can write any: they are a view."""
+    await store.command({"drop": "heads"})
+    await store.command({"create": "heads", "viewOn": "customers", "pipeline": [{"$match": {"_id": None}}]})
+    yield
+    await store.command({"drop": "heads"})
+    await indexes.apply(store)
+
+
+@pytest.mark.usefixtures("no_heads")
+async def test_a_change_is_made_whether_or_not_its_head_can_be_kept(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    given = {"customerId": ada["_id"], "idempotencyKey": "one", "message": "Called back."}
+    made = (await ask(ADD_NOTE, i=given))["data"]["addNote"]
+    assert made["userErrors"] == []
+    answer = await ask(ACTIVITIES, id=ada["_id"])
+    assert answer["data"]["customer"]["activities"]["nodes"] == [made["activity"]]
+
+
+async def test_what_was_written_past_the_gateway_is_found_and_mended(world: World) -> None:
+    ada, bob = await world.customer(), await world.customer()
+    await heads.keep_all(world.store)
+    await world.activity(ada)
+    assert await heads.differences(world.store) == [ada["_id"]]
+    await heads.forget(world.store)
+    assert await heads.differences(world.store) == []
+    assert await heads.keep_all(world.store) == 2
+    assert await heads.differences(world.store) == []
+    (head,) = await world.store.find("heads", {"_id": ada["_id"]})
+    assert len(head["activities"]) == 1
+    assert {bob["_id"], ada["_id"]} == {each["_id"] for each in await world.store.find("heads", {})}
+
+
+async def test_what_activities_copy_from_the_catalogue_is_copied_anew(world: World) -> None:
+    ada = await world.customer()
+    activity = await world.activity(ada, group="POINTS")
+    await heads.keep(world.store, [ada["_id"]])
+    await indexes.apply(world.store)
+    (head,) = await world.store.find("heads", {})
+    assert head["activities"][0]["_id"] == activity["_id"]
+    assert head["activities"][0]["group"] != "POINTS"
+
+
+async def test_many_are_kept_in_batches(world: World) -> None:
+    for _ in range(210):
+        await world.customer()
+    assert await heads.keep_all(world.store) == 210
+    assert await heads.keep_all(world.store) == 0
