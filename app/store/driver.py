@@ -264,7 +264,13 @@ class Store:
                 return await self._timed("aggregate", by_driver(session))
         if session is not None:
             return await self._timed("aggregate", by_driver())
-        command = {"aggregate": collection or 1, "pipeline": pipeline, "cursor": _CURSOR, **_LOCAL, **given}
+        command = {
+            "aggregate": 1 if collection is None else collection,
+            "pipeline": pipeline,
+            "cursor": _CURSOR,
+            **_LOCAL,
+            **given,
+        }
         return await self._timed("aggregate", self._by_wire(command, by_driver))
 
     async def _by_wire(self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
@@ -413,9 +419,12 @@ def within(seconds: float) -> AbstractContextManager[None]:
     return Within(max(seconds, 0.001))  # the driver takes 0 for forever
 
 
-class marked:
+def marked(mark: str) -> AbstractContextManager[None]:
     """Reads inside can be told from others in the database, and ended there (``Store.end``)."""
+    return _Marked(mark)
 
+
+class _Marked(AbstractContextManager[None]):
     __slots__ = ("_before", "_mark")
 
     def __init__(self, mark: str) -> None:

@@ -2,26 +2,27 @@
 
 ``tests/store/test_inside.py`` says what is missing when another version has it no more.
 """
+# pyright: reportPrivateUsage=false
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import Token
 from typing import Any, Final
 
 from pymongo import AsyncMongoClient, _csot, helpers_shared, server_type
-from pymongo._telemetry import _CommandTelemetry  # pyright: ignore[reportPrivateUsage]
+from pymongo._telemetry import _CommandTelemetry
 from pymongo.asynchronous.pool import Pool
-from pymongo.cursor_shared import _CursorAddress  # pyright: ignore[reportPrivateUsage]
 from pymongo.errors import NotPrimaryError, OperationFailure
-from pymongo.message import _convert_exception  # pyright: ignore[reportPrivateUsage]
+from pymongo.message import _convert_exception, _CursorAddress
 
 _PRIMARY: Final = server_type.SERVER_TYPE.RSPrimary
-RETRYABLE_CODES: Final = helpers_shared._RETRYABLE_ERROR_CODES  # pyright: ignore[reportPrivateUsage]
+RETRYABLE_CODES: Final = helpers_shared._RETRYABLE_ERROR_CODES
 deadline: Final[Callable[[], float]] = _csot.DEADLINE.get
 """When the time of ``pymongo.timeout`` is over, by the monotonic clock; infinite without one."""
 
 
-class Within:
+class Within(AbstractContextManager[None]):
     """``pymongo.timeout`` in half its instructions: without the round trip, which each operation sets anew."""
 
     __slots__ = ("_deadline", "_seconds", "_timeout")
@@ -39,11 +40,11 @@ class Within:
         _csot.DEADLINE.reset(self._deadline)
 
 
-class Driver:
+class Client:
     """What a client, Motor's or PyMongo's, knows of its servers at this moment, and was told by its URI."""
 
     def __init__(self, client: Any) -> None:
-        self._client = client if isinstance(client, AsyncMongoClient) else client.delegate
+        self._client: Any = client if type(client) is AsyncMongoClient else client.delegate
 
     @property
     def description(self) -> Any:
@@ -106,9 +107,9 @@ def interrupt(pool: Any) -> None:
         context.cancel()
 
 
-def check(reply: Mapping[str, Any], connection: Any) -> None:
+def check(reply: dict[str, Any], connection: Any) -> None:
     """Raises the error that a reply tells of, as PyMongo does."""
-    helpers_shared._check_command_response(reply, connection.max_wire_version, pool_opts=connection.opts)  # pyright: ignore[reportPrivateUsage]
+    helpers_shared._check_command_response(reply, connection.max_wire_version, pool_opts=connection.opts)
 
 
 class Told:

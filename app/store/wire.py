@@ -9,198 +9,36 @@ import asyncio
 import itertools
 import struct
 import time
-from collections import deque
 from math import inf
 from typing import Any, Final
 
-from bson import CodecOptions, decode, encode
-from pymongo.errors import (
-    AutoReconnect,
-    NetworkTimeout,
-    OperationFailure,
-    ProtocolError,
-    PyMongoError,
-    WaitQueueTimeoutError,
-)
+from bson import CodecOptions, decode, encode  # pyright: ignore[reportUnknownVariableType] # bson's own types have a gap
+from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
 from app.store import inside
+from app.store.connections import Connection, Server, Unread
+
+__all__ = ["Unread", "Wire"]
 
 _LOOK_SECONDS: Final = 0.5
 """So often we look whether the primary still is one while somebody waits for it, as the driver does."""
 _LARGEST: Final = 16 * 2**20
 _OP_MSG: Final = 2013
 _HEADER: Final = struct.Struct("<iiiiIB")  # length, request, of the request answered, kind; flags, kind of the section
-_HEADER_BYTES: Final = 16
 _DOCUMENT: Final = _HEADER.size  # where the one document of a message begins
 _CURSOR_NAME: Final = slice(_DOCUMENT + 4, _DOCUMENT + 12)
 _CURSOR: Final = _CURSOR_NAME.stop
 _OK: Final = b"\x01ok\0" + struct.pack("<d", 1)
 
 
-class Unread(Exception):
-    """Nothing was read, and the driver may well be able to."""
-
-
-class Connection(asyncio.Protocol):
-    """One command at a time. It is closed with every reply that nobody waits for any more."""
-
-    def __init__(self, server: "Server", connection: Any, transport: Any) -> None:
-        self._server, self.pymongo, self._transport = server, connection, transport
-        self._loop = asyncio.get_running_loop()
-        self._received: list[bytes] = []
-        self._missing = _HEADER_BYTES
-        self._reply: asyncio.Future[bytes] | None = None
-        self.until = inf
-        self.gone: asyncio.Future[None] = self._loop.create_future()
-        transport.set_protocol(self)
-        transport.resume_reading()  # PyMongo's own protocol pauses it after each message
-
-    @property
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    async def ask(self, message: bytes, until: float) -> bytes:
-        """Raises AutoReconnect, NetworkTimeout."""
-        self._reply = reply = self._loop.create_future()
-        self.until = until
-        self._transport.write(message)
-        try:
-            return await reply
-        except BaseException:
-            self._transport.abort()
-            raise
-        finally:
-            self._reply = None
-
-    def data_received(self, data: bytes) -> None:
-        received = self._received
-        received.append(data)
-        self._missing -= len(data)
-        if self._missing > 0:
-            return
-        message = data if len(received) == 1 else b"".join(received)
-        received.clear()
-        self._missing = int.from_bytes(message[:4], "little") - len(message)
-        if self._missing > 0:  # which is now known, and all of it is joined but once more
-            received.append(message)
-        elif self._missing < 0 or self._reply is None or self._reply.done():
-            self._transport.abort()
-        else:
-            self._missing = _HEADER_BYTES
-            self._reply.set_result(message)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.fail(AutoReconnect(f"{self._server.name}: {exc or 'connection closed'}"))
-        self.gone.set_result(None)
-        self._server.forget(self)
-
-    def fail(self, error: PyMongoError) -> None:
-        """Whoever waits for the reply gets this instead; nobody else does."""
-        if self._reply and not self._reply.done():
-            self._reply.set_exception(error)
-        self._transport.abort()
-
-
-class Server:
-    """The connections to one primary: as many as ``maxPoolSize``, the last used first, and who waits for one."""
-
-    def __init__(self, driver: inside.Driver, address: tuple[str, int]) -> None:
-        self.address, self.name = address, ":".join(map(str, address))
-        self._pool = driver.pool(address)
-        self.all: set[Connection] = set()
-        self.idle: list[Connection] = []
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
-        self._opening = 0
-        self._closed = False
-
-    async def connection(self, until: float) -> Connection:
-        """In the order of asking. Raises WaitQueueTimeoutError; Unread if none can be opened."""
-        waiting: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        self._invite()
-        try:
-            async with asyncio.timeout(None if until == inf else until - time.monotonic()):
-                given = await waiting
-        except BaseException as left:
-            if waiting.done() and not waiting.cancelled() and not waiting.exception():
-                self._give(waiting.result())
-            if isinstance(left, TimeoutError):
-                raise WaitQueueTimeoutError(f"{self.name}: no connection of {self._pool.max_pool_size} in time") from left
-            raise
-        return given or await self._open()
-
-    def give_back(self, connection: Connection) -> None:
-        if not connection.is_closing:
-            self._give(connection)
-
-    def _give(self, connection: Connection | None) -> None:
-        """A connection, or leave to open one, to who waits longest."""
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                return waiting.set_result(connection)
-        if connection:
-            self.idle.append(connection)
-        else:
-            self._opening -= 1
-
-    def _invite(self) -> None:
-        while (
-            self._waiting
-            and len(self.all) + self._opening < self._pool.max_pool_size
-            and self._opening < self._pool.opts.max_connecting
-        ):
-            self._opening += 1
-            self._give(None)
-
-    async def _open(self) -> Connection:
-        try:
-            opened, transport = await inside.opened(self._pool)
-            connection = Connection(self, opened, transport)
-            self.all.add(connection)
-        except (PyMongoError, OSError) as failed:
-            raise Unread from failed  # the driver will say it better
-        finally:
-            self._opening -= 1
-            self._invite()
-        if self._closed:
-            connection.fail(AutoReconnect(self.name))
-            raise Unread
-        return connection
-
-    def forget(self, connection: Connection) -> None:
-        self.all.discard(connection)
-        if connection in self.idle:
-            self.idle.remove(connection)
-        self._invite()
-
-    def drop_idle(self) -> None:
-        """One was lost: the others that nobody has tried since may be, too."""
-        for connection in self.idle:
-            connection.fail(AutoReconnect(self.name))
-        self.idle.clear()
-
-    def close(self) -> None:
-        """Whoever still reads here, or waits to, is sent to the driver."""
-        self._closed = True
-        lost = AutoReconnect(f"{self.name}: no longer the primary")
-        inside.interrupt(self._pool)
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_exception(lost)
-        self._waiting.clear()
-        self.idle.clear()
-        for connection in list(self.all):
-            connection.fail(lost)
-
-
 class Wire:
     """Reads of one database. Belongs to one event loop."""
 
     def __init__(self, client: Any, database: str, codec: CodecOptions[dict[str, Any]]) -> None:
-        self._driver, self._database, self._codec = inside.Driver(client), database, codec
-        self._listeners = self._driver.listeners
+        self._client, self._database, self._codec = inside.Client(client), database, codec
+        self._listeners = self._client.listeners
         self._seen: Any = None
+        self._closed = False
         self._server: Server | None = None
         self._round_trip = 0.0
         self._requests = itertools.count(1)
@@ -238,7 +76,7 @@ class Wire:
         if until != inf:
             milliseconds = int((until - time.monotonic() - self._round_trip) * 1000)
             if milliseconds <= 0:
-                raise Unread  # the driver will say so
+                raise Unread  # the driver says so
             command["maxTimeMS"] = milliseconds
         command["$db"] = self._database
         cursor = await self._ask(connection, command, until)
@@ -251,7 +89,7 @@ class Wire:
             try:
                 cursor = await self._ask(connection, more, until)
             except BaseException:
-                self._driver.close_cursor(cursor["id"], connection.pymongo.address, namespace)
+                self._client.close_cursor(cursor["id"], connection.pymongo.address, namespace)
                 raise
             found += cursor["nextBatch"]
         return found
@@ -260,7 +98,7 @@ class Wire:
         """The cursor that it answers with."""
         document = encode(command, codec_options=self._codec)
         if len(document) > _LARGEST:
-            raise Unread  # the driver will say so
+            raise Unread  # the driver says so
         request = next(self._requests) & 0x7FFFFFFF
         message = _HEADER.pack(_DOCUMENT + len(document), request, 0, _OP_MSG, 0, 0) + document
         if self._listeners is None:
@@ -278,8 +116,8 @@ class Wire:
     def _cursor(self, reply: bytes, request: int, connection: Connection) -> dict[str, Any]:
         _, _, answered, kind, flags, section = _HEADER.unpack_from(reply)
         if (answered, kind, flags, section) != (request, _OP_MSG, 0, 0):
-            connection.fail(ProtocolError("a reply to something else"))
-            raise Unread
+            connection.fail(lost := AutoReconnect(f"{connection.pymongo.address}: a reply to something else"))
+            raise lost
         if reply[_CURSOR_NAME] == b"\x03cursor\0":
             # The rest is the cluster's time and its signature, which takes as long to decode as a small document.
             end = _CURSOR + int.from_bytes(reply[_CURSOR : _CURSOR + 4], "little")
@@ -290,15 +128,15 @@ class Wire:
         return whole["cursor"]
 
     def _primary(self) -> Server | None:
-        seen = self._driver.description
+        seen = self._client.description
         if seen is not self._seen:
             self._seen = seen
-            primary = self._driver.primary() if self._driver.is_plain() else None
+            primary = None if self._closed or not self._client.is_plain() else self._client.primary()
             if self._server and (primary is None or primary.address != self._server.address):
                 self._server.close()
                 self._server = None
             if primary is not None:
-                self._server = self._server or Server(self._driver, primary.address)
+                self._server = self._server or Server(self._client, primary.address)
                 self._round_trip = primary.min_round_trip_time
         return self._server
 
@@ -324,11 +162,11 @@ class Wire:
             self._look_again(soonest)
 
     async def close(self) -> None:
-        self._driver.description  # noqa
+        """Ends what is under way, and returns when all connections are closed."""
+        self._closed = True
         if self._timer:
             self._timer.cancel()
-        if self._server:
-            every = list(self._server.all)
-            self._server.close()
+        if server := self._server:
             self._server = None
-            await asyncio.gather(*(connection.gone for connection in every))
+            server.close()
+            await asyncio.gather(*(connection.gone for connection in server.all))
