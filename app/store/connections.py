@@ -163,7 +163,7 @@ class Server:
     def close(self) -> None:
         """Whoever still reads here, or waits to, is sent to the driver."""
         self._closed = True
-        lost = AutoReconnect(f"{self.name}: no longer the primary")
+        lost = AutoReconnect(f"{self.name}: closed, or no longer the primary")
         inside.interrupt(self._pool)
         for waiting in self._waiting:
             if not waiting.done():

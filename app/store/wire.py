@@ -63,6 +63,8 @@ class Wire:
         except NetworkTimeout:
             raise
         except AutoReconnect as lost:  # or not the primary
+            if self._closed:
+                raise
             server.drop_idle()
             raise Unread from lost
         except OperationFailure as failed:
