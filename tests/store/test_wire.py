@@ -22,7 +22,6 @@ from pymongo import MongoClient
 from pymongo.errors import (
     NetworkTimeout,
     OperationFailure,
-    PyMongoError,
     WaitQueueTimeoutError,
 )
 from pymongo.monitoring import CommandListener
@@ -132,7 +131,8 @@ async def test_an_error_of_the_commands_own_is_raised_and_not_repeated(both: "Bo
             assert failed() == 1
         store.error = raised.value
     assert told(both.wire.error) == told(both.driver.error)
-    assert both.wire.error.has_error_label("Label")  # type: ignore[union-attr]
+    assert both.wire.error
+    assert both.wire.error.has_error_label("Label")
 
 
 async def test_events_are_the_drivers(both: "Both") -> None:
@@ -148,7 +148,10 @@ async def test_events_are_the_drivers(both: "Both") -> None:
 
 async def test_what_is_told_of_commands_is_one_line_for_each_read(mongod: "Mongod", driver: Driver) -> None:
     lines: list[tuple[str, bool]] = []
-    tell = lambda name, _seconds, succeeded: lines.append((name, succeeded))  # noqa: E731
+
+    def tell(name: str, _seconds: float, succeeded: bool) -> None:
+        lines.append((name, succeeded))
+
     async with Store.open(mongod.uri, DATABASE, driver=driver, tell=tell) as store:
         await store.find("people", {"_id": 1})
         with failing(mongod, "find", times=1, errorCode=NOT_PRIMARY):
@@ -325,6 +328,17 @@ async def test_the_connection_used_last_is_used_next(both: "Both") -> None:
     assert len(set(both.wire.connections)) == 1
 
 
+async def test_a_deadline_ends_with_its_read(both: "Both") -> None:
+    store = both.wire.store
+    await asyncio.gather(*(store.find("people", {"_id": 1}) for _ in range(2)))
+    held = connections(store)
+    with within(0.1):
+        await store.find("people", {"_id": 1})
+    with failing(both.mongod, "find", times=1, blockConnection=True, blockTimeMS=1_200):
+        await store.find("people", {"_id": 1})  # longer than we look away
+    assert connections(store) == held
+
+
 async def test_nothing_is_left_of_a_store_that_was_closed(mongod: "Mongod", driver: Driver) -> None:
     before = asyncio.all_tasks()
     async with Store.open(mongod.uri, DATABASE, driver=driver) as store:
@@ -402,7 +416,7 @@ class Side(CommandListener):
     store: Store
 
     def __init__(self) -> None:
-        self.error: PyMongoError | None = None
+        self.error: Any = None
         self.clear()
 
     def clear(self) -> None:
@@ -449,7 +463,7 @@ class Both:
         for side in (self.wire, self.driver):
             with pytest.raises(Exception) as raised:  # noqa: PT011 # which is what is compared
                 await ask(side.store)
-            side.error = raised.value  # type: ignore[assignment]
+            side.error = raised.value
         assert told(self.wire.error) == told(self.driver.error)
 
 
@@ -470,8 +484,10 @@ def shown(seen: list[tuple[str, Document]]) -> list[tuple[str, Document]]:
 
 
 def told(error: Any) -> tuple[Any, ...]:
-    labels = getattr(error, "_error_labels", None)
-    return type(error), getattr(error, "code", None), labels, str(error).split(", full error")[0].split("remaining")[0]
+    """Its class, code and labels, and its words as far as they are not about the moment."""
+    kind: type[Any] = type(error)
+    words = str(error).split(", full error")[0].split("remaining")[0]
+    return kind, getattr(error, "code", None), getattr(error, "_error_labels", None), words
 
 
 def connections(store: Store) -> set[Any]:
