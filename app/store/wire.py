@@ -90,7 +90,7 @@ class Wire:
                 more["comment"] = command["comment"]
             try:
                 cursor = await self._ask(connection, more, until)
-            except BaseException:
+            except (asyncio.CancelledError, NetworkTimeout):
                 self._client.close_cursor(cursor["id"], connection.pymongo.address, namespace)
                 raise
             found += cursor["nextBatch"]

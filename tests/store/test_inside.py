@@ -63,7 +63,6 @@ async def test_a_client_knows_its_servers(make: Any) -> None:
     pool = asked.pool(("127.0.0.1", 1))
     assert isinstance(pool, Pool)
     assert (pool.max_pool_size, pool.opts.max_connecting, list(pool.active_contexts)) == (100, 2, [])
-    asked.close_cursor(1, ("127.0.0.1", 1), "a.b")
     closing = client.close()
     if closing is not None:
         await closing

@@ -485,7 +485,7 @@ def shown(seen: list[tuple[str, Document]]) -> list[tuple[str, Document]]:
 
 def told(error: Any) -> tuple[Any, ...]:
     """Its class, code and labels, and its words as far as they are not about the moment."""
-    kind: type[Any] = type(error)
+    kind: type[Any] = error.__class__
     words = str(error).split(", full error")[0].split("remaining")[0]
     return kind, getattr(error, "code", None), getattr(error, "_error_labels", None), words
 
