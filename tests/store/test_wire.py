@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pymongo import MongoClient
 from pymongo.errors import (
+    ConnectionFailure,
     NetworkTimeout,
     OperationFailure,
     WaitQueueTimeoutError,
@@ -200,6 +201,30 @@ async def test_a_server_that_died_and_came_back_is_read_again(own: "Mongod", dri
         own.start()
         for found in await asyncio.gather(*(store.find("people", {"_id": 1}) for _ in range(9))):
             assert [each["name"] for each in found] == ["Ada"]
+
+
+async def test_no_read_is_lost_while_a_primary_steps_down(own: "Mongod", driver: Driver) -> None:
+    uri, side, over = own.uri.replace("directConnection=true", "replicaSet=wire"), Side(), asyncio.Event()
+
+    async def keep_reading() -> int:
+        count = 0
+        while not over.is_set():
+            with within(30):
+                assert len(await side.store.find("people", {"_id": {"$lt": 3}})) == 3
+            count += 1
+        return count
+
+    async with Store.open(uri, DATABASE, driver=driver, timeout_seconds=30, listeners=[side]) as side.store:
+        assert await eventually(lambda: side.goes_by_wire("people"))
+        term = own.admin({"replSetGetStatus": 1})["term"]
+        reading = [asyncio.create_task(keep_reading()) for _ in range(8)]
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(own.step_down)
+        assert await eventually(lambda: own.admin({"hello": 1})["isWritablePrimary"], 30)
+        assert await eventually(lambda: side.goes_by_wire("people"))
+        over.set()
+        assert min(await asyncio.gather(*reading)) > 0
+        assert own.admin({"replSetGetStatus": 1})["term"] > term
 
 
 # ---------------------------------------------------------------- time, and who no longer waits
@@ -572,6 +597,11 @@ class Mongod:
             yield
         finally:
             self.running.send_signal(signal.SIGCONT)
+
+    def step_down(self) -> None:
+        """It is no primary for a second."""
+        with suppress(ConnectionFailure):
+            self.admin({"replSetStepDown": 1, "secondaryCatchUpPeriodSecs": 0, "force": True})
 
     def admin(self, command: Document) -> Document:
         return self.client.admin.command(command)
