@@ -138,7 +138,7 @@ class Server:
                 raise Unread
             connection = Connection(self, *await inside.opened(self._pool))
             self.all.add(connection)
-        except (PyMongoError, OSError) as failed:
+        except (PyMongoError, OSError, RuntimeError) as failed:  # the last: uvloop's word for what is closed already
             raise Unread from failed  # the driver says it better
         finally:
             self._opening -= 1

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import Token
+from ssl import SSLContext
 from typing import Any, Final
 
 from pymongo import AsyncMongoClient, _csot, helpers_shared, server_type
@@ -59,9 +60,10 @@ class Client:
     def is_plain(self) -> bool:
         """Whether the URI asks for nothing that reads by wire do not do.
 
-        They do not: read from secondaries, go through a load balancer, compress, declare an API version, sign in
-        with OIDC, know ``timeoutMS``, ``socketTimeoutMS``, ``waitQueueTimeoutMS``, ``maxIdleTimeMS``, and they have
-        the driver repeat what a lost server did not answer, so not with ``retryReads=false``.
+        They do not read from secondaries, go through a load balancer, compress, declare an API version, sign in with
+        OIDC, secure with PyOpenSSL (which Motor takes where it is installed), nor know ``timeoutMS``,
+        ``socketTimeoutMS``, ``waitQueueTimeoutMS`` and ``maxIdleTimeMS``. What a lost server did not answer they have
+        the driver repeat, so ``retryReads=false`` is not for them either.
         """
         options = self._client.options
         pool = options.pool_options
@@ -76,6 +78,7 @@ class Client:
             pool.wait_queue_timeout,
             pool.max_idle_time_seconds,
             pool._credentials and pool._credentials.mechanism == "MONGODB-OIDC",
+            pool._ssl_context and not isinstance(pool._ssl_context, SSLContext),
         )
         return not any(asked)
 

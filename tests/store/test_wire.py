@@ -246,12 +246,13 @@ async def test_a_frozen_server_is_waited_for_until_the_deadline_and_no_longer(ow
     assert raised == {True: NetworkTimeout, False: NetworkTimeout}
 
 
+@pytest.mark.parametrize("before", [1, 2], ids=["opening", "reading"])
 async def test_who_has_no_deadline_waits_no_longer_than_the_driver_believes_in_the_server(
-    own: "Mongod", driver: Driver
+    own: "Mongod", driver: Driver, before: int
 ) -> None:
     async with Store.open(own.uri, DATABASE, driver=driver, timeout_seconds=1) as store:
-        await store.find("people", {"_id": 1})
-        await store.find("people", {"_id": 1})
+        for _ in range(before):
+            await store.find("people", {"_id": 1})
         start = time.monotonic()
         with own.frozen(), pytest.raises(Unavailable):
             await store.find("people", {"_id": 1})
@@ -358,7 +359,7 @@ async def test_a_deadline_ends_with_its_read(both: "Both") -> None:
     await asyncio.gather(*(store.find("people", {"_id": 1}) for _ in range(2)))
     held = connections(store)
     with within(0.1):
-        await store.find("people", {"_id": 1})
+        await asyncio.gather(*(store.find("people", {"_id": 1}) for _ in range(2)))
     with failing(both.mongod, "find", times=1, blockConnection=True, blockTimeMS=1_200):
         await store.find("people", {"_id": 1})  # longer than we look away
     assert connections(store) == held
