@@ -31,9 +31,11 @@ from app.store.driver import Document, Driver, Store, Unavailable, marked, withi
 from app.store.mongod import WAYS_OUT, MongodUnavailable, find_mongod
 from tests.faults.processes import free_ports
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("wire")]  # its servers once, not once for each process
 
 DATABASE: Final = "wire"
+LARGE: Final = 34
+"""So many megabytes come in three replies."""
 NOT_PRIMARY, SHUTTING_DOWN, UNREACHABLE, TOO_LATE, INTERRUPTED = 10107, 91, 6, 50, 11601
 
 
@@ -96,7 +98,7 @@ async def test_an_aggregate_is_the_same_command_and_finds_the_same(both: "Both",
 
 async def test_a_result_of_several_replies_is_read_to_its_end(both: "Both") -> None:
     found = await both.same(lambda store: store.find("large", {}, sort={"_id": 1}))
-    assert [each["_id"] for each in found] == list(range(40))
+    assert [each["_id"] for each in found] == list(range(LARGE))
     assert [name for name, _ in both.wire.seen if name == "getMore"] == ["getMore", "getMore"]
     await both.same(lambda store: store.aggregate("large", [{"$sort": {"_id": -1}}]))
 
@@ -123,14 +125,16 @@ async def test_an_error_is_the_drivers(both: "Both", asks: Callable[[Store], Awa
 
 
 @pytest.mark.parametrize("code", [2, TOO_LATE, 43, 11000, INTERRUPTED, 13])
-@pytest.mark.parametrize("command", ["find", "getMore"])
-async def test_an_error_of_the_commands_own_is_raised_and_not_repeated(both: "Both", command: str, code: int) -> None:
-    for store in (both.wire, both.driver):
+@pytest.mark.parametrize(("command", "collection"), [("find", "people"), ("getMore", "large")])
+async def test_an_error_of_the_commands_own_is_raised_and_not_repeated(
+    both: "Both", command: str, collection: str, code: int
+) -> None:
+    for side in (both.wire, both.driver):
         with failing(both.mongod, command, times=2, errorCode=code, errorLabels=["Label"]) as failed:
             with pytest.raises(OperationFailure) as raised:
-                await store.store.find("large", {})
+                await side.store.find(collection, {})
             assert failed() == 1
-        store.error = raised.value
+        side.error = raised.value
     assert told(both.wire.error) == told(both.driver.error)
     assert both.wire.error
     assert both.wire.error.has_error_label("Label")
@@ -165,8 +169,11 @@ async def test_what_is_told_of_commands_is_one_line_for_each_read(mongod: "Mongo
 # ---------------------------------------------------------------- what is lost is read again
 
 
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("command", ["find", "aggregate", "getMore"])
+# The driver itself does not repeat a getMore.
+@pytest.mark.parametrize(
+    ("command", "collection", "times"),
+    [("find", "people", 1), ("find", "people", 2), ("aggregate", "people", 2), ("getMore", "large", 1)],
+)
 @pytest.mark.parametrize(
     "failure",
     [
@@ -178,17 +185,13 @@ async def test_what_is_told_of_commands_is_one_line_for_each_read(mongod: "Mongo
     ids=str,
 )
 async def test_a_read_survives_what_the_driver_would_repeat(
-    both: "Both", command: str, failure: dict[str, Any], times: int
+    both: "Both", command: str, collection: str, times: int, failure: dict[str, Any]
 ) -> None:
-    if command == "getMore":
-        times = 1  # the driver does not repeat it
+    store = both.wire.store
     with failing(both.mongod, command, times=times, **failure) as failed:
-        if command == "aggregate":
-            found = await both.wire.store.aggregate("large", [])
-        else:
-            found = await both.wire.store.find("large", {})
+        found = await (store.aggregate(collection, []) if command == "aggregate" else store.find(collection, {}))
         assert failed() == times
-    assert len(found) == 40
+    assert len(found) == (len(DOCUMENTS) if collection == "people" else LARGE)
     assert await eventually(lambda: both.wire.goes_by_wire("people"))
 
 
@@ -346,6 +349,29 @@ async def test_there_are_as_many_connections_as_the_uri_allows_and_waiting_is_in
         assert len(connections(store)) == 2
 
 
+async def test_who_hangs_up_in_the_moment_that_it_is_given_a_connection_gives_it_back(
+    mongod: "Mongod", driver: Driver
+) -> None:
+    async with Store.open(f"{mongod.uri}&maxPoolSize=1", DATABASE, driver=driver) as store:
+        for _ in range(2):
+            await store.find("people", {"_id": 1})
+        waiting: list[asyncio.Task[Any]] = []
+
+        async def hold() -> None:
+            await store.find("people", {"_id": 1})
+            waiting[0].cancel()  # before it could know
+
+        holding = asyncio.create_task(hold())
+        await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(store.find("people", {"_id": 1})))
+        await asyncio.wait([holding, waiting[0]])
+        assert waiting[0].cancelled()
+        held = connections(store)
+        with within(2):
+            assert len(await store.find("people", {"_id": 1})) == 1
+        assert connections(store) == held
+
+
 async def test_the_connection_used_last_is_used_next(both: "Both") -> None:
     await asyncio.gather(*(both.wire.store.find("people", {"_id": 1}) for _ in range(5)))
     both.wire.connections.clear()
@@ -423,7 +449,7 @@ async def test_connections_are_signed_in_and_secured_as_the_uri_says(
     async with Store.open(secured.uri, DATABASE, driver=driver, listeners=[side]) as side.store:
         await side.store.find("large", {"_id": 1})
         found = await asyncio.gather(*(side.store.find("large", {}) for _ in range(4)))
-        assert [len(each) for each in found] == [40] * 4
+        assert [len(each) for each in found] == [LARGE] * 4
         assert await side.goes_by_wire("large")
         assert connections(side.store)
     wrong = secured.uri.replace("secret", "wrong")
@@ -640,7 +666,7 @@ def begun(folder: Path, *arguments: str, credentials: str = "", options: str = "
 async def fill(mongod: Mongod) -> None:
     async with Store.open(mongod.uri, DATABASE) as store:
         await store.insert("people", DOCUMENTS)
-        await store.insert("large", [{"_id": number, "text": "x" * 1_000_000} for number in range(40)])
+        await store.insert("large", [{"_id": number, "text": "x" * 1_000_000} for number in range(LARGE)])
 
 
 @pytest.fixture(scope="module")
