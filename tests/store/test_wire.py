@@ -349,6 +349,17 @@ async def test_there_are_as_many_connections_as_the_uri_allows_and_waiting_is_in
         assert len(connections(store)) == 2
 
 
+async def test_the_place_of_a_lost_connection_is_free_again(mongod: "Mongod", driver: Driver) -> None:
+    side = Side()
+    async with Store.open(f"{mongod.uri}&maxPoolSize=2", DATABASE, driver=driver, listeners=[side]) as side.store:
+        await side.store.find("people", {"_id": 1})
+        for _ in range(5):
+            with failing(mongod, "find", times=1, closeConnection=True), within(5):
+                await side.store.find("people", {"_id": 1})
+            with within(5):
+                assert await eventually(lambda: side.goes_by_wire("people"), 4)
+
+
 async def test_who_hangs_up_in_the_moment_that_it_is_given_a_connection_gives_it_back(
     mongod: "Mongod", driver: Driver
 ) -> None:
