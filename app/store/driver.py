@@ -8,14 +8,13 @@ import inspect
 import itertools
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
-import pymongo
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeEncoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -34,6 +33,9 @@ from pymongo import (
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
+
+from app.store.inside import Within
+from app.store.wire import Unread, Wire
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
@@ -90,7 +92,9 @@ _HEARTBEAT_SECONDS: Final = 1
 """A server that says nothing for both of these together is given up, and whoever waits for it asks the next primary."""
 
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
-_ONE_BATCH = 100_000
+_ONE_BATCH: Final = 100_000
+_CURSOR: Final = {"batchSize": _ONE_BATCH}
+_LOCAL: Final = {"readConcern": {"level": "local"}}
 
 
 class _DecimalEncoder(TypeEncoder):
@@ -156,8 +160,9 @@ def _value(value: datetime | Decimal128) -> datetime | Decimal:
 class Store:
     """One database, read and written in whole commands. Times go in and come out aware, in UTC."""
 
-    def __init__(self, client: Any, database: str, tell: Tell | None = None) -> None:
+    def __init__(self, client: Any, database: str, tell: Tell | None = None, *, wire: bool = True) -> None:
         self._client, self._tell = client, tell
+        self._wire = Wire(client, database, _CODEC) if wire else None
         # A driver makes a collection anew whenever it is named, for as much as a small document costs.
         self._collections: dict[str, Any] = {}
         self._database = client.get_database(
@@ -175,7 +180,9 @@ class Store:
         timeout_seconds: float = 5,
         listeners: Sequence[CommandListener] = (),
         tell: Tell | None = None,
+        wire: bool = True,
     ) -> AsyncGenerator[Self]:
+        """Without ``wire`` the driver does all reads itself."""
         milliseconds = int(timeout_seconds * 1000)
         make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
         client: Any = make(
@@ -187,7 +194,12 @@ class Store:
             event_listeners=listeners,
         )
         try:
-            yield cls(client, database, tell)
+            store = cls(client, database, tell, wire=wire)
+            try:
+                yield store
+            finally:
+                if store._wire:
+                    await store._wire.close()
         finally:
             await _settled(client.close())
 
@@ -208,11 +220,23 @@ class Store:
         collation: Mapping[str, Any] | None = None,
         session: Any = None,
     ) -> list[Document]:
-        options = {"session": session, **_given(hint=hint, collation=collation, comment=_MARK.get())}
-        cursor = self._collection(collection).find(
-            where, fields, sort=list(sort.items()) if sort else None, limit=limit, batch_size=_ONE_BATCH, **options
-        )
-        return await self._timed("find", _read(cursor))
+        given = _given(hint=hint, collation=collation, comment=_MARK.get())
+
+        def by_driver() -> Awaitable[list[Document]]:
+            order = list(sort.items()) if sort else None
+            options = {"batch_size": _ONE_BATCH, "session": session, **given}
+            return _read(self._collection(collection).find(where, fields, sort=order, limit=limit, **options))
+
+        if session is not None:
+            return await self._timed("find", by_driver())
+        command: Document = {"find": collection, "filter": where, "batchSize": _ONE_BATCH, **_LOCAL, **given}
+        if fields:
+            command["projection"] = fields
+        if sort:
+            command["sort"] = sort
+        if limit:
+            command["limit"] = limit
+        return await self._timed("find", self._by_wire(command, by_driver))
 
     async def aggregate(
         self,
@@ -228,16 +252,37 @@ class Store:
 
         ``snapshot`` reads all collections at one point in time.
         """
-        target = self._database if collection is None else self._collection(collection)
-        options = {"batchSize": _ONE_BATCH, **_given(hint=hint, collation=collation, comment=_MARK.get())}
+        given = _given(hint=hint, collation=collation, comment=_MARK.get())
 
-        async def read(session: Any) -> list[Document]:
-            return await _read(await _settled(target.aggregate(pipeline, session=session, **options)))
+        async def by_driver(session: Any = session) -> list[Document]:
+            target = self._database if collection is None else self._collection(collection)
+            options = {"batchSize": _ONE_BATCH, "session": session, **given}
+            return await _read(await _settled(target.aggregate(pipeline, **options)))
 
-        if not snapshot:
-            return await self._timed("aggregate", read(session))
-        async with await _settled(self._client.start_session(snapshot=True)) as session:
-            return await self._timed("aggregate", read(session))
+        if snapshot:
+            async with await _settled(self._client.start_session(snapshot=True)) as session:
+                return await self._timed("aggregate", by_driver(session))
+        if session is not None:
+            return await self._timed("aggregate", by_driver())
+        command = {
+            "aggregate": 1 if collection is None else collection,
+            "pipeline": pipeline,
+            "cursor": _CURSOR,
+            **_LOCAL,
+            **given,
+        }
+        return await self._timed("aggregate", self._by_wire(command, by_driver))
+
+    async def _by_wire(self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
+        if self._wire:
+            try:
+                found = await self._wire.read(command)
+            except Unread:
+                pass
+            else:
+                _list_of_ours(found)
+                return found
+        return await by_driver()
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
@@ -371,17 +416,25 @@ def within(seconds: float) -> AbstractContextManager[None]:
 
     The inner of two can only shorten the outer. Without it a command to a frozen server waits for as long as it takes.
     """
-    return pymongo.timeout(max(seconds, 0.001))  # the driver takes 0 for forever
+    return Within(max(seconds, 0.001))  # the driver takes 0 for forever
 
 
-@contextmanager
-def marked(mark: str) -> Generator[None]:
+def marked(mark: str) -> AbstractContextManager[None]:
     """Reads inside can be told from others in the database, and ended there (``Store.end``)."""
-    before = _MARK.set(mark)
-    try:
-        yield
-    finally:
-        _MARK.reset(before)
+    return _Marked(mark)
+
+
+class _Marked(AbstractContextManager[None]):
+    __slots__ = ("_before", "_mark")
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+
+    def __enter__(self) -> None:
+        self._before: Token[str | None] = _MARK.set(self._mark)
+
+    def __exit__(self, *_: object) -> None:
+        _MARK.reset(self._before)
 
 
 def usable_uri(uri: str) -> str:

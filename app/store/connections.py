@@ -1,0 +1,174 @@
+"""Connections that PyMongo has opened, signed in and secured, and that from then on are ours: a message, its reply."""
+
+import asyncio
+import time
+from collections import deque
+from math import inf
+from typing import Any, Final
+
+from pymongo.errors import AutoReconnect, PyMongoError, WaitQueueTimeoutError
+
+from app.store import inside
+
+_HEADER_BYTES: Final = 16
+
+
+class Unread(Exception):
+    """Nothing was read, and the driver may well be able to."""
+
+
+class Connection(asyncio.Protocol):
+    """One command at a time. It is closed with every reply that nobody waits for any more."""
+
+    def __init__(self, server: "Server", connection: Any, transport: Any) -> None:
+        self._server, self.pymongo, self._transport = server, connection, transport
+        self._loop = asyncio.get_running_loop()
+        self._received: list[bytes] = []
+        self._missing = _HEADER_BYTES
+        self._reply: asyncio.Future[bytes] | None = None
+        self.until = inf
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        transport.set_protocol(self)
+        transport.resume_reading()  # PyMongo's own protocol pauses it after each message
+
+    @property
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    async def ask(self, message: bytes, until: float) -> bytes:
+        """Raises AutoReconnect, NetworkTimeout."""
+        if self._transport.is_closing():
+            raise AutoReconnect(f"{self._server.name}: connection closed")
+        self._reply = reply = self._loop.create_future()
+        self.until = until
+        self._transport.write(message)
+        try:
+            return await reply
+        except BaseException:
+            self._transport.abort()
+            raise
+        finally:
+            self._reply, self.until = None, inf
+
+    def data_received(self, data: bytes) -> None:
+        received = self._received
+        received.append(data)
+        self._missing -= len(data)
+        if self._missing > 0:
+            return
+        message = data if len(received) == 1 else b"".join(received)
+        received.clear()
+        self._missing = int.from_bytes(message[:4], "little") - len(message)
+        if self._missing > 0:  # which is now known, and all of it is joined but once more
+            received.append(message)
+        elif self._missing < 0 or self._reply is None or self._reply.done():
+            self._transport.abort()
+        else:
+            self._missing = _HEADER_BYTES
+            self._reply.set_result(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.fail(AutoReconnect(f"{self._server.name}: {exc or 'connection closed'}"))
+        self.gone.set_result(None)
+        self._server.forget(self)
+
+    def fail(self, error: PyMongoError) -> None:
+        """Whoever waits for the reply gets this instead; nobody else does."""
+        if self._reply and not self._reply.done():
+            self._reply.set_exception(error)
+        self._transport.abort()
+
+
+class Server:
+    """The connections to one primary: as many as ``maxPoolSize``, the last used first, and who waits for one."""
+
+    def __init__(self, client: inside.Client, address: tuple[str, int]) -> None:
+        self.address, self.name = address, ":".join(map(str, address))
+        self._pool = client.pool(address)
+        self.all: set[Connection] = set()
+        self.idle: list[Connection] = []
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._opening = 0
+        self._closed = False
+
+    async def connection(self, until: float) -> Connection:
+        """In the order of asking. Raises WaitQueueTimeoutError; Unread if none can be opened."""
+        waiting: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._invite()
+        try:
+            async with asyncio.timeout(None if until == inf else until - time.monotonic()):
+                given = await waiting
+        except BaseException as left:
+            if waiting.done() and not waiting.cancelled() and not waiting.exception():
+                self._give(waiting.result())
+            if isinstance(left, TimeoutError):
+                raise WaitQueueTimeoutError(f"{self.name}: all connections were busy for too long") from left
+            raise
+        return given or await self._open()
+
+    def give_back(self, connection: Connection) -> None:
+        if not connection.is_closing:
+            self._give(connection)
+
+    def _give(self, connection: Connection | None) -> None:
+        """A connection, or leave to open one, to who waits longest."""
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(connection)
+                return
+        if connection:
+            self.idle.append(connection)
+        else:
+            self._opening -= 1
+
+    def _invite(self) -> None:
+        while (
+            self._waiting
+            and len(self.all) + self._opening < self._pool.max_pool_size
+            and self._opening < self._pool.opts.max_connecting
+        ):
+            self._opening += 1
+            self._give(None)
+
+    async def _open(self) -> Connection:
+        try:
+            if self._closed:
+                raise Unread
+            connection = Connection(self, *await inside.opened(self._pool))
+            self.all.add(connection)
+        except (PyMongoError, OSError, RuntimeError) as failed:  # the last: uvloop's word for what is closed already
+            raise Unread from failed  # the driver says it better
+        finally:
+            self._opening -= 1
+            self._invite()
+        if self._closed:  # meanwhile
+            connection.fail(AutoReconnect(self.name))
+            raise Unread
+        return connection
+
+    def forget(self, connection: Connection) -> None:
+        self.all.discard(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+        self._invite()
+
+    def drop_idle(self) -> None:
+        """One was lost: the others that nobody has tried since may be, too."""
+        idle, self.idle = self.idle, []
+        for connection in idle:
+            connection.fail(AutoReconnect(self.name))
+
+    def close(self) -> None:
+        """Whoever still reads here, or waits to, is sent to the driver."""
+        self._closed = True
+        lost = AutoReconnect(f"{self.name}: closed, or no longer the primary")
+        inside.interrupt(self._pool)
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(lost)
+        self._waiting.clear()
+        self.idle.clear()
+        for connection in list(self.all):
+            connection.fail(lost)

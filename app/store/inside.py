@@ -1,0 +1,132 @@
+"""What we use of PyMongo that it does not promise to keep. All of it is here; the version is pinned.
+
+``tests/store/test_inside.py`` says what is missing when another version has it no more.
+"""
+# pyright: reportPrivateUsage=false
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextvars import Token
+from ssl import SSLContext
+from typing import Any, Final
+
+from pymongo import AsyncMongoClient, _csot, helpers_shared, server_type
+from pymongo._telemetry import _CommandTelemetry
+from pymongo.asynchronous.pool import Pool
+from pymongo.errors import NotPrimaryError, OperationFailure
+from pymongo.message import _convert_exception, _CursorAddress
+
+_PRIMARY: Final = server_type.SERVER_TYPE.RSPrimary
+RETRYABLE_CODES: Final = helpers_shared._RETRYABLE_ERROR_CODES
+deadline: Final[Callable[[], float]] = _csot.DEADLINE.get
+"""When the time of ``pymongo.timeout`` is over, by the monotonic clock; infinite without one."""
+
+
+class Within(AbstractContextManager[None]):
+    """``pymongo.timeout`` in half its instructions: without the round trip, which each operation sets anew."""
+
+    __slots__ = ("_deadline", "_seconds", "_timeout")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        until = time.monotonic() + self._seconds
+        self._timeout: Token[float | None] = _csot.TIMEOUT.set(self._seconds)
+        self._deadline: Token[float] = _csot.DEADLINE.set(min(until, deadline()))
+
+    def __exit__(self, *_: object) -> None:
+        _csot.TIMEOUT.reset(self._timeout)
+        _csot.DEADLINE.reset(self._deadline)
+
+
+class Client:
+    """What a client, Motor's or PyMongo's, knows of its servers at this moment, and was told by its URI."""
+
+    def __init__(self, client: Any) -> None:
+        self._client: Any = client if type(client) is AsyncMongoClient else client.delegate
+
+    @property
+    def description(self) -> Any:
+        """Of all servers: another object whenever it may have changed."""
+        topology = self._client._topology  # none before the first operation
+        return topology and topology._description
+
+    def primary(self) -> Any:
+        servers = self.description.server_descriptions().values()
+        return next((server for server in servers if server.server_type == _PRIMARY), None)
+
+    def is_plain(self) -> bool:
+        """Whether the URI asks for nothing that reads by wire do not do.
+
+        They do not read from secondaries, go through a load balancer, compress, declare an API version, sign in with
+        OIDC, secure with PyOpenSSL (which Motor takes where it is installed), nor know ``timeoutMS``,
+        ``socketTimeoutMS``, ``waitQueueTimeoutMS`` and ``maxIdleTimeMS``. What a lost server did not answer they have
+        the driver repeat, so ``retryReads=false`` is not for them either.
+        """
+        options = self._client.options
+        pool = options.pool_options
+        asked = (
+            options.read_preference.mode,
+            options.load_balanced,
+            options.timeout,
+            not options.retry_reads,
+            pool._compression_settings.compressors,
+            pool.server_api,
+            pool.socket_timeout,
+            pool.wait_queue_timeout,
+            pool.max_idle_time_seconds,
+            pool._credentials and pool._credentials.mechanism == "MONGODB-OIDC",
+            pool._ssl_context and not isinstance(pool._ssl_context, SSLContext),
+        )
+        return not any(asked)
+
+    def pool(self, address: tuple[str, int]) -> Any:
+        """Opens connections with all that the URI says of them: TLS, names, sign-in. It keeps none for us."""
+        return Pool(address, self._client.options.pool_options)
+
+    @property
+    def listeners(self) -> Any:
+        """Of commands; None if there are none."""
+        listeners = self._client.options.pool_options._event_listeners
+        return listeners if listeners and listeners.enabled_for_commands else None
+
+    def close_cursor(self, cursor_id: int, address: tuple[str, int], namespace: str) -> None:
+        """Soon, and nobody waits for it."""
+        self._client._close_cursor_soon(cursor_id, _CursorAddress(address, namespace))
+
+
+async def opened(pool: Any) -> tuple[Any, Any]:
+    """A connection that is signed in and as PyMongo knows it, and its transport. Raises what PyMongo raises."""
+    connection = await pool.connect()
+    pool.active_contexts.discard(connection.cancel_context)
+    return connection, connection.conn.conn[0]
+
+
+def interrupt(pool: Any) -> None:
+    """Ends what is being opened, within half a second."""
+    for context in list(pool.active_contexts):
+        context.cancel()
+
+
+def check(reply: dict[str, Any], connection: Any) -> None:
+    """Raises the error that a reply tells of, as PyMongo does."""
+    helpers_shared._check_command_response(reply, connection.max_wire_version, pool_opts=connection.opts)
+
+
+class Told:
+    """The events of one command."""
+
+    def __init__(self, listeners: Any, connection: Any, command: dict[str, Any], request: int) -> None:
+        self._name = next(iter(command))
+        self._events = _CommandTelemetry(None, connection, listeners, command, command["$db"], request, request)
+        self._events.started(command, ensure_db=False)
+
+    def succeeded(self, reply: dict[str, Any]) -> None:
+        self._events.succeeded(reply, self._name, speculative_hello=False)
+
+    def failed(self, error: Exception) -> None:
+        of_server = isinstance(error, NotPrimaryError | OperationFailure)
+        details: Any = error.details if of_server else _convert_exception(error)
+        self._events.failed(details, self._name, isinstance(error, OperationFailure))

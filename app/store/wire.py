@@ -1,0 +1,174 @@
+"""Reads by wire: one message to the primary and one back, on connections that PyMongo has opened.
+
+The driver opens a session, chooses a server, takes a connection, makes a cursor and two tasks for each read, which is
+more work than all else that a small request is. What it does besides, it goes on doing: it watches the servers, and it
+reads itself whatever cannot be read here (``Unread``), with all its patience for a primary that is lost.
+"""
+
+import asyncio
+import itertools
+import struct
+import time
+from math import inf
+from typing import Any, Final
+
+from bson import CodecOptions, decode, encode  # pyright: ignore[reportUnknownVariableType] # bson's own types have a gap
+from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
+
+from app.store import inside
+from app.store.connections import Connection, Server, Unread
+
+__all__ = ["Unread", "Wire"]
+
+_LOOK_SECONDS: Final = 0.5
+"""So often we look whether the primary still is one while somebody waits for it, as the driver does."""
+_LARGEST: Final = 16 * 2**20
+_OP_MSG: Final = 2013
+_HEADER: Final = struct.Struct("<iiiiIB")  # length, request, of the request answered, kind; flags, kind of the section
+_DOCUMENT: Final = _HEADER.size  # where the one document of a message begins
+_CURSOR_NAME: Final = slice(_DOCUMENT + 4, _DOCUMENT + 12)
+_CURSOR: Final = _CURSOR_NAME.stop
+_OK: Final = b"\x01ok\0" + struct.pack("<d", 1)
+
+
+class Wire:
+    """Reads of one database. Belongs to one event loop."""
+
+    def __init__(self, client: Any, database: str, codec: CodecOptions[dict[str, Any]]) -> None:
+        self._client, self._database, self._codec = inside.Client(client), database, codec
+        self._listeners = self._client.listeners
+        self._seen: Any = None
+        self._closed = False
+        self._server: Server | None = None
+        self._round_trip = 0.0
+        self._requests = itertools.count(1)
+        self._under_way = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = inf
+
+    async def read(self, command: dict[str, Any]) -> list[dict[str, Any]]:
+        """All that a ``find`` or an ``aggregate`` finds. Raises as the driver does, and Unread."""
+        server = self._primary()
+        if server is None:
+            raise Unread
+        until = inside.deadline()
+        self._look_again(until)
+        self._under_way += 1
+        try:
+            connection = server.idle.pop() if server.idle else await server.connection(until)
+            try:
+                return await self._read(connection, command, until)
+            finally:
+                server.give_back(connection)
+        except NetworkTimeout:
+            raise
+        except AutoReconnect as lost:  # or not the primary
+            if self._closed:
+                raise
+            server.drop_idle()
+            raise Unread from lost
+        except OperationFailure as failed:
+            if failed.code in inside.RETRYABLE_CODES or failed.has_error_label("RetryableError"):
+                raise Unread from failed
+            raise
+        finally:
+            self._under_way -= 1
+
+    async def _read(self, connection: Connection, command: dict[str, Any], until: float) -> list[dict[str, Any]]:
+        if until != inf:
+            milliseconds = int((until - time.monotonic() - self._round_trip) * 1000)
+            if milliseconds <= 0:
+                raise Unread  # the driver says so
+            command["maxTimeMS"] = milliseconds
+        command["$db"] = self._database
+        cursor = await self._ask(connection, command, until)
+        found: list[dict[str, Any]] = cursor["firstBatch"]
+        while cursor["id"]:
+            namespace = cursor["ns"]
+            more = {"getMore": cursor["id"], "collection": namespace.partition(".")[2], "$db": self._database}
+            if "comment" in command:
+                more["comment"] = command["comment"]
+            try:
+                cursor = await self._ask(connection, more, until)
+            except (asyncio.CancelledError, NetworkTimeout):
+                self._client.close_cursor(cursor["id"], connection.pymongo.address, namespace)
+                raise
+            found += cursor["nextBatch"]
+        return found
+
+    async def _ask(self, connection: Connection, command: dict[str, Any], until: float) -> dict[str, Any]:
+        """The cursor that it answers with."""
+        document = encode(command, codec_options=self._codec)
+        if len(document) > _LARGEST:
+            raise Unread  # the driver says so
+        request = next(self._requests) & 0x7FFFFFFF
+        message = _HEADER.pack(_DOCUMENT + len(document), request, 0, _OP_MSG, 0, 0) + document
+        if self._listeners is None:
+            return self._cursor(await connection.ask(message, until), request, connection)
+        told = inside.Told(self._listeners, connection.pymongo, command, request)
+        try:
+            reply = await connection.ask(message, until)
+            cursor = self._cursor(reply, request, connection)
+        except Exception as failed:
+            told.failed(failed)
+            raise
+        told.succeeded(decode(reply[_DOCUMENT:], codec_options=self._codec))
+        return cursor
+
+    def _cursor(self, reply: bytes, request: int, connection: Connection) -> dict[str, Any]:
+        _, _, answered, kind, flags, section = _HEADER.unpack_from(reply)
+        if (answered, kind, flags, section) != (request, _OP_MSG, 0, 0):
+            connection.fail(lost := AutoReconnect(f"{connection.pymongo.address}: a reply to something else"))
+            raise lost
+        if reply[_CURSOR_NAME] == b"\x03cursor\0":
+            # The rest is the cluster's time and its signature, which takes as long to decode as a small document.
+            end = _CURSOR + int.from_bytes(reply[_CURSOR : _CURSOR + 4], "little")
+            if reply.startswith(_OK, end):
+                return decode(reply[_CURSOR:end], codec_options=self._codec)
+        whole = decode(reply[_DOCUMENT:], codec_options=self._codec)
+        inside.check(whole, connection.pymongo)
+        return whole["cursor"]
+
+    def _primary(self) -> Server | None:
+        seen = self._client.description
+        if seen is not self._seen:
+            self._seen = seen
+            primary = None if self._closed or not self._client.is_plain() else self._client.primary()
+            if self._server and (primary is None or primary.address != self._server.address):
+                self._server.close()
+                self._server = None
+            if primary is not None:
+                self._server = self._server or Server(self._client, primary.address)
+                self._round_trip = primary.min_round_trip_time
+        return self._server
+
+    def _look_again(self, until: float) -> None:
+        """One timer for all that are under way: they end in time, and do not wait for who is no longer primary."""
+        now = time.monotonic()
+        at = min(until, now + _LOOK_SECONDS)
+        if at < self._looks_at:
+            if self._timer:
+                self._timer.cancel()
+            self._looks_at = at
+            self._timer = asyncio.get_running_loop().call_later(at - now, self._look)
+
+    def _look(self) -> None:
+        self._looks_at, now, soonest = inf, time.monotonic(), inf
+        server = self._primary()
+        for connection in list(server.all) if server else ():
+            if connection.until <= now:
+                connection.fail(NetworkTimeout(f"{connection.pymongo.address}: timed out"))
+            else:
+                soonest = min(soonest, connection.until)
+        if self._under_way:
+            self._look_again(soonest)
+
+    async def close(self) -> None:
+        """Ends what is under way, and returns when all connections are closed."""
+        self._closed = True
+        if self._timer:
+            self._timer.cancel()
+        if server := self._server:
+            self._server = None
+            server.close()
+            await asyncio.gather(*(connection.gone for connection in server.all))
