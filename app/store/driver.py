@@ -284,6 +284,10 @@ class Store:
                 return found
         return await by_driver()
 
+    async def merge(self, collection: str, pipeline: Pipeline) -> None:
+        """An aggregation that ends in ``$merge``: a write, and so the driver's."""
+        await self._timed("aggregate", _read(await _settled(self._collection(collection).aggregate(pipeline))))
+
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
         if len(documents) == 1:

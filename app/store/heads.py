@@ -47,7 +47,7 @@ async def keep(store: Store, customer_ids: Sequence[str]) -> None:
     if not customer_ids:
         return
     try:
-        await store.aggregate("customers", [{"$match": {"_id": {"$in": [*customer_ids]}}}, *_MAKING, _KEEPING])
+        await store.merge("customers", [{"$match": {"_id": {"$in": [*customer_ids]}}}, *_MAKING, _KEEPING])
     except StoreError as failed:
         if len(customer_ids) == 1:
             _LOG.warning("the head of %s is not kept: %s", customer_ids[0], failed)
