@@ -22,7 +22,7 @@ __all__ = ["Unread", "Wire"]
 
 _LOOK_SECONDS: Final = 0.5
 """So often we look whether the primary still is one while somebody waits for it, as the driver does."""
-_LARGEST: Final = 16 * 2**20
+_LARGEST: Final = 16 * 2**20  # a document may have no more bytes
 _OP_MSG: Final = 2013
 _HEADER: Final = struct.Struct("<iiiiIB")  # length, request, of the request answered, kind; flags, kind of the section
 _DOCUMENT: Final = _HEADER.size  # where the one document of a message begins
@@ -32,7 +32,10 @@ _OK: Final = b"\x01ok\0" + struct.pack("<d", 1)
 
 
 class Wire:
-    """Reads of one database. Belongs to one event loop."""
+    """Reads of one database. Belongs to one event loop.
+
+    The first read is the driver's: it finds out who is primary.
+    """
 
     def __init__(self, client: Any, database: str, codec: CodecOptions[dict[str, Any]]) -> None:
         self._client, self._database, self._codec = inside.Client(client), database, codec
