@@ -1,9 +1,9 @@
 """What a page costs where there is more and more: `python -m bench.growth [FOLDER]`.
 
-Two queries through the whole gateway, in process: a customer, whole (W1), and the page of activities at the far end of
-the list, behind a cursor. First for customers with 1, 10 and 100 thousand activities, then for one with 5,000 among
-0.1 and 1.2 million activities in all, and among those of FOLDER (10 million: see bench/across.py). The median of
-twenty; then the commands and the documents that they examine, which must not grow.
+Through the whole gateway, in process: a customer, whole (W1), with the heads of their lists and by a seek for each; and
+the page of activities at the far end of the list, behind a cursor. First for customers with 1, 10 and 100 thousand
+activities, then for one with 5,000 among 0.1 and 1.2 million activities in all, and among those of FOLDER (10 million:
+see bench/across.py). The median of twenty; then the commands and the documents that they examine, which must not grow.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from app.domain.ids import derived_id
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
 from app.services.changes import activity_of
-from app.store import indexes
+from app.store import heads, indexes
 from app.store.collections import COLLECTIONS
-from app.store.driver import Document, Store
+from app.store.driver import DeleteOne, Document, Store
 from app.store.mongod import embedded_mongod
 from bench.commands import Commands, examined
 from bench.data import DATABASE, seeded
@@ -38,6 +38,8 @@ AUTHORITY = {"issuer": "bench", "audience": "bench"}
 OF_ONE: Final = (1_000, 10_000, 100_000)
 FEWER_CUSTOMERS, FEWER, ONE = 1_650, "bench_growth_fewer", "bench_growth_one"
 RICH: Final = "C-100001"
+WHOLE_DOCUMENTS: Final = 2
+"""The customer, and the heads of their lists."""
 PAGE_DOCUMENTS: Final = 1 + 11
 """The customer, and one row more than the page has."""
 SECONDS, TIMES, BATCH = 60, 20, 5_000
@@ -62,10 +64,13 @@ async def measure(uri: str, database: str, numbers: list[str]) -> None:
                 total = (await store.command({"count": "activities"}))["n"]
                 owner = (await store.find("customers", {"number": number}))[0]["_id"]
                 own = (await store.command({"count": "activities", "query": {"customerId": owner}}))["n"]
-                for name, query, variables, most in (
-                    ("whole", W1, {"number": number}, 1 + 11 * len(LISTS)),
-                    ("page behind a cursor", PAGE, {"number": number, "before": cursor}, PAGE_DOCUMENTS),
+                for name, query, variables, most, kept in (
+                    ("whole", W1, {"number": number}, WHOLE_DOCUMENTS, True),
+                    ("whole, no head", W1, {"number": number}, 1 + 11 * len(LISTS), False),
+                    ("page behind a cursor", PAGE, {"number": number, "before": cursor}, PAGE_DOCUMENTS, True),
                 ):
+                    await store.write("heads", [DeleteOne({"_id": owner})])
+                    await heads.keep(store, [owner] if kept else [])
                     taken: list[float] = []
                     for _ in range(TIMES + 1):
                         commands.sent.clear()

@@ -6,15 +6,16 @@ up, and a reader takes a head only if the two are the same. Whoever died between
 make it, leaves a customer who is read as if there were none.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+
 from app.domain.listings import HEAD_FIRST, HEADS
-from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError
+from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
 from app.store.pages import joined
 
-_LOG: Final = logging.getLogger(__name__)
+_log = structlog.get_logger("heads")
 _AT_ONCE: Final = 200
 
 # The revision is read before the rows. So a head of the customer's present revision lacks none of what was written up
@@ -49,8 +50,10 @@ async def keep(store: Store, customer_ids: Sequence[str]) -> None:
     try:
         await store.merge("customers", [{"$match": {"_id": {"$in": [*customer_ids]}}}, *_MAKING, _KEEPING])
     except StoreError as failed:
-        if len(customer_ids) == 1:
-            _LOG.warning("the head of %s is not kept: %s", customer_ids[0], failed)
+        if len(customer_ids) == 1 or isinstance(failed, Unavailable):
+            _log.warning(
+                "heads are not kept", customers=len(customer_ids), first=customer_ids[0], error=type(failed).__name__
+            )
             return
         for customer_id in customer_ids:
             await keep(store, [customer_id])

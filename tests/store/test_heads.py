@@ -1,12 +1,13 @@
 """Heads of lists: the same rows as the lists have, believed only while they are the customer's present ones."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from app.domain.listings import HEADS
 from app.store import heads, indexes
-from app.store.driver import Document, Store, UpdateOne
+from app.store.driver import Document, Driver, Store, UpdateOne
 from bench.workloads import LISTS
 from tests.conftest import Ask, Commands
 from tests.graph.test_cost import noise
@@ -80,6 +81,12 @@ async def test_more_than_a_document_can_hold_is_one_customers_alone(ask: Ask, wo
     assert [head["_id"] for head in await world.store.find("heads", {})] == [small["_id"]]
     answer = await ask(ACTIVITIES, id=big["_id"])
     assert [each["id"] for each in answer["data"]["customer"]["activities"]["nodes"]] == [row["_id"] for row in rows]
+
+
+async def test_a_database_that_is_away_is_waited_for_once(driver: Driver) -> None:
+    nowhere = "mongodb://127.0.0.1:1/?directConnection=true"
+    async with Store.open(nowhere, "nowhere", driver=driver, timeout_seconds=0.2) as store, asyncio.timeout(2):
+        await heads.keep(store, [f"cus_{number}" for number in range(100)])
 
 
 @pytest.fixture
