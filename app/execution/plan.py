@@ -23,6 +23,8 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.executor import invalid_return_type_error
 from graphql.execution.values import VariableValues
 
+from app.domain.access import Role
+from app.domain.paging import Slice
 from app.execution.complete import Complete, abstract_of, leaf_of, list_of
 from app.execution.inline import inlined
 from app.execution.keys import customer_keys_of, row_keys_of
@@ -67,7 +69,7 @@ class Slot:
 class Field(Slot):
     """A field of an object, merged from all its ``nodes``, under its response ``key``."""
 
-    __slots__ = ("__dict__", "definition", "details", "key", "name", "nodes", "parent", "resolver")
+    __slots__ = ("__dict__", "answers", "definition", "details", "key", "name", "nodes", "parent", "resolver")
 
     def __init__(
         self, parent: "ObjectPlan", key: str, details: list[FieldDetails], definition: GraphQLField, plan: "Plan"
@@ -76,6 +78,8 @@ class Field(Slot):
         self.nodes: list[FieldNode] = [each.node for each in details]
         self.name, self.parent = self.nodes[0].name.value, parent.type
         self.resolver: Resolver = resolver_of(self)
+        self.answers: dict[frozenset[Role], Slice] = {}
+        """Of an edge whose arguments are the same in each run: what it asks of all owners, by its viewer's roles."""
         super().__init__(self, parent.slot, cast(Any, definition).type, plan)
 
     @cached_property

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import graphql
 import strawberry
-from graphql import Undefined, VariableNode
+from graphql import FieldNode, Undefined, VariableNode
 from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
@@ -137,6 +137,11 @@ class Owned:
     owner: str
 
 
+def is_constant(node: FieldNode) -> bool:
+    """Whether no variable is in its arguments."""
+    return not any(isinstance(each, VariableNode) for each in walked(*node.arguments or ()))
+
+
 def _arguments_of(
     field: "Field", converted: Callable[["Run", Mapping[str, Any]], Mapping[str, Any]]
 ) -> Callable[["Run"], Mapping[str, Any]]:
@@ -148,7 +153,7 @@ def _arguments_of(
     if not definition.args and not node.arguments:
         return lambda run: _NONE
 
-    is_constant = not any(isinstance(each, VariableNode) for each in walked(*node.arguments or ()))
+    is_kept = is_constant(node)
     kept: list[Mapping[str, Any]] = []
     read = reader_of(definition, node)
 
@@ -162,7 +167,7 @@ def _arguments_of(
     def arguments(run: "Run") -> Mapping[str, Any]:
         if kept:
             return kept[0]
-        if not is_constant:
+        if not is_kept:
             return run.once(field, made)
         kept.append(made(run))
         return kept[0]

@@ -12,12 +12,13 @@ from graphql.execution import ExecutionResult
 from strawberry.execution import optimized_is_awaitable
 
 from app import faults
+from app.domain.access import Role
 from app.domain.paging import Slice
 from app.execution.complete import unawaited
 from app.execution.level import values_of
 from app.execution.path import Path, as_resolvers_know_it, document_at, keys_of
 from app.execution.plan import Field, Plan, Slot
-from app.execution.resolve import Owned
+from app.execution.resolve import Owned, is_constant
 from app.loaders.loader import Wanted
 
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple})
@@ -128,13 +129,20 @@ class Run:
     def asked(self, edge: Field) -> Slice | Exception | None:
         """What an edge asks of all its owners, or why it may not; None if that depends on the owner."""
         if edge not in self._asked:
-            assert edge.resolver.ask
-            try:
-                slice_: Slice | None = edge.resolver.ask(self)
-                self._asked[edge] = slice_ and slice_.reading(edge.row_keys)
-            except Exception as error:
-                self._asked[edge] = error
+            roles = self.context.viewer.roles
+            self._asked[edge] = edge.answers.get(roles) or self._ask(edge, roles)
         return self._asked[edge]
+
+    def _ask(self, edge: Field, roles: frozenset[Role]) -> Slice | Exception | None:
+        assert edge.resolver.ask
+        try:
+            slice_: Slice | None = edge.resolver.ask(self)
+            slice_ = slice_ and slice_.reading(edge.row_keys)
+        except Exception as error:
+            return error
+        if slice_ and is_constant(edge.nodes[0]):
+            edge.answers[roles] = slice_
+        return slice_
 
     def info(self, field: Field, path: Path | None) -> Any:
         return self.executor.core.build_resolve_info(

@@ -86,7 +86,8 @@ Source: TypeAlias = Any
 EVERY_OWNER: Final[Any] = object()
 """Stands for all owners of a level: an edge that takes an ``Owner`` is asked once, before they are even read.
 
-It looks at its owner in ``page_of`` only.
+It looks at its owner in ``page_of`` only, and at nothing of the request but its viewer's roles: a plan remembers what
+an edge has answered to them.
 """
 Owner: TypeAlias = Annotated[Document, StrawberryParent(), EVERY_OWNER]
 
