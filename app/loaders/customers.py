@@ -31,7 +31,7 @@ async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mappin
                 return await store.aggregate("customers", [{"$match": condition}, *stages])
             return await store.find("customers", condition, fields=fields)
 
-        for customer in await beside(read, _LOOKED_AT):
+        for customer in await beside(read, _LOOKED_AT, len(exact) > 1):
             for name in names:
                 if _answers(customer, name):
                     found[name].append(customer)

@@ -28,5 +28,5 @@ async def by_id(store: Store, ids: Sequence[str], beside: Beside) -> Mapping[str
         projected = [{"$project": fields}] if fields else []
         return await store.aggregate(first, [*pipeline, *unions, *stages, *projected])
 
-    found = await (beside(read, ()) if wanted.keys() == {"customers"} else read((), None))
+    found = await (beside(read, (), len(ids) > 1) if wanted.keys() == {"customers"} else read((), None))
     return {document["_id"]: document for document in found}

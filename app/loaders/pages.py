@@ -19,7 +19,7 @@ T = TypeVar("T", Slice, Selection)
 V = TypeVar("V")
 Read: TypeAlias = Callable[[Pipeline, Mapping[str, Any] | None], Awaitable[list[Document]]]
 """Reads documents that pass these stages; or with these fields, if there are no stages."""
-Beside: TypeAlias = Callable[[Read, Sequence[str]], Awaitable[list[Document]]]
+Beside: TypeAlias = Callable[[Read, Sequence[str], bool], Awaitable[list[Document]]]
 """``Pages.read_beside``."""
 Found: TypeAlias = Mapping[str, Page | Exception]
 """By owner."""
@@ -71,7 +71,7 @@ class Pages:
             for slice_, rows in zip(slices, found, strict=True):
                 self._keep(slice_, ((owner, rows[owner]) for owner in owners))
 
-    async def read_beside(self, read: Read, also: Sequence[str]) -> list[Document]:
+    async def read_beside(self, read: Read, also: Sequence[str], several: bool) -> list[Document]:
         """The customers whom ``read`` finds when they pass these stages, which look up what is wanted ahead of them.
 
         Of the customers themselves what is wanted of any, and ``also`` these keys. Whom the gate will keep out, nobody
@@ -84,10 +84,10 @@ class Pages:
         if not slices:
             return await read((), fields)
         try:
-            found = await read(pages.beside(slices, keys, of_customers=True), None)
+            found = await read(pages.beside(slices, keys, heads_of="many" if several else "one"), None)
         except StoreError:  # the pages' fault perhaps, which is theirs alone then
             return await read((), fields)
-        customers, its_pages = pages.taken(slices, found, of_customers=True)
+        customers, its_pages = pages.taken(slices, found, with_heads=True)
         for slice_, rows in zip(slices, its_pages, strict=True):
             self._keep(slice_, rows.items())
         return customers

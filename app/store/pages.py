@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import chain, product
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from bson import MinKey
 
@@ -18,6 +18,9 @@ from app.domain.listings import parts_of_head
 from app.domain.paging import COUNT_AT_MOST, AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice
 from app.store.collections import COLLECTIONS, Index
 from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
+
+HeadsOf: TypeAlias = Literal["none", "one", "many"]
+"""Of how many customers heads may be used."""
 
 
 async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Mapping[str, list[Document]]:
@@ -44,37 +47,53 @@ async def read_beside(
 
 
 @lru_cache(256)
-def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, of_customers: bool = False) -> Pipeline:
+def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, heads_of: HeadsOf = "none") -> Pipeline:
     """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_beside``.
 
-    ``of_customers``: they are customers, the heads of whose lists are kept (store/heads.py). What is in those comes
-    from one document, without a seek. ``keys`` are all that is wanted of the documents themselves; None is everything.
-    Keys that are not wanted are left out at the end: inside a ``$lookup`` that would cost more than it saves.
+    ``heads_of`` customers are kept (store/heads.py), if they are any: what is in those comes from one document, without
+    a seek. ``keys`` are all that is wanted of the documents themselves; None is everything.
     """
-    parts = [parts_of_head(slice_) if of_customers else () for slice_ in slices]
     lookups: list[Document] = []
     wanted: dict[str, Iterable[str] | None] = {"document": keys}
-    for index, (slice_, its_parts) in enumerate(zip(slices, parts, strict=True)):
-        if not its_parts:
-            listing = slice_.selection.listing
-            lookups.append({"$lookup": {"from": listing.collection, **joined(slice_), "as": f"page{index}"}})
-        for place in [f"head.{part}" for part in its_parts] or [f"page{index}"]:
-            others = wanted.get(place, ())
-            wanted[place] = None if others is None or slice_.wanted_keys is None else {*others, *slice_.wanted_keys}
-    if any(parts):
-        lookups.append({"$lookup": {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "head"}})
-        wanted["head"] = ["revision"]
-        wanted["document"] = None if keys is None else {*keys, "revision"}
-    fields = [
+    head: dict[str, Iterable[str] | None] = {}
+    for index, slice_ in enumerate(slices):
+        name, its_keys, place = slice_.selection.listing.collection, slice_.wanted_keys, f"page{index}"
+        parts = parts_of_head(slice_) if heads_of != "none" else ()
+        if not parts:
+            lookups.append({"$lookup": {"from": name, **joined(slice_), "as": place}})
+            wanted[place] = its_keys
+        for part in parts:
+            others = head.get(part, ())
+            if name not in _WIDE or its_keys is None or others is None:
+                head[part] = None
+            else:
+                head[part] = {*others, *its_keys}
+    if head:
+        head["revision"] = None
+        wanted["document"] = None if keys is None else keys | {"revision"}
+        lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "head"}
+        # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer, and only once.
+        if heads_of == "one":
+            lookup["pipeline"] = [_projection(head)]
+            wanted["head"] = None
+        else:
+            wanted |= {f"head.{part}": its_keys for part, its_keys in head.items()}
+        lookups.append({"$lookup": lookup})
+    return [{"$project": {"document": "$$ROOT"}}, *lookups, _projection(wanted)]
+
+
+def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:
+    """Of each field these keys, or all of it."""
+    fields = (
         field
-        for place, its_keys in wanted.items()
-        for field in ([place] if its_keys is None else [f"{place}.{key}" for key in its_keys])
-    ]
-    return [{"$project": {"document": "$$ROOT"}}, *lookups, {"$project": dict.fromkeys(fields, 1)}]
+        for place, keys in wanted.items()
+        for field in ([place] if keys is None else [f"{place}.{key}" for key in keys])
+    )
+    return {"$project": dict.fromkeys(fields, 1)}
 
 
 def taken(
-    slices: Sequence[Slice], found: Sequence[Document], *, of_customers: bool = False
+    slices: Sequence[Slice], found: Sequence[Document], *, with_heads: bool = False
 ) -> tuple[list[Document], list[dict[str, list[Document]]]]:
     """What has passed ``beside``: the documents as they are stored, and the pages of each slice by their ids.
 
@@ -84,7 +103,7 @@ def taken(
     heads = [(each["document"]["_id"], each["head"][0]) for each in found if _has_current_head(each)]
     pages: list[dict[str, list[Document]]] = []
     for index, slice_ in enumerate(slices):
-        parts = parts_of_head(slice_) if of_customers else ()
+        parts = parts_of_head(slice_) if with_heads else ()
         if parts:
             size = slice_.size + 1
             pages.append({owner: [*chain(*(head[part] for part in parts))][:size] for owner, head in heads})
@@ -152,6 +171,8 @@ _THERE: Final = {"$exists": True}
 """The same of a key that is not in the index: what lacks it is not in there, and no other way of reading finds it."""
 _PRESENT: Final = {"$ne": None}
 _FEW: Final = 50
+_WIDE: Final = frozenset({"activities", "points"})
+"""Rows with much in them that a page does not show. Of others, leaving some out costs more than reading them."""
 
 
 @dataclass(frozen=True, slots=True)
