@@ -15,18 +15,21 @@ from app.store.driver import Document, Store, StoreError
 
 
 class Loaders:
-    """One attribute per question that a field may ask, made when it is asked first."""
+    """One attribute per question that a field may ask, made when it is asked first.
+
+    None of them refers back to this: what a request has read is free when it ends, not when garbage is next collected.
+    """
 
     def __init__(self, store: Store, gate: Gate) -> None:
         self._store, self.gate = store, gate
 
     @cached_property
     def documents(self) -> Loader[str, Document]:
-        return Loader(self._by_id)
+        return Loader(partial(_by_id, self._store, self.gate, self.pages))
 
     @cached_property
     def customers(self) -> Loader[Name, list[Document]]:
-        return Loader(self._by_name)
+        return Loader(partial(_by_name, self._store, self.gate, self.pages, self.documents))
 
     @cached_property
     def pages(self) -> Pages:
@@ -46,42 +49,47 @@ class Loaders:
 
     @cached_property
     def fields_set(self) -> Loader[tuple[Where, int], list[Document]]:
-        return Loader(self._fields_set)
+        return Loader(partial(_fields_set, self._store))
 
     @cached_property
     def audits(self) -> Loader[str, points.Audit]:
         return Loader(partial(points.audits, self._store))
 
-    async def _by_id(self, ids: Sequence[str]) -> Mapping[str, Document | Exception]:
-        """If kinds cannot be read together, each is read by itself: a fault costs its own."""
+
+async def _by_id(store: Store, gate: Gate, pages: Pages, ids: Sequence[str]) -> Mapping[str, Document | Exception]:
+    """If kinds cannot be read together, each is read by itself: a fault costs its own."""
+    try:
+        return await gate.admitted(await by_id(store, ids, pages.read_beside))
+    except StoreError:
+        kinds = by_kind(ids)
+        if len(kinds) == 1:
+            raise
+
+    async def tried(of_kind: Sequence[str]) -> Mapping[str, Document | Exception]:
         try:
-            return await self.gate.admitted(await by_id(self._store, ids, self.pages.read_beside))
-        except StoreError:
-            kinds = by_kind(ids)
-            if len(kinds) == 1:
-                raise
+            return await _by_id(store, gate, pages, of_kind)
+        except Exception as failed:  # a value: its own kind's alone
+            return dict.fromkeys(of_kind, failed)
 
-        async def tried(of_kind: Sequence[str]) -> Mapping[str, Document | Exception]:
-            try:
-                return await self._by_id(of_kind)
-            except Exception as failed:  # a value: its own kind's alone
-                return dict.fromkeys(of_kind, failed)
+    parts = await asyncio.gather(*map(tried, kinds.values()))
+    return {node_id: found for part in parts for node_id, found in part.items()}
 
-        parts = await asyncio.gather(*map(tried, kinds.values()))
-        return {node_id: found for part in parts for node_id, found in part.items()}
 
-    async def _by_name(self, names: Sequence[Name]) -> Mapping[Name, list[Document] | Exception]:
-        found = await by_name(self._store, names, self.pages.read_beside)
-        admitted = await self.gate.admitted({each["_id"]: each for several in found.values() for each in several})
-        seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
-        for node_id, customer in seen.items():
-            self.documents.prime(node_id, customer)
-        broken = {node_id: each for node_id, each in admitted.items() if isinstance(each, Exception)}
-        return {
-            name: next((broken[each["_id"]] for each in several if each["_id"] in broken), None)
-            or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
-            for name, several in found.items()
-        }
+async def _by_name(
+    store: Store, gate: Gate, pages: Pages, documents: Loader[str, Document], names: Sequence[Name]
+) -> Mapping[Name, list[Document] | Exception]:
+    found = await by_name(store, names, pages.read_beside)
+    admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
+    seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
+    for node_id, customer in seen.items():
+        documents.prime(node_id, customer)
+    broken = {node_id: each for node_id, each in admitted.items() if isinstance(each, Exception)}
+    return {
+        name: next((broken[each["_id"]] for each in several if each["_id"] in broken), None)
+        or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
+        for name, several in found.items()
+    }
 
-    async def _fields_set(self, keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:
-        return {(where, at_most): await report.fields_set(self._store, where, at_most) for where, at_most in keys}
+
+async def _fields_set(store: Store, keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:
+    return {(where, at_most): await report.fields_set(store, where, at_most) for where, at_most in keys}

@@ -232,6 +232,28 @@ async def test_lists_that_are_told_late_are_one_command_together(
     assert commands.names == ["find", "aggregate"]
 
 
+@pytest.mark.parametrize("query", [W1, W2, W3])
+async def test_what_a_query_has_read_is_free_when_it_ends(store: Store, crowd: list[Document], query: str) -> None:
+    """Not when garbage is next collected, of which there is none."""
+    known = {"number": crowd[0]["number"], "ids": [customer["_id"] for customer in crowd]}
+    document, execution = parse(query), Execution()
+    variables = {name: value for name, value in known.items() if f"${name}:" in query}
+    viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
+    gate = Gate(store, viewer, masks_for(viewer.roles))
+    left: list[int] = []
+    gc.disable()
+    try:
+        for _ in range(12):
+            context = Context(viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
+            gc.collect()
+            await executed(execution, executable, document, variables, context)
+            del context
+            left.append(gc.collect())
+    finally:
+        gc.enable()
+    assert min(left) == 0, left
+
+
 async def test_plans_take_a_sixth_of_the_time_of_graphql_core(store: Store, crowd: list[Document]) -> None:
     """Of our own processor, all threads, the driver's share included: fifty customers, two lists each. Interleaved."""
     document, variables = parse(W2), {"ids": [customer["_id"] for customer in crowd]}
