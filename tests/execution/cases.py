@@ -92,8 +92,13 @@ class Both:
     async def answers(self, case: Case) -> tuple[bytes, bytes]:
         document = parse(case.text)
         self.store.failing = case.failing
+        plans = self.plans
+        if not _edges.isdisjoint(case.breaking):
+            # A plan remembers what an edge asks, as it looks at nothing but roles. One that is made to fail does.
+            plans = Execution()
+            plans.counted = self.plans.counted
         with breaking(case.breaking):
-            return await self._answer(self.plans, document, case), await self._answer(self.reference, document, case)
+            return await self._answer(plans, document, case), await self._answer(self.reference, document, case)
 
     async def _answer(self, execution: Execution, document: DocumentNode, case: Case) -> bytes:
         store = cast(Store, self.store)
@@ -143,6 +148,7 @@ def breaking(fields: frozenset[str]) -> Generator[None]:
         _breaking = frozenset()
 
 
+_edges: set[str] = set()
 _as_they_are: dict[int, tuple[Any, Callable[..., Any]]] = {}
 
 
@@ -164,6 +170,8 @@ def let_resolvers_fail() -> list[str]:
                 parent = resolver.parent_parameter
                 # What is asked once for every owner fails for every owner.
                 some = parent and EVERY_OWNER not in parent.annotation.__metadata__
+                if parent and not some:
+                    _edges.add(name)
                 _as_they_are[id(resolver)] = resolver, resolver.wrapped_func
                 resolver.wrapped_func = _failing(resolver.wrapped_func, name, parent.name if some else None)
     return fields
