@@ -236,9 +236,14 @@ class _Plan:
         A later segment can have no other.
         """
         key = self.slice_.selection.listing.parent_key
-        pipeline = self._union({}, {"$expr": {"$eq": [f"${key}", "$$parent"]}})
+        pipeline = self._union(self._there(), {"$expr": {"$eq": [f"${key}", "$$parent"]}})
         parent = {"let": {"parent": "$_id"}} if len(self.segments) > 1 else {}
         return {"localField": "_id", "foreignField": key, **parent, "pipeline": pipeline}
+
+    def _there(self) -> Document:
+        """No hint can keep the planner from another index, which may hold what lacks the key that this one asks for."""
+        asks = self.index.asks
+        return {asks: _THERE} if asks and self.segments[0].get(asks) == _ALWAYS else {}
 
     def _union(self, owned: Document, also_owned: Document) -> list[Document]:
         """The later segment is read only as far as the earlier one leaves the page unfilled."""
