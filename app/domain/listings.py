@@ -68,6 +68,8 @@ HEADS: Final = {
 """A customer's lists as they are asked for most: all rows, newest first, a page unless told. By collection."""
 HEAD_FIRST: Final = 11
 """A head is kept in two parts, of which small pages need the first alone: ten rows, and whether there is another."""
+HEAD_PARTS: Final = {name: (name, f"{name}More") for name in HEADS}
+"""The keys of both."""
 
 
 def parts_of_head(slice_: Slice) -> tuple[str, ...]:
@@ -77,5 +79,5 @@ def parts_of_head(slice_: Slice) -> tuple[str, ...]:
     if head is None or slice_.selection != head.selection or slice_.position is not None or slice_.backwards:
         return ()
     if slice_.size < HEAD_FIRST:
-        return (name,)
-    return (name, f"{name}More") if slice_.size <= head.size else ()
+        return HEAD_PARTS[name][:1]
+    return HEAD_PARTS[name] if slice_.size <= head.size else ()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.ids import prefix_of
-from app.domain.listings import HEADS
+from app.domain.listings import HEAD_PARTS
 from app.domain.points import PointsKind
 from app.domain.report import DIMENSIONS
 from app.domain.vocabulary import (
@@ -234,7 +234,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "heads": Collection(
         required={
             "revision": _LONG_COUNT,
-            **{part: _list({"bsonType": "object"}) for name in HEADS for part in (name, f"{name}More")},
+            **{part: _list({"bsonType": "object"}) for parts in HEAD_PARTS.values() for part in parts},
         },
     ),
     # How many activities a day that is long over had, by type and kind of actor; see docs/decisions/0014. A day that is

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from app.domain.listings import HEAD_FIRST, HEADS
+from app.domain.listings import HEAD_FIRST, HEAD_PARTS, HEADS
 from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
 from app.store.pages import joined
 
@@ -25,8 +25,9 @@ _MAKING: Final[Pipeline] = (
     *({"$lookup": {"from": name, **joined(slice_), "as": name}} for name, slice_ in HEADS.items()),
     {
         "$addFields": {
-            **{name: {"$slice": [f"${name}", HEAD_FIRST]} for name in HEADS},
-            **{f"{name}More": {"$slice": [f"${name}", HEAD_FIRST, slice_.size]} for name, slice_ in HEADS.items()},
+            key: {"$slice": [f"${name}", *rows]}
+            for name, (first, more) in HEAD_PARTS.items()
+            for key, rows in ((first, (HEAD_FIRST,)), (more, (HEAD_FIRST, HEADS[name].size)))
         }
     },
 )
