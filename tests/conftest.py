@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -66,7 +66,8 @@ def mongodb_uri() -> Generator[str]:
     if uri := os.environ.get("MONGODB_URI"):
         yield uri
     else:
-        with embedded_mongod(Path(".data/tests")) as uri:
+        # By month: a mongod does not take up what a clock of the future wrote (tests/days.py).
+        with embedded_mongod(Path(".data/tests", f"{datetime.now(UTC):%Y-%m}")) as uri:
             yield uri
 
 

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "main": "delivery execution graph http logs metrics services serving settings store tracing",
     "serving": "http",
     "development": "domain http settings sample",
+    "doctor": "http settings store",  # what serve refuses, and why
     "sample": "store domain catalogue",
     "__main__": "*",
 }

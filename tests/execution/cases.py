@@ -128,7 +128,9 @@ async def executed(
     executor.context_value = context
     result = await execution.run(executor)
     # What graphql-core no longer needs, it leaves running. The tasks of anyio and PyMongo last as long as their owners.
-    left = [each for each in asyncio.all_tasks() - {asyncio.current_task()} if not re.search("anyio|pymongo", repr(each))]
+    left = [
+        each for each in asyncio.all_tasks() - {asyncio.current_task()} if not re.search("anyio|pymongo", repr(each))
+    ]
     await asyncio.gather(*left, return_exceptions=True)
     return result
 

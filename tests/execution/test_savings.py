@@ -113,6 +113,8 @@ async def varied(world: World) -> list[Document]:
         for collection in COLLECTION_OF.values():
             await world.many(collection, customer, *(noise(collection, number) for number in range(40)))
     await heads.keep_all(world.store)
+    for collection in COLLECTION_OF.values():  # plans that the planner chose for the rows of other tests
+        await world.store.command({"planCacheClear": collection})
     return customers
 
 
