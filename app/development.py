@@ -47,6 +47,7 @@ def token(
         issuer=settings.jwt_issuer or "",
         audience=settings.jwt_audience,
         lifetime=timedelta(days=7),
+        names=settings,
         **ids,
     )
 

@@ -78,6 +78,7 @@ def _tokens_fault(settings: Settings) -> str | None:
             secret=settings.jwt_secret.get_secret_value() if settings.jwt_secret else None,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
+            names=settings,
         )
     except ValueError as unusable:
         return str(unusable)

@@ -167,6 +167,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
         secret=settings.jwt_secret.get_secret_value() if settings.jwt_secret else None,
         issuer=settings.jwt_issuer or "",
         audience=settings.jwt_audience,
+        names=settings,
     ).viewer
 
     @asynccontextmanager
