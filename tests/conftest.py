@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 
 import httpx2
 import pytest
+import structlog
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
@@ -54,6 +55,13 @@ class Commands(CommandListener):
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_logs_left() -> Generator[None]:
+    """What a test set up to log to its own standard error, which is closed when it ends."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +110,7 @@ def world(store: Store) -> World:
 
 
 SECRET = "a secret of the tests, 32 bytes or more"
-AUTHORITY: dict[str, str] = {"issuer": "https://issuer.example", "audience": "tests"}
+AUTHORITY: dict[str, Any] = {"issuer": "https://issuer.example", "audience": "tests"}
 
 
 def token(*roles: Role, **claims: Any) -> str:
