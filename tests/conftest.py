@@ -180,14 +180,14 @@ def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generat
         ) as demo:
             assert demo.stderr
             said = ""
-            for line in demo.stderr:
+            while "Application startup complete" not in said:  # before it, nobody listens yet
+                line = demo.stderr.readline()
+                assert line, f"The demo did not start:\n{said}"
                 said += line
-                if found := re.search(r"http://\S+(?=/graphql)", line):
-                    break
-            else:
-                pytest.fail(f"The demo did not start:\n{said}")
+            address = re.search(r"http://\S+(?=/graphql)", said)
+            assert address, said
             threading.Thread(target=demo.stderr.read, daemon=True).start()  # a full pipe would stop it
-            yield found[0]
+            yield address[0]
             demo.send_signal(signal.SIGINT)
         client.drop_database(name)
 
