@@ -41,7 +41,7 @@ async def measure(uri: str) -> None:
         await seed(store, customers=200, now=datetime.now(UTC))
         ids = [each["_id"] for each in await store.find("customers", {}, limit=CUSTOMERS, fields={"_id": 1})]
         viewer = Viewer("bench", "Bench", frozenset({Role.ADMIN}))
-        gate = Gate(store, viewer, masks_for(viewer.roles))
+        gate = Gate(store, viewer, masks_for)
         executions = {"graphql-core": Execution("graphql-core"), "plans": Execution(), "plans, rare gc": Execution()}
 
         async def answer(execution: Execution, text: str, variables: Mapping[str, Any], times: int) -> float:

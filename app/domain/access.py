@@ -1,12 +1,13 @@
-"""Who is asking, and what they may do. Pure.
+"""Who is asking, what they may do, and to whom. Pure.
 
-Roles add up: who has several may do what any of them may.
+A role reaches customers of one scope. A viewer with several roles has, for each customer, the rights of those roles
+that reach this customer: roles add up, and never multiply.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.catalogue.model import ActivityType, Audience
 from app.domain.paging import In
@@ -43,24 +44,62 @@ class Permission(StrEnum):
     RECORD_ACTIVITY = "RECORD_ACTIVITY"
 
 
+class Scope(StrEnum):
+    """Which customers a right is for."""
+
+    OWN = "OWN"
+    """The account that the token's customer has."""
+    REFERRED = "REFERRED"
+    """Those whom the token's affiliate brought, except their own account."""
+    ALL = "ALL"
+
+
+class Grant(NamedTuple):
+    """A right of a role. ``limit`` is the most of it in one change; None is no limit."""
+
+    role: Role
+    permission: Permission
+    scope: Scope
+    limit: int | None = None
+
+
+SCOPE_OF: Final[Mapping[Role, Scope]] = {
+    role: {Role.CUSTOMER: Scope.OWN, Role.AFFILIATE: Scope.REFERRED}.get(role, Scope.ALL) for role in Role
+}
+"""Which customers a role reaches, for reading and for whatever it is granted."""
+
 _SUPERVISORS: Final = frozenset({Role.ADMIN, Role.CS_ADMIN})
 _SERVICE: Final = _SUPERVISORS | {Role.CUSTOMER_SERVICE_AGENT}
 
-PERMITTED: Final[dict[Permission, frozenset[Role]]] = {
-    Permission.SEARCH_BY_CONTACT: STAFF | {Role.CUSTOMER},
-    Permission.SEARCH_BY_LABEL: STAFF,
-    Permission.READ_NOTES: PEOPLE,
-    Permission.REPORT: _SUPERVISORS | {Role.SALES_REP, Role.FINANCE},
-    Permission.EXPORT: _SUPERVISORS | {Role.SALES_REP, Role.FINANCE},
-    Permission.READ_AUDIT: frozenset({Role.ADMIN}),
-    Permission.ADD_NOTE: PEOPLE,
-    Permission.TAG_CUSTOMER: PEOPLE,
-    Permission.ADJUST_POINTS: _SERVICE | {Role.FINANCE, Role.API_USER},
-    Permission.REDEEM_COUPON: _SERVICE | {Role.CUSTOMER},
-    Permission.RESEND_EMAIL: _SERVICE | {Role.SALES_REP, Role.CUSTOMER},
-    Permission.SEND_PASS: _SERVICE,
-    Permission.CHANGE_STATUS: _SERVICE | {Role.CUSTOMER},
-    Permission.RECORD_ACTIVITY: _SERVICE | {Role.SALES_REP, Role.API_USER},
+_GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
+    (Permission.SEARCH_BY_CONTACT, STAFF | {Role.CUSTOMER}),
+    (Permission.SEARCH_BY_LABEL, STAFF),
+    (Permission.READ_NOTES, PEOPLE),
+    (Permission.REPORT, _SUPERVISORS | {Role.SALES_REP, Role.FINANCE}),
+    (Permission.EXPORT, _SUPERVISORS | {Role.SALES_REP, Role.FINANCE}),
+    (Permission.READ_AUDIT, frozenset({Role.ADMIN})),
+    (Permission.ADD_NOTE, PEOPLE),
+    (Permission.TAG_CUSTOMER, PEOPLE),
+    (Permission.ADJUST_POINTS, _SERVICE | {Role.FINANCE, Role.API_USER}),
+    (Permission.REDEEM_COUPON, _SERVICE | {Role.CUSTOMER}),
+    (Permission.RESEND_EMAIL, _SERVICE | {Role.SALES_REP, Role.CUSTOMER}),
+    (Permission.SEND_PASS, _SERVICE),
+    (Permission.CHANGE_STATUS, _SERVICE | {Role.CUSTOMER}),
+    (Permission.RECORD_ACTIVITY, _SERVICE | {Role.SALES_REP, Role.API_USER}),
+)
+_LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
+    (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,
+}
+GRANTS: Final = tuple(
+    Grant(role, permission, SCOPE_OF[role], _LIMITS.get((role, permission)))
+    for permission, roles in _GRANTED
+    for role in Role
+    if role in roles
+)
+"""Every right there is: the one table of who may do what, to whom, and how much of it."""
+
+PERMITTED: Final[Mapping[Permission, frozenset[Role]]] = {
+    permission: frozenset(grant.role for grant in GRANTS if grant.permission is permission) for permission in Permission
 }
 
 
@@ -84,14 +123,26 @@ class Viewer:
     def sees_all_customers(self) -> bool:
         return bool(self.roles & STAFF)
 
-    @property
-    def adjust_points_limit(self) -> int | None:
-        """The most points in one entry by hand; None is no limit of this viewer's."""
-        unlimited = PERMITTED[Permission.ADJUST_POINTS] - {Role.CUSTOMER_SERVICE_AGENT}
-        return None if self.roles & unlimited else 1_000 if self.may(Permission.ADJUST_POINTS) else 0
+    def roles_on(self, customer_id: str) -> frozenset[Role]:
+        """Those of their roles that reach a customer whom they see.
 
-    def may(self, permission: Permission) -> bool:
-        return bool(self.roles & PERMITTED[permission])
+        Staff need no referral to see a customer, and so get nothing from one.
+        """
+        staff = self.roles & STAFF
+        if Role.CUSTOMER in self.roles and customer_id == self.customer_id:
+            return staff | {Role.CUSTOMER}
+        return staff or self.roles & {Role.AFFILIATE}
+
+    def limit_on(self, permission: Permission, customer_id: str | None = None) -> int | None:
+        """The most that one change of a customer may be; None: no limit. 0 where it is not permitted at all."""
+        roles = self.roles if customer_id is None else self.roles_on(customer_id)
+        limits = [grant.limit for grant in GRANTS if grant.permission is permission and grant.role in roles]
+        return None if None in limits else max((limit for limit in limits if limit is not None), default=0)
+
+    def may(self, permission: Permission, customer_id: str | None = None) -> bool:
+        """To this customer; to any at all, where none is given."""
+        roles = self.roles if customer_id is None else self.roles_on(customer_id)
+        return bool(roles & PERMITTED[permission])
 
     def is_one_of(self, roles: Iterable[Role]) -> bool:
         return not self.roles.isdisjoint(roles)
@@ -99,7 +150,7 @@ class Viewer:
     @property
     def activity_rows(self) -> tuple[tuple[str, In], ...]:
         """Which activities exist for this viewer, in every list, count and facet alike."""
-        audience = () if self.roles - {Role.CUSTOMER} else (("audience", In((Audience.CUSTOMER.value,))),)
+        audience = () if self.roles & STAFF else (("audience", In((Audience.CUSTOMER.value,))),)
         notes = () if self.may(Permission.READ_NOTES) else (("isNote", In((False,))),)
         return (*audience, *notes)
 
@@ -117,9 +168,14 @@ class Viewer:
         copies = {"audience": row.audience.value, "isNote": row.is_note}
         return all(copies[key] in condition.values for key, condition in self.activity_rows)
 
-    def require(self, permission: Permission) -> None:
+    def may_to_all(self, permission: Permission) -> bool:
+        """To every customer whom they see."""
+        reaching = {self.roles_on(self.customer_id or ""), self.roles_on("")} - {frozenset[Role]()}
+        return all(roles & PERMITTED[permission] for roles in reaching)
+
+    def require(self, permission: Permission, customer_id: str | None = None) -> None:
         """Raises Forbidden."""
-        if not self.may(permission):
+        if not self.may(permission, customer_id):
             raise Forbidden(f"Your role does not include {permission}.")
 
 

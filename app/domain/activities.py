@@ -44,4 +44,4 @@ def available_actions(
                 actions.append(ActivityAction.PUSH_PASS)
         case _:
             pass
-    return [action for action in actions if viewer.may(_NEEDS[action])]
+    return [action for action in actions if viewer.may(_NEEDS[action], customer["_id"])]

@@ -234,7 +234,7 @@ class GraphQLEndpoint:
 
     async def _context(self, viewer: Viewer, until: float) -> Context:
         """Raises Forbidden for a customer who is no longer active."""
-        gate = Gate(self._store, viewer, self._masks_for(viewer.roles))
+        gate = Gate(self._store, viewer, self._masks_for)
         # Stored times have milliseconds: what a change returns is what it stored.
         now = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
         changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until, self._outgoing)

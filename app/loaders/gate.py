@@ -1,21 +1,29 @@
 """The one way in for documents: what its viewer may see, as its viewer may see it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from app.domain.access import Masks, Role, Viewer
 from app.domain.ids import collection_of
 from app.store.driver import Document, Store
 
+MasksFor = Callable[[frozenset[Role]], Masks]
+
 
 class Gate:
     """For an administrator it stands open; other staff pay no copy and no command either.
 
-    Rows of an admitted owner need only be ``masked``.
+    A document is masked by those of the viewer's roles that reach its owner (``Viewer.roles_on``). Rows of an admitted
+    owner need only be ``masked``.
     """
 
-    def __init__(self, store: Store, viewer: Viewer, masks: Masks) -> None:
-        self._store, self._viewer, self.masks = store, viewer, masks
-        self._open = viewer.sees_all_customers and not (masks.hidden or masks.changes or viewer.activity_rows)
+    def __init__(self, store: Store, viewer: Viewer, masks_for: MasksFor) -> None:
+        self._store, self._viewer = store, viewer
+        own = viewer.roles_on(viewer.customer_id or "")
+        self._own = masks_for(own)
+        self.masks = masks_for(viewer.roles_on("") or own)
+        """Those of customers who are not the viewer."""
+        masks = self.masks
+        self._open = own == viewer.roles_on("") and not (masks.hidden or masks.changes or viewer.activity_rows)
 
     async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document | Exception]:
         """By id: those whose owner the viewer sees. One command for an affiliate, none for anybody else.
@@ -33,22 +41,36 @@ class Gate:
 
     def _masked(self, collection: str, document: Document) -> Document | Exception:
         try:
-            return self.masks.applied(collection, document)
+            return self._masks_on(_owner(document)).applied(collection, document)
         except Exception as broken:
             return broken
 
-    def masked(self, collection: str, documents: list[Document]) -> list[Document]:
-        if collection not in self.masks.changes:
-            return documents
-        return [self.masks.applied(collection, document) for document in documents]
+    def _masks_on(self, customer_id: str) -> Masks:
+        return self._own if customer_id == self._viewer.customer_id else self.masks
+
+    def masked(self, collection: str, parent: str, documents: list[Document]) -> list[Document]:
+        """The rows of a page. ``parent`` is what they hang on: most often their customer."""
+        if self._own is self.masks:
+            if collection not in self.masks.changes:
+                return documents
+            return [self.masks.applied(collection, document) for document in documents]
+        return [self._masked_row(collection, parent, document) for document in documents]
+
+    def _masked_row(self, collection: str, parent: str, document: Document) -> Document:
+        owner = document["_id"] if collection == "customers" else document.get("customerId", parent)
+        if owner.startswith("cus_"):
+            return self._masks_on(owner).applied(collection, document)
+        # Its owner was not read: as little as any of the two would show.
+        return self._own.applied(collection, self.masks.applied(collection, document))
 
     def _exists(self, collection: str, document: Document) -> bool:
         """Whether such a document is there at all for this viewer."""
+        hidden = self._masks_on(_owner(document)).hidden
         if collection == "activities":
             return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
         if collection == "exports":
-            return self._viewer.owns(document["requestedBy"]) and collection not in self.masks.hidden
-        return collection not in self.masks.hidden
+            return self._viewer.owns(document["requestedBy"]) and collection not in hidden
+        return collection not in hidden
 
     async def _seen(self, customer_ids: Iterable[str]) -> set[str]:
         viewer, wanted = self._viewer, set(customer_ids)

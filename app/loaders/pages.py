@@ -146,7 +146,7 @@ async def _each(
 def _masked_page(gate: Gate, owner: str, slice_: Slice, found: list[Document]) -> Page | Exception:
     """A row that is too broken to be masked costs its own page."""
     try:
-        return _page(owner, slice_, gate.masked(slice_.selection.listing.collection, found))
+        return _page(owner, slice_, gate.masked(slice_.selection.listing.collection, owner, found))
     except Exception as broken:
         return broken
 

@@ -184,11 +184,12 @@ async def _made(
     collection, noun = _KINDS[kind]
     seen = customer_id = None
     try:
-        info.context.viewer.require(permission)
+        info.context.viewer.require(permission)  # for any customer at all, or nothing is said of this one
         seen = await _document(info, node_id, collection)
         if seen is None:
             raise NotFound(f"There is no such {noun}.", f"{kind}Id")
         customer_id = seen.get("customerId", seen["_id"])
+        info.context.viewer.require(permission, customer_id)
         wrote = await change(of, seen)
     except Refusal as refusal:
         await of.audit(mutation).refused(of.store, refusal, customer_id=customer_id)

@@ -22,7 +22,17 @@ def customer(
     if by.id:
         collection_of(by.id.value, expected="customers", argument="by")
         return cast(Source, loaders.documents.wanted(by.id.value))
-    return cast(Source, loaders.customers.wanted(_name(info, by), _only))
+    name, viewer = _name(info, by), info.context.viewer
+
+    def only(found: list[Source] | None) -> Source:
+        """Raises Ambiguous."""
+        # By what is not theirs to read, nobody is found.
+        found = [each for each in found or () if by.number or viewer.may(Permission.SEARCH_BY_CONTACT, each["_id"])]
+        if len(found) > 1:
+            raise Ambiguous("customers", "by", found=len(found))
+        return found[0] if found else None
+
+    return cast(Source, loaders.customers.wanted(name, only))
 
 
 def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
@@ -34,13 +44,6 @@ def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
         return ("email", by.email.value.strip())
     assert by.identity  # @oneOf
     return ("identity", by.identity.value.source, by.identity.value.id)
-
-
-def _only(found: list[Source] | None) -> Source:
-    """Raises Ambiguous."""
-    if found and len(found) > 1:
-        raise Ambiguous("customers", "by", found=len(found))
-    return found[0] if found else None
 
 
 async def customers(

@@ -96,13 +96,16 @@ class CustomerFilter:
         )
 
     def _reached(self, viewer: Viewer) -> Where:
-        conditions: list[tuple[str, AnyOf]] = []
+        if self.email is None and self.email_prefix is None:
+            return ()
+        viewer.require(Permission.SEARCH_BY_CONTACT)
+        conditions: list[tuple[str, AnyOf | Exactly]] = []
+        if not viewer.may_to_all(Permission.SEARCH_BY_CONTACT):
+            conditions.append(("_id", Exactly(viewer.customer_id or "")))
         if self.email is not None:
-            viewer.require(Permission.SEARCH_BY_CONTACT)
             whole = In((search_term("email", self.email),))
             conditions.append(("email?", AnyOf(((("email", whole),), (("emails.value", whole),)))))
         if self.email_prefix is not None:
-            viewer.require(Permission.SEARCH_BY_CONTACT)
             term = search_term("emailPrefix", self.email_prefix)
             conditions.append(("emailPrefix?", AnyOf((beginning("email", term), beginning("emails.value", term)))))
         return tuple(conditions)
@@ -139,7 +142,7 @@ class CustomerFilter:
         if self.countries is None:
             return conditions
         countries = In(tuple(dict.fromkeys(self.countries)))
-        if not viewer.may(Permission.SEARCH_BY_CONTACT):  # what an address says is not theirs to read
+        if not viewer.may_to_all(Permission.SEARCH_BY_CONTACT):  # what an address says is not theirs to read
             return (*conditions, ("country", countries))
         of_address: Where = (("country", In((None,))), ("billingAddress.country", countries))
         return (*conditions, ("country?", AnyOf(((("country", countries),), of_address))))

@@ -50,7 +50,7 @@ class ViewerType:
     @strawberry.field(description="The most points they may adjust in one entry; null: no limit of theirs.")
     @staticmethod
     def adjust_points_limit(viewer: strawberry.Parent[Viewer]) -> int | None:
-        return viewer.adjust_points_limit
+        return viewer.limit_on(Permission.ADJUST_POINTS)
 
     @strawberry.field(description="The customer they are, if they are one.")
     @staticmethod

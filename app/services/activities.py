@@ -12,7 +12,7 @@ from app.domain.customers import balance
 from app.domain.points import PointsKind
 from app.domain.refusals import Refusal
 from app.services.changes import Changes, Effect, Session, Wrote
-from app.services.points import entries_of
+from app.services.points import check_adjustable, entries_of
 from app.store.driver import Document
 
 _AHEAD: Final = timedelta(minutes=5)
@@ -47,12 +47,17 @@ async def record(
     amount: int | None,
     key: str,
 ) -> Wrote:
-    """Checked against the catalogue. ``amount`` points are earned, or spent if negative, by the ledger's rules."""
+    """Checked against the catalogue. ``amount`` points are earned, or spent if negative, by the ledger's rules.
+
+    Who may not adjust so many points may not record them either.
+    """
     row = CATALOGUE.get(type_)
     if row is None or not of.viewer.knows(row):
         raise UnknownActivityType(type_)
     if row.source == "platform":
         raise PlatformOnlyType(row.title)
+    if amount:
+        check_adjustable(of.viewer, customer_id, amount)
     try:
         raws = parse_all(row.attributes, attributes)
     except AttributeProblems as problems:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.domain import changes, points
+from app.domain.access import Permission, Viewer
 from app.domain.changes import LimitExceeded
 from app.domain.customers import balance
 from app.domain.ids import new_id
@@ -20,9 +21,7 @@ async def adjust(
 ) -> Wrote:
     """Raises what ``points.adjust`` raises, and LimitExceeded beyond what the viewer may adjust in one entry."""
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
-    limit = of.viewer.adjust_points_limit
-    if limit is not None and abs(amount) > limit:
-        raise LimitExceeded(f"You may adjust up to {limit:,} points at a time; ask a supervisor for more.", "points")
+    check_adjustable(of.viewer, customer_id, amount)
 
     async def decide(customer: Document, _session: Session) -> Effect:
         posting = points.adjust(customer.get("points") or points.empty(), amount, now=of.now, expires_at=expires_at)
@@ -39,6 +38,14 @@ async def adjust(
 
     given = {"customerId": customer_id, "points": amount, "reason": reason, "expiresAt": expires_at}
     return await of.make("adjustPoints", customer_id, key, given, decide)
+
+
+def check_adjustable(viewer: Viewer, customer_id: str, amount: int) -> None:
+    """Whatever the change is called that moves so many points by hand. Raises Forbidden, LimitExceeded."""
+    viewer.require(Permission.ADJUST_POINTS, customer_id)
+    limit = viewer.limit_on(Permission.ADJUST_POINTS, customer_id)
+    if limit is not None and abs(amount) > limit:
+        raise LimitExceeded(f"You may adjust up to {limit:,} points at a time; ask a supervisor for more.", "points")
 
 
 def entries_of(posting: Posting, customer_id: str, at: datetime, own: Mapping[str, Any]) -> list[Document]:

@@ -1,7 +1,7 @@
 """An account's status, changed."""
 
 from app.domain import changes, statuses
-from app.domain.access import STAFF, Forbidden
+from app.domain.access import PERMITTED, STAFF, Forbidden, Permission
 from app.domain.ids import new_id
 from app.domain.vocabulary import CustomerStatus
 from app.services.changes import Changes, Effect, Session, Wrote
@@ -11,7 +11,8 @@ from app.store.driver import Document
 async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: str, key: str) -> Wrote:
     """Raises SameStatus, CustomerClosed; Forbidden where a customer asks for more than to deactivate their own."""
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
-    if not of.viewer.is_one_of(STAFF) and to != CustomerStatus.DEACTIVATED:
+    by_staff = of.viewer.roles_on(customer_id) & PERMITTED[Permission.CHANGE_STATUS] & STAFF
+    if not by_staff and to != CustomerStatus.DEACTIVATED:
         raise Forbidden("You may deactivate your account, and nothing else about its status.", "status")
 
     async def decide(customer: Document, _session: Session) -> Effect:

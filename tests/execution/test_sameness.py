@@ -80,7 +80,7 @@ async def test_a_collection_that_cannot_be_read_costs_no_other_kind(store: Store
     faulty = FaultyStore(store)
     faulty.failing = {"notes": "refused"}
     viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
-    loaders = Loaders(cast(Store, faulty), Gate(cast(Store, faulty), viewer, masks_for(viewer.roles)))
+    loaders = Loaders(cast(Store, faulty), Gate(cast(Store, faulty), viewer, masks_for))
     refused, found = await loaders.documents.load_all([note["_id"], ada["_id"]])
     assert isinstance(refused, StoreError)
     assert not isinstance(found, Exception)

@@ -245,7 +245,7 @@ async def test_what_a_query_has_read_is_free_when_it_ends(store: Store, crowd: l
     document, execution = parse(query), Execution()
     variables = {name: value for name, value in known.items() if f"${name}:" in query}
     viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
-    gate = Gate(store, viewer, masks_for(viewer.roles))
+    gate = Gate(store, viewer, masks_for)
     left: list[int] = []
     gc.disable()
     try:
@@ -267,7 +267,7 @@ async def test_plans_make_a_tenth_of_the_calls_of_graphql_core(store: Store, cro
     """
     document, variables = parse(W2), {"ids": [customer["_id"] for customer in crowd]}
     viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
-    gate = Gate(store, viewer, masks_for(viewer.roles))
+    gate = Gate(store, viewer, masks_for)
 
     async def calls(execution: Execution) -> int:
         counted = 0

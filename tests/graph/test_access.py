@@ -6,8 +6,9 @@ said here a second time, from shared words and not from the code's rules: see ``
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, cast
 
 import httpx2
@@ -50,13 +51,15 @@ MAY_LEARN: Mapping[Role, set[str]] = {
     Role.SALES_REP: ALL_BUT_THE_LOG,
     Role.FINANCE: ALL_BUT_THE_LOG,
     Role.API_USER: ALL_BUT_THE_LOG - {"note", "export"},
-    Role.AFFILIATE: {*PLAIN, "agent", "staff", "legacy"},
+    Role.AFFILIATE: {*PLAIN, "agent"},
     Role.CUSTOMER: {*PLAIN, "contact", "mail", "code", "personal"},
 }
-OTHERS: Mapping[Role, bool] = {role: role not in (Role.AFFILIATE, Role.CUSTOMER) for role in Role}
+STRANGERS = {Role.AFFILIATE, Role.CUSTOMER}
+"""Who is no member of staff, and sees few customers."""
+OTHERS: Mapping[Role, bool] = {role: role not in STRANGERS for role in Role}
 """Whether the role sees customers other than its own."""
 
-CANARY = re.compile(r"canary-(own|other)-([a-z]+)")
+CANARY = re.compile(r"canary-(own|referred|other)-([a-z]+)")
 
 
 @dataclass(frozen=True)
@@ -171,11 +174,12 @@ async def accounts(world: World) -> tuple[Account, Account]:
     return await _account(world, "own", affiliateId="aff-1"), await _account(world, "other", affiliateId="aff-2")
 
 
-def _token(role: Role, own: Account) -> str:
+def _token(role: Role, own: Account, *more: Role) -> str:
+    roles = (role, *more)
     return token(
-        role,
-        customer_id=own.customer["_id"] if role == Role.CUSTOMER else None,
-        affiliate_id="aff-1" if role == Role.AFFILIATE else None,
+        *roles,
+        customer_id=own.customer["_id"] if Role.CUSTOMER in roles else None,
+        affiliate_id="aff-1" if Role.AFFILIATE in roles else None,
     )
 
 
@@ -209,25 +213,46 @@ def _learnt(text: str) -> set[tuple[str, str]]:
     return set(CANARY.findall(text))
 
 
-def _allowed(role: Role) -> set[tuple[str, str]]:
-    whose = ("own", "other") if OTHERS[role] else ("own",)
-    return {(who, kind) for who in whose for kind in MAY_LEARN[role]}
+def _reaching(roles: Collection[Role], whose: str) -> set[Role]:
+    """Those of the roles that reach this account. An affiliate's own account is theirs as a customer."""
+    reaching = set(roles) - STRANGERS
+    if whose == "own" and Role.CUSTOMER in roles:
+        return reaching | {Role.CUSTOMER}
+    return reaching or {Role.AFFILIATE} & set(roles) if whose != "other" else reaching
+
+
+def _allowed(roles: Collection[Role]) -> set[tuple[str, str]]:
+    """By account and kind: what the roles that reach the account may learn, each by itself."""
+    return {
+        (whose, kind)
+        for whose in ("own", "referred", "other")
+        for role in _reaching(roles, whose)
+        for kind in MAY_LEARN[role]
+    }
+
+
+SETS_OF_ROLES = [*((role,) for role in Role), *combinations(Role, 2)]
 
 
 # ---------------------------------------------------------------- the matrix
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("roles", SETS_OF_ROLES, ids="-".join)
 async def test_no_canary_appears_where_it_should_not_whatever_the_way_in(
-    role: Role, ask: Ask, accounts: tuple[Account, Account]
+    roles: tuple[Role, ...], ask: Ask, world: World, accounts: tuple[Account, Account]
 ) -> None:
-    own, _ = accounts
-    bearer = _token(role, own)
+    """Roles add up: with two of them, each account shows what those roles show that reach it, and no more."""
+    own, other = accounts
+    accounts_ = own, await _account(world, "referred", affiliateId="aff-1"), other
+    bearer = _token(roles[0], own, *roles[1:])
     whole = _selection("Customer", 4)
-    ids = [each["_id"] for account in accounts for each in (*account.documents.values(), *account.activities)]
+    ids = [each["_id"] for account in accounts_ for each in (*account.documents.values(), *account.activities)]
     queries: list[tuple[str, dict[str, Any]]] = [
         (f"query($ids: [ID!]!) {{ nodes(ids: $ids) {_selection('Node', 2)} }}", {"ids": ids}),
-        *((f"query($id: ID!) {{ node(id: $id) {_selection('Node', 1)} }}", {"id": each}) for each in ids),
+        *(
+            (f"query($id: ID!) {{ node(id: $id) {_selection('Node', 1)} }}", {"id": each})
+            for each in ids * (len(roles) < 2)
+        ),
         (f"{{ customers {{ totalCount nodes {_selection('Customer', 2)} }} }}", {}),
         (
             '{ customerServiceReport(filter: {from: "2000-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z"}) { total '
@@ -238,7 +263,7 @@ async def test_no_canary_appears_where_it_should_not_whatever_the_way_in(
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),
     ]
-    for account in accounts:
+    for account in accounts_:
         ways: list[dict[str, Any]] = [
             {"id": account.customer["_id"]},
             {"number": account.customer["number"]},
@@ -252,7 +277,7 @@ async def test_no_canary_appears_where_it_should_not_whatever_the_way_in(
             answer = await ask(query, token=bearer, **variables)
             assert not _learnt(json.dumps(answer.get("errors", [])))
             seen |= _learnt(json.dumps(answer.get("data")))
-    assert seen == _allowed(role)  # no more, and no less
+    assert seen == _allowed(roles)  # no more, and no less
     assert not _learnt(json.dumps(logs, default=str))
 
 
@@ -324,7 +349,7 @@ async def test_lists_counts_facets_and_groups_agree_on_the_rows_that_a_role_sees
     visible = [
         each
         for each in own.activities
-        if (role != Role.CUSTOMER or each["audience"] == "CUSTOMER")
+        if (role not in STRANGERS or each["audience"] == "CUSTOMER")
         and ("note" in MAY_LEARN[role] or not each["isNote"])
     ]
     known = [each for each in visible if not each["legacy"]]
