@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import json
+import os
 import signal
 import socket
 import sys
@@ -517,6 +518,7 @@ def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
         if not _is_of_rejects(out.readline()):
             fail(f"{path} exists, and is not the rejects file of an import. Name another file with --rejects.")
         out.truncate(0)
+        os.fchmod(out.fileno(), 0o600)  # bad lines hold personal data as good ones do
         written = 0
 
         def reject(rejected: Any) -> None:

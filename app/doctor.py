@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from app.http.tokens import verifier
-from app.settings import Settings, SettingsError, with_pairs
+from app.settings import EXAMPLES, Settings, SettingsError, with_pairs
 from app.store import indexes
 from app.store.driver import Store, StoreError
 
@@ -72,6 +72,8 @@ def address_fault(settings: Settings) -> str | None:
 def _tokens_fault(settings: Settings) -> str | None:
     if settings.jwt_issuer is None or (settings.jwks_url is None) == (settings.jwt_secret is None):
         return NO_TOKENS
+    if settings.jwt_secret and settings.jwt_secret.get_secret_value() == EXAMPLES["JWT_SECRET"]:
+        return "JWT_SECRET is the example of the documentation, which everybody knows. Make one: openssl rand -hex 32"
     try:
         verifier(
             jwks_url=settings.jwks_url,

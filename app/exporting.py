@@ -1,5 +1,6 @@
 """Exports at the command line: the same rows and the same bytes as the job's, into a file or to standard output."""
 
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -66,7 +67,9 @@ def open_out(out: Path | None) -> Generator[BinaryIO]:
         raise IsADirectoryError(EISDIR, strerror(EISDIR), str(out))
     part = out.with_name(f"{out.name}.part")
     try:
-        with part.open("wb") as file:
+        # It holds what only its owner may read, whatever the mask of the shell says.
+        with open(part, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            os.fchmod(file.fileno(), 0o600)  # one that was left there keeps its mode when it is opened
             yield file
         part.replace(out)
     finally:

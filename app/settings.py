@@ -21,7 +21,7 @@ from app.delivery.wallet import secret_of
 from app.domain.access import STAFF, Role
 from app.store.driver import usable_uri
 
-_EXAMPLES: Final = {
+EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
     "MONGODB_DATABASE": "customer_gateway",
     "MONGODB_DRIVER": "motor",
@@ -223,12 +223,12 @@ def with_pairs(settings: Settings) -> Settings:
     for name, needed in (("smtp_url", "mail_from"), ("wallet_push_url", "wallet_push_secret")):
         if getattr(settings, name) and not getattr(settings, needed):
             name, needed = name.upper(), needed.upper()
-            raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={_EXAMPLES[needed]}")
+            raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={EXAMPLES[needed]}")
     return settings
 
 
 def _example(name: str) -> str:
-    return _EXAMPLES.get(name.upper()) or str(Settings.model_fields[name].default)
+    return EXAMPLES.get(name.upper()) or str(Settings.model_fields[name].default)
 
 
 _PLAINER: Final = {

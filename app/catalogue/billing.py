@@ -4,7 +4,7 @@ from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import AttributeKind as Kind
-from app.catalogue.model import Audience, Origin, activity_type
+from app.catalogue.model import Audience, Origin, Writers, activity_type
 from app.catalogue.shared import (
     AMOUNT,
     CHANGED_FIELDS,
@@ -42,6 +42,7 @@ ROWS = (
         "Duplicate records of the customer became one.",
         Group.CUSTOMER,
         optional("mergedCustomerIds", "Merged customer IDs", Kind.LIST),
+        writers=Writers.NOBODY,
     ),
     staff_row(
         "Customer Blocklisted",

@@ -9,7 +9,7 @@ from functools import partial
 from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import AttributeDefinition as Attribute
 from app.catalogue.model import AttributeKind as Kind
-from app.catalogue.model import Audience, Origin, activity_type
+from app.catalogue.model import Audience, Origin, Writers, activity_type
 
 row = partial(activity_type, source="esuite", origin=Origin.DOCUMENT)
 staff_row = partial(row, audience=Audience.STAFF)
@@ -135,7 +135,7 @@ ROWS = (
         ACCOUNT,
     ),
     row("Entitlements Refreshed", "What a product entitles to was granted anew.", Group.SUBSCRIPTION, *PURCHASE),
-    row("Customer Anonymised", "The customer's personal data was erased.", Group.CUSTOMER),
+    row("Customer Anonymised", "The customer's personal data was erased.", Group.CUSTOMER, writers=Writers.NOBODY),
     row(
         "Email sent",
         "An email was sent to the customer; it can be viewed and resent.",

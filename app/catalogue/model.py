@@ -52,6 +52,18 @@ class Audience(StrEnum):
     CUSTOMER = "CUSTOMER"
 
 
+class Writers(StrEnum):
+    """Who may record such an activity by hand; systems import theirs, whatever this says.
+
+    PEOPLE: everybody who may record at all. SYSTEMS: administrators and the tokens of systems, because others would
+    only claim what a system has found out. NOBODY: it is the trace of a change that something else makes.
+    """
+
+    PEOPLE = "PEOPLE"
+    SYSTEMS = "SYSTEMS"
+    NOBODY = "NOBODY"
+
+
 class Origin(StrEnum):
     """DOCUMENT: the source's document names the type. OURS: the document only implies it."""
 
@@ -82,6 +94,7 @@ class ActivityType:
     icon: str
     source: str
     audience: Audience
+    writers: Writers
     origin: Origin
     is_note: bool
     attributes: tuple[AttributeDefinition, ...]
@@ -96,12 +109,19 @@ def activity_type(
     origin: Origin,
     code: str | None = None,
     audience: Audience = Audience.CUSTOMER,
+    writers: Writers | None = None,
     is_note: bool = False,
 ) -> ActivityType:
-    """One row. Its code is the title in UPPER_SNAKE unless given, its icon the code in kebab-case."""
+    """One row. Its code is the title in UPPER_SNAKE unless given, its icon the code in kebab-case.
+
+    Writers default to PEOPLE; to SYSTEMS where it is for staff and about compliance.
+    """
+    if writers is None:
+        is_finding = group is ActivityGroup.COMPLIANCE and audience is Audience.STAFF
+        writers = Writers.SYSTEMS if is_finding else Writers.PEOPLE
     code = code or re.sub(r"\W+", "_", title).upper()
     icon = code.lower().replace("_", "-")
-    return ActivityType(code, title, description, group, icon, source, audience, origin, is_note, attributes)
+    return ActivityType(code, title, description, group, icon, source, audience, writers, origin, is_note, attributes)
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:

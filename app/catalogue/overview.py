@@ -6,7 +6,7 @@ Its document names the first two as examples of "every time something was create
 from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
-from app.catalogue.model import Origin, activity_type
+from app.catalogue.model import Origin, Writers, activity_type
 from app.catalogue.shared import (
     AMOUNT,
     CHANGED_FIELDS,
@@ -32,5 +32,6 @@ ROWS = (
         Group.STATUS,
         optional("statusFrom", "Status from"),
         optional("statusTo", "Status to"),
+        writers=Writers.NOBODY,
     ),
 )

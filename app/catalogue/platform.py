@@ -6,10 +6,10 @@ Reasons are the activity's message, never an attribute, so that hiding messages 
 from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
-from app.catalogue.model import Audience, Origin, activity_type
+from app.catalogue.model import Audience, Origin, Writers, activity_type
 from app.catalogue.shared import COUPON_CODE, EMAIL_SUBJECT, PASS_ID, PASS_PROVIDER, TAG, TO_ADDRESS
 
-row = partial(activity_type, source="platform", origin=Origin.OURS)
+row = partial(activity_type, source="platform", origin=Origin.OURS, writers=Writers.NOBODY)
 
 ROWS = (
     row("Note added", "A colleague left a note.", Group.NOTE, audience=Audience.STAFF, is_note=True),

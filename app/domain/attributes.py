@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TypeAlias, TypedDict, cast
+from typing import Final, TypeAlias, TypedDict, cast
 
 from app.catalogue.model import AttributeDefinition, AttributeKind, nearest
 
@@ -21,15 +21,18 @@ class Money(TypedDict):
 
 Raw: TypeAlias = str | int | bool | Decimal | Money | datetime | list[str]
 
+TEXT_AT_MOST: Final = 1_000
+LIST_AT_MOST: Final = 100
+
 FORMS: Mapping[AttributeKind, str] = {
-    AttributeKind.TEXT: "text without control characters",
+    AttributeKind.TEXT: f"text of at most {TEXT_AT_MOST:,} characters, without control characters",
     AttributeKind.INTEGER: "a whole number within 64 bits, such as 12",
     AttributeKind.DECIMAL: "a decimal number of at most 34 digits, such as 12.5",
     AttributeKind.MONEY: 'an exact amount and its currency, such as "12.50 EUR"',
     AttributeKind.BOOLEAN: "true or false",
     AttributeKind.DATE: "a date, such as 2024-02-29",
     AttributeKind.DATETIME: "a time with its UTC offset, such as 2024-02-29T12:30:00Z",
-    AttributeKind.LIST: 'a list of texts, none of them empty, such as "street, city"',
+    AttributeKind.LIST: f'a list of at most {LIST_AT_MOST} texts, none of them empty, such as "street, city"',
 }
 
 
@@ -148,7 +151,9 @@ def _form(definition: AttributeDefinition) -> str:
 
 def _text(value: object) -> str:
     # Surrogates have no UTF-8 form, so neither MongoDB nor a response could carry them.
-    if not isinstance(value, str) or any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    if not isinstance(value, str) or len(value) > TEXT_AT_MOST:
+        raise ValueError
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise ValueError
     return value
 
@@ -225,7 +230,9 @@ def _datetime(value: object) -> datetime:
 def _list(value: object) -> list[str]:
     if isinstance(value, str):
         value = value.split(", ") if value else []
-    if not isinstance(value, list) or not all(texts := [_text(item) for item in cast(list[object], value)]):
+    if not isinstance(value, list) or len(cast(list[object], value)) > LIST_AT_MOST:
+        raise ValueError
+    if not all(texts := [_text(item) for item in cast(list[object], value)]):
         raise ValueError
     return texts
 

@@ -5,16 +5,19 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
+from asgi_correlation_id import correlation_id
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from app import faults
+from app.domain.access import Role, Viewer
 from app.domain.cells import MEDIA_TYPES
 from app.domain.exports import file_name, signature
 from app.domain.vocabulary import ExportFormat, ExportStatus
+from app.services.audit import Audit
 from app.store import files
-from app.store.driver import Document, Store, Unavailable, within
+from app.store.driver import Document, Store, StoreError, Unavailable, within
 
 _PRIVATE: Final = {"Cache-Control": "private, no-store"}
 _ANSWER_SECONDS: Final = 5
@@ -38,9 +41,20 @@ def routes(store: Store) -> list[BaseRoute]:
         headers = _headers(export)
         if request.method == "HEAD":
             return Response(headers=headers)
+        try:
+            with within(_ANSWER_SECONDS):
+                await _audit(export).downloaded(store, export["_id"])  # no file without its row
+        except StoreError:
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
         return StreamingResponse(files.read(store, export["_id"]), headers=headers)
 
     return [Route("/exports/{id}", file)]
+
+
+def _audit(export: Document) -> Audit:
+    asked = export["requestedBy"]
+    viewer = Viewer(asked["subject"], asked["subject"], frozenset(map(Role, asked["roles"])))
+    return Audit(viewer, "downloadExport", correlation_id.get() or "", datetime.now(UTC))
 
 
 def _headers(export: Document) -> dict[str, str]:

@@ -8,11 +8,14 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from ipaddress import ip_address
 from time import monotonic, time
 from typing import Any, Final, Protocol, cast
+from unicodedata import normalize
 from urllib.parse import urlsplit
 from urllib.request import HTTPErrorProcessor, build_opener
 
@@ -28,6 +31,12 @@ from app.settings import ClaimNames
 HEADER_MAX_BYTES: Final = 8 * 1024
 LEEWAY_SECONDS: Final = 10
 """How far two synchronised clocks may differ; a token outlives its ``exp`` by this much."""
+
+SUBJECT_MAX_CHARACTERS: Final = 255
+"""OpenID Connect Core 1.0, section 2."""
+NAME_MAX_CHARACTERS: Final = 100
+_OUR_NAMES: Final = ("system", "support")
+"""What a timeline calls those who are no person, and to customers every agent."""
 
 REMEMBERED_TOKENS: Final = 1_024
 REMEMBERED_SECONDS: Final = 60
@@ -195,7 +204,7 @@ def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
         if type(claims.get(claim, 0)) not in (int, float):  # the library takes "1" and true for numbers
             raise _odd(claim)
     subject = _text(claims, "sub")
-    if subject is None:
+    if subject is None or len(subject) > SUBJECT_MAX_CHARACTERS or not subject.isprintable():
         raise _odd("sub")
     customer_id = _text(claims, names.jwt_customer_id_claim)
     try:
@@ -208,11 +217,20 @@ def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
     roles = frozenset(role for role in known if owned.get(role, True))
     return Viewer(
         subject=subject,
-        name=_text(claims, names.jwt_name_claim) or subject,
+        name=_shown_name(_text(claims, names.jwt_name_claim) or "", subject),
         roles=roles,
         customer_id=customer_id if Role.CUSTOMER in roles else None,
         affiliate_id=owned[Role.AFFILIATE] if Role.AFFILIATE in roles else None,
     )
+
+
+def _shown_name(name: str, subject: str) -> str:
+    """One line of at most 100 characters, which is not taken for this gateway's own words on a timeline."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
+    shown = next(
+        (each for each in (line, subject) if each and normalize("NFKC", each).casefold() not in _OUR_NAMES), ""
+    )
+    return (shown or f"{subject} (user)")[:NAME_MAX_CHARACTERS]
 
 
 def _claim(claims: dict[str, Any], name: str) -> object:
@@ -284,8 +302,12 @@ class _PublishedKeys:
     """
 
     def __init__(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise ValueError("JWKS_URL must begin with https:// or http://.")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError("JWKS_URL must begin with https://.")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            # Whoever can change an answer on its way would choose our keys.
+            raise ValueError("JWKS_URL must begin with https://: http:// is for this machine's own addresses only.")
         self._url = url
         self._keys: dict[tuple[str | None, str], PyJWK] | None = None
         self._read_at = self._asked_at = 0.0
@@ -320,6 +342,12 @@ class _PublishedKeys:
         else:
             self._read_at = monotonic()
             _log.info("signing keys read", keys=len(self._keys))
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 class _AsAnswered(HTTPErrorProcessor):

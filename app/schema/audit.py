@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import strawberry
 
 from app.domain.paging import Where
-from app.schema.base import Document, Info, Node, follow
+from app.schema.base import Document, Info, Node, follow, reads
 from app.schema.customers import Customer
 from app.schema.enums import AccessLevel, Outcome
 from app.schema.filters import among, during
@@ -28,7 +28,10 @@ class AuditEntry(Node):
 
     at: datetime = strawberry.field(description="When it was decided.")
     actor: AuditActor = strawberry.field(description="Who asked for it.")
-    action: str = strawberry.field(description="The mutation: adjustPoints.")
+    action: str = strawberry.field(
+        description="The mutation, such as adjustPoints; or downloadExport, each time that the file of an export is "
+        "fetched. The actor is then who asked for the export: a link does not say who follows it."
+    )
     outcome: Outcome = strawberry.field(description="What became of it.")
     code: str | None = strawberry.field(description="Why it was refused.")
     request_id: str = strawberry.field(description="The request, as its answer's X-Request-ID and the logs name it.")
@@ -37,6 +40,12 @@ class AuditEntry(Node):
     @staticmethod
     def customer(entry: strawberry.Parent[Document], info: Info) -> Customer | None:
         return follow(info, entry, "customerId")
+
+    @strawberry.field(description="The columns of an export that was asked for; empty for everything else.")
+    @staticmethod
+    @reads("columns")
+    def columns(entry: strawberry.Parent[Document]) -> list[str] | None:
+        return entry.get("columns", [])
 
     @strawberry.field(description="The ids of what it wrote; none where it was refused.")
     @staticmethod

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.catalogue import CATALOGUE, nearest
+from app.catalogue.model import Writers
 from app.domain import changes, points
+from app.domain.access import Forbidden, Role
 from app.domain.attributes import AttributeProblems, parse_all
 from app.domain.changes import Invalid
 from app.domain.customers import balance
@@ -36,6 +38,13 @@ class PlatformOnlyType(Refusal):
         super().__init__(f'"{title}" is written by the change itself, never by hand.')
 
 
+class SystemsOnlyType(Forbidden):
+    """A person records what only a system can know; the client sees FORBIDDEN."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f'"{title}" is recorded by the system that found it out, never by hand.', "type")
+
+
 async def record(
     of: Changes,
     customer_id: str,
@@ -54,8 +63,10 @@ async def record(
     row = CATALOGUE.get(type_)
     if row is None or not of.viewer.knows(row):
         raise UnknownActivityType(type_)
-    if row.source == "platform":
+    if row.writers is Writers.NOBODY:
         raise PlatformOnlyType(row.title)
+    if row.writers is Writers.SYSTEMS and not of.viewer.is_one_of({Role.API_USER, Role.ADMIN}):
+        raise SystemsOnlyType(row.title)
     if amount:
         check_adjustable(of.viewer, customer_id, amount)
     try:
@@ -67,6 +78,9 @@ async def record(
         raise Invalid("occurredAt lies in the future.", "occurredAt")
 
     async def decide(customer: Document, _session: Session) -> Effect:
+        if occurred_at and occurred_at < customer["registeredAt"]:
+            known = f"{customer['registeredAt']:%Y-%m-%d}"
+            raise Invalid(f"occurredAt lies before the customer became known, on {known}.", "occurredAt")
         activity = of.activity(customer["_id"], type_, message=message, attributes=raws or None, points=amount or None)
         activity["occurredAt"] = occurred_at or of.now
         wrote: dict[str, str | list[str]] = {"activity": activity["_id"]}

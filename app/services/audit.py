@@ -21,15 +21,26 @@ class Audit:
     request_id: str
     now: datetime
 
-    async def accepted(self, store: Store, session: Any, *, customer_id: str | None, wrote: Sequence[str]) -> None:
-        """Inside the transaction that wrote: no change without its row, no row without its change."""
+    async def accepted(
+        self, store: Store, session: Any, *, customer_id: str | None, wrote: Sequence[str], columns: Sequence[str] = ()
+    ) -> None:
+        """Inside the transaction that wrote: no change without its row, no row without its change.
+
+        ``columns`` are those of an export.
+        """
         row = {**self._row(customer_id), "outcome": Outcome.ACCEPTED.value, "wrote": list(wrote)}
+        if columns:
+            row["columns"] = list(columns)
         await store.insert("audit", [row], session=session)
 
     async def refused(self, store: Store, refusal: Refusal, *, customer_id: str | None) -> None:
         """On its own: what was refused has no transaction."""
         row = {**self._row(customer_id), "outcome": Outcome.REFUSED.value, "code": refusal.code}
         await store.insert("audit", [row])
+
+    async def downloaded(self, store: Store, export_id: str) -> None:
+        """A file that was asked for by this viewer was fetched by whoever had its link."""
+        await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": [export_id]}])
 
     def _row(self, customer_id: str | None) -> Document:
         viewer = self.viewer

@@ -97,15 +97,20 @@ class Changes:
         return Audit(self.viewer, mutation, self.request_id, self.now)
 
     async def make(self, mutation: str, customer_id: str, key: str, given: Mapping[str, Any], decide: Decide) -> Wrote:
-        """What was written, now or when the same key came first with the same input.
+        """What was written, now or when the viewer's key came first with the same input.
 
-        Raises Refusal; refusals use up no key. Raises OutOfTime.
+        A key belongs to whoever made it: the same one of somebody else is another key. Raises Refusal; refusals use up
+        no key. Raises OutOfTime.
         """
         changes.key(key)
         print_of_input = changes.fingerprint({"mutation": mutation, **given})
 
         async def body(session: Session) -> Wrote:
-            done = await self.store.find("idempotency", {"customerId": customer_id, "key": key}, session=session)
+            subject = self.viewer.subject
+            own = {"customerId": customer_id, "subject": subject, "key": key}
+            # Version 0.1.0 kept no subject: its keys are anybody's for as long as they are kept.
+            anybodys = {**own, "subject": {"$in": [subject, None]}}
+            done = await self.store.find("idempotency", anybodys, session=session)
             if done:
                 if done[0]["inputHash"] != print_of_input:
                     raise IdempotencyConflict
@@ -113,8 +118,8 @@ class Changes:
             customer = await take(self.store, customer_id, session)
             effect = await decide(customer, session)
             await self._write(effect, session)
-            record = {"_id": f"{customer_id}/{key}", "customerId": customer_id, "key": key, "mutation": mutation}
-            record |= {"inputHash": print_of_input, "wrote": effect.wrote, "at": self.now}
+            record = {"_id": f"{customer_id}/{subject}/{key}", **own, "mutation": mutation, "inputHash": print_of_input}
+            record |= {"wrote": effect.wrote, "at": self.now}
             await self.store.insert("idempotency", [record], session=session)
             ids = [each for one in effect.wrote.values() for each in (one if isinstance(one, list) else [one])]
             await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)

@@ -11,6 +11,7 @@ from app.domain.ids import new_id
 from app.domain.paging import Where
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 from app.services.changes import Changes, Session
+from app.store import files
 from app.store.driver import Document, DuplicateKey, TryAgain, UpdateOne
 
 
@@ -30,11 +31,11 @@ async def request(
 
     Raises Invalid, IdempotencyConflict, LimitExceeded.
     """
-    key = changes.key(key)
+    key, names = changes.key(key), [column.name for column in columns]
     asked = {
         "table": table.value,
         "format": format_.value,
-        "columns": [column.name for column in columns],
+        "columns": names,
         "where": kept(where),
         "order": order,
         "descending": descending,
@@ -71,20 +72,25 @@ async def request(
             await of.store.insert("exports", [export], session=session)
         except DuplicateKey as raced:
             raise TryAgain from raced  # the same key or slot, a moment earlier
-        await of.audit(mutation).accepted(of.store, session, customer_id=None, wrote=[export["_id"]])
+        await of.audit(mutation).accepted(
+            of.store, session, customer_id=None, wrote=[export["_id"]], columns=asked["columns"]
+        )
         return export["_id"]
 
     return await of.transaction(body)
 
 
 async def cancel(of: Changes, export: Document) -> None:
-    """The worker stops soon, and deletes what there is of the file. Again is the same as once. Raises Invalid."""
+    """No file and no link are left of it, whether it was finished or not. Again is the same as once. Raises Invalid.
+
+    A worker that is at it stops at its next batch.
+    """
 
     async def body(session: Session) -> None:
         (now,) = await of.store.find("exports", {"_id": export["_id"]}, session=session)
         if now["status"] == ExportStatus.CANCELLED:
             return
-        if now["status"] not in UNFINISHED:
+        if now["status"] not in {*UNFINISHED, ExportStatus.DONE}:
             raise Invalid(f"The export is {now['status']}: there is nothing to cancel.", "exportId")
         keys: dict[str, Any] = {"status": ExportStatus.CANCELLED.value, "finishedAt": of.now, "dueAt": of.now}
         cancelled = UpdateOne({"_id": export["_id"]}, {"$set": keys, "$unset": {"slot": ""}})
@@ -92,3 +98,4 @@ async def cancel(of: Changes, export: Document) -> None:
         await of.audit("cancelExport").accepted(of.store, session, customer_id=None, wrote=[export["_id"]])
 
     await of.transaction(body)
+    await files.delete(of.store, export["_id"])  # the worker does it, too, should we die here

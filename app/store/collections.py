@@ -365,17 +365,18 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         optional={"linkIds": _list(_TEXT)},
         indexes=(Index("customerId createdAt _id"),),
     ),
-    # What a key of a client's has written, so that the same change is made once.
+    # What a key of a subject's has written, so that the same change is made once.
     "idempotency": Collection(
         required={
             **_CUSTOMER_ID,
+            "subject": _TEXT,
             "key": _text(128),
             "mutation": _TEXT,
             "inputHash": _TEXT,
             "wrote": {"bsonType": "object"},
             "at": _TIME,
         },
-        indexes=(Index("customerId key", unique=True), Index("at", kept_days=90)),
+        indexes=(Index("customerId subject key", unique=True), Index("at", kept_days=90)),
     ),
     # Who changed what, accepted or refused. Append-only.
     "audit": Collection(
@@ -386,7 +387,12 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "outcome": _one_of(Outcome),
             "requestId": _TEXT,
         },
-        optional={"customerId": _reference("customers"), "code": _TEXT, "wrote": _list(_TEXT)},
+        optional={
+            "customerId": _reference("customers"),
+            "code": _TEXT,
+            "wrote": _list(_TEXT),
+            "columns": _list(_TEXT),
+        },
         indexes=(
             Index("at _id"),
             Index("customerId at _id", asks="customerId"),

@@ -202,8 +202,27 @@ def test_everything_wrong_is_named_at_once() -> None:
     assert refused.value.problems == [
         ("billDayFrom", "billDayFrom must be a whole number from 1 to 31."),
         ("billDayTo", "billDayTo is required."),
-        ("reference", "reference must be text without control characters."),
+        ("reference", "reference must be text of at most 1,000 characters, without control characters."),
         ("bilDayTo", "bilDayTo is unknown; did you mean billDayTo?"),
         ("zzz", "zzz is unknown."),
     ]
     assert str(refused.value).startswith("billDayFrom must be a whole number from 1 to 31. billDayTo is required.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [
+        (AttributeKind.TEXT, "x" * 1_000),
+        (AttributeKind.LIST, ["x" * 1_000] * 100),
+        (AttributeKind.INTEGER, "9" * 18),
+        (AttributeKind.DECIMAL, "9" * 34),
+        (AttributeKind.MONEY, "9" * 34 + " EUR"),
+    ],
+)
+def test_a_value_has_a_longest(kind: AttributeKind, most: str | list[str]) -> None:
+    parse(kind, most)
+    for longer in (
+        [[*most, "x"], [*most[1:], "x" * 1_001]] if isinstance(most, list) else ["9" + most, most + "9" * 950_000]
+    ):
+        with pytest.raises(ValueError, match="The value must be"):
+            parse(kind, longer)

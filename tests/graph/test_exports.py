@@ -490,14 +490,39 @@ async def test_a_cancelled_export_stops_half_way_and_nothing_is_left_of_it(
     assert actions == ["exportCustomers", "cancelExport"]
 
 
-async def test_what_is_finished_cannot_be_cancelled(ask: Ask, exporter: Exporter) -> None:
-    export_id = (await asked(ask))["export"]["id"]
-    await made(ask, exporter, export_id)
-    payload = (await ask(CANCEL, input={"exportId": export_id}))["data"]["cancelExport"]
-    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("INVALID", ["exportId"])]
+@pytest.mark.parametrize("by", ["tess", "another administrator"])
+async def test_what_is_finished_is_called_off_with_its_file_and_its_link(
+    by: str, ask: Ask, client: httpx2.AsyncClient, store: Store, exporter: Exporter, world: World
+) -> None:
+    await world.customer()
+    export = await made(ask, exporter, (await asked(ask))["export"]["id"])
+    assert (await client.get(export["url"])).status_code == 200
+    for _ in range(2):
+        payload = (await ask(CANCEL, token=token(subject=by), input={"exportId": export["id"]}))["data"]["cancelExport"]
+        assert (payload["userErrors"], payload["export"]["status"]) == ([], "CANCELLED")
+    assert await chunks(store) == 0
+    assert (await client.get(export["url"])).status_code == 410
+    assert (await looked_at(ask, export["id"]))["url"] is None
+
+
+async def test_what_is_no_export_cannot_be_cancelled(ask: Ask) -> None:
     for nothing in ("exp_nothing", "cus_1", ""):
         payload = (await ask(CANCEL, input={"exportId": nothing}))["data"]["cancelExport"]
         assert payload["userErrors"][0]["code"] == "NOT_FOUND"
+
+
+async def test_the_log_has_the_columns_of_an_export_and_every_time_its_file_is_fetched(
+    ask: Ask, client: httpx2.AsyncClient, exporter: Exporter
+) -> None:
+    export = await made(ask, exporter, (await asked(ask))["export"]["id"])
+    for _ in range(2):
+        await client.get(export["url"])
+    await client.head(export["url"])
+    await client.get(export["url"] + "0")
+    log = (await ask("{ auditLog { nodes { action columns wrote actor { subject } } } }"))["data"]["auditLog"]["nodes"]
+    own = {"wrote": [export["id"]], "actor": {"subject": "tess"}}
+    assert log[:2] == [{"action": "downloadExport", "columns": [], **own}] * 2
+    assert [(row["action"], bool(row["columns"])) for row in log[2:]] == [("exportCustomers", True)]
 
 
 async def test_a_file_expires_and_is_deleted(

@@ -161,9 +161,7 @@ async def test_the_largest_line_that_passes_fits_the_database(bring: Bring) -> N
             phones=[{"value": long, "label": long}] * 50,
         ),
         activity("x" * 1_000, message=longer, actor=actor, points=-INT32_MAX, orderCustomFields=named, campaign=long),
-        activity(
-            "a2", type=long, title=long, attributes={"$a.b": 2**63 - 1, long: longer, "n": 12345678901234567890.5}
-        ),
+        activity("a2", type=long, title=long, attributes={"$a.b": 2**63 - 1, long: long, "n": 12345678901234567890.5}),
         points("p1", "EARNED", INT32_MAX, reason=long, expiresAt="9999-12-31T23:59:59Z"),
         coupon("c1", code=long, value=long),
         thing("note", "n1", message=longer, createdAt="0001-01-01T00:00:00Z", mentions=[long] * 100),
