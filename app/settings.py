@@ -71,6 +71,9 @@ def _roles(names: str) -> str:
 class Limits(BaseModel, frozen=True):
     """How much one request may ask for. What each figure protects: docs/decisions/0012."""
 
+    max_head_bytes: PositiveInt = Field(
+        default=16_384, description="The longest request line with its headers, in bytes; a query by GET is in it."
+    )
     max_body_bytes: PositiveInt = Field(default=1_048_576, description="The longest request, in bytes.")
     max_document_characters: PositiveInt = Field(
         default=50_000, description="The longest GraphQL document; variables apart."

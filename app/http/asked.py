@@ -16,7 +16,7 @@ JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
 
 Headers = Mapping[bytes, bytes]
-"""As they came, by name in lower case."""
+"""By name in lower case."""
 
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 
@@ -76,8 +76,8 @@ def _wish(media_range: str) -> tuple[str, float]:
 
 
 def headers_of(scope: Scope) -> Headers:
-    """Of several of one name the first."""
-    return dict(reversed(scope["headers"]))
+    """Of several of one name the last: those of a list are one already (``manners.py``)."""
+    return dict(scope["headers"])
 
 
 async def read(scope: Scope, headers: Headers, receive: Receive, limits: Limits) -> Asked:
@@ -135,8 +135,10 @@ def _parsed(body: bytes | str) -> object:
 
 
 def _from_address(scope: Scope, limits: Limits) -> object:
-    if len(scope["query_string"]) > limits.max_body_bytes:
-        raise Malformed(HTTPStatus.REQUEST_URI_TOO_LONG, f"A request may have {limits.max_body_bytes} bytes.")
+    most = limits.max_head_bytes  # with the headers; what reads requests from the socket counts them, too
+    if len(scope["query_string"]) > most:
+        message = f"A query by GET may have {most} bytes, headers included. Send it by POST."
+        raise Malformed(HTTPStatus.REQUEST_URI_TOO_LONG, message)
     given = QueryParams(scope["query_string"])
     if any(len(given.getlist(name)) > 1 for name in _PARAMETERS):
         raise Malformed(HTTPStatus.BAD_REQUEST, "Give each parameter once.")

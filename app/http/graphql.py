@@ -149,7 +149,7 @@ class GraphQLEndpoint:
     async def _answer_to(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         """Raises whatever ``_answer`` knows what to say to."""
         self._admission.knock()
-        viewer = await self._authenticate(_authorization(scope))
+        viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
         if not viewer.roles:
             raise Forbidden("Your token has no role that this gateway knows.")
         asked = await self._read(scope, headers, receive)
@@ -262,12 +262,6 @@ def _refused(*errors: dict[str, Any], extensions: Mapping[str, Any] | None = Non
 
 def _after(seconds: float) -> Mapping[str, str]:
     return {"Retry-After": f"{seconds:.0f}"}
-
-
-def _authorization(scope: Scope) -> str | None:
-    """Several headers are joined as HTTP does it, and so are not one token."""
-    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-    return ", ".join(given) or None
 
 
 def _type_or_json(headers: Headers) -> str:
