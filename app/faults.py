@@ -59,6 +59,9 @@ INTERNAL: Final = "This could not be read. The fault is ours and has been logged
 MESSAGE_CHARACTERS: Final = 500
 """A message may repeat what the client sent; nobody reads a megabyte of it."""
 
+_PASSING: Final = {"UNAVAILABLE", "OVERLOADED", "DEADLINE_EXCEEDED", "RATE_LIMITED"}
+_RETRY_AFTER_SECONDS: Final = 1
+"""Unless more is known."""
 UNAVAILABLE: Final = "The database cannot be reached just now. Try again in a moment."
 
 
@@ -259,11 +262,22 @@ def answer(error: GraphQLError, document: DocumentNode | None) -> dict[str, Any]
 
 
 def told(code: str, message: str, **extensions: object) -> dict[str, Any]:
-    """One error. Where the fault is ours, the request's id comes with it: the log has the same."""
+    """One error. Where the fault is ours, the request's id comes with it: the log has the same.
+
+    What may succeed when it is asked for again says when to.
+    """
     if code in ("INTERNAL", "UNAVAILABLE"):
         extensions["requestId"] = correlation_id.get()
+    if code in _PASSING:
+        extensions.setdefault("retryAfterSeconds", _RETRY_AFTER_SECONDS)
     short = message if len(message) <= MESSAGE_CHARACTERS else f"{message[:MESSAGE_CHARACTERS]}…"
     return {"message": short, "extensions": {"code": code, **extensions}}
+
+
+def retry_header(error: Mapping[str, Any]) -> Mapping[str, str]:
+    """The same time as a header, of an error that says when to return."""
+    seconds = error["extensions"].get("retryAfterSeconds")
+    return {} if seconds is None else {"Retry-After": f"{seconds:.0f}"}
 
 
 def is_final(error: Exception) -> bool:

@@ -182,6 +182,9 @@ class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues
     )
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    graphiql: Literal["on", "off"] = Field(
+        "on", description="Whether `serve` has GraphiQL for browsers; a visitor brings a token. The demo always has it."
+    )
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
     )

@@ -58,7 +58,7 @@ async def answers(reader: asyncio.StreamReader) -> list[tuple[int, dict[str, str
 
 
 async def exchange(port: int, *segments: bytes, last: bytes = b"") -> list[tuple[int, dict[str, str], Any]]:
-    """The answers to these and to a ``last`` request that ends the connection. Each is there before the next is sent."""
+    """The answers to these and to a ``last`` request, which ends the connection."""
     async with connected(port) as (reader, writer):
         for segment in (*segments, last or head("Connection: close", f"Content-Length: {len(BODY)}") + BODY):
             writer.write(segment)
