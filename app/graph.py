@@ -1,10 +1,10 @@
 """The executable schema: one line per way in."""
 
 from functools import cache
-from typing import ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import strawberry
-from graphql import GraphQLInputObjectType
+from graphql import GraphQLDirective, GraphQLInputObjectType, introspection_types
 from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
@@ -147,8 +147,29 @@ for concrete in schema.schema_converter.type_map.values():
     if isinstance(concrete.implementation, GraphQLInputObjectType) and concrete.definition.is_one_of:
         concrete.implementation.is_one_of = True  # so that graphql-core judges variables as well, and says where
 
+PUBLISHED_LOCATIONS: Final = frozenset(
+    "QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION SCHEMA "
+    "SCALAR OBJECT FIELD_DEFINITION ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT "
+    "INPUT_FIELD_DEFINITION".split()
+)
+"""Where a directive may stand (GraphQL September 2025, 3.13). graphql-core knows more, of drafts: its own older
+versions cannot read a schema that lists one, and others' clients neither."""
+
+
+def _as_published(directive: GraphQLDirective) -> GraphQLDirective:
+    locations = tuple(each for each in directive.locations if each.name in PUBLISHED_LOCATIONS)
+    return GraphQLDirective(**{**cast(dict[str, Any], directive.to_kwargs()), "locations": locations})
+
+
 executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, run by http/graphql.py
 """What is executed: Strawberry's schema as graphql-core knows it."""
+executable.directives = tuple(map(_as_published, executable.directives))
+
+_locations: Any = introspection_types["__DirectiveLocation"]  # one for the process, whatever the schema
+_locations.values = {name: value for name, value in _locations.values.items() if name in PUBLISHED_LOCATIONS}
+_directives: Any = introspection_types["__Directive"]
+for draft in ("isDeprecated", "deprecationReason"):
+    _directives.fields.pop(draft, None)
 
 
 def input_of(kind: type[T], given: object) -> T:

@@ -51,6 +51,48 @@ def test_every_element_of_the_schema_is_described() -> None:
 # ---------------------------------------------------------------- documents, value by value
 
 
+async def test_introspection_lists_nothing_that_the_published_specification_does_not_have(ask: Ask) -> None:
+    """Clients that were released before a draft cannot read a schema that has its words."""
+    query = """{
+      __schema { directives { name locations args { name } } types { kind } }
+      directive: __type(name: "__Directive") { fields { name } }
+      locations: __type(name: "__DirectiveLocation") { enumValues { name } }
+      type: __type(name: "__Type") { fields { name } }
+      field: __type(name: "__Field") { fields { name } }
+      value: __type(name: "__InputValue") { fields { name } }
+      enumValue: __type(name: "__EnumValue") { fields { name } }
+      kind: __type(name: "__TypeKind") { enumValues { name } }
+    }"""
+    data = (await ask(query))["data"]
+    locations = (
+        "QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION "
+        "SCHEMA SCALAR OBJECT FIELD_DEFINITION ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT "
+        "INPUT_FIELD_DEFINITION"
+    )
+    assert {each["name"]: " ".join(each["locations"]) for each in data["__schema"]["directives"]} == {
+        "include": "FIELD FRAGMENT_SPREAD INLINE_FRAGMENT",
+        "skip": "FIELD FRAGMENT_SPREAD INLINE_FRAGMENT",
+        "deprecated": "FIELD_DEFINITION ARGUMENT_DEFINITION INPUT_FIELD_DEFINITION ENUM_VALUE",
+        "specifiedBy": "SCALAR",
+        "oneOf": "INPUT_OBJECT",
+    }
+    shown = {
+        name: " ".join(each["name"] for each in type_.get("fields") or type_["enumValues"])
+        for name, type_ in data.items()
+        if name != "__schema"
+    }
+    assert shown == {
+        "directive": "name description isRepeatable locations args",
+        "locations": locations,
+        "type": "kind name description specifiedByURL fields interfaces possibleTypes enumValues inputFields ofType "
+        "isOneOf",
+        "field": "name description args type isDeprecated deprecationReason",
+        "value": "name description type defaultValue isDeprecated deprecationReason",
+        "enumValue": "name description isDeprecated deprecationReason",
+        "kind": "SCALAR OBJECT INTERFACE UNION ENUM INPUT_OBJECT LIST NON_NULL",
+    }
+
+
 async def test_a_customer_shows_what_is_stored(ask: Ask, world: World) -> None:
     ada = await world.everything()
     selection = """... on Customer { id number name firstName lastName organization jobTitle dateOfBirth website email

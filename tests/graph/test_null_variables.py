@@ -76,9 +76,8 @@ def positions() -> Iterator[Position]:
 def _position(place: Place, at: str, type_: Any, one_of: bool, operation: str, path: list[str]) -> Position:
     nullable = str(type_).removesuffix("!")
     must_not = one_of or nullable != str(type_)
-    return Position(
-        f"{place.coordinate}({at})", nullable, must_not, operation, path, sensible(type_, at.split(".")[-1])
-    )
+    default = '{number: "x"}' if nullable == "CustomerBy" else sensible(type_, at.split(".")[-1])
+    return Position(f"{place.coordinate}({at})", nullable, must_not, operation, path, default)
 
 
 def given(field: Any) -> Iterator[tuple[str, Any, bool, str]]:
