@@ -27,8 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # ---------------------------------------------------------------- sources
 
-_KEYS: Final = {"id": "_id", "from_": "from", "pass_": "pass"}
-"""The few names that Python or MongoDB force apart from the field's."""
+_KEYS: Final = {"id": "_id", "from_": "from", "pass_": "pass", "user_id": "id", "external_id": "id"}
+"""The few names that Python, MongoDB or the caches of clients, to which an ``id`` is an identity, force apart."""
 
 
 @cache
@@ -42,9 +42,7 @@ def read_key(source: object, python_name: str) -> object:
     if type(source) is not dict:
         return getattr(source, python_name)
     document = cast(Document, source)
-    value = document.get(key_of(python_name))
-    # Not everything with an id is a document: an actor or an identity has the id that its system knows.
-    return document.get("id") if value is None and python_name == "id" else value
+    return document.get(key_of(python_name))
 
 
 TYPE_OF: Final = {
