@@ -158,7 +158,8 @@ versions cannot read a schema that lists one, and others' clients neither."""
 
 def _as_published(directive: GraphQLDirective) -> GraphQLDirective:
     locations = tuple(each for each in directive.locations if each.name in PUBLISHED_LOCATIONS)
-    return GraphQLDirective(**{**cast(dict[str, Any], directive.to_kwargs()), "locations": locations})
+    known: dict[str, Any] = {**directive.to_kwargs(), "locations": locations}
+    return GraphQLDirective(**known)
 
 
 executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, run by http/graphql.py

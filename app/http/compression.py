@@ -4,15 +4,17 @@ from functools import lru_cache
 from typing import Final
 
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.cells import MEDIA_TYPES
 
-_SMALLEST_BYTES: Final = 1_400
-"""What fits into one packet is not sent any sooner."""
-_LEVEL: Final = 4
+_SMALLEST_BYTES: Final = 1_000
+"""What fits into one packet, headers included, is not sent any sooner."""
+_LEVEL: Final = 1
 _AS_THEY_ARE: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(type_.partition(";")[0] for type_ in MEDIA_TYPES.values()))
 """Files of exports say how long they are, so that a torn one is noticed."""
+_ONCE: Final = b"Accept-Encoding"
+_TWICE: Final = b"Accept-Encoding, Accept-Encoding"
 
 
 class Compression(GZipMiddleware):
@@ -25,10 +27,16 @@ class Compression(GZipMiddleware):
         accepted = b""
         if scope["type"] == "http":
             accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
-        if accepted and accepts_gzip(accepted):
-            await super().__call__(scope, receive, send)
-        else:
+        if not accepted or not accepts_gzip(accepted):
             await self.app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":  # Starlette's names it once more, whatever is there
+                message["headers"] = [(name, value.replace(_TWICE, _ONCE)) for name, value in message["headers"]]
+            await send(message)
+
+        await super().__call__(scope, receive, sending)
 
 
 @lru_cache(64)

@@ -174,8 +174,9 @@ def _serialize_date(value: object) -> str:
 
 def _parse_date(value: object) -> str:
     try:
-        if _serialize_date(value) == value:  # neither 20260131 nor 2026-W05-6
-            return value
+        day = _serialize_date(value)
+        if day == value:  # neither 20260131 nor 2026-W05-6
+            return day
     except (TypeError, ValueError):
         pass
     raise ValueError('Give a date such as "2026-01-31".')

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from app import faults
 from app.domain.access import Role, Viewer
+from app.http import graphiql
 from app.http.admission import Overloaded
 from app.http.asked import JSON, RESPONSE
 from app.http.documents import Documents
@@ -377,6 +378,18 @@ async def test_an_address_may_end_in_a_slash_and_nothing_leads_to_the_callers_ho
         response = await client.get(path, headers={"Host": "evil.example"})
         assert "evil" not in response.headers.get("location", "")
         assert response.status_code in (404, 307), path
+
+
+async def test_graphiql_may_be_left_out(store: Store) -> None:
+    authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for has_page, statuses in ((True, [200, 307, 200]), (False, [401, 404, 404])):
+        app = assembled(routes(store, authenticate, has_page=has_page))
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+            file = next(graphiql.ASSETS.glob("*.css")).name
+            answers = [await client.get(path, headers=browser) for path in ("/graphql", "/", f"/graphiql/{file}")]
+            assert [answer.status_code for answer in answers] == statuses
+            assert (await post(client, json.dumps(QUERY))).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
