@@ -61,7 +61,7 @@ _CUSTOMER: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
     "identities": ("identities", lambda row: [f"{each['source']} {each['id']}" for each in row.get("identities", ())]),
     "spendablePoints": ("spendable", lambda row: row.get("spendable")),
 }
-_KEYS: Final = {("id",): ("_id",), ("actor", "userId"): ("actor", "id")}
+_KEYS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {("id",): ("_id",), ("actor", "userId"): ("actor", "id")}
 _SHOWN_AS: Final = {"spendablePoints": "points"}
 """The field that shows a column of another name."""
 _ACTIVITY: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
