@@ -2,7 +2,7 @@
 
 import http
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 import orjson
@@ -38,18 +38,33 @@ class _Parser(httptools.HttpRequestParser):
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 
     def feed_data(self, data: Any) -> None:
-        rest = memoryview(data)
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on(memoryview(data)[upgrade.args[0] :])
+
+    def _go_on(self, rest: memoryview) -> None:
         while True:
+            head = self._protocol.head_without_upgrade()
+            self._begin()  # what was to be the last message of its connection is read again, too
+            super().feed_data(head)
             try:
                 super().feed_data(rest)
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 rest = rest[upgrade.args[0] :]
-                head = self._protocol.head_without_upgrade()
-                if head is None:
-                    return
-                self._begin()  # what was to be the last message of its connection is read again, too
-                super().feed_data(head)
+
+
+class _Refused(Exception):
+    """Ends the parsing of what was refused meanwhile; never leaves uvicorn."""
+
+
+class _Nowhere(list[tuple[bytes, bytes]]):
+    def append(self, _: tuple[bytes, bytes]) -> None: ...
+
+
+_NOWHERE: Final = _Nowhere()
+"""Where headers go that come after the body (trailers): they are no headers of the request, and kept by nobody."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -60,9 +75,8 @@ class Protocol(HttpToolsProtocol):
 
     _begun: Any = None
     _refused = False
-    """Whether the connection ends with an answer of this module: nothing more is read from it."""
-    _skips = False
-    """Whether the message that is being parsed goes to nobody."""
+    """Whether the connection ends with the farewell: nothing more is read from it."""
+    _farewell = b""
     _upgrade: list[tuple[bytes, bytes]] | None = None
     """The headers that were left out of a head that is read again."""
     _idle = True
@@ -82,16 +96,16 @@ class Protocol(HttpToolsProtocol):
         self._expect()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
         cycle: Any = self.cycle  # None before the first request
         if self._begun is None and (cycle is None or cycle.response_complete):
             self._expect()
         while data and not self._refused:
+            if self._head_bytes is None and not self._idle:
+                super().data_received(data)
+                return
             # No more of a head is looked at than there may be.
-            in_head = self._idle or self._head_bytes is not None
-            self._part = min(self._max_head_bytes - (self._head_bytes or 0), len(data)) if in_head else 0
-            part, data = (data[: self._part], data[self._part :]) if in_head else (data, b"")
+            self._part = min(self._max_head_bytes - (self._head_bytes or 0), len(data))
+            part, data = data[: self._part], data[self._part :]
             super().data_received(part)
             if self._head_bytes is not None:
                 self._head_bytes += self._part
@@ -116,40 +130,31 @@ class Protocol(HttpToolsProtocol):
         self._idle, self._head_bytes = False, 0
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_bytes is not None:  # what comes after the body (trailers) is no header, and kept by nobody
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
+        """Raises _Refused."""
         self._head_bytes = None
-        self._skips = True
-        if self._refused:
-            return
-        if self.parser.get_method() == b"CONNECT":
-            self._refuse(
-                405, "METHOD_NOT_ALLOWED", "This is no proxy: send POST, or GET for a query.", Allow="GET, POST"
-            )
-        elif not self.parser.should_upgrade():
-            self._skips = False
+        if not self.parser.should_upgrade():
             self._forget()
             if self._upgrade:
                 self.headers += self._upgrade
                 self._upgrade = None
             super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        if not self._skips:
-            super().on_body(body)
+            self.headers = _NOWHERE
+        elif self.parser.get_method() == b"CONNECT":
+            message = "This is not a proxy: send POST, or GET for a query."
+            self._refuse(405, "METHOD_NOT_ALLOWED", message, Allow="GET, POST")
+            raise _Refused
 
     def on_message_complete(self) -> None:
         self._idle, self._part = True, 0
-        if not self._skips:
-            super().on_message_complete()
+        super().on_message_complete()
 
-    def head_without_upgrade(self) -> bytes | None:
-        """The head that has just been read, to be read again; None where it was refused."""
-        if self._refused:
-            return None
+    def _should_upgrade(self) -> bool:
+        """What asks for another protocol goes to nobody: its head is read again."""
+        return True
+
+    def head_without_upgrade(self) -> bytes:
+        """The head that has just been read, to be read again."""
         self._upgrade = [each for each in self.headers if each[0] == _UPGRADE]
         line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         headers = (b"%b: %b" % each for each in self.headers if each[0] != _UPGRADE)
@@ -171,21 +176,29 @@ class Protocol(HttpToolsProtocol):
             self._refuse(431, "REQUEST_TOO_LARGE", f"The request line and the headers may have {most} bytes.")
 
     def _refuse(self, status: int, code: str, message: str, **headers: str) -> None:
-        """Answers what never became a request, and ends the connection."""
+        """Answers what never became a request, when its turn comes, and ends the connection."""
         if self._refused:
             return
         self._refused = True
-        self._forget()
-        self._unset_keepalive_if_required()
+        metrics.answered(code).inc()
+        self._farewell = _response(status, {"errors": [faults.told(code, message)]}, headers)
         cycle: Any = self.cycle
         if cycle and not cycle.response_complete:
             if not cycle.more_body or cycle.response_started or self.pipeline:
-                cycle.keep_alive = False  # an earlier request has its answer, and is the last
                 return
             cycle.disconnected = True  # it is this request, whose body cannot be read
             cycle.message_event.set()
-        metrics.answered(code).inc()
-        self.transport.write(_response(status, {"errors": [faults.told(code, message)]}, headers))
+        self._end()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refused and cast(Any, self.cycle).response_complete and not self.transport.is_closing():
+            self._end()
+
+    def _end(self) -> None:
+        self._forget()
+        self._unset_keepalive_if_required()
+        self.transport.write(self._farewell)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._begun = self.loop.call_later(_LINGER_SECONDS, self.transport.close)

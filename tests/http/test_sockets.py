@@ -276,10 +276,10 @@ async def test_a_long_line_of_anything_else_is_431(port: int) -> None:
 
 async def test_a_long_head_behind_another_request_ends_the_connection_after_its_answer(port: int) -> None:
     first = head(f"Content-Length: {len(BODY)}") + BODY
-    long = head(f"X: {'x' * 200_000}")
+    long = head(f"X: {'x' * 3 * MAX_HEAD_BYTES}")
     for segments in ([first + long], [first + long[:2_000], long[2_000:]]):
         found = await exchange(port, *segments)
-        assert [status for status, _, _ in found] in ([200], [200, 431])
+        assert [status for status, _, _ in found] == [200, 431]
         assert is_viewer(found[0][2])
 
 
