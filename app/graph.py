@@ -1,10 +1,16 @@
 """The executable schema: one line per way in."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any, ClassVar, Final, TypeVar, cast
 
 import strawberry
-from graphql import GraphQLDirective, GraphQLInputObjectType, introspection_types
+from graphql import (
+    GraphQLDirective,
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    introspection_types,
+)
 from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
@@ -155,6 +161,8 @@ PUBLISHED_LOCATIONS: Final = frozenset(
 """Where a directive may stand (GraphQL September 2025, 3.13). graphql-core knows more, of drafts: its own older
 versions cannot read a schema that lists one, and others' clients neither."""
 
+PUBLISHED_DIRECTIVE_FIELDS: Final = ("name", "description", "isRepeatable", "locations", "args")
+
 
 def _as_published(directive: GraphQLDirective) -> GraphQLDirective:
     locations = tuple(each for each in directive.locations if each.name in PUBLISHED_LOCATIONS)
@@ -166,11 +174,19 @@ executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolve
 """What is executed: Strawberry's schema as graphql-core knows it."""
 executable.directives = tuple(map(_as_published, executable.directives))
 
-_locations: Any = introspection_types["__DirectiveLocation"]  # one for the process, whatever the schema
-_locations.values = {name: value for name, value in _locations.values.items() if name in PUBLISHED_LOCATIONS}
-_directives: Any = introspection_types["__Directive"]
-for draft in ("isDeprecated", "deprecationReason"):
-    _directives.fields.pop(draft, None)
+
+def _listed(name: str, part: str, members: Collection[str]) -> GraphQLNamedType:
+    """An introspection type as this schema lists it, with some of its members. The library has one of each for all
+    schemas of the process, and makes no other."""
+    known = introspection_types[name]
+    listed: GraphQLNamedType = object.__new__(type(known))
+    vars(listed).update(vars(known))
+    vars(listed)[part] = {member: value for member, value in getattr(known, part).items() if member in members}
+    return listed
+
+
+executable.type_map["__DirectiveLocation"] = _listed("__DirectiveLocation", "values", PUBLISHED_LOCATIONS)
+executable.type_map["__Directive"] = _listed("__Directive", "fields", PUBLISHED_DIRECTIVE_FIELDS)
 
 
 def input_of(kind: type[T], given: object) -> T:

@@ -1,12 +1,13 @@
 """What each field shows: read from full documents, so that no field is silently null."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from graphql import GraphQLInterfaceType, GraphQLObjectType
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_introspection_query
 
 from app import sdl
 from app.catalogue import CATALOGUE
@@ -75,6 +76,7 @@ async def test_introspection_lists_nothing_that_the_published_specification_does
       kind: __type(name: "__TypeKind") { enumValues { name } }
     }"""
     data = (await ask(query))["data"]
+    assert "DIRECTIVE_DEFINITION" not in json.dumps(await ask(get_introspection_query()))
     locations = (
         "QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION "
         "SCHEMA SCALAR OBJECT FIELD_DEFINITION ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT "

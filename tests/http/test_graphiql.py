@@ -96,6 +96,7 @@ def test_a_typed_query_runs_at_ctrl_enter(page: Page) -> None:
 def test_on_a_phone_the_panes_stand_above_each_other(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/")
+    expect(page.locator(EDITOR)).to_contain_text("query Customer360")
     page.get_by_label("Execute query").click()
     expect(page.locator(RESULT)).to_contain_text('"number": "C-100001"')
     boxes = [page.locator(name).bounding_box() for name in (".graphiql-query-editor", ".graphiql-response")]
