@@ -88,7 +88,7 @@ def demo(
         ]
         logs.configure(settings.log_level)
         made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
-        serving.run(listener, made, log_level=settings.log_level)
+        serving.run(listener, made, log_level=settings.log_level, max_head_bytes=settings.max_head_bytes)
 
 
 @cli.command()
@@ -103,7 +103,8 @@ def serve(
     with listening(settings) as listener:
         logs.configure(settings.log_level)
         made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
-        serving.run(listener, made, log_level=settings.log_level, workers=workers)
+        bound = settings.max_head_bytes
+        serving.run(listener, made, log_level=settings.log_level, workers=workers, max_head_bytes=bound)
 
 
 @cli.command()

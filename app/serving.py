@@ -10,71 +10,31 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from app.http.manners import LEAVING
+from app.http.protocol import MAX_HEAD_BYTES, Protocol
 
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
-_HEADERS_SECONDS: Final = 10
-"""How long a client may take to say what it wants. Its body has the time of a request."""
 _START_SECONDS: Final = 30
 """How long a worker may take to begin, or to say that it lives."""
-_LATE_SECONDS: Final = 1
-"""How long a connection that was just made may take, when the process leaves, to say what it was made for."""
 
 
-class Protocol(HttpToolsProtocol):
-    """Uvicorn's, which waits for a request that was begun and not finished for ever."""
-
-    _begun: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._expect()
-
-    def data_received(self, data: bytes) -> None:
-        cycle: Any = self.cycle  # None before the first request
-        if self._begun is None and (cycle is None or cycle.response_complete):
-            self._expect()
-        super().data_received(data)
-
-    def on_headers_complete(self) -> None:
-        self._forget()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
-        super().connection_lost(exc)
-
-    def shutdown(self) -> None:
-        if self._begun is None:
-            super().shutdown()
-            return
-        # Its request may be on the way: whoever connected was told that we listen.
-        self._forget()
-        self._begun = self.loop.call_later(_LATE_SECONDS, self.transport.close)
-
-    def _expect(self) -> None:
-        self._begun = self.loop.call_later(_HEADERS_SECONDS, self.transport.close)
-
-    def _forget(self) -> None:
-        if self._begun:
-            self._begun.cancel()
-            self._begun = None
-
-
-def configured(application: ASGIApp | str, *, log_level: str, workers: int = 1) -> uvicorn.Config:
+def configured(
+    application: ASGIApp | str, *, log_level: str, workers: int = 1, max_head_bytes: int = MAX_HEAD_BYTES
+) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         factory=isinstance(application, str),
         workers=workers,
         http=Protocol,
+        h11_max_incomplete_event_size=max_head_bytes,
+        ws="none",
         log_level=log_level.lower(),
         access_log=False,
         server_header=False,
@@ -83,13 +43,20 @@ def configured(application: ASGIApp | str, *, log_level: str, workers: int = 1) 
     )
 
 
-def run(listener: socket.socket, application: ASGIApp | str, *, log_level: str, workers: int = 1) -> None:
+def run(
+    listener: socket.socket,
+    application: ASGIApp | str,
+    *,
+    log_level: str,
+    workers: int = 1,
+    max_head_bytes: int = MAX_HEAD_BYTES,
+) -> None:
     """Until a signal ends it. Several workers need the application as the name of what makes it.
 
     SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
     its successor is ready.
     """
-    config = configured(application, log_level=log_level, workers=workers)
+    config = configured(application, log_level=log_level, workers=workers, max_head_bytes=max_head_bytes)
     if workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
         return

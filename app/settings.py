@@ -88,6 +88,9 @@ class ClaimNames(BaseModel, frozen=True):
 class Limits(BaseModel, frozen=True):
     """How much one request may ask for. What each figure protects: docs/decisions/0012."""
 
+    max_head_bytes: PositiveInt = Field(
+        default=16_384, description="The longest request line with its headers, in bytes; a query by GET is in it."
+    )
     max_body_bytes: PositiveInt = Field(default=1_048_576, description="The longest request, in bytes.")
     max_document_characters: PositiveInt = Field(
         default=50_000, description="The longest GraphQL document; variables apart."
@@ -196,6 +199,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    graphiql: Literal["on", "off"] = Field(
+        "on", description="Whether `serve` has GraphiQL for browsers; a visitor brings a token. The demo always has it."
+    )
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
     )

@@ -99,8 +99,9 @@ class Relay:
                     task.add_done_callback(lambda _: slots.release())
                     continue
                 slots.release()
+                seconds = await self._until_next(channel)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(awake.wait(), await self._until_next(channel))
+                    await asyncio.wait_for(awake.wait(), seconds)
         finally:
             if under_way:
                 await asyncio.wait(under_way, timeout=_LAST_WORDS_SECONDS)
