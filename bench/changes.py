@@ -59,7 +59,8 @@ async def measure(uri: str) -> None:
             async def raw(customer_id: str, key: str) -> None:
                 async def body(session: Any) -> None:
                     count = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
-                    await store.find("idempotency", {"customerId": customer_id, "subject": "b", "key": key}, session=session)
+                    own = {"customerId": customer_id, "subject": "b", "key": key}
+                    await store.find("idempotency", own, session=session)
                     await store.write("customers", [count], session=session)
                     await store.find("customers", {"_id": customer_id}, session=session)
                     owned = {"customerId": customer_id}

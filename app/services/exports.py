@@ -72,9 +72,7 @@ async def request(
             await of.store.insert("exports", [export], session=session)
         except DuplicateKey as raced:
             raise TryAgain from raced  # the same key or slot, a moment earlier
-        await of.audit(mutation).accepted(
-            of.store, session, customer_id=None, wrote=[export["_id"]], columns=asked["columns"]
-        )
+        await of.audit(mutation).accepted(of.store, session, customer_id=None, wrote=[export["_id"]], columns=names)
         return export["_id"]
 
     return await of.transaction(body)
