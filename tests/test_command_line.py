@@ -25,6 +25,7 @@ from app import exporting
 from app.__main__ import main
 from app.sdl import printed
 from app.services.export_rows import Batch, Plan, batches
+from app.settings import EXAMPLES as EXAMPLES_OF_SETTINGS
 from app.settings import Settings
 from app.store.driver import Driver, Store
 
@@ -160,6 +161,14 @@ def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, data
         (
             {"JWT_SECRET": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"},
             "tokens .*BAD  JWT_SECRET must be",
+        ),
+        (
+            {"JWT_SECRET": EXAMPLES_OF_SETTINGS["JWT_SECRET"]},
+            "tokens .*BAD  JWT_SECRET is the example of the documentation",
+        ),
+        (
+            {"JWT_SECRET": "", "JWKS_URL": "http://login.example.com/keys"},
+            "tokens .*BAD  JWKS_URL must begin with https",
         ),
         ({"HOST": "not an address"}, "address .*BAD  HOST=not an address is no address"),
         ({"HOST": "192.0.2.1"}, "address .*BAD  HOST=192.0.2.1 is no address"),
@@ -517,6 +526,7 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
     order = ("--order-by", '{"field": "NUMBER"}')
     written = app("export", "customers", "--columns", "number, tags", *order, "--out", file, **database)
     assert (written.code, written.out) == (0, "")
+    assert file.stat().st_mode & 0o777 == 0o600
     lines = file.read_bytes().splitlines(keepends=True)
     with MongoClient[Any](database["MONGODB_URI"]) as client:
         first = client[database["MONGODB_DATABASE"]]["customers"].find_one({"number": "C-100001"})

@@ -4,15 +4,17 @@ import asyncio
 import hashlib
 import json
 import random
+from itertools import combinations
 from typing import Any
 
 import pytest
 
 from app.catalogue import CATALOGUE
+from app.catalogue.model import Writers
 from app.domain import points
 from app.domain.access import Role
 from app.store.collections import COLLECTIONS
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask, token
 from tests.world import NOW, World
 
@@ -396,7 +398,7 @@ async def test_a_recorded_activity_is_checked_against_the_catalogue(ask: Ask, wo
 
     await refused("UNKNOWN_ACTIVITY_TYPE", ["type"], "BILLING_DATE_CHANGE")
     for row in CATALOGUE.values():
-        if row.source == "platform":
+        if row.writers is Writers.NOBODY:
             await refused("PLATFORM_ONLY_TYPE", ["type"], row.code)
     for attributes in (
         [],
@@ -427,18 +429,31 @@ MAY: dict[str, set[Role]] = {
 }
 
 
-@pytest.mark.parametrize("role", Role)
-async def test_each_mutation_is_for_its_roles_on_customers_that_they_see(role: Role, ask: Ask, world: World) -> None:
-    for whose in ("own", "other"):
-        for mutation, roles in MAY.items():
-            ada = await world.customer(affiliateId="aff-1" if whose == "own" else "aff-2", email="ada@example.com")
+REFERRED_BY: dict[str, dict[str, Any]] = {
+    "own": {},
+    "referred": {"affiliateId": "aff-1"},
+    "other": {"affiliateId": "aff-2"},
+}
+OWNER_BY = {"own": Role.CUSTOMER, "referred": Role.AFFILIATE}
+
+
+@pytest.mark.parametrize("roles", [*((role,) for role in Role), *combinations(Role, 2)], ids="-".join)
+async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
+    roles: tuple[Role, ...], ask: Ask, world: World
+) -> None:
+    """With two roles, a customer is changed by what those of them permit that reach this customer."""
+    staff = set(roles) - {Role.AFFILIATE, Role.CUSTOMER}
+    for whose in ("own", "referred", "other"):
+        for mutation, permitted in MAY.items():
+            ada = await world.customer(email="ada@example.com", **REFERRED_BY[whose])
             own = ada if whose == "own" else await world.customer()
             coupon = await world.coupon(ada)
             bearer = token(
-                role,
-                customer_id=own["_id"] if role == Role.CUSTOMER else None,
-                affiliate_id="aff-1" if role == Role.AFFILIATE else None,
+                *roles,
+                customer_id=own["_id"] if Role.CUSTOMER in roles else None,
+                affiliate_id="aff-1" if Role.AFFILIATE in roles else None,
             )
+            reaching = staff | (set(roles) & {OWNER_BY.get(whose)})
             email, pass_ = await world.email(ada), await world.pass_(ada, downloadUrl="https://wallet.example.com/1")
             customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
@@ -455,18 +470,90 @@ async def test_each_mutation_is_for_its_roles_on_customers_that_they_see(role: R
             before = await _fingerprint(world.store)
             answer = await ask(query, token=bearer, input={"idempotencyKey": "k", **asked})
             (payload,) = answer["data"].values()
-            allowed = role in roles
-            seen = whose == "own" or role not in (Role.CUSTOMER, Role.AFFILIATE)
-            if not allowed:
+            hidden = mutation == "resendEmail" and reaching == {Role.AFFILIATE}  # who sees no mails
+            if not permitted & set(roles) or (reaching and not hidden and not permitted & reaching):
                 assert payload is None
                 assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-            elif not seen:
+            elif not reaching or hidden:
                 assert payload["userErrors"][0]["code"] == "NOT_FOUND"
             else:
                 assert payload["userErrors"] == []
-            assert (await _fingerprint(world.store) == before) is not (allowed and seen)
+            accepted = bool(permitted & reaching)
+            assert (await _fingerprint(world.store) == before) is not accepted
             log = await _rows(world.store, "audit")
-            assert (log[-1]["action"], log[-1]["outcome"] == "ACCEPTED") == (mutation, allowed and seen)
+            assert (log[-1]["action"], log[-1]["outcome"] == "ACCEPTED") == (mutation, accepted)
+
+
+async def test_points_are_moved_by_hand_only_by_who_may_adjust_so_many_whatever_the_change_is_called(
+    ask: Ask, world: World
+) -> None:
+    ada = await _rich(world)
+    given = {"customerId": ada["_id"], "type": "CREDIT_CONTROL_CYCLE_EXITED", "idempotencyKey": "k"}
+    before = await _fingerprint(world.store)
+    for role, amounts, code in (
+        (Role.SALES_REP, (1, -1, 2_000_000), "FORBIDDEN"),
+        (Role.CUSTOMER_SERVICE_AGENT, (1_001, -1_001), "LIMIT_EXCEEDED"),
+    ):
+        for amount in amounts:
+            answer = await ask(RECORD_PLAIN, token=token(role), input={**given, "points": amount})
+            payload = answer["data"]["recordActivity"]
+            errors = payload["userErrors"] if payload else [error["extensions"] for error in answer["errors"]]
+            assert [error["code"] for error in errors] == [code], (role, amount)
+    assert await _fingerprint(world.store) == before
+    agent = token(Role.CUSTOMER_SERVICE_AGENT)
+    assert (await _changed(ask, RECORD_PLAIN, token=agent, **given, points=1_000))["userErrors"] == []
+
+
+async def test_a_key_belongs_to_who_made_it(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    given: dict[str, Any] = {"customerId": ada["_id"], "points": 5, "reason": "Why", "idempotencyKey": "k"}
+    for subject in ("tess", "eve", "tess", "eve"):
+        payload = await _changed(ask, ADJUST, token=token(subject=subject), **given)
+        assert payload["userErrors"] == []
+    assert payload["customer"]["points"]["spendable"] == 10
+    rows = await _rows(world.store, "audit")
+    assert [row["actor"]["subject"] for row in rows] == ["tess", "eve"]
+
+
+async def test_a_key_of_before_keys_had_subjects_is_still_that_key(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    given: dict[str, Any] = {"customerId": ada["_id"], "points": 5, "reason": "Why", "idempotencyKey": "k"}
+    first = await _changed(ask, ADJUST, **given)
+    (record,) = await _rows(world.store, "idempotency")
+    await world.store.command({"collMod": "idempotency", "validationLevel": "off"})
+    try:
+        await world.store.write("idempotency", [UpdateOne({"_id": record["_id"]}, {"$unset": {"subject": ""}})])
+        assert await _changed(ask, ADJUST, **given) == first
+    finally:
+        await world.store.command({"collMod": "idempotency", "validationLevel": "strict"})
+    assert len(await _rows(world.store, "points")) == 1
+
+
+@pytest.mark.parametrize("role", sorted(MAY["recordActivity"]))
+async def test_what_only_a_system_can_know_is_recorded_by_systems(role: Role, ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    for row in CATALOGUE.values():
+        if row.writers is not Writers.PEOPLE:
+            given = {"customerId": ada["_id"], "type": row.code, "idempotencyKey": row.code}
+            answer = await ask(RECORD_PLAIN, token=token(role), input=given)
+            payload = answer["data"]["recordActivity"]
+            code = payload["userErrors"][0]["code"] if payload and payload["userErrors"] else None
+            if role == Role.API_USER and row.is_note:
+                assert code == "UNKNOWN_ACTIVITY_TYPE", row.code
+            elif row.writers is Writers.NOBODY:
+                assert code == "PLATFORM_ONLY_TYPE", row.code
+            elif role in (Role.ADMIN, Role.API_USER):
+                assert code in (None, "INVALID"), row.code  # some have attributes that must be there
+            else:
+                assert answer["errors"][0]["extensions"] == {"code": "FORBIDDEN", "field": ["type"]}, row.code
+    by_people = {"AML_CHECK_COMPLETED", "FRAUD_RESULT", "CUSTOMER_ANONYMISED", "CUSTOMERS_MERGED", "STATUS_CHANGED"}
+    assert {code for code in by_people if CATALOGUE[code].writers is Writers.PEOPLE} == set()
+
+
+async def test_nothing_is_recorded_before_the_customer_was_known(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    given = {"type": "CREDIT_CONTROL_CYCLE_EXITED", "customerId": ada["_id"], "occurredAt": "1970-01-01T00:00:00Z"}
+    await _refused(ask, world, RECORD_PLAIN, "INVALID", ["occurredAt"], **given)
 
 
 async def test_a_customer_may_deactivate_their_own_account_and_no_more(ask: Ask, world: World) -> None:

@@ -251,6 +251,46 @@ async def test_who_has_no_name_is_called_by_their_subject(issuer: Issuer, name: 
     assert (await issuer.verifier().viewer(good(name=name))).name == "u-7"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("System", "u-7"),
+        ("  sYSTEM ", "u-7"),
+        ("Support", "u-7"),
+        ("\uff33ystem", "u-7"),  # a wide S
+        ("Ada\r\nSystem: all points were given back", "Ada System: all points were given back"),
+        ("Ada\u202elovelace\x00", "Ada lovelace"),
+        ("x" * 5_000, "x" * 100),
+        ("\n", "u-7"),
+    ],
+)
+async def test_a_name_is_one_line_and_not_one_of_ours(issuer: Issuer, name: str, shown: str) -> None:
+    assert (await issuer.verifier().viewer(good(name=name))).name == shown
+
+
+async def test_a_subject_that_is_called_as_we_are_is_shown_as_a_user(issuer: Issuer) -> None:
+    assert (await issuer.verifier().viewer(good(sub="system", name="System"))).name == "system (user)"
+
+
+@pytest.mark.parametrize("subject", ["x" * 256, "a\nb", "\x00", "\u202eu-7"])
+async def test_a_subject_that_is_no_name_of_a_subject_is_refused(issuer: Issuer, subject: str) -> None:
+    assert await refusal(issuer.verifier(), good(sub=subject)) == odd("sub")
+    assert (await issuer.verifier().viewer(good(sub="x" * 255))).subject == "x" * 255
+
+
+@pytest.mark.parametrize("url", ["http://login.example/keys", "http://10.0.0.1/keys", "http://127.0.0.1.example/keys"])
+def test_keys_come_over_tls_unless_from_this_machine(url: str) -> None:
+    with pytest.raises(ValueError, match="JWKS_URL must begin with https://"):
+        verifier(jwks_url=url, secret=None, issuer=ISSUER, audience=AUDIENCE)
+    for own in (
+        "http://127.0.0.1:1/keys",
+        "http://localhost/keys",
+        "http://[::1]:1/keys",
+        url.replace("http:", "https:"),
+    ):
+        verifier(jwks_url=own, secret=None, issuer=ISSUER, audience=AUDIENCE)
+
+
 # What these providers put into an access token, and the settings that docs/tokens.md names for each.
 PROVIDERS: Final[dict[str, tuple[ClaimNames, Json]]] = {
     "Keycloak": (
