@@ -15,7 +15,7 @@ from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Where
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ActorKind as Kind
-from app.schema.base import Document, Info, Node, Source, follow, followed, reads
+from app.schema.base import Document, Info, Node, Source, awaited, follow, follow_own, reads
 from app.schema.emails import Email
 from app.schema.enums import (
     ActivityAction,
@@ -110,27 +110,27 @@ class Activity(Node):
 
     @strawberry.field(description="The mail that this interaction sent, if any.")
     @staticmethod
-    @reads("emailId")
+    @reads("emailId customerId")
     def email(activity: strawberry.Parent[Document], info: Info) -> Email | None:
-        return follow(info, activity, "emailId")
+        return follow_own(info, activity, "emailId")
 
     @strawberry.field(description="The note that it is about, with its mentions and links.")
     @staticmethod
-    @reads("noteId")
+    @reads("noteId customerId")
     def note(activity: strawberry.Parent[Document], info: Info) -> Note | None:
-        return follow(info, activity, "noteId")
+        return follow_own(info, activity, "noteId")
 
     @strawberry.field(description="What it is about: a coupon, pass, transaction, points entry, e-mail or note.")
     @staticmethod
-    @reads("subjectId")
+    @reads("subjectId customerId")
     def subject(activity: strawberry.Parent[Document], info: Info) -> Node | None:
-        return follow(info, activity, "subjectId")
+        return follow_own(info, activity, "subjectId")
 
     @strawberry.field(description="What can be done from its tile, in display order.")
     @staticmethod
     async def available_actions(activity: strawberry.Parent[Document], info: Info) -> list[ActivityAction] | None:
         subject, customer = await asyncio.gather(
-            followed(info, activity, "subjectId"), followed(info, activity, "customerId")
+            awaited(follow_own(info, activity, "subjectId")), awaited(follow(info, activity, "customerId"))
         )
         context = info.context
         return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)

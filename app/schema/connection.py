@@ -127,11 +127,15 @@ def page_of(
 
 
 def rows_of(info: Info, owner: Document, listing: Listing, *, first: int | None) -> Source:
-    """The first rows of ``listing`` without a page around them, still to be awaited."""
-    wanted = page_of(info, owner, listing, first=first, after=None)
-    wanted.then = _rows
-    return wanted
+    """The first rows of ``listing`` without a page around them, still to be awaited.
 
+    Those of the owner's own customer only: a row that names what is another's is nobody's.
+    """
+    customer_id = owner.get("customerId")
 
-def _rows(page: Page | None) -> Source:
-    return page.rows if page else None
+    def own(page: Page | None) -> Source:
+        return [row for row in page.rows if row.get("customerId") == customer_id] if page else None
+
+    deferred = page_of(info, owner, listing, first=first, after=None)
+    deferred.then = own
+    return deferred

@@ -9,7 +9,7 @@ from app.domain.cursors import size_of
 from app.domain.paging import Where
 from app.domain.points import HISTORY, PointsState, as_of, empty, spendable
 from app.domain.refusals import BadUserInput
-from app.schema.base import Document, Info, Node, ShortList, Source, follow, reads
+from app.schema.base import Document, Info, Node, ShortList, Source, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import among, during
 from app.schema.people import Actor
@@ -109,9 +109,9 @@ class PointsEntry(Node):
 
     @strawberry.field(description="The transaction that it belongs to.")
     @staticmethod
-    @reads("transactionId")
+    @reads("transactionId customerId")
     def transaction(entry: strawberry.Parent[Document], info: Info) -> Transaction | None:
-        return follow(info, entry, "transactionId")
+        return follow_own(info, entry, "transactionId")
 
 
 @strawberry.input(description="Which entries of the history; what is left out does not filter.")

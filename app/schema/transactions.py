@@ -8,7 +8,7 @@ import strawberry
 
 from app.domain.listings import REFUNDS
 from app.domain.paging import Where
-from app.schema.base import Document, Info, Node, ShortList, follow, reads
+from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import TransactionStatus, TransactionType
 from app.schema.filters import among, during
@@ -38,13 +38,13 @@ class Transaction(Node):
 
     @strawberry.field(description="The sale that this refund or void takes back.")
     @staticmethod
-    @reads("refundOfId")
+    @reads("refundOfId customerId")
     def refund_of(transaction: strawberry.Parent[Document], info: Info) -> _Later | None:
-        return follow(info, transaction, "refundOfId")
+        return follow_own(info, transaction, "refundOfId")
 
     @strawberry.field(description="The refunds and voids of this sale, newest first.")
     @staticmethod
-    @reads("_id")
+    @reads("_id customerId")
     def refunds(transaction: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[_Later] | None:
         return rows_of(info, transaction, REFUNDS, first=first)
 

@@ -172,7 +172,7 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
         "head": {"revision", "coupons", "couponsMore", "transactions", "transactionsMore", "passes", "statuses"},
         "head.activities": activities,
         "head.activitiesMore": activities,
-        "page5": order | {"seq", "actor", "transactionId"},
+        "page5": order | {"seq", "actor", "transactionId", "customerId"},  # whose transaction it has to be
     }
 
 
