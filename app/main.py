@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import httpx2
+import stamina
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -16,6 +17,7 @@ from starlette.types import Lifespan
 from app import logs, tracing
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
+from app.domain import cursors
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.http import exports, graphiql, health, metrics
@@ -32,7 +34,8 @@ from app.services.changes import Outgoing
 from app.services.export_job import Exporter
 from app.serving import collect_rarely, taking_leave
 from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
-from app.store.driver import Store
+from app.store import shared_keys
+from app.store.driver import Store, StoreError
 
 _log = structlog.get_logger("gateway")
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
@@ -155,6 +158,12 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
         await asyncio.wait([task])
 
 
+@stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=2)
+async def _share_cursors(store: Store) -> None:
+    """What one process has made a cursor of, another can read. Without a database there are no rows to point at."""
+    cursors.CIPHER.use(await shared_keys.shared(store, "cursors", length=cursors.KEY_BYTES))
+
+
 def _tell_of_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (fault := task.exception()):
         _log.error("background work failed", exc_info=fault)
@@ -198,7 +207,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 execution=Execution(settings.executor),
             )
             collect_rarely()
-            async with beside(rates.tell()):
+            async with beside(_share_cursors(store)), beside(rates.tell()):
                 # The demo has nobody before it who sends requests elsewhere.
                 with taking_leave(settings.drain_seconds) if page is None else nullcontext():
                     yield

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "exporting": "graph schema services domain store",  # the job's own reading, for whoever sits at the machine
     # of the settings: the limits
     "http": "faults context execution loaders services settings store domain metrics tracing",
-    "main": "delivery execution graph http logs metrics services serving settings store tracing",
+    "main": "delivery domain execution graph http logs metrics services serving settings store tracing",
     "serving": "http",
     "development": "domain http settings sample",
     "doctor": "http settings store",  # what serve refuses, and why

@@ -1,16 +1,21 @@
 """What a client says to page through a list: how many, and from which cursor on. Pure.
 
-A cursor is where a page ended, as an opaque text. It counts only for the list that gave it.
+A cursor is where a page ended. It counts only for the list that gave it, and is encrypted: whoever has one learns
+nothing that a row hides, and nobody makes one up to find out where a row would stand.
 """
 
 import base64
 import binascii
 import json
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, cast
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from app.domain.paging import AnyOf, In, Page, Position, Selection, Slice, Where
 from app.domain.points import INT32_MAX
@@ -22,6 +27,25 @@ _AT_MOST: Final = 12_000  # a name may have 1,000 characters, each of them writt
 _TEXTS: Final = {"_id", "type", "name", "number"}
 _INTEGERS: Final = {"seq", "points", "spendable"}
 
+
+KEY_BYTES: Final = 32
+
+
+class Cipher:
+    """Equal for equal positions, so that a client may compare cursors (AES-SIV, RFC 5297).
+
+    The key is this process's own until `use` brings the one that all processes share.
+    """
+
+    def __init__(self) -> None:
+        self.use(secrets.token_bytes(KEY_BYTES))
+
+    def use(self, key: bytes) -> None:
+        aes = AESSIV(key)
+        self.encrypt, self.decrypt = aes.encrypt, aes.decrypt
+
+
+CIPHER: Final = Cipher()
 
 DEFAULT_SIZE: Final = 20
 MAXIMUM_SIZE: Final = 100
@@ -58,11 +82,8 @@ def cursor_of(page: Page, document: Mapping[str, Any]) -> str:
 
 def encode(selection: Selection, parent: str, position: Position) -> str:
     values = [(value - _EPOCH) // _MILLISECOND if isinstance(value, datetime) else value for value in position]
-    return (
-        base64.urlsafe_b64encode(json.dumps([_tag(selection, parent), *values], separators=(",", ":")).encode())
-        .rstrip(b"=")
-        .decode()
-    )
+    plain = json.dumps([_tag(selection, parent), *values], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(CIPHER.encrypt(plain, None)).rstrip(b"=").decode()
 
 
 def decode(cursor: str, selection: Selection, parent: str) -> Position:
@@ -87,8 +108,9 @@ def _items(cursor: str) -> list[Any]:
     if len(cursor) > _AT_MOST:
         raise ValueError
     try:  # what is no JSON is a ValueError too
-        decoded = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, UnicodeError, RecursionError) as broken:
+        encrypted = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        decoded = json.loads(CIPHER.decrypt(encrypted, None))
+    except (binascii.Error, UnicodeError, RecursionError, InvalidTag) as broken:
         raise ValueError from broken
     if not isinstance(decoded, list) or not decoded:
         raise ValueError

@@ -48,6 +48,11 @@ class Gate:
     def _masks_on(self, customer_id: str) -> Masks:
         return self._own if customer_id == self._viewer.customer_id else self.masks
 
+    def masks_key(self, collection: str, key: str) -> bool:
+        """Whether any document that the viewer sees hides the value of that key."""
+        changes = (*self._own.changes.get(collection, ()), *self.masks.changes.get(collection, ()))
+        return any(name == key for name, _ in changes)
+
     def masked(self, collection: str, parent: str, documents: list[Document]) -> list[Document]:
         """The rows of a page. ``parent`` is what they hang on: most often their customer."""
         if self._own is self.masks:

@@ -10,7 +10,7 @@ from app.domain.listings import CUSTOMERS
 from app.domain.refusals import Ambiguous
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, seen
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
 from app.schema.customers import Customer, CustomerBy
 from app.schema.enums import OrderDirection
 
@@ -56,6 +56,7 @@ async def customers(
     order_by: Annotated[CustomerOrder | None, strawberry.argument(description="By name unless told.")] = None,
 ) -> Connection[Customer] | None:
     asked, order = filter or CustomerFilter(), order_by or CustomerOrder()
+    check_order(info, order)
     return await page_of(
         info,
         {"_id": "customers"},

@@ -13,7 +13,7 @@ from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
 from app.schema import exports as schema
 from app.schema.base import Info, Source
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, seen
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
 from app.schema.enums import OrderDirection
 from app.services import exports
 
@@ -28,6 +28,7 @@ async def export_customers(
         if viewer.reports_own_actions_only:
             raise Forbidden("Your role may export reports of your own actions only.")
         asked, order = input.filter or CustomerFilter(), input.order_by or CustomerOrder()
+        check_order(info, order)
         return await exports.request(
             info.context.changes,
             "exportCustomers",

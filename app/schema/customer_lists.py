@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import strawberry
 
-from app.domain.access import Permission, Role, Viewer
+from app.domain.access import Forbidden, Permission, Role, Viewer
+from app.domain.listings import CUSTOMERS
 from app.domain.paging import AnyOf, Between, Exactly, In, Where
 from app.domain.refusals import BadUserInput
 from app.schema.base import Info, Source
@@ -155,6 +156,13 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 class CustomerOrder:
     field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="What to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+
+
+def check_order(info: Info, order: CustomerOrder) -> None:
+    """Raises Forbidden for an order by what is masked from the viewer: where a row stands would tell what it hides."""
+    keys = CUSTOMERS.orders[order.field].keys
+    if any(info.context.loaders.gate.masks_key("customers", key) for key in keys):
+        raise Forbidden("Your role may not sort by what it may not read.", "orderBy")
 
 
 async def seen(info: Info) -> Where:

@@ -450,6 +450,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         required={"count": {"bsonType": ["int", "long"]}, "expiresAt": _TIME},
         indexes=(Index("expiresAt", kept_days=0),),
     ),
+    # Keys that all processes share: see store/shared_keys.py.
+    "secrets": Collection(required={"key": {"bsonType": "binData"}}, indexes=()),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(
         required={"identity": _IDENTITY, "line": {"bsonType": "object"}, "parkedAt": _TIME},

@@ -4,6 +4,7 @@ What is stored is a canary in every text: it says whose it is and what kind of t
 said here a second time, from shared words and not from the code's rules: see ``MAY_LEARN``.
 """
 
+import base64
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -13,7 +14,14 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from graphql import GraphQLInterfaceType, GraphQLNamedType, GraphQLObjectType, get_named_type, is_leaf_type
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    get_named_type,
+    is_leaf_type,
+)
 from structlog.testing import capture_logs
 
 from app.catalogue import CATALOGUE
@@ -526,3 +534,33 @@ async def test_staff_pay_no_command_for_the_checks(
         commands.clear()
         await ask(query, token=_token(role, own), id=own.customer["_id"])
         assert len(commands.sent) == sent, (role, commands.names)
+
+
+@pytest.mark.parametrize("roles", SETS_OF_ROLES, ids="-".join)
+async def test_nobody_sorts_by_what_is_masked_from_them(
+    roles: tuple[Role, ...], ask: Ask, accounts: tuple[Account, Account]
+) -> None:
+    """Where a row stands, and what a cursor finds, would tell to the millisecond what the row hides."""
+    own, _ = accounts
+    query = "query($by: CustomerOrderField!) { customers(orderBy: {field: $by}) { edges { cursor } } }"
+    orders = cast(GraphQLEnumType, schema().get_type("CustomerOrderField"))
+    for field in orders.values:
+        answer = await ask(query, token=_token(roles[0], own, *roles[1:]), by=field)
+        masked = field == "LAST_ACTIVITY_AT" and Role.CUSTOMER in roles and set(roles) <= STRANGERS
+        codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
+        assert codes == ["FORBIDDEN"] * masked, (roles, field)
+        for edge in (answer["data"]["customers"] or {"edges": []})["edges"]:
+            text = base64.urlsafe_b64decode(edge["cursor"] + "==")
+            assert not any(own.customer[key].encode() in text for key in ("name", "number", "_id"))
+
+
+async def test_a_cursor_that_was_made_up_finds_nothing(ask: Ask, accounts: tuple[Account, Account]) -> None:
+    query = "query($after: String) { customers(after: $after) { edges { cursor } } }"
+    cursor = (await ask(query))["data"]["customers"]["edges"][0]["cursor"]
+    assert (await ask(query))["data"]["customers"]["edges"][0]["cursor"] == cursor  # may be compared
+    for made_up in (
+        cursor[:-2] + ("AA" if cursor[-2:] != "AA" else "BB"),
+        base64.urlsafe_b64encode(b'["x",1]').decode(),
+    ):
+        answer = await ask(query, after=made_up)
+        assert answer["errors"][0]["extensions"]["code"] == "BAD_CURSOR"

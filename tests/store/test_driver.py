@@ -1,5 +1,6 @@
 """The seam to the driver: what is written comes back as it was."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ from bson import Decimal128
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.store import driver
+from app.store import driver, shared_keys
 from app.store.driver import Store
 
 pytestmark = pytest.mark.anyio
@@ -51,3 +52,10 @@ def test_a_decimal_is_read_as_the_library_reads_it(amount: Decimal) -> None:
         return
     read = driver._value(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
     assert repr(read) == repr(stored.to_decimal())
+
+
+async def test_a_key_is_made_once_for_all_processes(store: Store) -> None:
+    first, *others = await asyncio.gather(*(shared_keys.shared(store, "tests", length=32) for _ in range(8)))
+    assert len(first) == 32
+    assert set(others) == {first}
+    assert await shared_keys.shared(store, "others", length=32) != first
