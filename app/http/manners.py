@@ -28,9 +28,13 @@ _log = structlog.get_logger("gateway")
 
 
 class Leaving:
-    """Whether this process takes leave: it is not ready any more, answers on, and keeps no connection open."""
+    """Whether this process takes leave: it answers on, and keeps no connection open.
+
+    It is not ready any more, unless it is ``replaced``: whoever asks at this address is served by another.
+    """
 
     begun = False
+    replaced = False
 
 
 LEAVING: Final = Leaving()

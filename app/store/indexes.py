@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -12,29 +13,67 @@ from app.domain.customers import COPIES, copies
 from app.domain.ids import COLLECTION_OF, prefix_of
 from app.store import heads
 from app.store.collections import COLLECTIONS, Collection, Index
-from app.store.driver import FOLDS_CASE, Document, Store, UpdateMany, UpdateOne
+from app.store.driver import FOLDS_CASE, Document, Store, StoreError, Unavailable, UpdateMany, UpdateOne
 
 _AT_ONCE: Final = 200
+_ALL_AT_ONCE = "$listCatalog"
+"""The stage that tells a collection's options and indexes, since MongoDB 6.0."""
+_MARKS: Final = {"unfinished"}
+"""What the command line keeps beside the collections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``is_missing``: this version cannot do without. Anything else may be another version's."""
+
+    line: str
+    is_missing: bool = False
 
 
 async def differences(store: Store) -> list[str]:
     """One line for each collection, validator or index that is missing, different or unknown; none: all is well."""
-    existing = await _existing(store)
-    lines: list[str] = []
+    return [difference.line for difference in _compared(await _existing(store))]
+
+
+async def missing(store: Store) -> list[str]:
+    """Those lines that keep this version from working. One command.
+
+    Indexes that nobody declares, other validators and other lifetimes are a newer or an older version's, which may run
+    beside this one: they are told by ``differences``, and harm nobody.
+    """
+    return [difference.line for difference in _compared(await _existing(store)) if difference.is_missing]
+
+
+async def foreign(store: Store) -> list[str]:
+    """The collections of this database that no version of ours is known to have made."""
+    answer = await store.command({"listCollections": 1, "nameOnly": True})
+    names: set[str] = {entry["name"] for entry in answer["cursor"]["firstBatch"]}
+    return sorted(name for name in names - COLLECTIONS.keys() - _MARKS if not name.startswith("system."))
+
+
+def _compared(existing: Mapping[str, "_Existing"]) -> list[Difference]:
+    found: list[Difference] = []
     for name, collection in COLLECTIONS.items():
         if name not in existing:
-            lines.append(f"{name}: the collection is missing")
+            found.append(Difference(f"{name}: the collection is missing", is_missing=True))
             continue
-        if existing[name].get("validator") != validator_of(name, collection):
-            lines.append(f"{name}: the validator differs")
-        there = {index["name"]: _comparable(index) for index in await store.indexes_of(name)}
+        if existing[name].validator != validator_of(name, collection):
+            found.append(Difference(f"{name}: the validator differs"))
+        there = existing[name].indexes
         declared = {index.name: specification(index) for index in collection.indexes}
-        lines += [f"{name}.{index}: missing" for index in declared.keys() - there.keys()]
-        lines += [f"{name}.{index}: unknown" for index in there.keys() - declared.keys() - {"_id_"}]
-        lines += [
-            f"{name}.{index}: differs" for index in declared.keys() & there.keys() if declared[index] != there[index]
-        ]
-    return sorted(lines)
+        found += [Difference(f"{name}.{index}: missing", is_missing=True) for index in declared.keys() - there.keys()]
+        found += [Difference(f"{name}.{index}: unknown") for index in there.keys() - declared.keys() - {"_id_"}]
+        for index in declared.keys() & there.keys():
+            if declared[index] != there[index]:
+                does = _does(there[index]).items() >= _does(declared[index]).items()
+                found.append(Difference(f"{name}.{index}: differs", is_missing=not does))
+    return sorted(found, key=lambda difference: difference.line)
+
+
+def _does(index: Document) -> Document:
+    """What of an index decides which queries it answers and what it keeps out; ``unique`` only where it is."""
+    guards = {"unique": True} if "unique" in index else {}
+    return {key: index.get(key) for key in ("key", "collation", "partialFilterExpression")} | guards
 
 
 async def apply(store: Store) -> None:
@@ -44,11 +83,9 @@ async def apply(store: Store) -> None:
         validator = validator_of(name, collection)
         if name not in existing:
             await store.command({"create": name, "validator": validator})
-        elif existing[name].get("validator") != validator:
+        elif existing[name].validator != validator:
             await store.command({"collMod": name, "validator": validator})
-        there = (
-            {index["name"]: _comparable(index) for index in await store.indexes_of(name)} if name in existing else {}
-        )
+        there = existing[name].indexes if name in existing else {}
         changed = [index for index in collection.indexes if there.get(index.name) != specification(index)]
         if outdated := [index.name for index in changed if index.name in there]:
             await store.command({"dropIndexes": name, "index": outdated})
@@ -152,6 +189,44 @@ def _comparable(index: Document) -> Document:
     return {"key": dict(index["key"]), **kept, **collation}
 
 
-async def _existing(store: Store) -> Mapping[str, Document]:
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """A collection as it is; of its indexes those that are built."""
+
+    validator: Mapping[str, Any] | None
+    indexes: Mapping[str, Document]
+
+
+async def _existing(store: Store) -> Mapping[str, _Existing]:
+    """By name, those of the collections that we declare. One command where the server can tell all at once."""
+    first, *others = COLLECTIONS
+    catalog: Document = {_ALL_AT_ONCE: {}}
+    also: list[Document] = [{"$unionWith": {"coll": name, "pipeline": [catalog]}} for name in others]
+    try:
+        return {
+            entry["name"]: _Existing(
+                entry["md"]["options"].get("validator"),
+                {
+                    index["spec"]["name"]: _comparable(index["spec"])
+                    for index in entry["md"]["indexes"]
+                    if index["ready"]
+                },
+            )
+            for entry in await store.aggregate(first, [catalog, *also])
+        }
+    except Unavailable:
+        raise
+    except (StoreError, LookupError):  # a user who may not, a server that tells it otherwise
+        return await _existing_one_by_one(store)
+
+
+async def _existing_one_by_one(store: Store) -> Mapping[str, _Existing]:
     answer = await store.command({"listCollections": 1})
-    return {entry["name"]: entry["options"] for entry in answer["cursor"]["firstBatch"]}
+    return {
+        entry["name"]: _Existing(
+            entry["options"].get("validator"),
+            {index["name"]: _comparable(index) for index in await store.indexes_of(entry["name"])},
+        )
+        for entry in answer["cursor"]["firstBatch"]
+        if entry["name"] in COLLECTIONS and entry["type"] == "collection"
+    }
