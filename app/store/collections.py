@@ -231,12 +231,16 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         ),
     ),
     # The newest rows of each list that hangs on a customer, as they were at this revision: see store/heads.py.
+    # Another version's heads may have other parts, and are kept here, too.
     "heads": Collection(
-        required={
-            "revision": _LONG_COUNT,
+        required={"revision": _LONG_COUNT},
+        optional={
+            "form": _TEXT,
             **{part: _list({"bsonType": "object"}) for parts in HEAD_PARTS.values() for part in parts},
         },
     ),
+    # What was copied by which rules, so that a version with others makes the copies again: see store/indexes.py.
+    "versions": Collection(required={"fingerprint": _TEXT}),
     # How many activities a day that is long over had, by type and kind of actor; see docs/decisions/0014. A day that is
     # ``stale``, has no counts yet or is not here at all is counted when it is asked for.
     "tallies": Collection(
