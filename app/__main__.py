@@ -114,39 +114,25 @@ def worker(
     """
     from prometheus_client import start_http_server
 
-    from app.services.expiry import expire_due
-    from app.services.tallies import count_days
+    from app.worker import Worker
 
     settings = with_pairs(read_settings(data=data))
     logs.configure(settings.log_level)
 
-    async def look(store: Store) -> None:
-        if expired := await expire_due(store, datetime.now(UTC)):
-            console.print(f"Points expired for {expired:,} customers.")
-        if counted := await count_days(store, datetime.now(UTC)):
-            console.print(f"Days counted for reports: {counted:,}.")
-
-    async def work(uri: str) -> None:
+    async def work(uri: str) -> bool:
+        logs.starting("worker", database=_without_password(uri), metrics_port=metrics_port)
         async with opened(uri, settings) as store, relay(store, settings) as relaying:
+            worker = Worker(store, relaying, exporter(store, settings), every, console.print)
             if once:
-                await look(store)
-                await relaying.once()
-                await exporter(store, settings).once()
-                return
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(relaying.run())
-                tasks.create_task(exporter(store, settings).run())
-                while True:
-                    try:
-                        await look(store)
-                    except StoreError as away:
-                        console.print(f"MongoDB: {away}. Trying again.", style="red", markup=False, soft_wrap=True)
-                    await asyncio.sleep(every)
+                return await worker.once()
+            await worker.run()
+        return True
 
     if metrics_port:
         start_http_server(metrics_port, settings.host)
     with database(settings) as uri:
-        run(work(uri))
+        if not run(work(uri)):
+            raise typer.Exit(1)
 
 
 @cli.command()
@@ -207,15 +193,17 @@ def indexes_(
     """Show how collections, validators and indexes differ from what this version declares."""
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> list[str]:
+    async def work(uri: str) -> tuple[list[str], list[str]]:
         async with opened(uri, settings) as store:
             if apply:
                 await store_indexes.apply(store)
-            return await store_indexes.differences(store)
+            return await store_indexes.differences(store), await store_indexes.foreign(store)
 
     with database(settings) as uri:
-        differences = run(work(uri))
+        differences, others = run(work(uri))
     typer.echo("\n".join(differences) or "Everything is as declared.")
+    for name in others:
+        typer.echo(f"{name}: not a collection of this gateway, which leaves it alone")
     if check and differences:
         raise typer.Exit(1)
 
@@ -223,7 +211,10 @@ def indexes_(
 @cli.command()
 def rebuild(
     check: Annotated[
-        bool, typer.Option("--check", help="Only compare the counted days with their activities, and heads with lists.")
+        bool,
+        typer.Option(
+            "--check", help="Only compare counted days with their activities, and heads and copies with rows."
+        ),
     ] = False,
     data: Data = None,
 ) -> None:
@@ -239,7 +230,8 @@ def rebuild(
         async with opened(uri, settings) as store:
             if check:
                 days = [f"{day:%Y-%m-%d}" for day in await tallies.differences(store)]
-                return days + await heads.differences(store)
+                return [*days, *await heads.differences(store), *await store_indexes.wrong_copies(store)]
+            await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
             await heads.forget(store)
             await heads.keep_all(store)
@@ -387,6 +379,7 @@ def database(settings: Settings, *, fresh: bool = False) -> Generator[str]:
 
 @asynccontextmanager
 async def opened(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+    logs.configure(settings.log_level)  # to standard error: what a command prints is on the other
     async with Store.open(
         uri,
         settings.mongodb_database,

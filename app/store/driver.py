@@ -58,6 +58,7 @@ __all__ = [
     "UpdateMany",
     "UpdateOne",
     "by_read_preference",
+    "is_transient",
     "marked",
     "usable_uri",
     "within",
@@ -81,6 +82,20 @@ DuplicateKey = DuplicateKeyError
 Unavailable = (ConnectionFailure, ExecutionTimeout, WTimeoutError, OutOfTime)
 """The database is not there, or does not answer in time: worth another try."""
 T = TypeVar("T")
+_NOT_ALLOWED: Final = frozenset({13, 18, 8000})
+"""Codes of users who may not, or are not who they say."""
+
+
+def is_transient(fault: BaseException) -> bool:
+    """Whether the same may succeed at another time: the database is away, or does not let us in at present.
+
+    Anything else is about what was written or asked, and is the same the next time.
+    """
+    if isinstance(fault, Unavailable) or not isinstance(fault, PyMongoError):
+        return isinstance(fault, Unavailable)
+    labels = ("RetryableWriteError", "RetryableError", "TransientTransactionError", "UnknownTransactionCommitResult")
+    return any(map(fault.has_error_label, labels)) or getattr(fault, "code", None) in _NOT_ALLOWED
+
 
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""

@@ -154,6 +154,6 @@ async def test_a_new_type_is_found_among_customers(ask: Ask, store: Store, world
     await world.many("activities", ada, copied("BIRTHDAY") | {"type": "BIRTHDAY", "occurredAt": datetime.now(UTC)})
     use(monkeypatch, BIRTHDAY)
     await indexes.apply(store)
-    query = "{ customers(filter: {hasActivity: {type: \"BIRTHDAY\"}}) { nodes { number } } }"
+    query = '{ customers(filter: {hasActivity: {type: "BIRTHDAY"}}) { nodes { number } } }'
     answer = await ask(query)
     assert answer == {"data": {"customers": {"nodes": [{"number": "C-7"}]}}}
