@@ -80,9 +80,9 @@ def demo(
             graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
             for label, bearer in people.items()
         ]
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, access=settings.access_log)
         made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
-        serving.run(listener, made, log_level=settings.log_level)
+        serving.run(listener, made, log_level=settings.log_level, access_log=settings.access_log)
 
 
 @cli.command()
@@ -96,9 +96,19 @@ def serve(
     if settings.mongodb_uri is None:
         fail("MONGODB_URI is not set. `serve` runs no database of its own; `python -m app demo` does.\n" + WAYS_OUT)
     with listening(settings) as listener:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, access=settings.access_log)
+        host, port, *_ = listener.getsockname()
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        logs.starting("serve", address=address, workers=workers, database=_without_password(settings.mongodb_uri))
         made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
-        serving.run(listener, made, log_level=settings.log_level, workers=workers)
+        serving.run(
+            listener,
+            made,
+            log_level=settings.log_level,
+            workers=workers,
+            access_log=settings.access_log,
+            drain_seconds=settings.drain_seconds,
+        )
 
 
 @cli.command()

@@ -26,6 +26,7 @@ from app.http.inbox import routes as inbox_routes
 from app.http.manners import REQUEST_ID, Manners
 from app.http.rates import Rates
 from app.http.tokens import verifier
+from app.jobs import keep_going
 from app.metrics import observe_command
 from app.services.changes import Outgoing
 from app.services.export_job import Exporter
@@ -136,8 +137,8 @@ async def relayed(router: Router, store: Store, settings: Settings, *, to_inbox:
             own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
-        await opened.enter_async_context(beside(relaying.run()))
-        await opened.enter_async_context(beside(exporter(store, settings).run()))
+        for name, work in (("relay", relaying.run), ("exporter", exporter(store, settings).run)):
+            await opened.enter_async_context(beside(keep_going(name, work)))
         yield
 
 
@@ -208,7 +209,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 def from_environment() -> Router:
     """What each worker process of ``serve`` runs. Raises SettingsError."""
     settings = read_settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, access=settings.access_log)
     if settings.mongodb_uri is None:
         raise SettingsError("MONGODB_URI is not set.")
     return application(settings, mongodb_uri=settings.mongodb_uri)

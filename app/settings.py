@@ -179,6 +179,9 @@ class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues
     )
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    access_log: bool = Field(
+        False, description="Whether each request is logged: who, path, status. Never its query or its body."
+    )
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
     )

@@ -2,6 +2,7 @@
 process is about to leave. An answer there is even where all else failed.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
@@ -35,6 +36,8 @@ class Leaving:
 
     begun = False
     replaced = False
+    stop_listening: Callable[[], None] = staticmethod(lambda: None)
+    """Takes no new connection. Set by who serves."""
 
 
 LEAVING: Final = Leaving()
