@@ -30,6 +30,7 @@ from app.jobs import keep_going
 from app.metrics import observe_command
 from app.services.changes import Outgoing
 from app.services.export_job import Exporter
+from app.services.letters import Letters
 from app.serving import collect_rarely, taking_leave
 from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
 from app.store.driver import Store
@@ -99,7 +100,7 @@ def outgoing(settings: Settings) -> Outgoing:
     give_up = timedelta(hours=settings.delivery_give_up_hours)
     link = timedelta(minutes=settings.export_link_minutes)
     wallet = settings.wallet_push_url is not None
-    return Outgoing(wallet, give_up, settings.max_unfinished_exports, link)
+    return Outgoing(wallet, give_up, settings.max_unfinished_exports, link, Letters(settings.letters))
 
 
 def exporter(store: Store, settings: Settings) -> Exporter:

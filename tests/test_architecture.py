@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "delivery": "store domain metrics jobs",
     "metrics": "tracing",  # a command that was timed is a span, too
     "faults": "domain settings store",
-    "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
+    # roles by name; what an unusable MONGODB_URI, SMTP_URL or folder of letters is, its user judges
+    "settings": "domain store delivery services",
     "logs": "",
     "tracing": "",
     "execution": "faults loaders schema domain metrics",  # an edge is the schema's word, and what it wants the loaders'

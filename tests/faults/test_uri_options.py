@@ -148,7 +148,7 @@ async def test_everything_that_writes_works_and_sees_what_it_wrote(
 async def import_twice(store: Store) -> None:
     """What waits for its customer first, so that what was parked is found again at once."""
     of = {"source": "shop", "id": "E1"}
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"kind": "coupon", "source": "shop", "id": f"K{n}", "customer": of, "code": f"C{n}", "type": "discount"}
         | {"value": "5 %", "addedAt": "2025-03-01T00:00:00Z", "origin": "RULE", "redeemed": False}
         for n in range(3)

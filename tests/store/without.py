@@ -23,8 +23,9 @@ def hide(name: str) -> None:
 
 def main() -> int:
     names, kind, *arguments = sys.argv[1:]
-    import motor.motor_asyncio  # noqa: F401 # and with it all of PyMongo
     import pymongo
+
+    import_module("motor.motor_asyncio")  # and with it all of PyMongo
 
     for name in names.split(","):
         if name.startswith("version="):
