@@ -152,7 +152,7 @@ def _without(value: Any, gone: str) -> Any:
             return _awaited(result, gone) if iscoroutine(result) else result
 
         return called
-    plain: Any = str | bytes | int | float | set | dict | type(None) | asyncio.Transport
+    plain: Any = (str, bytes, int, float, set, dict, type(None), asyncio.Transport)
     result: Any = value if isinstance(value, plain) else Without(value, gone)
     return result
 
