@@ -13,7 +13,7 @@ BENCHES := changes growth request execution access mail hostile tallies across
 # The schema that clients may be using: `make check` fails when a change breaks them.
 BASE ?= HEAD^
 
-.PHONY: help setup run test check schema soak bench web clean lock
+.PHONY: help setup run test days check schema soak bench web clean lock
 .DELETE_ON_ERROR:
 
 help: ## What each word does
@@ -22,12 +22,18 @@ help: ## What each word does
 setup: $(READY) ## Make .venv from requirements.lock
 	@echo ".venv is ready."
 
-run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--fresh --customers 50"
-	@$(BIN)/python -m app demo $(ARGS)
+# In a group of its own, so that Ctrl-C ends the demo and not make, which would call that an error.
+run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--customers 50"
+	@if [ -t 0 ]; then set -m; fi; $(BIN)/python -m app demo $(ARGS) || test $$? = 130
 
+PYTEST := $(BIN)/python -m pytest
+IN_PARALLEL := -n 2 --dist loadgroup --ignore=tests/faults
+# The faults run alone, because they judge how long things take; and they run whatever failed before.
 test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/faults $(ARGS)
-	$(if $(ARGS),,$(BIN)/python -m pytest tests/faults) # alone: it judges how long things take
+	$(PYTEST) $(IN_PARALLEL) $(ARGS)$(if $(ARGS),,; status=$$?; $(PYTEST) tests/faults && exit $$status)
+
+days: $(READY) ## Run the suite on three other days; ARGS="2028-02-29T12:00:00Z" for one of your own. Needs faketime
+	$(BIN)/python -m tests.days $(ARGS) -- $(IN_PARALLEL)
 
 check: $(READY) ## Format, lint, types, and whether schema.graphql is true and breaks nobody
 	$(BIN)/ruff format --check .
@@ -52,8 +58,9 @@ bench: $(READY) ## This gateway beside five others, then all that bench/ asks; A
 web: ## Build the GraphiQL page that app/http/static holds; needs Node.js
 	cd web && npm ci && npm run build
 
-clean: ## Remove .venv, the demo's data and all caches
-	rm -rf .venv .data .hypothesis .pytest_cache .ruff_cache web/node_modules tests/http/audit/node_modules bench/peers/node/node_modules
+clean: ## Remove .venv and all caches; the demo's data stay in .data/mongodb
+	[ ! -d .data ] || find .data -mindepth 1 -maxdepth 1 ! -name mongodb -exec rm -rf {} +
+	rm -rf .venv .hypothesis .pytest_cache .ruff_cache web/node_modules tests/http/audit/node_modules bench/peers/node/node_modules
 	find app tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(READY) ## Write requirements.lock anew from pyproject.toml; ARGS=--upgrade for newer versions

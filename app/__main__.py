@@ -1,35 +1,40 @@
 """The command line."""
 
 import asyncio
+import fcntl
 import json
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
 
 import typer
+from graphql import GraphQLError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import development, logs, serving
+from app import doctor as doctors
 from app.domain.access import Role
+from app.domain.ids import prefix_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
 from app.http import graphiql
 from app.http.inbox import InboxUnavailable
 from app.main import LOOPBACK_HOSTS, application, exporter, relay
+from app.sample.seed import SampleUnfinished
 from app.settings import Settings, SettingsError, read_settings, with_pairs
 from app.store import heads
 from app.store import indexes as store_indexes
-from app.store.driver import DeleteOne, ReplaceOne, Store, StoreError
-from app.store.mongod import WAYS_OUT, MongodUnavailable, embedded_mongod, find_mongod
+from app.store.driver import Document, Store, StoreError
+from app.store.mongod import MongodUnavailable, embedded_mongod, find_mongod
 
 T = TypeVar("T")
 
@@ -41,40 +46,40 @@ console = Console(stderr=True, highlight=False)
 Data = Annotated[
     Path | None, typer.Option(help="The folder of the MongoDB that we run ourselves. Default: .data/mongodb")
 ]
-UNFINISHED = "unfinished"
-"""Holds a mark while the sample is written, so that half of one is never taken for a whole one."""
+Drop = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Drop the database first, whatever it holds. NAME must be its name."),
+]
 
 
-class What(StrEnum):
+class ExportSubject(StrEnum):
     CUSTOMERS = "customers"
     REPORT = "report"
 
 
-NO_TOKENS = """Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
-  JWT_ISSUER=https://login.example.com/  JWKS_URL=https://login.example.com/.well-known/jwks.json"""
-
-
-# ---------------------------------------------------------------- words
+# ---------------------------------------------------------------- commands
 
 
 @cli.command()
 def demo(
+    context: typer.Context,
     data: Data = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Empty that folder first.")] = False,
     customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
+    drop: Drop = None,
 ) -> None:
     """A gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
-    everybody = " ".join(Role)  # whoever one chooses to be in GraphiQL, its manual is there
+    everybody = " ".join(Role)  # whatever role one takes in GraphiQL, its manual is there
     settings = loopback_only(development.settled(read_settings(data=data, introspection_roles=everybody)))
-    with listening(settings) as listener, database(settings, fresh=fresh) as uri:
-        run(_prepare_demo(uri, settings, customers))
+    with listening(settings) as listener, database(settings, drop=drop) as uri:
+        if not run(_prepare_demo(uri, settings, customers)) and is_given(context, "customers"):
+            console.print(f"  --customers {customers} is ignored: the database has its customers already.")
         people = development.people(settings)
-        for label, bearer in people.items():
-            typer.echo(f"{label}: {bearer}")
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         console.print(f"\n  GraphiQL, with five examples to play:  [bold]{address}/graphql[/bold]")
         if settings.smtp_url is None:
             console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
+        console.print(f"  In GraphiQL you can be: {', '.join(people)}.", soft_wrap=True)
+        console.print(f"  A token for other programs: {command('token --role admin')}", soft_wrap=True)
         console.print("  Ctrl-C stops everything.\n")
         viewers = [
             graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
@@ -82,7 +87,13 @@ def demo(
         ]
         logs.configure(settings.log_level, access=settings.access_log)
         made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
-        serving.run(listener, made, log_level=settings.log_level, access_log=settings.access_log)
+        serving.run(
+            listener,
+            made,
+            log_level=settings.log_level,
+            access_log=settings.access_log,
+            max_head_bytes=settings.max_head_bytes,
+        )
 
 
 @cli.command()
@@ -91,10 +102,9 @@ def serve(
 ) -> None:
     """The gateway alone, on the MongoDB of MONGODB_URI. SIGTERM ends it when all that was asked is answered."""
     settings = read_settings()
-    if settings.jwt_issuer is None or (settings.jwks_url is None) == (settings.jwt_secret is None):
-        fail(NO_TOKENS)
-    if settings.mongodb_uri is None:
-        fail("MONGODB_URI is not set. `serve` runs no database of its own; `python -m app demo` does.\n" + WAYS_OUT)
+    if faults := [finding.fault for finding in doctors.findings_of(settings) if finding.fault]:
+        fail("\n".join(faults))
+    assert settings.mongodb_uri  # or there is a finding
     with listening(settings) as listener:
         logs.configure(settings.log_level, access=settings.access_log)
         host, port, *_ = listener.getsockname()
@@ -108,6 +118,7 @@ def serve(
             workers=workers,
             access_log=settings.access_log,
             drain_seconds=settings.drain_seconds,
+            max_head_bytes=settings.max_head_bytes,
         )
 
 
@@ -131,7 +142,7 @@ def worker(
 
     async def work(uri: str) -> bool:
         logs.starting("worker", database=_without_password(uri), metrics_port=metrics_port)
-        async with opened(uri, settings) as store, relay(store, settings) as relaying:
+        async with open_store(uri, settings) as store, relay(store, settings) as relaying:
             worker = Worker(store, relaying, exporter(store, settings), every, console.print)
             if once:
                 return await worker.once()
@@ -140,7 +151,7 @@ def worker(
 
     if metrics_port:
         start_http_server(metrics_port, settings.host)
-    with database(settings) as uri:
+    with existing_database(settings) as uri:
         if not run(work(uri)):
             raise typer.Exit(1)
 
@@ -149,22 +160,21 @@ def worker(
 def seed(
     customers: Annotated[int, typer.Option(min=1, help="How many; each has about 60 activities.")] = 1_000,
     data: Data = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Drop what the database holds first.")] = False,
+    drop: Drop = None,
 ) -> None:
-    """Write sample customers into an empty database."""
+    """Write sample customers into an empty database, or complete what an interrupted `seed` or `demo` began."""
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> None:
-        async with opened(uri, settings) as store:
-            if fresh:
-                await store.drop()
-            await store_indexes.apply(store)
-            if await store.find("customers", {}, limit=1):
-                fail("The database holds customers already. Use --fresh to drop them, or another MONGODB_DATABASE.")
-            await _seed(store, customers)
+    async def work(uri: str) -> bool:
+        async with open_store(uri, settings) as store:
+            return await _seed(store, customers)
 
-    with database(settings) as uri:
-        run(work(uri))
+    with database(settings, drop=drop) as uri:
+        if not run(work(uri)):
+            fail(
+                f"The database {settings.mongodb_database} holds customers already, and sample customers go into an "
+                "empty one only. Nothing was written. Set MONGODB_DATABASE to another name."
+            )
 
 
 @cli.command("import")
@@ -178,16 +188,19 @@ def import_(
 
     settings = read_settings(data=data)
     name = getattr(file, "name", "-")
-    rejects = rejects or Path(f"{'stdin' if name in ('-', '<stdin>') else name}.rejects.ndjson")
+    is_input = name in ("-", "<stdin>")
+    rejects = rejects or Path(f"{'stdin' if is_input else name}.rejects.ndjson")
+    if not is_input and rejects.exists() and rejects.samefile(name):
+        fail(f"{rejects} is the file to import. Name another one for the rejects.")
 
-    async def work(uri: str) -> Any:
-        async with opened(uri, settings) as store:
+    async def work(uri: str, reject: Callable[[Any], None]) -> Any:
+        async with open_store(uri, settings) as store:
             await store_indexes.apply(store)
-            with rejected_to(rejects) as reject, progress("Importing", None) as advance:
+            with progress("Importing", None) as advance:
                 return await import_lines(store, lines_of(file), now=datetime.now(UTC), reject=reject, advance=advance)
 
-    with database(settings) as uri:
-        summary = run(work(uri))
+    with rejects_file(rejects) as reject, database(settings) as uri:
+        summary = run(work(uri, reject))
     console.print(str(summary))
     if summary.rejected:
         console.print(f"Bad lines, each with its number and reason: {rejects}", soft_wrap=True)
@@ -204,7 +217,7 @@ def indexes_(
     settings = read_settings(data=data)
 
     async def work(uri: str) -> tuple[list[str], list[str]]:
-        async with opened(uri, settings) as store:
+        async with open_store(uri, settings) as store:
             if apply:
                 await store_indexes.apply(store)
             return await store_indexes.differences(store), await store_indexes.foreign(store)
@@ -237,7 +250,7 @@ def rebuild(
     settings = read_settings(data=data)
 
     async def work(uri: str) -> list[str]:
-        async with opened(uri, settings) as store:
+        async with open_store(uri, settings) as store:
             if check:
                 days = [f"{day:%Y-%m-%d}" for day in await tallies.differences(store)]
                 return [*days, *await heads.differences(store), *await store_indexes.wrong_copies(store)]
@@ -250,7 +263,7 @@ def rebuild(
             console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
             return []
 
-    with database(settings) as uri:
+    with existing_database(settings) as uri:
         different = run(work(uri))
     if check:
         typer.echo(
@@ -262,13 +275,13 @@ def rebuild(
 
 @cli.command()
 def export(
-    what: Annotated[What, typer.Argument(help="What to export.")],
+    what: Annotated[ExportSubject, typer.Argument(help="What to export.")],
     format_: Annotated[ExportFormat, typer.Option("--format", case_sensitive=False)] = ExportFormat.CSV,
     table: Annotated[ReportTable, typer.Option(case_sensitive=False, help="Of the report.")] = ReportTable.DETAILS,
-    columns: Annotated[str | None, typer.Option(help="With commas between them. All unless told.")] = None,
+    columns: Annotated[str | None, typer.Option(help="With commas between them. Default: all.")] = None,
     filter_: Annotated[str, typer.Option("--filter", help="JSON: the CustomerFilter or ReportFilter.")] = "{}",
     order_by: Annotated[str, typer.Option(help="JSON: the CustomerOrder.")] = "{}",
-    out: Annotated[Path | None, typer.Option(help="The file. Standard output unless told.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file. Default: standard output.")] = None,
     data: Data = None,
 ) -> None:
     """Write customers, or a table of the report, as an administrator of this machine."""
@@ -278,19 +291,19 @@ def export(
     chosen = None if columns is None else [name.strip() for name in columns.split(",")]
     try:
         read = json.loads(filter_), json.loads(order_by)
-        plan = exporting.plan(None if what == What.CUSTOMERS else table, format_, chosen, *read)
+        plan = exporting.plan(None if what == ExportSubject.CUSTOMERS else table, format_, chosen, *read)
     except (ValueError, Refusal) as unusable:
         fail(f"This cannot be exported: {unusable}")
     done = exporting.Done()
 
-    async def work(uri: str) -> None:
-        async with opened(uri, settings) as store:
+    async def work(uri: str, file: BinaryIO) -> None:
+        async with open_store(uri, settings) as store:
             with progress("Exporting", await exporting.total(store, plan)) as advance:
-                await exporting.write(store, plan, done, out, advance)
+                await exporting.write(store, plan, done, file, advance)
 
     try:
-        with database(settings) as uri:
-            run(work(uri))
+        with usable_file(out, lambda: exporting.open_out(out)) as file, existing_database(settings) as uri:
+            run(work(uri, file))
     except KeyboardInterrupt:
         console.print(f"Stopped after {done}. " + ("" if out is None else f"{out} was not written."), soft_wrap=True)
         raise
@@ -305,9 +318,13 @@ def schema(
     """Print the GraphQL schema."""
     from app.sdl import breaking_changes, printed
 
-    if check and check.read_text() != printed():
+    if check and text_of(check) != printed():
         fail(f"{check} is not what the code says. Run `make schema` and commit it.")
-    if against and (changes := breaking_changes(against.read_text())):
+    try:
+        changes = breaking_changes(text_of(against)) if against else []
+    except GraphQLError as wrong:
+        fail(f"{against} is not a GraphQL schema: {wrong.message}")
+    if changes:
         fail("These changes break clients; deprecate first:\n" + "\n".join(f"  - {change}" for change in changes))
     if not (check or against):
         typer.echo(printed(), nl=False)
@@ -315,46 +332,68 @@ def schema(
 
 @cli.command()
 def doctor(data: Data = None) -> None:
-    """Say what is set, found and missing."""
+    """Say what is set, found and missing, and what would keep `serve` from its work. Exit code 1: something would."""
     settings = read_settings(data=data)
+
+    async def work(uri: str) -> doctors.Finding:
+        async with open_store(uri, settings) as store:
+            return await doctors.finding_of_database(store)
+
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = _without_password(str(value)) if value is not None else "(not set)"
-        typer.echo(f"{name.upper():26} {shown:34} {field.description}")
-    typer.echo(f"{'mongod':26} {find_mongod() or 'not found'}")
-    if settings.mongodb_uri is None and find_mongod() is None:
-        fail(WAYS_OUT)
-
-    async def work(uri: str) -> list[str]:
-        async with opened(uri, settings) as store:
-            return await store_indexes.differences(store)
-
-    with database(settings) as uri:
-        differences = run(work(uri))
-    typer.echo(f"{'mail':26} {'on' if settings.smtp_url else 'off: set SMTP_URL and MAIL_FROM; until then mails wait'}")
-    wallet = "on" if settings.wallet_push_url else "off: set WALLET_PUSH_URL and WALLET_PUSH_SECRET; passes still list"
-    typer.echo(f"{'wallet':26} {wallet}")
-    typer.echo(f"{'database':26} {'as declared' if not differences else 'differs: run `python -m app indexes`'}")
+        shown = "(not set)" if value is None else _without_password(str(value))
+        mark = "set" if name in settings.model_fields_set else ""
+        typer.echo(f"{name.upper():26} {mark:4} {shown:34} {field.description}")
+    mongod = find_mongod()
+    typer.echo(f"{'mongod':26} {'':4} {mongod or 'not found'}\n")
+    findings = [*doctors.findings_of(settings)]
+    if settings.mongodb_uri or (mongod and (settings.data / "db").exists()):
+        with database(settings) as uri:
+            findings.append(run(work(uri)))
+    for finding in findings:
+        typer.echo(f"{finding.subject:26} {'BAD ' if finding.fault else 'ok  '} {finding.fault or finding.state}")
+    raise typer.Exit(1 if any(finding.fault for finding in findings) else 0)
 
 
 @cli.command()
 def token(
     role: Annotated[Role, typer.Option(case_sensitive=False, help="What the bearer may do.")],
-    subject: Annotated[str | None, typer.Option(help="Who they are; the role's name unless told.")] = None,
-    name: Annotated[str | None, typer.Option(help="What people call them.")] = None,
-    customer: Annotated[str | None, typer.Option(help="A customer's id, for the role CUSTOMER.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Who they are. Default: the role's name.")] = None,
+    name: Annotated[str | None, typer.Option(help="What people call them. Default: the role's name.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="ID|NUMBER", help="Which customer, for the role CUSTOMER.")
+    ] = None,
     affiliate: Annotated[str | None, typer.Option(help="An affiliate's id, for the role AFFILIATE.")] = None,
     data: Data = None,
 ) -> None:
     """Print a token for development, signed with JWT_SECRET (or the demo's own secret), and nothing else."""
-    settings = development.settled(read_settings(data=data))
+    settings = read_settings(data=data)
+    if not (settings.jwks_url or settings.jwt_secret or development.has_secret(settings)):
+        fail(
+            f"There is no secret in {settings.data}: start the demo once, name its folder (--data), or set JWT_SECRET."
+        )
+    settings = development.settled(settings)
     if role == Role.CUSTOMER and not customer:
-        fail("A customer's token needs --customer cus_….")
+        fail("A customer's token needs --customer, an id (cus_…) or a number.")
     if role == Role.AFFILIATE and not affiliate:
         fail("An affiliate's token needs --affiliate ID.")
+    if customer and not customer.startswith(f"{prefix_of('customers')}_"):
+        customer = _customer_id(settings, customer)
     typer.echo(
         development.token(settings, role, subject=subject, name=name, customer_id=customer, affiliate_id=affiliate)
     )
+
+
+def _customer_id(settings: Settings, number: str) -> str:
+    async def work(uri: str) -> list[Document]:
+        async with open_store(uri, settings) as store:
+            return await store.find("customers", {"number": number}, fields={"_id": 1})
+
+    with existing_database(settings) as uri:
+        found = run(work(uri))
+    if not found:
+        fail(f"No customer has the number {number} in the database {settings.mongodb_database}.")
+    return found[0]["_id"]
 
 
 @cli.command()
@@ -376,19 +415,22 @@ def loopback_only(settings: Settings) -> Settings:
 
 
 @contextmanager
-def database(settings: Settings, *, fresh: bool = False) -> Generator[str]:
-    """MONGODB_URI, or a mongod of our own for as long as this lasts."""
-    if settings.mongodb_uri:
-        if fresh:
-            fail("--fresh empties the folder of our own MongoDB; with MONGODB_URI there is none.")
-        yield settings.mongodb_uri
-    else:
-        with embedded_mongod(settings.data, fresh=fresh) as uri:
-            yield uri
+def database(settings: Settings, *, drop: str | None = None) -> Generator[str]:
+    """The URI of a server: MONGODB_URI, or a mongod of our own for as long as this lasts.
+
+    ``drop`` names the database that is dropped first; nothing is done where that is not the name in the settings.
+    """
+    name = settings.mongodb_database
+    if drop not in (None, name):
+        fail(f"--drop {drop} is not the name of the database, which is {name}. Nothing was dropped.")
+    with nullcontext(settings.mongodb_uri) if settings.mongodb_uri else embedded_mongod(settings.data) as uri:
+        if drop:
+            run(_drop(uri, settings))
+        yield uri
 
 
 @asynccontextmanager
-async def opened(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+async def open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
     logs.configure(settings.log_level)  # to standard error: what a command prints is on the other
     async with Store.open(
         uri,
@@ -399,40 +441,67 @@ async def opened(uri: str, settings: Settings) -> AsyncGenerator[Store]:
         yield store
 
 
+async def _drop(uri: str, settings: Settings) -> None:
+    async with open_store(uri, settings) as store:
+        await store.drop()
+    console.print(f"The database {settings.mongodb_database} was dropped.")
+
+
+@contextmanager
+def existing_database(settings: Settings) -> Generator[str]:
+    """As `database`, for commands that have nothing to do where no data are."""
+    if not (settings.mongodb_uri or (settings.data / "db").exists()):
+        fail(f"There is no database in {settings.data}. Name another folder (--data), or set MONGODB_URI.")
+    with database(settings) as uri:
+        yield uri
+
+
 @contextmanager
 def listening(settings: Settings) -> Generator[socket.socket]:
     """The socket, bound before anything slow begins, so that a taken port is said at once."""
+    if fault := doctors.address_fault(settings):
+        fail(fault)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host, settings.port))
         except OSError as taken:
-            taken_by = f"{settings.host}:{settings.port} cannot be listened on ({taken.strerror})."
-            fail(f"{taken_by} Try PORT={settings.port + 1}.")
+            other = settings.port + 1 if 1024 <= settings.port < 65_535 else 8000
+            fail(f"{settings.host}:{settings.port} cannot be listened on ({taken.strerror}). Try PORT={other}.")
         yield listener
 
 
-async def _prepare_demo(uri: str, settings: Settings, customers: int) -> None:
-    async with opened(uri, settings) as store:
-        if await store.find(UNFINISHED, {}, limit=1):
-            await store.drop()
-        await store_indexes.apply(store)
-        if not await store.find("customers", {}, limit=1):
-            await _seed(store, customers)
+async def _prepare_demo(uri: str, settings: Settings, customers: int) -> bool:
+    async with open_store(uri, settings) as store:
+        return await _seed(store, customers)
 
 
-async def _seed(store: Store, customers: int) -> None:
+def is_given(context: typer.Context, option: str) -> bool:
+    """Whether the option stands on the command line, with its default value or another."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+async def _seed(store: Store, customers: int) -> bool:
+    """Writes the sample into an empty database, or what is missing of one; False where there are other customers."""
+    from app.sample.seed import complete, unfinished
     from app.sample.seed import seed as write
     from app.services.tallies import count_days
 
-    mark = {"_id": "sample"}
-    await store.write(UNFINISHED, [ReplaceOne(mark, mark, upsert=True)])
-    with progress("Writing sample customers", customers) as advance:
-        written = await write(store, customers=customers, now=datetime.now(UTC), advance=advance)
-    await count_days(store, datetime.now(UTC), grace=timedelta())  # nobody else writes here yet
-    await store.write(UNFINISHED, [DeleteOne(mark)])
+    await store_indexes.apply(store)
+    mark = await unfinished(store)
+    if mark is None and await store.find("customers", {}, limit=1):
+        return False
+    now = datetime.now(UTC)
+    with progress("Writing sample customers" if mark is None else "Completing the sample", None) as advance:
+        if mark is None:
+            written = await write(store, customers=customers, now=now, advance=advance)
+        else:
+            written = await complete(store, mark, advance)
+    await count_days(store, now, grace=timedelta())  # nobody else writes here yet
     console.print("  " + ", ".join(f"{count:,} {name}" for name, count in written.items() if count))
+    return True
 
 
 @contextmanager
@@ -444,14 +513,56 @@ def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
 
 
 @contextmanager
-def rejected_to(path: Path) -> Generator[Callable[[Any], None]]:
-    """The file appears with the first bad line; one of an earlier run is gone."""
-    path.unlink(missing_ok=True)
-    lines: list[Any] = []
-    with path.open("w") as out:
-        yield lambda reject: lines.append(out.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n"))
-    if not lines:
-        path.unlink()
+def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
+    """Writes a line for each bad one. The file appears with the first; one of an earlier import is replaced.
+
+    Fails before any work where another file is in the way, or another import writes to it.
+    """
+    with usable_file(path, lambda: path.open("a+", encoding="utf-8")) as out:
+        try:
+            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fail(f"Another import writes its bad lines to {path}. Name another file with --rejects.")
+        out.seek(0)
+        if not _is_of_rejects(out.readline()):
+            fail(f"{path} exists, and is not the rejects file of an import. Name another file with --rejects.")
+        out.truncate(0)
+        written = 0
+
+        def reject(rejected: Any) -> None:
+            nonlocal written
+            written += out.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
+
+        try:
+            yield reject
+        finally:
+            if not written:
+                path.unlink()
+
+
+def _is_of_rejects(line: str) -> bool:
+    """Whether a file that begins with this line is empty, or was written by an import."""
+    try:
+        return not line or json.loads(line).keys() == {"line", "reason", "input"}
+    except (ValueError, AttributeError):
+        return False
+
+
+@contextmanager
+def usable_file(path: Path | None, open_file: Callable[[], AbstractContextManager[T]]) -> Generator[T]:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_file())
+        except OSError as impossible:
+            fail(f"{path} cannot be written: {impossible.strerror}.")
+        yield file
+
+
+def text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as unreadable:
+        fail(f"{path} cannot be read: {getattr(unreadable, 'strerror', None) or 'it is not UTF-8'}.")
 
 
 def run(work: Awaitable[T]) -> T:
@@ -459,6 +570,12 @@ def run(work: Awaitable[T]) -> T:
         return await work
 
     return asyncio.run(awaited())
+
+
+def command(words: str) -> str:
+    """How this very program is called, to be copied from a message."""
+    python = Path(sys.executable)
+    return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m app {words}"
 
 
 def fail(message: str) -> NoReturn:
@@ -483,6 +600,14 @@ def main() -> None:
         signal.signal(ending, _interrupt)
     try:
         cli()
+    except SampleUnfinished:
+        console.print(
+            "An older version began to write sample customers here and did not finish. Nothing was written. "
+            "Set MONGODB_DATABASE to another name, or drop this database by typing its name: --drop NAME.",
+            style="red",
+            soft_wrap=True,
+        )
+        sys.exit(2)
     except (SettingsError, MongodUnavailable, InboxUnavailable) as unusable:
         console.print(str(unusable), style="red", markup=False, soft_wrap=True)
         sys.exit(2)

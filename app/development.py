@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -15,12 +16,21 @@ def settled(settings: Settings) -> Settings:
     issuer = settings.jwt_issuer or "development"
     if settings.jwks_url or settings.jwt_secret:
         return settings.model_copy(update={"jwt_issuer": issuer})
-    kept = settings.data / "jwt-secret"
+    kept = _secret_file(settings)
     if not kept.exists():
         settings.data.mkdir(parents=True, exist_ok=True)
         kept.touch(mode=0o600)
         kept.write_text(secrets.token_urlsafe(48))
     return settings.model_copy(update={"jwt_secret": SecretStr(kept.read_text()), "jwt_issuer": issuer})
+
+
+def has_secret(settings: Settings) -> bool:
+    """Whether a demo made one beside the data."""
+    return _secret_file(settings).exists()
+
+
+def _secret_file(settings: Settings) -> Path:
+    return settings.data / "jwt-secret"
 
 
 def token(
@@ -37,6 +47,7 @@ def token(
         issuer=settings.jwt_issuer or "",
         audience=settings.jwt_audience,
         lifetime=timedelta(days=7),
+        names=settings,
         **ids,
     )
 

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EISDIR
+from os import strerror
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,7 +19,7 @@ from app.schema.report import ReportFilter
 from app.services.export_rows import Plan, batches, total
 from app.store.driver import Store
 
-__all__ = ["Done", "plan", "total", "write"]
+__all__ = ["Done", "open_out", "plan", "total", "write"]
 _ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
 
 
@@ -44,20 +46,24 @@ def plan(
     return Plan(whole, format_, chosen(whole, columns, masks), where, order.field.value, descending, masks)
 
 
-async def write(store: Store, plan: Plan, done: Done, out: Path | None, advance: Callable[[int], None]) -> None:
-    """``out`` appears when it is whole; what was there before is kept until then."""
-    with _opened(out) as file:
-        async for batch in batches(store, plan):
-            file.write(batch.data)
-            done.rows, done.bytes = done.rows + batch.rows, done.bytes + len(batch.data)
-            advance(batch.rows)
+async def write(store: Store, plan: Plan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:
+    async for batch in batches(store, plan):
+        file.write(batch.data)
+        done.rows, done.bytes = done.rows + batch.rows, done.bytes + len(batch.data)
+        advance(batch.rows)
 
 
 @contextmanager
-def _opened(out: Path | None) -> Generator[BinaryIO]:
+def open_out(out: Path | None) -> Generator[BinaryIO]:
+    """The file to write to, or standard output. ``out`` appears when it is whole; until then what was there is kept.
+
+    Raises OSError.
+    """
     if out is None:
         yield sys.stdout.buffer
         return
+    if out.is_dir():
+        raise IsADirectoryError(EISDIR, strerror(EISDIR), str(out))
     part = out.with_name(f"{out.name}.part")
     try:
         with part.open("wb") as file:

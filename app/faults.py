@@ -48,7 +48,7 @@ from graphql.utilities import coerce_input_value  # pyright: ignore[reportUnknow
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from app.domain.refusals import Refusal
+from app.domain.refusals import BadUserInput, Refusal
 from app.settings import Limits
 from app.store.driver import Unavailable
 
@@ -59,6 +59,9 @@ INTERNAL: Final = "This could not be read. The fault is ours and has been logged
 MESSAGE_CHARACTERS: Final = 500
 """A message may repeat what the client sent; nobody reads a megabyte of it."""
 
+_PASSING: Final = {"UNAVAILABLE", "OVERLOADED", "DEADLINE_EXCEEDED", "RATE_LIMITED"}
+_RETRY_AFTER_SECONDS: Final = 1
+"""Unless more is known."""
 UNAVAILABLE: Final = "The database cannot be reached just now. Try again in a moment."
 
 
@@ -183,6 +186,7 @@ class Executor:
         document: Callable[[], str | None],
     ) -> GraphQLError:
         """Of a field that failed, the error with its place: logged, and counted. Raises what ``is_final``."""
+        error = argument_refusal(error) or error
         if not isinstance(error, Refusal):
             log("field failed", error, field=field, document=document())
         self._failed += 1
@@ -259,11 +263,42 @@ def answer(error: GraphQLError, document: DocumentNode | None) -> dict[str, Any]
 
 
 def told(code: str, message: str, **extensions: object) -> dict[str, Any]:
-    """One error. Where the fault is ours, the request's id comes with it: the log has the same."""
+    """One error. Where the fault is ours, the request's id comes with it: the log has the same.
+
+    What may succeed when it is asked for again says when to.
+    """
     if code in ("INTERNAL", "UNAVAILABLE"):
         extensions["requestId"] = correlation_id.get()
+    if code in _PASSING:
+        extensions.setdefault("retryAfterSeconds", _RETRY_AFTER_SECONDS)
     short = message if len(message) <= MESSAGE_CHARACTERS else f"{message[:MESSAGE_CHARACTERS]}…"
     return {"message": short, "extensions": {"code": code, **extensions}}
+
+
+def retry_header(error: Mapping[str, Any]) -> Mapping[str, str]:
+    """The same time as a header, of an error that says when to return."""
+    seconds = error["extensions"].get("retryAfterSeconds")
+    return {} if seconds is None else {"Retry-After": f"{seconds:.0f}"}
+
+
+def argument_refusal(error: Exception) -> BadUserInput | None:
+    """The refusal that an error while executing is, if a value of the request cannot be the argument that it is given
+    to: null for a variable whose place must not be null, which no validation can foresee (GraphQL September 2025, 6.4.1
+    Coercing Field Arguments). graphql-core's errors point at that value then."""
+    found: Exception | None = error
+    while isinstance(found, GraphQLError):
+        if found.nodes and isinstance(found.nodes[0], ValueNode | ObjectFieldNode):
+            return BadUserInput(_in_json(found.message))
+        found = found.original_error
+    return None
+
+
+def with_refusals(result: ExecutionResult) -> ExecutionResult:
+    """The same, where no field but a directive at the root has such an argument: that error has no path yet."""
+    for index, error in enumerate(result.errors or ()):
+        if error.path is None and (refusal := argument_refusal(error)):
+            cast(Any, result.errors)[index] = GraphQLError(str(refusal), error.nodes, original_error=refusal)
+    return result
 
 
 def is_final(error: Exception) -> bool:
@@ -291,7 +326,13 @@ def _verdict(error: GraphQLError) -> tuple[str, str]:
     node = error.nodes[0] if error.nodes else None
     in_a_value = isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode)
     in_a_variable = isinstance(node, VariableDefinitionNode) and "has invalid value" in error.message
-    return ("BAD_USER_INPUT" if in_a_value or in_a_variable else "GRAPHQL_VALIDATION_FAILED"), error.message
+    code = "BAD_USER_INPUT" if in_a_value or in_a_variable else "GRAPHQL_VALIDATION_FAILED"
+    return code, _in_json(error.message)
+
+
+def _in_json(message: str) -> str:
+    """graphql-core's message with null as clients write it."""
+    return message.replace("not to be None", "not to be null")
 
 
 def _cause(error: GraphQLError) -> Exception | None:

@@ -1,10 +1,16 @@
 """The executable schema: one line per way in."""
 
+from collections.abc import Collection
 from functools import cache
-from typing import ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import strawberry
-from graphql import GraphQLInputObjectType
+from graphql import (
+    GraphQLDirective,
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    introspection_types,
+)
 from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
@@ -147,8 +153,40 @@ for concrete in schema.schema_converter.type_map.values():
     if isinstance(concrete.implementation, GraphQLInputObjectType) and concrete.definition.is_one_of:
         concrete.implementation.is_one_of = True  # so that graphql-core judges variables as well, and says where
 
+PUBLISHED_LOCATIONS: Final = frozenset(
+    "QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION SCHEMA "
+    "SCALAR OBJECT FIELD_DEFINITION ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT "
+    "INPUT_FIELD_DEFINITION".split()
+)
+"""Where a directive may stand (GraphQL September 2025, 3.13). graphql-core knows more, of drafts: its own older
+versions cannot read a schema that lists one, and others' clients neither."""
+
+PUBLISHED_DIRECTIVE_FIELDS: Final = ("name", "description", "isRepeatable", "locations", "args")
+
+
+def _as_published(directive: GraphQLDirective) -> GraphQLDirective:
+    locations = tuple(each for each in directive.locations if each.name in PUBLISHED_LOCATIONS)
+    known: dict[str, Any] = {**directive.to_kwargs(), "locations": locations}
+    return GraphQLDirective(**known)
+
+
 executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, run by http/graphql.py
 """What is executed: Strawberry's schema as graphql-core knows it."""
+executable.directives = tuple(map(_as_published, executable.directives))
+
+
+def _listed(name: str, part: str, members: Collection[str]) -> GraphQLNamedType:
+    """An introspection type as this schema lists it, with some of its members. The library has one of each for all
+    schemas of the process, and makes no other."""
+    known = introspection_types[name]
+    listed: GraphQLNamedType = object.__new__(type(known))
+    vars(listed).update(vars(known))
+    vars(listed)[part] = {member: value for member, value in getattr(known, part).items() if member in members}
+    return listed
+
+
+executable.type_map["__DirectiveLocation"] = _listed("__DirectiveLocation", "values", PUBLISHED_LOCATIONS)
+executable.type_map["__Directive"] = _listed("__Directive", "fields", PUBLISHED_DIRECTIVE_FIELDS)
 
 
 def input_of(kind: type[T], given: object) -> T:

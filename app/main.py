@@ -9,7 +9,6 @@ from typing import Any, Final
 import httpx2
 import structlog
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Lifespan
@@ -20,10 +19,12 @@ from app.delivery.relay import Channel, Relay
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.http import exports, graphiql, health, metrics
+from app.http.compression import Compression
+from app.http.cors import Cors
 from app.http.graphql import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
-from app.http.manners import REQUEST_ID, Manners
+from app.http.manners import Manners
 from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.jobs import keep_going
@@ -44,28 +45,36 @@ def routes(
     authenticate: Authenticate,
     page: graphiql.Config | None = None,
     *,
+    has_page: bool = True,
     timeout_seconds: float = 5,
     outgoing: Outgoing = Outgoing(),  # noqa: B008 # frozen
     limits: Limits | None = None,
     rates: Rates | None = None,
     execution: Execution | None = None,
 ) -> list[BaseRoute]:
-    """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token."""
+    """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token. ``has_page``: whether
+    there is any."""
     limits = limits or Limits()
     endpoint = GraphQLEndpoint(
         executable,
         store,
         authenticate=authenticate,
         masks_for=masks_for,
-        page=graphiql.endpoint(page or {}),
+        page=graphiql.endpoint(page or {}) if has_page else None,
         timeout_seconds=timeout_seconds,
         outgoing=outgoing,
         limits=limits,
         rates=rates or rates_of(store, limits),
         execution=execution or Execution(),
     )
-    beside_it = [*graphiql.routes, *health.routes(store), *metrics.routes(store), *exports.routes(store)]
-    return [Route("/graphql", endpoint), *beside_it]  # they are tried in turn
+    beside_it = [
+        *(graphiql.routes if has_page else ()),
+        *health.routes(store),
+        *metrics.routes(store),
+        *exports.routes(store),
+    ]
+    ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
+    return [*ways_in, *beside_it]  # they are tried in turn
 
 
 def assembled(
@@ -77,19 +86,12 @@ def assembled(
 ) -> Router:
     """With what every request passes: our manners; the hosts we answer for, and the other origins whose pages may call
     us."""
-    around = [Middleware(Manners)]
+    around = [Middleware(Manners), Middleware(Compression)]
     if "*" not in hosts:
         around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts))
-    if origins:
-        cors = Middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type", REQUEST_ID),
-            expose_headers=(REQUEST_ID,),
-        )
-        around.append(cors)
-    return Router(routes, lifespan=lifespan, middleware=around)
+    around.append(Middleware(Cors, tuple(origins)))
+    # A redirect of the router's would lead to the host that the caller named.
+    return Router(routes, lifespan=lifespan, middleware=around, redirect_slashes=False)
 
 
 def rates_of(store: Store, limits: Limits) -> Rates:
@@ -169,6 +171,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
         secret=settings.jwt_secret.get_secret_value() if settings.jwt_secret else None,
         issuer=settings.jwt_issuer or "",
         audience=settings.jwt_audience,
+        names=settings,
     ).viewer
 
     @asynccontextmanager
@@ -189,6 +192,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 store,
                 authenticate,
                 page,
+                has_page=page is not None or settings.graphiql == "on",
                 timeout_seconds=settings.request_timeout_seconds,
                 outgoing=outgoing(settings),
                 limits=settings,

@@ -10,71 +10,34 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app import supervisor
 from app.http.manners import LEAVING
+from app.http.protocol import MAX_HEAD_BYTES, Protocol
 
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
-_HEADERS_SECONDS: Final = 10
-"""How long a client may take to say what it wants. Its body has the time of a request."""
-_LATE_SECONDS: Final = 1
-"""How long a connection that was just made may take, when the process leaves, to say what it was made for."""
-
-
-class Protocol(HttpToolsProtocol):
-    """Uvicorn's, which waits for a request that was begun and not finished for ever."""
-
-    _begun: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._expect()
-
-    def data_received(self, data: bytes) -> None:
-        cycle: Any = self.cycle  # None before the first request
-        if self._begun is None and (cycle is None or cycle.response_complete):
-            self._expect()
-        super().data_received(data)
-
-    def on_headers_complete(self) -> None:
-        self._forget()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
-        super().connection_lost(exc)
-
-    def shutdown(self) -> None:
-        if self._begun is None:
-            super().shutdown()
-            return
-        # Its request may be on the way: whoever connected was told that we listen.
-        self._forget()
-        self._begun = self.loop.call_later(_LATE_SECONDS, self.transport.close)
-
-    def _expect(self) -> None:
-        self._begun = self.loop.call_later(_HEADERS_SECONDS, self.transport.close)
-
-    def _forget(self) -> None:
-        if self._begun:
-            self._begun.cancel()
-            self._begun = None
 
 
 def configured(
-    application: ASGIApp | str, *, log_level: str, workers: int = 1, access_log: bool = False
+    application: ASGIApp | str,
+    *,
+    log_level: str,
+    workers: int = 1,
+    access_log: bool = False,
+    max_head_bytes: int = MAX_HEAD_BYTES,
 ) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         factory=isinstance(application, str),
         workers=workers,
         http=Protocol,
+        h11_max_incomplete_event_size=max_head_bytes,
+        ws="none",
         log_config=None,  # in our form: see logs.py
         log_level=log_level.lower(),
         access_log=access_log,
@@ -91,13 +54,16 @@ def run(
     workers: int = 1,
     access_log: bool = False,
     drain_seconds: float = 0,
+    max_head_bytes: int = MAX_HEAD_BYTES,
 ) -> None:
     """Until a signal ends it. Several workers need the application as the name of what makes it.
 
     SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
     its successor is ready.
     """
-    config = configured(application, log_level=log_level, workers=workers, access_log=access_log)
+    config = configured(
+        application, log_level=log_level, workers=workers, access_log=access_log, max_head_bytes=max_head_bytes
+    )
     with tempfile.TemporaryDirectory(prefix="gateway-metrics-") if workers > 1 else nullcontext() as shared:
         if shared:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up

@@ -70,9 +70,29 @@ def _roles(names: str) -> str:
     return names
 
 
+_ClaimName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ClaimNames(BaseModel, frozen=True):
+    """Under which names a token says whom it is for: a claim's own name, dots and all, or a path into objects.
+
+    docs/tokens.md has the meaning of each.
+    """
+
+    jwt_roles_claim: _ClaimName = Field(
+        default="roles", description="The claim with the roles, or a path to it: `realm_access.roles`."
+    )
+    jwt_name_claim: _ClaimName = Field(default="name", description="The claim with the name that colleagues read.")
+    jwt_customer_id_claim: _ClaimName = Field(default="customerId", description="The claim with a customer's id.")
+    jwt_affiliate_id_claim: _ClaimName = Field(default="affiliateId", description="The claim with an affiliate's id.")
+
+
 class Limits(BaseModel, frozen=True):
     """How much one request may ask for. What each figure protects: docs/decisions/0012."""
 
+    max_head_bytes: PositiveInt = Field(
+        default=16_384, description="The longest request line with its headers, in bytes; a query by GET is in it."
+    )
     max_body_bytes: PositiveInt = Field(default=1_048_576, description="The longest request, in bytes.")
     max_document_characters: PositiveInt = Field(
         default=50_000, description="The longest GraphQL document; variables apart."
@@ -122,8 +142,8 @@ class Limits(BaseModel, frozen=True):
     )
 
 
-# Both are frozen, and pydantic merges their configurations.
-class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+# All are frozen, and pydantic merges their configurations.
+class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
     """One attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -186,6 +206,9 @@ class Settings(BaseSettings, Limits):  # pyright: ignore[reportGeneralTypeIssues
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
     access_log: bool = Field(
         False, description="Whether each request is logged: who, path, status. Never its query or its body."
+    )
+    graphiql: Literal["on", "off"] = Field(
+        "on", description="Whether `serve` has GraphiQL for browsers; a visitor brings a token. The demo always has it."
     )
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."

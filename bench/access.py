@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -25,7 +26,7 @@ from app.store.mongod import embedded_mongod
 QUERY = (Path(__file__).parents[1] / "web/src/examples/1-customer-360.graphql").read_text()
 ROUNDS, REQUESTS = 5, 30
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
-AUTHORITY = {"issuer": "bench", "audience": "bench"}
+AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 
 
 async def measure(uri: str) -> None:

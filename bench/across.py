@@ -31,7 +31,7 @@ from bench.commands import Commands, examined
 from bench.data import FOLDER, seeded
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
-AUTHORITY = {"issuer": "bench", "audience": "bench"}
+AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 SECONDS = 60
 SUMMARY = "query($f: ReportFilter!) { customerServiceReport(filter: $f) { total actions { title total } } }"
 FIELDS = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {

@@ -24,7 +24,7 @@ from app.store.mongod import embedded_mongod
 
 CHANGES, AT_ONCE = 300, 16
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
-AUTHORITY = {"issuer": "bench", "audience": "bench"}
+AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 ADJUST = "mutation($input: AdjustPointsInput!) { adjustPoints(input: $input) { entry { id } userErrors { code } } }"
 
 

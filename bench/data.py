@@ -23,7 +23,7 @@ def seeded(folder: Path = FOLDER, *, customers: int = CUSTOMERS, database: str =
     with embedded_mongod(folder) as uri:
         with MongoClient[dict[str, Any]](uri) as client:
             there = client[database].customers.estimated_document_count()
-        words = ["indexes", "--apply"] if there >= customers else ["seed", "--fresh", "--customers", str(customers)]
+        words = ["indexes", "--apply"] if there >= customers else ["seed", "--customers", str(customers)]
         environment = {**os.environ, "MONGODB_URI": uri, "MONGODB_DATABASE": database, "REQUEST_TIMEOUT_SECONDS": "300"}
         subprocess.run([sys.executable, "-m", "app", *words], env=environment, check=True)  # noqa: S603 # our own
         yield uri

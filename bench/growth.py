@@ -34,7 +34,7 @@ END: Final = """query($number: String!) { customer(by: {number: $number}) {
 PAGE: Final = """query($number: String!, $before: String!) { customer(by: {number: $number}) {
     activities(last: 10, before: $before) { nodes { id type title occurredAt source points } } } }"""
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
-AUTHORITY = {"issuer": "bench", "audience": "bench"}
+AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 OF_ONE: Final = (1_000, 10_000, 100_000)
 FEWER_CUSTOMERS, FEWER, ONE = 1_650, "bench_growth_fewer", "bench_growth_one"
 RICH: Final = "C-100001"

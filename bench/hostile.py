@@ -26,7 +26,7 @@ from app.store.mongod import embedded_mongod
 from tests.http.battery import battery, numbered
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
-AUTHORITY = {"issuer": "bench", "audience": "bench"}
+AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 LEAVES = "id type title occurredAt recordedAt message points source icon group isNote legacy"
 
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -25,7 +26,7 @@ from tests.world import World
 
 CLICKS, A_SECOND, WARM_UP = 200, 10, 20
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
-AUTHORITY = {"issuer": "bench", "audience": "bench"}
+AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 
 
 async def measure(uri: str, folder: Path) -> None:

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import httpx2
 import pytest
+import structlog
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
@@ -56,6 +57,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def _no_logs_left() -> Generator[None]:
+    """What a test set up to log to its own standard error, which is closed when it ends."""
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def driver() -> Driver:
     return cast(Driver, os.environ.get("MONGODB_DRIVER", "motor"))
@@ -66,7 +74,8 @@ def mongodb_uri() -> Generator[str]:
     if uri := os.environ.get("MONGODB_URI"):
         yield uri
     else:
-        with embedded_mongod(Path(".data/tests")) as uri:
+        # By month: a mongod does not take up what a clock of the future wrote (tests/days.py).
+        with embedded_mongod(Path(".data/tests", f"{datetime.now(UTC):%Y-%m}")) as uri:
             yield uri
 
 
@@ -101,7 +110,7 @@ def world(store: Store) -> World:
 
 
 SECRET = "a secret of the tests, 32 bytes or more"
-AUTHORITY: dict[str, str] = {"issuer": "https://issuer.example", "audience": "tests"}
+AUTHORITY: dict[str, Any] = {"issuer": "https://issuer.example", "audience": "tests"}
 
 
 def token(*roles: Role, **claims: Any) -> str:
@@ -171,14 +180,14 @@ def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generat
         ) as demo:
             assert demo.stderr
             said = ""
-            for line in demo.stderr:
+            while "Application startup complete" not in said:  # before it, nobody listens yet
+                line = demo.stderr.readline()
+                assert line, f"The demo did not start:\n{said}"
                 said += line
-                if found := re.search(r"http://\S+(?=/graphql)", line):
-                    break
-            else:
-                pytest.fail(f"The demo did not start:\n{said}")
+            address = re.search(r"http://\S+(?=/graphql)", said)
+            assert address, said
             threading.Thread(target=demo.stderr.read, daemon=True).start()  # a full pipe would stop it
-            yield found[0]
+            yield address[0]
             demo.send_signal(signal.SIGINT)
         client.drop_database(name)
 

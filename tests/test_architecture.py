@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "serving": "http supervisor",
     "supervisor": "http logs",
     "development": "domain http settings sample",
+    "doctor": "http settings store",  # what serve refuses, and why
     "sample": "store domain catalogue",
     "__main__": "*",
 }

@@ -1,5 +1,6 @@
 """The command line as people and scripts meet it."""
 
+import fcntl
 import json
 import os
 import re
@@ -10,12 +11,14 @@ import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
 import pytest
+from jwt import decode
 from pymongo import MongoClient
 
 from app import exporting
@@ -133,16 +136,57 @@ def test_a_taken_port_is_said_before_anything_is_started(app: App, tmp_path: Pat
     assert not (tmp_path / "data" / "db").exists()
 
 
+SERVES = {"JWT_ISSUER": "tests", "JWT_SECRET": SECRET}
+
+
 def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, database: dict[str, str]) -> None:
-    told = app("doctor", **database, JWT_SECRET=SECRET)
-    assert told.code == 0
+    told = app("doctor", **database, **SERVES)
+    assert told.code == 1
     assert [name for name in Settings.model_fields if name.upper() not in told.out] == []
-    assert "differs: run `python -m app indexes`" in told.out
+    assert re.search(r"^database +BAD +It differs .* `indexes --apply` .*\n  - activities: .*missing", told.out, re.M)
     assert SECRET not in told.out + told.err
+    marked = re.findall(r"^([A-Z_]+) +set ", told.out, re.M)
+    assert sorted(marked) == ["JWT_ISSUER", "JWT_SECRET", "MONGODB_DATABASE", "MONGODB_DRIVER", "MONGODB_URI"]
+    assert app("indexes", "--apply", **database).code == 0
+    told = app("doctor", **database, **SERVES)
+    assert (told.code, "BAD" in told.out) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"JWT_ISSUER": ""}, "tokens .*BAD  Nobody could be let in"),
+        ({"JWKS_URL": "https://login.example.com/keys"}, "tokens .*BAD  Nobody could be let in"),
+        (
+            {"JWT_SECRET": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"},
+            "tokens .*BAD  JWT_SECRET must be",
+        ),
+        ({"HOST": "not an address"}, "address .*BAD  HOST=not an address is no address"),
+        ({"HOST": "192.0.2.1"}, "address .*BAD  HOST=192.0.2.1 is no address"),
+        ({"SMTP_URL": "smtp://mail.example.com"}, "mail and wallet .*BAD  SMTP_URL is set, but MAIL_FROM is not"),
+        ({"MONGODB_URI": NOBODY}, "database .*BAD  MongoDB: 127.0.0.1:1: "),
+        ({"MONGODB_URI": ""}, "MongoDB .*BAD  MONGODB_URI is not set"),
+    ],
+    ids=lambda wrong: str(wrong)[:40],
+)
+def test_doctor_judges_what_serve_would_judge_and_goes_on(
+    app: App, tmp_path: Path, wrong: dict[str, str], said: str
+) -> None:
+    everything = {"MONGODB_DRIVER": "motor", "MONGODB_URI": NOBODY, "REQUEST_TIMEOUT_SECONDS": "0.2", **SERVES, **wrong}
+    told = app("doctor", "--data", tmp_path / "none", **everything)
+    assert told.code == 1
+    assert re.search(said, told.out), told.out
+    assert len(re.findall(r"^(tokens|address|MongoDB) ", told.out, re.M)) == 3  # whatever is wrong with one of them
+    assert "Traceback" not in told.out + told.err
+    assert not (tmp_path / "none").exists()
+    if "MONGODB_URI" not in wrong:
+        refused = app("serve", **everything)
+        assert refused.code == 2
+        assert said.partition("BAD  ")[2] in refused.err
 
 
 def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: App) -> None:
-    told = app("doctor", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2")  # see test_health
+    told = app("indexes", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2")  # see test_health
     assert told.code == 2
     assert told.err.startswith("MongoDB: 127.0.0.1:1: ")
     assert "lovelace" not in told.out + told.err
@@ -183,15 +227,140 @@ def test_an_import_says_what_went_in_and_which_lines_were_bad(
     assert json.loads(reject)["line"] == len(good.read_text().splitlines()) + 1
 
 
-def test_half_a_sample_is_not_taken_for_a_whole_one(database: dict[str, str], tmp_path: Path) -> None:
+def test_the_rejects_of_an_earlier_import_are_replaced_and_no_other_file_is(
+    app: App, database: dict[str, str], tmp_path: Path
+) -> None:
+    bad = '{"kind": "customer"}\n'
+    rejects = tmp_path / "rejects.ndjson"
+    for _ in range(2):
+        assert app("import", "-", "--rejects", rejects, **database, stdin=bad).code == 1
+        assert len(rejects.read_text().splitlines()) == 1
+    assert app("import", "-", "--rejects", rejects, **database, stdin="").code == 0
+    assert not rejects.exists()
+    thesis = tmp_path / "thesis.txt"
+    for text in ("years of work", '{"line": 1}\n', "[1]\n"):
+        thesis.write_text(text)
+        refused = app("import", "-", "--rejects", thesis, MONGODB_URI=NOBODY, stdin=bad)
+        assert (refused.code, "is not the rejects file of an import" in refused.err) == (2, True)
+        assert thesis.read_text() == text
+    refused = app("import", thesis, "--rejects", thesis, MONGODB_URI=NOBODY)
+    assert (refused.code, "is the file to import" in refused.err) == (2, True)
+
+
+def test_two_imports_do_not_write_their_rejects_to_one_file(app: App, tmp_path: Path) -> None:
+    rejects = tmp_path / "rejects.ndjson"
+    with rejects.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused = app("import", "-", "--rejects", rejects, MONGODB_URI=NOBODY)
+    assert (refused.code, "Another import writes" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("place", ["no/such/folder/file", "", "a file/below"])
+@pytest.mark.parametrize(
+    "words",
+    [["import", "-", "--rejects"], ["export", "customers", "--out"], ["schema", "--check"], ["schema", "--against"]],
+)
+def test_a_file_that_cannot_be_used_is_said_in_a_sentence_before_any_work(
+    app: App, tmp_path: Path, words: list[str], place: str
+) -> None:
+    (tmp_path / "a file").touch()
+    refused = app(*words, tmp_path / place, MONGODB_URI=NOBODY)
+    assert refused.code == 2
+    assert re.search(r"cannot be (read|written): \w.*\.\n$", refused.err), refused.err
+    assert (refused.out, len(refused.err.splitlines())) == ("", 1)
+
+
+def test_standard_input_is_imported_where_no_file_can_be_made(database: dict[str, str]) -> None:
+    """A folder that takes no file is no reason to import half of something: it is said first."""
+    refused = subprocess.run(
+        command("import", "-"), env=bare_environment(**database, PYTHONPATH=str(Path.cwd())), cwd="/proc", input=b"",
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert re.fullmatch(rb"stdin.rejects.ndjson cannot be written: .*\.\n", refused.stderr)
+
+
+@pytest.mark.parametrize("words", [["export", "customers"], ["rebuild"], ["worker", "--once"]])
+def test_what_needs_data_makes_no_empty_database(app: App, tmp_path: Path, words: list[str]) -> None:
+    refused = app(*words, "--data", tmp_path / "typo")
+    assert (refused.code, "There is no database in" in refused.err) == (2, True)
+    assert not (tmp_path / "typo").exists()
+
+
+# ---------------------------------------------------------------- the sample
+
+
+def test_what_a_database_holds_is_dropped_only_by_who_types_its_name(app: App, database: dict[str, str]) -> None:
+    assert app("import", EXAMPLES / "overview.ndjson", **database).code == 0
+    name = database["MONGODB_DATABASE"]
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        customers = client[name]["customers"]
+        there = list(customers.find())
+        for words in (
+            ["seed"],
+            ["seed", "--customers", "9"],
+            ["seed", "--drop", "other"],
+            ["demo", "--drop", f"{name} "],
+        ):
+            refused = app(*words, **database, PORT="0")
+            assert refused.code == 2
+            assert "Nothing was" in refused.err
+            assert "--drop" not in refused.err or "is not the name" in refused.err  # no message recommends it
+            assert list(customers.find()) == there
+        assert app("seed", "--customers", "8", "--drop", name, **database).code == 0
+        assert customers.count_documents({}) == 8
+
+
+def test_a_sample_that_was_interrupted_is_completed_and_nothing_else_is_touched(
+    app: App, database: dict[str, str]
+) -> None:
+    assert app("seed", "--customers", "9", **database).code == 0
+    with MongoClient[Any](database["MONGODB_URI"], tz_aware=True) as client:
+        half = client[database["MONGODB_DATABASE"]]
+        whole = {
+            name: list(half[name].find(sort=[("_id", 1)])) for name in ("customers", "activities", "points", "heads")
+        }
+        seeded_at = max(each["recordedAt"] for each in whole["activities"])
+        assert app("import", EXAMPLES / "overview.ndjson", **database).code == 0
+        imported = half["customers"].find_one({"number": "100231"})
+        assert imported
+        # As a crash leaves it: the mark, some customers, some of their rows.
+        half["unfinished"].insert_one({"_id": "sample", "customers": 9, "now": seeded_at + timedelta(seconds=1)})
+        half["customers"].delete_many({"number": {"$in": ["C-100004", "C-100009"]}})
+        half["activities"].delete_many({"_id": {"$in": [each["_id"] for each in whole["activities"][::3]]}})
+        half["customers"].update_one({"number": "C-100002"}, {"$set": {"name": "Corrected by hand"}})
+        assert app("seed", "--customers", "1000", **database).code == 0
+        again = {
+            name: list(half[name].find(sort=[("_id", 1)])) for name in ("customers", "activities", "points", "heads")
+        }
+        assert half["customers"].find_one({"_id": imported["_id"]}) == imported
+        assert half["unfinished"].count_documents({}) == 0
+    there = {each["number"]: each["name"] for each in again["customers"]}
+    assert there == {each["number"]: each["name"] for each in whole["customers"]} | {
+        "C-100002": "Corrected by hand",
+        imported["number"]: imported["name"],
+    }
+    for name in ("activities", "points"):
+        assert {each["_id"] for each in again[name]} >= {each["_id"] for each in whole[name]}
+
+
+def test_half_a_sample_of_an_older_version_is_said_and_kept(app: App, database: dict[str, str]) -> None:
     with MongoClient[Any](database["MONGODB_URI"]) as client:
         half = client[database["MONGODB_DATABASE"]]
-        half["unfinished"].insert_one({"_id": "sample"})  # as a crash leaves it
-        half["customers"].insert_one({"_id": "cus_half"})
-        with demo("--customers", "20", "--data", tmp_path, **database):
-            assert half["customers"].count_documents({}) >= 20
-            assert half["customers"].count_documents({"_id": "cus_half"}) == 0
-            assert half["unfinished"].count_documents({}) == 0
+        half["unfinished"].insert_one({"_id": "sample"})
+        refused = app("seed", **database)
+        assert (refused.code, "An older version" in refused.err) == (2, True)
+        assert half["unfinished"].count_documents({}) == 1
+
+
+def test_the_demo_says_that_it_ignores_a_number_of_customers(
+    database: dict[str, str], tmp_path: Path, app: App
+) -> None:
+    assert app("seed", "--customers", "8", **database).code == 0
+    for words, ignored in (([], False), (["--customers", "8"], True), (["--customers", "1000"], True)):
+        with demo(*words, "--data", tmp_path, **database) as (process, _):
+            pass
+        assert ("is ignored: the database has its customers already" in process.said) is ignored
 
 
 # ---------------------------------------------------------------- the demo
@@ -208,6 +377,48 @@ def test_the_demo_answers_and_leaves_nothing_behind(app: App, tmp_path: Path) ->
         assert process.stderr
         assert "Traceback" not in process.stderr.read()
     assert not listens(port_in(tmp_path))
+
+
+def test_the_demo_says_who_one_can_be_and_how_to_get_a_token_but_prints_none(app: App, tmp_path: Path) -> None:
+    with demo("--customers", "8", "--data", tmp_path) as (process, _):
+        assert "In GraphiQL you can be: Customer service agent, " in process.said
+        shown = re.search(r"A token for other programs: (.*) --role admin", process.said)
+        assert shown
+        assert shown[1].endswith("python -m app token")
+        assert "eyJ" not in process.said  # how each token begins
+
+
+def test_a_customers_token_is_made_for_an_id_and_for_a_number(
+    app: App, database: dict[str, str], tmp_path: Path
+) -> None:
+    assert app("seed", "--customers", "8", **database).code == 0
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        ada = client[database["MONGODB_DATABASE"]]["customers"].find_one({"number": "C-100003"})
+    assert ada
+    for customer in ("C-100003", ada["_id"]):
+        made = app("token", "--role", "customer", "--customer", customer, JWT_SECRET=SECRET, **database)
+        assert made.code == 0
+        assert decode(made.out.strip(), options={"verify_signature": False})["customerId"] == ada["_id"]
+    refused = app("token", "--role", "customer", "--customer", "C-1", JWT_SECRET=SECRET, **database)
+    assert (refused.code, refused.out) == (2, "")
+    assert "No customer has the number C-1" in refused.err
+
+
+def test_a_token_of_a_demo_that_never_ran_is_not_made(app: App, tmp_path: Path) -> None:
+    refused = app("token", "--role", "admin", "--data", tmp_path / "typo")
+    assert (refused.code, "There is no secret in" in refused.err) == (2, True)
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize(
+    "host", ["nowhere.invalid", "192.0.2.1", "127.0.0.1:8000", "[::1]", ".", "a" * 70, "http://127.0.0.1"]
+)
+def test_a_host_that_is_no_address_of_this_machine_is_said(app: App, host: str) -> None:
+    refused = app("serve", MONGODB_URI=NOBODY, HOST=host, **SERVES)
+    assert refused.code == 2
+    assert (
+        refused.err == f"HOST={host} is no address of this machine. Example: HOST=127.0.0.1, or HOST=0.0.0.0 for all.\n"
+    )
 
 
 def test_what_a_killed_demo_leaves_does_not_block_the_next(tmp_path: Path) -> None:
@@ -227,25 +438,30 @@ def test_what_a_killed_demo_leaves_does_not_block_the_next(tmp_path: Path) -> No
 # ---------------------------------------------------------------- helpers
 
 
+class Demo(subprocess.Popen[str]):
+    """``said`` is what it printed until it answered."""
+
+    said = ""
+
+
 @contextmanager
-def demo(*words: str | Path, **environment: str) -> Generator[tuple["subprocess.Popen[str]", str]]:
+def demo(*words: str | Path, **environment: str) -> Generator[tuple[Demo, str]]:
     """A demo that answers, and its address. On leaving it is interrupted as by Ctrl-C."""
-    with subprocess.Popen(
+    with Demo(
         command("demo", *words),
         env=bare_environment(PORT="0") | environment,
-        stdout=subprocess.DEVNULL,  # the tokens
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         try:
             assert process.stderr
-            said = ""
-            while "Application startup complete" not in said:
+            while "Application startup complete" not in process.said:
                 line = process.stderr.readline()
-                assert line, f"The demo did not start:\n{said}"
-                said += line
-            address = re.search(r"http://\S+(?=/graphql)", said)
-            assert address, said
+                assert line, f"The demo did not start:\n{process.said}"
+                process.said += line
+            address = re.search(r"http://\S+(?=/graphql)", process.said)
+            assert address, process.said
             yield process, address[0]
         finally:
             process.send_signal(signal.SIGINT)
@@ -302,7 +518,11 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
     written = app("export", "customers", "--columns", "number, tags", *order, "--out", file, **database)
     assert (written.code, written.out) == (0, "")
     lines = file.read_bytes().splitlines(keepends=True)
-    assert lines[:2] == [b"Number,Tags\r\n", b'C-100001,"vip, b2b, early-adopter, complaint"\r\n']
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        first = client[database["MONGODB_DATABASE"]]["customers"].find_one({"number": "C-100001"})
+    assert first
+    assert len(first["tags"]) > 1
+    assert lines[:2] == [b"Number,Tags\r\n", f'C-100001,"{", ".join(first["tags"])}"\r\n'.encode()]
     assert f"{len(lines) - 1} rows, {file.stat().st_size:,} bytes written." in written.err
     rows = (tmp_path / "rows.ndjson", "--columns", "type,customer.number,attribute.emailSubject")
     report = app("export", "report", "--format", "ndjson", "--filter", WINDOW, "--out", *rows, **database)

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
@@ -41,6 +42,7 @@ _PERMANENT: Final = 500
 _TOO_SLOW: Final = "The mail server did not answer in time."
 _AS_STORED: Final[dict[str, Any]] = {"cte": "base64", "params": {"charset": "utf-8"}}
 _SENDER: Final = re.compile(r'(?P<bare>[^\s<>]+)|"?(?P<name>[^"<>]*)"?\s*<(?P<address>[^\s<>]+)>')
+_PLAIN_SUBJECT: Final = re.compile(r"(?=.{0,60}\Z)([!-~]+( [!-~]+)*)?")
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 
@@ -209,7 +211,6 @@ def composed(email: Document, files: Iterable[Document], delivery: Document, *, 
     Text and HTML are those that are stored, byte for byte, in base64. What is no text for a header is made one line.
     """
     message = EmailMessage(POLICY if delivery["to"].isascii() else POLICY.clone(utf8=True))
-    message["Subject"] = one_line(email["subject"])
     message["From"] = sender
     username, _, domain = delivery["to"].rpartition("@")
     message["To"] = Address(username=username, domain=domain)  # as an ``addr_spec`` it would have to be ASCII
@@ -227,7 +228,19 @@ def composed(email: Document, files: Iterable[Document], delivery: Document, *, 
         message.add_attachment(bytes(file["content"]), kind, subtype, filename=one_line(file["name"]))
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"={delivery['_id']}={number}")  # not by chance: the same bytes again
-    return message.as_bytes()
+    return _subject_line(one_line(email["subject"])) + message.as_bytes()
+
+
+def _subject_line(subject: str) -> bytes:
+    """The header line of a subject, which reads as the very text that it was made from.
+
+    ``EmailMessage`` folds between two encoded words (RFC 2047, 6.2) and can lose a blank there, differently in each
+    version of Python. Here a subject is either plain, short ASCII that nobody folds, or encoded words throughout,
+    blanks inside them.
+    """
+    is_plain = _PLAIN_SUBJECT.fullmatch(subject) and "=?" not in subject
+    header = subject if is_plain else Header(subject, "utf-8", header_name="Subject").encode(linesep="\r\n")
+    return f"Subject: {header}\r\n".encode()
 
 
 def _verdict(refused: SMTPResponseException | SMTPRecipientsRefused) -> TryLater | Undeliverable:

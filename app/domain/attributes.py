@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TypeAlias, TypedDict, cast
 
 from app.catalogue.model import AttributeDefinition, AttributeKind, nearest
+from app.domain.times import moment, stored
 
 
 class Money(TypedDict):
@@ -215,11 +216,15 @@ def _date(value: object) -> str:
 
 
 def _datetime(value: object) -> datetime:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+    """RFC 3339, and what else of ISO 8601 Python reads: source systems write it."""
+    if isinstance(value, str):
+        try:
+            return stored(moment(value))
+        except ValueError:
+            value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime) or value.utcoffset() is None:
         raise ValueError
-    moment = moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return stored(value.astimezone(UTC))
 
 
 def _list(value: object) -> list[str]:

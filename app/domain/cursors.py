@@ -8,10 +8,11 @@ import binascii
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, cast
 
-from app.domain.paging import Page, Position, Selection, Slice
+from app.domain.paging import AnyOf, In, Page, Position, Selection, Slice, Where
 from app.domain.points import INT32_MAX
 from app.domain.refusals import BadCursor, BadUserInput
 
@@ -111,6 +112,25 @@ def _value(key: str, value: Any, *, may_be_none: bool) -> Any:
 
 
 def _tag(selection: Selection, parent: str) -> str:
+    return base64.urlsafe_b64encode(blake2b(_list_of(selection) + parent.encode(), digest_size=6).digest()).decode()
+
+
+@lru_cache(256)
+def _list_of(selection: Selection) -> bytes:
+    """The same for each spelling of the same rows in the same order, and for no others."""
     listing = selection.listing
-    belongs_to = (listing.collection, listing.prefix, selection.where, selection.order, selection.descending, parent)
-    return base64.urlsafe_b64encode(blake2b(repr(belongs_to).encode(), digest_size=6).digest()).decode()
+    where = _canonical(selection.where)
+    return repr((listing.collection, listing.prefix, where, selection.order, selection.descending)).encode()
+
+
+def _canonical(value: object) -> object:
+    """Conditions, and the values of a set, in an order of their own, each once."""
+    match value:
+        case In(values):
+            return "In", sorted({repr(each) for each in values})
+        case AnyOf(wheres):
+            return "AnyOf", sorted({repr(_canonical(where)) for where in wheres})
+        case tuple():
+            return sorted((key, repr(_canonical(condition))) for key, condition in cast(Where, value))
+        case _:
+            return value

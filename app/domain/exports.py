@@ -48,7 +48,7 @@ TABLES: Final[Mapping[ExportTable, str]] = {
     "identities",
     ExportTable.ACTIONS: "type title total",
     ExportTable.CUSTOM_FIELDS: "username name value total",
-    ExportTable.DETAILS: "id occurredAt type title group source actor.name actor.kind actor.accessLevel actor.id "
+    ExportTable.DETAILS: "id occurredAt type title group source actor.name actor.kind actor.accessLevel actor.userId "
     "message points isNote recordedAt customer.id customer.number customer.name",
 }
 """The columns of each table, in the order in which they come unless told."""
@@ -61,6 +61,7 @@ _CUSTOMER: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
     "identities": ("identities", lambda row: [f"{each['source']} {each['id']}" for each in row.get("identities", ())]),
     "spendablePoints": ("spendable", lambda row: row.get("spendable")),
 }
+_KEYS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {("id",): ("_id",), ("actor", "userId"): ("actor", "id")}
 _SHOWN_AS: Final = {"spendablePoints": "points"}
 """The field that shows a column of another name."""
 _ACTIVITY: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
@@ -115,7 +116,7 @@ def column_of(table: ExportTable, name: str) -> Column:
 
 
 def _stored(path: tuple[str, ...]) -> tuple[str, ...]:
-    return ("_id",) if path == ("id",) else path
+    return _KEYS.get(path, path)
 
 
 def _read(path: tuple[str, ...]) -> Callable[[Document], Any]:

@@ -11,7 +11,7 @@ from app import metrics
 from app.execution.document import Operation, operation_of
 from app.execution.plan import Plan
 from app.execution.run import Run
-from app.faults import Executor, is_final
+from app.faults import Executor, is_final, with_refusals
 
 Choice: TypeAlias = Literal["compiled", "graphql-core"]
 K = TypeVar("K", bound=Hashable)
@@ -57,7 +57,7 @@ class Execution:
         plan, by = self._plan(executor)
         self.counted[by] += 1
         metrics.executed(by).inc()
-        result = await (Run(plan, executor).execute() if plan else executor.run())
+        result = with_refusals(await (Run(plan, executor).execute() if plan else executor.run()))
         if result.errors and len(result.errors) > 1:
             result.errors.sort(key=_place)
         return result

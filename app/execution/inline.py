@@ -58,9 +58,7 @@ def _found(field: "Field", number: int, names: dict[str, Any]) -> list[str] | No
     if field.name == "__typename":
         return [f"{value} = {field.parent.name!r}"]
     if resolver.key:
-        found = [f"{value} = get({resolver.key!r})"]
-        # As read_key has it.
-        return [*found, f"if {value} is None: {value} = get('id')"] if resolver.key == "_id" else found
+        return [f"{value} = get({resolver.key!r})"]
     if resolver.simple:
         names[f"r{number}"] = resolver.simple
         return ["try:", f"    {value} = r{number}(source)", "except Exception as error:", f"    {value} = error"]

@@ -10,14 +10,16 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from app.domain.refusals import Refusal
 from app.settings import Limits
 
 JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
 
 Headers = Mapping[bytes, bytes]
-"""As they came, by name in lower case."""
+"""By name in lower case."""
 
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 
 
@@ -40,6 +42,16 @@ _CODES: Final = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "REQUEST_TOO_LARGE",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
 }
+
+
+class PersistedQueryNotSupported(Refusal):
+    """A hash of a document instead of the document. By these very words Apollo's, urql's and other clients know that
+    they are to send the document, and do; any other refusal ends each of their queries for good."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
 
 
 class Asked(NamedTuple):
@@ -76,12 +88,12 @@ def _wish(media_range: str) -> tuple[str, float]:
 
 
 def headers_of(scope: Scope) -> Headers:
-    """Of several of one name the first."""
-    return dict(reversed(scope["headers"]))
+    """Of several of one name the last: those of a list are one already (``manners.py``)."""
+    return dict(scope["headers"])
 
 
 async def read(scope: Scope, headers: Headers, receive: Receive, limits: Limits) -> Asked:
-    """Raises Malformed, and ClientDisconnect if the client goes away meanwhile."""
+    """Raises Malformed, PersistedQueryNotSupported, and ClientDisconnect if the client goes away meanwhile."""
     match scope["method"]:
         case "GET":
             return _asked(_from_address(scope, limits), may_change=False)
@@ -96,11 +108,18 @@ async def read(scope: Scope, headers: Headers, receive: Receive, limits: Limits)
 def _check_type(content_type: bytes, encoding: bytes) -> None:
     """JSON only: a page of another origin can send it to us only if CORS allows it to. Raises Malformed."""
     name, *parameters = (part.strip().lower() for part in content_type.decode("latin-1").split(";"))
-    charset = {parameter.replace('"', "") for parameter in parameters if parameter.startswith("charset=")}
-    if name != JSON or charset - {"charset=utf-8"}:
+    if name != JSON:
         raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}, in UTF-8.", Accept=JSON)
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key == "charset" and value.strip('"') not in _CHARSETS:
+            message = f"The body's charset is {value}: send it in UTF-8."
+            raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message, Accept=JSON)
     if encoding.lower() != b"identity":
         raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body uncompressed.")
+
+
+_CHARSETS: Final = ("utf-8", "utf8")
 
 
 async def _body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
@@ -127,16 +146,20 @@ def _too_large(most: int) -> Malformed:
     return Malformed(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {most} bytes.", Connection="close")
 
 
-def _parsed(body: bytes | str) -> object:
+def _parsed(text: bytes | str) -> object:
+    """The JSON value; a byte order mark in front of it is borne (RFC 8259, 8.1)."""
+    mark: Any = _BYTE_ORDER_MARK if isinstance(text, str) else _BYTE_ORDER_MARK.encode()
     try:
-        return orjson.loads(body)  # refuses half characters, endless numbers, and what is nested too deeply
+        return orjson.loads(text.removeprefix(mark))  # refuses half characters, endless numbers, too deep nesting
     except orjson.JSONDecodeError:
-        raise Malformed(HTTPStatus.BAD_REQUEST, "The body is no JSON in UTF-8 that we can read.") from None
+        raise Malformed(HTTPStatus.BAD_REQUEST, "The body is not JSON in UTF-8 that can be read.") from None
 
 
 def _from_address(scope: Scope, limits: Limits) -> object:
-    if len(scope["query_string"]) > limits.max_body_bytes:
-        raise Malformed(HTTPStatus.REQUEST_URI_TOO_LONG, f"A request may have {limits.max_body_bytes} bytes.")
+    most = limits.max_head_bytes  # with the headers; what reads requests from the socket counts them, too
+    if len(scope["query_string"]) > most:
+        message = f"A query by GET may have {most} bytes, headers included. Send it by POST."
+        raise Malformed(HTTPStatus.REQUEST_URI_TOO_LONG, message)
     given = QueryParams(scope["query_string"])
     if any(len(given.getlist(name)) > 1 for name in _PARAMETERS):
         raise Malformed(HTTPStatus.BAD_REQUEST, "Give each parameter once.")
@@ -151,12 +174,19 @@ def _asked(body: object, *, may_change: bool) -> Asked:
         raise Malformed(HTTPStatus.BAD_REQUEST, "Send an object with a query.")
     given = cast("Mapping[str, Any]", body)
     query, name, variables, extensions = map(given.get, _PARAMETERS)
-    if not isinstance(query, str) or not query:
-        raise Malformed(HTTPStatus.BAD_REQUEST, "query must be a text: a GraphQL document.")
+    if query is not None and not isinstance(query, str):
+        raise Malformed(HTTPStatus.BAD_REQUEST, "query must be a string: a GraphQL document.")
     if name is not None and not isinstance(name, str):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "operationName must be a text or null.")
+        raise Malformed(HTTPStatus.BAD_REQUEST, "operationName must be a string or null.")
     if variables is not None and not isinstance(variables, dict):
         raise Malformed(HTTPStatus.BAD_REQUEST, "variables must be an object or null.")
     if extensions is not None and not isinstance(extensions, dict):
         raise Malformed(HTTPStatus.BAD_REQUEST, "extensions must be an object or null.")
+    persisted = cast("dict[str, Any]", extensions or {}).get("persistedQuery")
+    if persisted is not None and not isinstance(persisted, dict):
+        raise Malformed(HTTPStatus.BAD_REQUEST, "extensions.persistedQuery must be an object or null.")
+    if not query and persisted is not None:
+        raise PersistedQueryNotSupported
+    if not query:
+        raise Malformed(HTTPStatus.BAD_REQUEST, "query must be a string: a GraphQL document.")
     return Asked(query, name or None, cast("dict[str, Any]", variables) or {}, may_change)

@@ -50,17 +50,25 @@ class Prepared:
         if operation_name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if operation_name is None or operation_name not in self.operations:
-            raise OperationUnresolved(self.operations)
+            raise OperationUnresolved(self.operations, operation_name)
         return self.operations[operation_name]
 
 
 class OperationUnresolved(Refusal):
-    """Which operation of the document is meant cannot be told."""
+    """Which operation of the document is meant cannot be told; nothing was executed."""
 
     code = "OPERATION_RESOLUTION_FAILURE"
 
-    def __init__(self, names: Collection[str | None]) -> None:
-        super().__init__(f"The document has {len(names)} operations: name the one to execute in operationName.")
+    def __init__(self, names: Collection[str | None], asked: str | None) -> None:
+        if asked is None:
+            message = f"The document has {len(names)} operations: name the one to execute in operationName."
+        elif None in names and len(names) == 1:
+            message = (
+                f'The document has no operation "{asked[:100]}": its only one has no name; leave operationName out.'
+            )
+        else:
+            message = f'The document has no operation "{asked[:100]}"; it has {", ".join(map(str, names))}.'
+        super().__init__(message)
 
 
 class Invalid(Exception):

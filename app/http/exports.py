@@ -53,4 +53,5 @@ def _headers(export: Document) -> dict[str, str]:
 
 
 def _refused(status: int, code: str, message: str) -> Response:
-    return JSONResponse({"errors": [faults.told(code, message)]}, status, headers=_PRIVATE)
+    error = faults.told(code, message)
+    return JSONResponse({"errors": [error]}, status, headers={**_PRIVATE, **faults.retry_header(error)})

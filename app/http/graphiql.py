@@ -75,18 +75,18 @@ class Config(TypedDict, total=False):
 def endpoint(config: Config) -> Callable[[Request], Response]:
     """A handler of requests for the page. Whoever can load it has the viewers' tokens: for demos only."""
 
-    def graphiql_page(_request: Request) -> Response:
-        return page(config=config)
+    def graphiql_page(request: Request) -> Response:
+        return page(config=config, files="../graphiql/" if request.url.path.endswith("/") else "./graphiql/")
 
     return graphiql_page
 
 
-def page(*, config: Config) -> Response:
-    """The page; it is the first of its viewers until its visitor chooses another."""
+def page(*, config: Config, files: str = "./graphiql/") -> Response:
+    """The page, whose scripts are in ``files``; it is the first of its viewers until its visitor chooses another."""
     # One address answers pages and data, and the page may hold tokens.
-    headers = {**SAFE_HEADERS, "Cache-Control": "no-store", "Vary": "Accept"}
+    headers = {**SAFE_HEADERS, "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
     try:
-        html = PAGE.read_text(encoding="utf-8")
+        html = PAGE.read_text(encoding="utf-8").replace("./graphiql/", files)
     except FileNotFoundError:
         return HTMLResponse(NOT_BUILT, status_code=503, headers=headers)
     data = json.dumps(config).replace("<", "\\u003c")  # so that no value can close the element
@@ -108,6 +108,7 @@ class _Assets(StaticFiles):
         response.headers.update(SAFE_HEADERS)
         # Their names change with their content.
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Vary"] = "Accept-Encoding"
         return response
 
 

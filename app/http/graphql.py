@@ -27,7 +27,17 @@ from app.domain.vocabulary import CustomerStatus
 from app.execution import Execution
 from app.http import graphiql, limits
 from app.http.admission import Admission, Overloaded
-from app.http.asked import JSON, RESPONSE, Asked, Headers, Malformed, headers_of, media_type, read
+from app.http.asked import (
+    JSON,
+    RESPONSE,
+    Asked,
+    Headers,
+    Malformed,
+    PersistedQueryNotSupported,
+    headers_of,
+    media_type,
+    read,
+)
 from app.http.costs import TooExpensive
 from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
@@ -48,7 +58,7 @@ _GRACE_SECONDS: Final = 0.5
 _END_SECONDS: Final = 10
 """For ending in the database what nobody waits for; nobody waits for that either."""
 _TYPES: Final = {each: (b"content-type", f"{each}; charset=utf-8".encode()) for each in (JSON, RESPONSE)}
-_HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept"))
+_HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept, Accept-Encoding"))
 _TOO_LONG: Final = "This took longer than a request may. Ask for less at a time."
 
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
@@ -80,7 +90,7 @@ class GraphQLEndpoint:
         *,
         authenticate: Authenticate,
         masks_for: Callable[[frozenset[Role]], Masks],
-        page: Callable[[Request], Response],
+        page: Callable[[Request], Response] | None,
         timeout_seconds: float,
         outgoing: Outgoing,
         rates: Rates,
@@ -97,7 +107,7 @@ class GraphQLEndpoint:
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST" and graphiql.asks_for_page(request := Request(scope)):
+        if scope["method"] != "POST" and self._page and graphiql.asks_for_page(request := Request(scope)):
             await self._page(request)(scope, receive, send)
             return
         start = time.perf_counter()
@@ -128,15 +138,15 @@ class GraphQLEndpoint:
         except Unavailable:
             return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
         except RateLimited as refusal:
-            error = faults.told(refusal.code, str(refusal), retryAfterSeconds=refusal.seconds)
-            return Answer({"errors": [error]}, HTTPStatus.TOO_MANY_REQUESTS, True, _after(refusal.seconds))
+            seconds = refusal.seconds
+            return _failed(HTTPStatus.TOO_MANY_REQUESTS, refusal.code, str(refusal), retryAfterSeconds=seconds)
         except Overloaded as refusal:
-            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, str(refusal), headers=_after(1))
+            return _failed(HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, str(refusal))
         except TimeoutError:
             return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED", _TOO_LONG)
         except LimitExceeded as refusal:
             return _refused(faults.told(refusal.code, str(refusal), limit=refusal.limit))
-        except OperationUnresolved as refusal:
+        except (OperationUnresolved, PersistedQueryNotSupported) as refusal:
             return _refused(faults.told(refusal.code, str(refusal)))
         except Invalid as invalid:
             return _refused(*(faults.answer(error, invalid.document) for error in invalid.errors))
@@ -149,7 +159,7 @@ class GraphQLEndpoint:
     async def _answer_to(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         """Raises whatever ``_answer`` knows what to say to."""
         self._admission.knock()
-        viewer = await self._authenticate(_authorization(scope))
+        viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
         if not viewer.roles:
             raise Forbidden("Your token has no role that this gateway knows.")
         asked = await self._read(scope, headers, receive)
@@ -196,7 +206,7 @@ class GraphQLEndpoint:
         return {"requested": cost, "limit": limit, "remaining": max(limit - cost, 0)}
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> Asked:
-        """Raises Malformed, ClientDisconnect."""
+        """Raises Malformed, PersistedQueryNotSupported, ClientDisconnect."""
         try:
             with InTime(self._timeout_seconds):
                 return await read(scope, headers, receive, self._limits)
@@ -249,25 +259,18 @@ class GraphQLEndpoint:
 # ---------------------------------------------------------------- answers
 
 
-def _failed(status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+def _failed(
+    status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, **extensions: object
+) -> Answer:
     """To what never became a request of GraphQL's."""
-    return Answer({"errors": [faults.told(code, message)]}, status, always=True, headers=headers or {})
+    error = faults.told(code, message, **extensions)
+    return Answer({"errors": [error]}, status, True, {**(headers or {}), **faults.retry_header(error)})
 
 
 def _refused(*errors: dict[str, Any], extensions: Mapping[str, Any] | None = None) -> Answer:
     """To a request that was understood and not executed: there is no ``data``, not even null."""
     body = {"errors": list(errors), **({"extensions": extensions} if extensions else {})}
     return Answer(body, HTTPStatus.BAD_REQUEST)
-
-
-def _after(seconds: float) -> Mapping[str, str]:
-    return {"Retry-After": f"{seconds:.0f}"}
-
-
-def _authorization(scope: Scope) -> str | None:
-    """Several headers are joined as HTTP does it, and so are not one token."""
-    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-    return ", ".join(given) or None
 
 
 def _type_or_json(headers: Headers) -> str:

@@ -2,7 +2,7 @@
 process is about to leave. An answer there is even where all else failed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
@@ -10,8 +10,10 @@ from typing import Final
 import structlog
 from asgi_correlation_id import correlation_id
 from asgi_correlation_id.middleware import is_valid_uuid4
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import faults
 
 REQUEST_ID: Final = "X-Request-ID"
 _REQUEST_ID: Final = REQUEST_ID.lower().encode()
@@ -23,6 +25,15 @@ _SAFE: Final = (
 )
 """Unless an answer says otherwise: pages do."""
 
+_NO_WEBSOCKET: Final = JSONResponse(
+    {
+        "errors": [
+            faults.told("UPGRADE_REQUIRED", "There is no WebSocket here: send queries over HTTP, by POST or GET.")
+        ]
+    },
+    HTTPStatus.UPGRADE_REQUIRED,
+    {"Upgrade": "HTTP/1.1", "Connection": "Upgrade", "Cache-Control": "no-store"},
+)
 _FAILED: Final = PlainTextResponse("Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 _log = structlog.get_logger("gateway")
@@ -51,7 +62,9 @@ class Manners:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        headers = _headers_of(scope)
+        request_id = _request_id(headers.get(_REQUEST_ID, b"").decode("latin-1"))
+        app = _NO_WEBSOCKET if b"upgrade" in headers and _opens_websocket(scope, headers) else self._app
         answering = False
 
         async def sending(message: Message) -> None:
@@ -67,16 +80,38 @@ class Manners:
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await app(scope, receive, sending)
         except Exception:  # of ours, and outside GraphQL, which answers its own
             if not answering:
                 await _FAILED(scope, receive, sending)
             raise  # who serves us logs it
 
 
-def _request_id(scope: Scope) -> bytes:
+def _headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """By name. Lines of one name become one list, for whoever comes after us as well (RFC 9110, 5.2)."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    if len(headers) < len(scope["headers"]):
+        lines: dict[bytes, list[bytes]] = {}
+        for name, value in scope["headers"]:
+            lines.setdefault(name, []).append(value)
+        headers = {name: b", ".join(values) for name, values in lines.items()}
+        scope["headers"] = [*headers.items()]
+    return headers
+
+
+def _opens_websocket(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether it is a handshake (RFC 6455, 4.1). Any other Upgrade is ignored (RFC 9110, 7.8)."""
+    upgrade, connection = (headers.get(name, b"").lower() for name in (b"upgrade", b"connection"))
+    is_asked = b"websocket" in _items(upgrade) and b"upgrade" in _items(connection)
+    return is_asked and scope["method"] == "GET" and scope["http_version"] == "1.1"
+
+
+def _items(value: bytes) -> list[bytes]:
+    return [item.strip() for item in value.split(b",")]
+
+
+def _request_id(given: str) -> bytes:
     """The client's own, if it is of 32 hexadecimal digits; a new one otherwise. Logs know it from then on."""
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == _REQUEST_ID), "")
     valid = given and is_valid_uuid4(given)
     request_id = given if valid else token_hex(16)
     correlation_id.set(request_id)

@@ -23,6 +23,7 @@ from jwt import PyJWK, PyJWTError
 from app.domain.access import Role, Viewer
 from app.domain.ids import collection_of
 from app.domain.refusals import BadUserInput, Refusal
+from app.settings import ClaimNames
 
 HEADER_MAX_BYTES: Final = 8 * 1024
 LEEWAY_SECONDS: Final = 10
@@ -47,6 +48,7 @@ _PUBLISHED_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 _TYPES: Final = ("jwt", "at+jwt")
 _BEARER: Final = re.compile(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 _ROLES: Final = {spelling: role for role in Role for spelling in (role.value, role.value.lower())}
+_CLAIM_NAMES: Final = ClaimNames()
 _JWT: Final = jwt.PyJWT({"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True})
 
 _log = structlog.get_logger("gateway")
@@ -79,15 +81,17 @@ _SENTENCES: Final[dict[type[PyJWTError], str]] = {
 }
 
 
-def verifier(*, jwks_url: str | None, secret: str | None, issuer: str, audience: str) -> "Verifier":
+def verifier(
+    *, jwks_url: str | None, secret: str | None, issuer: str, audience: str, names: ClaimNames = _CLAIM_NAMES
+) -> "Verifier":
     """By the keys that the issuer publishes, or a shared secret (development): exactly one. Raises ValueError."""
     if not (issuer and audience):
         raise ValueError("JWT_ISSUER and JWT_AUDIENCE must be set.")
     match jwks_url, secret:
         case str(), None:
-            return Verifier(_PublishedKeys(jwks_url), issuer=issuer, audience=audience)
+            return Verifier(_PublishedKeys(jwks_url), issuer=issuer, audience=audience, names=names)
         case None, str():
-            return Verifier(_SharedSecret(secret), issuer=issuer, audience=audience)
+            return Verifier(_SharedSecret(secret), issuer=issuer, audience=audience, names=names)
         case _:
             raise ValueError("Either JWKS_URL or JWT_SECRET must be set, and not both.")
 
@@ -103,6 +107,7 @@ def issue(
     issuer: str,
     audience: str,
     lifetime: timedelta,
+    names: ClaimNames = _CLAIM_NAMES,
 ) -> str:
     """A development token. Raises ValueError for a secret that cannot be used."""
     now = int(time())
@@ -112,10 +117,10 @@ def issue(
         "sub": subject,
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
-        "name": name,
-        "roles": sorted(roles),
-        "customerId": customer_id,
-        "affiliateId": affiliate_id,
+        names.jwt_name_claim: name,
+        names.jwt_roles_claim: sorted(roles),
+        names.jwt_customer_id_claim: customer_id,
+        names.jwt_affiliate_id_claim: affiliate_id,
     }
     return _JWT.encode({claim: value for claim, value in claims.items() if value is not None}, _secret_key(secret))
 
@@ -132,8 +137,9 @@ class _Verified:
 class Verifier:
     """Turns an Authorization header into a viewer, and remembers whom it verified lately."""
 
-    def __init__(self, keys: "_Keys", *, issuer: str, audience: str) -> None:
+    def __init__(self, keys: "_Keys", *, issuer: str, audience: str, names: ClaimNames = _CLAIM_NAMES) -> None:
         self._keys = keys
+        self._names = names
         self._issuer = issuer
         self._audience = audience
         self._verified: dict[bytes, _Verified] = {}
@@ -156,7 +162,7 @@ class Verifier:
             claims = await self._claims(token)
         except PyJWTError as error:
             raise Unauthenticated(_SENTENCES.get(type(error), _REFUSED)) from None
-        viewer = _viewer(claims)
+        viewer = _viewer(claims, self._names)
         return _Verified(viewer, min(int(claims["exp"]) + LEEWAY_SECONDS, time() + REMEMBERED_SECONDS))
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -183,7 +189,7 @@ def _bearer(authorization: str) -> str:
     raise Unauthenticated(_NO_TOKEN)
 
 
-def _viewer(claims: dict[str, Any]) -> Viewer:
+def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
     """Null and blank are absent; an unknown role is none; who owns nothing is neither customer nor affiliate."""
     for claim in ("exp", "nbf", "iat"):
         if type(claims.get(claim, 0)) not in (int, float):  # the library takes "1" and true for numbers
@@ -191,42 +197,54 @@ def _viewer(claims: dict[str, Any]) -> Viewer:
     subject = _text(claims, "sub")
     if subject is None:
         raise _odd("sub")
-    customer_id = _text(claims, "customerId")
+    customer_id = _text(claims, names.jwt_customer_id_claim)
     try:
         if customer_id:
             collection_of(customer_id, expected="customers")
     except BadUserInput:
-        raise _odd("customerId") from None
-    owned = {Role.CUSTOMER: customer_id, Role.AFFILIATE: _text(claims, "affiliateId")}
-    known = [_ROLES[role] for role in _texts(claims, "roles") if role in _ROLES]
+        raise _odd(names.jwt_customer_id_claim) from None
+    owned = {Role.CUSTOMER: customer_id, Role.AFFILIATE: _text(claims, names.jwt_affiliate_id_claim)}
+    known = [_ROLES[role] for role in _texts(claims, names.jwt_roles_claim) if role in _ROLES]
     roles = frozenset(role for role in known if owned.get(role, True))
     return Viewer(
         subject=subject,
-        name=_text(claims, "name") or subject,
+        name=_text(claims, names.jwt_name_claim) or subject,
         roles=roles,
         customer_id=customer_id if Role.CUSTOMER in roles else None,
         affiliate_id=owned[Role.AFFILIATE] if Role.AFFILIATE in roles else None,
     )
 
 
-def _text(claims: dict[str, Any], claim: str) -> str | None:
-    match claims.get(claim):
+def _claim(claims: dict[str, Any], name: str) -> object:
+    """By its own name, which may have dots (a URL does), or else by a path into objects; None where there is none."""
+    if name in claims:
+        return claims[name]
+    found: object = claims
+    for key in name.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = cast(dict[str, object], found).get(key)
+    return found
+
+
+def _text(claims: dict[str, Any], name: str) -> str | None:
+    match _claim(claims, name):
         case None:
             return None
         case str(text) if not re.search("[\ud800-\udfff]", text):  # half a character cannot be stored or sent
             return text if text.strip() else None
         case _:
-            raise _odd(claim)
+            raise _odd(name)
 
 
-def _texts(claims: dict[str, Any], claim: str) -> list[str]:
-    match claims.get(claim):
+def _texts(claims: dict[str, Any], name: str) -> list[str]:
+    match cast(Any, _claim(claims, name)):
         case None:
             return []
         case [*texts] if all(isinstance(text, str) for text in texts):
             return texts
         case _:
-            raise _odd(claim)
+            raise _odd(name)
 
 
 def _odd(claim: str) -> Unauthenticated:

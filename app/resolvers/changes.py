@@ -10,6 +10,7 @@ from app.domain.access import Forbidden, Permission
 from app.domain.changes import Invalid, NotFound
 from app.domain.ids import COLLECTION_OF
 from app.domain.refusals import Refusal
+from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
 from app.schema import changes as schema
 from app.schema.base import Document, Info, Source
@@ -49,7 +50,7 @@ async def adjust_points(
             customer["_id"],
             input.points,
             reason=input.reason,
-            expires_at=input.expires_at,
+            expires_at=input.expires_at and stored(input.expires_at),
             key=input.idempotency_key,
         ),
     )
@@ -152,7 +153,7 @@ async def record_activity(
             input.type,
             attributes=attributes,
             message=input.message,
-            occurred_at=input.occurred_at,
+            occurred_at=input.occurred_at and stored(input.occurred_at),
             amount=input.points,
             key=input.idempotency_key,
         )

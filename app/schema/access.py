@@ -9,6 +9,7 @@ from typing import cast
 
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from app.domain.access import Masks, Role
 from app.schema.base import TYPE_OF, key_of
@@ -75,4 +76,4 @@ def _changes(definition: StrawberryObjectDefinition, roles: frozenset[Role]) -> 
 
 
 def _graphql_name(field: StrawberryField) -> str:
-    return field.graphql_name or key_of(field.python_name).lstrip("_")
+    return field.graphql_name or to_camel_case(field.python_name)

@@ -15,6 +15,7 @@ from strawberry.types.scalar import ScalarDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context
+from app.domain import times
 from app.domain.ids import COLLECTION_OF, collection_of
 from app.domain.refusals import Refusal
 
@@ -26,8 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # ---------------------------------------------------------------- sources
 
-_KEYS: Final = {"id": "_id", "from_": "from", "pass_": "pass"}
-"""The few names that Python or MongoDB force apart from the field's."""
+_KEYS: Final = {"id": "_id", "from_": "from", "pass_": "pass", "user_id": "id", "external_id": "id"}
+"""The few names that Python, MongoDB or the caches of clients, to which an ``id`` is an identity, force apart."""
 
 
 @cache
@@ -41,9 +42,7 @@ def read_key(source: object, python_name: str) -> object:
     if type(source) is not dict:
         return getattr(source, python_name)
     document = cast(Document, source)
-    value = document.get(key_of(python_name))
-    # Not everything with an id is a document: an actor or an identity has the id that its system knows.
-    return document.get("id") if value is None and python_name == "id" else value
+    return document.get(key_of(python_name))
 
 
 TYPE_OF: Final = {
@@ -155,14 +154,16 @@ def _serialize_time(value: object) -> str:
 
 
 def _parse_time(value: object) -> datetime:
+    """Exact to the microsecond: a filter rounds it up (``filters.during``), a change down (``times.stored``)."""
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
-        if moment and moment.tzinfo:
-            utc = moment.astimezone(UTC)
-            return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+        if isinstance(value, str):
+            return times.moment(value)
     except (ValueError, OverflowError):
         pass
-    raise ValueError('Give a time with its offset, such as "2026-01-31T09:30:00Z" or "2026-01-31T10:30:00+01:00".')
+    raise ValueError(
+        'Give a time with its offset, such as "2026-01-31T09:30:00Z" or "2026-01-31T10:30:00+01:00", '
+        "of the years 1 to 9999."
+    )
 
 
 def _serialize_date(value: object) -> str:
@@ -173,9 +174,12 @@ def _serialize_date(value: object) -> str:
 
 def _parse_date(value: object) -> str:
     try:
-        return _serialize_date(value)
+        day = _serialize_date(value)
+        if day == value:  # neither 20260131 nor 2026-W05-6
+            return day
     except (TypeError, ValueError):
-        raise ValueError('Give a date such as "2026-01-31".') from None
+        pass
+    raise ValueError('Give a date such as "2026-01-31".')
 
 
 def _serialize_decimal(value: object) -> str:
@@ -200,7 +204,8 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description="A moment: RFC 3339 in UTC with milliseconds, such as 2026-01-31T09:30:00.000Z. "
-        "Any offset is accepted as input; a time without one is an error.",
+        "As input with any offset and any number of digits: what is stored is its millisecond, and the bounds of a "
+        "window are exact. A leap second is the second after it. A time without an offset is an error.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_serialize_time,
         parse_value=_parse_time,

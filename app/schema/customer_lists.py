@@ -9,7 +9,7 @@ from app.domain.paging import AnyOf, Between, Exactly, In, Where
 from app.domain.refusals import BadUserInput
 from app.schema.base import Info, Source
 from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
-from app.schema.filters import among, beginning, check_types, during, few, search_term
+from app.schema.filters import among, beginning, bound, check_types, during, few, search_term
 
 _TAG_AT_MOST = 100
 
@@ -119,7 +119,7 @@ class CustomerFilter:
         if self.has_activity is None:
             return ()
         check_types([self.has_activity.type], viewer, "hasActivity")
-        since = self.has_activity.since or _EVER
+        since = bound(self.has_activity.since) or _EVER
         return ((f"lastByType.{self.has_activity.type}", Between(since)),)
 
     def _counted(self) -> Where:

@@ -8,16 +8,28 @@ from app.catalogue import CATALOGUE, nearest
 from app.domain.access import Viewer
 from app.domain.paging import Between, In, Where
 from app.domain.refusals import BadUserInput
+from app.domain.times import first_millisecond
 
 _LAST = "\uffff"
 """Stands behind every other character, in any language's order."""
 
 
 def during(key: str, at_least: datetime | None, below: datetime | None) -> Where:
-    """A condition on a time, or none. Raises BadUserInput for a window that holds no moment."""
+    """A condition on a time, or none. Raises BadUserInput for a window that ends before it begins.
+
+    A window may lie between two milliseconds; then it holds none, and two that adjoin share no row and lose none.
+    """
     if at_least and below and at_least >= below:
         raise BadUserInput("from must be earlier than to: from is inside the window, to is just outside it.", "from")
-    return ((key, Between(at_least, below)),) if at_least or below else ()
+    return ((key, Between(bound(at_least), bound(below))),) if at_least or below else ()
+
+
+def bound(at: datetime | None) -> datetime | None:
+    """The bound of a window as stored times know it. Raises BadUserInput."""
+    try:
+        return at and first_millisecond(at)
+    except OverflowError:
+        raise BadUserInput("A window ends with the last millisecond of the year 9999.", "to") from None
 
 
 def among(key: str, values: Sequence[Any] | None) -> Where:

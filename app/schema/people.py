@@ -13,8 +13,8 @@ class Actor:
     access: ClassVar[Access] = WITH_OWNER
 
     kind: ActorKind = strawberry.field(description="What kind of actor it was, as finely as it is known.")
-    id: str | None = strawberry.field(
-        description="Their id in the system where they acted, such as an agent's user id."
+    user_id: str | None = strawberry.field(
+        description="Their id in the system where they acted, such as an agent's user id; unique in that system only."
     )
     name: str = strawberry.field(
         description='The name people are shown: "System" for systems and imports (for self-service and API calls too, '
@@ -49,7 +49,7 @@ class SourceIdentity:
     access: ClassVar[Access] = WITH_OWNER
 
     source: str = strawberry.field(description="The source system's name.")
-    id: str = strawberry.field(description="The customer's id in that system.")
+    external_id: str = strawberry.field(description="The customer's id in that system.")
 
 
 @strawberry.input(description="A customer as one source system knows them.")

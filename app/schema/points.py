@@ -41,7 +41,11 @@ class PointsAudit:
 class PointsBalance:
     access: ClassVar[Access] = WITH_OWNER
 
-    id: strawberry.ID = strawberry.field(description="Stable per customer, for the caches of clients. Not a node.")
+    @strawberry.field(description="Stable per customer, for the caches of clients. Not a node.")
+    @staticmethod
+    def id(balance: strawberry.Parent[Document]) -> strawberry.ID:
+        return strawberry.ID(f"{balance['customerId']}.points")
+
     earned: int = strawberry.field(description="All that ever came in.")
     spent: int = strawberry.field(description="All that was used.")
     expired: int = strawberry.field(description="All that was not used in time.")
@@ -71,7 +75,6 @@ def balance_of(customer: Document, now: datetime) -> Source:
     state = as_of(stored, now)
     return {
         **state,
-        "id": f"{customer['_id']}.points",
         "customerId": customer["_id"],
         "spendable": spendable(state),
     }

@@ -24,7 +24,6 @@ _REPLICA_SET: Final = "gateway"
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 20
 _NOT_YET_INITIALIZED: Final = 94
-_OURS: Final = ("db", "mongod.log", "port")
 
 WAYS_OUT: Final = """No MongoDB was found. One of these helps:
   - set MONGODB_URI to a replica set you have, such as mongodb://127.0.0.1:27017/?replicaSet=rs0
@@ -48,13 +47,18 @@ def find_mongod() -> Path | None:
 
 
 @contextmanager
-def embedded_mongod(folder: Path, *, fresh: bool = False) -> Generator[str]:
-    """The URI of the server that lives in ``folder``, started if nobody has. ``fresh`` empties the folder first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "users.lock").open("w") as users:
+def embedded_mongod(folder: Path) -> Generator[str]:
+    """The URI of the server that lives in ``folder``, started if nobody has. Raises MongodUnavailable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        users = (folder / "users.lock").open("w")
+    except OSError as impossible:
+        reason = (
+            f"{folder} cannot hold the data of our own MongoDB: {impossible.strerror}. Name another folder (--data)."
+        )
+        raise MongodUnavailable(reason) from None
+    with users:
         with _alone(folder):
-            if fresh:
-                _empty(folder, users)
             fcntl.flock(users, fcntl.LOCK_SH)
             port = _start(folder)
         try:
@@ -71,17 +75,6 @@ def _alone(folder: Path) -> Generator[None]:
     with (folder / "start.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _empty(folder: Path, users: Any) -> None:
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise MongodUnavailable(f"{folder} is in use by another process of ours: stop it before emptying it.") from None
-    _stop(folder)
-    for name in _OURS:  # never the whole folder: --data may point anywhere
-        target = folder / name
-        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
 
 
 def _start(folder: Path) -> int:

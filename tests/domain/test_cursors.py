@@ -1,6 +1,7 @@
 """Cursors and the four arguments of a page, without a database."""
 
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.cursors import DEFAULT_SIZE, decode, encode, slice_of
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
-from app.domain.paging import Between, In, Listing, Position, Selection, Slice, Where
+from app.domain.paging import AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice, Where
 from app.domain.points import INT32_MAX
 from app.domain.refusals import BadCursor, BadUserInput
 
@@ -84,6 +85,44 @@ def test_a_cursor_counts_only_for_the_list_that_gave_it(other: tuple[Selection, 
     cursor = encode(*other, (datetime(2026, 1, 31, tzinfo=UTC), "act_x"))
     with pytest.raises(BadCursor, match="another list"):
         decode(cursor, BY_TIME, ADA)
+
+
+conditions = st.one_of(
+    st.lists(st.sampled_from("abcd"), max_size=4).map(tuple).map(In),
+    st.sampled_from([Exactly("a"), Exactly("b"), Between(1, 2), Between(1), Between(None, 2), In((Named("a", "b"),))]),
+)
+wheres = st.dictionaries(st.sampled_from("xyz"), conditions, max_size=3)
+
+
+@given(where=wheres, other=wheres, also=wheres, random=st.randoms(use_true_random=False))
+def test_a_cursor_survives_another_spelling_of_the_same_set_and_no_other_set(
+    where: dict[str, Any], other: dict[str, Any], also: dict[str, Any], random: Random
+) -> None:
+    def spelled(where: dict[str, Any]) -> Where:
+        """With keys and values in another order, and some of them twice."""
+        keys = random.sample(sorted(where), len(where))
+        return tuple((key, In(values_of(where[key])) if isinstance(where[key], In) else where[key]) for key in keys)
+
+    def values_of(condition: In) -> tuple[Any, ...]:
+        twice = [*condition.values, *condition.values[:1]]
+        return tuple(random.sample(twice, len(twice)))
+
+    def meaning(where: dict[str, Any]) -> object:
+        return {key: set(each.values) if isinstance(each, In) else each for key, each in where.items()}
+
+    def selected(*wheres: dict[str, Any]) -> Selection:
+        either = AnyOf(tuple(map(spelled, random.sample(wheres, len(wheres)))))
+        return Selection(ACTIVITIES, (*spelled(where), ("either?", either)), "OCCURRED_AT")
+
+    place = (datetime(2026, 1, 31, tzinfo=UTC), "act_x")
+    cursor = encode(selected(where, also), ADA, place)
+    assert decode(cursor, selected(where, also), ADA) == place
+    if meaning(other) != meaning(where):
+        with pytest.raises(BadCursor, match="another list"):
+            decode(cursor, Selection(ACTIVITIES, spelled(other), "OCCURRED_AT"), ADA)
+        if meaning(other) != meaning(also):
+            with pytest.raises(BadCursor, match="another list"):
+                decode(cursor, selected(where, other), ADA)
 
 
 NOTHING: dict[str, Any] = {"first": None, "after": None, "last": None, "before": None}

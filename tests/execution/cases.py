@@ -127,9 +127,11 @@ async def executed(
         return ExecutionResult(None, executor)
     executor.context_value = context
     result = await execution.run(executor)
-    # What graphql-core no longer needs, it leaves running.
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*(each for each in others if "anyio" not in repr(each)), return_exceptions=True)
+    # What graphql-core no longer needs, it leaves running. The tasks of anyio and PyMongo last as long as their owners.
+    left = [
+        each for each in asyncio.all_tasks() - {asyncio.current_task()} if not re.search("anyio|pymongo", repr(each))
+    ]
+    await asyncio.gather(*left, return_exceptions=True)
     return result
 
 

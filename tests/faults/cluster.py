@@ -20,7 +20,7 @@ from tests.faults.senders import REQUEST_TIMEOUT_SECONDS, Clients, Verdict, clie
 from tests.world import World
 
 DATABASE: Final = "faults"
-AUTHORITY: Final[dict[str, str]] = {"issuer": "https://issuer.example", "audience": "faults"}
+AUTHORITY: Final[dict[str, Any]] = {"issuer": "https://issuer.example", "audience": "faults"}
 SECRET: Final = "a secret of the fault tests, 32 bytes or more"
 BALANCE: Final = 100_000
 

@@ -72,6 +72,7 @@ class Process:
     def freeze(self) -> None:
         assert self.running
         self.running.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.running.pid, os.WSTOPPED)  # until then a thread of it may answer once more
         self.frozen = True
 
     def thaw(self) -> None:

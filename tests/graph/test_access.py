@@ -404,9 +404,9 @@ async def test_a_shared_address_tells_a_customer_nothing_about_who_else_has_it(a
 
 async def test_a_customer_reads_support_where_an_agent_acted(ask: Ask, accounts: tuple[Account, Account]) -> None:
     own, _ = accounts
-    query = "query($id: ID!) { node(id: $id) { ... on Activity { message actor { id name kind accessLevel } } } }"
+    query = "query($id: ID!) { node(id: $id) { ... on Activity { message actor { userId name kind accessLevel } } } }"
     answer = await ask(query, token=_token(Role.CUSTOMER, own), id=own.documents["Activity"]["_id"])
-    support = {"id": None, "name": "Support", "kind": "AGENT", "accessLevel": None}
+    support = {"userId": None, "name": "Support", "kind": "AGENT", "accessLevel": None}
     assert answer == {"data": {"node": {"message": None, "actor": support}}}
 
 

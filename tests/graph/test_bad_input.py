@@ -17,7 +17,7 @@ from app.store.collections import COLLECTIONS
 from app.store.driver import Document, ReplaceOne, Store
 from tests.conftest import Ask, token
 from tests.graph.walk import Place, below
-from tests.world import NOW, World, ago
+from tests.world import AGENT, NOW, World, ago
 
 INTERNALS = ("mongo", "bson", "traceback", "exception", ".py", "customerid", "strawberry", "graphql-core", "$")
 """Words that have no place in what a client reads."""
@@ -230,6 +230,43 @@ async def test_a_cursor_of_another_list_is_refused(ask: Ask, world: World) -> No
     ):
         assert await is_refused(ask, ada, cursor, page), page
     assert await is_refused(ask, ada, await cursor_of(ask, ada, "passes"), "statusHistory(%s)")
+
+
+SPELLINGS = [
+    (
+        "activities",
+        ['filter: {types: ["NOTE_ADDED", "SUBSCRIPTION_RENEWED"], actorKinds: [AGENT, CUSTOMER]}'],
+        [
+            'filter: {actorKinds: [CUSTOMER, AGENT], types: ["SUBSCRIPTION_RENEWED", "NOTE_ADDED"]}',
+            'filter: {types: ["NOTE_ADDED", "SUBSCRIPTION_RENEWED", "NOTE_ADDED"], actorKinds: [AGENT, CUSTOMER]}',
+            'filter: {types: ["NOTE_ADDED", "SUBSCRIPTION_RENEWED"], actorKinds: [AGENT, CUSTOMER], groups: null, '
+            "notes: INCLUDE, hideSystem: false}, orderBy: {field: OCCURRED_AT, direction: DESC}",
+        ],
+    ),
+    ("activities", ["", "filter: null", "filter: {}", "filter: {types: null}, orderBy: null", "orderBy: {}"], [""]),
+    (
+        "activities",
+        ['filter: {from: "2020-01-31T09:30:00.0001Z"}'],
+        ['filter: {from: "2020-01-31T10:30:00.001+01:00", to: null}', 'filter: {from: "2020-01-31t09:30:00.0010z"}'],
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "given", "spellings"), SPELLINGS)
+async def test_a_cursor_survives_another_spelling_of_the_same_set(
+    ask: Ask, world: World, field: str, given: list[str], spellings: list[str]
+) -> None:
+    ada = await world.customer()
+    await world.many("activities", ada, *[{"type": "NOTE_ADDED", "actor": AGENT, "occurredAt": NOW}] * 3)
+    for one in given:
+        first = await asked_of(ask, ada, f"page: {field}({one} first: 1) {{ pageInfo {{ endCursor }} }}")
+        cursor = first["data"]["customer"]["page"]["pageInfo"]["endCursor"]
+        assert cursor
+        for spelling in (*given, *spellings):
+            asked = f'page: {field}({spelling} first: 5, after: "{cursor}") {{ nodes {{ type }} }}'
+            assert len((await asked_of(ask, ada, asked))["data"]["customer"]["page"]["nodes"]) == 2
+        asked = f'page: {field}(filter: {{types: ["NOTE_ADDED"]}} first: 5, after: "{cursor}") {{ totalCount }}'
+        assert refused(await asked_of(ask, ada, asked)) == ("BAD_CURSOR", ["customer", "page"])
 
 
 async def test_a_cursor_of_a_row_that_is_gone_still_holds_its_place(ask: Ask, world: World, store: Store) -> None:

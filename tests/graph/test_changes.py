@@ -17,7 +17,8 @@ from tests.conftest import Ask, token
 from tests.world import NOW, World
 
 ERRORS = "userErrors { code field message }"
-SHOWN = f"activity {{ id type title message points subject {{ id }} actor {{ kind id name accessLevel }} }} {ERRORS}"
+ACTOR = "actor { kind userId name accessLevel }"
+SHOWN = f"activity {{ id type title message points subject {{ id }} {ACTOR} }} {ERRORS}"
 ADD_NOTE = f"""mutation($input: AddNoteInput!) {{ addNote(input: $input) {{
   note {{ id message author {{ name }} mentions links {{ id }} }} customer {{ id }} {SHOWN} }} }}"""
 ADJUST = f"""mutation($input: AdjustPointsInput!) {{ adjustPoints(input: $input) {{
@@ -87,7 +88,7 @@ async def test_a_note_is_on_the_timeline_under_its_authors_name(ask: Ask, world:
         "Called back.",
         {"id": note["id"]},
     )
-    assert activity["actor"] == {"kind": "AGENT", "id": "tess", "name": "Tess Tester", "accessLevel": "ADMIN"}
+    assert activity["actor"] == {"kind": "AGENT", "userId": "tess", "name": "Tess Tester", "accessLevel": "ADMIN"}
     assert payload["userErrors"] == []
     assert len(await _rows(world.store, "activities")) == 1
 

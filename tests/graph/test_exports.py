@@ -146,7 +146,7 @@ def _selected(column: str) -> str:
         case ["emails" | "phones" as several]:
             return f"{several} {{ value }}"
         case ["identities"]:
-            return "identities { source id }"
+            return "identities { source externalId }"
         case ["attribute", name]:
             return f'attribute(name: "{name}")'
         case [outer, inner]:
@@ -162,7 +162,7 @@ def _shown(node: Document, column: str) -> Any:
         case ["emails" | "phones" as several]:
             return [each["value"] for each in node[several]]
         case ["identities"]:
-            return [f"{each['source']} {each['id']}" for each in node["identities"]]
+            return [f"{each['source']} {each['externalId']}" for each in node["identities"]]
         case ["attribute", _]:
             return node["attribute"]
         case [outer, inner]:

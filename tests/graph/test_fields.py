@@ -1,11 +1,13 @@
 """What each field shows: read from full documents, so that no field is silently null."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_introspection_query
 
 from app import sdl
 from app.catalogue import CATALOGUE
@@ -15,7 +17,7 @@ from app.domain.attributes import to_text
 from app.domain.mail_html import MOST_TAGS, harmless
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask
-from tests.graph.walk import Place, below
+from tests.graph.walk import Place, below, schema
 from tests.world import AGENT, LATER, NOW, SYSTEM, World, ago
 
 ALWAYS_NULL: set[str] = set()
@@ -51,12 +53,65 @@ def test_every_element_of_the_schema_is_described() -> None:
 # ---------------------------------------------------------------- documents, value by value
 
 
+def test_what_is_called_id_identifies_an_object_to_every_clients_cache() -> None:
+    """Relay keeps objects by their id alone, Apollo by type and id."""
+    not_nodes = {"PointsBalance"}  # cus_….points: as unique as its customer's
+    for name, type_ in schema().type_map.items():
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and "id" in type_.fields:
+            assert str(type_.fields["id"].type) == "ID!", name
+            is_node = name == "Node" or "Node" in {each.name for each in type_.interfaces}
+            assert is_node != (name in not_nodes), name
+
+
+async def test_introspection_lists_nothing_that_the_published_specification_does_not_have(ask: Ask) -> None:
+    """Clients that were released before a draft cannot read a schema that has its words."""
+    query = """{
+      __schema { directives { name locations args { name } } types { kind } }
+      directive: __type(name: "__Directive") { fields { name } }
+      locations: __type(name: "__DirectiveLocation") { enumValues { name } }
+      type: __type(name: "__Type") { fields { name } }
+      field: __type(name: "__Field") { fields { name } }
+      value: __type(name: "__InputValue") { fields { name } }
+      enumValue: __type(name: "__EnumValue") { fields { name } }
+      kind: __type(name: "__TypeKind") { enumValues { name } }
+    }"""
+    data = (await ask(query))["data"]
+    assert "DIRECTIVE_DEFINITION" not in json.dumps(await ask(get_introspection_query()))
+    locations = (
+        "QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION "
+        "SCHEMA SCALAR OBJECT FIELD_DEFINITION ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT "
+        "INPUT_FIELD_DEFINITION"
+    )
+    assert {each["name"]: " ".join(each["locations"]) for each in data["__schema"]["directives"]} == {
+        "include": "FIELD FRAGMENT_SPREAD INLINE_FRAGMENT",
+        "skip": "FIELD FRAGMENT_SPREAD INLINE_FRAGMENT",
+        "deprecated": "FIELD_DEFINITION ARGUMENT_DEFINITION INPUT_FIELD_DEFINITION ENUM_VALUE",
+        "specifiedBy": "SCALAR",
+        "oneOf": "INPUT_OBJECT",
+    }
+    shown = {
+        name: " ".join(each["name"] for each in type_.get("fields") or type_["enumValues"])
+        for name, type_ in data.items()
+        if name != "__schema"
+    }
+    assert shown == {
+        "directive": "name description isRepeatable locations args",
+        "locations": locations,
+        "type": "kind name description specifiedByURL fields interfaces possibleTypes enumValues inputFields ofType "
+        "isOneOf",
+        "field": "name description args type isDeprecated deprecationReason",
+        "value": "name description type defaultValue isDeprecated deprecationReason",
+        "enumValue": "name description isDeprecated deprecationReason",
+        "kind": "SCALAR OBJECT INTERFACE UNION ENUM INPUT_OBJECT LIST NON_NULL",
+    }
+
+
 async def test_a_customer_shows_what_is_stored(ask: Ask, world: World) -> None:
     ada = await world.everything()
     selection = """... on Customer { id number name firstName lastName organization jobTitle dateOfBirth website email
         emails { value label primary } phones { value label primary }
         billingAddress { line1 line2 city region postalCode country } country
-        identities { source id } registeredAt paymentCount tags status mergedInto { id } hasStatusDetails }"""
+        identities { source externalId } registeredAt paymentCount tags status mergedInto { id } hasStatusDetails }"""
     shown = await node(ask, ada, selection)
     stored = {key: ada[key] for key in shown if key in ada}
     assert shown == stored | {
@@ -64,12 +119,14 @@ async def test_a_customer_shows_what_is_stored(ask: Ask, world: World) -> None:
         "country": "GB",
         "registeredAt": "2025-01-31T12:00:00.000Z",
         "mergedInto": {"id": ada["mergedIntoId"]},
+        "identities": [{"source": each["source"], "externalId": each["id"]} for each in ada["identities"]],
     }
 
 
 async def test_a_lead_who_has_next_to_nothing_shows_lists_that_are_empty(ask: Ask, world: World) -> None:
     ada = await world.customer(paymentCount=0)
-    selection = "firstName email emails { value } phones { value } country identities { id } tags hasStatusDetails"
+    lists = "emails { value } phones { value } identities { externalId } tags"
+    selection = f"firstName email {lists} country hasStatusDetails"
     assert await node(ask, ada, f"... on Customer {{ {selection} points {{ spendable }} mergedInto {{ id }} }}") == {
         "firstName": None,
         "email": None,
@@ -102,7 +159,7 @@ async def test_an_activity_shows_what_is_stored_and_what_the_catalogue_adds(ask:
         attributes={"zebra": True, "billDayTo": 15, "billDayFrom": 1},
     )
     selection = """... on Activity { id type title group icon source occurredAt recordedAt
-        actor { kind id name accessLevel } message isNote legacy points attributes { name label kind value values }
+        actor { kind userId name accessLevel } message isNote legacy points attributes { name label kind value values }
         from: attribute(name: "billDayFrom") none: attribute(name: "months")
         email { id } note { id } subject { id } availableActions customer { number } }"""
     assert await node(ask, activity, selection) == {
@@ -114,7 +171,7 @@ async def test_an_activity_shows_what_is_stored_and_what_the_catalogue_adds(ask:
         "source": "esuite",
         "occurredAt": "2026-01-30T12:00:00.007Z",
         "recordedAt": "2026-01-31T12:00:00.000Z",
-        "actor": AGENT,
+        "actor": {name: value for name, value in AGENT.items() if name != "id"} | {"userId": AGENT["id"]},
         "message": "Asked on the phone.",
         "isNote": False,
         "legacy": False,
@@ -488,7 +545,7 @@ async def test_coupons_passes_and_status_changes_show_what_is_stored(ask: Ask, w
     selection = """... on Customer {
         coupons { nodes { code type value addedAt expiresAt origin redeemed redeemedAt redeemedBy { name kind } } }
         passes { nodes { serialNumber type reward createdAt updatedAt } }
-        statusHistory { nodes { from to reason actor { kind id name accessLevel } changedAt } } }"""
+        statusHistory { nodes { from to reason actor { kind userId name accessLevel } changedAt } } }"""
     now = "2026-01-31T12:00:00.000Z"
     coupon = {
         "code": "SAVE10",
@@ -508,7 +565,7 @@ async def test_coupons_passes_and_status_changes_show_what_is_stored(ask: Ask, w
         "createdAt": now,
         "updatedAt": "2026-02-01T12:00:00.000Z",
     }
-    system = {"kind": "SYSTEM", "id": None, "name": "System", "accessLevel": None}
+    system = {"kind": "SYSTEM", "userId": None, "name": "System", "accessLevel": None}
     change = {"from": "ACTIVE", "to": "BLOCKED", "reason": "Asked for it.", "actor": system, "changedAt": now}
     assert await node(ask, ada, selection) == {
         "coupons": {"nodes": [coupon]},

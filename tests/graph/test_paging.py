@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -398,3 +399,46 @@ async def test_a_page_has_twenty_rows_unless_told(ask: Ask, world: World) -> Non
     assert len((await page(ask, PASSES, ada))["nodes"]) == 20
     before = (await page(ask, PASSES, ada, last=1))["pageInfo"]["startCursor"]
     assert len((await page(ask, PASSES, ada, before=before))["nodes"]) == 20
+
+
+# ---------------------------------------------------------------- windows that are finer than a row's time
+
+AT = datetime(2026, 1, 31, 9, 30, 0, 123_000, UTC)
+FINE = ("09:30:00.122999999Z", "09:30:00.123Z", "09:30:00.1230000001Z", "09:30:00.1234Z", "09:30:00.124Z")
+"""Of rows at .123 and .124: before both, at the first, just behind it, between them, at the second."""
+WINDOWED = {
+    "activities": ("activities", "occurredAt"),
+    "pointsHistory": ("points", "occurredAt"),
+    "transactions": ("transactions", "occurredAt"),
+}
+
+
+@pytest.mark.parametrize("field", WINDOWED)
+async def test_adjoining_windows_share_no_row_and_lose_none_however_fine(ask: Ask, world: World, field: str) -> None:
+    collection, key = WINDOWED[field]
+    ada = await world.customer()
+    await world.many(collection, ada, {key: AT, "seq": 1}, {key: AT + timedelta(milliseconds=1), "seq": 2})
+    query = f"""query($id: ID!, $from: DateTime, $to: DateTime) {{ customer(by: {{id: $id}}) {{
+      {field}(filter: {{from: $from, to: $to}}) {{ totalCount nodes {{ {key} }} }} }} }}"""
+    moments = ("2026-01-31T00:00:00Z", *(f"2026-01-31T{time}" for time in FINE), "2026-02-01T00:00:00Z")
+    found: list[list[str]] = []
+    for begin, end in pairwise(moments):
+        answer = await ask(query, id=ada["_id"], **{"from": begin, "to": end})
+        rows = answer["data"]["customer"][field]
+        assert rows["totalCount"] == len(rows["nodes"])
+        found.append([row[key][-5:] for row in rows["nodes"]])
+    assert found == [[], [], [".123Z"], [], [], [".124Z"]]
+
+
+async def test_customers_and_the_report_have_exact_windows_too(ask: Ask, world: World) -> None:
+    ada = await world.customer(registeredAt=AT)
+    await world.activity(ada, occurredAt=AT)
+    asked = """query($from: DateTime!, $to: DateTime!) {
+      customers(filter: {registered: {from: $from, to: $to}}) { totalCount }
+      customerServiceReport(filter: {from: $from, to: $to}) { total }
+    }"""
+    found: list[tuple[int, int]] = []
+    for begin, end in pairwise(FINE):
+        data = (await ask(asked, **{"from": f"2026-01-31T{begin}", "to": f"2026-01-31T{end}"}))["data"]
+        found.append((data["customers"]["totalCount"], data["customerServiceReport"]["total"]))
+    assert found == [(0, 0), (1, 1), (0, 0), (0, 0)]

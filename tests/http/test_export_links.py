@@ -59,6 +59,7 @@ async def test_a_link_opens_the_file_without_a_token(client: httpx2.AsyncClient,
         "x-content-type-options": "nosniff",
     }
     assert {name: answer.headers[name] for name in headers} == headers
+    assert "content-encoding" not in answer.headers  # though it was accepted
     asked = await client.head(url)
     assert (asked.status_code, asked.content) == (200, b"")
     assert {name: asked.headers[name] for name in headers} == headers

@@ -93,6 +93,24 @@ def test_a_typed_query_runs_at_ctrl_enter(page: Page) -> None:
     expect(page.locator(RESULT)).to_contain_text('{ "data": { "customer": { "number": "C-100002", "name": ')
 
 
+def test_on_a_phone_the_panes_stand_above_each_other(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/")
+    expect(page.locator(EDITOR)).to_contain_text("query Customer360")
+    page.get_by_label("Execute query").click()
+    expect(page.locator(RESULT)).to_contain_text('"number": "C-100001"')
+    boxes = [page.locator(name).bounding_box() for name in (".graphiql-query-editor", ".graphiql-response")]
+    query, answer = (box for box in boxes if box)
+    assert query["y"] + query["height"] <= answer["y"]
+    assert min(query["width"], answer["width"]) >= 350
+    assert min(query["height"], answer["height"]) >= 250
+    assert answer["y"] + answer["height"] <= 844
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for name in ("Show Documentation Explorer", "Re-fetch GraphQL schema", "New tab"):
+        expect(page.get_by_label(name)).to_be_in_viewport()
+    expect(page.get_by_label("You are")).to_be_in_viewport()
+
+
 def test_who_comes_back_finds_what_they_made_of_the_tabs(page: Page) -> None:
     open_tab(page, "StatusHistory")
     page.get_by_label("Show GraphiQL Explorer").click()

@@ -1,20 +1,26 @@
 """GraphQL over HTTP: what may be sent and how, and the status, type and code of each answer."""
 
 import json
+import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import httpx2
 import pytest
+from graphql import GraphQLError
 from structlog.testing import capture_logs
 
-from app.domain.access import Role
+from app import faults
+from app.domain.access import Role, Viewer
+from app.http import graphiql
+from app.http.admission import Overloaded
 from app.http.asked import JSON, RESPONSE
 from app.http.documents import Documents
-from app.http.tokens import verifier
+from app.http.rates import RateLimited
+from app.http.tokens import KeysUnavailable, verifier
 from app.main import assembled, routes
 from app.settings import Limits
-from app.store.driver import Store
+from app.store.driver import OutOfTime, Store
 from tests.conftest import AUTHORITY, SECRET, Commands, token
 from tests.world import World
 
@@ -57,7 +63,8 @@ MALFORMED: Mapping[str, bytes] = {
     "an empty batch": b"[]",
     "invalid UTF-8": b'{"query": "\xff"}',
     "UTF-16": json.dumps(QUERY).encode("utf-16"),
-    "a byte order mark": b"\xef\xbb\xbf" + json.dumps(QUERY).encode(),
+    "two byte order marks": b"\xef\xbb\xbf" * 2 + json.dumps(QUERY).encode(),
+    "a byte order mark of UTF-16": json.dumps(QUERY).encode("utf-16"),
     "half a character": rb'{"query": "{ viewer { name } } #\ud800"}',
     "deeply nested": b'{"query": "{ viewer { name } }", "variables": ' + b'{"a":' * 5_000 + b"1" + b"}" * 5_001,
     "deep, and never closed": b"[" * 100_000,
@@ -72,6 +79,11 @@ MALFORMED: Mapping[str, bytes] = {
     "variables a text": b'{"query": "{ viewer { name } }", "variables": "{}"}',
     "name a number": b'{"query": "{ viewer { name } }", "operationName": 0}',
     "extensions a list": b'{"query": "{ viewer { name } }", "extensions": []}',
+    "extensions a list, and no query": b'{"extensions": [{"persistedQuery": {"version": 1}}]}',
+    "a persisted query that is a text": b'{"extensions": {"persistedQuery": "abc"}}',
+    "a persisted query that is null": b'{"extensions": {"persistedQuery": null}}',
+    "a persisted query, and a query that is a list": b'{"query": [], "extensions": {"persistedQuery": {}}}',
+    "a persisted query, and variables that are a text": b'{"variables": "", "extensions": {"persistedQuery": {}}}',
 }
 
 
@@ -105,12 +117,34 @@ async def test_what_a_page_of_another_origin_could_send_unasked_is_415(client: h
 
 
 @pytest.mark.parametrize(
-    "type_", ["application/json", "Application/JSON; Charset=UTF-8", 'application/json;charset="utf-8"']
+    "type_",
+    [
+        "application/json",
+        "application/json;",
+        "Application/JSON; Charset=UTF-8",
+        'application/json;charset="utf-8"',
+        "application/json; charset=utf8",
+        'application/json ; charset="UTF8" ; profile=x',
+    ],
 )
 async def test_json_is_taken_however_it_is_spelled(client: httpx2.AsyncClient, type_: str) -> None:
     assert (await post(client, json.dumps(QUERY), content_type=type_)).json()["data"] == {
         "viewer": {"name": "Tess Tester"}
     }
+
+
+@pytest.mark.parametrize("charset", ["latin1", "iso-8859-1", "utf-16", "utf-7", '"utf-16le"', "utf-88", ""])
+async def test_another_charset_is_415_with_a_sentence(client: httpx2.AsyncClient, charset: str) -> None:
+    response = await post(client, json.dumps(QUERY), content_type=f"application/json; charset={charset}")
+    assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert response.json()["errors"][0]["message"] == f"The body's charset is {charset}: send it in UTF-8."
+
+
+async def test_a_byte_order_mark_before_json_is_borne(client: httpx2.AsyncClient) -> None:
+    marked = b"\xef\xbb\xbf" + json.dumps(QUERY).encode()
+    assert (await post(client, marked)).json()["data"] == {"viewer": {"name": "Tess Tester"}}
+    asked = await get(client, query="\ufeff{ viewer { name } }", variables="\ufeff{}", extensions="\ufeff{}")
+    assert asked.json()["data"] == {"viewer": {"name": "Tess Tester"}}
 
 
 async def test_a_compressed_body_is_415(client: httpx2.AsyncClient) -> None:
@@ -142,13 +176,70 @@ async def test_a_body_beyond_the_limit_is_413_before_it_is_read(client: httpx2.A
 
 async def test_several_operations_need_a_name_and_one_is_chosen_by_it(client: httpx2.AsyncClient) -> None:
     both = "query One { viewer { name } } query Two { viewer { subject } }"
-    for name in (None, "", "Three"):
+    needed = "The document has 2 operations: name the one to execute in operationName."
+    for name, message in (
+        (None, needed),
+        ("", needed),
+        ("Three", 'The document has no operation "Three"; it has One, Two.'),
+        ("one", 'The document has no operation "one"; it has One, Two.'),
+        ("None", 'The document has no operation "None"; it has One, Two.'),
+    ):
         response = await post(client, json.dumps({"query": both, "operationName": name}))
         assert (response.status_code, code_of(response)) == (400, "OPERATION_RESOLUTION_FAILURE")
+        assert response.json()["errors"][0]["message"] == message
     chosen = await post(client, json.dumps({"query": both, "operationName": "Two"}))
     assert chosen.json()["data"] == {"viewer": {"subject": "tess"}}
     response = await post(client, json.dumps({"query": "fragment F on Query { viewer { name } }"}))
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("{ viewer { name } }", "its only one has no name; leave operationName out."),
+        ("query One { viewer { name } }", "it has One."),
+    ],
+)
+async def test_an_operation_name_that_nobody_has_says_so(client: httpx2.AsyncClient, query: str, message: str) -> None:
+    for response in (
+        await post(client, json.dumps({"query": query, "operationName": "Three"})),
+        await get(client, query=query, operationName="Three"),
+    ):
+        assert (response.status_code, code_of(response)) == (400, "OPERATION_RESOLUTION_FAILURE")
+        told = response.json()["errors"][0]["message"]
+        assert told.startswith('The document has no operation "Three"')
+        assert told.endswith(message)
+
+
+PERSISTED = {"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"}
+
+
+@pytest.mark.parametrize("query", [{}, {"query": None}, {"query": ""}], ids=str)
+@pytest.mark.parametrize("persisted", [PERSISTED, {}], ids=str)
+async def test_a_hash_instead_of_a_query_is_refused_in_the_words_that_clients_know(
+    client: httpx2.AsyncClient, commands: Commands, query: dict[str, Any], persisted: dict[str, Any]
+) -> None:
+    """With 200 to those who read JSON: Apollo's clients look at a body's errors, of any other status only at that."""
+    asked: dict[str, Any] = {"operationName": "Viewer", "variables": {}, "extensions": {"persistedQuery": persisted}}
+    for accept, status in ((RESPONSE, 400), (JSON, 200), ("*/*", 200)):
+        headers = {"Authorization": f"Bearer {token()}", "Accept": accept}
+        parameters = {"operationName": "Viewer", "variables": "{}", "extensions": json.dumps(asked["extensions"])}
+        for response in (
+            await post(client, json.dumps({**query, **asked}), accept=accept),
+            await client.get(
+                "/graphql", params={**parameters, **{n: v or "" for n, v in query.items()}}, headers=headers
+            ),
+        ):
+            assert (response.status_code, code_of(response)) == (status, "PERSISTED_QUERY_NOT_SUPPORTED")
+            assert response.json()["errors"][0]["message"] == "PersistedQueryNotSupported"
+    assert commands.sent == []
+
+
+async def test_a_query_with_its_hash_is_executed(client: httpx2.AsyncClient) -> None:
+    extensions = {"persistedQuery": PERSISTED}
+    asked = await post(client, json.dumps({**QUERY, "extensions": extensions}))
+    also = await get(client, **QUERY, extensions=json.dumps(extensions))
+    assert asked.json()["data"] == also.json()["data"] == {"viewer": {"name": "Tess Tester"}}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +284,28 @@ async def test_the_answer_has_the_type_that_was_liked_best(client: httpx2.AsyncC
     assert response.headers["cache-control"] == "no-store"
     assert "Accept" in response.headers["vary"].split(", ")
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("lines", "type_"),
+    [
+        (["text/html", JSON], JSON),
+        (["text/html", RESPONSE], RESPONSE),
+        ([f"{RESPONSE};q=0.5", f"{JSON}"], JSON),
+        (["text/event-stream", "multipart/mixed", f"{JSON};q=0.9, {RESPONSE};q=0.8", "image/*"], JSON),
+    ],
+)
+async def test_several_accept_lines_are_one_list(client: httpx2.AsyncClient, lines: list[str], type_: str) -> None:
+    for some in (lines, lines[::-1]):
+        headers = [("Authorization", f"Bearer {token()}"), ("Content-Type", JSON), *(("Accept", line) for line in some)]
+        response = await client.post("/graphql", content=json.dumps(QUERY), headers=headers)
+        assert (response.status_code, response.headers["content-type"]) == (200, f"{type_}; charset=utf-8")
+
+
+async def test_two_authorization_lines_are_not_one_token(client: httpx2.AsyncClient) -> None:
+    twice = [("Authorization", f"Bearer {token()}")] * 2
+    response = await client.post("/graphql", content=json.dumps(QUERY), headers=[*twice, ("Content-Type", JSON)])
+    assert (response.status_code, code_of(response)) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/*", f"{JSON};q=0"])
@@ -242,6 +355,43 @@ async def test_a_malformed_address_is_400(client: httpx2.AsyncClient, parameters
     assert (response.status_code, code_of(response)) == (400, "BAD_REQUEST")
 
 
+async def test_an_address_may_end_in_a_slash_and_nothing_leads_to_the_callers_host(client: httpx2.AsyncClient) -> None:
+    headers = {"Authorization": f"Bearer {token()}", "Content-Type": JSON}
+    for response in (
+        await client.post("/graphql/", content=json.dumps(QUERY), headers=headers),
+        await client.get("/graphql/", params=QUERY, headers=headers),
+    ):
+        assert (response.status_code, response.json()["data"]) == (200, {"viewer": {"name": "Tess Tester"}})
+    page = await client.get("/graphql/", headers={"Accept": "text/html"})
+    names = re.findall(r'(?:src|href)="(\.[^"]*)', page.text)
+    assert [(await client.get(f"/graphql/{name}")).status_code for name in names] == [200] * len(names) != []
+    for path in (
+        "/livez/",
+        "/readyz/",
+        "/metrics/",
+        "/graphiql",
+        "/exports/exp_x/",
+        "/",
+        "/graphql//",
+        "//evil.example/",
+    ):
+        response = await client.get(path, headers={"Host": "evil.example"})
+        assert "evil" not in response.headers.get("location", "")
+        assert response.status_code in (404, 307), path
+
+
+async def test_graphiql_may_be_left_out(store: Store) -> None:
+    authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for has_page, statuses in ((True, [200, 307, 200]), (False, [401, 404, 404])):
+        app = assembled(routes(store, authenticate, has_page=has_page))
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+            file = next(graphiql.ASSETS.glob("*.css")).name
+            answers = [await client.get(path, headers=browser) for path in ("/graphql", "/", f"/graphiql/{file}")]
+            assert [answer.status_code for answer in answers] == statuses
+            assert (await post(client, json.dumps(QUERY))).status_code == 200
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 async def test_other_methods_are_405(client: httpx2.AsyncClient, method: str) -> None:
     response = await client.request(method, "/graphql", json=QUERY, headers={"Authorization": f"Bearer {token()}"})
@@ -270,13 +420,71 @@ async def test_only_pages_of_listed_origins_may_call_us(store: Store) -> None:
             assert answer.headers.get("access-control-allow-origin") == allowed
 
 
-async def test_unless_told_no_other_origin_may_call_us(client: httpx2.AsyncClient) -> None:
+NAMED = (
+    "apollographql-client-name,apollographql-client-version,apollo-require-preflight,x-apollo-operation-name",
+    "authorization,baggage,content-type,sentry-trace,traceparent,tracestate,x-request-id",
+    "x-datadog-trace-id, X-Any-Header",
+)
+
+
+def calling(store: Store, *origins: str) -> httpx2.AsyncClient:
+    """A client of a gateway that pages of these origins may call."""
+    app = assembled(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer), origins=origins)
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway")
+
+
+@pytest.mark.parametrize("named", NAMED)
+async def test_a_listed_page_may_send_what_clients_send_of_their_own(store: Store, named: str) -> None:
+    async with calling(store, "https://desk.example") as client:
+        asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": named}
+        preflight = await client.options("/graphql", headers={"Origin": "https://desk.example", **asks})
+    assert preflight.status_code == 200
+    allowed = preflight.headers["access-control-allow-headers"].lower().split(",")
+    assert {name.strip().lower() for name in named.split(",")} <= {name.strip() for name in allowed}
+
+
+async def test_a_listed_page_reads_the_headers_that_tell_it_what_to_do(store: Store) -> None:
+    async with calling(store, "https://desk.example") as client:
+        for headers in ({}, {"authorization": "none"}):
+            answer = await post(client, json.dumps(QUERY), origin="https://desk.example", **headers)
+            exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+            assert {"retry-after", "www-authenticate", "content-disposition", "x-request-id"} <= exposed
+            assert {"Origin", "Accept"} <= {name.strip() for name in answer.headers["vary"].split(",")}
+
+
+async def test_unless_told_no_other_origin_may_call_us_and_is_told_so(store: Store) -> None:
     asks = {"Origin": "https://desk.example", "Access-Control-Request-Method": "POST"}
-    preflight = await client.options("/graphql", headers=asks)
-    assert preflight.status_code == 401
-    answer = await post(client, json.dumps(QUERY), origin="https://desk.example")
+    async with calling(store) as client:
+        preflight = await client.options("/graphql", headers=asks)
+        answer = await post(client, json.dumps(QUERY), origin="https://desk.example")
+    assert (preflight.status_code, code_of(preflight)) == (400, "CORS_REFUSED")
+    message = "CORS is off: to let pages of https://desk.example call this gateway, set CORS_ORIGINS."
+    assert preflight.json()["errors"][0]["message"] == message
+    assert answer.status_code == 200
     for response in (preflight, answer):
         assert not [name for name in response.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("origins", [(), ("https://desk.example",)], ids=["off", "on"])
+async def test_a_refused_origin_is_logged_once_and_no_more_than_a_hundred_are(
+    store: Store, origins: tuple[str, ...]
+) -> None:
+    with capture_logs() as logs:
+        async with calling(store, *origins) as client:
+            for number in [*range(150), *range(150)]:
+                asks = {"Origin": f"https://{number}.example", "Access-Control-Request-Method": "POST"}
+                refused = await client.options("/graphql", headers=asks)
+                assert (refused.status_code, code_of(refused)) == (400, "CORS_REFUSED")
+                assert "CORS_ORIGINS" in refused.json()["errors"][0]["message"]
+                assert "Origin" in refused.headers["vary"]
+    assert [line["origin"] for line in logs] == [f"https://{number}.example" for number in range(100)]
+
+
+async def test_a_listed_page_may_not_send_other_methods(store: Store) -> None:
+    async with calling(store, "https://desk.example") as client:
+        asks = {"Origin": "https://desk.example", "Access-Control-Request-Method": "DELETE"}
+        refused = await client.options("/graphql", headers=asks)
+    assert (refused.status_code, code_of(refused)) == (400, "CORS_REFUSED")
 
 
 # ---------------------------------------------------------------- errors
@@ -310,6 +518,38 @@ async def test_a_fault_before_anything_was_executed_is_500_with_a_code_and_no_wo
     (line,) = logs
     assert (line["event"], line["fault"]) == ("request failed", "RuntimeError")
     assert "canary" not in json.dumps(logs)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code", "seconds"),
+    [
+        (Overloaded(), 503, "OVERLOADED", 1),
+        (OutOfTime(), 503, "UNAVAILABLE", 1),
+        (KeysUnavailable(), 503, "UNAVAILABLE", 1),
+        (TimeoutError(), 503, "DEADLINE_EXCEEDED", 1),
+        (RateLimited("much", seconds=17.2), 429, "RATE_LIMITED", 18),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_may_be_asked_again_says_when(
+    store: Store, fault: Exception, status: int, code: str, seconds: int
+) -> None:
+    async def authenticate(_: str | None) -> Viewer:
+        raise fault
+
+    app = assembled(routes(store, authenticate))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+        for accept in (RESPONSE, JSON):
+            response = await post(client, json.dumps(QUERY), accept=accept)
+            assert (response.status_code, code_of(response)) == (status, code)
+            assert response.json()["errors"][0]["extensions"]["retryAfterSeconds"] == seconds
+            assert response.headers["retry-after"] == str(seconds)
+
+
+def test_a_field_that_may_be_asked_for_again_says_when() -> None:
+    error = faults.answer(GraphQLError("", path=["customer"], original_error=OutOfTime()), None)
+    assert error["extensions"]["retryAfterSeconds"] == 1
+    assert "retryAfterSeconds" not in faults.told("INTERNAL", "")["extensions"]
 
 
 async def test_a_message_repeats_little_of_what_was_sent(client: httpx2.AsyncClient) -> None:

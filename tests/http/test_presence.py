@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app import serving
+from app.http import protocol
 from app.settings import Limits
 from app.store.driver import Store
 from tests.conftest import token
@@ -119,7 +119,7 @@ async def test_another_clients_work_goes_on_when_one_hangs_up(store: Store, worl
 async def test_half_a_request_is_closed_or_refused_in_time_while_others_are_served(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_HEADERS_SECONDS", SECONDS)
+    monkeypatch.setattr(protocol, "_HEADERS_SECONDS", SECONDS)
     whole = post("{ viewer { name } }")
     head = whole.index(b"\r\n\r\n")
     async with served(door(store, timeout_seconds=SECONDS)) as port:
@@ -155,7 +155,7 @@ async def test_half_a_request_is_closed_or_refused_in_time_while_others_are_serv
 
 @pytest.mark.parametrize("where", ["header", "body"])
 async def test_a_byte_now_and_then_buys_no_time(store: Store, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.setattr(serving, "_HEADERS_SECONDS", SECONDS)
+    monkeypatch.setattr(protocol, "_HEADERS_SECONDS", SECONDS)
     whole = post("{ viewer { name } }", token())
     head = whole.index(b"\r\n\r\n") + 4
     async with served(door(store, timeout_seconds=SECONDS)) as port:
@@ -177,7 +177,7 @@ async def test_a_connection_that_is_kept_may_rest_and_is_asked_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time for headers is no time for thought."""
-    monkeypatch.setattr(serving, "_HEADERS_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "_HEADERS_SECONDS", 0.5)
     async with served(door(store)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(2):

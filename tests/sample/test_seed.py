@@ -18,14 +18,27 @@ from app.sample.seed import documents_of, seed
 from app.store.driver import Document, Store
 
 NOW = datetime(2026, 3, 10, 14, 5, 7, 123_000, tzinfo=UTC)
+DAYS = [
+    NOW,
+    datetime(2026, 11, 26, 17, 45, tzinfo=UTC),
+    datetime(2027, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+    datetime(2028, 2, 29, 0, 0, tzinfo=UTC),
+    datetime(2031, 1, 1, 0, 0, 0, 1_000, tzinfo=UTC),
+]
+"""A demo is begun on any day: every sentence below is true on each of these."""
 CUSTOMERS = 50
 
 World = dict[str, list[Document]]
 
 
+@pytest.fixture(scope="module", params=DAYS, ids=lambda now: f"{now:%Y-%m-%d}")
+def now(request: pytest.FixtureRequest) -> datetime:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def world() -> World:
-    return documents_of(range(1, CUSTOMERS + 1), NOW)
+def world(now: datetime) -> World:
+    return documents_of(range(1, CUSTOMERS + 1), now)
 
 
 def customer(world: World, number: str) -> Document:
@@ -74,8 +87,8 @@ def test_what_activities_copy_from_the_catalogue_is_true(world: World) -> None:
         assert ("title" in activity) == activity["legacy"]
 
 
-def test_ordinary_customers_have_about_sixty_activities() -> None:
-    ordinary = documents_of(range(9, 309), NOW)
+def test_ordinary_customers_have_about_sixty_activities(now: datetime) -> None:
+    ordinary = documents_of(range(9, 309), now)
     assert 50 < len(ordinary["activities"]) / 300 < 75
 
 
@@ -86,12 +99,12 @@ def fingerprint(world: World) -> str:
     return hashlib.sha256(json.dumps(world, default=repr).encode()).hexdigest()
 
 
-def test_the_same_number_and_moment_make_the_same_documents(world: World) -> None:
-    assert fingerprint(documents_of(range(1, CUSTOMERS + 1), NOW)) == fingerprint(world)
+def test_the_same_number_and_moment_make_the_same_documents(world: World, now: datetime) -> None:
+    assert fingerprint(documents_of(range(1, CUSTOMERS + 1), now)) == fingerprint(world)
 
 
-def test_a_customer_does_not_depend_on_the_others(world: World) -> None:
-    alone = documents_of([33], NOW)
+def test_a_customer_does_not_depend_on_the_others(world: World, now: datetime) -> None:
+    alone = documents_of([33], now)
     for name in world.keys() - {"customers", "audit"}:
         assert alone[name] == of(world, name, "C-100033")
 
@@ -111,7 +124,7 @@ def test_identities_and_numbers_are_unique(world: World) -> None:
 # ---------------------------------------------------------------- consistent
 
 
-def test_every_ledger_passes_its_audit(world: World) -> None:
+def test_every_ledger_passes_its_audit(world: World, now: datetime) -> None:
     entries = defaultdict[str, list[Any]](list)
     for entry in world["points"]:
         entries[entry["customerId"]].append(entry)
@@ -120,7 +133,7 @@ def test_every_ledger_passes_its_audit(world: World) -> None:
         assert audit(state, entries[owner["_id"]]) == {"ok": True, "entries": state["seq"], "drift": 0}
         recorded = [entry["recordedAt"] for entry in entries[owner["_id"]]]
         assert recorded == sorted(recorded)
-        assert all(not bucket["expiresAt"] or bucket["expiresAt"] > NOW for bucket in state["buckets"])
+        assert all(not bucket["expiresAt"] or bucket["expiresAt"] > now for bucket in state["buckets"])
     assert {entry["kind"] for entry in world["points"]} == {
         "EARNED", "SPENT", "ADJUSTED", "EXPIRED", "REFUNDED", "RESERVED", "RELEASED", "PENDING"
     }  # fmt: skip
@@ -143,11 +156,11 @@ def test_refunds_change_the_status_of_what_they_undo(world: World) -> None:
     assert {refund["refundOfId"] for refund in refunds} == {i for i, sale in sales.items() if sale["status"] in undone}
 
 
-def test_nothing_lies_in_the_future_but_expiries_and_schedules(world: World) -> None:
+def test_nothing_lies_in_the_future_but_expiries_and_schedules(world: World, now: datetime) -> None:
     for document in chain(*world.values()):
         for key, value in values(document):
             if isinstance(value, datetime):
-                assert value <= NOW or key == "expiresAt", (key, document)
+                assert value <= now or key == "expiresAt", (key, document)
                 assert value.microsecond % 1000 == 0
 
 
@@ -238,9 +251,9 @@ def test_some_accounts_are_closed(world: World) -> None:
 # ---------------------------------------------------------------- in the database
 
 
-async def test_the_validators_accept_everything_and_progress_adds_up(store: Store, world: World) -> None:
+async def test_the_validators_accept_everything_and_progress_adds_up(store: Store, world: World, now: datetime) -> None:
     advanced: list[int] = []
-    summary = await seed(store, customers=30, now=NOW, advance=advanced.append)
+    summary = await seed(store, customers=30, now=now, advance=advanced.append)
     assert sum(advanced) == summary["customers"] == 30
     for name in world:
         assert len(await store.find(name, {}, fields={"_id": 1})) == summary[name]
@@ -248,5 +261,5 @@ async def test_the_validators_accept_everything_and_progress_adds_up(store: Stor
     assert stored == [customer(world, "C-100001")]
 
 
-async def test_the_named_customers_come_even_when_fewer_are_asked_for(store: Store) -> None:
-    assert (await seed(store, customers=1, now=NOW))["customers"] == 8
+async def test_the_named_customers_come_even_when_fewer_are_asked_for(store: Store, now: datetime) -> None:
+    assert (await seed(store, customers=1, now=now))["customers"] == 8

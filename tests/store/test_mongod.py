@@ -76,21 +76,10 @@ def test_a_crash_of_the_server_costs_nothing_that_was_acknowledged(tmp_path: Pat
         assert kept(again) == ["a letter"]
 
 
-def test_fresh_empties_the_folder_of_what_is_ours(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("not ours")
-    with embedded_mongod(tmp_path) as uri:
-        keep(uri, "a letter")
-    with embedded_mongod(tmp_path, fresh=True) as uri:
-        assert kept(uri) == []
-    assert (tmp_path / "thesis.txt").read_text() == "not ours"
-
-
-def test_fresh_is_refused_while_another_process_uses_the_folder(tmp_path: Path) -> None:
-    with another_user(tmp_path) as (_, uri):
-        keep(uri, "a letter")
-        with pytest.raises(MongodUnavailable, match="in use"), embedded_mongod(tmp_path, fresh=True):
-            pytest.fail("it must not start")
-        assert kept(uri) == ["a letter"]
+def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(MongodUnavailable, match="cannot hold the data"), embedded_mongod(tmp_path / "file" / "data"):
+        pytest.fail("it must not start")
 
 
 def test_a_stranger_on_its_port_makes_it_move(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import subprocess
 import time
@@ -242,7 +243,7 @@ async def test_a_frozen_server_is_waited_for_until_the_deadline_and_no_longer(ow
             start = time.monotonic()
             with own.frozen(), pytest.raises(Unavailable) as failed, within(0.3):
                 await store.find("people", {"_id": 1})
-            assert 0.25 < time.monotonic() - start < 1.5
+            assert 0.25 < time.monotonic() - start < 8  # the driver alone would wait for its next heartbeat, 10 s
             raised[wire] = type(failed.value)
             assert connections(store) == set()
             assert len(await store.find("people", {"_id": 1})) == 1
@@ -266,13 +267,13 @@ async def test_the_server_ends_in_time_too(both: "Both") -> None:
     slow = {"$where": "sleep(50) || true"}
     with pytest.raises(Unavailable), within(0.5):
         await both.wire.store.find("people", slow)
-    assert 400 < both.wire.seen[-1][1]["maxTimeMS"] <= 500
-    with within(60), within(0.5):
+    assert 0 < both.wire.seen[-1][1]["maxTimeMS"] <= 500
+    with within(600), within(60):
         await both.wire.store.find("people", {})
-    assert 400 < both.wire.seen[-1][1]["maxTimeMS"] <= 500
-    with within(0.5), within(60):
+    assert 30_000 < both.wire.seen[-1][1]["maxTimeMS"] <= 60_000
+    with within(60), within(600):
         await both.wire.store.find("people", {})
-    assert 400 < both.wire.seen[-1][1]["maxTimeMS"] <= 500
+    assert 30_000 < both.wire.seen[-1][1]["maxTimeMS"] <= 60_000
 
 
 async def test_who_hangs_up_ends_the_read_in_the_database(both: "Both") -> None:
@@ -296,7 +297,9 @@ async def test_a_marked_read_can_be_ended(both: "Both") -> None:
         with pytest.raises(OperationFailure) as ended:
             await reading
         side.error = ended.value
-    assert told(both.wire.error) == told(both.driver.error)
+        # Before it, the server may say in which part of its work it was.
+        assert str(ended.value.details and ended.value.details["errmsg"]).endswith("operation was interrupted")
+    assert (type(both.wire.error), both.wire.error.code) == (type(both.driver.error), both.driver.error.code)
 
 
 async def test_who_leaves_between_two_replies_leaves_no_cursor(both: "Both") -> None:
@@ -631,6 +634,7 @@ class Mongod:
     def frozen(self) -> Generator[None]:
         assert self.running
         self.running.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.running.pid, os.WSTOPPED)  # until then a thread of it may answer once more
         try:
             yield
         finally:

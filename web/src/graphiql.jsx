@@ -15,6 +15,9 @@ import { recall, remember, viewers } from './viewers.js';
 // A namespace of our own: another project's GraphiQL on the same localhost port must not lend us its tabs.
 const storage = createLocalStorage({ namespace: 'customer-gateway' });
 
+// Where panes stand above each other (graphiql.css), the query has the room of the variables until these are opened.
+const isNarrow = matchMedia('(width < 720px)').matches;
+
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
 /** Asks as `viewer`; `onAnswer` hears whether the gateway refused to know us (401). */
@@ -56,7 +59,7 @@ function Gateway() {
       storage={storage}
       plugins={plugins}
       defaultTabs={examples} // for newcomers only: GraphiQL prefers the tabs it has stored
-      defaultEditorToolsVisibility="variables"
+      defaultEditorToolsVisibility={isNarrow ? false : 'variables'}
     >
       <GraphiQL.Logo>
         {viewer && (

@@ -1,0 +1,85 @@
+"""What keeps `serve` from starting or from answering, in sentences: `serve` refuses with them, `doctor` lists them."""
+
+import socket
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from app.http.tokens import verifier
+from app.settings import Settings, SettingsError, with_pairs
+from app.store import indexes
+from app.store.driver import Store, StoreError
+
+NO_TOKENS: Final = """\
+Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
+  JWT_ISSUER=https://login.example.com/  JWKS_URL=https://login.example.com/.well-known/jwks.json"""
+NO_DATABASE: Final = "MONGODB_URI is not set. `serve` runs no database of its own; `demo` does."
+
+
+class Finding(NamedTuple):
+    """``fault`` is a sentence that names the way out, or None where all is well and ``state`` says what there is."""
+
+    subject: str
+    state: str
+    fault: str | None = None
+
+
+def findings_of(settings: Settings) -> Iterator[Finding]:
+    """What can be judged without asking anybody."""
+    yield Finding(
+        "tokens", "checked by " + ("JWKS_URL" if settings.jwks_url else "JWT_SECRET"), _tokens_fault(settings)
+    )
+    yield Finding("address", f"{settings.host}:{settings.port}", address_fault(settings))
+    yield Finding("MongoDB", "MONGODB_URI is set", None if settings.mongodb_uri else NO_DATABASE)
+    mail = "on" if settings.smtp_url else "off: set SMTP_URL and MAIL_FROM; until then mails wait"
+    wallet = "on" if settings.wallet_push_url else "off: set WALLET_PUSH_URL and WALLET_PUSH_SECRET; passes still list"
+    try:
+        with_pairs(settings)
+    except SettingsError as half:
+        yield Finding("mail and wallet", "", str(half))
+    else:
+        yield Finding("mail", mail)
+        yield Finding("wallet", wallet)
+
+
+async def finding_of_database(store: Store) -> Finding:
+    """What the database says, or that it says nothing."""
+    try:
+        hello = await store.command({"hello": 1})
+        if not {"setName", "msg"} & hello.keys():  # of a replica set, or of mongos
+            return Finding("database", "", "It is a single server, without transactions: make it a replica set.")
+        differences = await indexes.differences(store)
+    except StoreError as away:
+        return Finding("database", "", f"MongoDB: {away}")
+    if differences:
+        listed = "".join(f"\n  - {difference}" for difference in differences)
+        return Finding(
+            "database", "", f"It differs from what this version declares; `indexes --apply` mends that:{listed}"
+        )
+    return Finding("database", "as declared")
+
+
+def address_fault(settings: Settings) -> str | None:
+    """Why HOST cannot be listened on; a port that is taken is another matter, and may be taken by this gateway."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((settings.host, 0))
+    except (OSError, UnicodeError):
+        return f"HOST={settings.host} is no address of this machine. Example: HOST=127.0.0.1, or HOST=0.0.0.0 for all."
+    return None
+
+
+def _tokens_fault(settings: Settings) -> str | None:
+    if settings.jwt_issuer is None or (settings.jwks_url is None) == (settings.jwt_secret is None):
+        return NO_TOKENS
+    try:
+        verifier(
+            jwks_url=settings.jwks_url,
+            secret=settings.jwt_secret.get_secret_value() if settings.jwt_secret else None,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            names=settings,
+        )
+    except ValueError as unusable:
+        return str(unusable)
+    return None

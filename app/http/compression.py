@@ -1,0 +1,50 @@
+"""Answers compressed by gzip, for those who accept it: docs/decisions/0024."""
+
+from functools import lru_cache
+from typing import Final
+
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.domain.cells import MEDIA_TYPES
+
+_SMALLEST_BYTES: Final = 1_000
+"""What fits into one packet, headers included, is not sent any sooner."""
+_LEVEL: Final = 1
+_AS_THEY_ARE: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(type_.partition(";")[0] for type_ in MEDIA_TYPES.values()))
+"""Files of exports say how long they are, so that a torn one is noticed."""
+_ONCE: Final = b"Accept-Encoding"
+_TWICE: Final = b"Accept-Encoding, Accept-Encoding"
+
+
+class Compression(GZipMiddleware):
+    """Starlette's; whoever does not ask for gzip passes it by."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app, _SMALLEST_BYTES, _LEVEL, exclude_content_types=_AS_THEY_ARE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = b""
+        if scope["type"] == "http":
+            accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+        if not accepted or not accepts_gzip(accepted):
+            await self.app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":  # Starlette's names it once more, whatever is there
+                message["headers"] = [(name, value.replace(_TWICE, _ONCE)) for name, value in message["headers"]]
+            await send(message)
+
+        await super().__call__(scope, receive, sending)
+
+
+@lru_cache(64)
+def accepts_gzip(accepted: bytes) -> bool:
+    """Whether a list of codings names gzip, and not with a weight of none (RFC 9110, 12.5.3)."""
+    for coding in accepted.decode("latin-1").lower().split(","):
+        name, *parameters = (part.strip() for part in coding.split(";"))
+        if name == "gzip":
+            weights = [parameter[2:].strip() for parameter in parameters if parameter.startswith("q=")]
+            return all(weight.strip("0.") for weight in weights)
+    return False

@@ -1,0 +1,228 @@
+"""HTTP/1.1 as it comes from the socket: uvicorn's protocol, with bounds of our own and one way to take an Upgrade."""
+
+import http
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import httptools
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app import faults, metrics
+from app.settings import Limits
+
+MAX_HEAD_BYTES: Final = Limits().max_head_bytes
+
+_HEADERS_SECONDS: Final = 10
+"""How long a client may take to say what it wants. Its body has the time of a request."""
+_LATE_SECONDS: Final = 1
+"""How long a connection that was just made may take, when the process leaves, to say what it was made for."""
+_LINGER_SECONDS: Final = 1
+"""How long a refused connection is read on, so that the client is not reset before it has read why."""
+_UPGRADE: Final = b"upgrade"
+
+
+class _Parser(httptools.HttpRequestParser):
+    """Goes on after an Upgrade, as if none had been asked for (RFC 9110, 7.8).
+
+    llhttp ends a message at its head where it asks for another protocol: what follows would be taken for that
+    protocol's, or for a new request. The head is read once more without the header, and the body belongs to it.
+    """
+
+    def __init__(self, protocol: "Protocol") -> None:
+        self._protocol = protocol
+        self._begin()
+
+    def _begin(self) -> None:
+        super().__init__(self._protocol)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
+    def feed_data(self, data: Any) -> None:
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on(memoryview(data)[upgrade.args[0] :])
+
+    def _go_on(self, rest: memoryview) -> None:
+        while True:
+            head = self._protocol.head_without_upgrade()
+            self._begin()  # what was to be the last message of its connection is read again, too
+            super().feed_data(head)
+            try:
+                super().feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+
+
+class _Refused(Exception):
+    """Ends the parsing of what was refused meanwhile; never leaves uvicorn."""
+
+
+class _Nowhere(list[tuple[bytes, bytes]]):
+    def append(self, _: tuple[bytes, bytes]) -> None: ...
+
+
+_NOWHERE: Final = _Nowhere()
+"""Where headers go that come after the body (trailers): they are no headers of the request, and kept by nobody."""
+
+
+class Protocol(HttpToolsProtocol):
+    """Uvicorn's, which waits for a request that was begun and not finished for ever, and takes heads of any length.
+
+    A head is a request line and its headers; ``h11_max_incomplete_event_size`` of uvicorn's configuration bounds it.
+    """
+
+    _begun: Any = None
+    _refused = False
+    """Whether the connection ends with the farewell: nothing more is read from it."""
+    _farewell = b""
+    _upgrade: list[tuple[bytes, bytes]] | None = None
+    """The headers that were left out of a head that is read again."""
+    _idle = True
+    """Whether the next byte begins a request."""
+    _head_bytes: int | None = None
+    """Of a head that is not complete, as far as they were counted: not what came behind another request at once."""
+    _part = 0
+    """Bytes that are being parsed and count for the head that they belong to."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.parser = _Parser(self)
+        self._max_head_bytes: int = self.config.h11_max_incomplete_event_size or MAX_HEAD_BYTES
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        cycle: Any = self.cycle  # None before the first request
+        if self._begun is None and (cycle is None or cycle.response_complete):
+            self._expect()
+        while data and not self._refused:
+            if self._head_bytes is None and not self._idle:
+                super().data_received(data)
+                return
+            # No more of a head is looked at than there may be.
+            self._part = min(self._max_head_bytes - (self._head_bytes or 0), len(data))
+            part, data = data[: self._part], data[self._part :]
+            super().data_received(part)
+            if self._head_bytes is not None:
+                self._head_bytes += self._part
+                if self._head_bytes >= self._max_head_bytes:
+                    self._refuse_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        if self._begun is None:
+            super().shutdown()
+            return
+        # Its request may be on the way: whoever connected was told that we listen.
+        self._forget()
+        self._begun = self.loop.call_later(_LATE_SECONDS, self.transport.close)
+
+    # ------------------------------------------------------------ what the parser finds
+
+    def on_message_begin(self) -> None:
+        self._idle, self._head_bytes = False, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Raises _Refused."""
+        self._head_bytes = None
+        if not self.parser.should_upgrade():
+            self._forget()
+            if self._upgrade:
+                self.headers += self._upgrade
+                self._upgrade = None
+            super().on_headers_complete()
+            self.headers = _NOWHERE
+        elif self.parser.get_method() == b"CONNECT":
+            message = "This is not a proxy: send POST, or GET for a query."
+            self._refuse(405, "METHOD_NOT_ALLOWED", message, Allow="GET, POST")
+            raise _Refused
+
+    def on_message_complete(self) -> None:
+        self._idle, self._part = True, 0
+        super().on_message_complete()
+
+    def _should_upgrade(self) -> bool:
+        """What asks for another protocol goes to nobody: its head is read again."""
+        return True
+
+    def head_without_upgrade(self) -> bytes:
+        """The head that has just been read, to be read again."""
+        self._upgrade = [each for each in self.headers if each[0] == _UPGRADE]
+        line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        headers = (b"%b: %b" % each for each in self.headers if each[0] != _UPGRADE)
+        return b"\r\n".join((line, *headers, b"", b""))
+
+    # ------------------------------------------------------------ refusals
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "BAD_REQUEST", "This is not an HTTP request that can be read.")
+
+    def _refuse_head(self) -> None:
+        """A query by GET is told that its address is too long, if that is what is; all others that their head is."""
+        most = self._max_head_bytes
+        is_query = self.parser.get_method() == b"GET" and self.url.startswith(b"/graphql")
+        if is_query and len(self.url) > most // 2:
+            message = f"A query by GET may have {most} bytes, headers included. Send it by POST."
+            self._refuse(414, "REQUEST_TOO_LARGE", message)
+        else:
+            self._refuse(431, "REQUEST_TOO_LARGE", f"The request line and the headers may have {most} bytes.")
+
+    def _refuse(self, status: int, code: str, message: str, **headers: str) -> None:
+        """Answers what never became a request, when its turn comes, and ends the connection."""
+        if self._refused:
+            return
+        self._refused = True
+        metrics.answered(code).inc()
+        self._farewell = _response(status, {"errors": [faults.told(code, message)]}, headers)
+        cycle: Any = self.cycle
+        if cycle and not cycle.response_complete:
+            if not cycle.more_body or cycle.response_started or self.pipeline:
+                return
+            cycle.disconnected = True  # it is this request, whose body cannot be read
+            cycle.message_event.set()
+        self._end()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refused and cast(Any, self.cycle).response_complete and not self.transport.is_closing():
+            self._end()
+
+    def _end(self) -> None:
+        self._forget()
+        self._unset_keepalive_if_required()
+        self.transport.write(self._farewell)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._begun = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    # ------------------------------------------------------------ time
+
+    def _expect(self) -> None:
+        self._begun = self.loop.call_later(_HEADERS_SECONDS, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._begun:
+            self._begun.cancel()
+            self._begun = None
+
+
+def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+    content = orjson.dumps(body)
+    every = {
+        "content-type": "application/json; charset=utf-8",
+        "content-length": len(content),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "connection": "close",
+        **headers,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in every.items())
+    return STATUS_LINE[http.HTTPStatus(status)] + lines.encode() + b"\r\n" + content
