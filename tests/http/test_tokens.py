@@ -593,11 +593,17 @@ BROKEN: Final[dict[str, Callable[[Issuer], None]]] = {
 }
 
 
+def give_up_soon_on(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only on those that never end: a busy machine takes its time for the others."""
+    seconds = 1 if BROKEN[kind] in (is_silent, drips) else 30
+    monkeypatch.setattr(tokens, "KEYS_TIMEOUT_SECONDS", seconds)
+
+
 @pytest.mark.parametrize("kind", BROKEN)
 async def test_with_no_keys_at_all_nobody_is_blamed_while_the_issuer_is(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(tokens, "KEYS_TIMEOUT_SECONDS", 1)
+    give_up_soon_on(kind, monkeypatch)
     verifier = issuer.verifier()
     BROKEN[kind](issuer)
     for _ in range(3):
@@ -614,7 +620,7 @@ async def test_known_keys_stay_in_use_while_the_issuer_is(
 ) -> None:
     verifier = issuer.verifier()
     await verifier.viewer(good())
-    monkeypatch.setattr(tokens, "KEYS_TIMEOUT_SECONDS", 1)
+    give_up_soon_on(kind, monkeypatch)
     BROKEN[kind](issuer)
     clock.now += 86_400
     await verifier.viewer(good(sub="u-8"))
