@@ -249,11 +249,11 @@ def rebuild(
 
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> list[str]:
+    async def work(uri: str) -> tuple[list[str], list[str]]:
         async with open_store(uri, settings) as store:
             if check:
                 days = [f"{day:%Y-%m-%d}" for day in await tallies.differences(store)]
-                return [*days, *await heads.differences(store), *await store_indexes.wrong_copies(store)]
+                return days + await heads.differences(store), await store_indexes.wrong_copies(store)
             await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
             await heads.forget(store)
@@ -261,16 +261,18 @@ def rebuild(
             await store_indexes.forget_days(store)
             await tallies.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
-            return []
+            return [], []
 
     with existing_database(settings) as uri:
-        different = run(work(uri))
+        different, miscopied = run(work(uri))
     if check:
         typer.echo(
             "\n".join(f"{one}: differs" for one in different)
             or "Every counted day is as its activities, and every head as its lists."
         )
-        raise typer.Exit(1 if different else 0)
+        for customer_id in miscopied:
+            console.print(f"{customer_id}: what customers are listed by differs", markup=False, soft_wrap=True)
+        raise typer.Exit(1 if different or miscopied else 0)
 
 
 @cli.command()
