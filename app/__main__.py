@@ -86,9 +86,15 @@ def demo(
             graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
             for label, bearer in people.items()
         ]
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, access=settings.access_log)
         made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
-        serving.run(listener, made, log_level=settings.log_level, max_head_bytes=settings.max_head_bytes)
+        serving.run(
+            listener,
+            made,
+            log_level=settings.log_level,
+            access_log=settings.access_log,
+            max_head_bytes=settings.max_head_bytes,
+        )
 
 
 @cli.command()
@@ -101,17 +107,29 @@ def serve(
         fail("\n".join(faults))
     assert settings.mongodb_uri  # or there is a finding
     with listening(settings) as listener:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, access=settings.access_log)
+        host, port, *_ = listener.getsockname()
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        logs.starting("serve", address=address, workers=workers, database=_without_password(settings.mongodb_uri))
         made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
-        bound = settings.max_head_bytes
-        serving.run(listener, made, log_level=settings.log_level, workers=workers, max_head_bytes=bound)
+        serving.run(
+            listener,
+            made,
+            log_level=settings.log_level,
+            workers=workers,
+            access_log=settings.access_log,
+            drain_seconds=settings.drain_seconds,
+            max_head_bytes=settings.max_head_bytes,
+        )
 
 
 @cli.command()
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
     every: Annotated[float, typer.Option(min=1, help="Seconds between two looks for points to expire.")] = 60,
-    metrics_port: Annotated[int | None, typer.Option(help="Serve figures for Prometheus on this port.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Serve figures for Prometheus on this port.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Do what falls due: expire points, count the days that are over, send mails, inform the wallet service, export.
@@ -120,39 +138,29 @@ def worker(
     """
     from prometheus_client import start_http_server
 
-    from app.services.expiry import expire_due
-    from app.services.tallies import count_days
+    from app.worker import Worker
 
     settings = with_pairs(read_settings(data=data))
     logs.configure(settings.log_level)
 
-    async def look(store: Store) -> None:
-        if expired := await expire_due(store, datetime.now(UTC)):
-            console.print(f"Points expired for {expired:,} customers.")
-        if counted := await count_days(store, datetime.now(UTC)):
-            console.print(f"Days counted for reports: {counted:,}.")
-
-    async def work(uri: str) -> None:
+    async def work(uri: str) -> bool:
+        logs.starting("worker", database=_without_password(uri), metrics_port=metrics_port)
         async with open_store(uri, settings) as store, relay(store, settings) as relaying:
+            worker = Worker(store, relaying, exporter(store, settings), every, console.print)
             if once:
-                await look(store)
-                await relaying.once()
-                await exporter(store, settings).once()
-                return
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(relaying.run())
-                tasks.create_task(exporter(store, settings).run())
-                while True:
-                    try:
-                        await look(store)
-                    except StoreError as away:
-                        console.print(f"MongoDB: {away}. Trying again.", style="red", markup=False, soft_wrap=True)
-                    await asyncio.sleep(every)
+                return await worker.once()
+            await worker.run()
+        return True
 
     if metrics_port:
-        start_http_server(metrics_port, settings.host)
+        try:
+            start_http_server(metrics_port, settings.host)
+        except (OSError, UnicodeError) as taken:
+            reason = doctors.address_fault(settings) or getattr(taken, "strerror", None) or taken
+            fail(f"--metrics-port {metrics_port} cannot be listened on: {reason}. Name another port.")
     with existing_database(settings) as uri:
-        run(work(uri))
+        if not run(work(uri)):
+            raise typer.Exit(1)
 
 
 @cli.command()
@@ -215,15 +223,17 @@ def indexes_(
     """Show how collections, validators and indexes differ from what this version declares."""
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> list[str]:
+    async def work(uri: str) -> tuple[list[str], list[str]]:
         async with open_store(uri, settings) as store:
             if apply:
                 await store_indexes.apply(store)
-            return await store_indexes.differences(store)
+            return await store_indexes.differences(store), await store_indexes.foreign(store)
 
     with database(settings) as uri:
-        differences = run(work(uri))
+        differences, others = run(work(uri))
     typer.echo("\n".join(differences) or "Everything is as declared.")
+    for name in others:
+        typer.echo(f"{name}: not a collection of this gateway, which leaves it alone")
     if check and differences:
         raise typer.Exit(1)
 
@@ -231,7 +241,10 @@ def indexes_(
 @cli.command()
 def rebuild(
     check: Annotated[
-        bool, typer.Option("--check", help="Only compare the counted days with their activities, and heads with lists.")
+        bool,
+        typer.Option(
+            "--check", help="Only compare counted days with their activities, and heads and copies with rows."
+        ),
     ] = False,
     data: Data = None,
 ) -> None:
@@ -243,27 +256,30 @@ def rebuild(
 
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> list[str]:
+    async def work(uri: str) -> tuple[list[str], list[str]]:
         async with open_store(uri, settings) as store:
             if check:
                 days = [f"{day:%Y-%m-%d}" for day in await tallies.differences(store)]
-                return days + await heads.differences(store)
+                return days + await heads.differences(store), await store_indexes.wrong_copies(store)
+            await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
             await heads.forget(store)
             await heads.keep_all(store)
             await store_indexes.forget_days(store)
             await tallies.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
-            return []
+            return [], []
 
     with existing_database(settings) as uri:
-        different = run(work(uri))
+        different, miscopied = run(work(uri))
     if check:
         typer.echo(
             "\n".join(f"{one}: differs" for one in different)
             or "Every counted day is as its activities, and every head as its lists."
         )
-        raise typer.Exit(1 if different else 0)
+        for customer_id in miscopied:
+            console.print(f"{customer_id}: what customers are listed by differs", markup=False, soft_wrap=True)
+        raise typer.Exit(1 if different or miscopied else 0)
 
 
 @cli.command()
@@ -424,6 +440,7 @@ def database(settings: Settings, *, drop: str | None = None) -> Generator[str]:
 
 @asynccontextmanager
 async def open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+    logs.configure(settings.log_level)  # to standard error: what a command prints is on the other
     async with Store.open(
         uri,
         settings.mongodb_database,

@@ -1,16 +1,62 @@
-"""Logs: one JSON object a line on standard error, with ids instead of what is stored."""
+"""Logs: one JSON object a line on standard error, with ids instead of what is stored.
+
+What the server and other libraries log by Python's own ``logging`` comes in the same form.
+"""
 
 import logging
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from traceback import extract_tb
+from types import TracebackType
+from typing import Any, Final, cast
 
 import stamina.instrumentation
 import structlog
 from asgi_correlation_id import correlation_id
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_ROOT: Final = Path(__file__).parents[1]
+_ACCESS: Final = "uvicorn.access"
 
 
 def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {**event, "requestId": correlation_id.get()}
+
+
+def _without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """An exception becomes its class and where it was raised: its words may hold what is stored."""
+    given: Any = event.pop("exc_info", None)
+    if isinstance(given, tuple):
+        given = cast(tuple[Any, ...], given)[1]
+    fault: Any = sys.exc_info()[1] if given is True else given
+    if isinstance(fault, BaseException):
+        event.setdefault("fault", type(fault).__name__)
+        event["at"] = _places(fault.__traceback__)
+        causes = [type(each).__name__ for each in _causes(fault)]
+        if causes:
+            event["causedBy"] = causes
+    return event
+
+
+def _causes(fault: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    while (fault_before := fault.__cause__ or fault.__context__) and fault_before not in found:
+        found.append(fault_before)
+        fault = fault_before
+    return found
+
+
+def _places(traceback: TracebackType | None) -> list[str]:
+    """Files, lines and functions, the innermost last."""
+    return [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in extract_tb(traceback)][-20:]
+
+
+def _short(file: str) -> str:
+    path = Path(file)
+    if path.is_relative_to(_ROOT / "app"):
+        return str(path.relative_to(_ROOT))
+    return "/".join(path.parts[-2:])
 
 
 def _retrying(details: stamina.instrumentation.RetryDetails) -> None:
@@ -21,17 +67,60 @@ def _retrying(details: stamina.instrumentation.RetryDetails) -> None:
     )
 
 
-def configure(level: str) -> None:
-    # The driver's debug log holds whole commands and replies: never, at any level of ours.
-    logging.getLogger("pymongo").setLevel(logging.WARNING)
+class _Handler(logging.Handler):
+    """Writes what others log as our own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            said = _access(record) if record.name == _ACCESS else {"event": record.getMessage()}
+            event: dict[str, Any] = {**said, "logger": record.name, "level": record.levelname.lower()}
+            if record.exc_info:
+                event["exc_info"] = record.exc_info
+            rendered: Any = event
+            for process in _PROCESSORS:
+                rendered = process(None, "", rendered)
+            print(rendered, file=sys.stderr, flush=True)
+        except Exception:
+            self.handleError(record)
+
+
+def _access(record: logging.LogRecord) -> dict[str, Any]:
+    """Without the query of the address: it may hold a GraphQL document, its variables, or the secret of a link."""
+    args: Any = record.args
+    client, method, path, version, status = args
+    path = str(path).partition("?")[0]
+    return {"event": "request", "client": client, "method": method, "path": path, "http": version, "status": status}
+
+
+_PROCESSORS: Final[tuple[Processor, ...]] = (
+    _with_request_id,
+    _without_values,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.JSONRenderer(),
+)
+
+
+def configure(level: str, *, access: bool = False) -> None:
+    """``access``: a line for each request that was answered, whatever the level."""
+    handler = _Handler()
+    root = logging.getLogger()
+    root.handlers = [each for each in root.handlers if type(each) is not _Handler]
+    root.addHandler(handler)
+    # Of libraries only what is wrong, and nothing at all of what they send: the driver's debug log holds whole commands
+    # and replies.
+    for name, least in {"": "WARNING", "pymongo": "WARNING", "uvicorn": level, _ACCESS: "INFO"}.items():
+        logging.getLogger(name or None).setLevel(least)
+    logging.getLogger(_ACCESS).disabled = not access
+    logging.captureWarnings(capture=True)
     stamina.instrumentation.set_on_retry_hooks([_retrying])
     structlog.configure(
-        processors=[
-            _with_request_id,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[structlog.processors.add_log_level, *_PROCESSORS],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def starting(what: str, **where: Any) -> None:
+    """The line with which a long-running command begins: what starts, where it listens, which database it uses."""
+    said: Mapping[str, Any] = {key: value for key, value in where.items() if value is not None}
+    structlog.get_logger(what).info("starting", **said)

@@ -29,9 +29,11 @@ from app.http.inbox import routes as inbox_routes
 from app.http.manners import Manners
 from app.http.rates import Rates
 from app.http.tokens import verifier
+from app.jobs import keep_going
 from app.metrics import observe_command
 from app.services.changes import Outgoing
 from app.services.export_job import Exporter
+from app.services.letters import Letters
 from app.serving import collect_rarely, taking_leave
 from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
 from app.store import shared_keys
@@ -103,7 +105,7 @@ def outgoing(settings: Settings) -> Outgoing:
     give_up = timedelta(hours=settings.delivery_give_up_hours)
     link = timedelta(minutes=settings.export_link_minutes)
     wallet = settings.wallet_push_url is not None
-    return Outgoing(wallet, give_up, settings.max_unfinished_exports, link)
+    return Outgoing(wallet, give_up, settings.max_unfinished_exports, link, Letters(settings.letters))
 
 
 def exporter(store: Store, settings: Settings) -> Exporter:
@@ -141,8 +143,8 @@ async def relayed(router: Router, store: Store, settings: Settings, *, to_inbox:
             own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
-        await opened.enter_async_context(beside(relaying.run()))
-        await opened.enter_async_context(beside(exporter(store, settings).run()))
+        for name, work in (("relay", relaying.run), ("exporter", exporter(store, settings).run)):
+            await opened.enter_async_context(beside(keep_going(name, work)))
         yield
 
 
@@ -221,7 +223,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 def from_environment() -> Router:
     """What each worker process of ``serve`` runs. Raises SettingsError."""
     settings = read_settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, access=settings.access_log)
     if settings.mongodb_uri is None:
         raise SettingsError("MONGODB_URI is not set.")
     return application(settings, mongodb_uri=settings.mongodb_uri)

@@ -8,25 +8,28 @@ import socket
 import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.supervisors import Multiprocess
 
+from app import supervisor
 from app.http.manners import LEAVING
 from app.http.protocol import MAX_HEAD_BYTES, Protocol
 
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
-_START_SECONDS: Final = 30
-"""How long a worker may take to begin, or to say that it lives."""
 
 
 def configured(
-    application: ASGIApp | str, *, log_level: str, workers: int = 1, max_head_bytes: int = MAX_HEAD_BYTES
+    application: ASGIApp | str,
+    *,
+    log_level: str,
+    workers: int = 1,
+    access_log: bool = False,
+    max_head_bytes: int = MAX_HEAD_BYTES,
 ) -> uvicorn.Config:
     return uvicorn.Config(
         application,
@@ -35,11 +38,11 @@ def configured(
         http=Protocol,
         h11_max_incomplete_event_size=max_head_bytes,
         ws="none",
+        log_config=None,  # in our form: see logs.py
         log_level=log_level.lower(),
-        access_log=False,
+        access_log=access_log,
         server_header=False,
         timeout_graceful_shutdown=_FINISH_SECONDS,
-        timeout_worker_healthcheck=_START_SECONDS,
     )
 
 
@@ -49,6 +52,8 @@ def run(
     *,
     log_level: str,
     workers: int = 1,
+    access_log: bool = False,
+    drain_seconds: float = 0,
     max_head_bytes: int = MAX_HEAD_BYTES,
 ) -> None:
     """Until a signal ends it. Several workers need the application as the name of what makes it.
@@ -56,13 +61,13 @@ def run(
     SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
     its successor is ready.
     """
-    config = configured(application, log_level=log_level, workers=workers, max_head_bytes=max_head_bytes)
-    if workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
-        return
-    with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as shared:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up
-        Multiprocess(config, sockets=[listener]).run()
+    config = configured(
+        application, log_level=log_level, workers=workers, access_log=access_log, max_head_bytes=max_head_bytes
+    )
+    with tempfile.TemporaryDirectory(prefix="gateway-metrics-") if workers > 1 else nullcontext() as shared:
+        if shared:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up
+        supervisor.run(config, listener, drain_seconds=drain_seconds)
 
 
 def collect_rarely() -> None:
@@ -79,23 +84,33 @@ def collect_rarely() -> None:
 @contextmanager
 def taking_leave(seconds: float) -> Generator[None]:
     """On SIGTERM this process first says that it is not ready, and answers on so long, until who sends it requests
-    has heard of it. The handler before ours ends it then, or at once on a second signal."""
+    has heard of it. The handler before ours ends it then, or at once on a second signal.
+
+    Where another process serves in its place (``supervisor.REPLACED``) it takes no new connection from then on, and
+    who asks on an old one whether it is ready hears of the other.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop, end = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
     def leave(sig: int, frame: FrameType | None) -> None:
-        if callable(end):
-            if LEAVING.begun:
-                end(sig, frame)
-            else:
-                LEAVING.begun = True
-                loop.call_soon_threadsafe(loop.call_later, seconds, end, sig, None)
+        if not callable(end):
+            return
+        if LEAVING.begun:
+            end(signal.SIGTERM, frame)
+            return
+        LEAVING.begun = True
+        if sig == supervisor.REPLACED:
+            LEAVING.replaced = True
+            loop.call_soon_threadsafe(LEAVING.stop_listening)
+        loop.call_soon_threadsafe(loop.call_later, seconds, end, signal.SIGTERM, None)
 
+    before = signal.signal(supervisor.REPLACED, leave)
     signal.signal(signal.SIGTERM, leave)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, end)
-        LEAVING.begun = False
+        signal.signal(supervisor.REPLACED, before)
+        LEAVING.begun = LEAVING.replaced = False

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.delivery.mail import Server, sender_of
 from app.delivery.wallet import secret_of
 from app.domain.access import STAFF, Role
+from app.services.letters import usable_letters
 from app.store.driver import usable_uri
 
 EXAMPLES: Final = {
@@ -36,6 +37,7 @@ EXAMPLES: Final = {
     "REQUEST_TIMEOUT_SECONDS": "5",
     "SMTP_URL": "smtp://user:password@mail.example.com:587",
     "MAIL_FROM": "Customer service <service@example.com>",
+    "LETTERS": "/etc/customer-gateway/letters",
     "WALLET_PUSH_URL": "https://wallet.example.com/pushes",
     "WALLET_PUSH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "DELIVERY_TIMEOUT_SECONDS": "30",
@@ -179,6 +181,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     mail_from: Annotated[str, AfterValidator(_usable(sender_of))] | None = Field(
         None, description="The sender of mails, with or without a name."
     )
+    letters: Annotated[Path, AfterValidator(usable_letters)] | None = Field(
+        None, description="A folder with letters of your own (docs/letters.md). Those that are not in it are ours."
+    )
     wallet_push_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
         None, description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF."
     )
@@ -199,6 +204,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    access_log: bool = Field(
+        False, description="Whether each request is logged: who, path, status. Never its query or its body."
+    )
     graphiql: Literal["on", "off"] = Field(
         "on", description="Whether `serve` has GraphiQL for browsers; a visitor brings a token. The demo always has it."
     )

@@ -10,16 +10,18 @@ APP = Path(__file__).parents[1] / "app"
 MAY_IMPORT = {
     "domain": "catalogue",  # attributes and who may see a type: the catalogue is words, it decides nothing
     "catalogue": "",
-    "store": "domain catalogue",
+    "jobs": "",
+    "store": "domain catalogue jobs",
     "loaders": "store domain catalogue metrics",
-    "services": "store domain catalogue loaders",  # the table of a report that is exported is the report's own
+    "services": "store domain catalogue loaders jobs",  # the table of a report that is exported is the report's own
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
     "resolvers": "schema services domain catalogue",
     "context": "domain loaders services",
-    "delivery": "store domain metrics",
+    "delivery": "store domain metrics jobs",
     "metrics": "tracing",  # a command that was timed is a span, too
     "faults": "domain settings store",
-    "settings": "domain store delivery",  # roles by name; what an unusable MONGODB_URI or SMTP_URL is, its user judges
+    # roles by name; what an unusable MONGODB_URI, SMTP_URL or folder of letters is, its user judges
+    "settings": "domain store delivery services",
     "logs": "",
     "tracing": "",
     "execution": "faults loaders schema domain metrics",  # an edge is the schema's word, and what it wants the loaders'
@@ -29,8 +31,10 @@ MAY_IMPORT = {
     "exporting": "graph schema services domain store",  # the job's own reading, for whoever sits at the machine
     # of the settings: the limits
     "http": "faults context execution loaders services settings store domain metrics tracing",
-    "main": "delivery domain execution graph http logs metrics services serving settings store tracing",
-    "serving": "http",
+    "main": "delivery domain execution graph http jobs logs metrics services serving settings store tracing",
+    "worker": "delivery jobs services store",
+    "serving": "http supervisor",
+    "supervisor": "http logs",
     "development": "domain http settings sample",
     "doctor": "http settings store",  # what serve refuses, and why
     "sample": "store domain catalogue",

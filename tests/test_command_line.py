@@ -140,6 +140,14 @@ def test_a_taken_port_is_said_before_anything_is_started(app: App, tmp_path: Pat
 SERVES = {"JWT_ISSUER": "tests", "JWT_SECRET": SECRET}
 
 
+def test_a_taken_port_for_figures_is_said_before_any_work(app: App) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = app("worker", "--once", "--metrics-port", port, MONGODB_URI=NOBODY)
+    assert refused.code == 2
+    assert re.fullmatch(rf"--metrics-port {port} cannot be listened on: Address already in use\. .*\n", refused.err)
+
+
 def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, database: dict[str, str]) -> None:
     told = app("doctor", **database, **SERVES)
     assert told.code == 1

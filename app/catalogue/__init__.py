@@ -23,6 +23,7 @@ __all__ = [
     "by_code",
     "copied",
     "nearest",
+    "rules_of_copies",
     "types_in",
 ]
 
@@ -62,3 +63,8 @@ def copied(code: str) -> dict[str, object]:
     if row is None:
         return {"group": ActivityGroup.OTHER.value, "isNote": False, "audience": Audience.STAFF.value, "legacy": True}
     return {"group": row.group.value, "isNote": row.is_note, "audience": row.audience.value, "legacy": False}
+
+
+def rules_of_copies() -> dict[str, dict[str, object]]:
+    """``copied`` of every type, and of what is none."""
+    return {code: copied(code) for code in (*CATALOGUE, "")}

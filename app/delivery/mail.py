@@ -21,12 +21,16 @@ import aiosmtplib
 from aiosmtplib import (
     SMTPAuthenticationError,
     SMTPConnectError,
+    SMTPDataError,
     SMTPException,
     SMTPNotSupported,
+    SMTPRecipientRefused,
     SMTPRecipientsRefused,
     SMTPResponseException,
+    SMTPSenderRefused,
 )
 
+from app.delivery.refusals import Stage, is_final
 from app.delivery.relay import Channel, TryLater, Undeliverable
 from app.domain.emails import deliverable
 from app.domain.outbox import one_line
@@ -94,10 +98,8 @@ class Mailer:
         try:
             async with self._connection() as connection:
                 await connection.sendmail(self.sender.addr_spec, [to], message, mail_options=options)
-        except SMTPRecipientsRefused as refused:
-            raise _verdict("the address", refused.recipients[0]) from None
-        except SMTPResponseException as refused:
-            raise _verdict("the mail", refused) from None
+        except (SMTPRecipientsRefused, SMTPResponseException) as refused:
+            raise _verdict(refused) from None
         except SMTPNotSupported:
             raise Undeliverable("The mail server cannot take an address with such letters.") from None
         except TimeoutError:
@@ -116,8 +118,11 @@ class Mailer:
         connection = self._kept() or await self._opened()
         try:
             yield connection
-        except (SMTPResponseException, SMTPRecipientsRefused):
-            self._keep(connection)  # it said no, and listens on
+        except (SMTPResponseException, SMTPRecipientsRefused) as refused:
+            if _is_about_us(refused):
+                connection.close()
+            else:
+                self._keep(connection)  # it said no to one mail, and listens on
             raise
         except BaseException:
             connection.close()
@@ -238,10 +243,28 @@ def _subject_line(subject: str) -> bytes:
     return f"Subject: {header}\r\n".encode()
 
 
-def _verdict(what: str, refused: SMTPResponseException) -> TryLater | Undeliverable:
-    if refused.code >= _PERMANENT:
-        return Undeliverable(f"The mail server refused {what}: {_said(refused)}")
-    return TryLater(f"The mail server put {what} off: {_said(refused)}")
+def _verdict(refused: SMTPResponseException | SMTPRecipientsRefused) -> TryLater | Undeliverable:
+    stage, refusal = _stage_of(refused)
+    what = "the address" if stage is Stage.RCPT else "the mail"
+    if is_final(stage, refusal.code, refusal.message):
+        return Undeliverable(f"The mail server refused {what}: {_said(refusal)}")
+    if _is_about_us(refused):
+        return TryLater(f"The mail server takes no mails from us: {_said(refusal)}")
+    return TryLater(f"The mail server put {what} off: {_said(refusal)}")
+
+
+def _is_about_us(refused: SMTPResponseException | SMTPRecipientsRefused) -> bool:
+    stage, refusal = _stage_of(refused)
+    return refusal.code >= _PERMANENT and not is_final(stage, refusal.code, refusal.message)
+
+
+def _stage_of(refused: SMTPResponseException | SMTPRecipientsRefused) -> tuple[Stage, SMTPResponseException]:
+    if isinstance(refused, SMTPRecipientsRefused):
+        refused = refused.recipients[0]
+    return next((stage for kind, stage in _STAGES.items() if isinstance(refused, kind)), Stage.CONNECTION), refused
+
+
+_STAGES: Final = {SMTPSenderRefused: Stage.MAIL, SMTPRecipientRefused: Stage.RCPT, SMTPDataError: Stage.DATA}
 
 
 def _said(refused: SMTPResponseException) -> str:

@@ -7,10 +7,12 @@ out of the queue only after it was handed over or given up: so a crash in betwee
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import stamina
@@ -18,7 +20,9 @@ import structlog
 
 from app import metrics
 from app.domain import outbox
-from app.store.driver import Document, Store, StoreError, UpdateOne
+from app.jobs import keep_going, log_failure
+from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
+from app.store.queues import Queue
 
 _log = structlog.get_logger("delivery")
 
@@ -59,15 +63,16 @@ class Relay:
     store: Store
     channels: Sequence[Channel]
     timeout_seconds: float
-    _awake: list[asyncio.Event] = field(default_factory=list[asyncio.Event])
+    _awake: set[asyncio.Event] = field(default_factory=set[asyncio.Event])
+    _queues: dict[str, Queue] = field(default_factory=dict[str, Queue])
 
     async def run(self) -> None:
-        """Until it is cancelled; it outlives any absence of the database."""
+        """Until it is cancelled; it outlives any absence of the database, and no channel stops another."""
         async with asyncio.TaskGroup() as tasks:
             if self.channels:
-                tasks.create_task(self._listen())
+                tasks.create_task(keep_going("outbox listener", self._listen))
             for channel in self.channels:
-                tasks.create_task(self._relay(channel))
+                tasks.create_task(keep_going(f"{channel.name} relay", partial(self._relay, channel)))
 
     async def once(self) -> None:
         """Each entry that is due now, one after the other. What is put off meanwhile stays for another time."""
@@ -76,7 +81,7 @@ class Relay:
             while entry := await self._taken(channel, due=now):
                 await self._handle(channel, entry)
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _listen(self) -> None:
         while True:
             async for _ in self.store.inserts(*(channel.collection for channel in self.channels)):
@@ -86,7 +91,7 @@ class Relay:
 
     async def _relay(self, channel: Channel) -> None:
         awake, slots = asyncio.Event(), asyncio.Semaphore(_AT_ONCE)
-        self._awake.append(awake)
+        self._awake.add(awake)
         under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
@@ -103,19 +108,21 @@ class Relay:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(awake.wait(), seconds)
         finally:
+            self._awake.discard(awake)
             if under_way:
                 await asyncio.wait(under_way, timeout=_LAST_WORDS_SECONDS)
             for task in under_way:
                 task.cancel()
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _taken(self, channel: Channel, *, due: datetime | None = None) -> Document | None:
         """The entry that has waited longest, ours until the lease ends."""
         now = datetime.now(UTC)
         lease = {"$set": {"dueAt": now + timedelta(seconds=2 * self.timeout_seconds)}, "$inc": {"attempts": 1}}
-        return await self.store.take(channel.collection, {"dueAt": {"$lte": due or now}}, lease, sort={"dueAt": 1})
+        queue = self._queues.setdefault(channel.collection, Queue(self.store, channel.collection))
+        return await queue.take(lease, due=due or now)
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _until_next(self, channel: Channel) -> float:
         """Seconds."""
         queued = {"dueAt": {"$exists": True}}
@@ -124,6 +131,13 @@ class Relay:
         return min(max(wait, 0), _LOOK_SECONDS)
 
     async def _handle(self, channel: Channel, entry: Document) -> None:
+        """Whatever becomes of one entry stops no other."""
+        try:
+            await self._send(channel, entry)
+        except Exception as fault:  # it could not even be noted: its lease ends, and it is due again
+            log_failure(f"{channel.name} relay", fault, entry=entry["_id"])
+
+    async def _send(self, channel: Channel, entry: Document) -> None:
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 await channel.send(entry)
@@ -139,18 +153,31 @@ class Relay:
         else:
             await self._arrived(channel, entry)
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _arrived(self, channel: Channel, entry: Document) -> None:
         """Whoever else may have taken it meanwhile, and whatever became of that."""
         now = datetime.now(UTC)
-        if channel.arrived:
-            await channel.arrived(entry, now)
+        if arrived := channel.arrived:
+            try:
+                await self._insist(lambda: arrived(entry, now))
+            except StoreError as fault:  # it has left this house all the same
+                log_failure(f"{channel.name} relay", fault, entry=entry["_id"])
         done = {
             "$set": {"status": channel.handed_over, channel.at: now},
             "$unset": dict.fromkeys(("dueAt", "giveUpAt", "error"), ""),
         }
-        await self.store.write(channel.collection, [UpdateOne({"_id": entry["_id"]}, done)])
+        await self._insist(lambda: self.store.write(channel.collection, [UpdateOne({"_id": entry["_id"]}, done)]))
         metrics.HANDED_OVER.labels(channel.name).inc()
+
+    async def _insist(self, note: Callable[[], Awaitable[object]]) -> None:
+        """Until the database has it; where it refuses, for about as long as the lease lasts. Raises StoreError."""
+        until = time.monotonic() + self.timeout_seconds
+
+        def again(fault: Exception) -> bool:
+            return is_transient(fault) or (isinstance(fault, StoreError) and time.monotonic() < until)
+
+        async for attempt in stamina.retry_context(on=again, attempts=None, timeout=None, wait_max=_LOOK_SECONDS):
+            with attempt:
+                await note()
 
     async def _put_back(self, channel: Channel, entry: Document, reason: str) -> None:
         attempts = entry["attempts"]
@@ -173,7 +200,7 @@ class Relay:
             metrics.GIVEN_UP.labels(channel.name).inc()
             _log.warning("given up", channel=channel.name, entry=entry["_id"])
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _noted(self, channel: Channel, entry: Document, change: Document) -> bool:
         """False if somebody has taken it since: what they find out counts, not what we did not."""
         ours = {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}

@@ -17,10 +17,15 @@ import orjson
 from app.delivery.relay import Channel, TryLater, Undeliverable
 from app.store.driver import Document, Store
 
-_LATER: Final = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+_FINAL: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
 )
-"""Refusals that are none for good."""
+"""What is said of a message. All else is about us, our secret and our URL, or about the service: it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,9 @@ class Wallet:
         if answer.is_success:
             return
         said = f"{answer.status_code} {answer.reason_phrase}"
-        if answer.is_server_error or answer.status_code in _LATER:
-            raise TryLater(f"The wallet service put it off: {said}")
-        raise Undeliverable(f"The wallet service refused it: {said}")
+        if answer.status_code in _FINAL:
+            raise Undeliverable(f"The wallet service refused it: {said}")
+        raise TryLater(f"The wallet service put it off: {said}")
 
 
 def signed(secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

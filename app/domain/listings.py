@@ -3,6 +3,8 @@
 An order's keys make a position unique; the indexes of store/collections.py begin with the prefix and end with them.
 """
 
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
 from app.domain.paging import In, Listing, Order, Selection, Slice
@@ -70,6 +72,15 @@ HEAD_FIRST: Final = 11
 """A head is kept in two parts, of which small pages need the first alone: ten rows, and whether there is another."""
 HEAD_PARTS: Final = {name: (name, f"{name}More") for name in HEADS}
 """The keys of both."""
+
+
+def form_of(heads: Mapping[str, Slice], first: int, parts: Mapping[str, tuple[str, str]]) -> str:
+    """A fingerprint of what a head is."""
+    return sha256(repr((heads, first, parts)).encode()).hexdigest()[:16]
+
+
+HEAD_FORM: Final = form_of(HEADS, HEAD_FIRST, HEAD_PARTS)
+"""A version takes heads of its own form only."""
 
 
 def parts_of_head(slice_: Slice) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.services.changes import Changes, Outgoing, Turns
 from app.settings import Limits
-from app.store.driver import Store, StoreError, Unavailable, marked, within
+from app.store.driver import Store, StoreError, Unavailable, by_read_preference, marked, within
 
 _FOR_CHANGES: Final = 0.9
 """Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
@@ -223,7 +223,7 @@ class GraphQLEndpoint:
         """
         mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
         try:
-            with marked(mark), WhileThere(receive, self._timeout_seconds + _GRACE_SECONDS):
+            with marked(mark), by_read_preference(), WhileThere(receive, self._timeout_seconds + _GRACE_SECONDS):
                 return await self._executed(executor, viewer, until)
         except (ClientDisconnect, TimeoutError):
             ending = asyncio.create_task(self._end(mark))

@@ -1,5 +1,8 @@
 """Whether to restart us (``/livez``), and whether to send us anybody (``/readyz``)."""
 
+import asyncio
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -11,31 +14,58 @@ from app.store import indexes
 from app.store.driver import Store, StoreError, within
 
 _ANSWER_SECONDS: Final = 2
+READY_SECONDS: Final = 3
+"""How long a good answer is given again before the database is asked anew."""
+UNREADY_SECONDS: Final = 1
+"""The same of a bad one: who waits for us should soon hear that we are ready."""
+
+LEAVES: Final = "This process is about to end."
+UNREACHABLE: Final = "The database cannot be reached."
+NO_PRIMARY: Final = "The database has no primary."
+MISSING: Final = "Collections or indexes that this version needs are missing: run `python -m app indexes --apply`."
 
 
-def routes(store: Store) -> list[BaseRoute]:
+def routes(store: Store, *, clock: Callable[[], float] = time.monotonic) -> list[BaseRoute]:
+    readiness = Readiness(store, clock)
+
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def readyz(_: Request) -> Response:
-        problems = ["This process is about to end."] if LEAVING.begun else await _problems(store)
+        problems = [LEAVES] if LEAVING.begun and not LEAVING.replaced else await readiness.problems()
         return JSONResponse({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
 
     return [Route("/livez", livez), Route("/readyz", readyz)]
 
 
-async def _problems(store: Store) -> list[str]:
+class Readiness:
+    """Why this process is not ready: asked of the database once, however many want to know at a time."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store, self._clock = store, clock
+        self._problems: Sequence[str] = ()
+        self._known_until = -float("inf")
+        self._asking: asyncio.Task[None] | None = None
+
+    async def problems(self) -> Sequence[str]:
+        if self._clock() >= self._known_until:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask())
+            await asyncio.shield(self._asking)  # who leaves takes the answer from nobody
+        return self._problems
+
+    async def _ask(self) -> None:
+        self._problems = await _problems(self._store)
+        self._known_until = self._clock() + (UNREADY_SECONDS if self._problems else READY_SECONDS)
+
+
+async def _problems(store: Store) -> Sequence[str]:
+    """One command."""
     try:
         with within(_ANSWER_SECONDS):
-            return await _found(store)
+            missing = await indexes.missing(store)
     except StoreError:
-        return ["The database cannot be reached."]
-
-
-async def _found(store: Store) -> list[str]:
-    """Raises StoreError."""
-    if not (await store.command({"hello": 1}))["isWritablePrimary"]:
-        return ["The database has no primary."]
-    if await indexes.differences(store):
-        return ["Indexes or validators differ from what this version declares: run `python -m app indexes --apply`."]
-    return []
+        return [NO_PRIMARY if store.is_reachable and not store.is_writable else UNREACHABLE]
+    if not store.is_writable:
+        return [NO_PRIMARY]
+    return [MISSING] if missing else []

@@ -2,7 +2,7 @@
 process is about to leave. An answer there is even where all else failed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
@@ -40,9 +40,15 @@ _log = structlog.get_logger("gateway")
 
 
 class Leaving:
-    """Whether this process takes leave: it is not ready any more, answers on, and keeps no connection open."""
+    """Whether this process takes leave: it answers on, and keeps no connection open.
+
+    It is not ready any more, unless it is ``replaced``: whoever asks at this address is served by another.
+    """
 
     begun = False
+    replaced = False
+    stop_listening: Callable[[], None] = staticmethod(lambda: None)
+    """Takes no new connection. Set by who serves."""
 
 
 LEAVING: Final = Leaving()

@@ -97,8 +97,10 @@ _LAYOUT = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{subject}</title></head>
 <body style="margin:0;background:#f2f5f8;font-family:Helvetica,Arial,sans-serif;color:#1c2733">
-<table role="presentation" width="100%" cellspacing="0" cellpadding="0"><tr><td align="center" style="padding:24px">
-<table role="presentation" width="600" cellspacing="0" cellpadding="0" style="background:#ffffff;border-radius:8px">
+<table role="presentation" width="100%" cellspacing="0" cellpadding="0"><tr><td align="center" \
+style="padding:16px 12px">
+<table role="presentation" width="100%" cellspacing="0" cellpadding="0" \
+style="max-width:600px;background:#ffffff;border-radius:8px">
 <tr><td style="background:#0b2545;color:#ffffff;padding:20px 32px;font-size:20px;font-weight:700;\
 border-radius:8px 8px 0 0">Nordlicht</td></tr>
 <tr><td style="padding:32px;font-size:16px;line-height:1.5">

@@ -21,6 +21,7 @@ from app.domain.customers import noticed
 from app.domain.ids import new_id
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import Audit
+from app.services.letters import Letters
 from app.services.tallies import arrived
 from app.store import heads
 from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain, UpdateOne
@@ -78,6 +79,7 @@ class Outgoing:
     """Unfinished ones of one subject."""
     link: timedelta = timedelta(minutes=5)
     """Opens the file of an export."""
+    letters: Letters = Letters()  # noqa: RUF009 # frozen
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ from app.domain.changes import Invalid, NotFound
 from app.domain.refusals import Refusal
 from app.services import emails
 from app.services.changes import Changes, Effect, Session, Wrote
-from app.services.letters import letter
 from app.store.driver import Document
 
 _AT_MOST = 100
@@ -39,9 +38,9 @@ async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, no
         new: dict[str, list[Document]] = {}
         wrote: dict[str, str | list[str]] = {"coupons": wanted}
         if notify:
-            subject = "Your coupon was used" if len(wanted) == 1 else "Your coupons were used"
-            words = {"name": customer["name"], "coupons": used_now, "day": f"{of.now:%-d %B %Y}"}
-            email, delivery = emails.written(of, customer, letter("coupons", subject, **words))
+            told = [{"code": coupon["code"], "value": coupon["value"]} for coupon in used_now]
+            words = {"name": customer["name"], "coupons": told, "day": f"{of.now:%-d %B %Y}"}
+            email, delivery = emails.written(of, customer, of.outgoing.letters.write("coupons", **words))
             new, wrote["delivery"] = {"emails": [email], "deliveries": [delivery]}, delivery["_id"]
         activity = of.activity(
             customer["_id"],

@@ -4,41 +4,68 @@ from datetime import datetime
 from typing import Final
 
 from app.domain import points
+from app.domain.changes import NotFound
 from app.domain.customers import balance, noticed
 from app.domain.statuses import CLOSED, CustomerClosed
+from app.jobs import Backoff, log_failure
 from app.services.changes import Session, activity_of, take
 from app.services.points import SYSTEM, entries_of
 from app.store import heads
-from app.store.driver import Document, Store, UpdateOne
+from app.store.driver import Document, Store, Unavailable, UpdateOne
 
 _AT_ONCE: Final = 500
 
 
-async def expire_due(store: Store, now: datetime) -> int:
-    """How many customers lost points by ``now``. What is reserved stays until its reservation ends."""
+class _NothingToDo(Exception):
+    """Raised inside a transaction, so that nothing of it is kept."""
+
+
+async def expire_due(store: Store, now: datetime, *, backoff: Backoff | None = None) -> int:
+    """How many customers lost points by ``now``. What is reserved stays until its reservation ends.
+
+    Each customer by themselves: one who cannot be written is logged and left alone for a while, if ``backoff`` is
+    there to remember them. Raises Unavailable.
+    """
     expired, last = 0, ""
     due: Document = {"points.buckets.expiresAt": {"$lte": now}, "status": {"$nin": [each.value for each in CLOSED]}}
     while True:
         customers = await store.find(
-            "customers", {**due, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"_id": 1}
+            "customers", {**due, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"points": 1}
         )
         for customer in customers:
-            expired += await _expire(store, customer["_id"], now)
+            expired += await _expire_alone(store, customer, now, backoff)
         if len(customers) < _AT_ONCE:
             return expired
         last = customers[-1]["_id"]
 
 
+async def _expire_alone(store: Store, customer: Document, now: datetime, backoff: Backoff | None) -> bool:
+    customer_id = customer["_id"]
+    if backoff and not backoff.is_due(customer_id):
+        return False
+    try:
+        # Whose due points are all reserved has nothing to lose today, and is not touched.
+        expired = bool(points.expire_due(customer["points"], now=now).entries) and await _expire(
+            store, customer_id, now
+        )
+    except Unavailable:
+        raise
+    except Exception as fault:
+        again = {"again_in_seconds": backoff.failed(customer_id)} if backoff else {}
+        log_failure("expiry", fault, customer=customer_id, **again)
+        return False
+    if backoff:
+        backoff.succeeded(customer_id)
+    return expired
+
+
 async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
-    async def body(session: Session) -> bool:
+    async def body(session: Session) -> None:
         # Taken first, so that another worker, or an agent, waits or finds the bucket gone.
-        try:
-            customer = await take(store, customer_id, session)
-        except CustomerClosed:
-            return False
+        customer = await take(store, customer_id, session)
         posting = points.expire_due(customer["points"], now=now)
         if not posting.entries:
-            return False
+            raise _NothingToDo
         entries = entries_of(posting, customer_id, now, {})
         lost, last = sum(entry["points"] for entry in entries), entries[-1]["_id"]
         activity = activity_of(customer_id, "POINTS_EXPIRED", SYSTEM, now, points=lost, subjectId=last)
@@ -46,9 +73,10 @@ async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
         await store.insert("activities", [activity], session=session)
         update = {"$set": balance(posting.state), **noticed([activity])}
         await store.write("customers", [UpdateOne({"_id": customer_id}, update)], session=session)
-        return True
 
-    lost_any = await store.transaction(body)
-    if lost_any:
-        await heads.keep(store, [customer_id])
-    return lost_any
+    try:
+        await store.transaction(body)
+    except (_NothingToDo, CustomerClosed, NotFound):  # meanwhile, by somebody else
+        return False
+    await heads.keep(store, [customer_id])
+    return True

@@ -7,9 +7,9 @@ an export is due as long as there is something to do for it.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,9 +20,11 @@ from app.domain import outbox
 from app.domain.access import Masks, Role
 from app.domain.exports import UNFINISHED, file_name
 from app.domain.vocabulary import ExportStatus
+from app.jobs import keep_going, log_failure
 from app.services.export_rows import ROWS, Batch, Plan, Unreadable, batches, total
 from app.store import files
-from app.store.driver import Document, Store, StoreError, UpdateOne, within
+from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient, within
+from app.store.queues import Queue
 
 _log = structlog.get_logger("exports")
 
@@ -47,12 +49,14 @@ class Exporter:
     store: Store
     masks_for: Callable[[frozenset[Role]], Masks]
     kept: timedelta = timedelta(days=1)
+    _queue: Queue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._queue = Queue(self.store, "exports")
 
     async def run(self) -> None:
-        """Until it is cancelled; it outlives any absence of the database."""
-        while True:
-            if not await self._next():
-                await asyncio.sleep(_LOOK_SECONDS)
+        """Until it is cancelled; it outlives any absence of the database, and no export stops another."""
+        await keep_going("exporter", self.once, every_seconds=_LOOK_SECONDS)
 
     async def once(self) -> None:
         """What is due now, one after the other. What is put off meanwhile stays for another time."""
@@ -77,18 +81,25 @@ class Exporter:
             await self._failed(export, str(refused))
         except StoreError as away:
             _log.warning("put off", export=export["_id"], fault=type(away).__name__)
-            await self._put_off(export)
+            await self._noted(export, self._put_off(export))
         except Exception as fault:
-            _log.exception("not made", export=export["_id"], fault=type(fault).__name__)
-            await self._failed(export, _FAULT)
+            log_failure("exporter", fault, export=export["_id"])
+            await self._noted(export, self._failed(export, _FAULT))
         return True
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _noted(self, export: Document, noting: Awaitable[None]) -> None:
+        """Where not even that can be written, its lease ends, and it is due again."""
+        try:
+            await noting
+        except StoreError as fault:
+            log_failure("exporter", fault, export=export["_id"])
+
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _taken(self, due: datetime | None) -> Document | None:
         """The export that has waited longest, ours until the lease ends."""
         now = datetime.now(UTC)
         lease = {"$set": {"dueAt": now + LEASE}, "$inc": {"attempts": 1}}
-        return await self.store.take("exports", {"dueAt": {"$lte": due or now}}, lease, sort={"dueAt": 1})
+        return await self._queue.take(lease, due=due or now)
 
     async def _make(self, export: Document) -> None:
         """Raises _Lost, Unreadable, StoreError."""
@@ -136,13 +147,13 @@ class Exporter:
         change = {"$unset": {"dueAt": ""}, **({"$set": expired} if expired else {})}
         await self.store.write("exports", [UpdateOne({"_id": export["_id"]}, change)])
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _put_off(self, export: Document) -> None:
         ours = {"_id": export["_id"], "attempts": export["attempts"], "dueAt": {"$exists": True}}
         again = {"$set": {"dueAt": datetime.now(UTC) + _PAUSE}}
         await self.store.write("exports", [UpdateOne(ours, again)])
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _failed(self, export: Document, reason: str) -> None:
         now = datetime.now(UTC)
         keys = {"status": ExportStatus.FAILED.value, "error": outbox.reason(reason), "finishedAt": now, "dueAt": now}

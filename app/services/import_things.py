@@ -93,6 +93,8 @@ class _Shelves:
         self._added: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._restated: set[str] = set()
+        self._left: set[str] = set()
+        """The customers whom a row was taken from: another has it now."""
         self._files: dict[str, Document] = {}
 
     def take(self, arrival: Arrival) -> Verdict:
@@ -126,6 +128,8 @@ class _Shelves:
             return Outcome.UNCHANGED
         if line.kind in HISTORY:
             raise HistoryRewritten
+        if stored["customerId"] != owner["_id"]:
+            self._left.add(stored["customerId"])
         self._replace(line.kind, document)
         return Outcome.UPDATED
 
@@ -150,13 +154,16 @@ class _Shelves:
         self._stored[document["_id"]] = changed[collection][document["_id"]] = document
 
     async def write(self, store: Store, session: Any) -> list[str]:
-        """Whose documents were written: each has another revision."""
+        """Whose documents were written, or whose they were before: each has another revision."""
         self._added["points"] = {entry["_id"]: entry for entry in self._ledger.added}
         for collection in self._added.keys() | self._replaced.keys():
             added = [InsertOne(document) for document in self._added[collection].values()]
             replaced = [ReplaceOne({"_id": key}, document) for key, document in self._replaced[collection].items()]
             await store.write(collection, [*added, *replaced], ordered=False, session=session)
-        kept = [UpdateOne({"_id": key}, {"$setOnInsert": file}, upsert=True) for key, file in self._files.items()]
+        kept = [
+            UpdateOne({"_id": key}, {"$set": {"customerId": file.pop("customerId")}, "$setOnInsert": file}, upsert=True)
+            for key, file in self._files.items()
+        ]
         await store.write("files", kept, ordered=False, session=session)
         changes: defaultdict[str, Document] = defaultdict(dict)
         for customer_id, state in self._ledger.states.items():
@@ -167,7 +174,7 @@ class _Shelves:
         for activity in self._added["activities"].values():
             activities[activity["customerId"]].append(activity)
         written = [each for those in (self._added, self._replaced) for rows in those.values() for each in rows.values()]
-        owners = sorted({each["customerId"] for each in written} | changes.keys())
+        owners = sorted({each["customerId"] for each in written} | self._left | changes.keys())
         operations = [
             UpdateOne({"_id": owner}, {**_COUNTED_UP, **_set(changes[owner]), **noticed(activities[owner])})
             for owner in owners

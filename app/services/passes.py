@@ -6,7 +6,6 @@ from app.domain.changes import Invalid, NotFound
 from app.domain.refusals import Refusal
 from app.services import emails
 from app.services.changes import Changes, Effect, Session, Wrote
-from app.services.letters import letter
 from app.store.driver import Document
 
 
@@ -26,7 +25,7 @@ async def email(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
         if not (file_ids or link):
             raise Invalid("This pass has neither a file nor a download link: there is nothing to mail.", "passId")
         words = {"name": customer["name"], "reward": found.get("reward"), "link": None if file_ids else link}
-        mail, delivery = emails.written(of, customer, letter("pass", "Your pass", **words), file_ids=file_ids)
+        mail, delivery = emails.written(of, customer, of.outgoing.letters.write("pass", **words), file_ids=file_ids)
         activity = of.activity(
             customer["_id"],
             "PASS_EMAILED",

@@ -7,12 +7,14 @@ is not stale, is exactly what its activities are; and changes do not wait for ea
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from app.domain.report import DAY, SYSTEM_NAME, day_of
-from app.store.driver import Document, Store, UpdateMany, UpdateOne
+from app.jobs import Backoff, log_failure
+from app.store.driver import Document, Store, StoreError, Unavailable, UpdateMany, UpdateOne
 
 _SETTLES: Final = DAY
 """How long after its end a day is counted. Clocks may differ by so much: whoever writes by theirs knows it is over."""
@@ -29,14 +31,34 @@ async def arrived(store: Store, activities: Iterable[Mapping[str, Any]], *, now:
         await store.write("tallies", [stale], session=session)
 
 
-async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE) -> int:
-    """How many days were counted; those opened just now are counted next time. Without grace only if nobody writes."""
-    await _open(store, now)
+async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE, backoff: Backoff | None = None) -> int:
+    """How many days were counted; those opened just now are counted next time. Without grace only if nobody writes.
+
+    Each day by itself: one that cannot be written is logged, left alone for a while if ``backoff`` is there to remember
+    it, and counted by each report that asks for it. Raises Unavailable.
+    """
+    await _open(store, now, backoff)
     opened = {**_UNCOUNTED, "since": {"$lte": now - grace}}
-    ready = await store.find("tallies", opened, sort={"_id": 1}, fields={"since": 1})
-    for tally in ready:
-        await _count(store, tally)
-    return len(ready)
+    counted = 0
+    for tally in await store.find("tallies", opened, sort={"_id": 1}, fields={"since": 1}):
+        counted += await _alone(tally["_id"], partial(_count, store, tally), backoff)
+    return counted
+
+
+async def _alone(day: datetime, work: Callable[[], Awaitable[object]], backoff: Backoff | None) -> bool:
+    if backoff and not backoff.is_due(day):
+        return False
+    try:
+        await work()
+    except Unavailable:
+        raise
+    except Exception as fault:
+        again = {"again_in_seconds": backoff.failed(day)} if backoff else {}
+        log_failure("day counts", fault, day=f"{day:%Y-%m-%d}", **again)
+        return False
+    if backoff:
+        backoff.succeeded(day)
+    return True
 
 
 async def differences(store: Store) -> list[datetime]:
@@ -68,22 +90,31 @@ async def counts_of(store: Store, day: datetime, *, session: Any = None) -> list
 _UNCOUNTED: Final = {"stale": False, "counts": {"$exists": False}}
 
 
-async def _open(store: Store, now: datetime) -> None:
+async def _open(store: Store, now: datetime, backoff: Backoff | None) -> None:
     """Opens for counting what is stale, and every day that has settled and is not here yet."""
-    again = UpdateMany({"stale": True}, {"$set": {"stale": False, "since": now}, "$unset": {"counts": ""}})
+    again: Document = {"$set": {"stale": False, "since": now}, "$unset": {"counts": ""}}
     oldest = {"legacy": False, "occurredAt": {"$gte": now - _LOOKS_BACK}}
     found = await store.find(
         "activities", oldest, sort={"occurredAt": 1, "_id": 1}, limit=1, fields={"occurredAt": 1}, hint=_INDEX
     )
-    known = {tally["_id"] for tally in await store.find("tallies", {}, fields={"_id": 1})}
-    new: list[Any] = []
+    tallies = await store.find("tallies", {}, fields={"stale": 1})
+    known = {tally["_id"] for tally in tallies}
+    opened = {
+        tally["_id"]: UpdateOne({"_id": tally["_id"], "stale": True}, again) for tally in tallies if tally["stale"]
+    }
     day = day_of(found[0]["occurredAt"]) if found else now
     while day + DAY + _SETTLES <= now:
         if day not in known:
             # Another worker may have been faster; what is there stays as it is.
-            new.append(UpdateOne({"_id": day}, {"$setOnInsert": {"stale": False, "since": now}}, upsert=True))
+            opened[day] = UpdateOne({"_id": day}, {"$setOnInsert": {"stale": False, "since": now}}, upsert=True)
         day += DAY
-    await store.write("tallies", [again, *new], ordered=False)
+    try:
+        await store.write("tallies", [*opened.values()], ordered=False)
+    except Unavailable:
+        raise
+    except StoreError:  # of one of them: find out which
+        for each, operation in opened.items():
+            await _alone(each, partial(store.write, "tallies", [operation]), backoff)
 
 
 async def _count(store: Store, opened: Document) -> None:

@@ -62,6 +62,8 @@ class Collection:
     required: Mapping[str, Schema]
     optional: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
     indexes: tuple[Index, ...] = ()
+    retired: tuple[str, ...] = ()
+    """Names of indexes of earlier versions that would keep out what may be written now: `indexes --apply` drops them."""
 
     @property
     def validator(self) -> Schema:
@@ -231,12 +233,16 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         ),
     ),
     # The newest rows of each list that hangs on a customer, as they were at this revision: see store/heads.py.
+    # Another version's heads may have other parts, and are kept here, too.
     "heads": Collection(
-        required={
-            "revision": _LONG_COUNT,
+        required={"revision": _LONG_COUNT},
+        optional={
+            "form": _TEXT,
             **{part: _list({"bsonType": "object"}) for parts in HEAD_PARTS.values() for part in parts},
         },
     ),
+    # What was copied by which rules, so that a version with others makes the copies again: see store/indexes.py.
+    "versions": Collection(required={"fingerprint": _TEXT}),
     # How many activities a day that is long over had, by type and kind of actor; see docs/decisions/0014. A day that is
     # ``stale``, has no counts yet or is not here at all is counted when it is asked for.
     "tallies": Collection(
@@ -377,6 +383,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "at": _TIME,
         },
         indexes=(Index("customerId subject key", unique=True), Index("at", kept_days=90)),
+        retired=(Index("customerId key").name,),
     ),
     # Who changed what, accepted or refused. Append-only.
     "audit": Collection(

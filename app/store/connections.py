@@ -9,12 +9,9 @@ from typing import Any, Final
 from pymongo.errors import AutoReconnect, PyMongoError, WaitQueueTimeoutError
 
 from app.store import inside
+from app.store.unread import Unread
 
 _HEADER_BYTES: Final = 16
-
-
-class Unread(Exception):
-    """Nothing was read, and the driver may well be able to."""
 
 
 class Connection(asyncio.Protocol):
@@ -85,6 +82,7 @@ class Server:
     def __init__(self, client: inside.Client, address: tuple[str, int]) -> None:
         self.address, self.name = address, ":".join(map(str, address))
         self._pool = client.pool(address)
+        self._size, self._most_opening = inside.sizes(self._pool)
         self.all: set[Connection] = set()
         self.idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
@@ -124,11 +122,7 @@ class Server:
             self._opening -= 1
 
     def _invite(self) -> None:
-        while (
-            self._waiting
-            and len(self.all) + self._opening < self._pool.max_pool_size
-            and self._opening < self._pool.opts.max_connecting
-        ):
+        while self._waiting and len(self.all) + self._opening < self._size and self._opening < self._most_opening:
             self._opening += 1
             self._give(None)
 

@@ -24,6 +24,7 @@ from pymongo import (
     DeleteOne,
     InsertOne,
     MongoClient,
+    ReadPreference,
     ReplaceOne,
     ReturnDocument,
     UpdateMany,
@@ -34,8 +35,8 @@ from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeou
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
-from app.store.inside import Within
-from app.store.wire import Unread, Wire
+from app.store import shortcuts
+from app.store.unread import Changed, Unread
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
@@ -56,6 +57,8 @@ __all__ = [
     "Unavailable",
     "UpdateMany",
     "UpdateOne",
+    "by_read_preference",
+    "is_transient",
     "marked",
     "usable_uri",
     "within",
@@ -79,6 +82,20 @@ DuplicateKey = DuplicateKeyError
 Unavailable = (ConnectionFailure, ExecutionTimeout, WTimeoutError, OutOfTime)
 """The database is not there, or does not answer in time: worth another try."""
 T = TypeVar("T")
+_NOT_ALLOWED: Final = frozenset({13, 18, 8000})
+"""Codes of users who may not, or are not who they say."""
+
+
+def is_transient(fault: BaseException) -> bool:
+    """Whether the same may succeed at another time: the database is away, or does not let us in at present.
+
+    Anything else is about what was written or asked, and is the same the next time.
+    """
+    if isinstance(fault, Unavailable) or not isinstance(fault, PyMongoError):
+        return isinstance(fault, Unavailable)
+    labels = ("RetryableWriteError", "RetryableError", "TransientTransactionError", "UnknownTransactionCommitResult")
+    return any(map(fault.has_error_label, labels)) or getattr(fault, "code", None) in _NOT_ALLOWED
+
 
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""
@@ -107,6 +124,7 @@ class _DecimalEncoder(TypeEncoder):
 
 
 _MARK: ContextVar[str | None] = ContextVar("mark", default=None)
+_BY_PREFERENCE: ContextVar[bool] = ContextVar("by preference", default=False)
 
 Tell: TypeAlias = Callable[[str, float, bool], None]
 """Told of each command: its name, how many seconds we waited for it, and whether it succeeded."""
@@ -162,12 +180,16 @@ class Store:
 
     def __init__(self, client: Any, database: str, tell: Tell | None = None, *, wire: bool = True) -> None:
         self._client, self._tell = client, tell
-        self._wire = Wire(client, database, _CODEC) if wire else None
+        self._wire = shortcuts.wire(client, database, _CODEC) if wire else None
+        self._reads_by_wire = True
+        # Whatever the URI says of reading and writing: what we do next often depends on what was written last.
+        concerns: Document = {"write_concern": WriteConcern("majority"), "read_concern": ReadConcern("local")}
+        options: Document = {"codec_options": _CODEC, **concerns}
+        self._database = client.get_database(database, **options, read_preference=ReadPreference.PRIMARY)
+        self._preferred = client.get_database(database, **options)  # by the URI's read preference
+        self._admin = client.get_database("admin", **concerns, read_preference=ReadPreference.PRIMARY)
         # A driver makes a collection anew whenever it is named, for as much as a small document costs.
-        self._collections: dict[str, Any] = {}
-        self._database = client.get_database(
-            database, codec_options=_CODEC, write_concern=WriteConcern("majority"), read_concern=ReadConcern("local")
-        )
+        self._collections: dict[tuple[bool, str], Any] = {}
 
     @classmethod
     @asynccontextmanager
@@ -203,10 +225,11 @@ class Store:
         finally:
             await _settled(client.close())
 
-    def _collection(self, name: str) -> Any:
-        if name not in self._collections:
-            self._collections[name] = self._database[name]
-        return self._collections[name]
+    def _collection(self, name: str, *, preferred: bool = False) -> Any:
+        key = preferred, name
+        if key not in self._collections:
+            self._collections[key] = (self._preferred if preferred else self._database)[name]
+        return self._collections[key]
 
     async def find(
         self,
@@ -225,7 +248,8 @@ class Store:
         def by_driver() -> Awaitable[list[Document]]:
             order = list(sort.items()) if sort else None
             options = {"batch_size": _ONE_BATCH, "session": session, **given}
-            return _read(self._collection(collection).find(where, fields, sort=order, limit=limit, **options))
+            target = self._collection(collection, preferred=session is None and _BY_PREFERENCE.get())
+            return _read(target.find(where, fields, sort=order, limit=limit, **options))
 
         if session is not None:
             return await self._timed("find", by_driver())
@@ -255,7 +279,9 @@ class Store:
         given = _given(hint=hint, collation=collation, comment=_MARK.get())
 
         async def by_driver(session: Any = session) -> list[Document]:
-            target = self._database if collection is None else self._collection(collection)
+            preferred = session is None and _BY_PREFERENCE.get()
+            database = self._preferred if preferred else self._database
+            target = database if collection is None else self._collection(collection, preferred=preferred)
             options = {"batchSize": _ONE_BATCH, "session": session, **given}
             return await _read(await _settled(target.aggregate(pipeline, **options)))
 
@@ -274,18 +300,20 @@ class Store:
         return await self._timed("aggregate", self._by_wire(command, by_driver))
 
     async def _by_wire(self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
-        if self._wire:
+        if self._wire and self._reads_by_wire:
             try:
                 found = await self._wire.read(command)
-            except Unread:
-                pass
+            except Unread as unread:
+                if isinstance(unread, Changed):
+                    self._reads_by_wire = False
+                    shortcuts.say_off(str(unread))
             else:
                 _list_of_ours(found)
                 return found
         return await by_driver()
 
     async def merge(self, collection: str, pipeline: Pipeline) -> None:
-        """An aggregation that ends in ``$merge``: a write, and so the driver's."""
+        """An aggregation that ends in ``$merge``: a write, and so the driver's, and the primary's."""
         await self._timed("aggregate", _read(await _settled(self._collection(collection).aggregate(pipeline))))
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
@@ -361,7 +389,11 @@ class Store:
     async def _attempt(self, body: Callable[[Any], Awaitable[T]], deadline: float) -> T:
         async with await _settled(self._client.start_session()) as session:
             await _settled(
-                session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
+                session.start_transaction(
+                    read_concern=ReadConcern("snapshot"),
+                    write_concern=WriteConcern("majority"),
+                    read_preference=ReadPreference.PRIMARY,
+                )
             )
             try:
                 with within(deadline - time.monotonic()):
@@ -384,15 +416,28 @@ class Store:
                     await asyncio.sleep(0.05)
 
     async def command(self, command: Mapping[str, Any], *, on_admin: bool = False) -> Document:
-        database = self._client.admin if on_admin else self._database
+        database = self._admin if on_admin else self._database
         return await self._timed(next(iter(command)), database.command(command))
 
     async def end(self, mark: str) -> None:
         """Ends what is still running there of the commands under this mark."""
         running: Pipeline = [{"$currentOp": {}}, {"$match": {"command.comment": mark}}, {"$project": {"opid": 1}}]
-        cursor = await _settled(self._client.admin.aggregate(running))
+        cursor = await _settled(self._admin.aggregate(running))
         for operation in await cursor.to_list(None):
             await self.command({"killOp": 1, "op": operation["opid"]}, on_admin=True)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the driver knows of a server that answers, as of its last look, a second ago at most."""
+        return any(server.is_server_type_known for server in self._servers())
+
+    @property
+    def is_writable(self) -> bool:
+        """The same of one that takes writes."""
+        return any(server.is_writable for server in self._servers())
+
+    def _servers(self) -> Sequence[Any]:
+        return list(self._client.topology_description.server_descriptions().values())
 
     async def indexes_of(self, collection: str) -> list[Document]:
         cursor = await _settled(self._database[collection].list_indexes())
@@ -412,7 +457,7 @@ class Store:
 
     async def drop(self) -> None:
         """Drops the whole database."""
-        await self._client.drop_database(self._database.name)
+        await self.command({"dropDatabase": 1, "writeConcern": {"w": "majority"}})
 
 
 def within(seconds: float) -> AbstractContextManager[None]:
@@ -420,25 +465,33 @@ def within(seconds: float) -> AbstractContextManager[None]:
 
     The inner of two can only shorten the outer. Without it a command to a frozen server waits for as long as it takes.
     """
-    return Within(max(seconds, 0.001))  # the driver takes 0 for forever
+    return shortcuts.deadline(max(seconds, 0.001))  # the driver takes 0 for forever
 
 
 def marked(mark: str) -> AbstractContextManager[None]:
     """Reads inside can be told from others in the database, and ended there (``Store.end``)."""
-    return _Marked(mark)
+    return _Set(_MARK, mark)
 
 
-class _Marked(AbstractContextManager[None]):
-    __slots__ = ("_before", "_mark")
+def by_read_preference() -> AbstractContextManager[None]:
+    """Reads inside follow the URI's ``readPreference``, and may be of a moment ago; all others ask the primary."""
+    return _Set(_BY_PREFERENCE, True)
 
-    def __init__(self, mark: str) -> None:
-        self._mark = mark
+
+class _Set(AbstractContextManager[None]):
+    """A variable has a value inside; in fewer instructions than a generator takes."""
+
+    __slots__ = ("_before", "_value", "_variable")
+
+    def __init__(self, variable: ContextVar[T], value: T) -> None:
+        self._variable: ContextVar[Any] = variable
+        self._value = value
 
     def __enter__(self) -> None:
-        self._before: Token[str | None] = _MARK.set(self._mark)
+        self._before: Token[Any] = self._variable.set(self._value)
 
     def __exit__(self, *_: object) -> None:
-        _MARK.reset(self._before)
+        self._variable.reset(self._before)
 
 
 def usable_uri(uri: str) -> str:

@@ -3,7 +3,8 @@
 A copy, made whole from the lists it copies (domain/listings.py: HEADS) after each change, and never trusted for its own
 sake: it says at which ``revision`` of the customer it was made, every transaction that writes such a row counts that
 up, and a reader takes a head only if the two are the same. Whoever died between a change and its head, or could not
-make it, leaves a customer who is read as if there were none.
+make it, leaves a customer who is read as if there were none. It also says of which ``form`` it is: versions that keep
+other rows run beside each other, and none takes the other's heads.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from app.domain.listings import HEAD_FIRST, HEAD_PARTS, HEADS
+from app.domain.listings import HEAD_FIRST, HEAD_FORM, HEAD_PARTS, HEADS
 from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
 from app.store.pages import joined
 
@@ -21,7 +22,7 @@ _AT_ONCE: Final = 200
 # The revision is read before the rows. So a head of the customer's present revision lacks none of what was written up
 # to it; and where two make a head at a time, the one that knows of more remains.
 _MAKING: Final[Pipeline] = (
-    {"$project": {"revision": {"$ifNull": ["$revision", 0]}}},
+    {"$project": {"revision": {"$ifNull": ["$revision", 0]}, "form": {"$literal": HEAD_FORM}}},
     *({"$lookup": {"from": name, **joined(slice_), "as": name}} for name, slice_ in HEADS.items()),
     {
         "$addFields": {
@@ -61,7 +62,7 @@ async def keep(store: Store, customer_ids: Sequence[str]) -> None:
 
 
 async def keep_all(store: Store) -> int:
-    """Makes those that are missing or of another revision than their customer; how many."""
+    """Makes those that are missing, of another form, or of another revision than their customer; how many."""
     kept, last = 0, ""
     while True:
         customers = await store.find(
@@ -70,8 +71,8 @@ async def keep_all(store: Store) -> int:
         if not customers:
             return kept
         revisions = {each["_id"]: each.get("revision", 0) for each in customers}
-        heads = await store.find("heads", {"_id": {"$in": [*revisions]}}, fields={"revision": 1})
-        current = {head["_id"] for head in heads if head["revision"] == revisions[head["_id"]]}
+        heads = await store.find("heads", {"_id": {"$in": [*revisions]}}, fields={"revision": 1, "form": 1})
+        current = {head["_id"] for head in heads if _is_believed(head, revisions[head["_id"]])}
         if outdated := [each for each in revisions if each not in current]:
             await keep(store, outdated)
         kept, last = kept + len(outdated), customers[-1]["_id"]
@@ -94,6 +95,10 @@ async def differences(store: Store) -> list[str]:
         kept = {
             head["_id"]: head for head in await store.find("heads", {"_id": {"$in": [each["_id"] for each in made]}})
         }
-        believed = (each for each in made if kept.get(each["_id"], {}).get("revision") == each["revision"])
+        believed = (each for each in made if _is_believed(kept.get(each["_id"], {}), each["revision"]))
         found += [each["_id"] for each in believed if each != kept[each["_id"]]]
         last = made[-1]["_id"]
+
+
+def _is_believed(head: Document, revision: int) -> bool:
+    return head.get("form") == HEAD_FORM and head.get("revision") == revision

@@ -1,76 +1,229 @@
 """Brings the database to what collections.py declares, and says where it differs."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from hashlib import sha256
+from typing import Any, Final, TypeAlias
 
+import structlog
 from bson import MinKey
 
-from app.catalogue import copied
+from app.catalogue import copied, rules_of_copies
 from app.domain.customers import COPIES, copies
 from app.domain.ids import COLLECTION_OF, prefix_of
+from app.domain.report import day_of
 from app.store import heads
-from app.store.collections import COLLECTIONS, Collection, Index
-from app.store.driver import FOLDS_CASE, Document, Store, UpdateMany, UpdateOne
+from app.store.collections import COLLECTIONS, Index
+from app.store.collections import Collection as Declared
+from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError, Unavailable, UpdateMany, UpdateOne
+
+_log = structlog.get_logger("store")
 
 _AT_ONCE: Final = 200
+_MANY: Final = 10_000
+_ALL_AT_ONCE = "$listCatalog"
+"""The stage that tells a collection's options and indexes, since MongoDB 6.0."""
+_MARKS: Final = {"unfinished"}
+"""What the command line keeps beside the collections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``is_missing``: this version cannot do without. Anything else may be another version's."""
+
+    line: str
+    is_missing: bool = False
 
 
 async def differences(store: Store) -> list[str]:
     """One line for each collection, validator or index that is missing, different or unknown; none: all is well."""
-    existing = await _existing(store)
-    lines: list[str] = []
+    return [difference.line for difference in _compared(await _existing(store))]
+
+
+async def missing(store: Store) -> list[str]:
+    """Those lines that keep this version from working. One command.
+
+    Indexes that nobody declares, other validators and other lifetimes are a newer or an older version's, which may run
+    beside this one: they are told by ``differences``, and harm nobody.
+    """
+    return [difference.line for difference in _compared(await _existing(store)) if difference.is_missing]
+
+
+async def foreign(store: Store) -> list[str]:
+    """The collections of this database that no version of ours is known to have made."""
+    answer = await store.command({"listCollections": 1, "nameOnly": True})
+    names: set[str] = {entry["name"] for entry in answer["cursor"]["firstBatch"]}
+    return sorted(name for name in names - COLLECTIONS.keys() - _MARKS if not name.startswith("system."))
+
+
+def _compared(existing: Mapping[str, "_Existing"]) -> list[Difference]:
+    found: list[Difference] = []
     for name, collection in COLLECTIONS.items():
         if name not in existing:
-            lines.append(f"{name}: the collection is missing")
+            found.append(Difference(f"{name}: the collection is missing", is_missing=True))
             continue
-        if existing[name].get("validator") != validator_of(name, collection):
-            lines.append(f"{name}: the validator differs")
-        there = {index["name"]: _comparable(index) for index in await store.indexes_of(name)}
+        if existing[name].validator != validator_of(name, collection):
+            found.append(Difference(f"{name}: the validator differs"))
+        there = existing[name].indexes
         declared = {index.name: specification(index) for index in collection.indexes}
-        lines += [f"{name}.{index}: missing" for index in declared.keys() - there.keys()]
-        lines += [f"{name}.{index}: unknown" for index in there.keys() - declared.keys() - {"_id_"}]
-        lines += [
-            f"{name}.{index}: differs" for index in declared.keys() & there.keys() if declared[index] != there[index]
-        ]
-    return sorted(lines)
+        found += [Difference(f"{name}.{index}: missing", is_missing=True) for index in declared.keys() - there.keys()]
+        found += [Difference(f"{name}.{index}: unknown") for index in there.keys() - declared.keys() - {"_id_"}]
+        for index in declared.keys() & there.keys():
+            if declared[index] != there[index]:
+                does = _does(there[index]).items() >= _does(declared[index]).items()
+                found.append(Difference(f"{name}.{index}: differs", is_missing=not does))
+    return sorted(found, key=lambda difference: difference.line)
+
+
+def _does(index: Document) -> Document:
+    """What of an index decides which queries it answers and what it keeps out; ``unique`` only where it is."""
+    guards = {"unique": True} if "unique" in index else {}
+    return {key: index.get(key) for key in ("key", "collation", "partialFilterExpression")} | guards
 
 
 async def apply(store: Store) -> None:
-    """Builds the difference. An index that nobody declares is left alone: it may be somebody's work in progress."""
+    """Builds the difference, and drops the indexes that have been retired.
+
+    Any other index that nobody declares is left alone: it may be somebody's work in progress.
+    """
     existing = await _existing(store)
     for name, collection in COLLECTIONS.items():
         validator = validator_of(name, collection)
         if name not in existing:
             await store.command({"create": name, "validator": validator})
-        elif existing[name].get("validator") != validator:
+        elif existing[name].validator != validator:
             await store.command({"collMod": name, "validator": validator})
-        there = (
-            {index["name"]: _comparable(index) for index in await store.indexes_of(name)} if name in existing else {}
-        )
+        there = existing[name].indexes if name in existing else dict[str, Document]()
         changed = [index for index in collection.indexes if there.get(index.name) != specification(index)]
-        if outdated := [index.name for index in changed if index.name in there]:
+        outdated = [index.name for index in changed if index.name in there]
+        if outdated := [*outdated, *(index for index in collection.retired if index in there)]:
             await store.command({"dropIndexes": name, "index": outdated})
         if changed:
             await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
     await refresh_copies(store)
-    await refresh_customers(store)
     await heads.keep_all(store)
 
 
-async def refresh_copies(store: Store) -> None:
-    """Writes again what activities copy from the catalogue, wherever the catalogue has changed since.
+# ---------------------------------------------------------------- what is copied
 
-    One pass finds the types that differ; each of them costs another. What days had is then counted anew.
+
+def fingerprint() -> str:
+    """Of all that copies are made by: what activities copy from the catalogue, and customers from their activities."""
+    return sha256(repr((rules_of_copies(), sorted(COPIES))).encode()).hexdigest()[:16]
+
+
+async def refresh_copies(store: Store) -> None:
+    """Makes again what activities copy from the catalogue, and customers from their activities, where it is outdated.
+
+    While changes go on, and wherever it was interrupted: each customer's copies change in one transaction with their
+    revision and the days that count them, so that nobody sees a half of it. Who cannot be written is logged and left.
     """
+    done: set[str] = set()
+    while outdated := await _outdated(store):
+        again = await _owners(store, outdated, without=done)
+        if not again:
+            break  # whom nothing could be done for
+        done.update(again)
+        await _each_batch(store, again, partial(_refresh_all, outdated=outdated))
+    made = {"_id": "copies", "fingerprint": fingerprint()}
+    of_other_rules = not await store.find("versions", made, limit=1)
+    await refresh_customers(store, all_of_them=of_other_rules)
+    if of_other_rules:
+        await store.write("versions", [ReplaceOne({"_id": made["_id"]}, made, upsert=True)])
+
+
+async def _outdated(store: Store) -> list[Document]:
+    """What activities have copied that the catalogue does not say, by type. One pass over all activities."""
     copies = {key: f"${key}" for key in ("type", *copied(""))}
-    kept = [row["_id"] for row in await store.aggregate("activities", [{"$group": {"_id": copies}}])]
-    outdated = {row["type"] for row in kept if row != {"type": row["type"], **copied(row["type"])}}
-    await store.write("activities", [UpdateMany({"type": code}, {"$set": copied(code)}) for code in outdated])
-    if outdated:
-        await forget_days(store)
-        await heads.forget(store)
+    rows = [row["_id"] for row in await store.aggregate("activities", [{"$group": {"_id": copies}}])]
+    kept = [{key: row.get(key) for key in copies} for row in rows]
+    return [row for row in kept if row != {"type": row["type"], **copied(str(row["type"]))}]
+
+
+async def _owners(store: Store, outdated: Sequence[Document], *, without: Collection[str]) -> list[str]:
+    """Some of the customers who have such activities."""
+    others: Document = {"customerId": {"$nin": sorted(without)}} if without else {}
+    group: Document = {"$group": {"_id": "$customerId"}}
+    found = await store.aggregate("activities", [{"$match": {"$or": outdated, **others}}, group, {"$limit": _MANY}])
+    return sorted(row["_id"] for row in found)
+
+
+async def _refresh_all(
+    store: Store, customer_ids: Sequence[str], session: Any, *, outdated: Sequence[Document]
+) -> None:
+    """Of these customers: their activities' copies, the days that count them, their own copies and their revision."""
+    theirs = {"customerId": {"$in": customer_ids}, "legacy": {"$in": [False, True]}, "$or": outdated}
+    rows = await store.find("activities", theirs, fields={"occurredAt": 1, "type": 1}, session=session)
+    types = sorted({row["type"] for row in rows})
+    await store.write(
+        "activities",
+        [UpdateMany({**theirs, "type": code}, {"$set": copied(code)}) for code in types],
+        ordered=False,
+        session=session,
+    )
+    days = sorted({day_of(row["occurredAt"]) for row in rows})
+    stale = UpdateMany({"_id": {"$in": days}, "stale": False}, {"$set": {"stale": True}})
+    await store.write("tallies", [stale], session=session)
+    counted = UpdateMany({"_id": {"$in": customer_ids}}, {"$inc": {"revision": 1}})
+    await store.write("customers", [counted], session=session)
+    await _refresh(store, customer_ids, session)
+
+
+Work: TypeAlias = Callable[[Store, Sequence[str], Any], Awaitable[None]]
+"""Writes something of these customers in a transaction."""
+
+
+async def _each_batch(store: Store, customer_ids: Sequence[str], work: Work) -> set[str]:
+    """The customers of whom it could not be done: each of them alone keeps nobody else from it."""
+    failed: set[str] = set()
+    for start in range(0, len(customer_ids), _AT_ONCE):
+        batch = customer_ids[start : start + _AT_ONCE]
+        try:
+            await store.transaction(lambda session, batch=batch: work(store, batch, session))
+        except Unavailable:
+            raise
+        except StoreError as fault:
+            if len(batch) > 1:
+                for customer_id in batch:
+                    failed |= await _each_batch(store, [customer_id], work)
+            else:
+                _log.error("copies are not refreshed", customer=batch[0], fault=type(fault).__name__)
+                failed.add(batch[0])
+    return failed
+
+
+async def wrong_copies(store: Store) -> list[str]:
+    """The customers whose copies are not what they copy."""
+    wrong: list[str] = []
+    last = ""
+
+    async def compare(session: Any) -> tuple[list[str], str]:
+        states = await store.find(
+            "customers", {"_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields=_COPYING, session=session
+        )
+        made = await _made_copies(store, states, session)
+        different = [
+            each["_id"]
+            for each in states
+            if {key: each[key] for key in COPIES if key in each} != _comparable_copies(each, made[each["_id"]])
+        ]
+        return different, states[-1]["_id"] if states else ""
+
+    while True:
+        different, last = await store.transaction(compare)
+        wrong += different
+        if not last:
+            return wrong
+
+
+def _comparable_copies(customer: Document, made: Document) -> Document:
+    """``campaigns`` are a set: who was told of them in another order has the same."""
+    kept = customer.get("campaigns", [])
+    if sorted(kept) == sorted(made.get("campaigns", [])) and kept:
+        return {**made, "campaigns": kept}
+    return made
 
 
 async def forget_days(store: Store) -> None:
@@ -92,19 +245,31 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
         if not ids:
             return refreshed
         batch = [customer["_id"] for customer in ids]
-        await store.transaction(partial(_refresh, store, batch))
-        refreshed, last = refreshed + len(batch), batch[-1]
+        failed = await _each_batch(store, batch, _refresh)
+        refreshed, last = refreshed + len(batch) - len(failed), batch[-1]
+
+
+_COPYING: Final = {"points": 1, **dict.fromkeys(COPIES, 1)}
 
 
 async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> None:
     states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields={"points": 1}, session=session)
+    updates: list[UpdateOne] = []
+    for customer_id, made in (await _made_copies(store, states, session)).items():
+        gone = dict.fromkeys(COPIES - made.keys(), "")
+        updates.append(UpdateOne({"_id": customer_id}, {"$set": made, **({"$unset": gone} if gone else {})}))
+    await store.write("customers", updates, ordered=False, session=session)
+
+
+async def _made_copies(store: Store, states: Sequence[Document], session: Any) -> Mapping[str, Document]:
+    """What these customers' copies are to be, by their id."""
     kinds = {key: f"${key}" for key in ("customerId", "type", "legacy", "isNote", "campaign")}
     activities = await store.aggregate(
         "activities",
         [
             {
                 "$match": {
-                    "customerId": {"$in": customer_ids},
+                    "customerId": {"$in": [state["_id"] for state in states]},
                     "legacy": {"$in": [False, True]},
                     "occurredAt": {"$gte": MinKey()},
                 }
@@ -117,15 +282,10 @@ async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> N
     of: defaultdict[str, list[Document]] = defaultdict(list)
     for activity in activities:
         of[activity["customerId"]].append(activity)
-    updates: list[UpdateOne] = []
-    for state in states:
-        made = copies(state, of[state["_id"]])
-        gone = dict.fromkeys(COPIES - made.keys(), "")
-        updates.append(UpdateOne({"_id": state["_id"]}, {"$set": made, **({"$unset": gone} if gone else {})}))
-    await store.write("customers", updates, ordered=False, session=session)
+    return {state["_id"]: copies(state, of[state["_id"]]) for state in states}
 
 
-def validator_of(name: str, collection: Collection) -> Mapping[str, Any]:
+def validator_of(name: str, collection: Declared) -> Mapping[str, Any]:
     if name not in COLLECTION_OF.values():
         return collection.validator
     schema = collection.validator["$jsonSchema"]
@@ -152,6 +312,44 @@ def _comparable(index: Document) -> Document:
     return {"key": dict(index["key"]), **kept, **collation}
 
 
-async def _existing(store: Store) -> Mapping[str, Document]:
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """A collection as it is; of its indexes those that are built."""
+
+    validator: Mapping[str, Any] | None
+    indexes: Mapping[str, Document]
+
+
+async def _existing(store: Store) -> Mapping[str, _Existing]:
+    """By name, those of the collections that we declare. One command where the server can tell all at once."""
+    first, *others = COLLECTIONS
+    catalog: Document = {_ALL_AT_ONCE: {}}
+    also: list[Document] = [{"$unionWith": {"coll": name, "pipeline": [catalog]}} for name in others]
+    try:
+        return {
+            entry["name"]: _Existing(
+                entry["md"]["options"].get("validator"),
+                {
+                    index["spec"]["name"]: _comparable(index["spec"])
+                    for index in entry["md"]["indexes"]
+                    if index["ready"]
+                },
+            )
+            for entry in await store.aggregate(first, [catalog, *also])
+        }
+    except Unavailable:
+        raise
+    except (StoreError, LookupError):  # a user who may not, a server that tells it otherwise
+        return await _existing_one_by_one(store)
+
+
+async def _existing_one_by_one(store: Store) -> Mapping[str, _Existing]:
     answer = await store.command({"listCollections": 1})
-    return {entry["name"]: entry["options"] for entry in answer["cursor"]["firstBatch"]}
+    return {
+        entry["name"]: _Existing(
+            entry["options"].get("validator"),
+            {index["name"]: _comparable(index) for index in await store.indexes_of(entry["name"])},
+        )
+        for entry in answer["cursor"]["firstBatch"]
+        if entry["name"] in COLLECTIONS and entry["type"] == "collection"
+    }

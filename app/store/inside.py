@@ -1,15 +1,17 @@
-"""What we use of PyMongo that it does not promise to keep. All of it is here; the version is pinned.
+"""What we use of PyMongo that it does not promise to keep. All of it is here.
 
-``tests/store/test_inside.py`` says what is missing when another version has it no more.
+Imported by ``shortcuts.py`` alone, and what that gives to others: with a version that has it no more the import fails,
+or a call raises Changed, and then the driver reads by itself. ``tests/store/test_inside.py`` says what is missing.
 """
 # pyright: reportPrivateUsage=false
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from contextvars import Token
+from functools import wraps
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from pymongo import AsyncMongoClient, _csot, helpers_shared, server_type
 from pymongo._telemetry import _CommandTelemetry
@@ -17,10 +19,33 @@ from pymongo.asynchronous.pool import Pool
 from pymongo.errors import NotPrimaryError, OperationFailure
 from pymongo.message import _convert_exception, _CursorAddress
 
+from app.store.unread import Changed
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _PRIMARY: Final = server_type.SERVER_TYPE.RSPrimary
+_TIMEOUT: Final = _csot.TIMEOUT
+_DEADLINE: Final = _csot.DEADLINE
+_check: Final = helpers_shared._check_command_response
 RETRYABLE_CODES: Final = helpers_shared._RETRYABLE_ERROR_CODES
-deadline: Final[Callable[[], float]] = _csot.DEADLINE.get
+deadline: Final[Callable[[], float]] = _DEADLINE.get
 """When the time of ``pymongo.timeout`` is over, by the monotonic clock; infinite without one."""
+_ANOTHER: Final = (AttributeError, TypeError, LookupError)
+"""What Python raises where an object is not as we know it."""
+
+
+def _private(function: Callable[P, T]) -> Callable[P, T]:
+    """Raises Changed where PyMongo's objects are not as we know them."""
+
+    @wraps(function)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except _ANOTHER as changed:
+            raise Changed(str(changed)) from changed
+
+    return asked
 
 
 class Within(AbstractContextManager[None]):
@@ -33,12 +58,12 @@ class Within(AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         until = time.monotonic() + self._seconds
-        self._timeout: Token[float | None] = _csot.TIMEOUT.set(self._seconds)
-        self._deadline: Token[float] = _csot.DEADLINE.set(min(until, deadline()))
+        self._timeout: Token[float | None] = _TIMEOUT.set(self._seconds)
+        self._deadline: Token[float] = _DEADLINE.set(min(until, deadline()))
 
     def __exit__(self, *_: object) -> None:
-        _csot.TIMEOUT.reset(self._timeout)
-        _csot.DEADLINE.reset(self._deadline)
+        _TIMEOUT.reset(self._timeout)
+        _DEADLINE.reset(self._deadline)
 
 
 class Client:
@@ -50,13 +75,18 @@ class Client:
     @property
     def description(self) -> Any:
         """Of all servers: another object whenever it may have changed."""
-        topology = self._client._topology  # none before the first operation
-        return topology and topology._description
+        try:
+            topology = self._client._topology  # none before the first operation
+            return topology and topology._description
+        except AttributeError as changed:  # without a call more: each read looks here
+            raise Changed(str(changed)) from changed
 
+    @_private
     def primary(self) -> Any:
         servers = self.description.server_descriptions().values()
         return next((server for server in servers if server.server_type == _PRIMARY), None)
 
+    @_private
     def is_plain(self) -> bool:
         """Whether the URI asks for nothing that reads by wire do not do.
 
@@ -82,16 +112,19 @@ class Client:
         )
         return not any(asked)
 
+    @_private
     def pool(self, address: tuple[str, int]) -> Any:
         """Opens connections with all that the URI says of them: TLS, names, sign-in. It keeps none for us."""
         return Pool(address, self._client.options.pool_options)
 
     @property
+    @_private
     def listeners(self) -> Any:
         """Of commands; None if there are none."""
         listeners = self._client.options.pool_options._event_listeners
         return listeners if listeners and listeners.enabled_for_commands else None
 
+    @_private
     def close_cursor(self, cursor_id: int, address: tuple[str, int], namespace: str) -> None:
         """Soon, and nobody waits for it."""
         self._client._close_cursor_soon(cursor_id, _CursorAddress(address, namespace))
@@ -99,33 +132,50 @@ class Client:
 
 async def opened(pool: Any) -> tuple[Any, Any]:
     """A connection that is signed in and as PyMongo knows it, and its transport. Raises what PyMongo raises."""
-    connection = await pool.connect()
-    pool.active_contexts.discard(connection.cancel_context)
-    return connection, connection.conn.conn[0]
+    connection: Any = None
+    try:
+        connection = await pool.connect()
+        pool.active_contexts.discard(connection.cancel_context)
+        return connection, connection.conn.conn[0]
+    except _ANOTHER as changed:
+        with suppress(*_ANOTHER):
+            await connection.close_conn(None)
+        raise Changed(str(changed)) from changed
+
+
+@_private
+def sizes(pool: Any) -> tuple[float, float]:
+    """How many connections there may be, and how many may be opened at a time."""
+    return pool.max_pool_size, pool.opts.max_connecting
 
 
 def interrupt(pool: Any) -> None:
-    """Ends what is being opened, within half a second."""
-    for context in list(pool.active_contexts):
-        context.cancel()
+    """Ends what is being opened, within half a second; where that cannot be done it ends by its own time."""
+    with suppress(*_ANOTHER):
+        for context in list(pool.active_contexts):
+            context.cancel()
 
 
+@_private
 def check(reply: dict[str, Any], connection: Any) -> None:
     """Raises the error that a reply tells of, as PyMongo does."""
-    helpers_shared._check_command_response(reply, connection.max_wire_version, pool_opts=connection.opts)
+    _check(reply, connection.max_wire_version, pool_opts=connection.opts)
 
 
 class Told:
     """The events of one command."""
 
+    @_private
     def __init__(self, listeners: Any, connection: Any, command: dict[str, Any], request: int) -> None:
         self._name = next(iter(command))
         self._events = _CommandTelemetry(None, connection, listeners, command, command["$db"], request, request)
         self._events.started(command, ensure_db=False)
 
+    @_private
     def succeeded(self, reply: dict[str, Any]) -> None:
         self._events.succeeded(reply, self._name, speculative_hello=False)
 
+    @_private
     def failed(self, error: Exception) -> None:
         of_server = isinstance(error, NotPrimaryError | OperationFailure)
         details: Any = error.details if of_server else _convert_exception(error)

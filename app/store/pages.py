@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from bson import MinKey
 
-from app.domain.listings import parts_of_head
+from app.domain.listings import HEAD_FORM, parts_of_head
 from app.domain.paging import COUNT_AT_MOST, AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice
 from app.store.collections import COLLECTIONS, Index
 from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
@@ -69,7 +69,7 @@ def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, hea
             else:
                 head[part] = {*others, *its_keys}
     if head:
-        head["revision"] = None
+        head |= {"revision": None, "form": None}
         wanted["document"] = None if keys is None else keys | {"revision"}
         lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "head"}
         # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer, and only once.
@@ -106,7 +106,13 @@ def taken(
         parts = parts_of_head(slice_) if with_heads else ()
         if parts:
             size = slice_.size + 1
-            pages.append({owner: [*chain(*(head[part] for part in parts))][:size] for owner, head in heads})
+            pages.append(
+                {
+                    owner: [*chain(*(head[part] for part in parts))][:size]
+                    for owner, head in heads
+                    if parts[0] in head and parts[-1] in head
+                }
+            )
         else:
             step = -1 if slice_.backwards else 1
             pages.append({each["document"]["_id"]: each[f"page{index}"][::step] for each in found})
@@ -115,7 +121,9 @@ def taken(
 
 def _has_current_head(found: Document) -> bool:
     heads: list[Document] = found.get("head", [])
-    return bool(heads) and heads[0]["revision"] == found["document"].get("revision", 0)
+    if not heads or heads[0].get("form") != HEAD_FORM:
+        return False
+    return heads[0]["revision"] == found["document"].get("revision", 0)
 
 
 def joined(slice_: Slice) -> Document:

@@ -16,9 +16,8 @@ from bson import CodecOptions, decode, encode  # pyright: ignore[reportUnknownVa
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
 from app.store import inside
-from app.store.connections import Connection, Server, Unread
-
-__all__ = ["Unread", "Wire"]
+from app.store.connections import Connection, Server
+from app.store.unread import Unread
 
 _LOOK_SECONDS: Final = 0.5
 """So often we look whether the primary still is one while somebody waits for it, as the driver does."""

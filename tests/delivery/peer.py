@@ -54,9 +54,70 @@ class Mail:
         return str(self.message["Message-ID"])
 
 
+class Grumpy(SMTP):
+    """Answers some commands as its peer is told to, and all others as the protocol has it."""
+
+    def _refused(self, command: str) -> str | None:
+        peer: Peer = self.event_handler
+        return peer.refuses.get(command)
+
+    async def push(self, status: Any) -> None:
+        """The banner is what it says before anything was asked."""
+        is_first = str(status).startswith("220 ") and self.session is not None and not self.session.host_name
+        banner = self._refused("BANNER") if is_first else None
+        await super().push(banner or status)
+
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
+        if refused := self._refused("EHLO"):
+            await self.push(refused)
+        else:
+            await super().smtp_EHLO(hostname)
+
+    async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802
+        if refused := self._refused("EHLO"):
+            await self.push(refused)
+        else:
+            await super().smtp_HELO(hostname)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
+        if refused := self._refused("STARTTLS"):
+            await self.push(refused)
+        else:
+            await super().smtp_STARTTLS(arg)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+        if refused := self._refused("AUTH"):
+            await self.push(refused)
+        else:
+            await super().smtp_AUTH(arg)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        if refused := self._refused("MAIL"):
+            await self.push(refused)
+        else:
+            await super().smtp_MAIL(arg)
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        if refused := self._refused("RCPT"):
+            await self.push(refused)
+        else:
+            await super().smtp_RCPT(arg)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if refused := self._refused("DATA"):
+            await self.push(refused)
+        else:
+            await super().smtp_DATA(arg)
+
+
 @dataclass
 class Peer:
-    """``does`` is asked once for each mail that is offered, with its addressee."""
+    """``does`` is asked once for each mail that is offered, with its addressee.
+
+    ``refuses`` has a reply for a command, BANNER for what is said first, and END for what is said to the mail itself.
+    """
+
+    refuses: dict[str, str] = field(default_factory=dict[str, str], kw_only=True)
 
     does: Callable[[str], Does] = lambda _to: Does.TAKES_IT
     tls: bool = False
@@ -92,6 +153,8 @@ class Peer:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
+        if refused := self.refuses.get("END"):
+            return refused
         match envelope.does:
             case Does.SAYS_451:
                 return "451 4.7.1 Greylisted,\x07 come back later"
@@ -149,7 +212,7 @@ async def mail_server(
     )
 
     def connection() -> SMTP:
-        made = SMTP(
+        made = Grumpy(
             peer,
             hostname="peer.example",
             data_size_limit=size,

@@ -169,7 +169,16 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
     activities = order | {"occurredAt", "type", "title"}
     assert keys == {
         "document": order | {"revision"},
-        "head": {"revision", "coupons", "couponsMore", "transactions", "transactionsMore", "passes", "statuses"},
+        "head": {
+            "revision",
+            "form",
+            "coupons",
+            "couponsMore",
+            "transactions",
+            "transactionsMore",
+            "passes",
+            "statuses",
+        },
         "head.activities": activities,
         "head.activitiesMore": activities,
         "page5": order | {"seq", "actor", "transactionId", "customerId"},  # whose transaction it has to be

@@ -1,7 +1,8 @@
 """Restarts under load: `python -m tests.faults.restarts`. How many requests were dropped over ten, by real processes.
 
 `serve --workers 2` is told SIGHUP, which replaces its workers one by one, while clients ask without pause: some on
-connections that they keep, some on a new one each time. Dropped is whatever is no answer to what was asked.
+connections that they keep, some on a new one each time. Dropped is whatever is no answer to what was asked, and each
+answer to a probe that says that nobody is ready.
 """
 
 import argparse
@@ -42,6 +43,7 @@ UNTIL_IT_SERVES_SECONDS: Final = 180
 @dataclass
 class Told:
     answers: int = 0
+    probes: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
     longest: float = 0
 
@@ -128,12 +130,29 @@ async def load(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> No
             await asyncio.sleep(BETWEEN_SECONDS)
 
 
+async def probe(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> None:
+    """As a load balancer asks whether the gateway is ready, only more often."""
+    headers = {} if keeps else {"Connection": "close"}
+    async with httpx2.AsyncClient(timeout=20, trust_env=False, headers=headers) as client:
+        while not until.is_set():
+            try:
+                response = await client.get(f"{url}/readyz")
+                if response.status_code == 200:
+                    told.probes += 1
+                else:
+                    told.dropped[f"{response.status_code} to a probe: {response.text[:200]}"] += 1
+            except httpx2.HTTPError as failed:
+                told.dropped[f"{type(failed).__name__} to a probe, {'kept' if keeps else 'new'} connection"] += 1
+            await asyncio.sleep(BETWEEN_SECONDS)
+
+
 async def restart(gateway: Gateway, *, times: int, clients: int = 6) -> Told:
     """Every worker is replaced so many times."""
     told, until = Told(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for number in range(clients):
             tasks.create_task(load(gateway.url, until, told, keeps=number % 2 == 0))
+            tasks.create_task(probe(gateway.url, until, told, keeps=number % 2 == 0))
         try:
             await asyncio.sleep(1)
             for _ in range(times):
@@ -167,7 +186,7 @@ def main() -> None:
         with serving(uri, "restarts", Path(folder), workers=2) as gateway:
             told: Any = asyncio.run(restart(gateway, times=times))
     print(f"{times} restarts of 2 workers in {time.monotonic() - began:.0f} s: {told.answers:,} answers,")
-    print(f"{sum(told.dropped.values())} dropped; the longest took {told.longest:.2f} s")
+    print(f"{told.probes:,} good probes, {sum(told.dropped.values())} dropped; the longest took {told.longest:.2f} s")
     for what, count in told.dropped.most_common():
         print(f"{count:6} {what}")
 

@@ -1,6 +1,8 @@
 """Health: whether to restart us, and whether to send us anybody, with the reason in plain words."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import httpx2
 import pytest
@@ -8,9 +10,40 @@ from starlette.applications import Starlette
 
 from app.http import health
 from app.store import indexes
-from app.store.driver import Store
+from app.store.collections import COLLECTIONS
+from app.store.driver import FOLDS_CASE, Store
+from tests.conftest import Commands
 
-TO_BE_APPLIED = "Indexes or validators differ from what this version declares: run `python -m app indexes --apply`."
+
+class Clock:
+    """Stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def probes(store: Store, clock: Clock) -> AsyncGenerator[httpx2.AsyncClient]:
+    app = Starlette(routes=health.routes(store, clock=clock))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+        yield client
+
+
+async def problems(probes: httpx2.AsyncClient, clock: Clock) -> list[str]:
+    """Of a probe that comes when nothing is known any more."""
+    clock.seconds += health.READY_SECONDS
+    answer = await probes.get("/readyz")
+    said = answer.json()
+    assert (answer.status_code, said["ready"]) == ((503, False) if said["problems"] else (200, True))
+    return said["problems"]
 
 
 async def test_it_is_ready_when_all_is_in_place(client: httpx2.AsyncClient) -> None:
@@ -18,20 +51,122 @@ async def test_it_is_ready_when_all_is_in_place(client: httpx2.AsyncClient) -> N
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "problems": []})
 
 
-async def test_it_is_not_ready_while_an_index_is_missing(client: httpx2.AsyncClient, store: Store) -> None:
+INDEXES = [(name, index.name) for name, collection in COLLECTIONS.items() for index in collection.indexes]
+
+
+async def test_it_is_not_ready_while_any_index_is_missing(
+    probes: httpx2.AsyncClient, clock: Clock, store: Store
+) -> None:
+    for collection, index in INDEXES:
+        await store.command({"dropIndexes": collection, "index": index})
+        assert await problems(probes, clock) == [health.MISSING], index
+        assert await indexes.missing(store) == [f"{collection}.{index}: missing"]
+        await indexes.apply(store)
+        assert await problems(probes, clock) == [], index
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+async def test_it_is_not_ready_without_a_collection(
+    collection: str, probes: httpx2.AsyncClient, clock: Clock, store: Store
+) -> None:
+    await store.command({"drop": collection})
+    assert await problems(probes, clock) == [health.MISSING]
+    await indexes.apply(store)
+    assert await problems(probes, clock) == []
+
+
+SAME_NAME = "customerId_changedAt_id"
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "another key": {"key": {"customerId": 1, "changedAt": -1, "_id": 1}},
+    "fewer entries": {"key": {"customerId": 1, "changedAt": 1, "_id": 1}, "partialFilterExpression": {"to": "BLOCKED"}},
+    "another collation": {"key": {"customerId": 1, "changedAt": 1, "_id": 1}, "collation": FOLDS_CASE},
+}
+
+
+@pytest.mark.parametrize("given", OTHERWISE.values(), ids=OTHERWISE)
+async def test_it_is_not_ready_with_an_index_of_that_name_that_does_something_else(
+    given: dict[str, Any], probes: httpx2.AsyncClient, clock: Clock, store: Store
+) -> None:
+    await store.command({"dropIndexes": "statuses", "index": SAME_NAME})
+    await store.command({"createIndexes": "statuses", "indexes": [{"name": SAME_NAME, **given}]})
+    assert await problems(probes, clock) == [health.MISSING]
+    await indexes.apply(store)
+    assert await problems(probes, clock) == []
+
+
+async def test_what_another_version_has_keeps_this_one_from_nothing_and_is_told(
+    probes: httpx2.AsyncClient, clock: Clock, store: Store
+) -> None:
+    """As a newer version leaves it for the old one's gateways, and for who goes back to the old one."""
+    for collection in COLLECTIONS:
+        await store.command({"collMod": collection, "validator": {"shape": {"$ne": "of another version"}}})
+        index = {"key": {"ofAnotherVersion": 1}, "name": "ofAnotherVersion"}
+        await store.command({"createIndexes": collection, "indexes": [index]})
+    kept = {"keyPattern": {"at": 1}, "expireAfterSeconds": 60}
+    await store.command({"collMod": "idempotency", "index": kept})
+    await store.command({"create": "ofAnotherVersion"})
+    try:
+        assert await problems(probes, clock) == []
+        assert await indexes.missing(store) == []
+        told = await indexes.differences(store)
+        expected = {f"{name}: the validator differs" for name in COLLECTIONS}
+        expected |= {f"{name}.ofAnotherVersion: unknown" for name in COLLECTIONS} | {"idempotency.at: differs"}
+        assert set(told) == expected
+        assert "ofAnotherVersion" in await indexes.foreign(store)
+    finally:
+        await store.command({"drop": "ofAnotherVersion"})
+        for collection in COLLECTIONS:
+            await store.command({"dropIndexes": collection, "index": "ofAnotherVersion"})
+        await indexes.apply(store)
+    assert await indexes.differences(store) == []
+
+
+async def test_an_answer_costs_one_command_which_all_share_who_ask_for_some_seconds(
+    probes: httpx2.AsyncClient, clock: Clock, commands: Commands
+) -> None:
+    answers = await asyncio.gather(*(probes.get("/readyz") for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    clock.seconds += health.READY_SECONDS - 0.001
+    await probes.get("/readyz")
+    assert commands.names == ["aggregate"]
+    clock.seconds += 0.001
+    await probes.get("/readyz")
+    assert commands.names == ["aggregate", "aggregate"]
+
+
+async def test_a_bad_answer_is_shared_for_a_second(
+    probes: httpx2.AsyncClient, clock: Clock, commands: Commands, store: Store
+) -> None:
     await store.command({"dropIndexes": "coupons", "index": "customerId_addedAt_id"})
-    answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"ready": False, "problems": [TO_BE_APPLIED]})
+    commands.clear()
+    answers = await asyncio.gather(*(probes.get("/readyz") for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {503}
+    assert commands.names == ["aggregate"]
     await indexes.apply(store)
-    assert (await client.get("/readyz")).status_code == 200
+    clock.seconds += health.UNREADY_SECONDS
+    assert (await probes.get("/readyz")).status_code == 200
 
 
-async def test_it_is_not_ready_while_a_validator_differs(client: httpx2.AsyncClient, store: Store) -> None:
-    await store.command({"collMod": "coupons", "validator": {}})
-    answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()["problems"]) == (503, [TO_BE_APPLIED])
+async def test_who_asked_first_and_left_takes_the_answer_from_nobody(store: Store, clock: Clock) -> None:
+    readiness = health.Readiness(store, clock)
+    first = asyncio.create_task(readiness.problems())
+    second = asyncio.create_task(readiness.problems())
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == []
+
+
+async def test_a_server_that_cannot_tell_all_at_once_is_asked_for_each(
+    store: Store, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older and newer ones, and users without the right to list a catalogue."""
+    await store.command({"dropIndexes": "coupons", "index": "customerId_addedAt_id"})
+    commands.clear()
+    monkeypatch.setattr(indexes, "_ALL_AT_ONCE", "$noSuchStage")
+    assert await indexes.differences(store) == ["coupons.customerId_addedAt_id: missing"]
+    assert {"aggregate", "listCollections", "listIndexes"} == set(commands.names)
     await indexes.apply(store)
-    assert (await client.get("/readyz")).status_code == 200
+    assert await indexes.differences(store) == []
 
 
 async def test_it_lives(client: httpx2.AsyncClient) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
-from app.domain.listings import HEADS
+from app.domain import listings
+from app.domain.listings import HEAD_FIRST, HEAD_PARTS, HEADS
 from app.store import heads, indexes
-from app.store.driver import Document, Store, UpdateOne
+from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from bench.workloads import LISTS
 from tests.conftest import Ask, Commands
 from tests.graph.test_cost import noise
@@ -140,3 +142,39 @@ async def test_many_are_kept_in_batches(world: World) -> None:
         await world.customer()
     assert await heads.keep_all(world.store) == 210
     assert await heads.keep_all(world.store) == 0
+
+
+async def test_a_head_of_another_form_is_believed_by_nobody_and_made_again(ask: Ask, world: World) -> None:
+    """A newer version's, an older one's, or one of before forms were told."""
+    ada = await world.customer()
+    activity = await world.activity(ada)
+    for change in ({"$set": {"form": "another"}}, {"$unset": {"form": ""}}):
+        await heads.keep_all(world.store)
+        await world.store.write("heads", [UpdateOne({}, change), UpdateOne({}, {"$set": {"activities": []}})])
+        answer = await ask(ACTIVITIES, id=ada["_id"])
+        assert answer["data"]["customer"]["activities"]["nodes"] == [{"id": activity["_id"]}]
+        assert await heads.differences(world.store) == []
+        assert await heads.keep_all(world.store) == 1
+        assert await heads.keep_all(world.store) == 0
+
+
+@pytest.mark.parametrize("part", [part for parts in HEAD_PARTS.values() for part in parts])
+async def test_a_head_that_lacks_a_part_gives_the_others(
+    part: str, ask: Ask, store: Store, customers: list[Document]
+) -> None:
+    ids = [customer["_id"] for customer in customers]
+    without = await ask(BY_ID.format(PAGES), ids=ids)
+    await heads.keep(store, ids)
+    await store.write("heads", [UpdateMany({}, {"$unset": {part: ""}})])
+    assert await ask(BY_ID.format(PAGES), ids=ids) == without
+
+
+async def test_the_form_is_another_as_soon_as_anything_of_a_head_is() -> None:
+    forms = {listings.HEAD_FORM}
+    for name, value in (("size", 19), ("selection", replace(HEADS["coupons"].selection, descending=False))):
+        changed = {**HEADS, "coupons": replace(HEADS["coupons"], **{name: value})}
+        forms.add(listings.form_of(changed, HEAD_FIRST, HEAD_PARTS))
+    one_less = {name: slice_ for name, slice_ in HEADS.items() if name != "coupons"}
+    forms.add(listings.form_of(one_less, HEAD_FIRST, HEAD_PARTS))
+    forms.add(listings.form_of(HEADS, HEAD_FIRST + 1, HEAD_PARTS))
+    assert len(forms) == 5

@@ -1,0 +1,67 @@
+"""Work that goes on until it is stopped: what one job raises is logged, and stops neither itself nor any other."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+_log = structlog.get_logger("jobs")
+
+_FIRST_PAUSE_SECONDS: Final = 1
+_LONGEST_PAUSE_SECONDS: Final = 300
+
+
+async def keep_going(
+    name: str, work: Callable[[], Awaitable[object]], *, every_seconds: float = 0, pause_seconds: float = 1
+) -> None:
+    """Does the work again and again, ``every_seconds``, until it is cancelled.
+
+    After a failure it is done again after a pause, which doubles from ``pause_seconds`` to five minutes.
+    """
+    failures = 0
+    while True:
+        try:
+            await work()
+            failures = 0
+            pause = every_seconds
+        except Exception as fault:
+            pause = max(every_seconds, min(pause_seconds * 2**failures, _LONGEST_PAUSE_SECONDS))
+            failures = min(failures + 1, 20)
+            log_failure(name, fault, again_in_seconds=pause)
+        await asyncio.sleep(pause)
+
+
+def log_failure(job: str, fault: BaseException, **more: Any) -> None:
+    """One line, without what is stored: an error's own words may hold it."""
+    _log.error("job failed", job=job, fault=type(fault).__name__, exc_info=fault, **more)
+
+
+@dataclass(slots=True)
+class Backoff:
+    """What failed and is left alone for a while: a minute at first, twice as long each time, an hour at most."""
+
+    first_seconds: float = 60
+    longest_seconds: float = 3_600
+    clock: Callable[[], float] = time.monotonic
+    _failed: dict[Hashable, tuple[int, float]] = field(default_factory=dict[Hashable, tuple[int, float]])
+    """By key: how often in a row, and when it may be tried again."""
+
+    def is_due(self, key: Hashable) -> bool:
+        return key not in self._failed or self.clock() >= self._failed[key][1]
+
+    def failed(self, key: Hashable) -> float:
+        """Returns for how many seconds it is left alone."""
+        times = min(self._failed.get(key, (0, 0))[0] + 1, 20)
+        pause = min(self.first_seconds * 2 ** (times - 1), self.longest_seconds)
+        self._failed[key] = times, self.clock() + pause
+        return pause
+
+    def succeeded(self, key: Hashable) -> None:
+        self._failed.pop(key, None)
+
+    @property
+    def left_alone(self) -> list[Hashable]:
+        return [key for key in self._failed if not self.is_due(key)]

@@ -1,0 +1,55 @@
+"""Shortcuts past the driver, where PyMongo is the one that they were tested with: reads by wire, a cheap deadline.
+
+With another version, or one whose inside is not as we know it, the driver does all by itself: more slowly, and as well.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import pymongo
+import structlog
+
+from app.store.unread import Changed
+
+TESTED: Final = "4.20."
+"""How the version begins that the shortcuts were tested with; pyproject.toml and the lock say the same."""
+
+_log = structlog.get_logger("store")
+
+
+def _load() -> tuple[type[Any] | None, Callable[[float], AbstractContextManager[None]], str]:
+    """Reads by wire, if they can be had; a deadline for commands; and why not, if they cannot."""
+    if not pymongo.version.startswith(TESTED):
+        return None, pymongo.timeout, f"tested with {TESTED}x only"
+    try:
+        from app.store.inside import Within
+        from app.store.wire import Wire
+    except (ImportError, AttributeError) as changed:
+        return None, pymongo.timeout, str(changed)
+    return Wire, Within, ""
+
+
+_wire, deadline, _missing = _load()
+"""``deadline(seconds)`` is ``pymongo.timeout``, or the same in half its instructions."""
+
+
+def wire(*args: Any) -> Any:
+    """Reads of one database by wire; None where the driver is to read."""
+    try:
+        if _wire:
+            return _wire(*args)
+        say_off(_missing)
+    except Changed as changed:
+        say_off(str(changed))
+    return None
+
+
+_said: set[str] = set()
+
+
+def say_off(why: str) -> None:
+    """One line for each process, however many reads there are."""
+    if not _said:
+        _said.add(why)
+        _log.warning("reads by wire are off: the driver reads", pymongo=pymongo.version, why=why)

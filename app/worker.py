@@ -1,0 +1,70 @@
+"""What the worker does: four jobs side by side, none of which stops another."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import stamina
+import structlog
+
+from app.delivery.relay import Relay
+from app.jobs import Backoff, keep_going, log_failure
+from app.services.expiry import expire_due
+from app.services.export_job import Exporter
+from app.services.tallies import count_days
+from app.store.driver import Store, StoreError
+
+_log = structlog.get_logger("worker")
+
+
+@dataclass(slots=True, repr=False)
+class Worker:
+    store: Store
+    relay: Relay
+    exporter: Exporter
+    every_seconds: float = 60
+    """Between two looks for points to expire, and for days to count."""
+    tell: Callable[[str], None] = lambda _: None
+    """Gets a sentence for people whenever something was done."""
+    _customers: Backoff = field(default_factory=Backoff)
+    _days: Backoff = field(default_factory=Backoff)
+
+    async def run(self) -> None:
+        """Until it is cancelled. Each failure is logged."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.relay.run())
+            tasks.create_task(self.exporter.run())
+            tasks.create_task(keep_going("expiry", self._expire, every_seconds=self.every_seconds))
+            tasks.create_task(keep_going("day counts", self._count, every_seconds=self.every_seconds))
+            tasks.create_task(self._say_ready())
+
+    async def once(self) -> bool:
+        """Does what is due now. False if one of the jobs failed; the others are done all the same."""
+        jobs: dict[str, Callable[[], Awaitable[object]]] = {
+            "expiry": self._expire,
+            "day counts": self._count,
+            "outbox relay": self.relay.once,
+            "exporter": self.exporter.once,
+        }
+        succeeded = True
+        for name, job in jobs.items():
+            try:
+                await job()
+            except Exception as fault:
+                log_failure(name, fault)
+                succeeded = False
+        return succeeded
+
+    async def _expire(self) -> None:
+        if expired := await expire_due(self.store, datetime.now(UTC), backoff=self._customers):
+            self.tell(f"Points expired for {expired:,} customers.")
+
+    async def _count(self) -> None:
+        if counted := await count_days(self.store, datetime.now(UTC), backoff=self._days):
+            self.tell(f"Days counted for reports: {counted:,}.")
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=5)
+    async def _say_ready(self) -> None:
+        await self.store.command({"ping": 1})
+        _log.info("ready")
