@@ -63,7 +63,7 @@ class Collection:
     optional: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
     indexes: tuple[Index, ...] = ()
     retired: tuple[str, ...] = ()
-    """Names of indexes of earlier versions that would keep out what may be written now: `indexes --apply` drops them."""
+    """Names of indexes of earlier versions that keep out what may be written now: `indexes --apply` drops them."""
 
     @property
     def validator(self) -> Schema:
