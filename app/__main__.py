@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -80,7 +81,8 @@ def demo(
         if settings.smtp_url is None:
             console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
         console.print(f"  In GraphiQL you can be: {', '.join(people)}.", soft_wrap=True)
-        console.print(f"  A token for other programs: {command('token --role admin')}", soft_wrap=True)
+        own = "" if data is None else f" --data {shlex.quote(str(data))}"
+        console.print(f"  A token for other programs: {command('token --role admin' + own)}", soft_wrap=True)
         console.print("  Ctrl-C stops everything.\n")
         viewers = [
             graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
@@ -159,7 +161,13 @@ def worker(
             reason = doctors.address_fault(settings) or getattr(taken, "strerror", None) or taken
             fail(f"--metrics-port {metrics_port} cannot be listened on: {reason}. Name another port.")
     with existing_database(settings) as uri:
-        if not run(work(uri)):
+        try:
+            done = run(work(uri))
+        except Terminated:
+            if once:
+                raise
+            done = True  # it works until it is told to end
+        if not done:
             raise typer.Exit(1)
 
 
@@ -503,7 +511,8 @@ async def _seed(store: Store, customers: int) -> bool:
     if mark is None and await store.find("customers", {}, limit=1):
         return False
     now = datetime.now(UTC)
-    with progress("Writing sample customers" if mark is None else "Completing the sample", None) as advance:
+    label, total = ("Writing sample customers", customers) if mark is None else ("Completing the sample", None)
+    with progress(label, total) as advance:
         if mark is None:
             written = await write(store, customers=customers, now=now, advance=advance)
         else:
@@ -599,8 +608,12 @@ def _without_password(uri: str) -> str:
     return f"{scheme}{separator}{'…' if credentials else ''}{at}{host}"
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came; who works until then has ended well, and anybody else was interrupted."""
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def main() -> None:
