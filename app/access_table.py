@@ -1,11 +1,12 @@
-"""The access rules as a table for people."""
+"""The access rules as tables for people: `python -m app access`, and docs/access.md."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
-from app.domain.access import PERMITTED, Role
+from app.domain.access import GRANTS, SCOPE_OF, Grant, Permission, Role, Scope
 from app.graph import RULES
 
-_ABBREVIATED = {
+_ABBREVIATED: Final = {
     Role.ADMIN: "admin",
     Role.CS_ADMIN: "cs admin",
     Role.CUSTOMER_SERVICE_AGENT: "agent",
@@ -15,6 +16,7 @@ _ABBREVIATED = {
     Role.AFFILIATE: "affiliate",
     Role.CUSTOMER: "customer",
 }
+_SCOPES: Final = {Scope.ALL: "all", Scope.OWN: "own", Scope.REFERRED: "referred"}
 
 
 def rows() -> Iterator[str]:
@@ -23,8 +25,30 @@ def rows() -> Iterator[str]:
     for (type_, field), rule in sorted(RULES.items()):
         yield _row(f"{type_}.{field}", (rule.verdict(role) for role in _ABBREVIATED))
     yield ""
-    for permission, roles in PERMITTED.items():
-        yield _row(permission, ("yes" if role in roles else "no" for role in _ABBREVIATED))
+    for head, *cells in permissions():
+        yield _row(head, cells)
+
+
+def permissions() -> Iterator[list[str]]:
+    """The customers that each role sees, and those to whom each permission is granted, with the most in one change."""
+    yield ["permission", *_ABBREVIATED.values()]
+    yield ["(read)", *(_SCOPES[SCOPE_OF[role]] for role in _ABBREVIATED)]
+    granted = {(grant.permission, grant.role): grant for grant in GRANTS}
+    for permission in Permission:
+        yield [permission.value, *(_cell(granted.get((permission, role))) for role in _ABBREVIATED)]
+
+
+def markdown() -> str:
+    """``permissions`` as docs/access.md shows them."""
+    head, *lines = permissions()
+    table = [head, ["---"] * len(head), *lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in table)
+
+
+def _cell(grant: Grant | None) -> str:
+    if grant is None:
+        return "no"
+    return _SCOPES[grant.scope] + ("" if grant.limit is None else f", {grant.limit:,} at most")
 
 
 def _row(head: str, cells: Iterable[str]) -> str:

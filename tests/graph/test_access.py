@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any, cast
 
 import httpx2
@@ -24,11 +25,12 @@ from graphql import (
 )
 from structlog.testing import capture_logs
 
+from app import access_table
 from app.catalogue import CATALOGUE
 from app.domain import points
-from app.domain.access import Role
+from app.domain.access import GRANTS, Role
 from app.domain.ids import new_id
-from app.graph import RULES
+from app.graph import RULES, masks_for
 from app.settings import Limits
 from app.store import heads
 from app.store.driver import Document, Store
@@ -565,3 +567,14 @@ async def test_a_cursor_that_was_made_up_finds_nothing(ask: Ask, accounts: tuple
     ):
         answer = await ask(query, after=made_up)
         assert answer["errors"][0]["extensions"]["code"] == "BAD_CURSOR"
+
+
+def test_the_page_about_access_has_the_table_of_grants() -> None:
+    assert access_table.markdown() in Path("docs/access.md").read_text()
+
+
+def test_who_has_a_staff_role_gets_nothing_from_a_referral() -> None:
+    """And so it need not be looked up whether they referred a customer."""
+    for role in set(Role) - STRANGERS:
+        assert masks_for(frozenset({role, Role.AFFILIATE})) == masks_for(frozenset({role}))
+    assert not {grant.permission for grant in GRANTS if grant.role is Role.AFFILIATE}
