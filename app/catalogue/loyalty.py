@@ -8,7 +8,7 @@ from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import AttributeKind as Kind
-from app.catalogue.model import Origin, activity_type
+from app.catalogue.model import Audience, Origin, activity_type
 from app.catalogue.shared import AMOUNT, COUPON_CODE, PASS_ID, PASS_PROVIDER, TO_ADDRESS, TRANSACTION_ID, optional
 
 named = partial(activity_type, source="loyalty", origin=Origin.DOCUMENT)
@@ -29,7 +29,7 @@ ROWS = (
     row("Opt in", "The customer joined the loyalty programme.", Group.MEMBERSHIP),
     row("Opt out", "The customer left the loyalty programme.", Group.MEMBERSHIP),
     row("Profile completed", "The customer filled in their profile.", Group.CUSTOMER),
-    row("Birthday", "It was the customer's birthday.", Group.CUSTOMER),
+    row("Birthday", "It was the customer's birthday.", Group.CUSTOMER, audience=Audience.OWNER),
     row("Referral", "The customer brought somebody along.", Group.OTHER),
     row("Social share", "The customer shared a page.", Group.OTHER, optional("url", "URL")),
     row("Review", "The customer reviewed a product.", Group.OTHER, optional("productId", "Product ID")),

@@ -46,9 +46,14 @@ class AttributeKind(StrEnum):
 
 
 class Audience(StrEnum):
-    """Who may learn that such an activity exists: a customer never does of a STAFF row."""
+    """Who may learn that such an activity exists, beside staff.
+
+    STAFF: nobody. OWNER: the customer, and no affiliate, because that it happened is personal. CUSTOMER: everybody who
+    sees the customer.
+    """
 
     STAFF = "STAFF"
+    OWNER = "OWNER"
     CUSTOMER = "CUSTOMER"
 
 

@@ -150,7 +150,10 @@ class Viewer:
     @property
     def activity_rows(self) -> tuple[tuple[str, In], ...]:
         """Which activities exist for this viewer, in every list, count and facet alike."""
-        audience = () if self.roles & STAFF else (("audience", In((Audience.CUSTOMER.value,))),)
+        audiences = [Audience.CUSTOMER.value]
+        if Role.AFFILIATE not in self.roles:
+            audiences.append(Audience.OWNER.value)
+        audience = () if self.roles & STAFF else (("audience", In(tuple(audiences))),)
         notes = () if self.may(Permission.READ_NOTES) else (("isNote", In((False,))),)
         return (*audience, *notes)
 
