@@ -102,10 +102,15 @@ def rates_of(store: Store, limits: Limits) -> Rates:
 
 
 def outgoing(settings: Settings) -> Outgoing:
-    give_up = timedelta(hours=settings.delivery_give_up_hours)
-    link = timedelta(minutes=settings.export_link_minutes)
-    wallet = settings.wallet_push_url is not None
-    return Outgoing(wallet, give_up, settings.max_unfinished_exports, link, Letters(settings.letters))
+    return Outgoing(
+        wallet=settings.wallet_push_url is not None,
+        give_up=timedelta(hours=settings.delivery_give_up_hours),
+        most_sends=settings.max_sends_of_a_mail,
+        most_mails=settings.max_mails_per_day,
+        most_exports=settings.max_unfinished_exports,
+        link=timedelta(minutes=settings.export_link_minutes),
+        letters=Letters(settings.letters),
+    )
 
 
 def exporter(store: Store, settings: Settings) -> Exporter:

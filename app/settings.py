@@ -196,6 +196,12 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     delivery_give_up_hours: Annotated[float, Field(gt=0, le=168)] = Field(
         24, description="How long that is tried again before it is given up."
     )
+    max_sends_of_a_mail: PositiveInt = Field(
+        5, description="The most deliveries of one mail in a day, whoever asks for them."
+    )
+    max_mails_per_day: PositiveInt = Field(
+        20, description="The most mails to one customer, and to one address, in a day."
+    )
     export_kept_hours: Annotated[float, Field(gt=0, le=720)] = Field(
         24, description="How long the file of an export is kept."
     )

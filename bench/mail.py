@@ -40,7 +40,11 @@ async def measure(uri: str, folder: Path) -> None:
             email_ids.append(email["_id"])
         environment = {"MONGODB_URI": uri, "MONGODB_DATABASE": "bench_mail", "JWT_SECRET": SECRET, "JWKS_URL": ""}
         environment |= {"JWT_ISSUER": AUTHORITY["issuer"], "JWT_AUDIENCE": AUTHORITY["audience"]}
-        environment |= {"CHANGES_PER_MINUTE": "1000000"}
+        environment |= {
+            "CHANGES_PER_MINUTE": "1000000",
+            "MAX_SENDS_OF_A_MAIL": "1000000",
+            "MAX_MAILS_PER_DAY": "1000000",
+        }
         environment |= {"SMTP_URL": peer.url, "MAIL_FROM": f"service@{DOMAIN}"}
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
         clicked, answered = dict[str, float](), list[float]()

@@ -75,6 +75,10 @@ class Outgoing:
 
     wallet: bool = False
     give_up: timedelta = timedelta(days=1)
+    most_sends: int = 5
+    """Deliveries of one mail in a day, over all subjects; the first time that it is sent counts, too."""
+    most_mails: int = 20
+    """Deliveries to one customer, and to one address, in a day."""
     most_exports: int = 3
     """Unfinished ones of one subject."""
     link: timedelta = timedelta(minutes=5)

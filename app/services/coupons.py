@@ -40,7 +40,8 @@ async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, no
         if notify:
             told = [{"code": coupon["code"], "value": coupon["value"]} for coupon in used_now]
             words = {"name": customer["name"], "coupons": told, "day": f"{of.now:%-d %B %Y}"}
-            email, delivery = emails.written(of, customer, of.outgoing.letters.write("coupons", **words))
+            letter = of.outgoing.letters.write("coupons", **words)
+            email, delivery = await emails.written(of, customer, letter, session)
             new, wrote["delivery"] = {"emails": [email], "deliveries": [delivery]}, delivery["_id"]
         activity = of.activity(
             customer["_id"],

@@ -1,17 +1,24 @@
 """Mails: one that was sent, sent again; and new ones, written by a change."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
 
-from app.domain.changes import NotFound
+from app.domain.changes import LimitExceeded, NotFound
 from app.domain.emails import registered_address
 from app.domain.ids import new_id
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.letters import Letter
 from app.store.driver import Document
 
+_WINDOW: Final = timedelta(days=1)
+
 
 async def resend(of: Changes, email: Mapping[str, str], *, key: str) -> Wrote:
-    """To the address that is registered now, as it was sent the first time. Raises NotFound, NoRegisteredEmail."""
+    """To the address that is registered now, as it was sent the first time.
+
+    Raises NotFound, NoRegisteredEmail, LimitExceeded.
+    """
     email_id, customer_id = email["_id"], email["customerId"]
 
     async def decide(customer: Document, session: Session) -> Effect:
@@ -19,7 +26,9 @@ async def resend(of: Changes, email: Mapping[str, str], *, key: str) -> Wrote:
         found = await of.store.find("emails", own, fields={"subject": 1}, session=session)
         if not found:
             raise NotFound("There is no such e-mail.", "emailId")
-        delivery = of.queued("deliveries", customer["_id"], emailId=email_id, to=registered_address(customer))
+        to = registered_address(customer)
+        await check_limits(of, customer["_id"], to, session, email_id=email_id)
+        delivery = of.queued("deliveries", customer["_id"], emailId=email_id, to=to)
         activity = of.activity(
             customer["_id"],
             "EMAIL_RESENT",
@@ -33,13 +42,41 @@ async def resend(of: Changes, email: Mapping[str, str], *, key: str) -> Wrote:
     return await of.make("resendEmail", customer_id, key, {"emailId": email_id}, decide)
 
 
-def written(of: Changes, customer: Document, letter: Letter, *, file_ids: Sequence[str] = ()) -> tuple[Document, ...]:
-    """A new mail and its delivery, to the registered address. Raises NoRegisteredEmail."""
+async def check_limits(
+    of: Changes, customer_id: str, to: str, session: Session, *, email_id: str | None = None
+) -> None:
+    """One click too many is no harm; a hundred are, to the customer and to our name with their mail server.
+
+    Over all subjects. Raises LimitExceeded.
+    """
+    conditions: list[tuple[str, dict[str, str], int]] = [
+        ("to this customer", {"customerId": customer_id}, of.outgoing.most_mails),
+        ("to this address", {"to": to}, of.outgoing.most_mails),
+    ]
+    if email_id:
+        conditions.insert(0, ("of this e-mail", {"emailId": email_id}, of.outgoing.most_sends))
+    since = {"requestedAt": {"$gt": of.now - _WINDOW}}
+    for what, condition, most in conditions:
+        where, keys = {**condition, **since}, {"requestedAt": 1}
+        newest = await of.store.find(
+            "deliveries", where, fields=keys, sort={"requestedAt": -1}, limit=most, session=session
+        )
+        if len(newest) == most:
+            again = newest[-1]["requestedAt"] + _WINDOW
+            raise LimitExceeded(f"There were {most} deliveries {what} within a day. Try again after {again:%H:%M} UTC.")
+
+
+async def written(
+    of: Changes, customer: Document, letter: Letter, session: Session, *, file_ids: Sequence[str] = ()
+) -> tuple[Document, ...]:
+    """A new mail and its delivery, to the registered address. Raises NoRegisteredEmail, LimitExceeded."""
+    to = registered_address(customer)
+    await check_limits(of, customer["_id"], to, session)
     email: Document = {
         "_id": new_id("emails"),
         "customerId": customer["_id"],
-        "to": registered_address(customer),
+        "to": to,
         **letter._asdict(),
         **({"fileIds": list(file_ids)} if file_ids else {}),
     }
-    return email, of.queued("deliveries", customer["_id"], emailId=email["_id"], to=email["to"], first=True)
+    return email, of.queued("deliveries", customer["_id"], emailId=email["_id"], to=to, first=True)

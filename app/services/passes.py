@@ -25,7 +25,8 @@ async def email(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
         if not (file_ids or link):
             raise Invalid("This pass has neither a file nor a download link: there is nothing to mail.", "passId")
         words = {"name": customer["name"], "reward": found.get("reward"), "link": None if file_ids else link}
-        mail, delivery = emails.written(of, customer, of.outgoing.letters.write("pass", **words), file_ids=file_ids)
+        letter = of.outgoing.letters.write("pass", **words)
+        mail, delivery = await emails.written(of, customer, letter, session, file_ids=file_ids)
         activity = of.activity(
             customer["_id"],
             "PASS_EMAILED",

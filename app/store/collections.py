@@ -354,7 +354,12 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             **_SENDING,
         },
         optional={"first": _BOOLEAN, "deliveredAt": _TIME, **_UNSENT},  # first: of a mail that was never sent before
-        indexes=(Index("emailId requestedAt _id"), Index("dueAt", asks="dueAt")),
+        indexes=(
+            Index("emailId requestedAt _id"),
+            Index("customerId requestedAt"),
+            Index("to requestedAt"),
+            Index("dueAt", asks="dueAt"),
+        ),
     ),
     # What mails carry: a pass as its wallet takes it.
     "files": Collection(

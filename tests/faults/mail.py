@@ -201,6 +201,8 @@ async def _cut_pauses(store: Store, waiting: list[Document]) -> None:
 @contextmanager
 def _relays(folder: Path, uri: str, peer: Peer, driver: Driver) -> Generator[tuple[Gateway, Sequence[Process]]]:
     environment = {
+        "MAX_SENDS_OF_A_MAIL": "1000000",
+        "MAX_MAILS_PER_DAY": "1000000",
         "MONGODB_URI": uri,
         "MONGODB_DATABASE": DATABASE,
         "MONGODB_DRIVER": driver,

@@ -1,5 +1,6 @@
 """Mails sent again, passes mailed and pushed: what is written, what is queued, and what is refused."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -9,7 +10,7 @@ from app.domain.access import Role
 from app.domain.ids import file_id
 from app.http.tokens import verifier
 from app.main import assembled, routes
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, UpdateMany
 from tests.conftest import AUTHORITY, SECRET, Ask, token
 from tests.graph.test_changes import EMAIL_PASS, PUSH_PASS, REDEEM, RESEND
 from tests.world import World
@@ -221,3 +222,45 @@ async def test_a_customer_is_told_of_a_redeemed_coupon_only_if_asked(ask: Ask, w
     (activity,) = await world.store.find("activities", {"emailId": email["_id"]})
     assert activity["subjectId"] == told["_id"]
     assert len(await world.store.find("activities", {})) == 2
+
+
+# ---------------------------------------------------------------- how much of it
+
+
+async def sent(ask: Ask, mutation: str, number: int, **given: Any) -> list[str]:
+    """The codes of a change by a subject of its own."""
+    answer = await ask(
+        mutation, token=token(subject=f"agent-{number}"), input={**given, "idempotencyKey": f"{mutation[:30]}{number}"}
+    )
+    (payload,) = answer["data"].values()
+    return [error["code"] for error in payload["userErrors"]]
+
+
+async def test_one_mail_goes_out_five_times_a_day_whoever_asks(ask: Ask, world: World) -> None:
+    ada = await world.customer(email="ada@example.com")
+    email, other = await world.email(ada), await world.email(ada)
+    codes = [await sent(ask, RESEND, number, emailId=email["_id"]) for number in range(7)]
+    assert codes == [[]] * 5 + [["LIMIT_EXCEEDED"]] * 2
+    assert await sent(ask, RESEND, 8, emailId=other["_id"]) == []
+    a_day_ago = {"$set": {"requestedAt": datetime.now(UTC) - timedelta(days=1, seconds=1)}}
+    await world.store.write("deliveries", [UpdateMany({"emailId": email["_id"]}, a_day_ago)])
+    assert await sent(ask, RESEND, 9, emailId=email["_id"]) == []
+
+
+@pytest.mark.parametrize("shared", ["customer", "address"])
+async def test_one_customer_and_one_address_get_twenty_mails_a_day(shared: str, ask: Ask, world: World) -> None:
+    first = await world.customer(email="ada@example.com")
+    second = first if shared == "customer" else await world.customer(email="ada@example.com")
+    now = datetime.now(UTC)
+    for number in range(20):
+        email = await world.email(first)
+        to = "ada@example.com" if shared == "address" else f"{number}@example.com"
+        await world.delivery(email, to=to, requestedAt=now - timedelta(seconds=number))
+    email = await world.email(second)
+    pass_ = await world.pass_(second, downloadUrl="https://wallet.example.com/1")
+    coupon = await world.coupon(second)
+    assert await sent(ask, RESEND, 1, emailId=email["_id"]) == ["LIMIT_EXCEEDED"]
+    assert await sent(ask, EMAIL_PASS, 1, passId=pass_["_id"]) == ["LIMIT_EXCEEDED"]
+    redeemed = {"customerId": second["_id"], "couponIds": [coupon["_id"]]}
+    assert await sent(ask, REDEEM, 1, **redeemed, notifyCustomer=True) == ["LIMIT_EXCEEDED"]
+    assert await sent(ask, REDEEM, 2, **redeemed) == []
