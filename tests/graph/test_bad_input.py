@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from app.domain.cursors import encode
+from app.domain.cursors import CIPHER, encode
 from app.domain.listings import ACTIVITIES
 from app.domain.paging import In, Selection
 from app.schema.enums import ActivityOrderField
@@ -174,11 +174,12 @@ FORGERIES: Mapping[str, Forge] = {
 
 
 def opened(cursor: str) -> list[Any]:
-    return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    """What only this process can read: cursors are encrypted."""
+    return json.loads(CIPHER.decrypt(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), None))
 
 
 def closed(items: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(items).encode()).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(CIPHER.encrypt(json.dumps(items).encode(), None)).rstrip(b"=").decode()
 
 
 async def cursor_of(ask: Ask, customer: Document, field: str = "activities", arguments: str = "first: 1") -> str:
