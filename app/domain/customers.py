@@ -10,6 +10,7 @@ Copies, never the truth: each can be made again from what it copies. Pure.
 - ``campaigns``: those that activities named.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -25,6 +26,14 @@ def country_of(customer: Mapping[str, Any]) -> str | None:
     if "country" in customer or isinstance(customer.get("billingAddress"), Refusal):
         return customer.get("country")
     return customer.get("billingAddress", {}).get("country")
+
+
+_SCHEME: Final = re.compile(r"[\s\x00-\x1f]*(?!https?://)[a-z][a-z0-9+-]*\s*:(?![0-9]+(?:/|$))", re.IGNORECASE)
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a link to it opens a web page, and runs nothing: with ``http://``, ``https://`` or no scheme at all."""
+    return not _SCHEME.match(text) and text.isprintable()
 
 
 def emails_of(customer: Mapping[str, Any]) -> Sequence[Document]:

@@ -15,6 +15,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from app.catalogue.model import AttributeKind, nearest
 from app.domain import attributes
+from app.domain.customers import is_web_address
 from app.domain.ids import derived_id
 from app.domain.points import INT32_MAX
 
@@ -180,6 +181,16 @@ COUNT = integer(0)
 CURRENCY = matching("[A-Z]{3}", "a currency of three capitals, such as EUR")
 COUNTRY = matching("[A-Z]{2}", "a country of two capitals, such as NO")
 EMAIL_ADDRESS = Form("an e-mail address", _email_address)
+
+
+def _website(value: object) -> str:
+    address = text().read(value)
+    if not is_web_address(address):
+        raise ValueError
+    return address
+
+
+WEBSITE = Form("the address of a web page, such as https://example.com, of at most 1,000 characters", _website)
 HTTPS_URL = matching(r"https://[^\s<>\"]{1,1990}", "an https:// address")
 PKPASS = Form("a pass file (.pkpass) of at most 512 KiB in base64", _pkpass)
 ATTRIBUTES = Form("an object of names and values", _attributes)

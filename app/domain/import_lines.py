@@ -30,6 +30,7 @@ from app.domain.import_forms import (
     POINTS,
     TEXT,
     TIME,
+    WEBSITE,
     Form,
     Identity,
     Problems,
@@ -163,7 +164,8 @@ SHAPES: Final[Mapping[str, Shape]] = {
     Kind.CUSTOMER: Shape(
         {"source": TEXT, "id": TEXT, "number": TEXT, "name": TEXT, "registeredAt": TIME},
         {
-            **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "website", "affiliateId"), TEXT),
+            **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), TEXT),
+            "website": WEBSITE,
             "dateOfBirth": DATE,
             "email": EMAIL_ADDRESS,
             "emails": list_of(object_of("value", {"value": EMAIL_ADDRESS}, _CONTACT)),

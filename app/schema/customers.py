@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, cast
 import strawberry
 
 from app.domain.access import Viewer
-from app.domain.customers import country_of, emails_of
+from app.domain.customers import country_of, emails_of, is_web_address
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
-from app.domain.refusals import BadUserInput
+from app.domain.refusals import BadUserInput, Refusal
 from app.schema.activities import (
     Activity,
     ActivityFacet,
@@ -51,7 +51,6 @@ class Customer(Node):
     organization: str | None = strawberry.field(description="The organisation they belong to.")
     job_title: str | None = strawberry.field(description="What they do there.")
     date_of_birth: Date | None = strawberry.field(description="Day of birth.")
-    website: str | None = strawberry.field(description="Their website.")
     email: str | None = strawberry.field(description="The registered address: mails are sent again to this one.")
     billing_address: Address | None = strawberry.field(description="Where invoices go.")
     registered_at: datetime = strawberry.field(description="When they first became known.")
@@ -61,6 +60,15 @@ class Customer(Node):
     payment_count: int = strawberry.field(description="How many payments they made: 0 is a lead, 1 or more a customer.")
     tags: list[str] = strawberry.field(description="Labels that people put on them.")
     status: CustomerStatus = strawberry.field(description="What the account may do now.")
+
+    @strawberry.field(description="Their website, safe to link to: null for an address that is none of a web page.")
+    @staticmethod
+    @reads("website")
+    def website(customer: strawberry.Parent[Document]) -> str | None:
+        website = customer.get("website")
+        if isinstance(website, Refusal):
+            raise website
+        return website if website is None or is_web_address(website) else None
 
     @strawberry.field(description="All their e-mail addresses.")
     @staticmethod
