@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import structlog
 from bson import MinKey
+from pymongo.errors import OperationFailure
 
 from app.catalogue import copied, rules_of_copies
 from app.domain.customers import COPIES, copies
@@ -22,6 +23,7 @@ from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError
 _log = structlog.get_logger("store")
 
 _AT_ONCE: Final = 200
+_NAMESPACE_EXISTS: Final = 48
 _MANY: Final = 10_000
 _ALL_AT_ONCE = "$listCatalog"
 """The stage that tells a collection's options and indexes, since MongoDB 6.0."""
@@ -92,7 +94,7 @@ async def apply(store: Store) -> None:
     for name, collection in COLLECTIONS.items():
         validator = validator_of(name, collection)
         if name not in existing:
-            await store.command({"create": name, "validator": validator})
+            await _create(store, name, validator)
         elif existing[name].validator != validator:
             await store.command({"collMod": name, "validator": validator})
         there = existing[name].indexes if name in existing else dict[str, Document]()
@@ -104,6 +106,16 @@ async def apply(store: Store) -> None:
             await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
     await refresh_copies(store)
     await heads.keep_all(store)
+
+
+async def _create(store: Store, name: str, validator: Document) -> None:
+    """Also where somebody else makes the collection in this moment: another `apply`, or a gateway's first write."""
+    try:
+        await store.command({"create": name, "validator": validator})
+    except OperationFailure as failure:
+        if failure.code != _NAMESPACE_EXISTS:
+            raise
+        await store.command({"collMod": name, "validator": validator})
 
 
 # ---------------------------------------------------------------- what is copied

@@ -1,5 +1,7 @@
-from app.store import indexes
-from app.store.driver import Store
+import asyncio
+
+from app.store import indexes, shared_keys
+from app.store.driver import Driver, Store
 
 
 async def test_a_new_database_differs_by_nothing_once_applied(store: Store) -> None:
@@ -14,3 +16,16 @@ async def test_an_index_that_is_retired_is_dropped_and_any_other_is_left_alone(s
     left = {index["name"] for index in await store.indexes_of("idempotency")}
     assert left == {"_id_", "customerId_subject_key", "at", "mutation"}
     await store.command({"dropIndexes": "idempotency", "index": "mutation"})
+
+
+async def test_many_who_begin_at_once_all_find_everything_as_declared(
+    mongodb_uri: str, database_name: str, driver: Driver
+) -> None:
+    """First imports, and gateways whose first write makes a collection before it is declared."""
+    async with Store.open(mongodb_uri, f"{database_name}_new", driver=driver) as new:
+        try:
+            keys = (shared_keys.shared(new, "cursors", length=32) for _ in range(4))
+            await asyncio.gather(*(indexes.apply(new) for _ in range(4)), *keys)
+            assert await indexes.differences(new) == []
+        finally:
+            await new.drop()
