@@ -31,7 +31,7 @@ from app.metrics import observe_command
 from app.services.changes import Outgoing
 from app.services.export_job import Exporter
 from app.serving import collect_rarely, taking_leave
-from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
+from app.settings import Limits, PerMinute, Settings, SettingsError, read_settings, with_pairs
 from app.store.driver import Store
 
 _log = structlog.get_logger("gateway")
@@ -93,7 +93,7 @@ def assembled(
 
 
 def rates_of(store: Store, limits: Limits) -> Rates:
-    return Rates(store, limits.cost_per_minute, limits.changes_per_minute)
+    return Rates(store, PerMinute.read(limits.cost_per_minute), PerMinute.read(limits.changes_per_minute))
 
 
 def outgoing(settings: Settings) -> Outgoing:

@@ -30,7 +30,15 @@ from pymongo import (
     UpdateOne,
     WriteConcern,
 )
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
@@ -56,6 +64,7 @@ __all__ = [
     "Unavailable",
     "UpdateMany",
     "UpdateOne",
+    "is_away",
     "marked",
     "usable_uri",
     "within",
@@ -79,6 +88,13 @@ DuplicateKey = DuplicateKeyError
 Unavailable = (ConnectionFailure, ExecutionTimeout, WTimeoutError, OutOfTime)
 """The database is not there, or does not answer in time: worth another try."""
 T = TypeVar("T")
+
+
+def is_away(fault: BaseException | None) -> bool:
+    """Whether nothing could be asked of the database just now. Time that a command used up does not say so."""
+    own_time = NetworkTimeout | WaitQueueTimeoutError
+    return isinstance(fault, ConnectionFailure) and not isinstance(fault, own_time)
+
 
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""
