@@ -108,7 +108,7 @@ async def apply(store: Store) -> None:
     await heads.keep_all(store)
 
 
-async def _create(store: Store, name: str, validator: Document) -> None:
+async def _create(store: Store, name: str, validator: Mapping[str, Any]) -> None:
     """Also where somebody else makes the collection in this moment: another `apply`, or a gateway's first write."""
     try:
         await store.command({"create": name, "validator": validator})
