@@ -8,7 +8,7 @@ import re
 import traceback
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import isawaitable
 from typing import Any, Final, cast
@@ -74,6 +74,15 @@ class TooManyErrors(Refusal):
         super().__init__(f"More than {most} fields of the answer failed. Ask for less, or for what your role may read.")
 
 
+@dataclass(slots=True)
+class Plans:
+    """What ``Execution`` has worked out about an operation. It is kept as long as the operation is."""
+
+    shape: Any = None
+    by_values: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    """By the values of the variables that decide what is included."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One of a valid document, and what graphql-core finds out about it before it looks at a request."""
@@ -84,6 +93,7 @@ class Operation:
     _signatures: Sequence[Any]
     _is_plain: bool
     """Whether its variables are values and lists of them, and no objects."""
+    plans: "Plans" = field(default_factory=lambda: Plans(), compare=False)
 
     @classmethod
     def each_of(cls, document: DocumentNode, schema: GraphQLSchema) -> "dict[str | None, Operation]":
@@ -152,6 +162,7 @@ class Executor:
 
     def __init__(self, operation: Operation, values: VariableValues, *, max_failed: int, suggests: bool) -> None:
         self.schema, self.operation, self.fragments = operation.schema, operation.node, operation.fragments
+        self.plans = operation.plans
         self.variable_values, self.hide_suggestions = values, not suggests
         self._failed, self._max_failed = 0, max_failed
 
@@ -253,7 +264,7 @@ def answer(error: GraphQLError, document: DocumentNode | None) -> dict[str, Any]
     """The error as the client sees it: a message, where, and ``extensions.code``."""
     code, message = _verdict(error)
     located = error.path or (_path_in_request(error, document) if document and code == "BAD_USER_INPUT" else None)
-    cause = _cause(error)
+    cause = cause_of(error)
     field = {"field": list(cause.field)} if isinstance(cause, Refusal) and cause.field else {}
     return {
         **told(code, message, **field),
@@ -303,7 +314,7 @@ def with_refusals(result: ExecutionResult) -> ExecutionResult:
 
 def is_final(error: Exception) -> bool:
     """Whether it ends the whole answer, and not a field of it."""
-    return isinstance(error, GraphQLError) and isinstance(_cause(error), TooManyErrors)
+    return isinstance(error, GraphQLError) and isinstance(cause_of(error), TooManyErrors)
 
 
 def log(event: str, error: Exception, **where: str | None) -> None:
@@ -312,7 +323,7 @@ def log(event: str, error: Exception, **where: str | None) -> None:
 
 
 def _verdict(error: GraphQLError) -> tuple[str, str]:
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, Refusal):
         return cause.code, str(cause)
     if isinstance(cause, Unavailable):
@@ -335,7 +346,8 @@ def _in_json(message: str) -> str:
     return message.replace("not to be None", "not to be null")
 
 
-def _cause(error: GraphQLError) -> Exception | None:
+def cause_of(error: GraphQLError) -> Exception | None:
+    """What was raised first, if the error is no more than its place."""
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error:
         cause = cause.original_error

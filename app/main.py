@@ -35,7 +35,7 @@ from app.services.changes import Outgoing
 from app.services.export_job import Exporter
 from app.services.letters import Letters
 from app.serving import collect_rarely, taking_leave
-from app.settings import Limits, Settings, SettingsError, read_settings, with_pairs
+from app.settings import Limits, PerMinute, Settings, SettingsError, read_settings, with_pairs
 from app.store import shared_keys
 from app.store.driver import Store, StoreError
 
@@ -98,7 +98,7 @@ def assembled(
 
 
 def rates_of(store: Store, limits: Limits) -> Rates:
-    return Rates(store, limits.cost_per_minute, limits.changes_per_minute)
+    return Rates(store, PerMinute.read(limits.cost_per_minute), PerMinute.read(limits.changes_per_minute))
 
 
 def outgoing(settings: Settings) -> Outgoing:

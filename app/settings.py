@@ -1,6 +1,7 @@
 """What the environment decides. Read once, frozen; an unusable value stops the start with a message that names it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -70,6 +71,40 @@ def _roles(names: str) -> str:
     return names
 
 
+@dataclass(frozen=True, slots=True)
+class PerMinute:
+    """How much one subject may have in a minute: one number for all, and others for some roles."""
+
+    default: int
+    by_role: Mapping[Role, int]
+
+    @classmethod
+    def read(cls, text: str | int) -> "PerMinute":
+        """From `600000 API_USER=6000000`. Raises ValueError."""
+        numbers: dict[str, int] = {}
+        for word in str(text).split():
+            name, _, digits = word.rpartition("=")
+            if name and name not in {role.value for role in Role}:
+                raise ValueError(f"no role is called {name}")
+            if not (digits.isascii() and digits.isdigit() and int(digits)):
+                raise ValueError(f"{word} does not say how much")
+            if name in numbers:
+                raise ValueError(f"{name or 'the number for all roles'} is there twice")
+            numbers[name] = int(digits)
+        if "" not in numbers:
+            raise ValueError("the number for all other roles is missing")
+        return cls(numbers.pop(""), {Role(name): number for name, number in numbers.items()})
+
+    def of(self, roles: Collection[Role]) -> int:
+        """The most that any of the roles may have."""
+        return max((self.by_role.get(role, self.default) for role in roles), default=self.default)
+
+
+def _per_minute(text: str | int) -> str | int:
+    PerMinute.read(text)
+    return text
+
+
 _ClaimName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -122,14 +157,19 @@ class Limits(BaseModel, frozen=True):
     max_failed_fields: PositiveInt = Field(
         default=1_000, description="How many fields of an answer may fail before all of it does."
     )
-    cached_tokens: NonNegativeInt = Field(
-        default=100_000, description="How many tokens of checked documents are kept for the next time; about 1 KB each."
+    max_fields: PositiveInt = Field(
+        default=2_500, description="The most fields in a document, those of fragments counted wherever they are spread."
     )
-    cost_per_minute: PositiveInt = Field(
-        default=600_000, description="The most that one subject's requests may cost in a minute, over all processes."
+    cached_bytes: NonNegativeInt = Field(
+        default=33_554_432, description="How much memory checked documents may take, kept for the next time."
     )
-    changes_per_minute: PositiveInt = Field(
-        default=120, description="The most changes that one subject may ask for in a minute, over all processes."
+    cost_per_minute: Annotated[str | int, AfterValidator(_per_minute)] = Field(
+        default="600000 API_USER=6000000",
+        description="The most that one subject's requests may cost in a minute; other numbers for some roles.",
+    )
+    changes_per_minute: Annotated[str | int, AfterValidator(_per_minute)] = Field(
+        default="120 API_USER=3000",
+        description="The most changes that one subject may ask for in a minute; other numbers for some roles.",
     )
     max_at_once: PositiveInt = Field(default=16, description="The most requests that a process works on at once.")
     max_waiting: NonNegativeInt = Field(

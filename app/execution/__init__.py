@@ -1,53 +1,33 @@
 """Executes read queries by plans; what a plan does not cover goes to graphql-core. See docs/decisions/0016."""
 
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from collections import Counter
+from typing import Any, Final, Literal, TypeAlias
 
 from graphql import ExecutionResult, GraphQLError
 from graphql.execution.values import VariableValues
 
 from app import metrics
-from app.execution.document import Operation, operation_of
+from app.execution.document import Shape, shape_of
 from app.execution.plan import Plan
 from app.execution.run import Run
 from app.faults import Executor, is_final, with_refusals
 
 Choice: TypeAlias = Literal["compiled", "graphql-core"]
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+Key: TypeAlias = tuple[tuple[str, Any], ...]
+"""The values of the variables that decide what is included."""
 
-_PLANS: Final = 256
-_LONGEST: Final = 20_000
-"""Characters of a document whose plan is kept: what is longer is planned each time."""
-
-
-class Bounded(Generic[K, V]):
-    """Remembers what was made for the keys asked for last, of whatever is worth it."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._kept = size, OrderedDict[K, V]()
-
-    def get(self, key: K, make: Callable[[], V], *, keep: bool) -> V:
-        if not keep:
-            return make()
-        try:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        except KeyError:
-            made = self._kept[key] = make()
-            if len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-            return made
+MAX_PLANS: Final = 4
+"""How many plans of one operation are kept: one for each choice of what its directives include."""
 
 
 class Execution:
-    """Executes operations of one schema. ``counted`` has how many by a plan, and of the others why not."""
+    """Executes operations of one schema. ``counted`` has how many by a plan, and of the others why not.
+
+    What is worked out about an operation is kept with it (``Executor.plans``), and goes when it goes.
+    """
 
     def __init__(self, choice: Choice = "compiled") -> None:
         self.choice, self.counted = choice, Counter[str]()
-        self._operations = Bounded[tuple[str, str | None], Operation](_PLANS)
-        self._plans = Bounded[tuple[str, str | None, tuple[Any, ...]], Plan](_PLANS)
 
     async def run(self, executor: Executor) -> ExecutionResult:
         """``executor`` is graphql-core's: one valid operation, with its variables and its context.
@@ -62,23 +42,40 @@ class Execution:
             result.errors.sort(key=_place)
         return result
 
+    def makes_plan(self, executor: Executor) -> bool:
+        """Whether running it takes a plan that is not there yet."""
+        shape = self._shape(executor)
+        return self._uncovered(shape) is None and _key(shape, executor) not in executor.plans.by_values
+
     def _plan(self, executor: Executor) -> tuple[Plan | None, str]:
         """Or none, and why."""
-        core: Any = executor
-        node, values = core.operation, core.variable_values
-        text, name = node.loc.source.body, node.name.value if node.name else None
-        keep = len(text) <= _LONGEST
-        if self.choice != "compiled":
-            return None, "off"
-        operation = self._operations.get((text, name), lambda: operation_of(node, core.fragments), keep=keep)
-        if operation.uncovered:
-            return None, operation.uncovered
-        chosen = VariableValues(
-            {name: values.sources[name] for name in operation.directive_variables if name in values.sources},
-            {name: values.coerced[name] for name in operation.directive_variables if name in values.coerced},
-        )
-        key = (text, name, tuple(chosen.coerced.items()))
-        return self._plans.get(key, lambda: Plan(core.schema, node, core.fragments, chosen), keep=keep), "plan"
+        shape = self._shape(executor)
+        if uncovered := self._uncovered(shape):
+            return None, uncovered
+        key = _key(shape, executor)
+        plans = executor.plans.by_values
+        plan = plans.get(key)
+        if plan is None:
+            values = executor.variable_values
+            chosen = VariableValues({name: values.sources[name] for name, _ in key}, dict(key))
+            plan = Plan(executor.schema, executor.operation, executor.fragments, chosen)
+            if len(plans) == MAX_PLANS:
+                del plans[next(iter(plans))]
+            plans[key] = plan
+        return plan, "plan"
+
+    def _shape(self, executor: Executor) -> Shape:
+        if executor.plans.shape is None:
+            executor.plans.shape = shape_of(executor.operation, executor.fragments)
+        return executor.plans.shape
+
+    def _uncovered(self, shape: Shape) -> str | None:
+        return shape.uncovered if self.choice == "compiled" else "off"
+
+
+def _key(shape: Shape, executor: Executor) -> Key:
+    coerced = executor.variable_values.coerced
+    return tuple((name, coerced[name]) for name in shape.directive_variables if name in coerced)
 
 
 def _place(error: GraphQLError) -> tuple[Any, ...]:

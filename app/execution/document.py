@@ -12,14 +12,14 @@ _INTROSPECTION: Final = {"__schema", "__type"}
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Shape:
     """``directive_variables`` decide what is included. ``uncovered`` says why there can be no plan."""
 
     directive_variables: tuple[str, ...]
     uncovered: str | None
 
 
-def operation_of(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> Operation:
+def shape_of(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> Shape:
     nodes = [*walked(operation, *(each.definition for each in fragments.values()))]
     directives = [each for each in nodes if isinstance(each, DirectiveNode)]
     variables = {each.name.value for each in walked(*directives) if isinstance(each, VariableNode)}
@@ -32,7 +32,7 @@ def operation_of(operation: OperationDefinitionNode, fragments: Mapping[str, Fra
         uncovered = "directive"
     elif any(each.variable_signatures for each in fragments.values()):
         uncovered = "fragment variables"
-    return Operation(tuple(sorted(variables)), uncovered)
+    return Shape(tuple(sorted(variables)), uncovered)
 
 
 def walked(*nodes: Node) -> Iterator[Node]:

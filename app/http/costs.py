@@ -1,11 +1,14 @@
-"""What an operation may cost, from its text, the schema and the page sizes asked for. Pure; docs/decisions/0012.
+"""What an operation may cost, from its text, the schema and the page sizes asked for. Pure; docs/decisions/0025.
 
-One unit is about ten microseconds of a core. Everything is counted as often as it may occur: a page as full, a link as
-there, a field as often as it is written. What multiplies is what GraphQL multiplies: rows by the rows above them.
+One unit is ten microseconds of a core, ours and the database's together: `python -m bench.prices` compares. Everything
+is counted as often as it may occur: a page as full, a link as there, a field as often as it is written. What multiplies
+is what GraphQL multiplies: rows by the rows above them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -32,6 +35,7 @@ from graphql import (
     NullValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    Undefined,
     ValueNode,
     VariableNode,
     Visitor,
@@ -39,55 +43,95 @@ from graphql import (
     is_abstract_type,
     is_composite_type,
     is_leaf_type,
+    value_from_ast_untyped,
     visit,
 )
 
 from app.domain.cursors import DEFAULT_SIZE, MAXIMUM_SIZE
+from app.domain.listings import HEADS
 from app.domain.refusals import Refusal
+from app.domain.times import moment
+from app.execution import MAX_PLANS
+from app.execution.document import Shape, walked
 
-VALUE: Final = 1
+REQUEST: Final = 15
+"""Any request, before anything is known of it."""
+TEXT: Final = 100
+"""A text that is not known yet: it is parsed and validated. Spent from the rate only."""
+CHARACTER: Final = 0.5
+"""A character of it."""
+PLANNED: Final = 3.5
+"""A field of an operation that is planned anew. Spent from the rate only."""
+VALUE: Final = 0.06
 """A value or an object in the answer."""
-ROW: Final = 2
-"""A document read, besides its values. A page reads one more than it shows."""
-LINK: Final = 12
-"""A document that another one names, followed one by one though read together."""
-COMMAND: Final = 25
+CORE_VALUE: Final = 1.0
+"""The same where graphql-core executes, as it does changes."""
+SCHEMA_VALUE: Final = 0.25
+"""The same of the schema itself, which graphql-core answers."""
+COMMAND: Final = 25.0
 """A field that asks the database, once for all its parents: reads are batched."""
-CHANGE: Final = 500
+LINK: Final = 1.0
+"""A document that another one names."""
+PAGE: Final = 5.0
+"""A page of a list of one parent, whatever is on it; and once for all parents."""
+ROW: Final = 0.15
+"""A row of such a page. A page reads one more than it shows."""
+SEEK: Final = 6.0
+"""A page that is not the newest rows, kept with their customer: it is looked up in the list."""
+SOUGHT_ROW: Final = 0.3
+"""A row of it."""
+CHANGE: Final = 500.0
 """A mutation: a transaction of several commands."""
-MOST: Final = 2**31 - 1
-"""What is told of a cost beyond all bounds: doublings of fragments come to numbers that no client can hold."""
-EMBEDDED: Final = 10
+MAX_REPORTED_COST: Final = 2**31 - 1
+"""What is told of a cost, or of fields, beyond all bounds: doublings of fragments come to numbers that no client can
+hold."""
+EMBEDDED: Final = 4
 """Items of a list inside a document, such as its tags; no argument says how many."""
 
 
 class Price(NamedTuple):
-    """``once`` whatever the number of parents, ``each`` for every parent; ``row`` for every row of a page's parent."""
+    """``once`` whatever the number of parents, ``each`` for every parent; ``row`` for every row of a page's parent.
+
+    ``counts``: what is counted of the page or report that the field is of, once however often it is asked for.
+    """
 
     once: float = 0
     each: float = 0
     row: float = 0
+    counts: frozenset[str] = frozenset()
 
 
-DEARER: Final[Mapping[str, Price]] = {
-    "totalCount": Price(COMMAND, 100),  # keys of the whole list are counted
-    "Customer.activityFacets": Price(COMMAND, 100),
-    "Customer.activityGroups": Price(COMMAND, 100),
-    "PointsBalance.audit": Price(COMMAND, 1_000),  # every entry is read
-    "Activity.availableActions": Price(COMMAND, 2 * LINK),
-    "Activity.message": Price(0, 4),  # long texts: the same again by another alias is sent again
-    "Activity.attributes": Price(0, 4),
-    "Note.message": Price(0, 4),
-    "Email.text": Price(0, 20),
-    "Email.html": Price(0, 50),
+COUNTS: Final[Mapping[str, frozenset[str]]] = {
+    "totalCount": frozenset({"rows"}),
+    "CustomerServiceReport.total": frozenset({"types"}),
+    "CustomerServiceReport.actions": frozenset({"types"}),
+    "CustomerServiceReport.customFields": frozenset({"fields"}),
+}
+"""Which fields count, by type and field, or by field for every type; what that costs, the page or report knows."""
+
+EXTRA_COSTS: Final[Mapping[str, Price]] = {
+    "cursor": Price(0, 0.6),
+    "startCursor": Price(0, 0.6),
+    "endCursor": Price(0, 0.6),
+    "Customer.activityFacets": Price(100, 24),
+    "Customer.activityGroups": Price(100, 24),
+    "PointsBalance.audit": Price(150, 180),  # every entry is read
+    "CustomerServiceReport.details": Price(15),
+    "Activity.availableActions": Price(COMMAND, 4),
+    "Activity.attributes": Price(0, 0.3),
+    "Activity.attribute": Price(0, 0.3),
+    "Activity.message": Price(0, 0.2),  # long texts: the same again by another alias is sent again
+    "Note.message": Price(0, 0.2),
+    "Email.text": Price(0, 0.2),
+    "Email.html": Price(0, 12),  # made harmless
 }
 """On top of what the formula says: by type and field, or by field for every type."""
 
-LISTS: Final[Mapping[str, float]] = {"Query.activityTypes": 160}
+LISTS: Final[Mapping[str, float]] = {"Query.activityTypes": 160, "Note.links": 2, "Email.deliveries": 2}
 """How long a list is that is neither paged nor embedded."""
 
 _SHORT: Final = ("first", "last")
-_DECISIVE: Final = {*_SHORT, "ids", "if"}
+_DECISIVE: Final = frozenset({*_SHORT, "after", "before", "filter", "orderBy", "ids", "if"})
 """Arguments of fields and directives whose value decides what is counted how often."""
 Variables: TypeAlias = Mapping[str, Any]
 
@@ -103,10 +147,25 @@ class TooExpensive(Refusal):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The cost of one operation, but for its variables. Holds nothing of any viewer."""
+def price_of_text(text: str) -> int:
+    """Of a text that is to be parsed and validated."""
+    return ceil(TEXT + len(text) * CHARACTER)
 
+
+def price_of_plan(fields: int) -> int:
+    return ceil(fields * PLANNED)
+
+
+@dataclass(frozen=True, slots=True)
+class CostPlan:
+    """The cost of one operation, but for its variables. Holds nothing of any viewer.
+
+    ``fields``: how many there are in its plan at most, one for each type where an object may be of several.
+    ``variants``: how many plans may be kept, one for each choice of what its directives include.
+    """
+
+    fields: int
+    variants: int
     _steps: "tuple[_Step, ...]"
     _fragments: "Mapping[str, tuple[_Step, ...]]"
     _certain: int | None = None
@@ -117,32 +176,40 @@ class Plan:
         if self._certain is not None:
             return self._certain
         added = _Addition(self._fragments, variables).total(self._steps)
-        return ceil(min(added.once + added.each, MOST))
+        return ceil(round(min(REQUEST + added.once + added.each, MAX_REPORTED_COST), 6))
 
 
 class Pricer:
-    """Makes plans for one schema."""
+    """Makes cost plans for one schema. ``compiled``: whether queries are executed by plans, where they can be."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
-        self._schema, self._lengths = schema, {**LISTS, **_means(schema)}
+    def __init__(self, schema: GraphQLSchema, *, compiled: bool = True) -> None:
+        self._schema, self._compiled = schema, compiled
+        self._lengths = {**LISTS, **_means(schema)}
 
-    def plans(self, document: DocumentNode) -> Mapping[str | None, Plan]:
-        """By operation's name. The document is valid."""
-        operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-        fragments = {
-            each.name.value: tuple(self._steps(self._type(each.type_condition.name.value), each.selection_set))
+    def plans(self, document: DocumentNode, shapes: Mapping[str | None, Shape]) -> Mapping[str | None, CostPlan]:
+        """By operation's name, as ``shapes`` are. The document is valid."""
+        depends, by_value = _depends_on_variables(document), dict[float, Mapping[str, tuple[_Step, ...]]]()
+        plans: dict[str | None, CostPlan] = {}
+        for each in document.definitions:
+            if isinstance(each, OperationDefinitionNode):
+                name = each.name.value if each.name else None
+                shape = shapes[name]
+                value = VALUE if self._compiled and not shape.uncovered else CORE_VALUE
+                if value not in by_value:
+                    by_value[value] = self._fragments(document, value)
+                steps = tuple(self._steps(self._root(each), each.selection_set, value))
+                fields = min(_Width(by_value[value]).total(steps), MAX_REPORTED_COST)
+                variants = min(2 ** len(shape.directive_variables), MAX_PLANS)
+                plan = CostPlan(fields, variants, steps, by_value[value])
+                plans[name] = plan if depends else replace(plan, _certain=plan.cost({}))
+        return plans
+
+    def _fragments(self, document: DocumentNode, value: float) -> "Mapping[str, tuple[_Step, ...]]":
+        return {
+            each.name.value: tuple(self._steps(self._type(each.type_condition.name.value), each.selection_set, value))
             for each in document.definitions
             if isinstance(each, FragmentDefinitionNode)
         }
-        plans = {
-            each.name.value if each.name else None: Plan(
-                tuple(self._steps(self._root(each), each.selection_set)), fragments
-            )
-            for each in operations
-        }
-        if _depends_on_variables(document):
-            return plans
-        return {name: replace(plan, _certain=plan.cost({})) for name, plan in plans.items()}
 
     def _root(self, operation: OperationDefinitionNode) -> GraphQLCompositeType:
         root = self._schema.get_root_type(operation.operation)
@@ -154,41 +221,49 @@ class Pricer:
         assert is_composite_type(named)
         return named
 
-    def _steps(self, parent: GraphQLCompositeType, selections: SelectionSetNode) -> "Iterator[_Step]":
+    def _steps(self, parent: GraphQLCompositeType, selections: SelectionSetNode, value: float) -> "Iterator[_Step]":
         for selection in selections.selections:
             conditions = tuple(_conditions(selection.directives or ()))
             match selection:
                 case FieldNode():
-                    yield self._field(parent, selection, conditions)
+                    yield self._field(parent, selection, conditions, value)
                 case InlineFragmentNode(type_condition=condition, selection_set=inner):
                     on = self._type(condition.name.value) if condition else parent
-                    yield _Step(conditions, _adds_nothing, tuple(self._steps(on, inner)))
+                    yield _Step(conditions, _adds_nothing, tuple(self._steps(on, inner, value)))
                 case FragmentSpreadNode(name=name):
-                    yield _Step(conditions, _adds_nothing, (), name.value)
+                    yield _Step(conditions, _adds_nothing, (), fragment=name.value)
                 case _:
                     pass
 
-    def _field(self, parent: GraphQLCompositeType, node: FieldNode, conditions: "_Conditions") -> "_Step":
+    def _field(self, parent: GraphQLCompositeType, node: FieldNode, conditions: "_Conditions", value: float) -> "_Step":
         name = node.name.value
         field = self._schema.get_field(parent, name)
         assert field
-        named = _named(field)
-        extra = _plus(DEARER.get(f"{parent.name}.{name}", Price()), DEARER.get(name, Price()))
+        named, coordinate = _named(field), f"{parent.name}.{name}"
+        if parent.name.startswith("__"):
+            value = SCHEMA_VALUE
+        extra = _plus(EXTRA_COSTS.get(coordinate, Price()), EXTRA_COSTS.get(name, Price()))
+        extra = extra._replace(counts=COUNTS.get(coordinate, COUNTS.get(name, frozenset())))
         if parent is self._schema.mutation_type:
             extra = _plus(extra, Price(0, CHANGE))
-        below = tuple(self._steps(named, node.selection_set)) if node.selection_set and is_composite_type(named) else ()
-        size = self._size(parent, field, node)
-        return _Step(conditions, _combination(parent, field, named, extra, size), below)
+        inner = node.selection_set
+        below = tuple(self._steps(named, inner, value)) if inner and is_composite_type(named) else ()
+        types = len(self._schema.get_possible_types(parent)) if is_abstract_type(parent) else 1
+        arguments = {each.name.value: each.value for each in node.arguments or ()}
+        if _is_page(named):
+            combined = _page(coordinate, arguments, extra.once, value + extra.each)
+        elif coordinate == REPORT:
+            combined = _report(arguments, value)
+        else:
+            combined = _combination(parent, field, named, extra, self._size(coordinate, field, arguments), value)
+        return _Step(conditions, combined, below, types)
 
-    def _size(self, parent: GraphQLCompositeType, field: GraphQLField, node: FieldNode) -> "_Size":
-        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    def _size(self, coordinate: str, field: GraphQLField, arguments: Mapping[str, ValueNode]) -> "_Size":
         if "ids" in field.args:
-            return lambda variables: _length(given.get("ids"), variables)
+            return lambda variables: _length(arguments.get("ids"), variables)
         if _is_short(field):
-            asked = [given[name] for name in _SHORT if name in given]
-            return lambda variables: max((_number(value, variables) for value in asked), default=DEFAULT_SIZE)
-        assumed = EMBEDDED if _is_list(field) else 1
-        fixed = self._lengths.get(f"{parent.name}.{node.name.value}", assumed)
+            return partial(_page_size, arguments)
+        fixed = self._lengths.get(coordinate, EMBEDDED if _is_list(field) else 1)
         return lambda _: fixed
 
 
@@ -205,6 +280,8 @@ class _Step:
     conditions: _Conditions
     combined: _Combination
     below: "tuple[_Step, ...]"
+    fields: int = 0
+    """How many fields of a plan it is itself."""
     fragment: str | None = None
 
 
@@ -217,14 +294,37 @@ class _Addition:
 
     def total(self, steps: tuple[_Step, ...]) -> Price:
         once = each = row = 0.0
+        counts = frozenset[str]()
         for step in steps:
             if all(_holds(name, value, self._variables) for name, value in step.conditions):
                 below = self._fragment(step.fragment) if step.fragment else self.total(step.below)
                 price = step.combined(below, self._variables)
                 once, each, row = once + price.once, each + price.each, row + price.row
-        return Price(once, each, row)
+                counts |= price.counts
+        return Price(once, each, row, counts)
 
     def _fragment(self, name: str) -> Price:
+        if name not in self._known:
+            self._known[name] = self.total(self._fragments[name])
+        return self._known[name]
+
+
+class _Width:
+    """How many fields a plan of these steps has at most, whatever its variables."""
+
+    def __init__(self, fragments: Mapping[str, tuple[_Step, ...]]) -> None:
+        self._fragments = fragments
+        self._known: dict[str, int] = {}
+
+    def total(self, steps: tuple[_Step, ...]) -> int:
+        return sum(
+            self._fragment(step.fragment)
+            if step.fragment
+            else step.fields + max(step.fields, 1) * self.total(step.below)
+            for step in steps
+        )
+
+    def _fragment(self, name: str) -> int:
         if name not in self._known:
             self._known[name] = self.total(self._fragments[name])
         return self._known[name]
@@ -235,29 +335,126 @@ def _adds_nothing(below: Price, _: Variables) -> Price:
 
 
 def _plus(one: Price, other: Price) -> Price:
-    return Price(one.once + other.once, one.each + other.each, one.row + other.row)
+    return Price(one.once + other.once, one.each + other.each, one.row + other.row, one.counts | other.counts)
 
 
 def _combination(
-    parent: GraphQLNamedType, field: GraphQLField, named: GraphQLNamedType, extra: Price, size: _Size
+    parent: GraphQLNamedType, field: GraphQLField, named: GraphQLNamedType, extra: Price, size: _Size, value: float
 ) -> _Combination:
-    each, once = VALUE + extra.each, extra.once
+    each, once, counts = value + extra.each, extra.once, extra.counts
     of_page = _is_page(parent)
     is_list = _is_list(field) and not is_leaf_type(named)
-    if _is_page(named):
-
-        def page(below: Price, variables: Variables) -> Price:
-            rows = size(variables)
-            return Price(once + COMMAND + below.once, each + ROW * (rows + 1) + below.each + rows * below.row)
-
-        return page
     if is_list and of_page:
-        return lambda below, _: Price(once + below.once, each, VALUE + below.each)
+        return lambda below, _: Price(once + below.once, each, value + below.each)
     reads = _is_document(named) and not of_page and not _is_edge(parent)
-    command = COMMAND if reads else 0
-    read = (ROW if _is_short(field) else LINK) if reads else 0
-    item = read + (VALUE if is_list else 0)
-    return lambda below, variables: Price(once + command + below.once, each + size(variables) * (item + below.each))
+    if not reads:
+        item = value if is_list else 0
+        return lambda below, variables: Price(
+            once + below.once, each + size(variables) * (item + below.each), 0, counts
+        )
+    first = PAGE if _is_short(field) else 0  # a page's rows without a page around them
+    item = (ROW if _is_short(field) else LINK) + (value if is_list else 0)
+    return lambda below, variables: Price(
+        once + COMMAND + below.once, each + first + size(variables) * (item + below.each)
+    )
+
+
+# ---------------------------------------------------------------- pages and reports
+
+CUSTOMERS: Final = "Query.customers"
+REPORT: Final = "Query.customerServiceReport"
+DETAILS: Final = "CustomerServiceReport.details"
+
+COUNTED: Final = Price(80, 8)
+"""Counting the keys of a customer's list."""
+CUSTOMER_ROW: Final = 3.0
+"""A row of the list of customers, who are read whole."""
+COUNTED_CUSTOMERS: Final = 700.0
+"""Counting most of them, and those who have what an index finds."""
+FOUND_CUSTOMERS: Final = 200.0
+_FINDS: Final = frozenset({"number", "name", "lastName", "email", "tags", "campaigns"})
+EMAIL_PREFIX: Final = 600.0
+"""Customers by the beginning of an e-mail address, of which each may have several; and counting them."""
+COUNTED_BY_EMAIL_PREFIX: Final = 2_500.0
+SORTED_CUSTOMERS: Final = 100.0
+"""Those who have what is asked for, in an order that is not theirs."""
+
+DAYS: Final[Mapping[str, float]] = {"types": 6.0, "rows": 6.0, "fields": 3.0}
+"""A day of a report, by what is counted: it was counted when it was over, and is added up."""
+DAYS_OF_USERS: Final[Mapping[str, float]] = {"types": 0.08, "rows": 0.08, "fields": 2.0}
+"""The same where only some users' actions are: an index finds them."""
+MAX_DAYS: Final = 1_250
+"""Of more days than that, the first are seldom there to be counted."""
+
+
+def _page(coordinate: str, arguments: Mapping[str, ValueNode], once: float, each: float) -> _Combination:
+    is_customers, of_customer = coordinate == CUSTOMERS, coordinate.startswith("Customer.")
+
+    def page(below: Price, variables: Variables) -> Price:
+        rows = _page_size(arguments, variables)
+        given = _given(arguments, variables)
+        added, counts = once + below.once, below.counts
+        if of_customer and rows <= HEAD_ROWS and not given.keys() & _SEEKS:
+            added, own = added + PAGE, PAGE + ROW * (rows + 1)
+        elif is_customers:
+            added += COMMAND + _customers(given, is_counted="rows" in counts)
+            own = CUSTOMER_ROW * (rows + 1)
+        else:
+            added, own = added + COMMAND, PAGE + SEEK + SOUGHT_ROW * (rows + 1)
+        if coordinate == DETAILS:
+            return Price(added, each + own + below.each + rows * below.row, 0, counts)
+        if counts and not is_customers:
+            added, own = added + COUNTED.once, own + COUNTED.each
+        return Price(added, each + own + below.each + rows * below.row)
+
+    return page
+
+
+HEAD_ROWS: Final = max(head.size for head in HEADS.values())
+_SEEKS: Final = frozenset({"last", "after", "before", "filter", "orderBy"})
+"""Arguments that ask for other rows than the newest."""
+
+
+def _customers(given: Mapping[str, Any], *, is_counted: bool) -> float:
+    """What finding them costs, and counting them."""
+    asked = {name for name, value in _fields(given.get("filter")).items() if value is not None}
+    by_prefix = "emailPrefix" in asked
+    added = (EMAIL_PREFIX if by_prefix else 0) + (SORTED_CUSTOMERS if asked and "orderBy" in given else 0)
+    if not is_counted:
+        return added
+    if by_prefix:
+        return added + COUNTED_BY_EMAIL_PREFIX
+    return added + (FOUND_CUSTOMERS if asked & _FINDS else COUNTED_CUSTOMERS)
+
+
+def _report(arguments: Mapping[str, ValueNode], value: float) -> _Combination:
+    def report(below: Price, variables: Variables) -> Price:
+        conditions = _fields(_given(arguments, variables).get("filter"))
+        days = _days(conditions.get("from"), conditions.get("to"))
+        a_day = DAYS_OF_USERS if conditions.get("users") else DAYS
+        counted = sum(COMMAND + days * a_day[each] for each in below.counts)
+        return Price(counted + below.once, value + below.each)
+
+    return report
+
+
+def _days(*window: datetime | str | None) -> float:
+    """Texts in the document, times in variables."""
+    try:
+        begin, end = (each if isinstance(each, datetime) else moment(each or "") for each in window)
+    except ValueError:
+        return MAX_DAYS
+    return min(max((end - begin) / timedelta(days=1) + 1, 1), MAX_DAYS)
+
+
+def _fields(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _given(arguments: Mapping[str, ValueNode], variables: Variables) -> dict[str, Any]:
+    """Arguments with a value, in Python."""
+    values = {name: value_from_ast_untyped(node, dict(variables)) for name, node in arguments.items()}
+    return {name: value for name, value in values.items() if value is not None and value is not Undefined}
 
 
 def _named(field: Any) -> GraphQLNamedType:
@@ -294,7 +491,8 @@ def _depends_on_variables(document: DocumentNode) -> bool:
         found = False
 
         def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
-            self.found |= node.name.value in _DECISIVE and isinstance(node.value, VariableNode)
+            if node.name.value in _DECISIVE:
+                self.found |= any(isinstance(each, VariableNode) for each in walked(node.value))
 
     look = Look()
     visit(document, look)
@@ -318,8 +516,14 @@ def _holds(directive: str, value: ValueNode, variables: Variables) -> bool:
     return given is not (directive == "skip")
 
 
+def _page_size(arguments: Mapping[str, ValueNode], variables: Variables) -> int:
+    asked = [arguments[name] for name in _SHORT if name in arguments]
+    return max((_number(value, variables) for value in asked), default=DEFAULT_SIZE)
+
+
 def _number(value: ValueNode, variables: Variables) -> int:
-    """What lies outside of a list's limits is refused where it is asked for, and reads nothing."""
+    """At least one: what would be read of each row is prepared even where there is none. What lies outside of a list's
+    limits is refused where it is asked for, and reads nothing."""
     match value:
         case IntValueNode(value=digits):
             asked = int(digits) if len(digits) < 10 else MAXIMUM_SIZE
@@ -329,15 +533,15 @@ def _number(value: ValueNode, variables: Variables) -> int:
             asked = None
         case _:
             asked = MAXIMUM_SIZE
-    return DEFAULT_SIZE if asked is None else min(max(asked, 0), MAXIMUM_SIZE)
+    return DEFAULT_SIZE if asked is None else min(max(asked, 1), MAXIMUM_SIZE)
 
 
 def _length(value: ValueNode | None, variables: Variables) -> int:
     match value:
         case ListValueNode(values=values):
-            return len(values)
+            return max(len(values), 1)
         case VariableNode(name=name):
-            return len(variables.get(name.value) or ())
+            return max(len(variables.get(name.value) or ()), 1)
         case _:
             return 1
 

@@ -1,14 +1,15 @@
 """GraphQL documents, from text to what can be executed: parsed, within limits, valid, priced. Each text once.
 
-A document is prepared beside the event loop, one at a time: who sends a hard one waits for it, and nobody else does.
-What is kept is the same for every viewer.
+A document is prepared beside the event loop, one at a time: subjects take turns, and who waits too long is told so.
+What is kept is the same for every viewer, and bounded by the memory that it takes.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from graphql import (
@@ -28,24 +29,32 @@ from graphql import (
 )
 
 from app.domain.refusals import Refusal
+from app.execution.document import shape_of
 from app.faults import Operation
 from app.http import limits as shape
-from app.http.costs import Plan, Pricer
+from app.http.admission import Admission
+from app.http.costs import CostPlan, Pricer, price_of_text
 from app.settings import Limits
 
-SMALLEST_TOKENS: Final = 50
-"""What even the smallest document counts for in the cache."""
+_KNOWN: Final = 2_000
+"""Bytes that even the smallest document takes."""
+_TOKEN: Final = 800
+"""Bytes of a token's part of the syntax tree."""
+_PLANNED: Final = 3_500
+"""Bytes of a field in a plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A valid document. ``introspects``: whether any of it asks for the schema itself."""
+    """A valid document. ``introspects``: whether any of it asks for the schema itself. ``size``: the most bytes of
+    memory that it takes, with all the plans that are kept with it."""
 
     document: DocumentNode
-    operations: Mapping[str | None, tuple[Operation, Plan]]
+    operations: Mapping[str | None, tuple[Operation, CostPlan]]
     introspects: bool
+    size: int
 
-    def chosen(self, operation_name: str | None) -> tuple[Operation, Plan]:
+    def chosen(self, operation_name: str | None) -> tuple[Operation, CostPlan]:
         """An operation, and what it costs. Raises OperationUnresolved."""
         if operation_name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
@@ -80,22 +89,40 @@ class Invalid(Exception):
 
 
 class Documents:
-    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
-        self._schema, self._limits, self._pricer = schema, limits, Pricer(schema)
+    """``compiled``: whether queries are executed by plans."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, *, compiled: bool = True) -> None:
+        self._schema, self._limits, self._pricer = schema, limits, Pricer(schema, compiled=compiled)
         self.rules = _rules(limits.max_comparisons)
         self._kept: OrderedDict[str, Prepared] = OrderedDict()
-        self._kept_tokens = 0
+        self._kept_bytes = 0
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="documents")
+        self._turns = Admission(1, limits.max_waiting, limits.max_waiting_seconds)
 
-    async def prepared(self, text: str, *, suggests: bool) -> Prepared:
-        """``suggests``: whether errors may say what the schema has instead. Raises LimitExceeded, Invalid."""
-        if text in self._kept:
-            self._kept.move_to_end(text)
-            return self._kept[text]
-        loop = asyncio.get_running_loop()
-        prepared = await loop.run_in_executor(self._beside, self._prepare, text, suggests)
-        self._keep(text, prepared)
-        return prepared
+    @property
+    def kept_bytes(self) -> int:
+        """The most bytes of memory that all documents that are kept take."""
+        return self._kept_bytes
+
+    def price(self, text: str) -> int:
+        """What preparing it costs; nothing where it is kept."""
+        return 0 if text in self._kept else price_of_text(text)
+
+    async def prepared(self, text: str, subject: str, *, suggests: bool) -> Prepared:
+        """``suggests``: whether errors may say what the schema has instead.
+
+        Raises LimitExceeded, Invalid, Overloaded.
+        """
+        if text not in self._kept:
+            await self._turns.enter(subject)
+            if text in self._kept:  # somebody else sent it meanwhile
+                self._turns.leave()
+            else:
+                preparing = asyncio.get_running_loop().run_in_executor(self._beside, self._prepare, text, suggests)
+                preparing.add_done_callback(partial(self._end_turn, text))
+                return await asyncio.shield(preparing)  # a turn lasts as long as the work, whoever leaves
+        self._kept.move_to_end(text)
+        return self._kept[text]
 
     def _prepare(self, text: str, suggests: bool) -> Prepared:
         document = self._parsed(text)
@@ -104,9 +131,20 @@ class Documents:
             self._schema, document, self.rules, max_errors=self._limits.max_errors, hide_suggestions=not suggests
         ):
             raise Invalid(errors, document)
-        plans = self._pricer.plans(document)
         operations = Operation.each_of(document, self._schema)
-        return Prepared(document, {name: (operations[name], plans[name]) for name in plans}, _introspects(document))
+        for operation in operations.values():
+            operation.plans.shape = shape_of(operation.node, operation.fragments)
+        plans = self._pricer.plans(document, {name: each.plans.shape for name, each in operations.items()})
+        for plan in plans.values():
+            shape.at_most(
+                "fields", plan.fields, self._limits.max_fields, "fields, those of fragments counted each time"
+            )
+        return Prepared(
+            document,
+            {name: (operations[name], plans[name]) for name in plans},
+            _introspects(document),
+            _size(text, document, plans.values()),
+        )
 
     def _parsed(self, text: str) -> DocumentNode:
         tokens, characters = self._limits.max_tokens, self._limits.max_document_characters
@@ -121,17 +159,24 @@ class Documents:
                 raise shape.LimitExceeded("tokens", message, allowed=tokens) from None
             raise Invalid([error]) from None
 
+    def _end_turn(self, text: str, preparing: asyncio.Future[Prepared]) -> None:
+        if not preparing.cancelled() and preparing.exception() is None:
+            self._keep(text, preparing.result())
+        self._turns.leave()
+
     def _keep(self, text: str, prepared: Prepared) -> None:
-        if text in self._kept:
-            return  # somebody else sent it meanwhile
+        """The documents that were asked for longest ago make room; for one that would need it all, none does."""
+        if prepared.size > self._limits.cached_bytes // 4:
+            return
         self._kept[text] = prepared
-        self._kept_tokens += _weight(prepared)
-        while self._kept_tokens > self._limits.cached_tokens and self._kept:
-            self._kept_tokens -= _weight(self._kept.popitem(last=False)[1])
+        self._kept_bytes += prepared.size
+        while self._kept_bytes > self._limits.cached_bytes:
+            self._kept_bytes -= self._kept.popitem(last=False)[1].size
 
 
-def _weight(prepared: Prepared) -> int:
-    return max(prepared.document.token_count, SMALLEST_TOKENS)
+def _size(text: str, document: DocumentNode, plans: Iterable[CostPlan]) -> int:
+    planned = sum(plan.fields * plan.variants for plan in plans)
+    return _KNOWN + 4 * len(text) + _TOKEN * document.token_count + _PLANNED * planned
 
 
 def _introspects(document: DocumentNode) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from asgi_correlation_id import correlation_id
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLSchema,
     OperationType,
@@ -38,7 +39,7 @@ from app.http.asked import (
     media_type,
     read,
 )
-from app.http.costs import TooExpensive
+from app.http.costs import REQUEST, TooExpensive, price_of_plan
 from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
 from app.http.presence import InTime, WhileThere
@@ -48,8 +49,10 @@ from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.services.changes import Changes, Outgoing, Turns
 from app.settings import Limits
-from app.store.driver import Store, StoreError, Unavailable, by_read_preference, marked, within
+from app.store.driver import Store, StoreError, Unavailable, by_read_preference, is_away, marked, within
 
+_SMALL_BYTES: Final = 65_536
+"""A body that is larger, or says nothing of its length, is read in a turn: their senders may take their time."""
 _FOR_CHANGES: Final = 0.9
 """Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
 
@@ -98,11 +101,13 @@ class GraphQLEndpoint:
         execution: Execution,
     ) -> None:
         self.execution = execution
-        self._documents, self._limits = Documents(schema, limits), limits
+        self._limits = limits
+        self._documents = Documents(schema, limits, compiled=execution.choice == "compiled")
         self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
         self._store, self._authenticate, self._masks_for = store, authenticate, masks_for
         self._outgoing, self._rates = outgoing, rates
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
+        self._large = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
         self._ending: set[asyncio.Task[None]] = set()
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
@@ -158,14 +163,16 @@ class GraphQLEndpoint:
 
     async def _answer_to(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         """Raises whatever ``_answer`` knows what to say to."""
-        self._admission.knock()
         viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
         if not viewer.roles:
             raise Forbidden("Your token has no role that this gateway knows.")
-        asked = await self._read(scope, headers, receive)
+        self._admission.knock(viewer.subject)
+        self._rates.spend(viewer, REQUEST)  # also for what turns out to be no request that can be answered
+        asked = await self._read(scope, headers, receive, viewer)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
+        self._rates.spend(viewer, self._documents.price(asked.query))
         with tracing.span("prepare"):
-            prepared = await self._documents.prepared(asked.query, suggests=reads_schema)
+            prepared = await self._documents.prepared(asked.query, viewer.subject, suggests=reads_schema)
         if prepared.introspects and not reads_schema:
             raise Forbidden("Your role may not read the schema.")
         operation, plan = prepared.chosen(asked.operation_name)
@@ -176,18 +183,31 @@ class GraphQLEndpoint:
             refusal = TooExpensive(cost=cost, limit=self._limits.max_cost)
             return _refused(faults.told(refusal.code, str(refusal)), extensions=extensions)
         metrics.COST.observe(cost)
-        self._rates.spend(viewer.subject, cost)
-        async with self._admission:
-            until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES  # the database is asked from here on
-            if executor.operation.operation == OperationType.QUERY:
-                result = await self._read_for(receive, executor, viewer, until)
-            else:
-                # What was begun is ended, whoever leaves: a change is asked for again by its key.
-                with within(self._timeout_seconds):
-                    await self._rates.change(viewer.subject, limits.changes(prepared.document, executor.operation))
-                    result = await self._executed(executor, viewer, until)
+        spent = cost - REQUEST + (price_of_plan(plan.fields) if self.execution.makes_plan(executor) else 0)
+        self._rates.spend(viewer, spent)
+        try:
+            result = await self._result(receive, executor, viewer, prepared.document)
+        except (Overloaded, *Unavailable) as refusal:
+            if isinstance(refusal, Overloaded) or is_away(refusal):
+                self._rates.give_back(viewer, spent)
+            raise
+        if any(is_away(faults.cause_of(error)) for error in result.errors or ()):
+            self._rates.give_back(viewer, spent)
         errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
         return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
+
+    async def _result(
+        self, receive: Receive, executor: faults.Executor, viewer: Viewer, document: DocumentNode
+    ) -> ExecutionResult:
+        """In a turn of the viewer's. Raises Overloaded, RateLimited, and whatever executing does."""
+        async with self._admission.turn(viewer.subject):
+            until = time.monotonic() + self._timeout_seconds * _FOR_CHANGES  # the database is asked from here on
+            if executor.operation.operation == OperationType.QUERY:
+                return await self._read_for(receive, executor, viewer, until)
+            # What was begun is ended, whoever leaves: a change is asked for again by its key.
+            with within(self._timeout_seconds):
+                await self._rates.change(viewer, limits.changes(document, executor.operation))
+                return await self._executed(executor, viewer, until)
 
     def _executor(
         self, operation: faults.Operation, prepared: Prepared, asked: Asked, *, suggests: bool
@@ -205,11 +225,14 @@ class GraphQLEndpoint:
         limit = self._limits.max_cost
         return {"requested": cost, "limit": limit, "remaining": max(limit - cost, 0)}
 
-    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> Asked:
-        """Raises Malformed, PersistedQueryNotSupported, ClientDisconnect."""
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive, viewer: Viewer) -> Asked:
+        """Raises Malformed, PersistedQueryNotSupported, ClientDisconnect, Overloaded."""
+        length = headers.get(b"content-length", b"")
+        is_small = scope["method"] == "GET" or (length.isdigit() and len(length) < 10 and int(length) <= _SMALL_BYTES)
         try:
-            with InTime(self._timeout_seconds):
-                return await read(scope, headers, receive, self._limits)
+            async with nullcontext() if is_small else self._large.turn(viewer.subject):
+                with InTime(self._timeout_seconds):
+                    return await read(scope, headers, receive, self._limits)
         except TimeoutError:
             message = "The request did not come in time."
             raise Malformed(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None

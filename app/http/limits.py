@@ -39,10 +39,10 @@ def check(document: DocumentNode, limits: Limits) -> None:
     """Raises LimitExceeded for the first limit that the document breaks."""
     shapes = {id(definition): _shape(definition) for definition in _definitions(document)}
     every = shapes.values()
-    _at_most("aliases", sum(len(shape.aliases) for shape in every), limits.max_aliases, "aliases")
-    _at_most("directives", sum(shape.directives for shape in every), limits.max_directives, "directives")
+    at_most("aliases", sum(len(shape.aliases) for shape in every), limits.max_aliases, "aliases")
+    at_most("directives", sum(shape.directives for shape in every), limits.max_directives, "directives")
     longest = max((len(alias) for shape in every for alias in shape.aliases), default=0)
-    _at_most("name", longest, limits.max_name_characters, "characters in a name")
+    at_most("name", longest, limits.max_name_characters, "characters in a name")
 
     fragments = {
         definition.name.value: shapes[id(definition)]
@@ -53,14 +53,14 @@ def check(document: DocumentNode, limits: Limits) -> None:
     for operation in _definitions(document):
         if isinstance(operation, OperationDefinitionNode):
             shape = shapes[id(operation)]
-            _at_most("depth", shape.depth, limits.max_depth, "levels of fields")
+            at_most("depth", shape.depth, limits.max_depth, "levels of fields")
             deepest = shape.introspection
-            _at_most("introspectionDepth", deepest, limits.max_introspection_depth, "levels of fields in the schema")
+            at_most("introspectionDepth", deepest, limits.max_introspection_depth, "levels of fields in the schema")
             roots = len(_root_names(shape, fragments))
             if operation.operation == OperationType.MUTATION:
-                _at_most("mutations", roots, limits.max_mutations, "changes")
+                at_most("mutations", roots, limits.max_mutations, "changes")
             else:
-                _at_most("rootFields", roots, limits.max_root_fields, "fields at the top")
+                at_most("rootFields", roots, limits.max_root_fields, "fields at the top")
 
 
 def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
@@ -92,7 +92,8 @@ def variable_values(variables: dict[str, object], limits: Limits) -> None:
         left.extend(inner)
 
 
-def _at_most(name: str, asked: int, allowed: int, what: str) -> None:
+def at_most(name: str, asked: int, allowed: int, what: str) -> None:
+    """Raises LimitExceeded."""
     if asked > allowed:
         message = f"The document has {asked} {what}; at most {allowed} are allowed."
         raise LimitExceeded(name, message, allowed=allowed, asked=asked)

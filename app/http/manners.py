@@ -7,13 +7,13 @@ from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
 
-import structlog
 from asgi_correlation_id import correlation_id
 from asgi_correlation_id.middleware import is_valid_uuid4
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import faults
+from app.http.quiet import QuietLine
 
 REQUEST_ID: Final = "X-Request-ID"
 _REQUEST_ID: Final = REQUEST_ID.lower().encode()
@@ -36,7 +36,7 @@ _NO_WEBSOCKET: Final = JSONResponse(
 )
 _FAILED: Final = PlainTextResponse("Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
 
-_log = structlog.get_logger("gateway")
+_IGNORED_ID: Final = QuietLine(f"ignored a malformed {REQUEST_ID}")
 
 
 class Leaving:
@@ -116,5 +116,5 @@ def _request_id(given: str) -> bytes:
     request_id = given if valid else token_hex(16)
     correlation_id.set(request_id)
     if given and not valid:
-        _log.warning("the client's request id is none")
+        _IGNORED_ID.warn()
     return request_id.encode("latin-1")

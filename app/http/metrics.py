@@ -1,6 +1,10 @@
 """Figures for Prometheus (``/metrics``)."""
 
+import asyncio
 import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,19 +18,39 @@ from app import metrics
 from app.store.driver import Store, StoreError, within
 
 _ANSWER_SECONDS: Final = 2
+FRESH_SECONDS: Final = 5
+"""How long the figures of the queues are given again before the database is asked anew: anybody may ask for them."""
 _QUEUES: Final = {"mail": "deliveries", "wallet": "pushes"}
 
 
-def routes(store: Store) -> list[BaseRoute]:
+def routes(store: Store, *, clock: Callable[[], float] = time.monotonic) -> list[BaseRoute]:
+    queues = Queues(store, clock)
+
     async def endpoint(_: Request) -> Response:
-        try:
-            with within(_ANSWER_SECONDS):
-                await read_queues(store)
-        except StoreError:
-            pass
+        await queues.refresh()
         return Response(generate_latest(_counted()), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/metrics", endpoint)]
+
+
+class Queues:
+    """The gauges of what waits: read from the database once, however many want to know at a time."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store, self._clock = store, clock
+        self._fresh_until = -float("inf")
+        self._reading: asyncio.Task[None] | None = None
+
+    async def refresh(self) -> None:
+        if self._clock() >= self._fresh_until:
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read())
+            await asyncio.shield(self._reading)  # who leaves takes the figures from nobody
+
+    async def _read(self) -> None:
+        with suppress(StoreError), within(_ANSWER_SECONDS):
+            await read_queues(self._store)
+        self._fresh_until = self._clock() + FRESH_SECONDS
 
 
 def _counted() -> CollectorRegistry:

@@ -9,6 +9,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app import faults, metrics
+from app.http.quiet import QuietLine
 from app.settings import Limits
 
 MAX_HEAD_BYTES: Final = Limits().max_head_bytes
@@ -20,6 +21,7 @@ _LATE_SECONDS: Final = 1
 _LINGER_SECONDS: Final = 1
 """How long a refused connection is read on, so that the client is not reset before it has read why."""
 _UPGRADE: Final = b"upgrade"
+_UNREADABLE: Final = QuietLine("refused what is not HTTP")
 
 
 class _Parser(httptools.HttpRequestParser):
@@ -39,9 +41,12 @@ class _Parser(httptools.HttpRequestParser):
 
     def feed_data(self, data: Any) -> None:
         try:
-            super().feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on(memoryview(data)[upgrade.args[0] :])
+            try:
+                super().feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._go_on(memoryview(data)[upgrade.args[0] :])
+        except httptools.HttpParserError:  # uvicorn would write a line for each
+            self._protocol.refuse_unreadable()
 
     def _go_on(self, rest: memoryview) -> None:
         while True:
@@ -162,8 +167,10 @@ class Protocol(HttpToolsProtocol):
 
     # ------------------------------------------------------------ refusals
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "BAD_REQUEST", "This is not an HTTP request that can be read.")
+    def refuse_unreadable(self) -> None:
+        if not self._refused:
+            _UNREADABLE.warn()
+            self._refuse(400, "BAD_REQUEST", "This is not an HTTP request that can be read.")
 
     def _refuse_head(self) -> None:
         """A query by GET is told that its address is too long, if that is what is; all others that their head is."""

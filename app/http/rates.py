@@ -6,22 +6,28 @@ soon after, so that a query pays no command for it: what processes let through m
 
 import asyncio
 import time
-from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
+from app.domain.access import Viewer
 from app.domain.refusals import Refusal
+from app.settings import PerMinute
 from app.store import counters
 from app.store.driver import Store, StoreError
 
 _TOLD_EVERY_SECONDS: Final = 0.5
+_MINUTE_SECONDS: Final = 60
 
 
 class RateLimited(Refusal):
+    """A subject has used up its minute: 429 and RATE_LIMITED, with the time when to return. Nothing was executed."""
+
     code = "RATE_LIMITED"
 
     def __init__(self, what: str, *, seconds: float) -> None:
@@ -29,48 +35,89 @@ class RateLimited(Refusal):
         super().__init__(f"You have asked for too {what} in the last minute. Try again in {self.seconds} s.")
 
 
+class _Budget(NamedTuple):
+    """Whose, and how much it is: a subject may have tokens with other roles."""
+
+    subject: str
+    limit: int
+
+
+@dataclass(slots=True)
+class _Minute:
+    """What was spent of a budget in this process, in the minute that ``ends`` then; ``unflushed`` of it is not yet
+    counted in the database. Nothing more is spent before ``blocked_until``."""
+
+    ends: float
+    spent: int = 0
+    unflushed: int = 0
+    blocked_until: float = 0
+
+
 @dataclass(slots=True)
 class Rates:
     """``cost`` and ``changes`` are what a subject may ask for in a minute."""
 
     store: Store
-    cost: int
-    changes: int
+    cost: PerMinute
+    changes: PerMinute
+    clock: Callable[[], float] = time.monotonic
     _limiter: FixedWindowRateLimiter = field(init=False)
-    _untold: Counter[str] = field(default_factory=Counter[str])
-    _blocked: dict[str, float] = field(default_factory=dict[str, float])
+    _minutes: dict[_Budget, _Minute] = field(default_factory=dict[_Budget, _Minute])
 
     def __post_init__(self) -> None:
         self._limiter = FixedWindowRateLimiter(_Kept(self.store))
 
-    def spend(self, subject: str, cost: int) -> None:
-        """Raises RateLimited."""
-        if (until := self._blocked.get(subject)) is not None:
-            if (left := until - time.time()) > 0:
-                raise RateLimited("much", seconds=left)
-            del self._blocked[subject]
-        self._untold[subject] += cost
-        if self._untold[subject] > self.cost:
-            raise RateLimited("much", seconds=_TOLD_EVERY_SECONDS)
+    def spend(self, viewer: Viewer, cost: int) -> None:
+        """Raises RateLimited, and then nothing is spent."""
+        budget, now = _Budget(viewer.subject, self.cost.of(viewer.roles)), self.clock()
+        minute = self._minutes.get(budget)
+        if minute is None or (minute.ends <= now and minute.blocked_until <= now):
+            minute = self._minutes[budget] = _Minute(now + _MINUTE_SECONDS)
+        if minute.blocked_until > now:
+            raise RateLimited("much", seconds=minute.blocked_until - now)
+        if minute.spent + cost > budget.limit:
+            raise RateLimited("much", seconds=minute.ends - now)
+        minute.spent += cost
+        minute.unflushed += cost
 
-    async def change(self, subject: str, changes: int) -> None:
+    def give_back(self, viewer: Viewer, cost: int) -> None:
+        """Of what was spent for nothing, because the database is away."""
+        minute = self._minutes.get(_Budget(viewer.subject, self.cost.of(viewer.roles)))
+        if minute:
+            minute.spent -= cost
+            minute.unflushed -= cost
+
+    async def change(self, viewer: Viewer, changes: int) -> None:
         """Raises RateLimited, StoreError."""
-        limit = RateLimitItemPerMinute(self.changes, namespace="changes")
-        if not await self._limiter.hit(limit, subject, cost=changes):
-            raise RateLimited("many changes", seconds=await self._left(limit, subject))
+        limit = RateLimitItemPerMinute(self.changes.of(viewer.roles), namespace="changes")
+        if not await self._limiter.hit(limit, viewer.subject, cost=changes):
+            raise RateLimited("many changes", seconds=await self._left(limit, viewer.subject))
 
     async def tell(self) -> None:
         """What was spent here, told to the others for as long as this runs; who has spent too much is blocked."""
-        limit = RateLimitItemPerMinute(self.cost, namespace="cost")
         while True:
             await asyncio.sleep(_TOLD_EVERY_SECONDS)
-            untold, self._untold = self._untold, Counter()
-            for subject, cost in untold.items():
-                try:
-                    if not await self._limiter.hit(limit, subject, cost=cost):
-                        self._blocked[subject] = time.time() + await self._left(limit, subject)
-                except StoreError:
-                    self._untold[subject] += cost  # told next time
+            now = self.clock()
+            over = [budget for budget, minute in self._minutes.items() if max(minute.ends, minute.blocked_until) <= now]
+            for budget in over:
+                del self._minutes[budget]
+            with suppress(StoreError):  # next time, if the minute lasts so long
+                for budget, minute in [*self._minutes.items()]:
+                    await self._flush(budget, minute)
+
+    async def _flush(self, budget: _Budget, minute: _Minute) -> None:
+        """Raises StoreError."""
+        unflushed, minute.unflushed = minute.unflushed, 0
+        if not unflushed:
+            return
+        limit = RateLimitItemPerMinute(budget.limit, namespace="cost")
+        try:
+            fits = await self._limiter.hit(limit, budget.subject, cost=unflushed)
+        except StoreError:
+            minute.unflushed += unflushed
+            raise
+        if not fits:
+            minute.blocked_until = self.clock() + await self._left(limit, budget.subject)
 
     async def _left(self, limit: RateLimitItem, subject: str) -> float:
         return (await self._limiter.get_window_stats(limit, subject)).reset_time - time.time()

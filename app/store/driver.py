@@ -31,7 +31,15 @@ from pymongo import (
     UpdateOne,
     WriteConcern,
 )
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
@@ -58,6 +66,7 @@ __all__ = [
     "UpdateMany",
     "UpdateOne",
     "by_read_preference",
+    "is_away",
     "is_transient",
     "marked",
     "usable_uri",
@@ -95,6 +104,12 @@ def is_transient(fault: BaseException) -> bool:
         return isinstance(fault, Unavailable)
     labels = ("RetryableWriteError", "RetryableError", "TransientTransactionError", "UnknownTransactionCommitResult")
     return any(map(fault.has_error_label, labels)) or getattr(fault, "code", None) in _NOT_ALLOWED
+
+
+def is_away(fault: BaseException | None) -> bool:
+    """Whether nothing could be asked of the database just now. Time that a command used up does not say so."""
+    own_time = NetworkTimeout | WaitQueueTimeoutError
+    return isinstance(fault, ConnectionFailure) and not isinstance(fault, own_time)
 
 
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}

@@ -110,18 +110,24 @@ class Both:
         )
 
 
+def operation_of(document: DocumentNode, schema: GraphQLSchema = executable, name: str | None = None) -> Operation:
+    """The one of that name; the first one without."""
+    operations = Operation.each_of(document, schema)
+    return operations[name] if name else next(iter(operations.values()))
+
+
 async def executed(
     execution: Execution,
     schema: GraphQLSchema,
-    document: DocumentNode,
+    asked: DocumentNode | Operation,
     variables: Mapping[str, Any] | None = None,
     context: Any = None,
     *,
     name: str | None = None,
     limits: Limits = LIMITS,
 ) -> ExecutionResult:
-    operations = Operation.each_of(document, schema)
-    operation = operations[name] if name else next(iter(operations.values()))
+    """``asked``: an operation, where its plans are to be kept from one time to the next."""
+    operation = asked if isinstance(asked, Operation) else operation_of(asked, schema, name)
     executor = operation.executor(dict(variables or {}), limits, suggests=True)
     if isinstance(executor, list):
         return ExecutionResult(None, executor)

@@ -22,7 +22,7 @@ from app.store import heads
 from app.store.driver import Document, Store
 from bench.workloads import LISTS, W1, W2, W3
 from tests.conftest import Ask, Commands
-from tests.execution.cases import executed
+from tests.execution.cases import executed, operation_of
 from tests.graph.test_cost import (
     ADDS,
     COLLECTION_OF,
@@ -251,7 +251,7 @@ async def test_lists_that_are_told_late_are_one_command_together(
 async def test_what_a_query_has_read_is_free_when_it_ends(store: Store, crowd: list[Document], query: str) -> None:
     """Not when garbage is next collected, of which there is none."""
     known = {"number": crowd[0]["number"], "ids": [customer["_id"] for customer in crowd]}
-    document, execution = parse(query), Execution()
+    operation, execution = operation_of(parse(query)), Execution()
     variables = {name: value for name, value in known.items() if f"${name}:" in query}
     viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
     gate = Gate(store, viewer, masks_for)
@@ -261,7 +261,7 @@ async def test_what_a_query_has_read_is_free_when_it_ends(store: Store, crowd: l
         for _ in range(12):
             context = Context(viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
             gc.collect()
-            await executed(execution, executable, document, variables, context)
+            await executed(execution, executable, operation, variables, context)
             del context
             left.append(gc.collect())
     finally:
@@ -274,7 +274,7 @@ async def test_plans_make_a_tenth_of_the_calls_of_graphql_core(store: Store, cro
 
     What that is in seconds, `bench.execution` says.
     """
-    document, variables = parse(W2), {"ids": [customer["_id"] for customer in crowd]}
+    operation, variables = operation_of(parse(W2)), {"ids": [customer["_id"] for customer in crowd]}
     viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
     gate = Gate(store, viewer, masks_for)
 
@@ -288,7 +288,7 @@ async def test_plans_make_a_tenth_of_the_calls_of_graphql_core(store: Store, cro
         context = Context(viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
         sys.setprofile(count)
         try:
-            result = await executed(execution, executable, document, variables, context)
+            result = await executed(execution, executable, operation, variables, context)
         finally:
             sys.setprofile(None)
         assert result.errors is None

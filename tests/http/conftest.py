@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app import serving
+from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.main import assembled, routes
 from app.settings import Limits
@@ -25,10 +26,12 @@ ENDLESS: list[dict[str, Any]] = [
 """None of a million million documents: what has no end looks whether it should end, as a sleeping script does not."""
 
 
-def door(store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60) -> ASGIApp:
+def door(
+    store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60, told: Rates | None = None
+) -> ASGIApp:
     """The application as a client meets it."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    return assembled(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits))
+    return assembled(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=told))
 
 
 @asynccontextmanager

@@ -1,14 +1,20 @@
 """What may be logged: ids and codes, and nothing that a person or a token said."""
 
+import asyncio
 import json
 import logging
+from typing import Any
 
 import httpx2
 import pytest
 import structlog
 
 from app import logs
+from app.http import manners, protocol
+from app.http.quiet import EVERY_SECONDS, QuietLine
+from app.store.driver import Store
 from tests.conftest import token
+from tests.http.conftest import door, served
 from tests.world import World
 
 CANARY = "canary-that-must-not-sing"
@@ -53,3 +59,55 @@ async def test_every_answer_names_its_request(client: httpx2.AsyncClient) -> Non
     response = await client.post("/graphql", json={"query": "{ __typename }"})
     assert response.status_code == 401
     assert response.headers["x-request-id"]
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
+
+
+def test_a_quiet_line_is_written_at_most_once_in_a_while_and_says_how_often_it_was_caused(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO")
+    now = [0.0]
+    line = QuietLine("knocked", lambda: now[0])
+    for _ in range(100):
+        line.warn()
+    now[0] += EVERY_SECONDS
+    line.warn(why="again")
+    assert [(each["event"], each["times"]) for each in lines(capfd)] == [("knocked", 1), ("knocked", 100)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "event"),
+    [
+        (b"GET /livez HTTP/1.1\r\nHost: g\r\nX-Request-ID: nobody's\r\n\r\n", "ignored a malformed X-Request-ID"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "refused what is not HTTP"),
+        (b"GET / HTTP/9.9\r\n\r\n", "refused what is not HTTP"),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "refused what is not HTTP"),
+        (b"GET /livez HTTP/1.1\r\nHost: g\r\nUpgrade: chat\r\nConnection: upgrade\r\n\r\n", None),
+        (b"OPTIONS /graphql HTTP/1.1\r\nHost: g\r\nOrigin: http://x\r\n"
+         b"Access-Control-Request-Method: POST\r\n\r\n", "a page of another origin was refused: see CORS_ORIGINS"),
+        (b"POST /graphql HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer a.b.c\r\nContent-Length: 0\r\n\r\n", None),
+    ],
+    ids=["request id", "TLS", "version", "length", "upgrade", "origin", "token"],
+)  # fmt: skip
+async def test_what_anybody_can_send_without_a_token_is_one_line_however_often(
+    store: Store,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    sent: bytes,
+    event: str | None,
+) -> None:
+    logs.configure("DEBUG")
+    monkeypatch.setattr(manners, "_IGNORED_ID", QuietLine("ignored a malformed X-Request-ID"))
+    monkeypatch.setattr(protocol, "_UNREADABLE", QuietLine("refused what is not HTTP"))
+    async with served(door(store)) as port:
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            assert await reader.read(100)
+            writer.close()
+    assert [line["event"] for line in lines(capfd)] == ([event] if event else [])
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []

@@ -1,14 +1,16 @@
 """What is counted, and that nothing of it says who asked or what for."""
 
+import asyncio
 import re
 
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.http.metrics import FRESH_SECONDS, Queues
 from app.metrics import observe_command
 from app.store.driver import Driver, Store
-from tests.conftest import token
+from tests.conftest import Commands, token
 from tests.world import World
 
 CANARY = "canary7"
@@ -82,3 +84,21 @@ async def test_no_label_says_who_asked_or_what_for(client: httpx2.AsyncClient, q
     assert CANARY not in text
     labels = set(re.findall(r'[{,](\w+)="', text))
     assert labels <= {"outcome", "by", "command", "channel", "le"} | OF_PYTHON | OF_STAMINA
+
+
+async def test_the_outbox_is_read_once_for_all_who_ask_within_some_seconds(store: Store, commands: Commands) -> None:
+    now = [0.0]
+    queues = Queues(store, lambda: now[0])
+    for asked in (2, 2 + 2):
+        await asyncio.gather(*(queues.refresh() for _ in range(50)))
+        await queues.refresh()
+        assert commands.names == ["aggregate"] * asked
+        now[0] += FRESH_SECONDS
+
+
+async def test_who_leaves_takes_the_figures_from_nobody(store: Store) -> None:
+    queues = Queues(store, lambda: 0)
+    first, second = (asyncio.ensure_future(queues.refresh()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second

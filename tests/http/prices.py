@@ -1,0 +1,25 @@
+"""What an operation of our schema costs, from its text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import DocumentNode, parse, validate
+
+from app.execution.document import shape_of
+from app.faults import Operation
+from app.graph import executable
+from app.http.costs import CostPlan, Pricer
+
+
+def cost(query: str, *, compiled: bool = True, **variables: Any) -> int:
+    """With coerced variables. The document is valid and has one operation."""
+    document = parse(query)
+    assert validate(executable, document) == []
+    (plan,) = cost_plans(document, compiled=compiled).values()
+    return plan.cost(variables)
+
+
+def cost_plans(document: DocumentNode, *, compiled: bool = True) -> Mapping[str | None, CostPlan]:
+    operations = Operation.each_of(document, executable)
+    shapes = {name: shape_of(each.node, each.fragments) for name, each in operations.items()}
+    return Pricer(executable, compiled=compiled).plans(document, shapes)
