@@ -113,8 +113,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "cursor": Price(0, 0.6),
     "startCursor": Price(0, 0.6),
     "endCursor": Price(0, 0.6),
-    "Customer.activityFacets": Price(100, 24),
-    "Customer.activityGroups": Price(100, 24),
+    "Customer.activityFacets": Price(100, 22),
+    "Customer.activityGroups": Price(100, 22),
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Activity.availableActions": Price(COMMAND, 4),
@@ -373,7 +373,7 @@ COUNTED_CUSTOMERS: Final = 700.0
 """Counting most of them, and those who have what an index finds."""
 FOUND_CUSTOMERS: Final = 200.0
 _FINDS: Final = frozenset({"number", "name", "lastName", "email", "tags", "campaigns"})
-EMAIL_PREFIX: Final = 600.0
+EMAIL_PREFIX: Final = 830.0
 """Customers by the beginning of an e-mail address, of which each may have several; and counting them."""
 COUNTED_BY_EMAIL_PREFIX: Final = 2_500.0
 SORTED_CUSTOMERS: Final = 100.0
@@ -419,7 +419,8 @@ def _customers(given: Mapping[str, Any], *, is_counted: bool) -> float:
     """What finding them costs, and counting them."""
     asked = {name for name, value in _fields(given.get("filter")).items() if value is not None}
     by_prefix = "emailPrefix" in asked
-    added = (EMAIL_PREFIX if by_prefix else 0) + (SORTED_CUSTOMERS if asked and "orderBy" in given else 0)
+    sorted_ = SORTED_CUSTOMERS if asked and "orderBy" in given else 0
+    added = EMAIL_PREFIX if by_prefix else sorted_
     if not is_counted:
         return added
     if by_prefix:

@@ -5,6 +5,7 @@ What is kept is the same for every viewer, and bounded by the memory that it tak
 """
 
 import asyncio
+import gc
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -96,6 +97,8 @@ class Documents:
         self.rules = _rules(limits.max_comparisons)
         self._kept: OrderedDict[str, Prepared] = OrderedDict()
         self._kept_bytes = 0
+        self._dropped_bytes = 0
+        """Of what is not kept any more, since garbage was last collected."""
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="documents")
         self._turns = Admission(1, limits.max_waiting, limits.max_waiting_seconds)
 
@@ -125,6 +128,10 @@ class Documents:
         return self._kept[text]
 
     def _prepare(self, text: str, suggests: bool) -> Prepared:
+        if self._dropped_bytes > self._limits.cached_bytes // 4:
+            # Trees and plans are full of cycles, and Python's own collections are rare (serving.py).
+            self._dropped_bytes = 0
+            gc.collect()
         document = self._parsed(text)
         shape.check(document, self._limits)
         if errors := validate(
@@ -160,18 +167,23 @@ class Documents:
             raise Invalid([error]) from None
 
     def _end_turn(self, text: str, preparing: asyncio.Future[Prepared]) -> None:
-        if not preparing.cancelled() and preparing.exception() is None:
+        if preparing.exception() is None:
             self._keep(text, preparing.result())
+        else:
+            self._dropped_bytes += len(text) // 4 * _TOKEN
         self._turns.leave()
 
     def _keep(self, text: str, prepared: Prepared) -> None:
         """The documents that were asked for longest ago make room; for one that would need it all, none does."""
         if prepared.size > self._limits.cached_bytes // 4:
+            self._dropped_bytes += prepared.size
             return
         self._kept[text] = prepared
         self._kept_bytes += prepared.size
         while self._kept_bytes > self._limits.cached_bytes:
-            self._kept_bytes -= self._kept.popitem(last=False)[1].size
+            dropped = self._kept.popitem(last=False)[1].size
+            self._kept_bytes -= dropped
+            self._dropped_bytes += dropped
 
 
 def _size(text: str, document: DocumentNode, plans: Iterable[CostPlan]) -> int:

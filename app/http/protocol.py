@@ -20,6 +20,9 @@ _LATE_SECONDS: Final = 1
 """How long a connection that was just made may take, when the process leaves, to say what it was made for."""
 _LINGER_SECONDS: Final = 1
 """How long a refused connection is read on, so that the client is not reset before it has read why."""
+MAX_UNFINISHED: Final = 1_000
+"""How many connections may have said only a part of what they want. One more, and the one that began first is closed: a
+head takes milliseconds, unless it is not meant to end."""
 _UPGRADE: Final = b"upgrade"
 _UNREADABLE: Final = QuietLine("refused what is not HTTP")
 
@@ -214,11 +217,21 @@ class Protocol(HttpToolsProtocol):
 
     def _expect(self) -> None:
         self._begun = self.loop.call_later(_HEADERS_SECONDS, self.transport.close)
+        _UNFINISHED[self] = None
+        if len(_UNFINISHED) > MAX_UNFINISHED:
+            oldest = next(iter(_UNFINISHED))
+            oldest._forget()
+            oldest.transport.close()
 
     def _forget(self) -> None:
+        _UNFINISHED.pop(self, None)
         if self._begun:
             self._begun.cancel()
             self._begun = None
+
+
+_UNFINISHED: Final = dict[Protocol, None]()
+"""The connections of this process whose next head is not complete, the one that has been waited for longest first."""
 
 
 def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:

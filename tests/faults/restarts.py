@@ -49,8 +49,10 @@ class Told:
 
 
 @contextmanager
-def serving(uri: str, database: str, folder: Path, *, workers: int) -> Generator[Gateway]:
-    """`serve` with so many workers, once it lives."""
+def serving(
+    uri: str, database: str, folder: Path, *, workers: int, cost_per_minute: str | None = "1000000000"
+) -> Generator[Gateway]:
+    """`serve` with so many workers, once it lives. ``cost_per_minute``: None for what it ships with."""
     (port,) = free_ports(1)
     environment = {
         "MONGODB_URI": uri,
@@ -61,7 +63,7 @@ def serving(uri: str, database: str, folder: Path, *, workers: int) -> Generator
         "PORT": str(port),
         "LOG_LEVEL": "INFO",
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
-        "COST_PER_MINUTE": "1000000000",
+        **({"COST_PER_MINUTE": cost_per_minute} if cost_per_minute else {}),
     }
     command = [sys.executable, "-m", "app", "serve", *(["--workers", str(workers)] if workers > 1 else [])]
     gateway = Gateway(command, folder / "gateway.log", environment, port=port)

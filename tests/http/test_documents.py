@@ -7,11 +7,12 @@ import random
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import httpx2
 import pytest
-from graphql import parse
+from graphql import DocumentNode, NameNode, parse
 
 from app.context import Context
 from app.domain.access import Role, Viewer
@@ -20,7 +21,7 @@ from app.execution.plan import Plan
 from app.faults import Operation
 from app.graph import executable, masks_for
 from app.http.admission import Overloaded
-from app.http.documents import Documents, Prepared
+from app.http.documents import Documents, Invalid, Prepared
 from app.http.limits import LimitExceeded
 from app.loaders import Loaders
 from app.loaders.gate import Gate
@@ -215,6 +216,30 @@ async def test_however_many_texts_there_are_what_is_kept_stays_within_its_bytes(
         assert documents.kept_bytes <= limits.cached_bytes
     assert documents.kept_bytes > limits.cached_bytes // 2
     assert Limits().cached_bytes * 3 // 2 < 64 * 2**20
+
+
+@pytest.mark.parametrize("ending", ["", "{"], ids=["valid", "invalid"])
+async def test_what_is_not_kept_is_free_again_soon_however_rarely_python_collects(ending: str) -> None:
+    """Syntax trees are full of cycles."""
+    documents = Documents(executable, plenty(2_000_000))
+
+    def trees() -> int:
+        return sum(isinstance(each, DocumentNode | NameNode) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = trees()
+        await prepared(documents, wide(0))
+        tree, most = trees() - before, 0
+        for number in range(1, 60):
+            with suppress(Invalid):
+                await prepared(documents, wide(number) + ending)
+            most = max(most, trees() - before)
+    finally:
+        gc.enable()
+    assert tree > 400
+    assert most <= 8 * tree
 
 
 async def test_the_text_that_was_asked_for_longest_ago_makes_room_and_one_that_is_too_large_does_not() -> None:

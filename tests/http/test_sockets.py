@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from app.http import protocol
 from app.http.manners import Manners
 from app.http.protocol import MAX_HEAD_BYTES
 from app.store.driver import Store
@@ -309,3 +310,23 @@ async def test_what_is_no_http_is_400_in_our_form(port: int) -> None:
     broken = head("Transfer-Encoding: chunked") + b"nonsense\r\n"
     ((status, _, _),) = await exchange(port, broken)
     assert status == 400
+
+
+async def test_of_many_connections_that_do_not_say_what_they_want_the_first_is_closed_for_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has been answered is not among them, however long the connection stays."""
+    monkeypatch.setattr(protocol, "MAX_UNFINISHED", 5)
+    request = b"GET /livez HTTP/1.1\r\nHost: g\r\n\r\n"
+    async with served(door(store)) as port:
+        answered = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        for reader, writer in answered:
+            writer.write(request)
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
+        assert await silent[0][0].read() == b""
+        for reader, writer in (*silent[1:], *answered):
+            writer.write(request)
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        for _, writer in (*silent, *answered):
+            writer.close()

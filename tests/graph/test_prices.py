@@ -1,0 +1,104 @@
+"""What a field is priced at, beside the work that it makes: calls of functions here, commands and documents there.
+
+No clock: `python -m bench.prices` measures the time. This holds that a field which begins to make much more work, or is
+asked for in another way, does not keep its price.
+"""
+
+import sys
+from types import FrameType
+
+import pytest
+from graphql import parse
+
+from app.context import Context
+from app.domain.access import Role, Viewer
+from app.execution import Execution
+from app.graph import executable, masks_for
+from app.http.costs import COMMAND, REQUEST
+from app.loaders import Loaders
+from app.loaders.gate import Gate
+from app.services.changes import Changes, Outgoing, Turns
+from app.store import heads
+from app.store.driver import Document, Store
+from tests.conftest import Commands
+from tests.execution.cases import executed, operation_of
+from tests.graph.test_cost import COLLECTION_OF, documents_read, explained
+from tests.graph.walk import Place, below
+from tests.http.prices import cost
+from tests.world import NOW, World, ago
+
+CUSTOMERS, ROWS = 8, 80
+CALL, DOCUMENT = 0.025, 0.6
+"""Units: a call of a function, the driver's included; a document that the database looks at."""
+FACTOR = 5
+"""Of time it is 3. Calls are not all alike, and nobody counts what the database adds up."""
+
+
+@pytest.fixture
+async def crowd(world: World) -> list[Document]:
+    customers = [await world.everything() for _ in range(CUSTOMERS)]
+    for customer in customers:
+        for collection in COLLECTION_OF.values():
+            (template, *_) = await world.store.find(collection, {"customerId": customer["_id"]}, limit=1)
+            shared = {key: template[key] for key in template.keys() - {"_id", "customerId", "seq", "_key"}}
+            rows = [shared | moment(collection, number) for number in range(ROWS)]
+            await world.many(collection, customer, *rows)
+    await heads.keep_all(world.store)
+    return customers
+
+
+def moment(collection: str, number: int) -> Document:
+    at = ago(hours=number + 1)
+    match collection:
+        case "points":
+            return {"seq": number + 10, "occurredAt": at}
+        case "coupons":
+            return {"addedAt": at}
+        case "passes":
+            return {"createdAt": at}
+        case "statuses":
+            return {"changedAt": at}
+        case _:
+            return {"occurredAt": at}
+
+
+async def work(store: Store, commands: Commands, query: str, ids: list[str]) -> float:
+    """In units, once plans are made and compiled."""
+    operation, execution = operation_of(parse(query)), Execution()
+    viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
+    gate = Gate(store, viewer, masks_for(viewer.roles))
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    for _ in range(4):
+        calls = 0
+        commands.clear()
+        changes = Changes(store, Turns(), viewer, NOW, "", 0, Outgoing(wallet=True))
+        context = Context(viewer, NOW, changes, lambda: Loaders(store, gate))
+        sys.setprofile(count)
+        try:
+            result = await executed(execution, executable, operation, {"ids": ids}, context)
+        finally:
+            sys.setprofile(None)
+        assert result.errors is None
+    sent = [body for _, body in commands.sent]
+    documents = sum([documents_read(await explained(store, body)) for body in sent])
+    return REQUEST + COMMAND * len(sent) + CALL * calls + DOCUMENT * documents
+
+
+async def test_every_field_is_priced_as_the_work_that_it_makes(
+    store: Store, commands: Commands, crowd: list[Document]
+) -> None:
+    ids = [customer["_id"] for customer in crowd]
+    ratios: dict[str, float] = {}
+    for coordinate, place in below("Customer").items():
+        query = query_of(place)
+        ratios[coordinate] = cost(query, ids=ids) / await work(store, commands, query, ids)
+    assert {name: ratio for name, ratio in ratios.items() if not 1 / FACTOR <= ratio <= FACTOR} == {}
+
+
+def query_of(place: Place) -> str:
+    return f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Customer {{ {place.selection} }} }} }}"
