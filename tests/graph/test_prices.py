@@ -66,7 +66,7 @@ async def work(store: Store, commands: Commands, query: str, ids: list[str]) -> 
     """In units, once plans are made and compiled."""
     operation, execution = operation_of(parse(query)), Execution()
     viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
-    gate = Gate(store, viewer, masks_for(viewer.roles))
+    gate = Gate(store, viewer, masks_for)
     calls = 0
 
     def count(_frame: FrameType, event: str, _argument: object) -> None:
