@@ -20,10 +20,12 @@ from app.domain.access import Role
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
 from app.sample.seed import seed
+from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
 from tests.http.battery import battery, numbered
+from tests.http.prices import cost
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
 AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
@@ -32,26 +34,30 @@ LEAVES = "id type title occurredAt recordedAt message points source icon group i
 
 def dearest(ids: list[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """As much as fits under the limit, of each kind of work."""
-    of_many = "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Customer {{ {} }} }} }}"
-    yield "values", of_many.format(f"activities(first: 80) {{ nodes {{ {LEAVES} }} }}"), {"ids": ids[:14]}
-    yield "rows", of_many.format("activities(first: 45) { nodes { id } }"), {"ids": ids}
-    yield (
-        "links",
-        of_many.format(
-            "activities(first: 40) { nodes { subject { id } customer { name } email { id } availableActions } }"
-        ),
-        {"ids": ids[:7]},
-    )
-    yield (
-        "counts",
-        of_many.format("activities(first: 0) { totalCount } coupons(first: 0) { totalCount }"),
-        {"ids": ids[:85]},
-    )
-    yield "facets", of_many.format("activityFacets { type } activityGroups { group }"), {"ids": ids[:60]}
-    yield "audits", of_many.format("points { audit { ok } }"), {"ids": ids[:19]}
     wrong = numbered('a{}: attribute(name: "nope{next}")', 20)
-    columns = f"activities(first: 100) {{ nodes {{ {wrong} }} }}"
-    yield "errors", of_many.format("\n" * 40_000 + columns), {"ids": ids[:4]}
+    kinds = {
+        "values": f"activities(first: 100) {{ nodes {{ {LEAVES} }} }}",
+        "rows": numbered("a{}: activities(first: 100) {{ nodes {{ id }} }}", 4),
+        "links": "activities(first: 100) { nodes { subject { id } customer { name } email { id } availableActions } }",
+        "counts": numbered("a{}: activities(first: 0) {{ totalCount }}", 12),
+        "facets": "activityFacets { type } activityGroups { group }",
+        "audits": "points { audit { ok } }",
+        "letters": "activities(first: 100) { nodes { email { html } } }",
+        "errors": "\n" * 40_000 + f"activities(first: 100) {{ nodes {{ {wrong} }} }}",
+    }
+    for name, selection in kinds.items():
+        query = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Customer {{ {selection} }} }} }}"
+        fits = [count for count in range(1, len(ids) + 1) if cost(query, ids=ids[:count]) <= Limits().max_cost]
+        yield name, query, {"ids": ids[: fits[-1]]}
+    for name, query in {
+        "reports": numbered("a{}: " + REPORT, 2),
+        "prefixes": numbered('a{}: customers(filter: {{emailPrefix: "a"}}) {{ totalCount }}', 6),
+    }.items():
+        yield name, f"{{ {query} }}", {}
+
+
+_WINDOW = '{{from: "1989-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z"}}'
+REPORT = f"customerServiceReport(filter: {_WINDOW}) {{{{ total }}}}"
 
 
 async def measure(uri: str) -> None:

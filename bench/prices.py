@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
+from itertools import count, cycle
 from typing import Any, Final
 
 import orjson
@@ -127,7 +127,20 @@ def screens(ids: list[str]) -> Iterator[Case]:
     yield Case("screen: fifty customers", W2, {"ids": ids[:50]})
 
 
-_FAR, _NEAR = datetime(1990, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+def changes(ids: list[str]) -> Iterator[Case]:
+    """With another key each time: a change that is asked for again is not made again."""
+    to = f'customerId: "{ids[0]}", idempotencyKey: "KEY!"'
+    ends = "customer { name } userErrors { code }"
+    for name, given in {
+        "addNote": 'message: "Called back."',
+        "adjustPoints": 'points: 1, reason: "Late"',
+        "tagCustomer": 'tag: "vip"',
+    }.items():
+        yield Case(f"change: {name}", f"mutation {{ {name}(input: {{{to}, {given}}}) {{ {ends} }} }}")
+
+
+_KEYS = count(int(time.time()))
+_NEAR = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def ways_in(ids: list[str]) -> Iterator[Case]:
@@ -205,6 +218,7 @@ class Gateway:
         self._mongod = mongod
 
     async def ask(self, body: bytes) -> bytes:
+        body = body.replace(b"KEY!", b"%d" % next(_KEYS))
         headers = [*self._headers, (b"content-length", str(len(body)).encode())]
         scope: Scope = {"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/graphql"}
         scope |= {"raw_path": b"/graphql", "query_string": b"", "root_path": "", "headers": headers}
@@ -323,7 +337,7 @@ async def measure(uri: str, only: str) -> int:
         ids = await customers(rich)
         on_rich, on_many = Gateway(rich, mongod), Gateway(many, mongod)
         collect_rarely()
-        cases = [(on_rich, case) for case in (*fields(ids), *lists(ids), *screens(ids))]
+        cases = [(on_rich, case) for case in (*screens(ids), *changes(ids), *fields(ids), *lists(ids))]
         cases += [(on_many, case) for case in ways_in(ids)]
         print(f"{'price':>7} {'units':>8} {'price/units':>11}  {'here':>8} {'mongod':>8} {'bytes':>8}")
         wrong = measured = 0

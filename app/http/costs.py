@@ -60,6 +60,10 @@ TEXT: Final = 100
 """A text that is not known yet: it is parsed and validated. Spent from the rate only."""
 CHARACTER: Final = 0.5
 """A character of it."""
+BODY_BYTES: Final = 2_000
+"""So many bytes of a body that came together are a unit; its small beginning is part of the request."""
+ERROR: Final = 3
+"""A field that failed. Nobody can tell before it does."""
 PLANNED: Final = 3.5
 """A field of an operation that is planned anew. Spent from the rate only."""
 VALUE: Final = 0.06
@@ -150,6 +154,11 @@ class TooExpensive(Refusal):
 def price_of_text(text: str) -> int:
     """Of a text that is to be parsed and validated."""
     return ceil(TEXT + len(text) * CHARACTER)
+
+
+def price_of_body(size: int) -> int:
+    """Of so many bytes, before anybody knows what they say."""
+    return size // BODY_BYTES
 
 
 def price_of_plan(fields: int) -> int:

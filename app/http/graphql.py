@@ -19,7 +19,7 @@ from graphql import (
 )
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app import faults, metrics, tracing
 from app.context import Context
@@ -39,7 +39,7 @@ from app.http.asked import (
     media_type,
     read,
 )
-from app.http.costs import REQUEST, TooExpensive, price_of_plan
+from app.http.costs import ERROR, REQUEST, TooExpensive, price_of_body, price_of_plan
 from app.http.documents import Documents, Invalid, OperationUnresolved, Prepared
 from app.http.limits import LimitExceeded
 from app.http.presence import InTime, WhileThere
@@ -193,6 +193,8 @@ class GraphQLEndpoint:
             raise
         if any(is_away(faults.cause_of(error)) for error in result.errors or ()):
             self._rates.give_back(viewer, spent)
+        else:
+            self._rates.charge(viewer, ERROR * len(result.errors or ()))
         errors = [faults.answer(error, prepared.document) for error in result.errors or ()]
         return Answer({"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions})
 
@@ -229,10 +231,16 @@ class GraphQLEndpoint:
         """Raises Malformed, PersistedQueryNotSupported, ClientDisconnect, Overloaded."""
         length = headers.get(b"content-length", b"")
         is_small = scope["method"] == "GET" or (length.isdigit() and len(length) < 10 and int(length) <= _SMALL_BYTES)
+
+        async def paid() -> Message:
+            message = await receive()
+            self._rates.spend(viewer, price_of_body(len(message.get("body", b""))))
+            return message
+
         try:
             async with nullcontext() if is_small else self._large.turn(viewer.subject):
                 with InTime(self._timeout_seconds):
-                    return await read(scope, headers, receive, self._limits)
+                    return await read(scope, headers, paid, self._limits)
         except TimeoutError:
             message = "The request did not come in time."
             raise Malformed(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None

@@ -81,11 +81,15 @@ class Rates:
         minute.unflushed += cost
 
     def give_back(self, viewer: Viewer, cost: int) -> None:
-        """Of what was spent for nothing, because the database is away."""
+        """Of what was spent, what came to nothing."""
+        self.charge(viewer, -cost)
+
+    def charge(self, viewer: Viewer, cost: int) -> None:
+        """What turned out afterwards: it refuses nothing now, and counts for what comes next."""
         minute = self._minutes.get(_Budget(viewer.subject, self.cost.of(viewer.roles)))
         if minute:
-            minute.spent -= cost
-            minute.unflushed -= cost
+            minute.spent += cost
+            minute.unflushed += cost
 
     async def change(self, viewer: Viewer, changes: int) -> None:
         """Raises RateLimited, StoreError."""

@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any, cast
 
@@ -395,3 +395,40 @@ async def test_what_is_refused_counts_against_its_senders_minute(kind: str, stor
         others = {**headers, "Authorization": f"Bearer {token(subject='eve')}"}
         bystander = await client.post("/graphql", json={"query": "{ viewer { name } }"}, headers=others)
     assert bystander.status_code == 200
+
+
+async def test_a_body_is_paid_for_by_its_bytes_before_it_is_read_to_its_end(store: Store) -> None:
+    app = door(store, Limits(cost_per_minute=5_000))
+    headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+        body = b'{"query": "' + b" " * 1_000_000  # never JSON
+        statuses = [(await client.post("/graphql", content=body, headers=headers)).status_code for _ in range(12)]
+    assert statuses == [400] * 9 + [429] * 3
+
+
+async def test_large_bodies_are_read_few_at_a_time_and_small_ones_pass_them(store: Store) -> None:
+    """Whoever is one too many is told so; nobody's megabytes wait in our memory."""
+    limits = Limits(max_at_once=2, max_waiting=3, max_waiting_seconds=0.05)
+    app, begun, go = door(store, limits), list[int](), asyncio.Event()
+    headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
+
+    async def endless(number: int) -> AsyncIterator[bytes]:
+        begun.append(number)
+        yield b"{"
+        await go.wait()
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+        large = {**headers, "Content-Length": "900000"}
+        pending = {
+            asyncio.ensure_future(client.post("/graphql", content=endless(number), headers=large))
+            for number in range(20)
+        }
+        every = [*pending]
+        while len(pending) > limits.max_at_once:
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        small = await client.post("/graphql", json={"query": "{ viewer { name } }"}, headers=headers)
+        go.set()
+        statuses = sorted([(await each).status_code for each in every])
+    assert small.status_code == 200
+    assert statuses == [400] * 2 + [503] * 18
+    assert len(begun) == limits.max_at_once, "of the others nothing was read"
