@@ -11,7 +11,7 @@ import pytest
 from app import metrics
 from app.delivery import relay
 from app.delivery.relay import Channel, Relay
-from app.http import metrics
+from app.http import metrics as figures_over_http
 from app.http.metrics import read_queues
 from app.store import indexes
 from app.store.driver import Document, Driver, Store
@@ -461,7 +461,7 @@ async def test_the_queue_is_counted_without_reading_what_was_sent(store: Store, 
 async def test_figures_tell_what_waits_and_for_how_long_and_what_became_of_the_rest(
     client: httpx2.AsyncClient, store: Store, post: Post, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "FRESH_SECONDS", 0)
+    monkeypatch.setattr(figures_over_http, "FRESH_SECONDS", 0)
 
     async def figures() -> dict[str, float]:
         text = (await client.get("/metrics")).text
