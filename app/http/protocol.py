@@ -201,6 +201,9 @@ class Protocol(HttpToolsProtocol):
         self._end()
 
     def on_response_complete(self) -> None:
+        cycle: Any = self.cycle  # of a pipeline, the last
+        if cycle.response_complete:
+            cycle.body = b""  # what nobody has read, nobody will
         super().on_response_complete()
         if self._refused and cast(Any, self.cycle).response_complete and not self.transport.is_closing():
             self._end()

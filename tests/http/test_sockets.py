@@ -1,6 +1,7 @@
 """HTTP/1.1 on a real socket: what other people's clients send, in whatever pieces, is one request, or refused."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -329,4 +330,21 @@ async def test_of_many_connections_that_do_not_say_what_they_want_the_first_is_c
             writer.write(request)
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
         for _, writer in (*silent, *answered):
+            writer.close()
+
+
+async def test_a_connection_without_a_token_holds_nothing_of_a_body_once_it_was_answered(store: Store) -> None:
+    head = b"POST /graphql HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n"
+    async with served(door(store)) as port:
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        for reader, writer in opened:
+            writer.write(head + b"x" * 60_000)
+            assert (await reader.readuntil(b"UNAUTHENTICATED")).startswith(b"HTTP/1.1 401")
+            writer.write(b"x" * 60_000)
+            await writer.drain()
+        connections = [each for each in gc.get_objects() if isinstance(each, protocol.Protocol)]
+        bodies = [each.cycle.body for each in connections if each.cycle]
+        assert len(bodies) >= len(opened)
+        assert set(bodies) == {b""}
+        for _, writer in opened:
             writer.close()
