@@ -64,7 +64,7 @@ BODY_BYTES: Final = 2_000
 """So many bytes of a body that came together are a unit; its small beginning is part of the request."""
 ERROR: Final = 3
 """A field that failed. Nobody can tell before it does."""
-PLANNED: Final = 3.5
+PLAN_FIELD: Final = 3.5
 """A field of an operation that is planned anew. Spent from the rate only."""
 VALUE: Final = 0.06
 """A value or an object in the answer."""
@@ -82,7 +82,7 @@ ROW: Final = 0.15
 """A row of such a page. A page reads one more than it shows."""
 SEEK: Final = 6.0
 """A page that is not the newest rows, kept with their customer: it is looked up in the list."""
-SOUGHT_ROW: Final = 0.3
+SEEK_ROW: Final = 0.3
 """A row of it."""
 CHANGE: Final = 500.0
 """A mutation: a transaction of several commands."""
@@ -162,7 +162,7 @@ def price_of_body(size: int) -> int:
 
 
 def price_of_plan(fields: int) -> int:
-    return ceil(fields * PLANNED)
+    return ceil(fields * PLAN_FIELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,18 +374,18 @@ CUSTOMERS: Final = "Query.customers"
 REPORT: Final = "Query.customerServiceReport"
 DETAILS: Final = "CustomerServiceReport.details"
 
-COUNTED: Final = Price(80, 8)
+COUNT: Final = Price(80, 8)
 """Counting the keys of a customer's list."""
 CUSTOMER_ROW: Final = 3.0
 """A row of the list of customers, who are read whole."""
-COUNTED_CUSTOMERS: Final = 700.0
+COUNT_CUSTOMERS: Final = 700.0
 """Counting most of them, and those who have what an index finds."""
-FOUND_CUSTOMERS: Final = 200.0
+COUNT_FEW_CUSTOMERS: Final = 200.0
 _FINDS: Final = frozenset({"number", "name", "lastName", "email", "tags", "campaigns"})
 EMAIL_PREFIX: Final = 830.0
 """Customers by the beginning of an e-mail address, of which each may have several; and counting them."""
-COUNTED_BY_EMAIL_PREFIX: Final = 2_500.0
-SORTED_CUSTOMERS: Final = 100.0
+COUNT_BY_EMAIL_PREFIX: Final = 2_500.0
+SORT_CUSTOMERS: Final = 100.0
 """Those who have what is asked for, in an order that is not theirs."""
 
 DAYS: Final[Mapping[str, float]] = {"types": 6.0, "rows": 6.0, "fields": 3.0}
@@ -409,11 +409,11 @@ def _page(coordinate: str, arguments: Mapping[str, ValueNode], once: float, each
             added += COMMAND + _customers(given, is_counted="rows" in counts)
             own = CUSTOMER_ROW * (rows + 1)
         else:
-            added, own = added + COMMAND, PAGE + SEEK + SOUGHT_ROW * (rows + 1)
+            added, own = added + COMMAND, PAGE + SEEK + SEEK_ROW * (rows + 1)
         if coordinate == DETAILS:
             return Price(added, each + own + below.each + rows * below.row, 0, counts)
         if counts and not is_customers:
-            added, own = added + COUNTED.once, own + COUNTED.each
+            added, own = added + COUNT.once, own + COUNT.each
         return Price(added, each + own + below.each + rows * below.row)
 
     return page
@@ -428,13 +428,13 @@ def _customers(given: Mapping[str, Any], *, is_counted: bool) -> float:
     """What finding them costs, and counting them."""
     asked = {name for name, value in _fields(given.get("filter")).items() if value is not None}
     by_prefix = "emailPrefix" in asked
-    sorted_ = SORTED_CUSTOMERS if asked and "orderBy" in given else 0
-    added = EMAIL_PREFIX if by_prefix else sorted_
+    sorting = SORT_CUSTOMERS if asked and "orderBy" in given else 0
+    added = EMAIL_PREFIX if by_prefix else sorting
     if not is_counted:
         return added
     if by_prefix:
-        return added + COUNTED_BY_EMAIL_PREFIX
-    return added + (FOUND_CUSTOMERS if asked & _FINDS else COUNTED_CUSTOMERS)
+        return added + COUNT_BY_EMAIL_PREFIX
+    return added + (COUNT_FEW_CUSTOMERS if asked & _FINDS else COUNT_CUSTOMERS)
 
 
 def _report(arguments: Mapping[str, ValueNode], value: float) -> _Combination:

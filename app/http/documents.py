@@ -41,7 +41,7 @@ _KNOWN: Final = 2_000
 """Bytes that even the smallest document takes."""
 _TOKEN: Final = 800
 """Bytes of a token's part of the syntax tree."""
-_PLANNED: Final = 3_500
+_PLAN_FIELD: Final = 3_500
 """Bytes of a field in a plan."""
 
 
@@ -188,7 +188,7 @@ class Documents:
 
 def _size(text: str, document: DocumentNode, plans: Iterable[CostPlan]) -> int:
     planned = sum(plan.fields * plan.variants for plan in plans)
-    return _KNOWN + 4 * len(text) + _TOKEN * document.token_count + _PLANNED * planned
+    return _KNOWN + 4 * len(text) + _TOKEN * document.token_count + _PLAN_FIELD * planned
 
 
 def _introspects(document: DocumentNode) -> bool:

@@ -232,7 +232,7 @@ class GraphQLEndpoint:
         length = headers.get(b"content-length", b"")
         is_small = scope["method"] == "GET" or (length.isdigit() and len(length) < 10 and int(length) <= _SMALL_BYTES)
 
-        async def paid() -> Message:
+        async def receive_part() -> Message:
             message = await receive()
             self._rates.spend(viewer, price_of_body(len(message.get("body", b""))))
             return message
@@ -240,7 +240,7 @@ class GraphQLEndpoint:
         try:
             async with nullcontext() if is_small else self._large.turn(viewer.subject):
                 with InTime(self._timeout_seconds):
-                    return await read(scope, headers, paid, self._limits)
+                    return await read(scope, headers, receive_part, self._limits)
         except TimeoutError:
             message = "The request did not come in time."
             raise Malformed(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None

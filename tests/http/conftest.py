@@ -27,11 +27,11 @@ ENDLESS: list[dict[str, Any]] = [
 
 
 def door(
-    store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60, told: Rates | None = None
+    store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60, rates: Rates | None = None
 ) -> ASGIApp:
     """The application as a client meets it."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    return assembled(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=told))
+    return assembled(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=rates))
 
 
 @asynccontextmanager

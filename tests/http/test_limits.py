@@ -25,7 +25,7 @@ from app.http.costs import (
     CHANGE,
     COMMAND,
     CORE_VALUE,
-    COUNTED,
+    COUNT,
     COUNTS,
     EMBEDDED,
     EXTRA_COSTS,
@@ -36,7 +36,7 @@ from app.http.costs import (
     REQUEST,
     ROW,
     SEEK,
-    SOUGHT_ROW,
+    SEEK_ROW,
     VALUE,
 )
 from app.http.documents import Documents, Invalid, Prepared
@@ -301,7 +301,7 @@ def head(rows: float, of_each_row: float) -> float:
 
 def sought(rows: float, of_each_row: float) -> float:
     """Any other page of a customer's list."""
-    return COMMAND + PAGE + SEEK + VALUE + SOUGHT_ROW * (rows + 1) + VALUE + rows * (VALUE + of_each_row)
+    return COMMAND + PAGE + SEEK + VALUE + SEEK_ROW * (rows + 1) + VALUE + rows * (VALUE + of_each_row)
 
 
 @pytest.mark.parametrize(
@@ -316,10 +316,10 @@ def sought(rows: float, of_each_row: float) -> float:
         ("billingAddress { city }", 2 * VALUE),
         ("emails { value }", VALUE + EMBEDDED * 2 * VALUE),
         ("mergedInto { id }", COMMAND + LINK + 2 * VALUE),
-        ("passes { totalCount }", head(20, 0) - 21 * VALUE + VALUE + COUNTED.once + COUNTED.each),
+        ("passes { totalCount }", head(20, 0) - 21 * VALUE + VALUE + COUNT.once + COUNT.each),
         (
             "passes { totalCount more: totalCount }",
-            head(20, 0) - 21 * VALUE + 2 * VALUE + COUNTED.once + COUNTED.each,
+            head(20, 0) - 21 * VALUE + 2 * VALUE + COUNT.once + COUNT.each,
         ),
         ("passes { nodes { id } }", head(20, VALUE)),
         ("passes(first: null) { nodes { id } }", head(20, VALUE)),

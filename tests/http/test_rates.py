@@ -289,7 +289,7 @@ async def test_a_database_that_is_away_uses_nobodys_minute_up_and_one_that_a_que
     """Whether a field cannot be read, or already the customer who asks."""
     ada = await world.customer()
     told = rates_of(store, cost=20 * 200)
-    app = door(store, told=told)
+    app = door(store, rates=told)
     bearer = token(role, **({"customer_id": ada["_id"]} if role == Role.CUSTOMER else {}))
     query = {"query": f'{{ node(id: "{ada["_id"]}") {{ ... on Customer {{ activityFacets {{ type }} }} }} }}'}
 
@@ -316,7 +316,7 @@ async def test_what_was_never_begun_because_of_others_costs_its_sender_next_to_n
     store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await world.customer()
-    app = door(store, told=rates_of(store, cost=20 * 200))
+    app = door(store, rates=rates_of(store, cost=20 * 200))
     query = {"query": f'{{ node(id: "{ada["_id"]}") {{ ... on Customer {{ activityFacets {{ type }} }} }} }}'}
 
     async def overloaded(*_: object) -> None:
