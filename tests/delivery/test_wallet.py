@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -109,8 +110,8 @@ NEVER = "The wallet service refused it: "
         (302, "QUEUED", f"{LATER}302 Found"),
         (308, "QUEUED", f"{LATER}308 Permanent Redirect"),
         (400, "FAILED", f"{NEVER}400 Bad Request"),
-        (413, "FAILED", f"{NEVER}413 Request Entity Too Large"),
-        (422, "FAILED", f"{NEVER}422 Unprocessable Entity"),
+        (413, "FAILED", f"{NEVER}413 {HTTPStatus(413).phrase}"),
+        (422, "FAILED", f"{NEVER}422 {HTTPStatus(422).phrase}"),
         (401, "QUEUED", f"{LATER}401 Unauthorized"),
         (403, "QUEUED", f"{LATER}403 Forbidden"),
         (404, "QUEUED", f"{LATER}404 Not Found"),
