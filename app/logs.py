@@ -67,6 +67,12 @@ def _retrying(details: stamina.instrumentation.RetryDetails) -> None:
     )
 
 
+def _write_line(line: str) -> None:
+    """In one write, as structlog's ``WriteLogger`` does: several processes share the file, and ``print`` makes two."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 class _Handler(logging.Handler):
     """Writes what others log as our own lines."""
 
@@ -79,7 +85,7 @@ class _Handler(logging.Handler):
             rendered: Any = event
             for process in _PROCESSORS:
                 rendered = process(None, "", rendered)
-            print(rendered, file=sys.stderr, flush=True)
+            _write_line(rendered)
         except Exception:
             self.handleError(record)
 
@@ -116,7 +122,7 @@ def configure(level: str, *, access: bool = False) -> None:
     structlog.configure(
         processors=[structlog.processors.add_log_level, *_PROCESSORS],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
 
 

@@ -1,6 +1,7 @@
 """What may be logged: ids and codes, and nothing that a person or a token said."""
 
 import asyncio
+import io
 import json
 import logging
 from typing import Any
@@ -63,6 +64,30 @@ async def test_every_answer_names_its_request(client: httpx2.AsyncClient) -> Non
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
+
+
+class Writes(io.StringIO):
+    """Standard error that remembers each write by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.made.append(text)
+        return super().write(text)
+
+
+def test_a_line_is_one_write_whoever_logs_it(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Else the lines of two processes that share a file lie within each other."""
+    request.addfinalizer(structlog.reset_defaults)
+    monkeypatch.setattr("sys.stderr", written := Writes())
+    logs.configure("INFO")
+    logging.getLogger("uvicorn.error").info("of a library")
+    structlog.get_logger("gateway").info("ours")
+    logs.starting("gateway", address="http://127.0.0.1:1")
+    assert [json.loads(text)["event"] for text in written.made] == ["of a library", "ours", "starting"]
+    assert all(text.endswith("}\n") for text in written.made)
 
 
 def test_a_quiet_line_is_written_at_most_once_in_a_while_and_says_how_often_it_was_caused(
