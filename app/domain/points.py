@@ -16,7 +16,9 @@ from typing import Literal, NamedTuple, NotRequired, TypedDict
 from app.domain.refusals import Refusal
 
 INT32_MAX = 2**31 - 1
-"""GraphQL's Int ends here, and so does every figure."""
+"""GraphQL's Int ends here, and so do the points of one entry."""
+MAX_TOTAL = 2**53 - 1
+"""Every total ends here: the greatest whole number that JSON readers in JavaScript hold exactly."""
 
 # ---------------------------------------------------------------- what is stored
 
@@ -130,9 +132,13 @@ class Posting(NamedTuple):
 
         state = after(self.state, entry)
         # What is spent, expired or reserved was earned: no other figure can be the first to cross.
-        for name, value in (("earned", state["earned"]), ("pending", state["pending"]), ("shortfall", shortfall)):
-            if value > INT32_MAX:
-                raise LimitExceeded(name, value)
+        for name, value, limit in (
+            ("earned", state["earned"], MAX_TOTAL),
+            ("pending", state["pending"], MAX_TOTAL),
+            ("shortfall", shortfall, INT32_MAX),
+        ):
+            if value > limit:
+                raise LimitExceeded(name, value, limit)
         return Posting(state, (*self.entries, entry))
 
     def then_expired(self, now: datetime) -> "Posting":
@@ -162,8 +168,8 @@ class NotEnoughPoints(Refusal):
 class LimitExceeded(Refusal):
     code, field = "LIMIT_EXCEEDED", ("points",)
 
-    def __init__(self, figure: str, value: int) -> None:
-        super().__init__(f"This would make {figure} {value}; at most {INT32_MAX} can be kept.")
+    def __init__(self, figure: str, value: int, limit: int) -> None:
+        super().__init__(f"This would make {figure} {value}; at most {limit} can be kept.")
 
 
 class InvalidPoints(Refusal):

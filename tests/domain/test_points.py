@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from app.domain.points import (
     HISTORY,
-    INT32_MAX,
+    MAX_TOTAL,
     Entry,
     PointsKind,
     PointsState,
@@ -264,7 +264,7 @@ def test_a_late_row_is_judged_as_of_its_own_time() -> None:
 
 # ---------------------------------------------------------------- refusals move nothing
 
-FULL = pend(earn(earned(60, (40, SOON)), INT32_MAX - 100, now=NOW, expires_at=LATER).state, INT32_MAX).state
+FULL = pend(earn(earned(60, (40, SOON)), MAX_TOTAL - 100, now=NOW, expires_at=LATER).state, MAX_TOTAL).state
 SPENT = spend(earned(100, (20, SOON)), 70, now=NOW)
 A_SPEND = SPENT.entries[0]
 AN_EARNING = earn(empty(), 100, now=NOW).entries[0]
@@ -300,29 +300,29 @@ REFUSED: dict[str, tuple[PointsState, Callable[[PointsState], Posting], str, str
         "NOT_ENOUGH_POINTS",
         "101 points were asked for; 100 are spendable.",
     ),
-    "earning past int32": (
+    "earning past the greatest total": (
         FULL,
         lambda state: earn(state, 1, now=NOW),
         "LIMIT_EXCEEDED",
-        "This would make earned 2147483648; at most 2147483647 can be kept.",
+        "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "adding past int32": (
+    "adding past the greatest total": (
         FULL,
         lambda state: adjust(state, 1, now=NOW),
         "LIMIT_EXCEEDED",
-        "This would make earned 2147483648; at most 2147483647 can be kept.",
+        "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "pending past int32": (
+    "pending past the greatest total": (
         FULL,
         lambda state: pend(state, 1),
         "LIMIT_EXCEEDED",
-        "This would make pending 2147483648; at most 2147483647 can be kept.",
+        "This would make pending 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "activating past int32": (
+    "activating past the greatest total": (
         FULL,
         lambda state: activate(state, 1, now=NOW),
         "LIMIT_EXCEEDED",
-        "This would make earned 2147483648; at most 2147483647 can be kept.",
+        "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
     "a shortfall past int32": (
         empty(),
