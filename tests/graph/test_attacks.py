@@ -82,9 +82,9 @@ def values(type_: Any, ids: tuple[str, ...], depth: int = 2) -> list[Literal]:
     """Guesses for an argument or a field of an input."""
     match type_:
         case GraphQLNonNull():
-            return values(type_.of_type, ids, depth)
+            return values(cast(Any, type_).of_type, ids, depth)
         case GraphQLList():
-            return ["[]", *(f"[{each}]" for each in values(type_.of_type, ids, depth))]
+            return ["[]", *(f"[{each}]" for each in values(cast(Any, type_).of_type, ids, depth))]
         case GraphQLEnumType():
             return [*type_.values]
         case GraphQLInputObjectType():
@@ -122,7 +122,7 @@ PLAUSIBLE: Mapping[str, Literal] = {"from": _MOMENTS[0], "to": _MOMENTS[-1], "so
 
 
 def written(name: str, field: GraphQLInputField | GraphQLArgument, ids: tuple[str, ...], depth: int) -> list[Literal]:
-    return [f"{name}: {value}" for value in values(field.type, ids, depth - 1)]
+    return [f"{name}: {value}" for value in values(cast(Any, field).type, ids, depth - 1)]
 
 
 PAGE = ("first", "after", "last", "before")
@@ -297,8 +297,9 @@ async def test_an_export_is_refused_what_the_list_that_it_is_an_export_of_is_ref
     ):
         query_type = schema().query_type
         assert query_type
-        for name, argument in query_type.fields[list_].args.items():
-            type_ = get_named_type(argument.type)
+        arguments: Mapping[str, Any] = query_type.fields[list_].args
+        for name, argument in arguments.items():
+            type_ = cast(GraphQLNamedType, get_named_type(argument.type))
             if not isinstance(type_, GraphQLInputObjectType):
                 continue
             for field_name, field in type_.fields.items():

@@ -501,6 +501,9 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             else:
                 assert payload["userErrors"] == []
             accepted = bool(permitted & reaching)
+            if accepted:
+                (activity, *_) = await world.store.find("activities", {"customerId": ada["_id"]})
+                assert Role(activity["actor"]["accessLevel"]) in reaching
             assert (await _fingerprint(world.store) == before) is not accepted
             log = await _rows(world.store, "audit")
             assert (log[-1]["action"], log[-1]["outcome"] == "ACCEPTED") == (mutation, accepted)
