@@ -21,7 +21,12 @@ from typer.main import get_command
 from app.__main__ import cli
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES: Final = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+README: Final = ROOT / "README.md"
+WITH_QUERIES: Final = [README, ROOT / "docs" / "guide.md"]
 NOT_HERE: Final = {
     "make test": "it is what runs this",
     "docker": "it needs a Docker engine",
@@ -120,14 +125,18 @@ def test_every_command_of_a_page_works_as_it_stands(page: Path, clone: Path, por
 
 @pytest.mark.usefixtures("running")
 def test_the_answer_that_the_readme_shows_is_the_answer(clone: Path, port: int) -> None:
-    readme = PAGES[0].read_text()
-    [first] = [block for block in blocks(PAGES[0]) if block.startswith("TOKEN=")]
+    readme = README.read_text()
+    [first] = [block for block in blocks(README) if block.startswith("TOKEN=")]
     [shown] = re.findall(r"^```json\n(\{\"data\".*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert json.loads(typed(clone, port, first).stdout)["data"] == json.loads(shown)["data"]
 
 
+def test_the_readme_is_read_in_a_sitting() -> None:
+    assert len(README.read_text().splitlines()) <= 120
+
+
 @pytest.mark.usefixtures("running")
-def test_every_query_of_the_readme_is_answered(clone: Path, port: int) -> None:
+def test_every_query_of_the_readme_and_the_guide_is_answered(clone: Path, port: int) -> None:
     """With ids of the sample's customers where the page has only their beginning."""
     made = [sys.executable, "-m", "app", "token", "--role", "admin"]
     token = subprocess.run(made, cwd=clone, env=environment(port), capture_output=True, text=True, check=True).stdout
@@ -140,8 +149,9 @@ def test_every_query_of_the_readme_is_answered(clone: Path, port: int) -> None:
         "customer"
     ]
     email = next(node["email"]["id"] for node in ids["activities"]["nodes"] if node["email"])
-    queries = re.findall(r"^```graphql\n(.*?)^```", PAGES[0].read_text(), re.MULTILINE | re.DOTALL)
-    assert len(queries) > 3
+    pages = "".join(page.read_text() for page in WITH_QUERIES)
+    queries = re.findall(r"^```graphql\n(.*?)^```", pages, re.MULTILINE | re.DOTALL)
+    assert len(queries) > 5
     for query in queries:
         told = answer(query.replace("cus_…", ids["id"]).replace("eml_…", email))
         assert "errors" not in told, (query, told)
