@@ -319,7 +319,7 @@ async def customers(store: Store) -> list[str]:
                 "points",
                 ada,
                 *(
-                    {"seq": 10 + seq, "occurredAt": at, "kind": kinds[seq % 2], "transactionId": sale["_id"]}
+                    {"seq": 1_000_000 + seq, "occurredAt": at, "kind": kinds[seq % 2], "transactionId": sale["_id"]}
                     for seq, (at, sale) in enumerate(zip(moments, cycle(sales), strict=False))
                 ),
             )
