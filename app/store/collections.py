@@ -2,7 +2,7 @@
 
 Keys are spelled as the GraphQL fields. A key that ends in ``Id`` names another document: ``emailId`` is what the
 field ``email`` follows; ``customerId`` is the owner. Times are UTC with milliseconds, dates without a time are
-``YYYY-MM-DD``, money is ``{amount: Decimal128, currency}``, points are 32-bit integers.
+``YYYY-MM-DD``, money is ``{amount: Decimal128, currency}``, totals of points are 64-bit integers.
 """
 
 from collections.abc import Mapping
@@ -99,6 +99,7 @@ _DATE: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _BOOLEAN: Schema = {"bsonType": "bool"}
 _POINTS: Schema = {"bsonType": "int"}
 _COUNT: Schema = {"bsonType": "int", "minimum": 0}
+_LONG: Schema = {"bsonType": ["int", "long"]}
 _LONG_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
 _CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
 _COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
@@ -109,6 +110,7 @@ _CONTACT_POINTS = _list(_object({"value": _TEXT, "primary": _BOOLEAN}, {"label":
 _ADDRESS = _object({}, dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), _TEXT) | {"country": _COUNTRY})
 _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
+_PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
 _CUSTOMER_ID = {"customerId": _reference("customers")}
 _FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
 _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
@@ -143,15 +145,21 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
-            "spendable": _POINTS,
+            "spendable": _LONG,
             "lastActivityAt": _TIME,
             "lastByType": {"bsonType": "object"},
             "campaigns": {"bsonType": "array", "items": _TEXT},
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
             "points": _object(
-                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending", "seq"), _COUNT)
-                | {"buckets": _list(_object({**_BUCKET, "remaining": _COUNT}), at_most=10_000)}
+                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), _LONG)
+                | {
+                    "seq": _COUNT,
+                    "buckets": _list(
+                        _object({**_BUCKET, "remaining": _LONG_COUNT}, {"reserved": _LONG_COUNT}), at_most=10_000
+                    ),
+                },
+                {"owed": _LONG_COUNT, "latestAt": _TIME},
             ),
         },
         indexes=(
@@ -262,8 +270,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             **_CUSTOMER_ID,
             "seq": {"bsonType": "int", "minimum": 1},
             "kind": _one_of(PointsKind),
-            "points": _POINTS,
-            "balanceAfter": _POINTS,
+            "points": _LONG,
+            "balanceAfter": _LONG,
             "occurredAt": _TIME,
             "recordedAt": _TIME,
             "actor": _ACTOR,
@@ -273,8 +281,10 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "reason": _TEXT,
             "expiresAt": _TIME,
             "transactionId": _reference("transactions"),
-            "allocations": _list(_object({**_BUCKET, "points": _COUNT}), at_most=10_000),
-            "shortfall": _COUNT,
+            "graceEndsAt": _TIME,
+            "settlements": _list(_PORTION, at_most=10_000),
+            "shortfall": _LONG_COUNT,
+            "allocations": _list(_PORTION, at_most=10_000),  # of earlier versions
             "refundOf": {"bsonType": "int", "minimum": 1},
             "idempotencyKey": _text(128),
         },
