@@ -318,7 +318,7 @@ def needs_entries(state: PointsState, movements: Iterable[Movement]) -> bool:
     latest = state.get("latestAt")
     return bool(state["seq"]) and any(
         latest is None
-        or movement["occurredAt"] < latest
+        or movement["occurredAt"] <= latest
         or movement["kind"] in (PointsKind.EXPIRED, PointsKind.REFUNDED)
         for movement in movements
     )
@@ -421,7 +421,7 @@ class _Judge:
         """The accepted ones numbered as they came or, should that lead below zero, as they happened."""
         order = self._accepted
         if _dips([self._movements[place] for place in order], _balance(self._start)):
-            order = sorted(order, key=lambda place: (self._movements[place]["occurredAt"], place))
+            order = sorted(order, key=lambda place: _chronological(self._movements[place]))
         seqs = {place: self._first + number for number, place in enumerate(order)}
         own: list[Entry] = []
         for place in order:
@@ -451,8 +451,13 @@ def _objection(before: "_Book", after: "_Book", movement: Entry | None) -> Refus
     """Why not ``after``: the movement, or one of several, is what it has more than ``before``."""
     more = after.owed - before.owed
     points = abs(movement["points"]) if movement else 0
-    made_here = movement is not None and movement["source"] == HERE
-    if more > 0 and (made_here or after.judged_short > before.judged_short):
+    if movement is None:
+        is_beyond = more > 0 and after.judged_short > before.judged_short
+    else:
+        # A debt that claw-backs and adjustments are left with, since more was spent before them, is theirs.
+        of_others = 0 if movement["source"] == HERE else after.other_short - before.other_short
+        is_beyond = more > max(0, of_others)
+    if is_beyond:
         return NotEnoughPoints(spendable=points - more, asked=points)
     for figure, what in (("reserved", "reserved"), ("pending", "pending"), ("spent", "spent")):
         lacking = -after.figures[figure]
@@ -508,6 +513,8 @@ class _Book:
         self.held: Counter[_Lot] = Counter()
         self.due: Counter[datetime] = Counter()
         """Past their day and free: not spendable, whether their entry is written or not."""
+        self.waiting: Counter[_Lot] = Counter()
+        """Past their day and free: not spendable until their source, which will, has told how many expired."""
         self.written: Counter[datetime] = Counter()
         """What entries of ours have expired, by the expiry."""
         self.owed = 0
@@ -516,12 +523,14 @@ class _Book:
         self.short: Counter[int] = Counter()
         """By seq: how many of its points were not there at its time."""
         self.judged_short = 0
+        self.other_short = 0
         self.swept: dict[str, datetime] = {}
         """By source: up to when its own EXPIRED entries tell what expired."""
         self._unmatched = 0
         self._taken: dict[int, list[tuple[_Lot, int]]] = {}
         self._given_back: Counter[int] = Counter()
-        self._given: dict[int, _Lot] = {}
+        self._expiries: dict[int, datetime | None] = {}
+        """By seq: of the points that it gave."""
 
     @classmethod
     def of(cls, state: PointsState) -> "_Book":
@@ -533,6 +542,8 @@ class _Book:
             book.free[lot] = bucket["remaining"] - held
             book.held[lot] = held
         book.owed, book.seq, book.latest_at = owed(state), state["seq"], state.get("latestAt")
+        if book.latest_at:
+            book._pass(book.latest_at)
         return book
 
     def add(self, entry: Entry) -> None:
@@ -550,8 +561,8 @@ class _Book:
         count = abs(points)
         match kind:
             case PointsKind.EARNED | PointsKind.ADJUSTED if points > 0:
-                self._given[entry["seq"]] = lot = _Lot(entry.get("expiresAt"), entry["source"])
-                self.free[lot] += count
+                self._expiries[entry["seq"]] = expires_at = entry.get("expiresAt")
+                self.free[_Lot(expires_at, entry["source"])] += count
             case PointsKind.REFUNDED if points > 0:
                 self._give_back(entry, count)
             case PointsKind.RESERVED:
@@ -565,10 +576,14 @@ class _Book:
                 for settled in entry.get("settlements", ()):
                     self.written[settled["expiresAt"] or _NEVER] -= settled["points"]
                     count += settled["points"]
-                self._take(entry, count, {lot for lot in self.free if lot.source == entry["source"]})
+                for lot in sorted((lot for lot in self.waiting if lot.source == entry["source"]), key=_soonest):
+                    told = min(count, self.waiting[lot])
+                    self.waiting[lot] -= told
+                    count -= told
+                self._take(entry, count, [lot for lot in self.free if lot.source == entry["source"]])
             case PointsKind.REFUNDED:
-                given = self._given.get(entry.get("refundOf", 0))
-                self._take(entry, count, {given} if given else set())
+                expires_at = self._expiries.get(entry.get("refundOf", 0), _EVER)
+                self._take(entry, count, [lot for lot in self.free if lot.expires_at == expires_at])
             case PointsKind.PENDING:
                 pass
             case _:
@@ -609,28 +624,38 @@ class _Book:
         return state
 
     def _by_expiry(self) -> Counter[datetime | None]:
-        """What is not reserved. What a source leaves when it has told what expired has no expiry any more."""
+        """What is not reserved."""
         free = Counter[datetime | None]()
         for expires_at, count in self.due.items():
             free[expires_at] += count
         for lot, count in self.free.items():
-            free[None if self._is_swept(lot) else lot.expires_at] += count
+            free[lot.expires_at] += count
         return free
-
-    def _is_swept(self, lot: _Lot) -> bool:
-        return lot.expires_at is not None and lot.source in self.swept and lot.expires_at <= self.swept[lot.source]
 
     def _pass(self, now: datetime) -> None:
         for lot in [lot for lot in self.free if lot.expires_at and lot.expires_at <= now]:
-            if not self._is_swept(lot):
-                self.due[lot.expires_at or _NEVER] += self.free.pop(lot)
-            elif self.swept[lot.source] < now:
-                self.free[_Lot(None, lot.source)] += self.free.pop(lot)
+            expires_at, count = lot.expires_at or _NEVER, self.free.pop(lot)
+            if expires_at <= self.swept.get(lot.source, _EVER):
+                self.waiting[lot] += count
+            else:
+                self.due[expires_at] += count
+        self._settle([lot for lot in self.waiting if self.swept[lot.source] < now])
 
-    def _take(self, entry: Entry, count: int, first: Collection[_Lot] = ()) -> list[tuple[_Lot, int]]:
-        """Soonest to expire first, of ``first`` before others; what is not there is borrowed."""
+    def finish(self) -> None:
+        """When there is nothing more to add."""
+        self._settle(list(self.waiting))
+        self._pay()
+
+    def _settle(self, lots: Iterable[_Lot]) -> None:
+        """What a source leaves when it has told what expired has no expiry any more."""
+        for lot in lots:
+            self.free[_Lot(None, lot.source)] += self.waiting.pop(lot)
+        self.free = +self.free
+
+    def _take(self, entry: Entry, count: int, own: Collection[_Lot] = ()) -> list[tuple[_Lot, int]]:
+        """Of its own lots first, then soonest to expire; what is not there is borrowed."""
         taken: list[tuple[_Lot, int]] = []
-        for lot in sorted(self.free, key=lambda lot: (lot not in first, *_soonest(lot))):
+        for lot in sorted(self.free, key=lambda lot: (lot not in own, *_soonest(lot))):
             if count and self.free[lot]:
                 portion = min(count, self.free[lot])
                 self.free[lot] -= portion
@@ -643,6 +668,8 @@ class _Book:
             self.short[entry["seq"]] += count
             if entry["kind"] in _JUDGED and entry["source"] != HERE:
                 self.judged_short += count
+            else:
+                self.other_short += count
         return taken
 
     def _pay(self) -> None:
@@ -678,19 +705,50 @@ class _Book:
 
 
 def _walked(book: _Book, entries: Sequence[Entry]) -> _Book:
-    """The book after these entries, in the order of time, and of seq within a moment."""
+    """The book after these entries."""
     for entry in entries:
         if entry["kind"] == PointsKind.EXPIRED and not _is_ours(entry):
             swept = book.swept.get(entry["source"], entry["occurredAt"])
             book.swept[entry["source"]] = max(swept, entry["occurredAt"])
-    for entry in sorted(entries, key=lambda entry: (entry["occurredAt"], entry["seq"])):
+    for entry in sorted(entries, key=_chronological):
         book.add(entry)
+    book.finish()
     return book
+
+
+def _chronological(entry: Entry) -> tuple[datetime, bool, int, int]:
+    """By time. At one moment what a source tells comes first, in the order in which one thing leads to another."""
+    here = entry["source"] == HERE
+    return (
+        entry["occurredAt"],
+        here,
+        0 if here else _CHAIN[PointsKind(entry["kind"]), entry["points"] > 0],
+        entry["seq"],
+    )
 
 
 # ---------------------------------------------------------------- small print
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
+_CHAIN: Final = {
+    (kind, gives): place
+    for place, (kind, gives) in enumerate(
+        (
+            (PointsKind.PENDING, True),
+            (PointsKind.PENDING, False),
+            (PointsKind.EARNED, True),
+            (PointsKind.ADJUSTED, True),
+            (PointsKind.RESERVED, False),
+            (PointsKind.RELEASED, True),
+            (PointsKind.SPENT, False),
+            (PointsKind.ADJUSTED, False),
+            (PointsKind.REFUNDED, True),
+            (PointsKind.REFUNDED, False),
+            (PointsKind.EXPIRED, False),
+        )
+    )
+}
 
 
 def _balance(state: PointsState) -> int:

@@ -113,21 +113,20 @@ async def import_lines(
             if verdict.outcome is Outcome.REJECTED:
                 reject(Reject(verdict.number, verdict.reason, verdict.text))
 
+    decided: list[Verdict] = []
     try:
         for chunk in _chunks(lines, lines_per_chunk):
-            decided: list[Verdict] = []
-            try:
-                async for verdicts in run.steps(chunk):
-                    decided += verdicts
-            finally:
-                # Should the database fail now, what is decided still has to be told: it may be parked no longer.
-                run.count(decided)
-                tell(decided)
+            tell(decided)
+            decided = []
+            async for verdicts in run.steps(chunk):
+                run.count(verdicts)
+                decided += verdicts
             advance(len(chunk))
     finally:
-        # What waited for other lines of this import, and they did not come.
+        # Should the database fail now, what is decided still has to be told: it may be parked no longer. What waited
+        # for other lines of this import waited in vain.
         run.count(left := run.held.rejected())
-        tell(left)
+        tell([*decided, *left])
     return run.summary
 
 
