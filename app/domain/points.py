@@ -299,7 +299,7 @@ _JUDGED: Final = frozenset({PointsKind.SPENT, PointsKind.EXPIRED, PointsKind.RES
 """What a source tells of these must have been there. Claw-backs and adjustments may leave a debt."""
 
 _STEPS_AT_MOST: Final = 200_000
-"""How many entries may be walked through for the lines of one customer that came out of order: about a second."""
+"""How many entries may be walked through for lines of one customer that are not right together: about a second."""
 
 
 class Entered(NamedTuple):
@@ -348,7 +348,7 @@ class _Judge:
         ]
         self._accepted: list[int] = []
         self._refused: dict[int, Refusal] = {}
-        self._steps = 0
+        self._steps_left = max(_STEPS_AT_MOST, 20 * (len(entries) + len(movements)))
         self._before = self._book([])
 
     def decide(self) -> None:
@@ -400,7 +400,10 @@ class _Judge:
     def _try(self, place: int) -> bool:
         together = [*self._accepted, place]
         objection = self._undone_too_often(together)
-        if objection is None and self._steps > _STEPS_AT_MOST:
+        if objection is None and self._steps_left < 0:
+            if _figure(self._movements[place]) == "earned" and self._movements[place]["points"] > 0:
+                self._accepted = together  # what comes in is never refused
+                return True
             objection = OutOfOrder()
         if objection is None:
             after = self._book(together)
@@ -414,7 +417,7 @@ class _Judge:
 
     def _book(self, places: Iterable[int]) -> "_Book":
         entries = [*self._known, *(self._movements[place] for place in places)]
-        self._steps += len(entries)
+        self._steps_left -= len(entries)
         return _walked(deepcopy(self._base), entries)
 
     def entered(self) -> Entered:
@@ -644,13 +647,12 @@ class _Book:
     def finish(self) -> None:
         """When there is nothing more to add."""
         self._settle(list(self.waiting))
-        self._pay()
 
     def _settle(self, lots: Iterable[_Lot]) -> None:
         """What a source leaves when it has told what expired has no expiry any more."""
         for lot in lots:
             self.free[_Lot(None, lot.source)] += self.waiting.pop(lot)
-        self.free = +self.free
+        self._pay()
 
     def _take(self, entry: Entry, count: int, own: Collection[_Lot] = ()) -> list[tuple[_Lot, int]]:
         """Of its own lots first, then soonest to expire; what is not there is borrowed."""
@@ -673,8 +675,7 @@ class _Book:
         return taken
 
     def _pay(self) -> None:
-        if not self.owed:
-            return
+        """What is owed, with what can be spent, soonest to expire first."""
         for lot in sorted(self.free, key=_soonest):
             paid = min(self.owed, self.free[lot])
             self.free[lot] -= paid
@@ -719,12 +720,8 @@ def _walked(book: _Book, entries: Sequence[Entry]) -> _Book:
 def _chronological(entry: Entry) -> tuple[datetime, bool, int, int]:
     """By time. At one moment what a source tells comes first, in the order in which one thing leads to another."""
     here = entry["source"] == HERE
-    return (
-        entry["occurredAt"],
-        here,
-        0 if here else _CHAIN[PointsKind(entry["kind"]), entry["points"] > 0],
-        entry["seq"],
-    )
+    place = 0 if here else _CHAIN.get((PointsKind(entry["kind"]), entry["points"] > 0), 0)
+    return entry["occurredAt"], here, place, entry["seq"]
 
 
 # ---------------------------------------------------------------- small print

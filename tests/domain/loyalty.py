@@ -187,6 +187,7 @@ class Export:
     at: datetime
     lines: list[Line]
     balance: int
+    is_lenient: bool = False
     gift: int = 0
     """What the customer is given after that by somebody else, whom this system does not tell of."""
 
@@ -209,7 +210,7 @@ def life(random: Random, *, sweeps: bool, days: int, gifts: bool = False, is_len
             happening()
         system.now = begin + DAY
         gift = 7 if gifts and random.random() < 0.2 else 0
-        exports.append(Export(system.now, system.lines[written:], system.balance, gift))
+        exports.append(Export(system.now, system.lines[written:], system.balance, is_lenient, gift))
         system.gain(gift)
         written = len(system.lines)
     return exports
