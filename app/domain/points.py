@@ -404,7 +404,7 @@ class _Judge:
             if _figure(self._movements[place]) == "earned" and self._movements[place]["points"] > 0:
                 self._accepted = together  # what comes in is never refused
                 return True
-            objection = OutOfOrder()
+            self._refused[place] = objection = OutOfOrder()
         if objection is None:
             after = self._book(together)
             objection = _objection(self._before, after, self._movements[place])
