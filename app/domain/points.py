@@ -146,8 +146,8 @@ class Posting(NamedTuple):
     def then_expired(self, now: datetime) -> "Posting":
         """This, and what is due by ``now`` expired: an entry for each bucket, of its expiry, soonest first."""
         posting = self
-        for bucket in self.state["buckets"]:
-            expires_at, rest = bucket["expiresAt"], bucket["remaining"] - bucket.get("reserved", 0)
+        for bucket, held in _reservations(self.state):
+            expires_at, rest = bucket["expiresAt"], bucket["remaining"] - held
             if rest and expires_at and expires_at <= now:
                 posting = posting._with(_expired(rest, expires_at))
         return posting
@@ -204,7 +204,7 @@ def empty() -> PointsState:
 
 def spendable(state: PointsState) -> int:
     """What is left to spend, due points included until they are expired: see ``as_of``."""
-    return sum(bucket["remaining"] - bucket.get("reserved", 0) for bucket in state["buckets"])
+    return sum(bucket["remaining"] for bucket in state["buckets"]) - state["reserved"]
 
 
 def owed(state: PointsState) -> int:
@@ -529,6 +529,7 @@ class _Book:
         self.other_short = 0
         self.swept: dict[str, datetime] = {}
         """By source: up to when its own EXPIRED entries tell what expired."""
+        self._is_dated = True
         self._unmatched = 0
         self._taken: dict[int, list[tuple[_Lot, int]]] = {}
         self._given_back: Counter[int] = Counter()
@@ -540,13 +541,14 @@ class _Book:
         book = cls()
         for figure in ("earned", "spent", "expired", "reserved", "pending"):
             book.figures[figure] = state[figure]
-        for bucket in state["buckets"]:
-            lot, held = _Lot(bucket["expiresAt"], ""), bucket.get("reserved", 0)
+        for bucket, held in _reservations(state):
+            lot = _Lot(bucket["expiresAt"], "")
             book.free[lot] = bucket["remaining"] - held
             book.held[lot] = held
         book.owed, book.seq, book.latest_at = owed(state), state["seq"], state.get("latestAt")
         if book.latest_at:
             book._pass(book.latest_at)
+        book._is_dated = book.latest_at is not None or not book.seq
         return book
 
     def add(self, entry: Entry) -> None:
@@ -622,7 +624,7 @@ class _Book:
             "seq": self.seq,
             "buckets": buckets,
         }
-        if self.latest_at:
+        if self.latest_at and self._is_dated:
             state["latestAt"] = self.latest_at
         return state
 
@@ -774,6 +776,17 @@ def _returned(lot: _Lot, entry: Entry) -> _Lot:
     if lot.expires_at is None or lot.expires_at > at:
         return lot
     return lot._replace(expires_at=entry.get("graceEndsAt") or end_of_day(at))
+
+
+def _reservations(state: PointsState) -> list[tuple[Bucket, int]]:
+    """Each bucket, and how much of it is reserved; earlier versions did not say it, it is what expires soonest."""
+    left = state["reserved"] - sum(bucket.get("reserved", 0) for bucket in state["buckets"])
+    reserved: list[tuple[Bucket, int]] = []
+    for bucket in state["buckets"]:
+        more = max(0, min(left, bucket["remaining"] - bucket.get("reserved", 0)))
+        reserved.append((bucket, bucket.get("reserved", 0) + more))
+        left -= more
+    return reserved
 
 
 def _expired(points: int, at: datetime) -> Movement:

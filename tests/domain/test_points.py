@@ -32,6 +32,7 @@ from app.domain.points import (
     enter,
     expire_due,
     expiry,
+    needs_entries,
     owed,
     pend,
     release,
@@ -798,6 +799,23 @@ def test_an_audit_notices_an_entry_that_is_missing_repeated_or_out_of_order(rows
     assert not audit(state, entries[: at + 1] + entries[at:])["ok"]
     if len(entries) > 1:
         assert not audit(state, entries[::-1])["ok"]
+
+
+def test_a_state_of_an_earlier_version_keeps_what_is_reserved_and_has_its_entries_read() -> None:
+    old: PointsState = {
+        "earned": 30,
+        "spent": 0,
+        "expired": 0,
+        "reserved": 15,
+        "pending": 0,
+        "seq": 3,
+        "buckets": [{"expiresAt": SOON, "remaining": 20}, {"expiresAt": None, "remaining": 10}],
+    }
+    assert (spendable(old), owed(old)) == (15, 0)
+    assert moved(expire_due(old, now=LATER)) == [("EXPIRED", -5, 25)]
+    newer = spend(old, 10, now=LATER).state
+    assert (spendable(newer), buckets(newer)) == (0, {SOON: 15})
+    assert needs_entries(newer, [told("EARNED", 1, LATER + DAY)])
 
 
 def test_drift_is_what_is_stored_minus_what_the_entries_say() -> None:
