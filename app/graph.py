@@ -18,19 +18,23 @@ from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryObjectDefinition
 
 from app.domain.refusals import BadUserInput
-from app.resolvers import audit, catalogue, changes, customers, exports, nodes, reports, viewers
+from app.resolvers import adjustments, audit, catalogue, changes, customers, exports, nodes, reports, viewers
 from app.schema.access import masks_of, rules_of
+from app.schema.adjustments import PointsAdjustment
 from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
 from app.schema.catalogue import ActivityType
 from app.schema.changes import (
     AddNotePayload,
     AdjustPointsPayload,
+    ApprovePointsAdjustmentPayload,
     ChangeCustomerStatusPayload,
+    DeclinePointsAdjustmentPayload,
     EmailPassPayload,
     PushPassPayload,
     RecordActivityPayload,
     RedeemCouponPayload,
+    RequestPointsAdjustmentPayload,
     ResendEmailPayload,
     TagCustomerPayload,
     UntagCustomerPayload,
@@ -39,7 +43,7 @@ from app.schema.connection import Connection
 from app.schema.customers import Customer
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.report import CustomerServiceReport
-from app.schema.rules import AUDIT, REPORT, WITH_OWNER, Access
+from app.schema.rules import ADJUSTMENT, AUDIT, REPORT, WITH_OWNER, Access
 from app.schema.viewer import ViewerType
 
 T = TypeVar("T")
@@ -50,6 +54,7 @@ class Query:
     access: ClassVar[Access] = {
         WITH_OWNER: "viewer node nodes customer customers activity_types",
         AUDIT: "audit_log",
+        ADJUSTMENT: "points_adjustments",
         REPORT: "customer_service_report",
     }
 
@@ -76,6 +81,10 @@ class Query:
     audit_log: Connection[AuditEntry] | None = strawberry.field(
         resolver=audit.audit_log, description="Who asked for which change, newest first. For administrators."
     )
+    points_adjustments: Connection[PointsAdjustment] | None = strawberry.field(
+        resolver=adjustments.points_adjustments,
+        description="Adjustments of points that take two people, newest first: filter by PENDING for those that wait.",
+    )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every type of activity that systems tell."
     )
@@ -94,6 +103,18 @@ class Mutation:
     adjust_points: AdjustPointsPayload | None = strawberry.field(
         resolver=changes.adjust_points,
         description="Add or deduct points by hand, with a reason. Needs ADJUST_POINTS.",
+    )
+    request_points_adjustment: RequestPointsAdjustmentPayload | None = strawberry.field(
+        resolver=changes.request_points_adjustment,
+        description="Ask another person to approve more points than `adjustPointsLimit`. Needs ADJUST_POINTS.",
+    )
+    approve_points_adjustment: ApprovePointsAdjustmentPayload | None = strawberry.field(
+        resolver=changes.approve_points_adjustment,
+        description="Approve points that another person asked for: they are moved at once. Needs APPROVE_ADJUSTMENT.",
+    )
+    decline_points_adjustment: DeclinePointsAdjustmentPayload | None = strawberry.field(
+        resolver=changes.decline_points_adjustment,
+        description="Decline points that another person asked for, or withdraw your own request. Needs ADJUST_POINTS.",
     )
     redeem_coupon: RedeemCouponPayload | None = strawberry.field(
         resolver=changes.redeem_coupon, description="Mark coupons as used, all or none. Needs REDEEM_COUPON."

@@ -54,6 +54,13 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
     "statuses": lambda given: {"to": "BLOCKED", "actor": AGENT, "changedAt": NOW},
     "emails": lambda given: {"subject": "Your receipt", "to": "a@example.com"},
     "deliveries": lambda given: {"to": "a@example.com", "status": "SENT", "attempts": 1, "requestedAt": NOW},
+    "adjustments": lambda given: {
+        "points": 5_000,
+        "reason": "Goodwill",
+        "status": "PENDING",
+        "requestedAt": NOW,
+        "requestedBy": {**AGENT, "id": "grace"},
+    },
     "notes": lambda given: {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []},
 }
 """The fewest keys that each collection's validator asks for."""
@@ -185,8 +192,14 @@ class World:
         sale = await self.transaction(ada, amount={"amount": Decimal("12.50"), "currency": "EUR"})
         await self.transaction(ada, type="REFUND", refundOfId=sale["_id"])
         earned = points.earn(points.empty(), 70, now=NOW, expires_at=LATER)
-        (entry,) = await self.ledger(ada, earned, reason="Welcome", transactionId=sale["_id"])
+        adjustment = await self.adjustment(
+            ada, status="DECLINED", expiresAt=LATER, decidedAt=NOW, decidedBy=AGENT, decisionReason="Twice."
+        )
+        given = {"reason": "Welcome", "transactionId": sale["_id"], "adjustmentId": adjustment["_id"]}
+        (entry,) = await self.ledger(ada, earned, **given)
         assert "expiresAt" in entry
+        led_to = UpdateOne({"_id": adjustment["_id"]}, {"$set": {"entryId": entry["_id"]}})
+        await self.store.write("adjustments", [led_to])
         coupon = await self.coupon(ada, expiresAt=NOW)
         await self.coupon(ada, redeemed=True, redeemedAt=NOW, redeemedBy=AGENT)
         card = await self.pass_(ada, reward="Coffee", downloadUrl="https://wallet.example.com/1")
@@ -208,6 +221,9 @@ class World:
         )
         await self.activity(ada, "OLD_IMPORT", title="Imported by hand")
         return ada
+
+    async def adjustment(self, customer: Document, **given: Any) -> Document:
+        return await self._one("adjustments", customer, given)
 
     async def _one(self, collection: str, customer: Document, given: Document) -> Document:
         (document,) = await self.many(collection, customer, given)

@@ -14,6 +14,18 @@ row = partial(activity_type, source="platform", origin=Origin.OURS, writers=Writ
 ROWS = (
     row("Note added", "A colleague left a note.", Group.NOTE, audience=Audience.STAFF, is_note=True),
     row("Points adjusted", "Points were added or deducted by hand.", Group.POINTS),
+    row(
+        "Points adjustment requested",
+        "Somebody asked for more points than they may adjust alone.",
+        Group.POINTS,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Points adjustment declined",
+        "Points that somebody asked for were not approved.",
+        Group.POINTS,
+        audience=Audience.STAFF,
+    ),
     row("Coupon redeemed", "A coupon was marked as used.", Group.COUPON, COUPON_CODE),
     row(
         "Email resent",

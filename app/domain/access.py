@@ -37,6 +37,7 @@ class Permission(StrEnum):
     ADD_NOTE = "ADD_NOTE"
     TAG_CUSTOMER = "TAG_CUSTOMER"
     ADJUST_POINTS = "ADJUST_POINTS"
+    APPROVE_ADJUSTMENT = "APPROVE_ADJUSTMENT"
     REDEEM_COUPON = "REDEEM_COUPON"
     RESEND_EMAIL = "RESEND_EMAIL"
     SEND_PASS = "SEND_PASS"  # noqa: S105 # not a password
@@ -81,6 +82,7 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.ADD_NOTE, PEOPLE),
     (Permission.TAG_CUSTOMER, PEOPLE),
     (Permission.ADJUST_POINTS, _SERVICE | {Role.FINANCE, Role.API_USER}),
+    (Permission.APPROVE_ADJUSTMENT, _SUPERVISORS | {Role.FINANCE}),
     (Permission.REDEEM_COUPON, _SERVICE | {Role.CUSTOMER}),
     (Permission.RESEND_EMAIL, _SERVICE | {Role.SALES_REP, Role.CUSTOMER}),
     (Permission.SEND_PASS, _SERVICE),
@@ -89,7 +91,12 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,
+    (Role.FINANCE, Permission.ADJUST_POINTS): 100_000,
+    (Role.API_USER, Permission.ADJUST_POINTS): 100_000,
+    (Role.CS_ADMIN, Permission.ADJUST_POINTS): 100_000,
+    (Role.ADMIN, Permission.ADJUST_POINTS): 1_000_000,
 }
+"""What is beyond takes two people: one asks, and another approves (domain/adjustments.py)."""
 GRANTS: Final = tuple(
     Grant(role, permission, SCOPE_OF[role], _LIMITS.get((role, permission)))
     for permission, roles in _GRANTED

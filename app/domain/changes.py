@@ -69,8 +69,8 @@ def fingerprint(given: Mapping[str, Any]) -> str:
     return sha256(json.dumps(given, sort_keys=True, default=str, ensure_ascii=True).encode()).hexdigest()
 
 
-def actor_of(viewer: Viewer) -> dict[str, str]:
-    """Who acts comes from the token: the actor that a change of theirs carries."""
-    level = next(role for role in _BY_WEIGHT if role in viewer.roles)
+def actor_of(viewer: Viewer, customer_id: str) -> dict[str, str]:
+    """The actor of a change that the viewer makes to this customer: who the token says, by a role that reaches them."""
+    level = next(role for role in _BY_WEIGHT if role in viewer.roles_on(customer_id))
     kind = {Role.CUSTOMER: ActorKind.CUSTOMER, Role.API_USER: ActorKind.API}.get(level, ActorKind.AGENT)
     return {"kind": kind.value, "id": viewer.subject, "name": viewer.name, "accessLevel": level.value}

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from app.domain.paging import AnyOf, In, Page, Position, Selection, Slice, Where
-from app.domain.points import INT32_MAX
+from app.domain.points import MAX_TOTAL
 from app.domain.refusals import BadCursor, BadUserInput
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,7 +128,7 @@ def _value(key: str, value: Any, *, may_be_none: bool) -> Any:
     elif type(value) is int:
         if key not in _INTEGERS:
             return _EPOCH + value * _MILLISECOND
-        if abs(value) <= INT32_MAX + 1:
+        if abs(value) <= MAX_TOTAL:
             return value
     raise ValueError(key)
 

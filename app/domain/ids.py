@@ -21,6 +21,7 @@ COLLECTION_OF: Final = {
     "not": "notes",
     "aud": "audit",
     "exp": "exports",
+    "adj": "adjustments",
 }
 _PREFIX_OF: Final = {collection: prefix for prefix, collection in COLLECTION_OF.items()}
 

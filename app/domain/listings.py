@@ -34,6 +34,7 @@ TRANSACTIONS: Final = Listing("transactions", ("customerId",), {"OCCURRED_AT": O
 PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("createdAt", "_id"))})
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "_id"))})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "_id"))})
+ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "_id"))})
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
 REPORT: Final = Listing(
     "activities",

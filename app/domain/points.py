@@ -19,9 +19,9 @@ from app.domain.refusals import Refusal
 from app.domain.times import stored
 
 INT32_MAX = 2**31 - 1
-"""GraphQL's Int ends here, and so does what one line may move."""
-INT64_MAX = 2**63 - 1
-"""A database's integer ends here, and so does every figure."""
+"""GraphQL's Int ends here, and so do the points of one entry."""
+MAX_TOTAL = 2**53 - 1
+"""Every total ends here: the greatest whole number that JSON readers in JavaScript hold exactly."""
 
 HERE: Final = "platform"
 """The source of what this gateway writes itself. Its EXPIRED entries follow from the others; a source's say it."""
@@ -148,8 +148,9 @@ class Posting(NamedTuple):
         posting = self
         for bucket, held in _reservations(self.state):
             expires_at, rest = bucket["expiresAt"], bucket["remaining"] - held
-            if rest and expires_at and expires_at <= now:
-                posting = posting._with(_expired(rest, expires_at))
+            if expires_at and expires_at <= now:
+                for points in _parts(rest):
+                    posting = posting._with(_expired(points, expires_at))
         return posting
 
     def _with(self, movement: Movement) -> "Posting":
@@ -173,7 +174,7 @@ class LimitExceeded(Refusal):
     code, field = "LIMIT_EXCEEDED", ("points",)
 
     def __init__(self, figure: str, value: int) -> None:
-        super().__init__(f"This would make {figure} {value}; at most {INT64_MAX} can be kept.")
+        super().__init__(f"This would make {figure} {value}; at most {MAX_TOTAL} can be kept.")
 
 
 class InvalidPoints(Refusal):
@@ -445,7 +446,8 @@ class _Judge:
                 entry["shortfall"] = short
             posting = _numbered(posting, entry)
         for expires_at, points in sorted(excess.items()):
-            posting = _numbered(posting, _expired(-points, expires_at))
+            for part in _parts(points):
+                posting = _numbered(posting, _expired(-part, expires_at))
         final = _walked(deepcopy(self._base), [*self._known, *posting.entries])
         return Entered(Posting(final.state(), posting.entries), seqs, self._refused)
 
@@ -789,6 +791,12 @@ def _reservations(state: PointsState) -> list[tuple[Bucket, int]]:
     return reserved
 
 
+def _parts(points: int) -> list[int]:
+    """What entries can hold, one after another."""
+    whole, rest = divmod(points, INT32_MAX)
+    return [INT32_MAX] * whole + [rest] * bool(rest)
+
+
 def _expired(points: int, at: datetime) -> Movement:
     return {"kind": PointsKind.EXPIRED, "points": -points, "occurredAt": at, "source": HERE}
 
@@ -855,9 +863,9 @@ def _at_most(limit: int, points: int, what: str) -> int:
 
 def _limited(state: PointsState) -> PointsState:
     for figure in ("earned", "spent", "expired", "reserved", "pending"):
-        if abs(state[figure]) > INT64_MAX:
+        if abs(state[figure]) > MAX_TOTAL:
             raise LimitExceeded(figure, state[figure])
-    if owed(state) > INT64_MAX:
+    if owed(state) > MAX_TOTAL:
         raise LimitExceeded("owed", owed(state))
     return state
 

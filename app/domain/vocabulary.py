@@ -107,6 +107,12 @@ class ExportStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class AdjustmentStatus(StrEnum):
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+
+
 class SettableStatus(StrEnum):
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"

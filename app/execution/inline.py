@@ -19,6 +19,7 @@ _AS_THEY_ARE: Final = {
     "ID": "{v}.__class__ is not str",
     "Boolean": "{v}.__class__ is not bool",
     "Int": "{v}.__class__ is not int or not -2147483648 <= {v} <= 2147483647",
+    "SafeInt": "{v}.__class__ is not int or not -9007199254740991 <= {v} <= 9007199254740991",
 }
 """Values that their type leaves as they are; the condition is true of all others."""
 

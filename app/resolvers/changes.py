@@ -14,7 +14,7 @@ from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
 from app.schema import changes as schema
 from app.schema.base import Document, Info, Source
-from app.services import activities, coupons, emails, notes, passes, points, statuses, tags
+from app.services import activities, adjustments, coupons, emails, notes, passes, points, statuses, tags
 from app.services.changes import Changes, Wrote
 
 Input = strawberry.argument(description="What to change.")
@@ -53,6 +53,49 @@ async def adjust_points(
             expires_at=input.expires_at and stored(input.expires_at),
             key=input.idempotency_key,
         ),
+    )
+
+
+async def request_points_adjustment(
+    info: Info, input: Annotated[schema.RequestPointsAdjustmentInput, Input]
+) -> schema.RequestPointsAdjustmentPayload | None:
+    return await _made(
+        info,
+        "requestPointsAdjustment",
+        Permission.ADJUST_POINTS,
+        ("customer", input.customer_id),
+        lambda of, customer: adjustments.request(
+            of,
+            customer["_id"],
+            input.points,
+            reason=input.reason,
+            expires_at=input.expires_at and stored(input.expires_at),
+            key=input.idempotency_key,
+        ),
+    )
+
+
+async def approve_points_adjustment(
+    info: Info, input: Annotated[schema.ApprovePointsAdjustmentInput, Input]
+) -> schema.ApprovePointsAdjustmentPayload | None:
+    return await _made(
+        info,
+        "approvePointsAdjustment",
+        Permission.APPROVE_ADJUSTMENT,
+        ("adjustment", input.adjustment_id),
+        lambda of, adjustment: adjustments.approve(of, adjustment, key=input.idempotency_key),
+    )
+
+
+async def decline_points_adjustment(
+    info: Info, input: Annotated[schema.DeclinePointsAdjustmentInput, Input]
+) -> schema.DeclinePointsAdjustmentPayload | None:
+    return await _made(
+        info,
+        "declinePointsAdjustment",
+        Permission.ADJUST_POINTS,
+        ("adjustment", input.adjustment_id),
+        lambda of, adjustment: adjustments.decline(of, adjustment, reason=input.reason, key=input.idempotency_key),
     )
 
 
@@ -165,6 +208,7 @@ _KINDS: Final = {
     "customer": ("customers", "customer"),
     "email": ("emails", "e-mail"),
     "pass": ("passes", "pass"),
+    "adjustment": ("adjustments", "adjustment"),
 }
 """What a change is about, by the input's field without its ``Id``: its collection, and what people call it."""
 

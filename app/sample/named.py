@@ -74,6 +74,10 @@ def messy(index: int, now: datetime) -> Life:
     life.plan(700, partial(service.resend_mail, life, fails=True))
     life.plan(1_085, partial(member.reserve, 120, days=30))
     life.plan(1_085, partial(member.buy, waits=True))
+    for days, decide in ((900, service.approve_points), (1_000, service.decline_points)):
+        life.plan(days, partial(service.ask_for_points, life))
+        life.plan(days + 1, partial(decide, life))
+    life.plan(1_085, partial(service.ask_for_points, life))
     life.plan(_MERGER_DAY, partial(_absorb, life))
     life.live()
     everything.complete(life)

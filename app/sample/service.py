@@ -7,7 +7,7 @@ from typing import Final
 
 from app.domain import points as ledger
 from app.domain.attributes import Raw
-from app.domain.vocabulary import CouponOrigin, CustomerStatus, DeliveryStatus, PushStatus
+from app.domain.vocabulary import AdjustmentStatus, CouponOrigin, CustomerStatus, DeliveryStatus, PushStatus
 from app.sample.coupons import GOODWILL, add_coupon
 from app.sample.goods import price
 from app.sample.life import Life
@@ -93,6 +93,41 @@ def adjust_points(life: Life) -> None:
     posting = ledger.adjust(life.points, points, now=life.clock)
     entry = life.post(posting, by=agent, reason=reason, source=source)[-1]
     life.tell(code, by=agent, points=points, message=reason, about=entry)
+
+
+def ask_for_points(life: Life) -> None:
+    """More than an agent may adjust alone: it waits for a supervisor."""
+    agent, reason = life.one_of(SERVICE), "Goodwill: a year of late deliveries, promised by the complaints team"
+    adjustment = life.write(
+        "adjustments",
+        {
+            "points": 2_500,
+            "reason": reason,
+            "status": AdjustmentStatus.PENDING.value,
+            "requestedAt": life.clock,
+            "requestedBy": agent,
+        },
+    )
+    life.tell("POINTS_ADJUSTMENT_REQUESTED", by=agent, message=reason, about=adjustment)
+
+
+def approve_points(life: Life) -> None:
+    adjustment, lead = life.documents["adjustments"][-1], life.one_of(LEADS)
+    points, reason = adjustment["points"], adjustment["reason"]
+    (*_, entry) = life.post(
+        ledger.adjust(life.points, points, now=life.clock), by=lead, reason=reason, source="platform"
+    )
+    entry["adjustmentId"] = adjustment["_id"]
+    decision = {"status": AdjustmentStatus.APPROVED.value, "decidedAt": life.clock, "decidedBy": lead}
+    adjustment.update(decision, entryId=entry["_id"])
+    life.tell("POINTS_ADJUSTED", by=lead, points=points, message=reason, about=entry)
+
+
+def decline_points(life: Life) -> None:
+    adjustment, lead, reason = life.documents["adjustments"][-1], life.one_of(LEADS), "Already given in March."
+    decision = {"status": AdjustmentStatus.DECLINED.value, "decidedAt": life.clock, "decidedBy": lead}
+    adjustment.update(decision, decisionReason=reason)
+    life.tell("POINTS_ADJUSTMENT_DECLINED", by=lead, message=reason, about=adjustment)
 
 
 def move_house(life: Life) -> None:

@@ -17,6 +17,7 @@ from strawberry.utils.str_converters import to_camel_case
 from app.context import Context
 from app.domain import times
 from app.domain.ids import COLLECTION_OF, collection_of
+from app.domain.points import MAX_TOTAL
 from app.domain.refusals import Refusal
 
 Info: TypeAlias = strawberry.Info[Context, None]
@@ -59,13 +60,15 @@ TYPE_OF: Final = {
     "notes": "Note",
     "audit": "AuditEntry",
     "exports": "Export",
+    "adjustments": "PointsAdjustment",
 }
 
 
 @strawberry.interface(description="Anything with an id of its own, which `node` and `nodes` find again.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ psh_ sts_ eml_ dlv_ not_ aud_ exp_."
+        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ psh_ sts_ eml_ dlv_ not_ aud_ exp_ "
+        "adj_."
     )
 
     @classmethod
@@ -211,7 +214,14 @@ def _parse_decimal(value: object) -> Decimal:
     raise ValueError('Give a decimal number as a string, such as "12.50".')
 
 
+def _safe_integer(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_TOTAL:
+        return int(value)  # the driver's 64-bit integers are a class of their own
+    raise ValueError(f"Give a whole number between -{MAX_TOTAL} and {MAX_TOTAL}.")
+
+
 Date = NewType("Date", str)
+SafeInt = NewType("SafeInt", int)
 
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     datetime: strawberry.scalar(
@@ -228,6 +238,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         description="A day of the calendar, without time or zone: 2026-01-31.",
         serialize=_serialize_date,
         parse_value=_parse_date,
+    ),
+    SafeInt: strawberry.scalar(
+        name="SafeInt",
+        description="A whole number between -(2^53 - 1) and 2^53 - 1, as a JSON number: JavaScript and every other "
+        "client read it exactly, and `Int` would end at 2^31 - 1.",
+        serialize=_safe_integer,
+        parse_value=_safe_integer,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",

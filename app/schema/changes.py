@@ -8,6 +8,7 @@ import strawberry
 
 from app.domain.vocabulary import SettableStatus
 from app.schema.activities import Activity
+from app.schema.adjustments import PointsAdjustment
 from app.schema.base import described
 from app.schema.coupons import Coupon
 from app.schema.customers import Customer
@@ -15,7 +16,7 @@ from app.schema.emails import Email, EmailDelivery
 from app.schema.notes import Note
 from app.schema.passes import Pass, PassPush
 from app.schema.points import PointsEntry
-from app.schema.rules import MAIL, WITH_OWNER, Access
+from app.schema.rules import ADJUSTMENT, MAIL, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 
 
@@ -23,6 +24,8 @@ class UserErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     INVALID = "INVALID"
     NOT_ENOUGH_POINTS = "NOT_ENOUGH_POINTS"
+    ALREADY_DECIDED = "ALREADY_DECIDED"
+    SAME_PERSON = "SAME_PERSON"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     ALREADY_REDEEMED = "ALREADY_REDEEMED"
     SAME_STATUS = "SAME_STATUS"
@@ -40,6 +43,8 @@ described(
     NOT_FOUND="What it is about is not there, or not yours to see.",
     INVALID="A value cannot be used; the message says why.",
     NOT_ENOUGH_POINTS="More points were asked for than are spendable.",
+    ALREADY_DECIDED="The adjustment was approved or declined before.",
+    SAME_PERSON="Another person has to approve what you asked for.",
     LIMIT_EXCEEDED="More than you may do at once, or more than can be kept.",
     ALREADY_REDEEMED="A coupon was used before.",
     SAME_STATUS="The customer has this status already.",
@@ -118,6 +123,52 @@ class AdjustPointsPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
     entry: PointsEntry | None = strawberry.field(description="The entry of the ledger.")
+
+
+@strawberry.input(description="Points to add or deduct once another person has approved it.")
+class RequestPointsAdjustmentInput:
+    customer_id: strawberry.ID = strawberry.field(description="Whose points.")
+    points: int = strawberry.field(description="How many points: positive adds, negative deducts.")
+    reason: str = strawberry.field(description="Why, up to 1,000 characters. Whoever approves it reads this.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When added points expire. Default: never."
+    )
+
+
+@strawberry.type(description="The result of asking for an adjustment.")
+class RequestPointsAdjustmentPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", ADJUSTMENT: "adjustment"}
+
+    adjustment: PointsAdjustment | None = strawberry.field(description="What waits for approval now.")
+
+
+@strawberry.input(description="An adjustment to approve. Its points are moved at once.")
+class ApprovePointsAdjustmentInput:
+    adjustment_id: strawberry.ID = strawberry.field(description="The adjustment; another person asked for it.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="The result of approving an adjustment.")
+class ApprovePointsAdjustmentPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors entry", ADJUSTMENT: "adjustment"}
+
+    adjustment: PointsAdjustment | None = strawberry.field(description="The adjustment, approved now.")
+    entry: PointsEntry | None = strawberry.field(description="The entry of the ledger.")
+
+
+@strawberry.input(description="An adjustment to decline, or one of your own to withdraw.")
+class DeclinePointsAdjustmentInput:
+    adjustment_id: strawberry.ID = strawberry.field(description="The adjustment.")
+    reason: str = strawberry.field(description="Why, up to 1,000 characters. Whoever asked for it reads this.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="The result of declining an adjustment.")
+class DeclinePointsAdjustmentPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", ADJUSTMENT: "adjustment"}
+
+    adjustment: PointsAdjustment | None = strawberry.field(description="The adjustment, declined now.")
 
 
 @strawberry.input(description="A status to set.")

@@ -8,7 +8,7 @@ from app.domain.access import Forbidden, Permission, Role, Viewer
 from app.domain.listings import CUSTOMERS
 from app.domain.paging import AnyOf, Between, Exactly, In, Where
 from app.domain.refusals import BadUserInput
-from app.schema.base import Info, Source
+from app.schema.base import Info, SafeInt, Source
 from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
 from app.schema.filters import among, beginning, bound, check_types, during, few, search_term
 
@@ -17,8 +17,8 @@ _TAG_AT_MOST = 100
 
 @strawberry.input(description="Whole numbers from one to another; a side that is left out is open.")
 class IntRange:
-    min: int | None = strawberry.field(default=None, description="At least so many.")
-    max: int | None = strawberry.field(default=None, description="At most so many.")
+    min: SafeInt | None = strawberry.field(default=None, description="At least so many.")
+    max: SafeInt | None = strawberry.field(default=None, description="At most so many.")
 
     def bounds(self, name: str) -> Between:
         """Raises BadUserInput for a range that holds no number."""

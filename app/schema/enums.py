@@ -9,6 +9,7 @@ from app.domain.vocabulary import (
     AccessLevel,
     ActivityAction,
     ActorKind,
+    AdjustmentStatus,
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
@@ -30,6 +31,7 @@ __all__ = [
     "ActivityGroup",
     "ActivityOrderField",
     "ActorKind",
+    "AdjustmentStatus",
     "AttributeKind",
     "CouponOrigin",
     "CustomerOrderField",
@@ -127,6 +129,13 @@ described(
     RESERVED="Points were set aside for a purchase under way.",
     RELEASED="A reservation was lifted.",
     PENDING="Points were announced, or what was announced became real or lapsed.",
+)
+described(
+    AdjustmentStatus,
+    "Whether points that take two people were moved.",
+    PENDING="They wait for another person to approve them.",
+    APPROVED="They were approved and moved.",
+    DECLINED="They were declined or withdrawn; nothing was moved.",
 )
 described(
     CouponOrigin,

@@ -1,7 +1,7 @@
 """Points: the balance, and why it is what it is."""
 
 from datetime import datetime
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias, cast
 
 import strawberry
 
@@ -9,19 +9,24 @@ from app.domain.cursors import size_of
 from app.domain.paging import Where
 from app.domain.points import HISTORY, PointsState, as_of, empty, owed, spendable
 from app.domain.refusals import BadUserInput
-from app.schema.base import Document, Info, Node, ShortList, Source, follow_own, reads
+from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import among, during
 from app.schema.people import Actor
-from app.schema.rules import ACTOR, WITH_OWNER, WORDS, Access
+from app.schema.rules import ACTOR, ADJUSTMENT, WITH_OWNER, WORDS, Access
 from app.schema.transactions import Transaction
+
+if TYPE_CHECKING:
+    from app.schema.adjustments import PointsAdjustment
+
+_Adjustment: TypeAlias = Annotated["PointsAdjustment", strawberry.lazy("app.schema.adjustments")]
 
 
 @strawberry.type(description="Points that end together, unless they are used before.")
 class PointsExpiry:
     access: ClassVar[Access] = WITH_OWNER
 
-    points: int = strawberry.field(description="How many.")
+    points: SafeInt = strawberry.field(description="How many.")
     expires_at: datetime = strawberry.field(description="The moment from which on they cannot be spent.")
 
 
@@ -31,7 +36,7 @@ class PointsAudit:
 
     ok: bool = strawberry.field(description="Whether every figure agrees.")
     entries: int = strawberry.field(description="How many entries there are, those outside the history included.")
-    drift: int = strawberry.field(description="The stored balance minus the recomputed one: 0 when all is well.")
+    drift: SafeInt = strawberry.field(description="The stored balance minus the recomputed one: 0 when all is well.")
 
 
 @strawberry.type(
@@ -46,13 +51,13 @@ class PointsBalance:
     def id(balance: strawberry.Parent[Document]) -> strawberry.ID:
         return strawberry.ID(f"{balance['customerId']}.points")
 
-    earned: int = strawberry.field(description="All that ever came in, without what was taken back.")
-    spent: int = strawberry.field(description="All that was used.")
-    expired: int = strawberry.field(description="All that was not used in time.")
-    reserved: int = strawberry.field(description="Set aside for purchases under way; not part of the history.")
-    pending: int = strawberry.field(description="Announced, but not yet theirs; not part of the history.")
-    spendable: int = strawberry.field(description="What can be used now.")
-    owed: int = strawberry.field(
+    earned: SafeInt = strawberry.field(description="All that ever came in, without what was taken back.")
+    spent: SafeInt = strawberry.field(description="All that was used.")
+    expired: SafeInt = strawberry.field(description="All that was not used in time.")
+    reserved: SafeInt = strawberry.field(description="Set aside for purchases under way; not part of the history.")
+    pending: SafeInt = strawberry.field(description="Announced, but not yet theirs; not part of the history.")
+    spendable: SafeInt = strawberry.field(description="What can be used now.")
+    owed: SafeInt = strawberry.field(
         description="What was taken beyond what was there, such as an earning clawed back after it was spent. What "
         "comes in pays it first; until then nothing is spendable."
     )
@@ -100,12 +105,13 @@ class PointsEntry(Node):
         "transaction",
         WORDS: "reason",
         ACTOR: "actor",
+        ADJUSTMENT: "adjustment",
     }
 
     seq: int = strawberry.field(description="1, 2, 3, … per customer, in the order of recording.")
     kind: PointsKind = strawberry.field(description="What it does.")
     points: int = strawberry.field(description="How many, with their sign.")
-    balance_after: int = strawberry.field(
+    balance_after: SafeInt = strawberry.field(
         description="earned - spent - expired once it was recorded; below 0 where points were owed."
     )
     reason: str | None = strawberry.field(description="Why, in the words of whoever made it.")
@@ -134,6 +140,12 @@ class PointsEntry(Node):
 
     actor: Actor = strawberry.field(description="Who made it.")
     source: str = strawberry.field(description="The system that said so.")
+
+    @strawberry.field(description="Who asked for it and who approved it, where it took two people.")
+    @staticmethod
+    @reads("adjustmentId customerId")
+    def adjustment(entry: strawberry.Parent[Document], info: Info) -> _Adjustment | None:
+        return follow_own(info, entry, "adjustmentId")
 
     @strawberry.field(description="The transaction that it belongs to.")
     @staticmethod

@@ -67,6 +67,9 @@ LABELS: Final = Rule(
 )
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
+ADJUSTMENT: Final = Rule(
+    "adjustments that take two people", PERMITTED[Permission.ADJUST_POINTS] | PERMITTED[Permission.APPROVE_ADJUSTMENT]
+)
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(

@@ -21,7 +21,9 @@ described(
     READ_AUDIT="Read who changed what.",
     TAG_CUSTOMER="Put a label on a customer, or take it off.",
     ADD_NOTE="Write a note on an account.",
-    ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` at a time.",
+    ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` in one change; ask for more with "
+    "`requestPointsAdjustment`.",
+    APPROVE_ADJUSTMENT="Approve or decline points that somebody else asked for, however many.",
     REDEEM_COUPON="Mark a coupon as used; a customer their own.",
     RESEND_EMAIL="Send a mail again; a customer their own.",
     SEND_PASS="Mail a pass, or inform its wallet provider.",  # noqa: S106 # not a password
@@ -47,7 +49,10 @@ class ViewerType:
     def permissions(viewer: strawberry.Parent[Viewer]) -> list[Permission]:
         return [permission for permission in Permission if viewer.may(permission)]
 
-    @strawberry.field(description="The most points they may adjust in one entry; null: no limit of theirs.")
+    @strawberry.field(
+        description="The most points they may add or deduct in one change; more takes another person's approval. "
+        "0: none. Null: no limit."
+    )
     @staticmethod
     def adjust_points_limit(viewer: strawberry.Parent[Viewer]) -> int | None:
         return viewer.limit_on(Permission.ADJUST_POINTS)

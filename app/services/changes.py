@@ -166,7 +166,7 @@ class Changes:
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
         """The one activity that tells of a change of this viewer's."""
-        return activity_of(customer_id, type_, changes.actor_of(self.viewer), self.now, **more)
+        return activity_of(customer_id, type_, changes.actor_of(self.viewer, customer_id), self.now, **more)
 
     def queued(self, collection: str, customer_id: str, **more: Any) -> Document:
         """What the relay is to send, its own outbox entry: it goes out once the change is committed."""

@@ -25,21 +25,35 @@ async def adjust(
     check_adjustable(of.viewer, customer_id, amount)
 
     async def decide(customer: Document, _session: Session) -> Effect:
-        posting = points.adjust(customer.get("points") or points.empty(), amount, now=of.now, expires_at=expires_at)
-        activity = of.activity(customer["_id"], "POINTS_ADJUSTED", points=amount, message=reason)
-        own = {"reason": reason, "idempotencyKey": key, "actor": activity["actor"]}
-        entries = entries_of(posting, customer["_id"], of.now, own)
-        activity["subjectId"] = entries[-1]["_id"]
-        return Effect(
-            {"entry": entries[-1]["_id"], "activity": activity["_id"]},
-            activity,
-            new={"points": entries},
-            changed={("customers", customer["_id"]): balance(posting.state)},
-            first=expiry_activities(entries, of.now),
-        )
+        return adjusted(of, customer, amount, reason=reason, expires_at=expires_at, key=key)
 
     given = {"customerId": customer_id, "points": amount, "reason": reason, "expiresAt": expires_at}
     return await of.make("adjustPoints", customer_id, key, given, decide)
+
+
+def adjusted(
+    of: Changes,
+    customer: Document,
+    amount: int,
+    *,
+    reason: str,
+    expires_at: datetime | None,
+    key: str,
+    more: Mapping[str, Any] | None = None,
+) -> Effect:
+    """The effect of an adjustment; its entry has the keys of ``more``. Raises what ``points.adjust`` raises."""
+    posting = points.adjust(customer.get("points") or points.empty(), amount, now=of.now, expires_at=expires_at)
+    activity = of.activity(customer["_id"], "POINTS_ADJUSTED", points=amount, message=reason)
+    own = {"reason": reason, "idempotencyKey": key, "actor": activity["actor"], **(more or {})}
+    entries = entries_of(posting, customer["_id"], of.now, own)
+    activity["subjectId"] = entries[-1]["_id"]
+    return Effect(
+        {"entry": entries[-1]["_id"], "activity": activity["_id"]},
+        activity,
+        new={"points": entries},
+        changed={("customers", customer["_id"]): balance(posting.state)},
+        first=expiry_activities(entries, of.now),
+    )
 
 
 def check_adjustable(viewer: Viewer, customer_id: str, amount: int) -> None:
@@ -47,7 +61,11 @@ def check_adjustable(viewer: Viewer, customer_id: str, amount: int) -> None:
     viewer.require(Permission.ADJUST_POINTS, customer_id)
     limit = viewer.limit_on(Permission.ADJUST_POINTS, customer_id)
     if limit is not None and abs(amount) > limit:
-        raise LimitExceeded(f"You may adjust up to {limit:,} points at a time; ask a supervisor for more.", "points")
+        raise LimitExceeded(
+            f"You may adjust up to {limit:,} points in one change. Ask for more with requestPointsAdjustment: "
+            "another person has to approve it.",
+            "points",
+        )
 
 
 async def earn_or_spend(

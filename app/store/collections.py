@@ -2,7 +2,7 @@
 
 Keys are spelled as the GraphQL fields. A key that ends in ``Id`` names another document: ``emailId`` is what the
 field ``email`` follows; ``customerId`` is the owner. Times are UTC with milliseconds, dates without a time are
-``YYYY-MM-DD``, money is ``{amount: Decimal128, currency}``, totals of points are 64-bit integers.
+``YYYY-MM-DD``, money is ``{amount: Decimal128, currency}``, points are 32-bit integers and their totals 64-bit ones.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from app.domain.report import DIMENSIONS
 from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
+    AdjustmentStatus,
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
@@ -99,7 +100,7 @@ _DATE: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _BOOLEAN: Schema = {"bsonType": "bool"}
 _POINTS: Schema = {"bsonType": "int"}
 _COUNT: Schema = {"bsonType": "int", "minimum": 0}
-_LONG: Schema = {"bsonType": ["int", "long"]}
+_TOTAL: Schema = {"bsonType": ["int", "long"]}
 _LONG_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
 _CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
 _COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
@@ -145,14 +146,14 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
-            "spendable": _LONG,
+            "spendable": _TOTAL,
             "lastActivityAt": _TIME,
             "lastByType": {"bsonType": "object"},
             "campaigns": {"bsonType": "array", "items": _TEXT},
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
             "points": _object(
-                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), _LONG)
+                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), _TOTAL)
                 | {
                     "seq": _COUNT,
                     "buckets": _list(
@@ -213,7 +214,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "points": _POINTS,
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
-            "subjectId": _reference("coupons", "passes", "transactions", "points", "emails", "notes"),
+            "subjectId": _reference("coupons", "passes", "transactions", "points", "emails", "notes", "adjustments"),
             **dict.fromkeys(DIMENSIONS, _TEXT),
             "currency": _CURRENCY,
             "country": _COUNTRY,
@@ -270,8 +271,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             **_CUSTOMER_ID,
             "seq": {"bsonType": "int", "minimum": 1},
             "kind": _one_of(PointsKind),
-            "points": _LONG,
-            "balanceAfter": _LONG,
+            "points": _POINTS,
+            "balanceAfter": _TOTAL,
             "occurredAt": _TIME,
             "recordedAt": _TIME,
             "actor": _ACTOR,
@@ -286,6 +287,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "shortfall": _LONG_COUNT,
             "allocations": _list(_PORTION, at_most=10_000),  # of earlier versions
             "refundOf": {"bsonType": "int", "minimum": 1},
+            "adjustmentId": _reference("adjustments"),
             "idempotencyKey": _text(128),
         },
         indexes=(
@@ -419,6 +421,29 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("at _id"),
             Index("customerId at _id", asks="customerId"),
             Index("actor.subject at _id", asks="actor.subject"),
+        ),
+    ),
+    # Points that one person asks for and another approves.
+    "adjustments": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "points": _POINTS,
+            "reason": _TEXT,
+            "status": _one_of(AdjustmentStatus),
+            "requestedAt": _TIME,
+            "requestedBy": _ACTOR,
+        },
+        optional={
+            "expiresAt": _TIME,
+            "decidedAt": _TIME,
+            "decidedBy": _ACTOR,
+            "decisionReason": _TEXT,
+            "entryId": _reference("points"),
+        },
+        indexes=(
+            Index("requestedAt _id"),
+            Index("customerId requestedAt _id", asks="customerId"),
+            Index("status requestedAt _id", asks="status"),
         ),
     ),
     # What is asked for as a file. The worker has something to do for it for as long as it has ``dueAt``.

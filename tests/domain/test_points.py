@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from app.domain.points import (
     HISTORY,
-    INT64_MAX,
+    MAX_TOTAL,
     Entered,
     Entry,
     Movement,
@@ -133,6 +133,13 @@ def test_each_due_bucket_expires_in_an_entry_of_its_own_at_its_expiry_soonest_fi
     assert [entry["occurredAt"] for entry in posting.entries] == [SOON, LATER]
     assert figures(posting.state) == {"earned": 31, "expired": 30}
     assert buckets(posting.state) == {None: 1}
+
+
+def test_more_than_an_entry_can_hold_expires_in_several() -> None:
+    state = earned((2**31 - 1, SOON), (2**31 - 1, SOON), (7, SOON))
+    posting = expire_due(state, now=SOON)
+    assert [entry["points"] for entry in posting.entries] == [1 - 2**31, 1 - 2**31, -7]
+    assert posting.state["buckets"] == []
 
 
 @pytest.mark.parametrize("others", [0, 200])
@@ -356,7 +363,7 @@ def test_the_same_lines_in_any_order_and_in_any_pieces_make_the_same_balance(ord
 
 # ---------------------------------------------------------------- refusals move nothing
 
-FULL = pend(earn(earned(60, (40, SOON)), INT64_MAX - 100, now=NOW, expires_at=LATER).state, INT64_MAX, now=NOW).state
+FULL = pend(earn(earned(60, (40, SOON)), MAX_TOTAL - 100, now=NOW, expires_at=LATER).state, MAX_TOTAL, now=NOW).state
 SPENT = spend(earned(100, (20, SOON)), 70, now=NOW)
 
 
@@ -402,41 +409,41 @@ REFUSED: dict[str, tuple[PointsState, Callable[[PointsState], Posting], str, str
         "NOT_ENOUGH_POINTS",
         "101 points were asked for; 100 are spendable.",
     ),
-    "earning past int64": (
+    "earning past the greatest total": (
         FULL,
         lambda state: earn(state, 1, now=NOW),
         "LIMIT_EXCEEDED",
-        "This would make earned 9223372036854775808; at most 9223372036854775807 can be kept.",
+        "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "adding past int64": (
+    "adding past the greatest total": (
         FULL,
         lambda state: adjust(state, 1, now=NOW),
         "LIMIT_EXCEEDED",
-        "This would make earned 9223372036854775808; at most 9223372036854775807 can be kept.",
+        "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "pending past int64": (
+    "pending past the greatest total": (
         FULL,
         lambda state: pend(state, 1, now=NOW),
         "LIMIT_EXCEEDED",
-        "This would make pending 9223372036854775808; at most 9223372036854775807 can be kept.",
+        "This would make pending 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "activating past int64": (
+    "activating past the greatest total": (
         FULL,
         lambda state: activate(state, 1, now=NOW),
         "LIMIT_EXCEEDED",
-        "This would make earned 9223372036854775808; at most 9223372036854775807 can be kept.",
+        "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "importing past int64": (
+    "importing past the greatest total": (
         empty(),
-        refused(told("EARNED", INT64_MAX), told("EARNED", 1, NOW + DAY)),
+        refused(told("EARNED", MAX_TOTAL), told("EARNED", 1, NOW + DAY)),
         "LIMIT_EXCEEDED",
-        "This would make earned 9223372036854775808; at most 9223372036854775807 can be kept.",
+        "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
-    "a debt past int64": (
+    "a debt past the greatest total": (
         empty(),
-        refused(told("REFUNDED", -INT64_MAX), told("ADJUSTED", -1, NOW + DAY)),
+        refused(told("REFUNDED", -MAX_TOTAL), told("ADJUSTED", -1, NOW + DAY)),
         "LIMIT_EXCEEDED",
-        "This would make owed 9223372036854775808; at most 9223372036854775807 can be kept.",
+        "This would make owed 9007199254740992; at most 9007199254740991 can be kept.",
     ),
     "an expiry in the past": (
         empty(),

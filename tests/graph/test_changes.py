@@ -12,10 +12,11 @@ import pytest
 from app.catalogue import CATALOGUE
 from app.catalogue.model import Writers
 from app.domain import points
-from app.domain.access import Role
+from app.domain.access import GRANTS, PERMITTED, Permission, Role
 from app.store.collections import COLLECTIONS
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask, token
+from tests.graph.walk import schema
 from tests.world import NOW, World
 
 ERRORS = "userErrors { code field message }"
@@ -38,6 +39,14 @@ PUSH_PASS = f"""mutation($input: PushPassInput!) {{ pushPass(input: $input) {{
   pass {{ id }} push {{ id status attempts informedAt error }} {SHOWN} }} }}"""
 RECORD = f"""mutation($input: RecordActivityInput!) {{ recordActivity(input: $input) {{
   activity {{ occurredAt source attributes {{ name value }} }} customer {{ points {{ spendable }} }} {ERRORS} }} }}"""
+ADJUSTMENT = "adjustment { id status points reason requestedBy { userId } decidedBy { userId } decisionReason }"
+REQUEST_POINTS = f"""mutation($input: RequestPointsAdjustmentInput!) {{ requestPointsAdjustment(input: $input) {{
+  {ADJUSTMENT} customer {{ points {{ spendable }} }} {SHOWN} }} }}"""
+APPROVE_POINTS = f"""mutation($input: ApprovePointsAdjustmentInput!) {{ approvePointsAdjustment(input: $input) {{
+  {ADJUSTMENT} entry {{ id points balanceAfter reason adjustment {{ id }} }}
+  customer {{ points {{ spendable audit {{ ok }} }} }} {SHOWN} }} }}"""
+DECLINE_POINTS = f"""mutation($input: DeclinePointsAdjustmentInput!) {{ declinePointsAdjustment(input: $input) {{
+  {ADJUSTMENT} {SHOWN} }} }}"""
 KEEP = {"audit", "counters"}
 
 
@@ -420,6 +429,15 @@ RECORD_PLAIN = f"mutation($input: RecordActivityInput!) {{ recordActivity(input:
 MAY: dict[str, set[Role]] = {
     "addNote": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.FINANCE},
     "adjustPoints": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.FINANCE, Role.API_USER},
+    "requestPointsAdjustment": {
+        Role.ADMIN,
+        Role.CS_ADMIN,
+        Role.CUSTOMER_SERVICE_AGENT,
+        Role.FINANCE,
+        Role.API_USER,
+    },
+    "approvePointsAdjustment": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
+    "declinePointsAdjustment": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
     "redeemCoupon": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
     "resendEmail": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.CUSTOMER},
     "emailPass": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT},
@@ -455,10 +473,14 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             )
             reaching = staff | (set(roles) & {OWNER_BY.get(whose)})
             email, pass_ = await world.email(ada), await world.pass_(ada, downloadUrl="https://wallet.example.com/1")
+            adjustment = await world.adjustment(ada)
             customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
                 "addNote": (ADD_NOTE, {**customer_id, "message": "Hello"}),
                 "adjustPoints": (ADJUST, {**customer_id, "points": 1, "reason": "Why"}),
+                "requestPointsAdjustment": (REQUEST_POINTS, {**customer_id, "points": 5_000, "reason": "Why"}),
+                "approvePointsAdjustment": (APPROVE_POINTS, {"adjustmentId": adjustment["_id"]}),
+                "declinePointsAdjustment": (DECLINE_POINTS, {"adjustmentId": adjustment["_id"], "reason": "No"}),
                 "redeemCoupon": (REDEEM, {**customer_id, "couponIds": [coupon["_id"]]}),
                 "resendEmail": (RESEND, {"emailId": email["_id"]}),
                 "emailPass": (EMAIL_PASS, {"passId": pass_["_id"]}),
@@ -479,9 +501,171 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             else:
                 assert payload["userErrors"] == []
             accepted = bool(permitted & reaching)
+            if accepted:
+                (activity, *_) = await world.store.find("activities", {"customerId": ada["_id"]})
+                assert Role(activity["actor"]["accessLevel"]) in reaching
             assert (await _fingerprint(world.store) == before) is not accepted
             log = await _rows(world.store, "audit")
             assert (log[-1]["action"], log[-1]["outcome"] == "ACCEPTED") == (mutation, accepted)
+
+
+def test_every_mutation_of_a_customer_is_in_the_matrix() -> None:
+    mutation_type = schema().mutation_type
+    assert mutation_type
+    mutations = {name for name in mutation_type.fields if "xport" not in name}
+    assert {*MAY, "tagCustomer", "untagCustomer"} == mutations
+
+
+# ---------------------------------------------------------------- points that take two people
+
+
+@pytest.mark.parametrize("role", sorted(PERMITTED[Permission.ADJUST_POINTS]))
+async def test_nobody_moves_more_points_alone_than_their_role_may(role: Role, ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    (limit,) = (grant.limit for grant in GRANTS if grant[:2] == (role, Permission.ADJUST_POINTS))
+    assert limit is not None
+    limits = await ask("{ viewer { adjustPointsLimit } }", token=token(role))
+    assert limits["data"]["viewer"]["adjustPointsLimit"] == limit
+    given = {"customerId": ada["_id"], "reason": "Goodwill", "idempotencyKey": "k"}
+    payload = await _changed(ask, ADJUST, token=token(role), **given, points=limit)
+    assert payload["userErrors"] == []
+    before = await _fingerprint(world.store)
+    for amount in (limit + 1, -limit - 1, 2**31 - 1, -(2**31)):
+        payload = await _changed(ask, ADJUST, token=token(role), **{**given, "idempotencyKey": "l"}, points=amount)
+        assert [error["code"] for error in payload["userErrors"]] == ["LIMIT_EXCEEDED"]
+        assert "requestPointsAdjustment" in payload["userErrors"][0]["message"]
+    assert await _fingerprint(world.store) == before
+
+
+async def test_more_points_move_once_another_person_approves_them(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    agent = token(Role.CUSTOMER_SERVICE_AGENT, subject="grace")
+    lead, other = token(Role.CS_ADMIN, subject="lead"), token(Role.FINANCE, subject="fin")
+    given = {"customerId": ada["_id"], "points": 5_000, "reason": "Late for a year", "idempotencyKey": "k"}
+    asked = await _changed(ask, REQUEST_POINTS, token=agent, **given)
+    assert asked["userErrors"] == []
+    adjustment = asked["adjustment"]
+    assert (adjustment["status"], adjustment["requestedBy"]) == ("PENDING", {"userId": "grace"})
+    assert (asked["activity"]["type"], asked["activity"]["subject"]) == (
+        "POINTS_ADJUSTMENT_REQUESTED",
+        {"id": adjustment["id"]},
+    )
+    assert asked["customer"]["points"] == {"spendable": 100}
+    waiting = await ask(
+        "{ pointsAdjustments(filter: {statuses: [PENDING]}) { nodes { id customer { id } } } }", token=lead
+    )
+    assert waiting["data"]["pointsAdjustments"]["nodes"] == [{"id": adjustment["id"], "customer": {"id": ada["_id"]}}]
+
+    answer = await ask(APPROVE_POINTS, token=agent, input={"adjustmentId": adjustment["id"], "idempotencyKey": "k"})
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    approval = {"adjustmentId": adjustment["id"], "idempotencyKey": "a"}
+    approved = await _changed(ask, APPROVE_POINTS, token=lead, **approval)
+    assert approved["userErrors"] == []
+    assert approved["customer"]["points"] == {"spendable": 5_100, "audit": {"ok": True}}
+    assert approved["entry"] == {
+        "id": approved["entry"]["id"],
+        "points": 5_000,
+        "balanceAfter": 5_100,
+        "reason": "Late for a year",
+        "adjustment": {"id": adjustment["id"]},
+    }
+    assert approved["adjustment"]["decidedBy"] == {"userId": "lead"}
+    assert (approved["activity"]["type"], approved["activity"]["points"]) == ("POINTS_ADJUSTED", 5_000)
+    assert await _changed(ask, APPROVE_POINTS, token=lead, **approval) == approved
+
+    before = await _fingerprint(world.store)
+    for mutation, more in ((APPROVE_POINTS, {}), (DECLINE_POINTS, {"reason": "No"})):
+        given = {"adjustmentId": adjustment["id"], "idempotencyKey": "b", **more}
+        payload = await _changed(ask, mutation, token=other, **given)
+        assert [error["code"] for error in payload["userErrors"]] == ["ALREADY_DECIDED"]
+    assert await _fingerprint(world.store) == before
+
+
+@pytest.mark.parametrize("role", sorted(PERMITTED[Permission.APPROVE_ADJUSTMENT]))
+async def test_nobody_approves_what_they_asked_for_themselves_and_they_may_withdraw_it(
+    role: Role, ask: Ask, world: World
+) -> None:
+    ada = await _rich(world)
+    bearer = token(role, subject="grace")
+    given = {"customerId": ada["_id"], "points": 5_000_000, "reason": "Goodwill", "idempotencyKey": "k"}
+    asked = await _changed(ask, REQUEST_POINTS, token=bearer, **given)
+    before = await _fingerprint(world.store)
+    own = {"adjustmentId": asked["adjustment"]["id"], "idempotencyKey": "a"}
+    payload = await _changed(ask, APPROVE_POINTS, token=bearer, **own)
+    assert [error["code"] for error in payload["userErrors"]] == ["SAME_PERSON"]
+    assert await _fingerprint(world.store) == before
+    withdrawn = await _changed(ask, DECLINE_POINTS, token=bearer, **own, reason="A mistake")
+    assert (withdrawn["adjustment"]["status"], withdrawn["adjustment"]["decisionReason"]) == ("DECLINED", "A mistake")
+    assert withdrawn["activity"]["type"] == "POINTS_ADJUSTMENT_DECLINED"
+
+
+async def test_whoever_asked_withdraws_and_nobody_elses_agent_does(ask: Ask, world: World) -> None:
+    adjustment = await world.adjustment(await _rich(world))
+    given = {"adjustmentId": adjustment["_id"], "reason": "No", "idempotencyKey": "k"}
+    stranger, grace = (token(Role.CUSTOMER_SERVICE_AGENT, subject=subject) for subject in ("stranger", "grace"))
+    answer = await ask(DECLINE_POINTS, token=stranger, input=given)
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert (await _changed(ask, DECLINE_POINTS, token=grace, **given))["userErrors"] == []
+
+
+async def test_an_adjustment_that_cannot_be_made_is_refused_when_asked_for_and_when_approved(
+    ask: Ask, world: World
+) -> None:
+    ada = await _rich(world)
+    given = {"customerId": ada["_id"], "reason": "Wrong", "idempotencyKey": "k"}
+    for amount, code in ((-101, "NOT_ENOUGH_POINTS"), (0, "INVALID")):
+        payload = await _changed(ask, REQUEST_POINTS, **given, points=amount)
+        assert [error["code"] for error in payload["userErrors"]] == [code]
+    asked = await _changed(ask, REQUEST_POINTS, **given, points=-100)
+    await _changed(ask, ADJUST, **{**given, "idempotencyKey": "spent"}, points=-1)
+    approval = {"adjustmentId": asked["adjustment"]["id"], "idempotencyKey": "a"}
+    payload = await _changed(ask, APPROVE_POINTS, token=token(Role.CS_ADMIN, subject="lead"), **approval)
+    assert [error["code"] for error in payload["userErrors"]] == ["NOT_ENOUGH_POINTS"]
+    assert payload["adjustment"] is None
+
+
+async def test_two_who_approve_at_once_move_the_points_once(ask: Ask, world: World) -> None:
+    adjustment = await world.adjustment(await _rich(world))
+    approvers = [token(Role.CS_ADMIN, subject=f"lead-{number}") for number in range(6)]
+    payloads = await asyncio.gather(
+        *(
+            _changed(ask, APPROVE_POINTS, token=each, adjustmentId=adjustment["_id"], idempotencyKey="k")
+            for each in approvers
+        )
+    )
+    codes = sorted(error["code"] for payload in payloads for error in payload["userErrors"])
+    assert codes == ["ALREADY_DECIDED"] * 5
+    assert len(await _rows(world.store, "points")) == 2
+
+
+async def test_totals_go_beyond_32_bits_and_come_back(ask: Ask, world: World) -> None:
+    ada = await _rich(world)
+    most, times = 2**31 - 1, 3
+    for number in range(2 * times):
+        amount = most if number < times else -most
+        given: dict[str, Any] = {"customerId": ada["_id"], "points": amount, "reason": "Much"}
+        asked = await _changed(ask, REQUEST_POINTS, **given, idempotencyKey=f"{number}")
+        approval = {"adjustmentId": asked["adjustment"]["id"], "idempotencyKey": f"a{number}"}
+        payload = await _changed(ask, APPROVE_POINTS, token=token(Role.CS_ADMIN, subject="lead"), **approval)
+        expected = 100 + most * min(number + 1, 2 * times - number - 1)
+        assert payload["entry"]["balanceAfter"] == expected
+        assert payload["customer"]["points"] == {"spendable": expected, "audit": {"ok": True}}
+        found = await ask(
+            "query($range: IntRange!) { customers(filter: {spendablePoints: $range}) { nodes { id } } }",
+            range={"min": expected, "max": expected},
+        )
+        assert found["data"]["customers"]["nodes"] == [{"id": ada["_id"]}]
+    query = "query($id: ID!) { customer(by: {id: $id}) { points { earned spent spendable audit { ok drift } } } }"
+    shown = (await ask(query, id=ada["_id"]))["data"]["customer"]["points"]
+    assert shown == {
+        "earned": 100 + times * most,
+        "spent": times * most,
+        "spendable": 100,
+        "audit": {"ok": True, "drift": 0},
+    }
+
+
+# ---------------------------------------------------------------- who may, by any door
 
 
 async def test_points_are_moved_by_hand_only_by_who_may_adjust_so_many_whatever_the_change_is_called(

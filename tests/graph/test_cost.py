@@ -47,6 +47,8 @@ ADDS = {
     "Email.deliveries": 1,
     "Note.links": 1,
     "PointsEntry.transaction": 1,
+    "PointsEntry.adjustment": 1,
+    "PointsAdjustment.entry": 1,
     "Transaction.refundOf": 1,
     "Transaction.refunds": 1,
 }

@@ -1,0 +1,45 @@
+"""Points that take two people: one asks, another decides. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.access import Permission, Viewer
+from app.domain.refusals import Refusal
+from app.domain.vocabulary import AdjustmentStatus
+
+
+class AlreadyDecided(Refusal):
+    """Raised where an adjustment is decided again; the client sees a user error."""
+
+    code, field = "ALREADY_DECIDED", ("adjustmentId",)
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"This adjustment is {status} already.")
+
+
+class SamePerson(Refusal):
+    """Raised where somebody approves what they asked for themselves; the client sees a user error."""
+
+    code, field = "SAME_PERSON", ("adjustmentId",)
+
+    def __init__(self) -> None:
+        super().__init__("You asked for this adjustment yourself: another person has to approve it.")
+
+
+def check_open(adjustment: Mapping[str, Any]) -> None:
+    """Raises AlreadyDecided."""
+    if adjustment["status"] != AdjustmentStatus.PENDING:
+        raise AlreadyDecided(adjustment["status"])
+
+
+def check_approvable(adjustment: Mapping[str, Any], viewer: Viewer) -> None:
+    """Raises AlreadyDecided, SamePerson."""
+    check_open(adjustment)
+    if adjustment["requestedBy"]["id"] == viewer.subject:
+        raise SamePerson
+
+
+def may_decline(adjustment: Mapping[str, Any], viewer: Viewer) -> bool:
+    """Who approves may decline, and who asked may withdraw."""
+    mine = adjustment["requestedBy"]["id"] == viewer.subject
+    return mine or viewer.may(Permission.APPROVE_ADJUSTMENT, adjustment["customerId"])

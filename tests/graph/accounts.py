@@ -1,0 +1,196 @@
+"""Accounts in which every text is a canary, and what each role may learn of them.
+
+A canary says whose it is and what kind of thing it is. What a role may learn is said here a second time, from shared
+words and not from the code's rules: see ``MAY_LEARN``.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from app.domain import points
+from app.domain.access import Role
+from app.domain.ids import new_id
+from app.store.driver import Document
+from tests.conftest import token
+from tests.world import LATER, NOW, World
+
+ALL_BUT_THE_LOG = {
+    "plain",
+    "birthday",
+    "agent",
+    "contact",
+    "mail",
+    "code",
+    "label",
+    "words",
+    "note",
+    "staff",
+    "legacy",
+    "attribute",
+    "personal",
+    "export",
+    "adjustment",
+}
+PLAIN = {"plain", "attribute"}
+MAY_LEARN: Mapping[Role, set[str]] = {
+    Role.ADMIN: ALL_BUT_THE_LOG | {"audit"},
+    Role.CS_ADMIN: ALL_BUT_THE_LOG,
+    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export"},
+    Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment"},
+    Role.FINANCE: ALL_BUT_THE_LOG,
+    Role.API_USER: ALL_BUT_THE_LOG - {"note", "export"},
+    Role.AFFILIATE: {*PLAIN, "agent"},
+    Role.CUSTOMER: {*PLAIN, "contact", "mail", "code", "personal", "birthday"},
+}
+STRANGERS = {Role.AFFILIATE, Role.CUSTOMER}
+"""Who is no member of staff, and sees few customers."""
+OTHERS: Mapping[Role, bool] = {role: role not in STRANGERS for role in Role}
+"""Whether the role sees customers other than its own."""
+
+CANARY = re.compile(r"canary-(own|referred|other)-([a-z]+)")
+
+
+@dataclass(frozen=True)
+class Account:
+    """One customer with one document of every kind; ``documents`` by GraphQL type."""
+
+    whose: str
+    customer: Document
+    documents: Mapping[str, Document]
+    activities: list[Document]
+
+
+def canary(whose: str, kind: str) -> str:
+    return f"canary-{whose}-{kind}"
+
+
+async def account_of(world: World, whose: str, **given: Any) -> Account:
+    def a(kind: str) -> str:
+        return canary(whose, kind)
+
+    agent = {"kind": "AGENT", "id": a("agent"), "name": a("agent"), "accessLevel": "CUSTOMER_SERVICE_AGENT"}
+    mailbox = f"{a('contact')}@example.com"
+    customer = await world.customer(
+        name=a("plain"),
+        firstName=a("plain"),
+        organization=a("plain"),
+        jobTitle=a("plain"),
+        website=a("contact"),
+        dateOfBirth="1990-01-01",
+        email=mailbox,
+        emails=[{"value": mailbox, "label": a("contact"), "primary": True}],
+        phones=[{"value": a("contact"), "primary": True}],
+        billingAddress={"line1": a("contact"), "city": a("contact"), "country": "DE"},
+        identities=[{"source": "esuite", "id": a("contact")}],
+        tags=[a("label")],
+        **given,
+    )
+    email = await world.email(customer, subject=a("mail"), to=a("mail"), html=a("mail"), text=a("mail"), sentAt=NOW)
+    delivery = await world.delivery(email, to=a("mail"), error=a("mail"))
+    note = await world.note(customer, message=a("note"), author=agent, mentions=[a("note")], linkIds=[customer["_id"]])
+    coupon = await world.coupon(
+        customer, code=a("code"), type=a("plain"), value=a("plain"), redeemed=True, redeemedAt=NOW, redeemedBy=agent
+    )
+    sale = await world.transaction(customer, number=a("plain"))
+    refund = await world.transaction(customer, number=a("plain"), type="REFUND", refundOfId=sale["_id"])
+    pass_ = await world.pass_(customer, serialNumber=a("plain"), reward=a("plain"))
+    push = await world.push(pass_, error=a("plain"))
+    status = await world.status(customer, reason=a("words"), actor=agent)
+    asker = {"kind": "AGENT", "id": a("adjustment"), "name": a("adjustment")}
+    decision = {"decidedBy": asker, "decidedAt": NOW, "decisionReason": a("adjustment"), "status": "DECLINED"}
+    adjustment = await world.adjustment(customer, reason=a("adjustment"), requestedBy=asker, **decision)
+    (entry,) = await world.ledger(
+        customer,
+        points.earn(points.empty(), 100, now=NOW, expires_at=LATER),
+        reason=a("words"),
+        actor=agent,
+        transactionId=sale["_id"],
+        adjustmentId=adjustment["_id"],
+    )
+    sent = await world.activity(
+        customer,
+        "EMAIL_SENT",
+        message=a("words"),
+        actor=agent,
+        emailId=email["_id"],
+        subjectId=email["_id"],
+        attributes={"emailSubject": a("personal"), "toAddress": a("personal"), "productName": a("attribute")},
+    )
+    activities = [
+        sent,
+        await world.activity(customer, "NOTE_ADDED", message=a("note"), noteId=note["_id"], subjectId=note["_id"]),
+        await world.activity(customer, "FRAUD_RESULT", source=a("staff"), subjectId=coupon["_id"]),
+        await world.activity(customer, "MOON_PHASE_SEEN", title=a("legacy"), attributes={"moon": a("personal")}),
+        await world.activity(customer, "SUBSCRIPTION_RENEWED", points=5, subjectId=pass_["_id"]),
+        await world.activity(customer, "BIRTHDAY", actor={"kind": "SYSTEM", "name": a("birthday")}),
+    ]
+    entry_of_log = {
+        "_id": new_id("audit"),
+        "at": NOW,
+        "actor": {"subject": a("audit"), "name": a("audit"), "roles": ["ADMIN"]},
+        "action": "addNote",
+        "outcome": "ACCEPTED",
+        "requestId": a("audit"),
+        "customerId": customer["_id"],
+        "wrote": [note["_id"]],
+    }
+    await world.store.insert("audit", [entry_of_log])
+    export = await world.export(status="FAILED", error=a("export"))
+    documents = {
+        "Export": export,
+        "AuditEntry": entry_of_log,
+        "PointsAdjustment": adjustment,
+        "Customer": customer,
+        "Email": email,
+        "EmailDelivery": delivery,
+        "Note": note,
+        "Coupon": coupon,
+        "Transaction": refund,
+        "Pass": pass_,
+        "PassPush": push,
+        "StatusChange": status,
+        "PointsEntry": entry,
+        "Activity": sent,
+    }
+    return Account(whose, customer, documents, activities)
+
+
+def token_of(role: Role, own: Account, *more: Role) -> str:
+    roles = (role, *more)
+    return token(
+        *roles,
+        customer_id=own.customer["_id"] if Role.CUSTOMER in roles else None,
+        affiliate_id="aff-1" if Role.AFFILIATE in roles else None,
+    )
+
+
+def learnt(text: str) -> set[tuple[str, str]]:
+    return set(CANARY.findall(text))
+
+
+def reaching_of(roles: Collection[Role], whose: str) -> set[Role]:
+    """Those of the roles that reach this account. An affiliate's own account is theirs as a customer."""
+    reaching = set(roles) - STRANGERS
+    if whose == "own" and Role.CUSTOMER in roles:
+        return reaching | {Role.CUSTOMER}
+    return reaching or {Role.AFFILIATE} & set(roles) if whose != "other" else reaching
+
+
+def allowed_of(roles: Collection[Role]) -> set[tuple[str, str]]:
+    """By account and kind: what the roles that reach the account may learn, each by itself.
+
+    Which rows there are is decided for the whole viewer: with an affiliate's role, and none of staff's, the narrower.
+    """
+    narrow = {"birthday"} if Role.AFFILIATE in roles and set(roles) <= STRANGERS else set[str]()
+    return {
+        (whose, kind)
+        for whose in ("own", "referred", "other")
+        for role in reaching_of(roles, whose)
+        for kind in MAY_LEARN[role] - narrow
+    }
+
+
+SETS_OF_ROLES = [*((role,) for role in Role), *combinations(Role, 2)]
