@@ -47,8 +47,9 @@ check: $(READY) ## Format, lint, types, and whether schema.graphql is true and b
 schema: $(READY) ## Write schema.graphql anew
 	@$(BIN)/python -m app schema > .venv/schema.graphql && mv .venv/schema.graphql schema.graphql
 
-soak: $(READY) ## A hundred faults on three nodes, then 50,000 queries by both executors; ARGS="--faults 20" for faults only
+soak: $(READY) ## A hundred faults on three nodes, 18,000 ledgers, 50,000 queries by both executors; ARGS="--faults 20" for faults only
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
+	$(if $(ARGS),,@$(BIN)/python -m tests.domain.test_reconciliation 3000)
 	$(if $(ARGS),,@$(BIN)/python -m tests.execution.soak)
 
 bench: $(READY) ## This gateway beside five others, then all that bench/ asks; ARGS="--only w3 --rounds 1" for the first only

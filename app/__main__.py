@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 from graphql import GraphQLError
@@ -212,7 +213,14 @@ def import_(
         async with open_store(uri, settings) as store:
             await store_indexes.apply(store)
             with progress("Importing", None) as advance:
-                return await import_lines(store, lines_of(file), now=datetime.now(UTC), reject=reject, advance=advance)
+                return await import_lines(
+                    store,
+                    lines_of(file),
+                    now=datetime.now(UTC),
+                    reject=reject,
+                    advance=advance,
+                    zone=ZoneInfo(settings.points_time_zone),
+                )
 
     with rejects_file(rejects) as reject, database(settings) as uri:
         summary = run(work(uri, reject))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -43,6 +44,7 @@ EXAMPLES: Final = {
     "WALLET_PUSH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "DELIVERY_TIMEOUT_SECONDS": "30",
     "DELIVERY_GIVE_UP_HOURS": "24",
+    "POINTS_TIME_ZONE": "Europe/Oslo",
     "LOG_LEVEL": "INFO",
     "CORS_ORIGINS": "https://desk.example.com https://portal.example.com",
     "INTROSPECTION_ROLES": "ADMIN API_USER",
@@ -249,6 +251,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         5, description="How long a link to it is good; each look at the export makes a new one."
     )
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
+    points_time_zone: Annotated[str, AfterValidator(_usable(ZoneInfo))] = Field(
+        "UTC", description="Where the points' programme is: a day of points ends at midnight there."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
     access_log: bool = Field(
         False, description="Whether each request is logged: who, path, status. Never its query or its body."

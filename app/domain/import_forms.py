@@ -5,7 +5,8 @@ What is read fits the validators of the collections (store/collections.py): no l
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -142,6 +143,13 @@ def _as_attribute(kind: AttributeKind) -> Form:
     return Form(attributes.FORMS[kind], partial(attributes.parse, kind))
 
 
+def _first_of(forms: Iterable[Form], value: object) -> Any:
+    for form in forms:
+        with suppress(ValueError):
+            return form.read(value)
+    raise ValueError
+
+
 def _email_address(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError
@@ -174,6 +182,7 @@ LONG_TEXT = text(10_000, lines=True)
 BODY = text(4_000_000, lines=True)
 TIME = _as_attribute(AttributeKind.DATETIME)
 DATE = _as_attribute(AttributeKind.DATE)
+TIME_OR_DATE = Form(f"{TIME.wanted}, or {DATE.wanted}", partial(_first_of, (TIME, DATE)))
 MONEY = _as_attribute(AttributeKind.MONEY)
 BOOLEAN = _as_attribute(AttributeKind.BOOLEAN)
 POINTS = integer(-INT32_MAX)

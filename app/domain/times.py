@@ -10,6 +10,8 @@ _TIME: Final = re.compile(
 )
 """RFC 3339, 5.6: neither weeks nor days of the year, nothing left out, and no blank for the T."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
+CLOCK_ALLOWANCE: Final = timedelta(minutes=5)
+"""How far ahead of ours another system's clock may be."""
 
 
 def moment(text: str) -> datetime:
@@ -51,3 +53,8 @@ def first_millisecond(at: datetime) -> datetime:
     """The first that is not before a moment. Stored times are milliseconds: those from the moment on are those from
     this one on, and those before it are those before this one. Raises OverflowError at the end of the year 9999."""
     return at if at.microsecond % 1_000 == 0 else stored(at) + _MILLISECOND
+
+
+def lies_ahead(at: datetime, now: datetime) -> bool:
+    """Whether it cannot have happened yet, even if clocks differ."""
+    return at - now > CLOCK_ALLOWANCE

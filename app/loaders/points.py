@@ -14,7 +14,7 @@ async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Audi
     entries = [
         {"$match": {"customerId": wanted, "seq": {"$gte": 0}}},
         {"$sort": {"customerId": 1, "seq": 1}},
-        {"$project": {"reason": 0, "actor": 0, "occurredAt": 0, "recordedAt": 0, "source": 0}},
+        {"$project": {"reason": 0, "actor": 0, "recordedAt": 0}},
     ]
     rows = await store.aggregate(
         "customers",

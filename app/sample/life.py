@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from app.catalogue import CATALOGUE, copied
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.ids import COLLECTION_OF, derived_id, file_id
-from app.domain.points import PointsKind, Posting
+from app.domain.points import Entry, Movement, PointsKind, Posting
 from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.sample.goods import currency_of
 from app.sample.mails import Mail
@@ -93,6 +93,8 @@ class Life:
             happening()
         self.clock = self.now
         self.expire()
+        # What was late happened among the rest.
+        self.points = ledger.replay(cast(list[Entry], self.documents["points"]))
         if self.points["seq"]:
             self.customer["points"] = self.points
         sources = {activity["source"] for activity in self.documents["activities"]}
@@ -258,6 +260,19 @@ class Life:
             else:
                 wanted.append(document)
         return wanted
+
+    def undo(self, entry: Document, points: int) -> Posting:
+        """So many points of a spending given back or, negative, of an earning clawed back."""
+        undoing: Movement = {
+            "kind": PointsKind.REFUNDED,
+            "points": points,
+            "occurredAt": self.clock,
+            "source": "loyalty",
+            "refundOf": entry["seq"],
+        }
+        entered = ledger.enter(self.points, [undoing], cast(list[Entry], self.documents["points"]))
+        assert not entered.refused
+        return entered.posting
 
     def expire(self) -> None:
         self.post(ledger.expire_due(self.points, now=self.clock), reason="")

@@ -12,7 +12,6 @@ from typing import Final
 
 from app.domain import points as ledger
 from app.domain.attributes import Raw
-from app.domain.points import Entry
 from app.domain.vocabulary import CouponOrigin, PassType, TransactionStatus, TransactionType
 from app.sample import mails
 from app.sample.coupons import BIRTHDAY_GIFT, REWARDS, Reward, add_coupon, redeem
@@ -86,7 +85,10 @@ class Member:
         life.paid()
         if waits:
             life.post(
-                ledger.pend(life.points, points), reason="Marketplace order", late=late, transaction=sale.transaction
+                ledger.pend(life.points, points, now=life.clock),
+                reason="Marketplace order",
+                late=late,
+                transaction=sale.transaction,
             )
         else:
             self.earn(sale, points, late=late)
@@ -153,7 +155,9 @@ class Member:
         """The pending period is over: the points are activated or, now and then, the sale is rejected."""
         life = self.life
         if life.chance(0.1):
-            life.post(ledger.pend(life.points, -points), reason="Order rejected", transaction=sale.transaction)
+            life.post(
+                ledger.pend(life.points, -points, now=life.clock), reason="Order rejected", transaction=sale.transaction
+            )
             sale.transaction |= {"status": TransactionStatus.REJECTED.value, "pointsAwarded": 0}
             return
         posting = ledger.activate(life.points, points, now=life.clock, expires_at=self.expiry())
@@ -168,7 +172,7 @@ class Member:
         assert sale.earned
         whole = euros == sale.euros
         points = sale.earned["points"] if whole else max(1, sale.earned["points"] // 2)
-        posting = ledger.claw_back(life.points, _entry(sale.earned), points, now=life.clock)
+        posting = life.undo(sale.earned, -points)
         back = self.transaction(type_, euros, 0)
         entry = life.post(posting, by=life.one_of(SERVICE), reason="Purchase given back", transaction=back)[-1]
         back |= {"refundOfId": sale.transaction["_id"], "pointsAwarded": entry["points"]}
@@ -209,7 +213,7 @@ class Member:
 
     def give_back(self, spent: Document) -> None:
         life = self.life
-        posting = ledger.refund_spend(life.points, _entry(spent), -spent["points"], now=life.clock)
+        posting = life.undo(spent, -spent["points"])
         entry = life.post(posting, by=life.one_of(SERVICE), reason="Reward given back")[-1]
         life.tell("POINTS_ADDED", by=life.one_of(SERVICE), points=entry["points"], message=entry["reason"], about=entry)
 
@@ -223,7 +227,7 @@ class Member:
 
     def release(self, points: int, basket: dict[str, Raw]) -> None:
         life = self.life
-        entry = life.post(ledger.release(life.points, points), by=SHOP, reason="Basket abandoned")[-1]
+        entry = life.post(ledger.release(life.points, points, now=life.clock), by=SHOP, reason="Basket abandoned")[-1]
         life.tell("POINTS_RELEASED", basket, by=SHOP, points=points, about=entry)
 
     def capture(self, points: int, basket: dict[str, Raw]) -> None:
@@ -318,8 +322,3 @@ class Member:
             "productIds": [line.code for line in sale.lines],
             "productCategories": list(dict.fromkeys(line.category for line in sale.lines)),
         }
-
-
-def _entry(document: Document) -> Entry:
-    """A stored entry as the rules read it."""
-    return document  # pyright: ignore[reportReturnType] # an Entry is the document's keys that the rules know

@@ -7,7 +7,7 @@ import strawberry
 
 from app.domain.cursors import size_of
 from app.domain.paging import Where
-from app.domain.points import HISTORY, PointsState, as_of, empty, spendable
+from app.domain.points import HISTORY, PointsState, as_of, empty, owed, spendable
 from app.domain.refusals import BadUserInput
 from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
@@ -41,7 +41,7 @@ class PointsAudit:
 
 @strawberry.type(
     description="What a customer has. Points past their expiry count as expired from that moment on, "
-    "even before their entry is written. Always: spendable = earned - spent - expired - reserved."
+    "even before their entry is written. Always: spendable - owed = earned - spent - expired - reserved."
 )
 class PointsBalance:
     access: ClassVar[Access] = WITH_OWNER
@@ -51,12 +51,16 @@ class PointsBalance:
     def id(balance: strawberry.Parent[Document]) -> strawberry.ID:
         return strawberry.ID(f"{balance['customerId']}.points")
 
-    earned: SafeInt = strawberry.field(description="All that ever came in.")
+    earned: SafeInt = strawberry.field(description="All that ever came in, without what was taken back.")
     spent: SafeInt = strawberry.field(description="All that was used.")
     expired: SafeInt = strawberry.field(description="All that was not used in time.")
     reserved: SafeInt = strawberry.field(description="Set aside for purchases under way; not part of the history.")
     pending: SafeInt = strawberry.field(description="Announced, but not yet theirs; not part of the history.")
     spendable: SafeInt = strawberry.field(description="What can be used now.")
+    owed: SafeInt = strawberry.field(
+        description="What was taken beyond what was there, such as an earning clawed back after it was spent. What "
+        "comes in pays it first; until then nothing is spendable."
+    )
 
     @strawberry.field(description="The points that end next.")
     @staticmethod
@@ -82,6 +86,7 @@ def balance_of(customer: Document, now: datetime) -> Source:
         **state,
         "customerId": customer["_id"],
         "spendable": spendable(state),
+        "owed": owed(state),
     }
 
 
@@ -96,7 +101,8 @@ def _expiries(balance: Document) -> Source:
 @strawberry.type(description="One entry of the points ledger. Entries never change; a correction is a new one.")
 class PointsEntry(Node):
     access: ClassVar[Access] = {
-        WITH_OWNER: "id seq kind points balance_after occurred_at recorded_at expires_at source transaction",
+        WITH_OWNER: "id seq kind points balance_after occurred_at recorded_at expires_at shortfall settled source "
+        "transaction",
         WORDS: "reason",
         ACTOR: "actor",
         ADJUSTMENT: "adjustment",
@@ -105,11 +111,33 @@ class PointsEntry(Node):
     seq: int = strawberry.field(description="1, 2, 3, … per customer, in the order of recording.")
     kind: PointsKind = strawberry.field(description="What it does.")
     points: int = strawberry.field(description="How many, with their sign.")
-    balance_after: SafeInt = strawberry.field(description="earned - spent - expired once it was recorded.")
+    balance_after: SafeInt = strawberry.field(
+        description="earned - spent - expired once it was recorded; below 0 where points were owed."
+    )
     reason: str | None = strawberry.field(description="Why, in the words of whoever made it.")
     occurred_at: datetime = strawberry.field(description="When it happened.")
     recorded_at: datetime = strawberry.field(description="When it was recorded; later for what arrived late.")
-    expires_at: datetime | None = strawberry.field(description="When the points it brought end; null: never.")
+    expires_at: datetime | None = strawberry.field(
+        description="The moment from which on the points it brought cannot be spent, as it was given; null: never."
+    )
+
+    @strawberry.field(
+        description="How many of its points were not there when it was recorded: they are owed. 0 for most entries."
+    )
+    @staticmethod
+    @reads("shortfall")
+    def shortfall(entry: strawberry.Parent[Document]) -> int | None:
+        return entry.get("shortfall", 0)
+
+    @strawberry.field(
+        description="How many more points its source has expired: those had expired here before, and are not taken "
+        "twice. 0 for most entries."
+    )
+    @staticmethod
+    @reads("settlements")
+    def settled(entry: strawberry.Parent[Document]) -> int | None:
+        return sum(portion["points"] for portion in entry.get("settlements", ()))
+
     actor: Actor = strawberry.field(description="Who made it.")
     source: str = strawberry.field(description="The system that said so.")
 

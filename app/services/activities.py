@@ -1,24 +1,20 @@
 """Activities written by hand: "Add action"."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from app.catalogue import CATALOGUE, nearest
 from app.catalogue.model import Writers
-from app.domain import changes, points
+from app.domain import changes
 from app.domain.access import Forbidden, Role
 from app.domain.attributes import AttributeProblems, parse_all
 from app.domain.changes import Invalid
 from app.domain.customers import balance
-from app.domain.points import PointsKind
 from app.domain.refusals import Refusal
+from app.domain.times import lies_ahead
 from app.services.changes import Changes, Effect, Session, Wrote
-from app.services.points import check_adjustable, entries_of
+from app.services.points import check_adjustable, earn_or_spend, entries_of, expiry_activities
 from app.store.driver import Document
-
-_AHEAD: Final = timedelta(minutes=5)
-"""How far clocks may differ."""
 
 
 class UnknownActivityType(Refusal):
@@ -74,10 +70,10 @@ async def record(
     except AttributeProblems as problems:
         raise Invalid(" ".join(sentence for _, sentence in problems.problems), "attributes") from None
     message = message and changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
-    if occurred_at and occurred_at > of.now + _AHEAD:
+    if occurred_at and lies_ahead(occurred_at, of.now):
         raise Invalid("occurredAt lies in the future.", "occurredAt")
 
-    async def decide(customer: Document, _session: Session) -> Effect:
+    async def decide(customer: Document, session: Session) -> Effect:
         if occurred_at and occurred_at < customer["registeredAt"]:
             known = f"{customer['registeredAt']:%Y-%m-%d}"
             raise Invalid(f"occurredAt lies before the customer became known, on {known}.", "occurredAt")
@@ -86,13 +82,14 @@ async def record(
         wrote: dict[str, str | list[str]] = {"activity": activity["_id"]}
         if not amount:
             return Effect(wrote, activity)
-        kind = PointsKind.EARNED if amount > 0 else PointsKind.SPENT
-        posting = points.post(customer.get("points") or points.empty(), kind, amount, now=of.now)
-        own = {"idempotencyKey": key, "actor": activity["actor"], "occurredAt": activity["occurredAt"]}
+        at: datetime = activity["occurredAt"]
+        posting = await earn_or_spend(of.store, customer, amount, now=of.now, occurred_at=at, session=session)
+        own = {"idempotencyKey": key, "actor": activity["actor"]}
         entries = entries_of(posting, customer["_id"], of.now, own)
         activity["subjectId"] = entries[-1]["_id"]
         changed = {("customers", customer["_id"]): balance(posting.state)}
-        return Effect(wrote, activity, new={"points": entries}, changed=changed)
+        first = expiry_activities(entries, of.now)
+        return Effect(wrote, activity, new={"points": entries}, changed=changed, first=first)
 
     given = {"customerId": customer_id, "type": type_, "attributes": dict(attributes), "message": message}
     given |= {"occurredAt": occurred_at, "points": amount}

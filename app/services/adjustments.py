@@ -1,5 +1,6 @@
 """Adjustments of points beyond what one person may do: asked for, approved by another, or declined."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from app.domain import adjustments, changes, points
@@ -63,7 +64,7 @@ async def approve(of: Changes, adjustment: Document, *, key: str) -> Wrote:
         )
         decision = _decision(AdjustmentStatus.APPROVED, effect.activity) | {"entryId": effect.wrote["entry"]}
         changed = {**effect.changed, ("adjustments", stored["_id"]): decision}
-        return Effect({**effect.wrote, "adjustment": stored["_id"]}, effect.activity, effect.new, changed)
+        return replace(effect, wrote={**effect.wrote, "adjustment": stored["_id"]}, changed=changed)
 
     given = {"adjustmentId": adjustment["_id"]}
     return await of.make("approvePointsAdjustment", adjustment["customerId"], key, given, decide)

@@ -34,12 +34,16 @@ Wrote: TypeAlias = Mapping[str, str | list[str]]
 
 @dataclass(slots=True)
 class Effect:
-    """What a change decided: new documents by collection, changed keys by collection and id, one activity."""
+    """What a change decided: new documents by collection, changed keys by collection and id, one activity.
+
+    ``first`` are the activities of what had to happen before it: points that were due have expired.
+    """
 
     wrote: dict[str, str | list[str]]
     activity: Document
     new: Mapping[str, Sequence[Document]] = field(default_factory=dict[str, Sequence[Document]])
     changed: Mapping[tuple[str, str], Document] = field(default_factory=dict[tuple[str, str], Document])
+    first: Sequence[Document] = ()
 
 
 Decide: TypeAlias = Callable[[Document, Session], Awaitable[Effect]]
@@ -147,17 +151,18 @@ class Changes:
         return await self.store.transaction(body, deadline_seconds=self.until - time.monotonic())
 
     async def _write(self, effect: Effect, session: Session) -> None:
+        activities = [*effect.first, effect.activity]
         for collection, documents in effect.new.items():
             await self.store.insert(collection, documents, session=session)
         customer = ("customers", effect.activity["customerId"])
         for (collection, document_id), keys in {customer: {}, **effect.changed}.items():
             update = {"$set": keys} if keys else {}
             if (collection, document_id) == customer:
-                update |= noticed([effect.activity])
+                update |= noticed(activities)
             if update:
                 await self.store.write(collection, [UpdateOne({"_id": document_id}, update)], session=session)
-        await self.store.insert("activities", [effect.activity], session=session)
-        await arrived(self.store, [effect.activity], now=self.now, session=session)
+        await self.store.insert("activities", activities, session=session)
+        await arrived(self.store, activities, now=self.now, session=session)
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
         """The one activity that tells of a change of this viewer's."""

@@ -8,8 +8,9 @@ from app.domain.changes import NotFound
 from app.domain.customers import balance, noticed
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.jobs import Backoff, log_failure
-from app.services.changes import Session, activity_of, take
-from app.services.points import SYSTEM, entries_of
+from app.services.changes import Session, take
+from app.services.points import entries_of, expiry_activities
+from app.services.tallies import arrived
 from app.store import heads
 from app.store.driver import Document, Store, Unavailable, UpdateOne
 
@@ -67,11 +68,11 @@ async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
         if not posting.entries:
             raise _NothingToDo
         entries = entries_of(posting, customer_id, now, {})
-        lost, last = sum(entry["points"] for entry in entries), entries[-1]["_id"]
-        activity = activity_of(customer_id, "POINTS_EXPIRED", SYSTEM, now, points=lost, subjectId=last)
+        activities = expiry_activities(entries, now)
         await store.insert("points", entries, session=session)
-        await store.insert("activities", [activity], session=session)
-        update = {"$set": balance(posting.state), **noticed([activity])}
+        await store.insert("activities", activities, session=session)
+        await arrived(store, activities, now=now, session=session)
+        update = {"$set": balance(posting.state), **noticed(activities)}
         await store.write("customers", [UpdateOne({"_id": customer_id}, update)], session=session)
 
     try:

@@ -6,6 +6,7 @@ identities known: where a chunk ends makes no difference.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -57,6 +58,7 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
         found = [arrival for document in held if isinstance(arrival := parked_line(document), Arrival)]
         links |= {arrival.key: arrival for arrival in found}
         reached = {identity for arrival in found for identity in arrival.line.names} - known
+    known |= {arrival.line.document["mergedInto"] for arrival in arrivals if "mergedInto" in arrival.line.document}
     numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is Kind.CUSTOMER}
     customers = await customers_known_as(store, known, numbers=numbers, session=session)
     return _Register(customers, links.values())
@@ -106,6 +108,7 @@ class _Register:
         owner = self._by_number.get(line.document.get("number", ""))
         if owner and owner is not customer:
             raise NotImported(f"Customer number {owner['number']} belongs to another customer.", "number")
+        line = self._with_survivor(line, customer)
         after = _merged(customer or {**_NEW, "_id": line.id}, line)
         if after == customer:
             return Outcome.UNCHANGED
@@ -118,6 +121,19 @@ class _Register:
         self._by_number[after["number"]] = after
         self._by_identity |= by_identity([after])
         return Outcome.UPDATED if customer and line.kind is Kind.CUSTOMER else Outcome.IMPORTED
+
+    def _with_survivor(self, line: Line, customer: Document | None) -> Line:
+        """With the customer that this one was merged into, by id. Raises NotImported."""
+        if not (into := line.document.get("mergedInto")):
+            return line
+        survivor = self._by_identity.get(into)
+        if survivor is None:
+            raise NotImported(f"mergedInto names {into}, a customer who did not come in before.", "mergedInto")
+        if customer and customer["_id"] in (survivor["_id"], survivor.get("mergedIntoId")):
+            raise NotImported("mergedInto must be another customer, who was not merged into this one.", "mergedInto")
+        rest = {key: value for key, value in line.document.items() if key != "mergedInto"}
+        merged = {"status": CustomerStatus.MERGED.value, "mergedIntoId": survivor["_id"]}
+        return replace(line, document={**rest, **merged})
 
     def _wait(self, arrival: Arrival) -> None:
         key = arrival.key

@@ -1,108 +1,286 @@
-"""The points lines of an import: each by the rule for its kind, on the balance that the line before it left."""
+"""The points lines of an import: each at its own time, among all entries of its customer.
+
+What cannot be right yet, because what it needs comes later in the file, is held until the end of the import.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any, Final, cast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, tzinfo
+from typing import Any, Final, NamedTuple, cast
 
 from app.domain.ids import derived_id
 from app.domain.import_lines import Line
-from app.domain.points import Entry, PointsKind, PointsState, empty, expiry_day, post
-from app.domain.vocabulary import ActorKind
-from app.services.import_steps import HistoryRewritten, NotImported, Outcome
+from app.domain.points import (
+    HERE,
+    Entered,
+    Entry,
+    Movement,
+    PointsKind,
+    PointsState,
+    empty,
+    end_of_day,
+    enter,
+    expiry,
+    needs_entries,
+    owed,
+)
+from app.domain.refusals import Refusal
+from app.domain.statuses import CLOSED
+from app.services.import_steps import Arrival, HistoryRewritten, NotImported, Outcome, Verdict
+from app.services.points import GIVEN_BACK, SYSTEM, expiry_activity
 from app.store.driver import Document, Store
 
-_DECIDED: Final = {"seq", "balanceAfter", "allocations", "shortfall", "refundOf", "recordedAt"}
-_GATEWAY: Final = {"source": "platform", "actor": {"kind": ActorKind.SYSTEM.value, "name": "System"}}
+_DECIDED: Final = {
+    "seq", "balanceAfter", "allocations", "settlements", "shortfall", "refundOf", "graceEndsAt", "recordedAt"
+}  # fmt: skip
+_HELD_AT_MOST: Final = 20_000
 
 
-async def read_ledger(store: Store, lines: Sequence[Line], *, now: datetime, session: Any) -> "Ledger":
-    """At most two commands: the entries that the lines are or undo; what else undid these."""
-    undone = {line.document["refundOfId"] for line in lines if "refundOfId" in line.document}
-    ids = {line.id for line in lines} | undone
-    entries = await store.find("points", {"_id": {"$in": list(ids)}}, session=session) if ids else []
-    if originals := [entry for entry in entries if entry["_id"] in undone]:
-        undoing = {
-            "customerId": {"$in": list({entry["customerId"] for entry in originals})},
-            "kind": PointsKind.REFUNDED.value,
-            "refundOf": {"$in": list({entry["seq"] for entry in originals})},
-        }
-        entries += await store.find("points", undoing, session=session)
-    return Ledger(entries, now=now)
+class AccountClosed(NotImported):
+    """A points line of after its account was closed; where it was merged, nobody has said into which."""
+
+    def __init__(self, status: str) -> None:
+        way_out = " Give mergedInto on its customer line, and they follow." if status == "MERGED" else ""
+        super().__init__(f"The account is closed ({status}) and takes no points any more.{way_out}", "customer")
+
+
+@dataclass(slots=True)
+class Held:
+    """Lines of this import that wait for others of it, by customer, each with the reason to reject it in the end."""
+
+    by_customer: dict[str, list[tuple[Arrival, Refusal]]] = field(
+        default_factory=dict[str, list[tuple[Arrival, Refusal]]]
+    )
+
+    @property
+    def is_full(self) -> bool:
+        return sum(map(len, self.by_customer.values())) >= _HELD_AT_MOST
+
+    def rejected(self) -> list[Verdict]:
+        return [arrival.rejected(reason) for held in self.by_customer.values() for arrival, reason in held]
+
+
+class Debt(NamedTuple):
+    """What a customer owed before and after."""
+
+    before: int
+    after: int
+
+
+async def read_ledger(
+    store: Store,
+    lines: Sequence[tuple[Line, Document]],
+    held: Held,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    session: Any,
+) -> "Ledger":
+    """The ledger of these lines' owners. At most two commands; all entries of those where the state is not enough."""
+    owners = {owner["_id"]: owner for _, owner in lines}
+    waiting = [arrival for owner in owners for arrival, _ in held.by_customer.get(owner, ())]
+    all_lines = [*(line for line, _ in lines), *(arrival.line for arrival in waiting)]
+    ids = {line.id for line in all_lines}
+    known = await store.find("points", {"_id": {"$in": list(ids)}}, session=session) if ids else []
+    seen = {entry["_id"] for entry in known}
+    told: defaultdict[str, list[Movement]] = defaultdict(list)
+    for line, owner in lines:
+        if line.id not in seen:
+            told[owner["_id"]].append(cast(Movement, line.document))
+    for owner in owners:
+        told[owner] += [cast(Movement, arrival.line.document) for arrival, _ in held.by_customer.get(owner, ())]
+    whole = [each for each, movements in told.items() if needs_entries(_state(owners[each]), movements)]
+    entries: list[Document] = []
+    if whole:
+        everything = {"customerId": {"$in": whole}, "seq": {"$gte": 1}}
+        entries = await store.find("points", everything, sort={"customerId": 1, "seq": 1}, session=session)
+    return Ledger(known, entries, held, now=now, zone=zone)
 
 
 class Ledger:
-    """The entries concerned, as they are after each line posted. Their owners carry the balance."""
+    """Takes lines, then decides on all lines of a customer together."""
 
-    def __init__(self, entries: Iterable[Document], *, now: datetime) -> None:
-        self._now = now
-        self.entries: dict[str, Document] = {}
-        self.added: list[Document] = []
-        self.states: dict[str, PointsState] = {}
-        self._undoing: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
+    def __init__(
+        self, known: Iterable[Document], entries: Iterable[Document], held: Held, *, now: datetime, zone: tzinfo
+    ) -> None:
+        self._now, self._zone = now, zone
+        self._entries: defaultdict[str, list[Document]] = defaultdict(list)
         for entry in entries:
-            self._know(entry)
+            self._entries[entry["customerId"]].append(entry)
+        self.entries = {entry["_id"]: entry for entry in [*known, *(e for es in self._entries.values() for e in es)]}
+        self._held_before = held
+        self._lines: defaultdict[str, list[tuple[Arrival, Document]]] = defaultdict(list)
+        self._owners: dict[str, Document] = {}
+        self.added: list[Document] = []
+        self.activities: list[Document] = []
+        self.states: dict[str, PointsState] = {}
+        self.debts: dict[str, Debt] = {}
+        self.held: dict[str, list[tuple[Arrival, Refusal]]] = {}
 
-    def post(self, line: Line, document: Document, owner: Document) -> Outcome:
-        """``document`` is the line's, with id and owner. Raises what the rule for its kind raises, and NotImported."""
-        facts = dict(document)
-        original = self._original(facts.pop("refundOfId", None), owner)
-        if stored := self.entries.get(line.id):
-            if not _says(stored, facts, original):
+    def take(self, arrival: Arrival, document: Document, owner: Document) -> Outcome | None:
+        """None: it is decided with the others. Raises NotImported."""
+        facts = self._facts(document)
+        if stored := self.entries.get(arrival.line.id):
+            if not self._says(stored, facts):
                 raise HistoryRewritten
             return Outcome.UNCHANGED
-        kind = PointsKind(facts["kind"])
-        state, entries = post(
-            owner.get("points") or empty(),
-            kind,
-            facts["points"],
-            now=facts["occurredAt"],
-            expires_at=facts.pop("expiresAt", None),
-            original=original,
-            refunds=self._undoing[owner["_id"], original["seq"]] if original else (),
-        )
-        for entry in entries:
-            self._add({**(facts if entry["kind"] == kind else _expiry_of(entry, facts, line)), **entry})
-        owner["points"] = self.states[owner["_id"]] = state
-        return Outcome.IMPORTED
+        self._owners[owner["_id"]] = owner
+        self._lines[owner["_id"]].append((arrival, facts))
+        return None
 
-    def _original(self, entry_id: str | None, owner: Document) -> Entry | None:
-        if entry_id is None:
-            return None
-        original = self.entries.get(entry_id)
-        if original is None or original["customerId"] != owner["_id"]:
-            raise NotImported("refundOf names no points of this customer that came in before.", "refundOf")
-        return cast(Entry, original)
+    def decide(self, statuses: Mapping[str, Document]) -> list[Verdict]:
+        """``statuses`` are the newest of the customers who have any."""
+        verdicts: list[Verdict] = []
+        for customer_id, lines in self._lines.items():
+            owner = self._owners[customer_id]
+            verdicts += self._decide(owner, lines, statuses.get(customer_id))
+        return verdicts
 
-    def _add(self, entry: Document) -> None:
-        entry = {**entry, "kind": str(entry["kind"]), "recordedAt": self._now}
-        self.added.append(entry)
-        self._know(entry)
+    def _decide(
+        self, owner: Document, lines: Sequence[tuple[Arrival, Document]], status: Document | None
+    ) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        taken: dict[str, tuple[Arrival, Document]] = {}
+        repeated: list[tuple[Arrival, Document]] = []
+        for arrival, facts in lines:
+            if closed := _closed(owner, status, facts["occurredAt"]):
+                verdicts.append(arrival.rejected(closed))
+            elif arrival.line.id in taken:
+                repeated.append((arrival, facts))
+            else:
+                taken[arrival.line.id] = arrival, facts
+        earlier: dict[str, Refusal] = {}
+        for arrival, reason in self._held_before.by_customer.get(owner["_id"], ()):
+            earlier[arrival.line.id] = reason
+            document = {"_id": arrival.line.id, "customerId": owner["_id"], **arrival.line.document}
+            taken.setdefault(arrival.line.id, (arrival, self._facts(_named(document, owner))))
+        refused = self._enter(owner, list(taken.values()))
+        self.held[owner["_id"]] = []
+        for line_id, (arrival, _) in taken.items():
+            if (refusal := refused.get(line_id)) is None:
+                verdicts.append(arrival.becomes(Outcome.IMPORTED))
+            elif arrival.was_parked or self._held_before.is_full:
+                verdicts.append(arrival.rejected(refusal))
+            else:
+                self.held[owner["_id"]].append((arrival, earlier.get(line_id, refusal)))
+        for arrival, facts in repeated:
+            if refusal := refused.get(arrival.line.id):
+                verdicts.append(arrival.rejected(refusal))
+            elif facts == taken[arrival.line.id][1]:
+                verdicts.append(arrival.becomes(Outcome.UNCHANGED))
+            else:
+                verdicts.append(arrival.rejected(HistoryRewritten()))
+        return verdicts
 
-    def _know(self, entry: Document) -> None:
-        if entry["_id"] not in self.entries and "refundOf" in entry:
-            self._undoing[entry["customerId"], entry["refundOf"]].append(cast(Entry, entry))
-        self.entries[entry["_id"]] = entry
+    def _enter(self, owner: Document, taken: Sequence[tuple[Arrival, Document]]) -> Mapping[str, Refusal]:
+        """Why lines are refused, by their id."""
+        state = _state(owner)
+        refused: dict[str, Refusal] = {}
+        lines = list(taken)
+        while True:  # what undoes a line that is not here is not here itself
+            places = {facts["_id"]: place for place, (_, facts) in enumerate(lines)}
+            orphans = [f["_id"] for _, f in lines if self._original(f, owner, places, state) is None]
+            if not orphans:
+                break
+            refused |= {
+                orphan: NotImported("refundOf names no points of this customer that came in before.", "refundOf")
+                for orphan in orphans
+            }
+            lines = [(arrival, facts) for arrival, facts in lines if facts["_id"] not in refused]
+        movements = [self._movement(facts, self._original(facts, owner, places, state) or 0) for _, facts in lines]
+        entered = enter(state, movements, cast(Sequence[Entry], self._entries[owner["_id"]]))
+        refused |= {lines[place][1]["_id"]: reason for place, reason in entered.refused.items()}
+        self._write(owner, state, [facts for _, facts in lines], entered)
+        return refused
+
+    def _original(self, facts: Document, owner: Document, places: Mapping[str, int], state: PointsState) -> int | None:
+        """The number of the entry that is undone, as ``enter`` counts; 0 where none is, None where it is not here."""
+        original_id = facts.get("refundOfId")
+        if original_id is None:
+            return 0
+        if original_id in places and original_id != facts["_id"]:
+            return state["seq"] + 1 + places[original_id]
+        original = self.entries.get(original_id)
+        return original["seq"] if original and original["customerId"] == owner["_id"] else None
+
+    def _movement(self, facts: Document, original: int) -> Movement:
+        movement: Movement = {
+            "kind": PointsKind(facts["kind"]),
+            "points": facts["points"],
+            "occurredAt": facts["occurredAt"],
+            "source": facts["source"],
+        }
+        if "expiresAt" in facts:
+            movement["expiresAt"] = facts["expiresAt"]
+        if original:
+            movement["refundOf"] = original
+        if movement["points"] > 0 and movement["kind"] in (PointsKind.RELEASED, PointsKind.REFUNDED):
+            movement["graceEndsAt"] = end_of_day(movement["occurredAt"], self._zone)
+        return movement
+
+    def _write(self, owner: Document, before: PointsState, lines: Sequence[Document], entered: Entered) -> None:
+        if not entered.posting.entries:
+            return
+        owner["points"] = self.states[owner["_id"]] = entered.posting.state
+        self.debts[owner["_id"]] = Debt(owed(before), owed(entered.posting.state))
+        lines_by_seq = {seq: lines[place] for place, seq in entered.seqs.items()}
+        for entry in entered.posting.entries:
+            facts = lines_by_seq.get(entry["seq"])
+            if facts is None:
+                name = f"{owner['_id']}/{entry['seq']}"
+                facts = {
+                    "_id": derived_id("points", source=HERE, source_id=name),
+                    "customerId": owner["_id"],
+                    "actor": SYSTEM,
+                    "reason": GIVEN_BACK,
+                }
+            kept = {key: value for key, value in facts.items() if key not in ("refundOfId", "expiresAt")}
+            document = {**kept, **entry, "kind": entry["kind"].value, "recordedAt": self._now}
+            if entry["seq"] not in lines_by_seq:
+                activity = expiry_activity(document, self._now)
+                self.activities.append({**activity, "_id": derived_id("activities", source=HERE, source_id=name)})  # pyright: ignore[reportPossiblyUnboundVariable]
+            self.added.append(document)
+            self.entries[document["_id"]] = document
+
+    def _facts(self, document: Document) -> Document:
+        """What the line says. A date as its expiry is the end of that day, where the programme is."""
+        facts = dict(document)
+        expires_at = facts.pop("expiresAt", None)
+        if isinstance(expires_at, str):
+            day = datetime.combine(date.fromisoformat(expires_at), time(12), self._zone)
+            expires_at = day if expiry(day) is None else end_of_day(day, self._zone)
+        if expires_at and (kept := expiry(expires_at)):
+            facts["expiresAt"] = kept
+        return facts
+
+    def _says(self, stored: Document, facts: Document) -> bool:
+        """Whether a stored entry is what the line says: what the rules made of it is not the line's to say."""
+        said = {key: value for key, value in stored.items() if key not in _DECIDED}
+        given = dict(facts)
+        original = self.entries.get(given.pop("refundOfId", ""))
+        said["points"] -= sum(settled["points"] for settled in stored.get("settlements", ()))
+        if "allocations" in stored:  # earlier versions wrote what they took, and the rest as a shortfall
+            said["points"] -= stored.get("shortfall", 0)
+        if "expiresAt" in said and "expiresAt" in given and said["expiresAt"] == end_of_day(given["expiresAt"]):
+            given["expiresAt"] = said["expiresAt"]  # and kept the end of the day
+        return said == given and stored.get("refundOf") == (original and original["seq"])
 
 
-def _expiry_of(entry: Entry, facts: Document, line: Line) -> Document:
-    """What a rule adds to a line by itself is the expiry of a bucket, at the moment when it was due."""
-    expires_at = entry.get("allocations", [{"expiresAt": None, "points": 0}])[0]["expiresAt"]
-    source, source_id = line.identity
-    return {
-        # No source can call anything so: a line's id has no control characters.
-        "_id": derived_id("points", source=source, source_id=f"{source_id}\0{entry['seq']}"),
-        "customerId": facts["customerId"],
-        "occurredAt": expires_at or facts["occurredAt"],
-        **_GATEWAY,
-    }
+def _state(owner: Document) -> PointsState:
+    return owner.get("points") or empty()
 
 
-def _says(stored: Document, facts: Document, original: Entry | None) -> bool:
-    """Whether a stored entry is what the line says: what the rule made of it is not the line's to say."""
-    said = {key: value for key, value in stored.items() if key not in _DECIDED}
-    said["points"] -= stored.get("shortfall", 0)
-    given = dict(facts)
-    if "expiresAt" in facts and (day := expiry_day(given.pop("expiresAt"))):
-        given["expiresAt"] = day
-    return said == given and stored.get("refundOf") == (original["seq"] if original else None)
+def _named(document: Document, owner: Document) -> Document:
+    """A customer is called by their own name."""
+    if "name" in document["actor"]:
+        return document
+    return {**document, "actor": {**document["actor"], "name": owner["name"]}}
+
+
+def _closed(owner: Document, status: Document | None, at: datetime) -> AccountClosed | None:
+    """Why an account takes no points of ``at``: what happened before it was closed is history."""
+    now = status["to"] if status else owner["status"]
+    if now not in CLOSED or (status and at <= status["changedAt"]):
+        return None
+    return AccountClosed(now)

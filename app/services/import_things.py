@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final, NamedTuple
 
 from app.catalogue import copied
 from app.domain.customers import balance, noticed
@@ -11,55 +11,103 @@ from app.domain.ids import file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
 from app.domain.refusals import Refusal
+from app.domain.statuses import CLOSED
+from app.domain.times import lies_ahead
 from app.services.import_parking import leave, park
-from app.services.import_points import Ledger, read_ledger
-from app.services.import_steps import Arrival, HistoryRewritten, Outcome, Verdict, by_identity, customers_known_as
+from app.services.import_points import Debt, Held, Ledger, read_ledger
+from app.services.import_steps import (
+    Arrival,
+    HistoryRewritten,
+    NotImported,
+    Outcome,
+    Verdict,
+    by_identity,
+    customers_known_as,
+)
 from app.services.tallies import arrived
 from app.store import heads
 from app.store.driver import Document, InsertOne, ReplaceOne, Store, UpdateOne
 
-_OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1}
+_OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
+_MERGES_AT_MOST: Final = 10
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
 _OURS: Final = {"recordedAt", *copied("")}
 _COUNTED_UP: Final = {"$inc": {"revision": 1}}
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
 
-async def bring_in(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> list[Verdict]:
+class BroughtIn(NamedTuple):
+    verdicts: list[Verdict]
+    debts: Mapping[str, Debt]
+    """Of the customers whose points changed."""
+
+
+async def bring_in(
+    store: Store, arrivals: Sequence[Arrival], *, now: datetime, held: Held, zone: tzinfo = UTC
+) -> BroughtIn:
     """One transaction: at most two commands a collection, and one or two more for owners, points and statuses.
 
-    One command more keeps the heads of whose lists have changed.
+    One command more keeps the heads of whose lists have changed. ``held`` is kept up to date.
     """
 
-    async def body(session: Any) -> tuple[list[Verdict], list[str]]:
+    async def body(session: Any) -> tuple[list[Verdict], list[str], Ledger]:
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
-        shelves = await _read_shelves(store, at_home, owners, now=now, session=session)
-        verdicts = [shelves.take(arrival) for arrival in at_home]
+        shelves, ledger = await _read_shelves(store, at_home, owners, held, now=now, zone=zone, session=session)
+        verdicts = [verdict for arrival in at_home if (verdict := shelves.take(arrival))]
+        verdicts += shelves.decide_points()
         changed = await shelves.write(store, session)
         await store.write("parked", leave(a for a in at_home if a.was_parked), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
-        return verdicts + await park(store, strangers, now=now, session=session), changed
+        return verdicts + await park(store, strangers, now=now, session=session), changed, ledger
 
-    verdicts, changed = await store.transaction(body)
+    verdicts, changed, ledger = await store.transaction(body)
+    held.by_customer |= ledger.held
     await heads.keep(store, changed)
-    return verdicts
+    return BroughtIn(verdicts, ledger.debts)
 
 
 async def _read_shelves(
-    store: Store, arrivals: Sequence[Arrival], owners: Mapping[Identity, Document], *, now: datetime, session: Any
-) -> "_Shelves":
+    store: Store,
+    arrivals: Sequence[Arrival],
+    owners: Mapping[Identity, Document],
+    held: Held,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    session: Any,
+) -> tuple["_Shelves", Ledger]:
     lines: defaultdict[Kind, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         lines[arrival.line.kind].append(arrival)
-    ledger = await read_ledger(store, [a.line for a in lines.pop(Kind.POINTS, [])], now=now, session=session)
+    points = lines.pop(Kind.POINTS, [])
+    survivors = await _survivors(store, [owners[arrival.line.names[0]] for arrival in points], session)
+    to_post = [(a.line, survivors.get((owner := owners[a.line.names[0]])["_id"], owner)) for a in points]
+    ledger = await read_ledger(store, to_post, held, now=now, zone=zone, session=session)
     stored: list[Document] = []
     for kind, those in lines.items():
         ids = {"_id": {"$in": [arrival.line.id for arrival in those]}}
         stored += await store.find(COLLECTION_OF[kind], ids, session=session)
     restated = {owners[name]["_id"] for arrival in lines[Kind.STATUS] for name in arrival.line.names}
-    return _Shelves(owners, stored, ledger, await _newest_status(store, restated, session), now=now)
+    restated |= {owner["_id"] for _, owner in to_post if owner["status"] in CLOSED}
+    statuses = await _newest_status(store, restated, session)
+    return _Shelves(owners, stored, ledger, statuses, survivors, now=now), ledger
+
+
+async def _survivors(store: Store, owners: Iterable[Document], session: Any) -> Mapping[str, Document]:
+    """By the id of a customer who was merged: the one who is left. A command for each merge in a row."""
+    merged = {owner["_id"]: owner for owner in owners if "mergedIntoId" in owner}
+    survivors: dict[str, Document] = dict(merged)
+    for _ in range(_MERGES_AT_MOST):
+        into: set[str] = {owner["mergedIntoId"] for owner in survivors.values() if "mergedIntoId" in owner}
+        if not into:
+            break
+        found = await store.find("customers", {"_id": {"$in": list(into)}}, fields=_OWNER, session=session)
+        by_id = {customer["_id"]: customer for customer in found}
+        for key, owner in survivors.items():
+            survivors[key] = by_id.get(owner.get("mergedIntoId", ""), owner)
+    return survivors
 
 
 async def _newest_status(store: Store, customer_ids: Iterable[str], session: Any) -> list[Document]:
@@ -82,6 +130,7 @@ class _Shelves:
         stored: Iterable[Document],
         ledger: Ledger,
         newest_status: Iterable[Document],
+        survivors: Mapping[str, Document],
         *,
         now: datetime,
     ) -> None:
@@ -89,6 +138,7 @@ class _Shelves:
         self._stored = {document["_id"]: document for document in stored}
         self._ledger = ledger
         self._status = {status["customerId"]: status for status in newest_status}
+        self._survivors = survivors
         self._now = now
         self._added: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
@@ -97,14 +147,24 @@ class _Shelves:
         """The customers whom a row was taken from: another has it now."""
         self._files: dict[str, Document] = {}
 
-    def take(self, arrival: Arrival) -> Verdict:
+    def take(self, arrival: Arrival) -> Verdict | None:
+        """None where it is decided with all points of its customer."""
         try:
-            return arrival.becomes(self._decide(arrival))
+            outcome = self._decide(arrival)
+            return arrival.becomes(outcome) if outcome else None
         except Refusal as refusal:
             return arrival.rejected(refusal)
 
-    def _decide(self, arrival: Arrival) -> Outcome:
+    def decide_points(self) -> list[Verdict]:
+        verdicts = self._ledger.decide(self._status)
+        for activity in self._ledger.activities:
+            self._added["activities"][activity["_id"]] = activity
+        return verdicts
+
+    def _decide(self, arrival: Arrival) -> Outcome | None:
         line = arrival.line
+        if line.kind in (Kind.ACTIVITY, Kind.POINTS) and lies_ahead(line.document["occurredAt"], self._now):
+            raise NotImported("occurredAt lies in the future.", "occurredAt")
         owner = self._owners[line.names[0]]
         stored = self._stored.get(line.id) or self._ledger.entries.get(line.id)
         document: Document = {"_id": line.id, "customerId": owner["_id"], **line.document}
@@ -117,7 +177,9 @@ class _Shelves:
         if "file" in document:
             document["fileId"] = self._file(document.pop("file"), document)
         if line.kind is Kind.POINTS:
-            return self._ledger.post(line, document, owner)
+            if stored is None or stored["customerId"] != owner["_id"]:
+                owner = self._survivors.get(owner["_id"], owner)  # what came in before the merge stays where it was
+            return self._ledger.take(arrival, {**document, "customerId": owner["_id"]}, owner)
         if stored is None:
             self._add(line.kind, document)
             return Outcome.IMPORTED

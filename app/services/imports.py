@@ -6,15 +6,16 @@ else. Interrupted anywhere, the same file imported again completes it.
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import BinaryIO, Final
 
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind
 from app.services.import_customers import introduce
 from app.services.import_parking import anything_parked, in_groups, parked, parked_line
+from app.services.import_points import Debt, Held
 from app.services.import_steps import UNREADABLE, Arrival, Outcome, Verdict, customers_known_as, read
 from app.services.import_things import bring_in
 from app.store.driver import DeleteOne, Store
@@ -42,9 +43,16 @@ class Summary:
     """How many lines of each kind had which outcome. A line that was parked and came in counts under both."""
 
     counts: Counter[tuple[str, Outcome]] = field(default_factory=Counter[tuple[str, Outcome]])
+    debts: dict[str, Debt] = field(default_factory=dict[str, Debt])
+    """By customer: the points owed before and after, of those who owe any."""
 
     def total(self, outcome: Outcome) -> int:
         return sum(count for (_, counted), count in self.counts.items() if counted is outcome)
+
+    @property
+    def owed(self) -> int:
+        """How many more points customers owe than before: what was taken was not there any more."""
+        return sum(max(0, debt.after - debt.before) for debt in self.debts.values())
 
     @property
     def rejected(self) -> int:
@@ -62,7 +70,18 @@ class Summary:
             counts = [(self.counts[kind, outcome], outcome) for outcome in Outcome if self.counts[kind, outcome]]
             if counts:
                 sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome}" for count, outcome in counts))
+        if self.owed:
+            debtors = sum(debt.after > debt.before for debt in self.debts.values())
+            sentences.append(f"points owed: {self.owed:,} more, by {debtors:,} customers; earnings pay them first")
         return "\n".join(sentences) or "There were no lines."
+
+    def note(self, debts: Mapping[str, Debt]) -> None:
+        for customer_id, debt in debts.items():
+            before = self.debts.get(customer_id, debt).before
+            if before or debt.after:
+                self.debts[customer_id] = Debt(before, debt.after)
+            else:
+                self.debts.pop(customer_id, None)
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:
@@ -81,50 +100,77 @@ async def import_lines(
     reject: Callable[[Reject], None],
     advance: Callable[[int], None] = lambda lines: None,
     lines_per_chunk: int = 1_000,
+    zone: tzinfo = UTC,
 ) -> Summary:
-    """Takes each line in, parks it or rejects it. ``advance`` hears how many lines more are done. Raises StoreError."""
-    summary = Summary()
-    for chunk in _chunks(lines, lines_per_chunk):
-        rejects: list[Reject] = []
-        try:
-            async for verdicts in _steps(store, chunk, now):
-                summary.counts.update((verdict.kind, verdict.outcome) for verdict in verdicts)
-                rejects += [Reject(v.number, v.reason, v.text) for v in verdicts if v.outcome is Outcome.REJECTED]
-        finally:
-            # Should the database fail now, what is decided still has to be told: it may be parked no longer.
-            for rejected in sorted(rejects, key=lambda rejected: rejected.line):
-                reject(rejected)
-        advance(len(chunk))
-    return summary
+    """Takes each line in, parks it or rejects it. ``advance`` hears how many lines more are done. Raises StoreError.
+
+    ``zone`` is the programme's: where days of points end.
+    """
+    run = _Run(store, now, zone)
+
+    def tell(verdicts: Iterable[Verdict]) -> None:
+        for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
+            if verdict.outcome is Outcome.REJECTED:
+                reject(Reject(verdict.number, verdict.reason, verdict.text))
+
+    decided: list[Verdict] = []
+    try:
+        for chunk in _chunks(lines, lines_per_chunk):
+            tell(decided)
+            decided = []
+            async for verdicts in run.steps(chunk):
+                run.count(verdicts)
+                decided += verdicts
+            advance(len(chunk))
+    finally:
+        # Should the database fail now, what is decided still has to be told: it may be parked no longer. What waited
+        # for other lines of this import waited in vain.
+        run.count(left := run.held.rejected())
+        tell([*decided, *left])
+    return run.summary
 
 
-async def _steps(store: Store, chunk: Sequence[tuple[int, bytes]], now: datetime) -> AsyncGenerator[list[Verdict]]:
-    taken = [_read(number, line) for number, line in chunk if line.strip()]
-    yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
-    arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
-    if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
-        yield await introduce(store, who, now=now)
-    # What waited comes in before what came later: the order matters to points.
-    async for verdicts in _unpark(store, [name for arrival in arrivals for name in arrival.line.names], now):
-        yield verdicts
-    if things := [arrival for arrival in arrivals if arrival.line.owner]:
-        yield await bring_in(store, things, now=now)
+@dataclass(slots=True)
+class _Run:
+    store: Store
+    now: datetime
+    zone: tzinfo
+    summary: Summary = field(default_factory=Summary)
+    held: Held = field(default_factory=Held)
 
+    def count(self, verdicts: Iterable[Verdict]) -> None:
+        self.summary.counts.update((verdict.kind, verdict.outcome) for verdict in verdicts)
 
-async def _unpark(store: Store, identities: Sequence[Identity], now: datetime) -> AsyncGenerator[list[Verdict]]:
-    if not await anything_parked(store, identities):
-        return
-    customers = await customers_known_as(store, identities, fields={"identities": 1})
-    for group in await in_groups(store, customers, lines=_PARKED_AT_ONCE):
-        things = {"line.kind": {"$ne": Kind.CUSTOMER_LINK.value}}
-        while documents := await parked(store, group, things, limit=2 * _PARKED_AT_ONCE):
-            taken = {document["_id"]: parked_line(document) for document in documents}
-            # The catalogue may demand more by now than when they were parked.
-            unreadable = {place: verdict for place, verdict in taken.items() if isinstance(verdict, Verdict)}
-            await store.write("parked", [DeleteOne({"_id": place}) for place in unreadable])
-            yield list(unreadable.values())
-            arrivals = [arrival for arrival in taken.values() if isinstance(arrival, Arrival)]
-            yield await bring_in(store, arrivals, now=now)
+    async def steps(self, chunk: Sequence[tuple[int, bytes]]) -> AsyncGenerator[list[Verdict]]:
+        taken = [_read(number, line) for number, line in chunk if line.strip()]
+        yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
+        arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
+        if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
+            yield await introduce(self.store, who, now=self.now)
+        # What waited comes in before what came later: the order matters to points.
+        async for verdicts in self._unpark([name for arrival in arrivals for name in arrival.line.names]):
+            yield verdicts
+        if things := [arrival for arrival in arrivals if arrival.line.owner]:
+            yield await self._bring_in(things)
+
+    async def _unpark(self, identities: Sequence[Identity]) -> AsyncGenerator[list[Verdict]]:
+        if not await anything_parked(self.store, identities):
+            return
+        customers = await customers_known_as(self.store, identities, fields={"identities": 1})
+        for group in await in_groups(self.store, customers, lines=_PARKED_AT_ONCE):
+            things = {"line.kind": {"$ne": Kind.CUSTOMER_LINK.value}}
+            while documents := await parked(self.store, group, things, limit=2 * _PARKED_AT_ONCE):
+                taken = {document["_id"]: parked_line(document) for document in documents}
+                # The catalogue may demand more by now than when they were parked.
+                unreadable = {place: verdict for place, verdict in taken.items() if isinstance(verdict, Verdict)}
+                await self.store.write("parked", [DeleteOne({"_id": place}) for place in unreadable])
+                yield list(unreadable.values())
+                yield await self._bring_in([arrival for arrival in taken.values() if isinstance(arrival, Arrival)])
+
+    async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
+        brought = await bring_in(self.store, arrivals, now=self.now, held=self.held, zone=self.zone)
+        self.summary.note(brought.debts)
+        return brought.verdicts
 
 
 def _chunks(lines: Iterable[bytes], lines_per_chunk: int) -> Iterator[list[tuple[int, bytes]]]:

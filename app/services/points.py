@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from app.domain import changes, points
 from app.domain.access import Permission, Viewer
 from app.domain.changes import LimitExceeded
 from app.domain.customers import balance
 from app.domain.ids import new_id
-from app.domain.points import Posting
-from app.services.changes import Changes, Effect, Session, Wrote
-from app.store.driver import Document
+from app.domain.points import Entry, Movement, PointsKind, PointsState, Posting
+from app.services.changes import Changes, Effect, Session, Wrote, activity_of
+from app.store.driver import Document, Store
 
 SYSTEM: Final = {"kind": "SYSTEM", "name": "System"}
+GIVEN_BACK: Final = "Given back: it was used before it expired, or its own system says that it has not expired."
 
 
 async def adjust(
@@ -51,6 +52,7 @@ def adjusted(
         activity,
         new={"points": entries},
         changed={("customers", customer["_id"]): balance(posting.state)},
+        first=expiry_activities(entries, of.now),
     )
 
 
@@ -66,22 +68,60 @@ def check_adjustable(viewer: Viewer, customer_id: str, amount: int) -> None:
         )
 
 
-def entries_of(posting: Posting, customer_id: str, at: datetime, own: Mapping[str, Any]) -> list[Document]:
-    """The posting's documents. The last is what was asked for and has the keys of ``own``; others expired before it."""
+async def earn_or_spend(
+    store: Store, customer: Document, amount: int, *, now: datetime, occurred_at: datetime, session: Session
+) -> Posting:
+    """``amount`` points earned, or spent if negative. Raises what ``points.spend`` raises.
+
+    What happened before the newest entry is judged among all of them. The last entry of the posting that is no
+    expiry is the one asked for.
+    """
+    state: PointsState = customer.get("points") or points.empty()
+    kind = PointsKind.EARNED if amount > 0 else PointsKind.SPENT
+    movement: Movement = {"kind": kind, "points": amount, "occurredAt": occurred_at, "source": points.HERE}
+    if occurred_at >= now:
+        now = occurred_at
+        return points.earn(state, amount, now=now) if amount > 0 else points.spend(state, -amount, now=now)
+    own = {"customerId": customer["_id"], "seq": {"$gte": 1}}
+    entries = await store.find("points", own, sort={"seq": 1}, session=session)
+    entered = points.enter(state, [movement], cast(list[Entry], entries))
+    if entered.refused:
+        raise entered.refused[0]
+    return entered.posting
+
+
+def entries_of(posting: Posting, customer_id: str, now: datetime, own: Mapping[str, Any]) -> list[Document]:
+    """The posting's documents. The one that was asked for has the keys of ``own`` and is the last; the others expired.
+
+    Where there is nothing but expiry, nothing was asked for.
+    """
     documents: list[Document] = []
-    for entry in posting.entries:
-        last = entry is posting.entries[-1]
+    for entry in sorted(posting.entries, key=lambda entry: entry["kind"] is not PointsKind.EXPIRED):
+        expired = entry["kind"] is PointsKind.EXPIRED
         documents.append(
             {
                 "_id": new_id("points"),
                 "customerId": customer_id,
                 **entry,
                 "kind": entry["kind"].value,
-                "occurredAt": at,
-                "recordedAt": at,
+                "recordedAt": now,
                 "actor": SYSTEM,
-                "source": "platform",
-                **(own if last else {}),
+                **({} if expired else own),
+                **({"reason": GIVEN_BACK} if expired and entry["points"] > 0 else {}),
             }
         )
     return documents
+
+
+def expiry_activities(entries: list[Document], now: datetime) -> list[Document]:
+    """One for each entry with which points expired."""
+    return [expiry_activity(entry, now) for entry in entries if entry["kind"] == PointsKind.EXPIRED]
+
+
+def expiry_activity(entry: Document, now: datetime) -> Document:
+    """What the timeline tells of points that expired, at the moment when they did; or that they were given back."""
+    own = {"points": entry["points"], "subjectId": entry["_id"], "message": entry.get("reason")}
+    return {
+        **activity_of(entry["customerId"], "POINTS_EXPIRED", SYSTEM, now, **own),
+        "occurredAt": entry["occurredAt"],
+    }

@@ -99,8 +99,8 @@ _TIME: Schema = {"bsonType": "date"}
 _DATE: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _BOOLEAN: Schema = {"bsonType": "bool"}
 _POINTS: Schema = {"bsonType": "int"}
-_TOTAL: Schema = {"bsonType": ["int", "long"]}
 _COUNT: Schema = {"bsonType": "int", "minimum": 0}
+_TOTAL: Schema = {"bsonType": ["int", "long"]}
 _LONG_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
 _CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
 _COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
@@ -111,6 +111,7 @@ _CONTACT_POINTS = _list(_object({"value": _TEXT, "primary": _BOOLEAN}, {"label":
 _ADDRESS = _object({}, dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), _TEXT) | {"country": _COUNTRY})
 _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
+_PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
 _CUSTOMER_ID = {"customerId": _reference("customers")}
 _FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
 _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
@@ -152,8 +153,14 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
             "points": _object(
-                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending", "seq"), _LONG_COUNT)
-                | {"buckets": _list(_object({**_BUCKET, "remaining": _LONG_COUNT}), at_most=10_000)}
+                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), _TOTAL)
+                | {
+                    "seq": _COUNT,
+                    "buckets": _list(
+                        _object({**_BUCKET, "remaining": _LONG_COUNT}, {"reserved": _LONG_COUNT}), at_most=10_000
+                    ),
+                },
+                {"owed": _LONG_COUNT, "latestAt": _TIME},
             ),
         },
         indexes=(
@@ -275,8 +282,10 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "reason": _TEXT,
             "expiresAt": _TIME,
             "transactionId": _reference("transactions"),
-            "allocations": _list(_object({**_BUCKET, "points": _COUNT}), at_most=10_000),
-            "shortfall": _COUNT,
+            "graceEndsAt": _TIME,
+            "settlements": _list(_PORTION, at_most=10_000),
+            "shortfall": _LONG_COUNT,
+            "allocations": _list(_PORTION, at_most=10_000),  # of earlier versions
             "refundOf": {"bsonType": "int", "minimum": 1},
             "adjustmentId": _reference("adjustments"),
             "idempotencyKey": _text(128),

@@ -451,7 +451,7 @@ async def test_the_balance_is_what_it_is_worth_now(ask: Ask, world: World) -> No
     third = points.earn(second.state, 7, now=then)
     fourth = points.spend(third.state, 30, now=then)
     fifth = points.reserve(fourth.state, 20, now=then)
-    await world.ledger(ada, first, second, third, fourth, points.pend(fifth.state, 9))
+    await world.ledger(ada, first, second, third, fourth, points.pend(fifth.state, 9, now=then))
     selection = """... on Customer { points { id earned spent expired reserved pending spendable
         nextExpiry { points expiresAt } expiries { points expiresAt } none: expiries(first: 0) { points } } }"""
     shown = (await node(ask, ada, selection))["points"]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
@@ -38,19 +38,21 @@ class Run:
 
 
 class Bring(Protocol):
-    async def __call__(self, *lines: Line | bytes, lines_per_chunk: int = 1_000) -> Run: ...
+    async def __call__(self, *lines: Line | bytes, lines_per_chunk: int = 1_000, zone: tzinfo = UTC) -> Run: ...
 
 
 @pytest.fixture
 def bring(store: Store) -> Bring:
     """Imports these lines: objects, or bytes as they are."""
 
-    async def bring(*lines: Line | bytes, lines_per_chunk: int = 1_000) -> Run:
+    async def bring(*lines: Line | bytes, lines_per_chunk: int = 1_000, zone: tzinfo = UTC) -> Run:
         rejects: list[Reject] = []
         raw = [
             line if isinstance(line, bytes) else json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines
         ]
-        summary = await import_lines(store, raw, now=NOW, reject=rejects.append, lines_per_chunk=lines_per_chunk)
+        summary = await import_lines(
+            store, raw, now=NOW, reject=rejects.append, lines_per_chunk=lines_per_chunk, zone=zone
+        )
         return Run(summary, rejects)
 
     return bring

@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.ids import derived_id
 from app.domain.points import audit
+from app.services.expiry import expire_due
 from app.services.imports import Outcome
 from app.store.driver import Store
 from tests.services.conftest import (
@@ -264,7 +265,7 @@ async def test_points_go_through_the_rules_in_the_order_of_their_lines(store: St
     assert audit(state, entries) == {"ok": True, "entries": 6, "drift": 0}  # pyright: ignore[reportArgumentType] # documents are entries
 
 
-async def test_points_that_fall_due_are_expired_by_the_gateway_and_a_second_run_adds_none(
+async def test_points_that_fall_due_are_expired_by_the_worker_and_a_second_run_adds_none(
     store: Store, bring: Bring
 ) -> None:
     lines = [
@@ -274,11 +275,12 @@ async def test_points_that_fall_due_are_expired_by_the_gateway_and_a_second_run_
         points("p3", "SPENT", -10, occurredAt="2024-03-01T00:00:00Z"),
     ]
     await bring(*lines)
+    await expire_due(store, NOW)
     before = await fingerprint(store)
-    expired, spent = await store.find("points", {"seq": {"$gt": 2}}, sort={"seq": 1})
+    spent, expired = await store.find("points", {"seq": {"$gt": 2}}, sort={"seq": 1})
     assert (expired["kind"], expired["points"], expired["occurredAt"]) == ("EXPIRED", -100, utc("2024-02-01T00:00:00Z"))
     assert (expired["source"], expired["actor"]) == ("platform", {"kind": "SYSTEM", "name": "System"})
-    assert spent["balanceAfter"] == 40
+    assert (spent["balanceAfter"], expired["balanceAfter"]) == (140, 40)
     assert (await bring(*lines)).totals == {Outcome.UNCHANGED: 4}
     assert await fingerprint(store) == before
 
@@ -309,5 +311,5 @@ async def test_a_claw_back_that_finds_too_little_is_the_same_line_when_it_comes_
     ]
     await bring(*lines)
     [undone] = await store.find("points", {"seq": 3})
-    assert (undone["points"], undone["shortfall"]) == (-2, 8)
+    assert (undone["points"], undone["shortfall"]) == (-10, 8)
     assert (await bring(*lines)).totals == {Outcome.UNCHANGED: 4}

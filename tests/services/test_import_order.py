@@ -1,4 +1,4 @@
-"""The order of lines matters to the points of a customer, and to nothing else; the example files are no exception."""
+"""The order of lines matters to nothing, but to how points are numbered; the example files are no exception."""
 
 from itertools import chain
 from pathlib import Path
