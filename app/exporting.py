@@ -14,7 +14,7 @@ from app.domain.access import Role, Viewer
 from app.domain.exports import chosen
 from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
 from app.graph import input_of, masks_for
-from app.schema.customer_lists import CustomerFilter, CustomerOrder
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, order_of
 from app.schema.enums import OrderDirection
 from app.schema.report import ReportFilter
 from app.services.export_rows import Plan, batches, total
@@ -43,8 +43,9 @@ def plan(
         where = input_of(ReportFilter, filter_).where(_ADMINISTRATOR)
         return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks)
     whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
-    where, descending = input_of(CustomerFilter, filter_).where(_ADMINISTRATOR), order.direction == OrderDirection.DESC
-    return Plan(whole, format_, chosen(whole, columns, masks), where, order.field.value, descending, masks)
+    asked, descending = input_of(CustomerFilter, filter_), order.direction == OrderDirection.DESC
+    columns_ = chosen(whole, columns, masks)
+    return Plan(whole, format_, columns_, asked.where(_ADMINISTRATOR), order_of(asked, order), descending, masks)
 
 
 async def write(store: Store, plan: Plan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:

@@ -54,6 +54,7 @@ def routes(
     limits: Limits | None = None,
     rates: Rates | None = None,
     execution: Execution | None = None,
+    phone_region: str | None = None,
 ) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token. ``has_page``: whether
     there is any."""
@@ -69,6 +70,7 @@ def routes(
         limits=limits,
         rates=rates or rates_of(store, limits),
         execution=execution or Execution(),
+        phone_region=phone_region,
     )
     beside_it = [
         *(graphiql.routes if has_page else ()),
@@ -212,6 +214,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 limits=settings,
                 rates=rates,
                 execution=Execution(settings.executor),
+                phone_region=settings.phone_region,
             )
             collect_rarely()
             async with beside(_share_cursors(store)), beside(rates.tell()):

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.delivery.mail import Server, sender_of
 from app.delivery.wallet import secret_of
 from app.domain.access import STAFF, Role
+from app.domain.search import usable_region
 from app.services.letters import usable_letters
 from app.store.driver import usable_uri
 
@@ -43,6 +44,7 @@ EXAMPLES: Final = {
     "WALLET_PUSH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "DELIVERY_TIMEOUT_SECONDS": "30",
     "DELIVERY_GIVE_UP_HOURS": "24",
+    "PHONE_REGION": "DE",
     "LOG_LEVEL": "INFO",
     "CORS_ORIGINS": "https://desk.example.com https://portal.example.com",
     "INTROSPECTION_ROLES": "ADMIN API_USER",
@@ -249,6 +251,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         5, description="How long a link to it is good; each look at the export makes a new one."
     )
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
+    phone_region: Annotated[str, AfterValidator(_usable(usable_region))] | None = Field(
+        None, description="Where phone numbers without a country code are from, by two letters, for `search`."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
     access_log: bool = Field(
         False, description="Whether each request is logged: who, path, status. Never its query or its body."

@@ -195,6 +195,11 @@ class Masks:
             name == key and isinstance(change(None), Forbidden) for name, change in self.changes.get(collection, ())
         )
 
+    def shows(self, collection: str, key: str) -> bool:
+        """Whether a value under that key is seen as it is stored."""
+        changes = self.changes.get(collection, ())
+        return collection not in self.hidden and all(name != key for name, _ in changes)
+
     def applied(self, collection: str, document: dict[str, Any]) -> dict[str, Any]:
         """The document itself where nothing is taken from it."""
         changes = self.changes.get(collection)

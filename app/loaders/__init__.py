@@ -11,6 +11,7 @@ from app.loaders.documents import by_id, by_kind
 from app.loaders.gate import Gate
 from app.loaders.loader import Loader
 from app.loaders.pages import Pages, counts_of
+from app.loaders.search import Search
 from app.store.driver import Document, Store, StoreError
 
 
@@ -34,6 +35,10 @@ class Loaders:
     @cached_property
     def pages(self) -> Pages:
         return Pages(self._store, self.gate)
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self._store, self.gate)
 
     @cached_property
     def counts(self) -> Loader[tuple[str, Selection], int]:

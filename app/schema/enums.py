@@ -19,6 +19,7 @@ from app.domain.vocabulary import (
     PassType,
     PushStatus,
     ReportTable,
+    SearchMatchKind,
     TransactionStatus,
     TransactionType,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "PointsOrderField",
     "PushStatus",
     "ReportTable",
+    "SearchMatchKind",
     "TransactionStatus",
     "TransactionType",
 ]
@@ -261,6 +263,18 @@ described(
     "The built-in segments. Everybody is in exactly one.",
     LEADS="Those who have not paid yet.",
     CUSTOMERS="Those who made one payment or more.",
+)
+described(
+    SearchMatchKind,
+    "What of a customer a search has found. Declared by likelihood.",
+    CUSTOMER_NUMBER="The customer number.",
+    EMAIL="One of their e-mail addresses.",
+    PHONE="One of their phone numbers.",
+    TRANSACTION="The number of a transaction.",
+    ORDER="The number of an order, which an activity names.",
+    COUPON="The code of a coupon.",
+    PASS="The serial number of a pass.",  # noqa: S106 # not a password
+    NAME="The name, or the organisation's.",
 )
 described(
     CustomerOrderField,

@@ -12,6 +12,7 @@ from typing import Any, Final
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind, Line, primary_first
 from app.domain.refusals import Refusal
+from app.domain.search import SEARCH_COPIES, search_copies
 from app.domain.vocabulary import CustomerStatus
 from app.services.import_parking import leave, park, parked, parked_line
 from app.services.import_steps import Arrival, NotImported, Outcome, Verdict, by_identity, customers_known_as
@@ -148,4 +149,5 @@ def _merged(customer: Document, line: Line) -> Document:
     for key, values in (("identities", identities), ("emails", details.get("emails", []))):
         if len(values) > _AT_MOST:
             raise NotImported(f"This would make {len(values)} {key}; a customer has at most {_AT_MOST}.", key)
-    return {**customer, **details, "identities": identities}
+    after = {**customer, **details, "identities": identities}
+    return {key: value for key, value in after.items() if key not in SEARCH_COPIES} | search_copies(after)

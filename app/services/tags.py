@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from app.domain import changes
 from app.domain.changes import Invalid, LimitExceeded
+from app.domain.search import folded
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document
 
@@ -13,7 +14,7 @@ Decision = Callable[[list[str]], list[str]]
 
 
 async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
-    """Raises Invalid for a text that is none, or a label that the customer has (case aside); LimitExceeded."""
+    """Raises Invalid for a text that is none, or a label that they have, case and accents aside; LimitExceeded."""
     tag = changes.text(tag, "tag", at_most=_AT_MOST)
 
     def decide(tags: list[str]) -> list[str]:
@@ -27,7 +28,7 @@ async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
 
 
 async def take_off(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
-    """Raises Invalid for a text that is none, or a label that the customer does not have (case aside)."""
+    """Raises Invalid for a text that is none, or a label that the customer does not have (case and accents aside)."""
     tag = changes.text(tag, "tag", at_most=_AT_MOST)
 
     def decide(tags: list[str]) -> list[str]:
@@ -43,11 +44,13 @@ async def _changed(
 ) -> Wrote:
     async def effect(customer: Document, _session: Session) -> Effect:
         activity = of.activity(customer["_id"], type_, attributes={"tag": tag})
-        changed = {("customers", customer["_id"]): {"tags": decide(customer["tags"])}}
+        labels = decide(customer["tags"])
+        copies = {"searchTags": list(dict.fromkeys(map(folded, labels)))}
+        changed = {("customers", customer["_id"]): {"tags": labels, **copies}}
         return Effect({"activity": activity["_id"]}, activity, changed=changed)
 
     return await of.make(mutation, customer_id, key, {"customerId": customer_id, "tag": tag}, effect)
 
 
 def _same(tags: list[str], tag: str) -> list[str]:
-    return [each for each in tags if each.casefold() == tag.casefold()]
+    return [each for each in tags if folded(each) == folded(tag)]

@@ -147,6 +147,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "lastActivityAt": _TIME,
             "lastByType": {"bsonType": "object"},
             "campaigns": {"bsonType": "array", "items": _TEXT},
+            # What they are found by: texts as they are compared (domain/search.py).
+            **dict.fromkeys(("searchName", "searchLastName", "searchNumber"), _LONG_TEXT),
+            **dict.fromkeys(
+                ("searchTags", "searchEmails", "searchPhones", "searchWords"), _list(_LONG_TEXT, at_most=1_000)
+            ),
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
             "points": _object(
@@ -157,23 +162,25 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         indexes=(
             Index("number", unique=True),
             Index("identities.source identities.id", asks="identities.id", unique=True),
-            Index("email", asks="email", collation=FOLDS_CASE),
-            Index("emails.value", asks="emails.value", collation=FOLDS_CASE),
+            # Of the search: texts are compared as they are kept.
+            *(Index(key, asks=key) for key in ("searchNumber", "searchEmails", "searchPhones", "searchWords")),
+            Index("affiliateId", asks="affiliateId"),
             Index("points.buckets.expiresAt", asks="points.buckets.expiresAt"),
             # One for each order and one for each condition of the list of customers; see docs/decisions/0015.
             *(
                 Index(keys, collation=FOLDS_ACCENTS, suffix="searched")
                 for keys in (
                     "name _id",
-                    "lastName",
+                    "searchName _id",
+                    "searchLastName",
+                    "searchNumber",
                     "number _id",
                     "registeredAt _id",
                     "lastActivityAt _id",
                     "spendable _id",
-                    "email",
-                    "emails.value",
+                    "searchEmails",
                     "status",
-                    "tags",
+                    "searchTags",
                     "country",
                     "billingAddress.country",
                     "paymentCount",
@@ -182,6 +189,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
                     "lastByType.$**",
                 )
             ),
+        ),
+        retired=(
+            "email",
+            "emails.value",
+            *(f"{key}_searched" for key in ("lastName", "email", "emails.value", "tags")),
         ),
     ),
     "activities": Collection(
@@ -230,6 +242,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             *(Index(f"legacy {name} occurredAt _id type", asks=name) for name in DIMENSIONS),
             Index("legacy orderCustomFields occurredAt _id type", asks="orderCustomFields"),
             Index("legacy occurredAt _id", asks="customFieldsSet"),
+            Index("attributes.orderId", asks="attributes.orderId", collation=FOLDS_CASE),
         ),
     ),
     # The newest rows of each list that hangs on a customer, as they were at this revision: see store/heads.py.
@@ -300,6 +313,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId addedAt _id", asks="addedAt"),
             Index("customerId redeemed addedAt _id", asks="redeemed"),
             Index("customerId origin addedAt _id", asks="origin"),
+            Index("code", collation=FOLDS_CASE),
         ),
     ),
     "transactions": Collection(
@@ -317,6 +331,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId type occurredAt _id", asks="type"),
             Index("customerId status occurredAt _id", asks="status"),
             Index("refundOfId occurredAt _id", asks="refundOfId"),
+            Index("number", collation=FOLDS_CASE),
         ),
     ),
     "passes": Collection(
@@ -328,7 +343,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "updatedAt": _TIME,
         },
         optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
-        indexes=(Index("customerId createdAt _id"),),
+        indexes=(Index("customerId createdAt _id"), Index("serialNumber", collation=FOLDS_CASE)),
     ),
     "pushes": Collection(
         required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
