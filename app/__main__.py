@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app import development, logs, serving
 from app import doctor as doctors
 from app.domain.access import Role
+from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import prefix_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
@@ -299,6 +300,13 @@ def export(
     filter_: Annotated[str, typer.Option("--filter", help="JSON: the CustomerFilter or ReportFilter.")] = "{}",
     order_by: Annotated[str, typer.Option(help="JSON: the CustomerOrder.")] = "{}",
     out: Annotated[Path | None, typer.Option(help="The file. Default: standard output.")] = None,
+    separator: Annotated[
+        Separator, typer.Option(case_sensitive=False, help="Between the cells of CSV.")
+    ] = Separator.COMMA,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin CSV with the mark that some spreadsheets want.")] = False,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Write times in this zone, such as Europe/Berlin. Default: UTC.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Write customers, or a table of the report, as an administrator of this machine."""
@@ -308,7 +316,8 @@ def export(
     chosen = None if columns is None else [name.strip() for name in columns.split(",")]
     try:
         read = json.loads(filter_), json.loads(order_by)
-        plan = exporting.plan(None if what == ExportSubject.CUSTOMERS else table, format_, chosen, *read)
+        layout = Layout(separator, bom, None if time_zone is None else zone_of(time_zone))
+        plan = exporting.plan(None if what == ExportSubject.CUSTOMERS else table, format_, chosen, *read, layout)
     except (ValueError, Refusal) as unusable:
         fail(f"This cannot be exported: {unusable}")
     done = exporting.Done()

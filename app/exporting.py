@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from app.domain.access import Role, Viewer
+from app.domain.cells import PLAIN, Layout
 from app.domain.exports import chosen
 from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
 from app.graph import input_of, masks_for
@@ -34,18 +35,25 @@ class Done:
 
 
 def plan(
-    table: ReportTable | None, format_: ExportFormat, columns: Sequence[str] | None, filter_: object, order_by: object
+    table: ReportTable | None,
+    format_: ExportFormat,
+    columns: Sequence[str] | None,
+    filter_: object,
+    order_by: object,
+    layout: Layout = PLAIN,
 ) -> Plan:
     """Of customers, or of a table of the report; filter and order as JSON has them. Raises BadUserInput."""
     masks = masks_for(_ADMINISTRATOR.roles)
     if table:
         whole = ExportTable(table)
         where = input_of(ReportFilter, filter_).where(_ADMINISTRATOR)
-        return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks)
+        return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout)
     whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
     asked, descending = input_of(CustomerFilter, filter_), order.direction == OrderDirection.DESC
     columns_ = chosen(whole, columns, masks)
-    return Plan(whole, format_, columns_, asked.where(_ADMINISTRATOR), order_of(asked, order), descending, masks)
+    return Plan(
+        whole, format_, columns_, asked.where(_ADMINISTRATOR), order_of(asked, order), descending, masks, layout
+    )
 
 
 async def write(store: Store, plan: Plan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:

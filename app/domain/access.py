@@ -158,6 +158,11 @@ class Viewer:
         return (*audience, *notes)
 
     @property
+    def reads_actors(self) -> bool:
+        """Whether they may learn who acted, in every account that they see."""
+        return bool(self.roles & STAFF) or Role.CUSTOMER not in self.roles
+
+    @property
     def reports_own_actions_only(self) -> bool:
         return not self.roles & (PERMITTED[Permission.REPORT] - {Role.SALES_REP})
 

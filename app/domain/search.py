@@ -77,8 +77,10 @@ _FOLDS: Final = {
 }
 _TRANSLITERATIONS: Final = {**_FOLDS, "ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 """As German and Scandinavian names are written without their letters."""
-_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5")
-"""Letters and symbols that have no shape."""
+_BLANK_LETTERS: Final = frozenset(
+    "\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\u07fa\u1cd3\u1ce1\u1cf2\u1cf3\u1cf7\u0824\u0828\u180a\ufe73"
+)
+"""Letters and symbols that have no shape, or no place of their own in the order of any language."""
 _MARKS: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670"
     "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u180b-\u180f\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]"
@@ -88,7 +90,7 @@ _MARKS: Final = re.compile(
 
 def _decomposed(text: str, letters: Mapping[str, str]) -> str:
     """Letters are replaced first: one that has an accent of its own may be written as two."""
-    composed = normalize("NFC", text).casefold()
+    composed = normalize("NFC", "".join(map(_weight, normalize("NFC", text)))).casefold()
     replaced = normalize("NFKD", "".join(letters.get(character, character) for character in composed)).casefold()
     kept = "".join(_weight(letters.get(character, character)) for character in replaced)
     return normalize("NFKD", kept)
@@ -130,7 +132,7 @@ def words(names: Iterable[str]) -> list[str]:
     for name in names:
         chunks = name.split()
         for chunk in (*chunks, "".join(chunks)):
-            for part in (chunk, *_parts(chunk)):
+            for part in (chunk, *_pieces(chunk), *_parts(chunk)):
                 for spelling in _spellings(part):
                     found[spelling] = None
                     found[re.sub("([aou])e", r"\1", spelling)] = None  # Mueller, who types Muller
@@ -153,6 +155,11 @@ def _asked(chunk: str) -> Word:
     parts = _parts(chunk)
     apart = [tuple(_spellings(part)[0] for part in parts)] if len(parts) > 1 else []
     return Word(tuple(dict.fromkeys(way for way in (*joined, *apart) if all(way))))
+
+
+def _pieces(chunk: str) -> list[str]:
+    """The same but for apostrophes: O'Brien is one word to many, and two to others."""
+    return [piece for piece in re.split(r"[^\w'’‘`´ʼ]+", normalize("NFC", chunk)) if piece]
 
 
 def _parts(chunk: str) -> list[str]:

@@ -39,6 +39,7 @@ async def export_customers(
             order=order_of(asked, order),
             descending=order.direction == OrderDirection.DESC,
             key=input.idempotency_key,
+            layout=(input.layout or schema.ExportLayout()).read(),
         )
 
     return await _made(info, "exportCustomers", ask)
@@ -59,6 +60,7 @@ async def export_report(
             order="OCCURRED_AT",
             descending=True,
             key=input.idempotency_key,
+            layout=(input.layout or schema.ExportLayout()).read(),
         )
 
     return await _made(info, "exportReport", ask)

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.catalogue.model import ActivityGroup, AttributeKind
+from app.domain.cells import Separator
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
     AccessLevel,
@@ -49,6 +50,7 @@ __all__ = [
     "PushStatus",
     "ReportTable",
     "SearchMatchKind",
+    "Separator",
     "TransactionStatus",
     "TransactionType",
 ]
@@ -263,6 +265,13 @@ described(
     "The built-in segments. Everybody is in exactly one.",
     LEADS="Those who have not paid yet.",
     CUSTOMERS="Those who made one payment or more.",
+)
+described(
+    Separator,
+    "What stands between the cells of a line.",
+    COMMA="A comma, as RFC 4180 has it.",
+    SEMICOLON="A semicolon, as spreadsheets expect where the comma begins decimals.",
+    TAB="A tab.",
 )
 described(
     SearchMatchKind,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
+from app.domain.cells import Separator
 from app.domain.ids import prefix_of
 from app.domain.listings import HEAD_PARTS
 from app.domain.points import PointsKind
@@ -230,6 +231,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId legacy group occurredAt _id", asks="group"),
             Index("customerId legacy actor.kind occurredAt _id", asks="actor.kind"),
             Index("customerId legacy source occurredAt _id", asks="source"),
+            Index("customerId legacy actor.id occurredAt _id", asks="actor.id"),
             Index("customerId legacy isNote occurredAt _id", asks="isNote"),
             Index("customerId legacy audience occurredAt _id", asks="audience"),
             Index("customerId legacy points occurredAt _id"),
@@ -448,6 +450,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         optional={
             "slot": _COUNT,
+            "separator": _one_of(Separator),
+            "byteOrderMark": _BOOLEAN,
+            "timeZone": _TEXT,
             "dueAt": _TIME,
             "total": _COUNT,
             "position": {"bsonType": "array"},
