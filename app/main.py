@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx2
@@ -20,7 +21,7 @@ from app.delivery.relay import Channel, Relay
 from app.domain import cursors
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import exports, graphiql, health, metrics
+from app.http import attachments, exports, graphiql, health, metrics
 from app.http.compression import Compression
 from app.http.cors import Cors
 from app.http.graphql import Authenticate, GraphQLEndpoint
@@ -31,6 +32,7 @@ from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.jobs import keep_going
 from app.metrics import observe_command
+from app.services import emails
 from app.services.changes import Outgoing
 from app.services.export_job import Exporter
 from app.services.letters import Letters
@@ -77,6 +79,7 @@ def routes(
         *health.routes(store),
         *metrics.routes(store),
         *exports.routes(store),
+        *attachments.routes(store),
     ]
     ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
     return [*ways_in, *beside_it]  # they are tried in turn
@@ -129,7 +132,7 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
             server, sender = mail.Server.of(settings.smtp_url), mail.sender_of(settings.mail_from)
             mailer = mail.Mailer(server, sender, timeout_seconds)
             opened.push_async_callback(mailer.close)
-            channels.append(mail.channel(store, mailer))
+            channels.append(mail.channel(store, mailer, partial(emails.give_up, store)))
         if settings.wallet_push_url and settings.wallet_push_secret:
             client = await opened.enter_async_context(httpx2.AsyncClient(timeout=timeout_seconds))
             secret = wallet.secret_of(settings.wallet_push_secret.get_secret_value())

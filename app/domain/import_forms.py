@@ -7,6 +7,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import getaddresses
 from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -94,6 +95,8 @@ class Shape:
 
 # ---------------------------------------------------------------- single values
 
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]*/[A-Za-z0-9][\w!#$&^.+-]*", re.ASCII)
+_CONTENT_ID = re.compile(r"[!-;=?-~]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # has no UTF-8 form, so nothing could carry it
 
@@ -160,6 +163,41 @@ def _pkpass(value: object) -> bytes:
     return content
 
 
+def _content(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError
+    content = base64.b64decode(value, validate=True)
+    if len(content) > _FILE_AT_MOST:
+        raise ValueError
+    return content
+
+
+def _media_type(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 200 or not _MEDIA_TYPE.fullmatch(value):
+        raise ValueError
+    return value.lower()
+
+
+def _content_id(value: object) -> str:
+    """Without the angle brackets that a header has around it."""
+    given = text(250).read(value).strip()
+    bare = given[1:-1] if given.startswith("<") and given.endswith(">") else given
+    if not _CONTENT_ID.fullmatch(bare):
+        raise ValueError
+    return bare
+
+
+def _mailboxes(value: object) -> str:
+    """One address or several, with or without names, as they stand in a header."""
+    given = text().read(value)
+    found = getaddresses([given])
+    if not found or any("@" not in each for _, each in found):
+        raise ValueError
+    for _, each in found:
+        _email_address(each)
+    return given
+
+
 def _attributes(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError
@@ -192,6 +230,14 @@ def _website(value: object) -> str:
 
 WEBSITE = Form("the address of a web page, such as https://example.com, of at most 1,000 characters", _website)
 HTTPS_URL = matching(r"https://[^\s<>\"]{1,1990}", "an https:// address")
+CONTENT = Form("a file of at most 512 KiB in base64", _content)
+MEDIA_TYPE = Form("a media type, such as application/pdf", _media_type)
+CONTENT_ID = Form("the id by which the HTML names it, without cid:", _content_id)
+MAILBOXES = Form("one or more e-mail addresses, with commas between them", _mailboxes)
+UNSUBSCRIBE = matching(
+    r"<(?:https?|mailto):[!-;=?-~]{1,900}>(?:\s*,\s*<(?:https?|mailto):[!-;=?-~]{1,900}>){0,3}",
+    "one to four addresses as the header has them, such as <https://example.com/u/1>, <mailto:u@example.com>",
+)
 PKPASS = Form("a pass file (.pkpass) of at most 512 KiB in base64", _pkpass)
 ATTRIBUTES = Form("an object of names and values", _attributes)
 

@@ -17,6 +17,8 @@ from app.domain.import_forms import (
     ATTRIBUTES,
     BODY,
     BOOLEAN,
+    CONTENT,
+    CONTENT_ID,
     COUNT,
     COUNTRY,
     CURRENCY,
@@ -25,11 +27,14 @@ from app.domain.import_forms import (
     HTTPS_URL,
     IDENTITY,
     LONG_TEXT,
+    MAILBOXES,
+    MEDIA_TYPE,
     MONEY,
     PKPASS,
     POINTS,
     TEXT,
     TIME,
+    UNSUBSCRIBE,
     WEBSITE,
     Form,
     Identity,
@@ -229,7 +234,24 @@ SHAPES: Final[Mapping[str, Shape]] = {
         {"to": one_of(CustomerStatus), "changedAt": TIME},
         {"from": one_of(CustomerStatus), "reason": _REASON, "actor": _ACTOR},
     ),
-    Kind.EMAIL: _thing({"subject": TEXT, "to": TEXT}, {"html": BODY, "text": BODY, "sentAt": TIME}),
+    Kind.EMAIL: _thing(
+        {"subject": TEXT, "to": TEXT},
+        {
+            "html": BODY,
+            "text": BODY,
+            "sentAt": TIME,
+            "replyTo": MAILBOXES,
+            "listUnsubscribe": UNSUBSCRIBE,
+            "listUnsubscribePost": BOOLEAN,
+            "attachments": list_of(
+                object_of(
+                    "name, type and content",
+                    {"name": TEXT, "type": MEDIA_TYPE.into("mediaType"), "content": CONTENT},
+                    {"contentId": CONTENT_ID},
+                )
+            ),
+        },
+    ),
     Kind.NOTE: _thing(
         {"message": LONG_TEXT, "createdAt": TIME},
         {"author": _ACTOR, "mentions": list_of(TEXT), "links": list_of(reference_to_one_of(_LINKS)).into("linkIds")},
@@ -315,6 +337,15 @@ def _coupon(given: dict[str, Any]) -> dict[str, Any]:
     return coupon
 
 
+def _email(given: dict[str, Any]) -> dict[str, Any]:
+    ids = [each["contentId"] for each in given.get("attachments", ()) if "contentId" in each]
+    if len(set(ids)) < len(ids):
+        raise Problems("attachments must have different contentIds.")
+    if given.get("listUnsubscribePost") and "listUnsubscribe" not in given:
+        raise Problems("listUnsubscribePost belongs to a listUnsubscribe.")
+    return given
+
+
 def _actor(key: str, given: dict[str, Any], source: str) -> dict[str, Any]:
     """With the name that people are shown; none for a customer who is to be called by their own."""
     kind = given["kind"]
@@ -335,5 +366,6 @@ _COMPLETED: Final[Mapping[Kind, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     Kind.TRANSACTION: lambda given: {"pointsAwarded": 0, "status": TransactionStatus.ACCEPTED.value, **given},
     Kind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
     Kind.STATUS: lambda given: {"actor": IMPORTER, **given},
+    Kind.EMAIL: _email,
     Kind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
 }

@@ -37,6 +37,11 @@ class Loaders:
         return Pages(self._store, self.gate)
 
     @cached_property
+    def files(self) -> Loader[str, Document]:
+        """Of mails that the gate has admitted."""
+        return Loader(partial(_files, self._store))
+
+    @cached_property
     def search(self) -> Search:
         return Search(self._store, self.gate)
 
@@ -94,6 +99,10 @@ async def _by_name(
         or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
         for name, several in found.items()
     }
+
+
+async def _files(store: Store, ids: Sequence[str]) -> Mapping[str, Document]:
+    return {file["_id"]: file for file in await store.find("files", {"_id": {"$in": list(ids)}})}
 
 
 async def _fields_set(store: Store, keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:

@@ -22,6 +22,7 @@ _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1}
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
 _OURS: Final = {"recordedAt", *copied("")}
 _COUNTED_UP: Final = {"$inc": {"revision": 1}}
+_PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
 
@@ -115,7 +116,10 @@ class _Shelves:
                 document[key] = {**document[key], "name": named["name"]}
 
         if "file" in document:
-            document["fileId"] = self._file(document.pop("file"), document)
+            name, content = f"{document['serialNumber']}.pkpass", document.pop("file")
+            document["fileId"] = self._file(file_id(content), content, name, _PKPASS, document)
+        if "attachments" in document:
+            document["attachments"] = [self._attached(each, document) for each in document["attachments"]]
         if line.kind is Kind.POINTS:
             return self._ledger.post(line, document, owner)
         if stored is None:
@@ -133,11 +137,18 @@ class _Shelves:
         self._replace(line.kind, document)
         return Outcome.UPDATED
 
-    def _file(self, content: bytes, pass_: Document) -> str:
-        name = f"{pass_['serialNumber']}.pkpass"
-        file = {"_id": file_id(content), "customerId": pass_["customerId"], "name": name}
-        self._files[file["_id"]] = {**file, "mediaType": "application/vnd.apple.pkpass", "content": content}
-        return file["_id"]
+    def _attached(self, attachment: Document, email: Document) -> Document:
+        """What the mail keeps of it. Its content is a file of this customer's alone."""
+        attachment, content = dict(attachment), attachment["content"]
+        del attachment["content"]
+        own = file_id(email["customerId"].encode() + b"\0" + content)
+        self._file(own, content, attachment["name"], attachment["mediaType"], email)
+        return {**attachment, "fileId": own, "size": len(content)}
+
+    def _file(self, own_id: str, content: bytes, name: str, media_type: str, of: Document) -> str:
+        file = {"_id": own_id, "customerId": of["customerId"], "name": name}
+        self._files[own_id] = {**file, "mediaType": media_type, "content": content}
+        return own_id
 
     def _add(self, kind: Kind, document: Document) -> None:
         if kind is Kind.ACTIVITY:

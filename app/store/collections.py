@@ -359,7 +359,18 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     ),
     "emails": Collection(
         required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
-        optional={"html": _BODY, "text": _BODY, "sentAt": _TIME, "fileIds": _list(_FILE_ID)},
+        optional={
+            "html": _BODY,
+            "text": _BODY,
+            "sentAt": _TIME,
+            "fileIds": _list(_FILE_ID),
+            "attachments": _list(
+                _object({"fileId": _FILE_ID, "name": _TEXT, "mediaType": _TEXT, "size": _COUNT}, {"contentId": _TEXT})
+            ),
+            "replyTo": _TEXT,
+            "listUnsubscribe": _LONG_TEXT,
+            "listUnsubscribePost": _BOOLEAN,
+        },
         indexes=(Index("customerId sentAt _id"),),
     ),
     "deliveries": Collection(

@@ -649,7 +649,7 @@ async def test_separator_mark_and_time_zone_are_those_that_were_asked_for(
     ask: Ask, client: httpx2.AsyncClient, exporter: Exporter, world: World
 ) -> None:
     await world.customer(name="Ada; =1", registeredAt=ago(hours=0), phones=[{"value": "+47 91 23", "primary": True}])
-    given = {
+    given: dict[str, Any] = {
         "columns": ["number", "name", "registeredAt", "phones"],
         "layout": {"separator": "SEMICOLON", "byteOrderMark": True, "timeZone": "Asia/Kolkata"},
     }
