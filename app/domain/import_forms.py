@@ -7,6 +7,8 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.utils import getaddresses
 from enum import StrEnum
 from functools import partial
@@ -19,6 +21,7 @@ from app.domain import attributes
 from app.domain.customers import is_web_address
 from app.domain.ids import derived_id
 from app.domain.points import INT32_MAX
+from app.domain.search import cleaned, is_visible
 
 _FILE_AT_MOST = 512 * 1024  # in base64 it still fits into a line
 
@@ -98,19 +101,57 @@ class Shape:
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]*/[A-Za-z0-9][\w!#$&^.+-]*", re.ASCII)
 _CONTENT_ID = re.compile(r"[!-;=?-~]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # has no UTF-8 form, so nothing could carry it
 
 
 def text(at_most: int = 1_000, *, lines: bool = False) -> Form:
-    """``lines`` admits line breaks and other control characters."""
-    refused = _SURROGATE if lines else _CONTROL
+    """Something to see. ``lines`` admits line breaks and tabs."""
+    refused = _CONTROL_IN_LINES if lines else _CONTROL
 
     def read(value: object) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= at_most or refused.search(value):
+        if not isinstance(value, str) or len(value) > at_most:
+            raise ValueError
+        given = value.replace("\r\n", "\n").replace("\r", "\n") if lines else value
+        if refused.search(given) or not is_visible(given):
+            raise ValueError
+        return given
+
+    return Form(f"text of at most {at_most:,} characters" + ("" if lines else " on one line"), read)
+
+
+def trimmed(at_most: int = 1_000) -> Form:
+    """A text by which people and lists know something: without blank ends, with single blanks inside."""
+    form = text(at_most)
+
+    def read(value: object) -> str:
+        return cleaned(form.read(value))
+
+    return form._replace(read=read)
+
+
+def body(at_most: int) -> Form:
+    """A text that is kept as it is, whatever its line ends and controls."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= at_most or _SURROGATE.search(value):
             raise ValueError
         return value
 
-    return Form(f"text of at most {at_most:,} characters" + ("" if lines else " on one line"), read)
+    return Form(f"text of at most {at_most:,} characters", read)
+
+
+def _subject(value: object) -> str:
+    """What it says once its encoded words (RFC 2047) are decoded is a line of text, too."""
+    given = TEXT.read(value)
+    if "=?" in given:
+        try:
+            decoded = str(make_header(decode_header(given)))
+        except (LookupError, UnicodeError, ValueError, HeaderParseError):
+            decoded = given
+        if _CONTROL.search(decoded):
+            raise ValueError
+    return given
 
 
 def matching(pattern: str, wanted: str) -> Form:
@@ -208,8 +249,10 @@ def _attributes(value: object) -> Mapping[str, object]:
 
 
 TEXT = text()
+SUBJECT = Form(f"{TEXT.wanted}, also when it is decoded", _subject)
 LONG_TEXT = text(10_000, lines=True)
-BODY = text(4_000_000, lines=True)
+NAME = trimmed()
+BODY = body(4_000_000)
 TIME = _as_attribute(AttributeKind.DATETIME)
 DATE = _as_attribute(AttributeKind.DATE)
 MONEY = _as_attribute(AttributeKind.MONEY)

@@ -30,8 +30,10 @@ from app.domain.import_forms import (
     MAILBOXES,
     MEDIA_TYPE,
     MONEY,
+    NAME,
     PKPASS,
     POINTS,
+    SUBJECT,
     TEXT,
     TIME,
     UNSUBSCRIBE,
@@ -46,6 +48,7 @@ from app.domain.import_forms import (
     reference,
     reference_to_one_of,
     text,
+    trimmed,
 )
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
@@ -153,11 +156,11 @@ def _thing(required: Mapping[str, Form], optional: Mapping[str, Form]) -> Shape:
 
 
 _ACTOR = object_of(
-    "kind and name", {"kind": one_of(ActorKind)}, {"id": TEXT, "name": TEXT, "accessLevel": one_of(AccessLevel)}
+    "kind and name", {"kind": one_of(ActorKind)}, {"id": TEXT, "name": NAME, "accessLevel": one_of(AccessLevel)}
 )
 _ADDRESS = dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), TEXT) | {"country": COUNTRY}
 _CONTACT = {"primary": BOOLEAN, "label": TEXT}
-_NAMED_VALUES = list_of(object_of("name and value", {"name": TEXT, "value": TEXT}))
+_NAMED_VALUES = list_of(object_of("name and value", {"name": NAME, "value": NAME}))
 _REASON = text(lines=True)
 _SUBJECTS = {
     kind.value: COLLECTION_OF[kind]
@@ -167,9 +170,9 @@ _LINKS = {**_SUBJECTS, Kind.ACTIVITY.value: COLLECTION_OF[Kind.ACTIVITY]}
 
 SHAPES: Final[Mapping[str, Shape]] = {
     Kind.CUSTOMER: Shape(
-        {"source": TEXT, "id": TEXT, "number": TEXT, "name": TEXT, "registeredAt": TIME},
+        {"source": TEXT, "id": TEXT, "number": NAME, "name": NAME, "registeredAt": TIME},
         {
-            **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), TEXT),
+            **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), NAME),
             "website": WEBSITE,
             "dateOfBirth": DATE,
             "email": EMAIL_ADDRESS,
@@ -178,7 +181,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "billingAddress": object_of("the lines of an address", {}, _ADDRESS),
             "country": COUNTRY,
             "paymentCount": COUNT,
-            "tags": list_of(text(100)),
+            "tags": list_of(trimmed(100)),
             "status": one_of(CustomerStatus),
             "identities": list_of(IDENTITY),
         },
@@ -195,7 +198,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "email": reference("emails").into("emailId"),
             "note": reference("notes").into("noteId"),
             "subject": reference_to_one_of(_SUBJECTS).into("subjectId"),
-            **dict.fromkeys(("campaign", "campaignCategory", "product", "callCenter"), TEXT),
+            **dict.fromkeys(("campaign", "campaignCategory", "product", "callCenter"), NAME),
             "currency": CURRENCY,
             "country": COUNTRY,
             "orderCustomFields": _NAMED_VALUES,
@@ -214,11 +217,11 @@ SHAPES: Final[Mapping[str, Shape]] = {
         },
     ),
     Kind.COUPON: _thing(
-        {"code": TEXT, "type": TEXT, "value": TEXT, "addedAt": TIME, "origin": one_of(CouponOrigin)},
+        {"code": NAME, "type": TEXT, "value": TEXT, "addedAt": TIME, "origin": one_of(CouponOrigin)},
         {"expiresAt": TIME, "redeemed": BOOLEAN, "redeemedAt": TIME, "redeemedBy": _ACTOR},
     ),
     Kind.TRANSACTION: _thing(
-        {"number": TEXT, "type": one_of(TransactionType), "occurredAt": TIME},
+        {"number": NAME, "type": one_of(TransactionType), "occurredAt": TIME},
         {
             "amount": MONEY,
             "pointsAwarded": POINTS,
@@ -227,7 +230,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
         },
     ),
     Kind.PASS: _thing(
-        {"serialNumber": TEXT, "type": one_of(PassType), "createdAt": TIME},
+        {"serialNumber": NAME, "type": one_of(PassType), "createdAt": TIME},
         {"updatedAt": TIME, "reward": TEXT, "downloadUrl": HTTPS_URL, "file": PKPASS},
     ),
     Kind.STATUS: _thing(
@@ -235,7 +238,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
         {"from": one_of(CustomerStatus), "reason": _REASON, "actor": _ACTOR},
     ),
     Kind.EMAIL: _thing(
-        {"subject": TEXT, "to": TEXT},
+        {"subject": SUBJECT, "to": TEXT},
         {
             "html": BODY,
             "text": BODY,

@@ -1,8 +1,11 @@
 """What the steps of an import share: a line that arrived, what became of it, whom it is about."""
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
@@ -16,6 +19,10 @@ from app.store.driver import Document, Store
 
 UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
+
+
+_LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
+"""More digits than a float can tell apart."""
 
 
 class Outcome(StrEnum):
@@ -81,6 +88,8 @@ def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdi
     kind = UNREADABLE
     try:
         given: object = orjson.loads(text)
+        if _LONG_NUMBER.search(text):  # which it has made a float of, and not the nearest that people write
+            given = json.loads(text, parse_float=Decimal)
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from app.catalogue import copied
 from app.domain.customers import balance, noticed
@@ -11,6 +11,7 @@ from app.domain.ids import file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
 from app.domain.refusals import Refusal
+from app.domain.search import cleaned
 from app.services.import_parking import leave, park
 from app.services.import_points import Ledger, read_ledger
 from app.services.import_steps import Arrival, HistoryRewritten, Outcome, Verdict, by_identity, customers_known_as
@@ -200,7 +201,20 @@ def _set(keys: Document) -> Document:
 
 
 def _said(document: Document) -> Document:
-    return {key: value for key, value in document.items() if key not in _OURS}
+    """Blanks aside: an older version kept them as they came."""
+    return {key: _compared(value) for key, value in document.items() if key not in _OURS}
+
+
+def _compared(value: Any) -> Any:
+    match value:
+        case str():
+            return cleaned(value)
+        case dict():
+            return {key: _compared(each) for key, each in cast(Document, value).items()}
+        case list():
+            return [_compared(each) for each in cast(list[Any], value)]
+        case _:
+            return value
 
 
 def _when_changed(status: Document) -> tuple[datetime, str]:

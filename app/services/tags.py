@@ -15,7 +15,7 @@ Decision = Callable[[list[str]], list[str]]
 
 async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
     """Raises Invalid for a text that is none, or a label that they have, case and accents aside; LimitExceeded."""
-    tag = changes.text(tag, "tag", at_most=_AT_MOST)
+    tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:
         if _same(tags, tag):
@@ -29,7 +29,7 @@ async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
 
 async def take_off(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
     """Raises Invalid for a text that is none, or a label that the customer does not have (case and accents aside)."""
-    tag = changes.text(tag, "tag", at_most=_AT_MOST)
+    tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:
         if not (found := _same(tags, tag)):
