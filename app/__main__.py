@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -200,20 +201,26 @@ def import_(
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
+    from app import exporting
+    from app.services.audit import Audit
     from app.services.imports import import_lines, lines_of
 
     settings = read_settings(data=data)
     name = getattr(file, "name", "-")
-    is_input = name in ("-", "<stdin>")
-    rejects = rejects or Path(f"{'stdin' if is_input else name}.rejects.ndjson")
-    if not is_input and rejects.exists() and rejects.samefile(name):
+    is_input, now = name in ("-", "<stdin>"), datetime.now(UTC)
+    # Two that read from standard input in one folder have a file each.
+    own = f"stdin.{now:%Y%m%dT%H%M%S}.{os.getpid()}" if is_input else name
+    rejects = rejects or Path(f"{own}.rejects.ndjson")
+    if rejects.exists() and os.path.samestat(rejects.stat(), os.fstat(file.fileno())):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
+    audit = Audit(exporting.ADMINISTRATOR, "import", secrets.token_hex(8), now)
 
     async def work(uri: str, reject: Callable[[Any], None]) -> Any:
         async with open_store(uri, settings) as store:
             await store_indexes.apply(store)
+            await audit.imported(store)
             with progress("Importing", None) as advance:
-                return await import_lines(store, lines_of(file), now=datetime.now(UTC), reject=reject, advance=advance)
+                return await import_lines(store, lines_of(file), now=now, reject=reject, advance=advance)
 
     with rejects_file(rejects) as reject, database(settings) as uri:
         summary = run(work(uri, reject))

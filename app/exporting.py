@@ -21,8 +21,8 @@ from app.schema.report import ReportFilter
 from app.services.export_rows import Plan, batches, total
 from app.store.driver import Store
 
-__all__ = ["Done", "open_out", "plan", "total", "write"]
-_ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
+__all__ = ["ADMINISTRATOR", "Done", "open_out", "plan", "total", "write"]
+ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
 
 
 @dataclass(slots=True)
@@ -43,17 +43,15 @@ def plan(
     layout: Layout = PLAIN,
 ) -> Plan:
     """Of customers, or of a table of the report; filter and order as JSON has them. Raises BadUserInput."""
-    masks = masks_for(_ADMINISTRATOR.roles)
+    masks = masks_for(ADMINISTRATOR.roles)
     if table:
         whole = ExportTable(table)
-        where = input_of(ReportFilter, filter_).where(_ADMINISTRATOR)
+        where = input_of(ReportFilter, filter_).where(ADMINISTRATOR)
         return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout)
     whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
     asked, descending = input_of(CustomerFilter, filter_), order.direction == OrderDirection.DESC
     columns_ = chosen(whole, columns, masks)
-    return Plan(
-        whole, format_, columns_, asked.where(_ADMINISTRATOR), order_of(asked, order), descending, masks, layout
-    )
+    return Plan(whole, format_, columns_, asked.where(ADMINISTRATOR), order_of(asked, order), descending, masks, layout)
 
 
 async def write(store: Store, plan: Plan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:

@@ -21,7 +21,7 @@ from app.domain import attributes
 from app.domain.customers import is_web_address
 from app.domain.ids import derived_id
 from app.domain.points import INT32_MAX
-from app.domain.search import cleaned, is_visible
+from app.domain.search import cleaned, folded, is_visible
 
 _FILE_AT_MOST = 512 * 1024  # in base64 it still fits into a line
 
@@ -141,6 +141,16 @@ def body(at_most: int) -> Form:
     return Form(f"text of at most {at_most:,} characters", read)
 
 
+OURS = "platform"
+
+
+def _source(value: object) -> str:
+    given = text().read(value)
+    if folded(given) == OURS:
+        raise ValueError
+    return given
+
+
 def _subject(value: object) -> str:
     """What it says once its encoded words (RFC 2047) are decoded is a line of text, too."""
     given = TEXT.read(value)
@@ -250,6 +260,7 @@ def _attributes(value: object) -> Mapping[str, object]:
 
 TEXT = text()
 SUBJECT = Form(f"{TEXT.wanted}, also when it is decoded", _subject)
+SOURCE = Form(f"{TEXT.wanted}, and not {OURS}, which is this gateway itself", _source)
 LONG_TEXT = text(10_000, lines=True)
 NAME = trimmed()
 BODY = body(4_000_000)
@@ -306,7 +317,7 @@ def list_of(form: Form, *, at_most: int = 100) -> Form:
     return Form(f"a list of at most {at_most}, each {form.wanted}", read)
 
 
-_NAMED = object_of("source and id", {"source": TEXT, "id": TEXT})
+_NAMED = object_of("source and id", {"source": SOURCE, "id": TEXT})
 
 
 def _identity(value: object) -> Identity:

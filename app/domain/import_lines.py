@@ -33,6 +33,7 @@ from app.domain.import_forms import (
     NAME,
     PKPASS,
     POINTS,
+    SOURCE,
     SUBJECT,
     TEXT,
     TIME,
@@ -43,6 +44,7 @@ from app.domain.import_forms import (
     Problems,
     Shape,
     list_of,
+    matching,
     object_of,
     one_of,
     reference,
@@ -124,8 +126,10 @@ def parse(given: Mapping[str, Any]) -> Line:
         guess = nearest(word, SHAPES) if isinstance(word, str) else None
         raise Problems(f"kind must be one of {', '.join(SHAPES)}" + (f"; did you mean {guess}?" if guess else "."))
     kind = Kind(word)
-    document = SHAPES[kind].read({key: value for key, value in given.items() if key != "kind"})
-    if kind in _COMPLETED:
+    deletes = kind in _DELETABLE and given.get("deleted") is True
+    shape = _DELETION if deletes else SHAPES[kind]
+    document = shape.read({key: value for key, value in given.items() if key != "kind"})
+    if kind in _COMPLETED and not deletes:
         document = _COMPLETED[kind](document)
     for key in ("actor", "author", "redeemedBy"):
         if key in document:
@@ -152,7 +156,7 @@ def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dic
 
 
 def _thing(required: Mapping[str, Form], optional: Mapping[str, Form]) -> Shape:
-    return Shape({"source": TEXT, "id": TEXT, "customer": IDENTITY, **required}, optional)
+    return Shape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, **required}, optional)
 
 
 _ACTOR = object_of(
@@ -168,9 +172,16 @@ _SUBJECTS = {
 }
 _LINKS = {**_SUBJECTS, Kind.ACTIVITY.value: COLLECTION_OF[Kind.ACTIVITY]}
 
+_DELETABLE: Final = frozenset((Kind.COUPON, Kind.TRANSACTION, Kind.PASS, Kind.EMAIL))
+_DELETION: Final = Shape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, "deleted": BOOLEAN})
+_REMOVABLE: Final = (
+    *("firstName", "lastName", "organization", "jobTitle", "website", "dateOfBirth", "email", "phones"),
+    *("billingAddress", "country", "affiliateId"),
+)
+
 SHAPES: Final[Mapping[str, Shape]] = {
     Kind.CUSTOMER: Shape(
-        {"source": TEXT, "id": TEXT, "number": NAME, "name": NAME, "registeredAt": TIME},
+        {"source": SOURCE, "id": TEXT, "number": NAME, "name": NAME, "registeredAt": TIME},
         {
             **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), NAME),
             "website": WEBSITE,
@@ -184,9 +195,10 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "tags": list_of(trimmed(100)),
             "status": one_of(CustomerStatus),
             "identities": list_of(IDENTITY),
+            "remove": list_of(matching("|".join(_REMOVABLE), f"one of {', '.join(_REMOVABLE)}")),
         },
     ),
-    Kind.CUSTOMER_LINK: Shape({"source": TEXT, "id": TEXT, "to": IDENTITY}),
+    Kind.CUSTOMER_LINK: Shape({"source": SOURCE, "id": TEXT, "to": IDENTITY}),
     Kind.ACTIVITY: _thing(
         {"type": TEXT, "occurredAt": TIME},
         {
@@ -267,12 +279,29 @@ SHAPES: Final[Mapping[str, Shape]] = {
 
 def _customer(given: dict[str, Any]) -> dict[str, Any]:
     customer = dict(given)
+    if customer.get("status") == CustomerStatus.ANONYMISED:
+        raise Problems(_NO_ANONYMISING.format("status"))
+    if both := sorted({*customer.get("remove", ())} & customer.keys()):
+        raise Problems(f"remove must not name what the line gives: {', '.join(both)}.")
     if phones := customer.get("phones"):
         customer["phones"] = _contacts("phones", phones)
     if emails := customer.pop("emails", None):
         customer["emails"] = _contacts("emails", emails, customer.get("email"))
         customer["email"] = customer["emails"][0]["value"]
     return customer
+
+
+_NO_ANONYMISING: Final = (
+    "{} must not be ANONYMISED: an import cannot anonymise, as it would leave the personal data where they are. Erase "
+    "the person in the gateway."
+)
+
+
+def _status(given: dict[str, Any]) -> dict[str, Any]:
+    for key in ("to", "from"):
+        if given.get(key) == CustomerStatus.ANONYMISED:
+            raise Problems(_NO_ANONYMISING.format(key))
+    return {"actor": IMPORTER, **given}
 
 
 def _contacts(key: str, contacts: Sequence[Mapping[str, Any]], value: str | None = None) -> list[dict[str, Any]]:
@@ -368,7 +397,7 @@ _COMPLETED: Final[Mapping[Kind, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     Kind.COUPON: _coupon,
     Kind.TRANSACTION: lambda given: {"pointsAwarded": 0, "status": TransactionStatus.ACCEPTED.value, **given},
     Kind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
-    Kind.STATUS: lambda given: {"actor": IMPORTER, **given},
+    Kind.STATUS: _status,
     Kind.EMAIL: _email,
     Kind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
 }

@@ -30,7 +30,8 @@ class AuditEntry(Node):
     actor: AuditActor = strawberry.field(description="Who asked for it.")
     action: str = strawberry.field(
         description="The mutation, such as adjustPoints; or downloadExport, each time that the file of an export is "
-        "fetched. The actor is then who asked for the export: a link does not say who follows it."
+        "fetched. The actor is then who asked for the export: a link does not say who follows it. Or import, for each "
+        "file that was imported at the machine itself."
     )
     outcome: Outcome = strawberry.field(description="What became of it.")
     code: str | None = strawberry.field(description="Why it was refused.")

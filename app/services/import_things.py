@@ -12,16 +12,26 @@ from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
 from app.domain.refusals import Refusal
 from app.domain.search import cleaned
+from app.domain.statuses import CLOSED, is_pending, status_now
 from app.services.import_parking import leave, park
 from app.services.import_points import Ledger, read_ledger
-from app.services.import_steps import Arrival, HistoryRewritten, Outcome, Verdict, by_identity, customers_known_as
+from app.services.import_steps import (
+    AccountClosed,
+    Arrival,
+    HistoryRewritten,
+    NotImported,
+    Outcome,
+    Verdict,
+    by_identity,
+    customers_known_as,
+)
 from app.services.tallies import arrived
 from app.store import heads
-from app.store.driver import Document, InsertOne, ReplaceOne, Store, UpdateOne
+from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
 
-_OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1}
+_OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
-_OURS: Final = {"recordedAt", *copied("")}
+_OURS: Final = {"recordedAt", "arrival", "dueAt", *copied("")}
 _COUNTED_UP: Final = {"$inc": {"revision": 1}}
 _PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
@@ -61,18 +71,9 @@ async def _read_shelves(
         ids = {"_id": {"$in": [arrival.line.id for arrival in those]}}
         stored += await store.find(COLLECTION_OF[kind], ids, session=session)
     restated = {owners[name]["_id"] for arrival in lines[Kind.STATUS] for name in arrival.line.names}
-    return _Shelves(owners, stored, ledger, await _newest_status(store, restated, session), now=now)
-
-
-async def _newest_status(store: Store, customer_ids: Iterable[str], session: Any) -> list[Document]:
-    """One command. Index ``customerId_changedAt_id``."""
-    pipeline: list[Mapping[str, Any]] = [
-        {"$match": {"customerId": {"$in": list(customer_ids)}}},
-        {"$sort": {"customerId": 1, "changedAt": 1, "_id": 1}},
-        {"$group": {"_id": "$customerId", "newest": {"$last": "$$ROOT"}}},
-        {"$replaceWith": "$newest"},
-    ]
-    return await store.aggregate("statuses", pipeline, session=session) if customer_ids else []
+    theirs = {"customerId": {"$in": sorted(restated)}}
+    history = await store.find("statuses", theirs, session=session) if restated else []
+    return _Shelves(owners, stored, ledger, history, now=now)
 
 
 class _Shelves:
@@ -83,17 +84,20 @@ class _Shelves:
         owners: Mapping[Identity, Document],
         stored: Iterable[Document],
         ledger: Ledger,
-        newest_status: Iterable[Document],
+        statuses: Iterable[Document],
         *,
         now: datetime,
     ) -> None:
         self._owners = owners
         self._stored = {document["_id"]: document for document in stored}
         self._ledger = ledger
-        self._status = {status["customerId"]: status for status in newest_status}
+        self._history: defaultdict[str, list[Document]] = defaultdict(list)
+        for status in statuses:
+            self._history[status["customerId"]].append(status)
         self._now = now
         self._added: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
+        self._deleted: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._restated: set[str] = set()
         self._left: set[str] = set()
         """The customers whom a row was taken from: another has it now."""
@@ -123,8 +127,11 @@ class _Shelves:
             document["attachments"] = [self._attached(each, document) for each in document["attachments"]]
         if line.kind is Kind.POINTS:
             return self._ledger.post(line, document, owner)
+        if line.document.get("deleted"):
+            return self._delete(line.kind, stored, owner)
         if stored is None:
-            self._add(line.kind, document)
+            self._check_open(line.kind, document, owner)
+            self._add(line.kind, document, arrival)
             return Outcome.IMPORTED
         if stored.get("redeemed") and not document["redeemed"]:
             # The coupon may have been redeemed here since, and an older export does not undo that.
@@ -133,6 +140,7 @@ class _Shelves:
             return Outcome.UNCHANGED
         if line.kind in HISTORY:
             raise HistoryRewritten
+        self._check_open(line.kind, document, owner)
         if stored["customerId"] != owner["_id"]:
             self._left.add(stored["customerId"])
         self._replace(line.kind, document)
@@ -151,13 +159,42 @@ class _Shelves:
         self._files[own_id] = {**file, "mediaType": media_type, "content": content}
         return own_id
 
-    def _add(self, kind: Kind, document: Document) -> None:
+    def _check_open(self, kind: Kind, document: Document, owner: Document) -> None:
+        """A closed account takes history alone, and none that would open it. Raises AccountClosed."""
+        if owner["status"] not in CLOSED:
+            return
+        if kind is Kind.STATUS:
+            if all(document["changedAt"] < each["changedAt"] for each in self._history[owner["_id"]]):
+                return
+        elif kind in HISTORY:
+            return
+        raise AccountClosed(owner["status"])
+
+    def _delete(self, kind: Kind, stored: Document | None, owner: Document) -> Outcome:
+        """What was never here is not there either."""
+        if stored is None:
+            return Outcome.UNCHANGED
+        if stored["customerId"] != owner["_id"]:
+            raise NotImported("This id belongs to another customer.", "customer")
+        collection, key = COLLECTION_OF[kind], stored["_id"]
+        self._stored.pop(key, None)
+        self._replaced[collection].pop(key, None)
+        if not self._added[collection].pop(key, None):
+            self._deleted[collection][key] = stored
+        return Outcome.DELETED
+
+    def _add(self, kind: Kind, document: Document, arrival: Arrival) -> None:
         if kind is Kind.ACTIVITY:
             document["recordedAt"] = self._now
         if kind is Kind.STATUS:
-            newest = max(document, self._status.get(document["customerId"], document), key=_when_changed)
-            self._status[document["customerId"]] = newest
+            document |= {"recordedAt": self._now, "arrival": arrival.number}
+            if is_pending(document, self._now):
+                document["dueAt"] = document["changedAt"]
+            self._history[document["customerId"]].append(document)
             self._restated.add(document["customerId"])
+        if self._deleted[COLLECTION_OF[kind]].pop(document["_id"], None):
+            self._replace(kind, document)
+            return
         self._stored[document["_id"]] = self._added[COLLECTION_OF[kind]][document["_id"]] = document
 
     def _replace(self, kind: Kind, document: Document) -> None:
@@ -168,24 +205,29 @@ class _Shelves:
     async def write(self, store: Store, session: Any) -> list[str]:
         """Whose documents were written, or whose they were before: each has another revision."""
         self._added["points"] = {entry["_id"]: entry for entry in self._ledger.added}
-        for collection in self._added.keys() | self._replaced.keys():
+        for collection in self._added.keys() | self._replaced.keys() | self._deleted.keys():
             added = [InsertOne(document) for document in self._added[collection].values()]
             replaced = [ReplaceOne({"_id": key}, document) for key, document in self._replaced[collection].items()]
-            await store.write(collection, [*added, *replaced], ordered=False, session=session)
+            deleted = [DeleteOne({"_id": key}) for key in self._deleted[collection]]
+            await store.write(collection, [*added, *replaced, *deleted], ordered=False, session=session)
         kept = [
             UpdateOne({"_id": key}, {"$set": {"customerId": file.pop("customerId")}, "$setOnInsert": file}, upsert=True)
             for key, file in self._files.items()
         ]
         await store.write("files", kept, ordered=False, session=session)
+        closed = {owner["_id"] for owner in self._owners.values() if owner["status"] in CLOSED}
         changes: defaultdict[str, Document] = defaultdict(dict)
         for customer_id, state in self._ledger.states.items():
             changes[customer_id] |= balance(state)
         for customer_id in self._restated:
-            changes[customer_id] |= {"status": self._status[customer_id]["to"], "hasStatusDetails": True}
+            changes[customer_id]["hasStatusDetails"] = True
+            if customer_id not in closed and (status := status_now(self._history[customer_id], self._now)):
+                changes[customer_id]["status"] = status
         activities: defaultdict[str, list[Document]] = defaultdict(list)
         for activity in self._added["activities"].values():
             activities[activity["customerId"]].append(activity)
-        written = [each for those in (self._added, self._replaced) for rows in those.values() for each in rows.values()]
+        every = (*self._added.values(), *self._replaced.values(), *self._deleted.values())
+        written = [each for rows in every for each in rows.values()]
         owners = sorted({each["customerId"] for each in written} | self._left | changes.keys())
         operations = [
             UpdateOne({"_id": owner}, {**_COUNTED_UP, **_set(changes[owner]), **noticed(activities[owner])})
@@ -215,7 +257,3 @@ def _compared(value: Any) -> Any:
             return [_compared(each) for each in cast(list[Any], value)]
         case _:
             return value
-
-
-def _when_changed(status: Document) -> tuple[datetime, str]:
-    return status["changedAt"], status["_id"]

@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind
 from app.services.import_customers import introduce
-from app.services.import_parking import anything_parked, in_groups, parked, parked_line
-from app.services.import_steps import UNREADABLE, Arrival, Outcome, Verdict, customers_known_as, read
+from app.services.import_parking import anything_parked, in_groups, leave, parked, parked_line
+from app.services.import_steps import UNREADABLE, Arrival, Outcome, Unforeseen, Verdict, customers_known_as, read
 from app.services.import_things import bring_in
-from app.store.driver import DeleteOne, Store
+from app.store.driver import DeleteOne, Store, is_transient
 
 __all__ = ["LINE_LIMIT_BYTES", "UNREADABLE", "Outcome", "Reject", "Summary", "import_lines", "lines_of"]
 
@@ -103,12 +103,38 @@ async def _steps(store: Store, chunk: Sequence[tuple[int, bytes]], now: datetime
     yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
     arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
     if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
-        yield await introduce(store, who, now=now)
+        yield await _each(introduce, store, who, now)
     # What waited comes in before what came later: the order matters to points.
     async for verdicts in _unpark(store, [name for arrival in arrivals for name in arrival.line.names], now):
         yield verdicts
     if things := [arrival for arrival in arrivals if arrival.line.owner]:
-        yield await bring_in(store, things, now=now)
+        yield await _each(bring_in, store, things, now)
+
+
+class Step(Protocol):
+    """Takes lines in, in transactions of its own: all of them or none."""
+
+    async def __call__(self, store: Store, arrivals: Sequence[Arrival], /, *, now: datetime) -> list[Verdict]: ...
+
+
+async def _each(step: Step, store: Store, arrivals: Sequence[Arrival], now: datetime) -> list[Verdict]:
+    """The same, halved for as long as something unforeseen is in it: no line stops another. Raises StoreError where
+    the database is away."""
+    try:
+        return await step(store, arrivals, now=now)
+    except Exception as fault:
+        if is_transient(fault):
+            raise
+        if len(arrivals) == 1:
+            (arrival,) = arrivals
+            if arrival.was_parked:
+                await store.write("parked", leave(arrivals))
+            return [arrival.rejected(Unforeseen(fault))]
+    middle = len(arrivals) // 2
+    return [
+        *(await _each(step, store, arrivals[:middle], now)),
+        *(await _each(step, store, arrivals[middle:], now)),
+    ]
 
 
 async def _unpark(store: Store, identities: Sequence[Identity], now: datetime) -> AsyncGenerator[list[Verdict]]:
@@ -124,7 +150,7 @@ async def _unpark(store: Store, identities: Sequence[Identity], now: datetime) -
             await store.write("parked", [DeleteOne({"_id": place}) for place in unreadable])
             yield list(unreadable.values())
             arrivals = [arrival for arrival in taken.values() if isinstance(arrival, Arrival)]
-            yield await bring_in(store, arrivals, now=now)
+            yield await _each(bring_in, store, arrivals, now)
 
 
 def _chunks(lines: Iterable[bytes], lines_per_chunk: int) -> Iterator[list[tuple[int, bytes]]]:

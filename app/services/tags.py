@@ -45,7 +45,10 @@ async def _changed(
     async def effect(customer: Document, _session: Session) -> Effect:
         activity = of.activity(customer["_id"], type_, attributes={"tag": tag})
         labels = decide(customer["tags"])
-        copies = {"searchTags": list(dict.fromkeys(map(folded, labels)))}
+        copies: Document = {"searchTags": list(dict.fromkeys(map(folded, labels)))}
+        if "tagSources" in customer:  # a label that was taken off is no source's any more
+            there = set(copies["searchTags"])
+            copies["tagSources"] = [each for each in customer["tagSources"] if folded(each["tag"]) in there]
         changed = {("customers", customer["_id"]): {"tags": labels, **copies}}
         return Effect({"activity": activity["_id"]}, activity, changed=changed)
 

@@ -141,6 +141,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "country": _COUNTRY,
             "identities": _list(_IDENTITY),
             "hasStatusDetails": _BOOLEAN,
+            # Which source gave which of the tags; those of nobody here are people's.
+            "tagSources": _list(_object({"tag": _text(100), "source": _TEXT}), at_most=1_000),
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
@@ -354,8 +356,15 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
-        optional={"from": _one_of(CustomerStatus), "reason": _TEXT},
-        indexes=(Index("customerId changedAt _id"),),
+        # recordedAt and arrival put changes of one moment in order; dueAt is when one of the future takes effect.
+        optional={
+            "from": _one_of(CustomerStatus),
+            "reason": _TEXT,
+            "recordedAt": _TIME,
+            "arrival": _COUNT,
+            "dueAt": _TIME,
+        },
+        indexes=(Index("customerId changedAt _id"), Index("dueAt", asks="dueAt")),
     ),
     "emails": Collection(
         required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
