@@ -211,7 +211,7 @@ def import_(
     # Two that read from standard input in one folder have a file each.
     own = f"stdin.{now:%Y%m%dT%H%M%S}.{os.getpid()}" if is_input else name
     rejects = rejects or Path(f"{own}.rejects.ndjson")
-    if rejects.exists() and os.path.samestat(rejects.stat(), os.fstat(file.fileno())):
+    if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
     audit = Audit(exporting.ADMINISTRATOR, "import", secrets.token_hex(8), now)
 
@@ -573,6 +573,14 @@ def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
         finally:
             if not written:
                 path.unlink()
+
+
+def is_file(path: Path, file: BinaryIO) -> bool:
+    """Whether what is read is the file of that path, also where a shell has opened it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:  # there is none, or it is no file
+        return False
 
 
 def _is_of_rejects(line: str) -> bool:

@@ -1,16 +1,16 @@
-"""The search box at size: `python -m bench.search`, on 20,000 sample customers, and with `--customers 200000` on more.
+"""The search box at size: `python -m bench.search`, on 20,000 customers, and with `--customers 200000` on more.
 
 What is asked for goes through the whole gateway, in process: the median of nine after one to warm up, and the slowest.
 Then its commands are explained: how many they are, and how many documents and index entries they examined together.
-More customers are copies of the sample's with other names and numbers, in a database of their own, without activities.
+They are made of a sample of 1,000, with other names and numbers, in databases of their own, without activities.
 """
 
 import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -24,16 +24,18 @@ from app.main import assembled, routes
 from app.store import indexes
 from app.store.driver import Document, Store
 from bench.commands import Commands, examined
-from bench.data import CUSTOMERS, DATABASE, seeded
+from bench.data import seeded
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
 AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 SECONDS: Final = 120
+FOLDER: Final = Path(".data/bench-search")
+SEED: Final = "bench_search"
 QUERY: Final = """query($text: String!) { search(text: $text) {
   customer { number name } matches { kind value isExact } } }"""
 TEXTS: Final = (
-    "C-100077",
-    "C-10",
+    "N-777",
+    "N-77",
     "zoe",
     "mueller",
     "muell",
@@ -45,7 +47,7 @@ TEXTS: Final = (
     "zoe.mueller-obrien@example.com",
     "anna",
     "+46 70 123 45 67",
-    "FREEMONTH-5531",
+    "T-100010-1-7",
 )
 
 
@@ -78,32 +80,38 @@ async def measure(uri: str, database: str) -> None:
 
 
 def multiply(uri: str, customers: int, database: str) -> None:
-    """Names are put together anew from those that there are, so that words are as frequent as among people."""
+    """Names are put together anew from those that there are, so that words are as frequent as among people; and each
+    customer has the transactions, coupons and passes of whom they are copied from, with other numbers."""
     random = Random(7)  # noqa: S311 # no secret
     with MongoClient[Document](uri) as client:
-        target = client[database].customers
-        if target.estimated_document_count() >= customers:
+        source, target = client[SEED], client[database]
+        if target.customers.estimated_document_count() >= customers:
             return
-        originals = list(client[DATABASE].customers.find({}))
+        client.drop_database(database)
+        originals = list(source.customers.find({}))
         first, last = ([str(each.get(key) or "Ada") for each in originals] for key in ("firstName", "lastName"))
-
-        def copies() -> Iterable[Document]:
-            for index in range(customers):
-                one = originals[index % len(originals)]
-                given, family = random.choice(first), random.choice(last)  # no secret
-                made = {**one, "_id": f"{one['_id']}{index}", "number": f"N-{index}", "name": f"{given} {family}"}
-                made |= {"firstName": given, "lastName": family, "identities": []}
-                yield made | search_copies(made)
-
-        batch: list[Document] = []
-        target.drop()
-        for each in copies():
-            batch.append(each)
-            if len(batch) == 2_000:
-                target.insert_many(batch, ordered=False)
-                batch = []
-        if batch:
-            target.insert_many(batch, ordered=False)
+        copies: list[Document] = []
+        for number in range(customers):
+            one = originals[number % len(originals)]
+            given, family = random.choice(first), random.choice(last)
+            made = {**one, "_id": f"{one['_id']}{number}", "number": f"N-{number}", "name": f"{given} {family}"}
+            made |= {"firstName": given, "lastName": family, "identities": []}
+            copies.append(made | search_copies(made))
+        for start in range(0, customers, 2_000):
+            target.customers.insert_many(copies[start : start + 2_000], ordered=False)
+        for name, key in (("transactions", "number"), ("coupons", "code"), ("passes", "serialNumber")):
+            rows = list(source[name].find({}))
+            for turn in range(customers // len(originals)):
+                own = [
+                    {
+                        **row,
+                        "_id": f"{row['_id']}{turn}",
+                        key: f"{row[key]}-{turn}",
+                        "customerId": f"{row['customerId']}{turn}",
+                    }
+                    for row in rows
+                ]
+                target[name].insert_many(own, ordered=False)
 
 
 async def index(uri: str, database: str) -> None:
@@ -113,12 +121,10 @@ async def index(uri: str, database: str) -> None:
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--customers", type=int, default=CUSTOMERS)
+    arguments.add_argument("--customers", type=int, default=20_000)
     asked = arguments.parse_args()
-    with seeded() as mongod:
-        name = DATABASE
-        if asked.customers > CUSTOMERS:
-            name = f"{DATABASE}_{asked.customers}"
-            multiply(mongod, asked.customers, name)
-            asyncio.run(index(mongod, name))
+    name = f"{SEED}_{asked.customers}"
+    with seeded(FOLDER, customers=1_000, database=SEED) as mongod:
+        multiply(mongod, asked.customers, name)
+        asyncio.run(index(mongod, name))
         asyncio.run(measure(mongod, name))
