@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from app.domain.access import Masks
 from app.domain.search import (
+    SEARCH_COPIES,
     SEARCHED_KEYS,
     Phone,
     Word,
@@ -24,7 +25,6 @@ from app.domain.search import (
     cleaned,
     folded,
     home_of,
-    names_of,
     phones,
     phones_of,
     words,
@@ -33,7 +33,7 @@ from app.domain.vocabulary import SearchMatchKind as Kind
 from app.loaders.gate import Gate
 from app.store.driver import FOLDS_CASE, Document, Store
 
-_CANDIDATES: Final = 200
+_CANDIDATES: Final = 100
 """Customers whom one way of finding them may bring, before they are put in order."""
 _NAMED: Final = 100
 """The same of a code or number that many things have."""
@@ -113,7 +113,7 @@ class Search:
             found[customer["_id"]] += _matches(customer, asked)
         for customer_id, match in (each for these in things for each in these):
             found[customer_id].append(match)
-        names = {customer_id: folded(str(customer.get("name", ""))) for customer_id, customer in shown.items()}
+        names = {customer_id: str(customer.get("searchName", "")) for customer_id, customer in shown.items()}
         best = {customer_id: sorted(matches) for customer_id, matches in found.items() if matches}
 
         def likelihood(customer_id: str) -> tuple[Any, ...]:
@@ -134,7 +134,7 @@ class Search:
         ]
         if not ways:
             return []
-        keep = {"$project": dict.fromkeys((*SEARCHED_KEYS, "status", "affiliateId"), 1)}
+        keep = {"$project": dict.fromkeys((*SEARCHED_KEYS, *SEARCH_COPIES), 1)}
         first, *others = ways
         also = [{"$unionWith": {"coll": "customers", "pipeline": [*way, keep]}} for way in others]
         found = await self._store.aggregate("customers", [*first, keep, *also])
@@ -192,13 +192,17 @@ def _one_beginning(text: str) -> Document:
 
 
 def _matches(customer: Document, asked: Asked) -> Iterator[Match]:
-    """What of this customer, as the viewer sees them, the text is or begins."""
-    number = str(customer.get("number", ""))
-    if folded(number).startswith(asked.folded):
-        yield _match(Kind.CUSTOMER_NUMBER, number, partial=folded(number) != asked.folded)
-    for value in addresses_of(customer):
-        if asked.address and address(value).startswith(asked.address):
-            yield _match(Kind.EMAIL, value, partial=address(value) != asked.address)
+    """What of this customer, as the viewer sees them, the text is or begins.
+
+    Copies are compared where everybody may read what they copy; of an address or a phone number the value itself is.
+    """
+    number = str(customer.get("searchNumber", ""))
+    if number.startswith(asked.folded):
+        yield _match(Kind.CUSTOMER_NUMBER, str(customer.get("number")), partial=number != asked.folded)
+    if asked.address and any(each.startswith(asked.address) for each in customer.get("searchEmails", ())):
+        for value in addresses_of(customer):
+            if address(value).startswith(asked.address):
+                yield _match(Kind.EMAIL, value, partial=address(value) != asked.address)
     if phone := asked.phone:
         for value in phones_of(customer):
             forms = phones(value, home_of(customer))
@@ -209,15 +213,16 @@ def _matches(customer: Document, asked: Asked) -> Iterator[Match]:
 
 
 def _name(customer: Document, asked: Asked) -> Match | None:
-    names = names_of(customer)
-    every = words(names)
+    every: list[str] = customer.get("searchWords", [])
     if not all(begins(word, every) for word in asked.words):
         return None
     is_whole = all(begins(word, every, whole=True) for word in asked.words)
     name, organization = customer.get("name"), customer.get("organization")
-    own = words([str(name)])
-    by_organization = organization and not all(begins(word, own) for word in asked.words)
-    of_organization = by_organization and all(begins(word, words([str(organization)])) for word in asked.words)
+    of_organization = (
+        isinstance(organization, str)
+        and not all(begins(word, words([str(name)])) for word in asked.words)
+        and all(begins(word, words([organization])) for word in asked.words)
+    )
     return _match(Kind.NAME, str(organization if of_organization else name), partial=not is_whole)
 
 
