@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -26,6 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app import development, logs, serving
 from app import doctor as doctors
 from app.domain.access import Role
+from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import prefix_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
@@ -200,23 +202,29 @@ def import_(
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
+    from app import exporting
+    from app.services.audit import Audit
     from app.services.imports import import_lines, lines_of
 
     settings = read_settings(data=data)
     name = getattr(file, "name", "-")
-    is_input = name in ("-", "<stdin>")
-    rejects = rejects or Path(f"{'stdin' if is_input else name}.rejects.ndjson")
-    if not is_input and rejects.exists() and rejects.samefile(name):
+    is_input, now = name in ("-", "<stdin>"), datetime.now(UTC)
+    # Two that read from standard input in one folder have a file each.
+    own = f"stdin.{now:%Y%m%dT%H%M%S}.{os.getpid()}" if is_input else name
+    rejects = rejects or Path(f"{own}.rejects.ndjson")
+    if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
+    audit = Audit(exporting.ADMINISTRATOR, "import", secrets.token_hex(8), now)
 
     async def work(uri: str, reject: Callable[[Any], None]) -> Any:
         async with open_store(uri, settings) as store:
             await store_indexes.apply(store)
+            await audit.imported(store)
             with progress("Importing", None) as advance:
                 return await import_lines(
                     store,
                     lines_of(file),
-                    now=datetime.now(UTC),
+                    now=now,
                     reject=reject,
                     advance=advance,
                     zone=ZoneInfo(settings.points_time_zone),
@@ -307,6 +315,13 @@ def export(
     filter_: Annotated[str, typer.Option("--filter", help="JSON: the CustomerFilter or ReportFilter.")] = "{}",
     order_by: Annotated[str, typer.Option(help="JSON: the CustomerOrder.")] = "{}",
     out: Annotated[Path | None, typer.Option(help="The file. Default: standard output.")] = None,
+    separator: Annotated[
+        Separator, typer.Option(case_sensitive=False, help="Between the cells of CSV.")
+    ] = Separator.COMMA,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin CSV with the mark that some spreadsheets want.")] = False,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Write times in this zone, such as Europe/Berlin. Default: UTC.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Write customers, or a table of the report, as an administrator of this machine."""
@@ -316,7 +331,8 @@ def export(
     chosen = None if columns is None else [name.strip() for name in columns.split(",")]
     try:
         read = json.loads(filter_), json.loads(order_by)
-        plan = exporting.plan(None if what == ExportSubject.CUSTOMERS else table, format_, chosen, *read)
+        layout = Layout(separator, bom, None if time_zone is None else zone_of(time_zone))
+        plan = exporting.plan(None if what == ExportSubject.CUSTOMERS else table, format_, chosen, *read, layout)
     except (ValueError, Refusal) as unusable:
         fail(f"This cannot be exported: {unusable}")
     done = exporting.Done()
@@ -565,6 +581,14 @@ def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
         finally:
             if not written:
                 path.unlink()
+
+
+def is_file(path: Path, file: BinaryIO) -> bool:
+    """Whether what is read is the file of that path, also where a shell has opened it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:  # there is none, or it is no file
+        return False
 
 
 def _is_of_rejects(line: str) -> bool:

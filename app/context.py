@@ -17,6 +17,8 @@ class Context:
     now: datetime
     changes: Changes
     new_loaders: Callable[[], Loaders]
+    phone_region: str | None = None
+    """Where phone numbers without a country are from."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from app.domain.access import Role, Viewer
+from app.domain.cells import PLAIN, Layout
 from app.domain.exports import chosen
 from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
 from app.graph import input_of, masks_for
-from app.schema.customer_lists import CustomerFilter, CustomerOrder
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, order_of
 from app.schema.enums import OrderDirection
 from app.schema.report import ReportFilter
 from app.services.export_rows import Plan, batches, total
 from app.store.driver import Store
 
-__all__ = ["Done", "open_out", "plan", "total", "write"]
-_ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
+__all__ = ["ADMINISTRATOR", "Done", "open_out", "plan", "total", "write"]
+ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
 
 
 @dataclass(slots=True)
@@ -34,17 +35,23 @@ class Done:
 
 
 def plan(
-    table: ReportTable | None, format_: ExportFormat, columns: Sequence[str] | None, filter_: object, order_by: object
+    table: ReportTable | None,
+    format_: ExportFormat,
+    columns: Sequence[str] | None,
+    filter_: object,
+    order_by: object,
+    layout: Layout = PLAIN,
 ) -> Plan:
     """Of customers, or of a table of the report; filter and order as JSON has them. Raises BadUserInput."""
-    masks = masks_for(_ADMINISTRATOR.roles)
+    masks = masks_for(ADMINISTRATOR.roles)
     if table:
         whole = ExportTable(table)
-        where = input_of(ReportFilter, filter_).where(_ADMINISTRATOR)
-        return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks)
+        where = input_of(ReportFilter, filter_).where(ADMINISTRATOR)
+        return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout)
     whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
-    where, descending = input_of(CustomerFilter, filter_).where(_ADMINISTRATOR), order.direction == OrderDirection.DESC
-    return Plan(whole, format_, chosen(whole, columns, masks), where, order.field.value, descending, masks)
+    asked, descending = input_of(CustomerFilter, filter_), order.direction == OrderDirection.DESC
+    columns_ = chosen(whole, columns, masks)
+    return Plan(whole, format_, columns_, asked.where(ADMINISTRATOR), order_of(asked, order), descending, masks, layout)
 
 
 async def write(store: Store, plan: Plan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:

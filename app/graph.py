@@ -18,7 +18,7 @@ from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryObjectDefinition
 
 from app.domain.refusals import BadUserInput
-from app.resolvers import adjustments, audit, catalogue, changes, customers, exports, nodes, reports, viewers
+from app.resolvers import adjustments, audit, catalogue, changes, customers, exports, nodes, reports, search, viewers
 from app.schema.access import masks_of, rules_of
 from app.schema.adjustments import PointsAdjustment
 from app.schema.audit import AuditEntry
@@ -44,6 +44,7 @@ from app.schema.customers import Customer
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.report import CustomerServiceReport
 from app.schema.rules import ADJUSTMENT, AUDIT, REPORT, WITH_OWNER, Access
+from app.schema.search import SearchHit
 from app.schema.viewer import ViewerType
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ T = TypeVar("T")
 @strawberry.type(description="Ways to read.")
 class Query:
     access: ClassVar[Access] = {
-        WITH_OWNER: "viewer node nodes customer customers activity_types",
+        WITH_OWNER: "viewer node nodes customer customers search activity_types",
         AUDIT: "audit_log",
         ADJUSTMENT: "points_adjustments",
         REPORT: "customer_service_report",
@@ -72,6 +73,12 @@ class Query:
         resolver=customers.customers,
         description="Customers by what they have in common, by name unless told. `totalCount` counts up to 100,000: "
         "so many means that many or more.",
+    )
+    search: list[SearchHit] | None = strawberry.field(
+        resolver=search.search,
+        description="Customers by whatever the person on the phone gives: any part of a name in any order, a customer "
+        "number, e-mail address or phone number in any notation, the number of a transaction or order, a coupon's "
+        "code, a pass's serial number. The likeliest come first. What you may not read finds nobody.",
     )
     customer_service_report: CustomerServiceReport | None = strawberry.field(
         resolver=reports.customer_service_report,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx2
@@ -20,7 +21,7 @@ from app.delivery.relay import Channel, Relay
 from app.domain import cursors
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import exports, graphiql, health, metrics
+from app.http import attachments, exports, graphiql, health, metrics
 from app.http.compression import Compression
 from app.http.cors import Cors
 from app.http.graphql import Authenticate, GraphQLEndpoint
@@ -31,6 +32,7 @@ from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.jobs import keep_going
 from app.metrics import observe_command
+from app.services import emails
 from app.services.changes import Outgoing
 from app.services.export_job import Exporter
 from app.services.letters import Letters
@@ -54,6 +56,7 @@ def routes(
     limits: Limits | None = None,
     rates: Rates | None = None,
     execution: Execution | None = None,
+    phone_region: str | None = None,
 ) -> list[BaseRoute]:
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token. ``has_page``: whether
     there is any."""
@@ -69,12 +72,14 @@ def routes(
         limits=limits,
         rates=rates or rates_of(store, limits),
         execution=execution or Execution(),
+        phone_region=phone_region,
     )
     beside_it = [
         *(graphiql.routes if has_page else ()),
         *health.routes(store),
         *metrics.routes(store),
         *exports.routes(store),
+        *attachments.routes(store),
     ]
     ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
     return [*ways_in, *beside_it]  # they are tried in turn
@@ -127,7 +132,7 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
             server, sender = mail.Server.of(settings.smtp_url), mail.sender_of(settings.mail_from)
             mailer = mail.Mailer(server, sender, timeout_seconds)
             opened.push_async_callback(mailer.close)
-            channels.append(mail.channel(store, mailer))
+            channels.append(mail.channel(store, mailer, partial(emails.give_up, store)))
         if settings.wallet_push_url and settings.wallet_push_secret:
             client = await opened.enter_async_context(httpx2.AsyncClient(timeout=timeout_seconds))
             secret = wallet.secret_of(settings.wallet_push_secret.get_secret_value())
@@ -212,6 +217,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 limits=settings,
                 rates=rates,
                 execution=Execution(settings.executor),
+                phone_region=settings.phone_region,
             )
             collect_rarely()
             async with beside(_share_cursors(store)), beside(rates.tell()):

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.delivery.mail import Server, sender_of
 from app.delivery.wallet import secret_of
 from app.domain.access import STAFF, Role
+from app.domain.search import usable_region
 from app.services.letters import usable_letters
 from app.store.driver import usable_uri
 
@@ -45,6 +46,7 @@ EXAMPLES: Final = {
     "DELIVERY_TIMEOUT_SECONDS": "30",
     "DELIVERY_GIVE_UP_HOURS": "24",
     "POINTS_TIME_ZONE": "Europe/Oslo",
+    "PHONE_REGION": "DE",
     "LOG_LEVEL": "INFO",
     "CORS_ORIGINS": "https://desk.example.com https://portal.example.com",
     "INTROSPECTION_ROLES": "ADMIN API_USER",
@@ -253,6 +255,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
     points_time_zone: Annotated[str, AfterValidator(_usable(ZoneInfo))] = Field(
         "UTC", description="Where the points' programme is: a day of points ends at midnight there."
+    )
+    phone_region: Annotated[str, AfterValidator(_usable(usable_region))] | None = Field(
+        None, description="Where phone numbers without a country code are from, by two letters, for `search`."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
     access_log: bool = Field(

@@ -1,4 +1,4 @@
-"""What the worker does: four jobs side by side, none of which stops another."""
+"""What the worker does: five jobs side by side, none of which stops another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,6 +12,7 @@ from app.delivery.relay import Relay
 from app.jobs import Backoff, keep_going, log_failure
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
+from app.services.statuses import apply_due
 from app.services.tallies import count_days
 from app.store.driver import Store, StoreError
 
@@ -36,6 +37,7 @@ class Worker:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.exporter.run())
             tasks.create_task(keep_going("expiry", self._expire, every_seconds=self.every_seconds))
+            tasks.create_task(keep_going("statuses", self._restate, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("day counts", self._count, every_seconds=self.every_seconds))
             tasks.create_task(self._say_ready())
 
@@ -43,6 +45,7 @@ class Worker:
         """Does what is due now. False if one of the jobs failed; the others are done all the same."""
         jobs: dict[str, Callable[[], Awaitable[object]]] = {
             "expiry": self._expire,
+            "statuses": self._restate,
             "day counts": self._count,
             "outbox relay": self.relay.once,
             "exporter": self.exporter.once,
@@ -59,6 +62,10 @@ class Worker:
     async def _expire(self) -> None:
         if expired := await expire_due(self.store, datetime.now(UTC), backoff=self._customers):
             self.tell(f"Points expired for {expired:,} customers.")
+
+    async def _restate(self) -> None:
+        if restated := await apply_due(self.store, datetime.now(UTC)):
+            self.tell(f"Statuses that took effect: of {restated:,} customers.")
 
     async def _count(self) -> None:
         if counted := await count_days(self.store, datetime.now(UTC), backoff=self._days):

@@ -265,6 +265,55 @@ def test_the_rejects_of_an_earlier_import_are_replaced_and_no_other_file_is(
     assert (refused.code, "is the file to import" in refused.err) == (2, True)
 
 
+def test_the_file_to_import_is_never_the_one_for_its_rejects(app: App, tmp_path: Path) -> None:
+    """By its name, by another, or as a shell's standard input; and nothing is asked of a database before."""
+    rejects = tmp_path / "rejects.ndjson"
+    rejects.write_text('{"line": 1, "reason": "x", "input": "y"}\n')
+    link = tmp_path / "link.ndjson"
+    link.symlink_to(rejects)
+    for given, named in ((rejects, rejects), (rejects, link), (link, rejects)):
+        refused = app("import", given, "--rejects", named, MONGODB_URI=NOBODY)
+        assert (refused.code, "is the file to import" in refused.err) == (2, True)
+    with rejects.open("rb") as stdin:
+        piped = subprocess.run(
+            command("import", "-", "--rejects", str(rejects)), env=bare_environment(MONGODB_URI=NOBODY), stdin=stdin,
+            capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert (piped.returncode, b"is the file to import" in piped.stderr) == (2, True)
+    assert rejects.read_text() == '{"line": 1, "reason": "x", "input": "y"}\n'
+
+
+def test_imports_of_standard_input_in_one_folder_keep_their_rejects_apart_and_first_ones_run_at_once(
+    database: dict[str, str], tmp_path: Path, driver: Driver
+) -> None:
+    """Four at once, on a database that is not there yet: each with its own bad line, and its row in the audit log."""
+    environment = bare_environment(**database, MONGODB_DRIVER=driver, PYTHONPATH=str(Path.cwd()))
+    running = [
+        subprocess.Popen(
+            command("import", "-"), env=environment, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    for number, each in enumerate(running):
+        assert each.stdin
+        line = {"kind": "customer", "source": "esuite", "id": f"E{number}", "number": f"{number}", "name": "Ada"}
+        good = json.dumps({**line, "registeredAt": "2023-01-01T00:00:00Z"})
+        each.stdin.write(f'{good}\n{{"kind": "bad {number}"}}\n'.encode())
+        each.stdin.close()
+    said = [each.stderr.read() for each in running if each.stderr]
+    assert [each.wait(120) for each in running] == [1] * 4, said
+    for each in running:
+        assert each.stderr
+        each.stderr.close()
+    files = sorted(tmp_path.iterdir())
+    inputs = sorted(json.loads(json.loads(file.read_text())["input"])["kind"] for file in files)
+    assert inputs == [f"bad {number}" for number in range(4)]
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        own = client[database["MONGODB_DATABASE"]]
+        assert own.customers.count_documents({}) == 4
+        assert own.audit.count_documents({"action": "import", "outcome": "ACCEPTED"}) == 4
+
+
 def test_two_imports_do_not_write_their_rejects_to_one_file(app: App, tmp_path: Path) -> None:
     rejects = tmp_path / "rejects.ndjson"
     with rejects.open("a") as held:
@@ -295,7 +344,7 @@ def test_standard_input_is_imported_where_no_file_can_be_made(database: dict[str
         capture_output=True, check=False,
     )  # fmt: skip
     assert refused.returncode == 2
-    assert re.fullmatch(rb"stdin.rejects.ndjson cannot be written: .*\.\n", refused.stderr)
+    assert re.fullmatch(rb"stdin\.[0-9T]+\.\d+\.rejects\.ndjson cannot be written: .*\.\n", refused.stderr)
 
 
 @pytest.mark.parametrize("words", [["export", "customers"], ["rebuild"], ["worker", "--once"]])

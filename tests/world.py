@@ -9,6 +9,7 @@ from app.catalogue import CATALOGUE, copied
 from app.domain import points
 from app.domain.customers import balance, noticed
 from app.domain.ids import new_id
+from app.domain.search import search_copies
 from app.store.driver import Document, Store, UpdateOne
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -110,6 +111,7 @@ class World:
             "spendable": 0,
         }
         customer = {**shape, **given}
+        customer |= search_copies(customer)
         await self.store.insert("customers", [customer])
         return customer
 

@@ -34,6 +34,14 @@ ROWS = (
         EMAIL_SUBJECT,
         TO_ADDRESS,
     ),
+    row(
+        "Email not delivered",
+        "An email could not be delivered, and is not tried again.",
+        Group.EMAIL,
+        EMAIL_SUBJECT,
+        TO_ADDRESS,
+        audience=Audience.STAFF,
+    ),
     row("Pass emailed", "A wallet pass is on its way to the registered address.", Group.PASS, PASS_ID, TO_ADDRESS),
     row(
         "Pass pushed", "The wallet provider is told that a pass should be updated.", Group.PASS, PASS_ID, PASS_PROVIDER

@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from email.utils import format_datetime
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -31,7 +31,7 @@ from aiosmtplib import (
 )
 
 from app.delivery.refusals import Stage, is_final
-from app.delivery.relay import Channel, TryLater, Undeliverable
+from app.delivery.relay import Channel, GiveUp, TryLater, Undeliverable
 from app.domain.emails import deliverable
 from app.domain.outbox import one_line
 from app.store.driver import Document, Store, UpdateOne
@@ -182,7 +182,7 @@ def _why_not_open(failed: OSError | SMTPException) -> str:
             return "The mail server could not be reached."
 
 
-def channel(store: Store, mailer: Mailer) -> Channel:
+def channel(store: Store, mailer: Mailer, give_up: GiveUp | None = None) -> Channel:
     """The relay's: what waits in ``deliveries``."""
 
     async def send(delivery: Document) -> None:
@@ -192,8 +192,13 @@ def channel(store: Store, mailer: Mailer) -> Channel:
         (email,) = found
         if not deliverable(delivery["to"]):
             raise Undeliverable("The address is not a valid e-mail address.")
-        ids = email.get("fileIds", [])
-        files = sorted(await store.find("files", {"_id": {"$in": ids}}), key=lambda file: ids.index(file["_id"]))
+        attached: list[Document] = email.get("attachments", [])
+        ids = [*email.get("fileIds", []), *(each["fileId"] for each in attached)]
+        stored = {file["_id"]: file for file in await store.find("files", {"_id": {"$in": ids}})}
+        if missing := [each["name"] for each in attached if each["fileId"] not in stored]:
+            raise Undeliverable(f"The attachment {one_line(missing[0])} is not there any more.")
+        files = [stored[each] for each in email.get("fileIds", []) if each in stored]
+        files += [{**each, "content": stored[each["fileId"]]["content"]} for each in attached]
         # In a thread: twenty megabytes take a second, and ours is also the loop of those who ask.
         message = await asyncio.to_thread(composed, email, files, delivery, sender=mailer.sender)
         await mailer.hand_over(delivery["to"], message)
@@ -202,7 +207,7 @@ def channel(store: Store, mailer: Mailer) -> Channel:
         if delivery.get("first"):
             await store.write("emails", [UpdateOne({"_id": delivery["emailId"]}, {"$set": {"sentAt": at}})])
 
-    return Channel("mail", "deliveries", "SENT", "deliveredAt", send, arrived)
+    return Channel("mail", "deliveries", "SENT", "deliveredAt", send, arrived, give_up)
 
 
 def composed(email: Document, files: Iterable[Document], delivery: Document, *, sender: Address) -> bytes:
@@ -220,15 +225,44 @@ def composed(email: Document, files: Iterable[Document], delivery: Document, *, 
     # As bytes: set as text, line ends and the last line would be changed.
     if text is not None or html is None:
         message.set_content((text or "").encode(), "text", "plain", **_AS_STORED)
+    inline: list[Document] = []
     if html is not None:
+        files = [*files]
+        inline = [file for file in files if "contentId" in file]
         add = message.set_content if text is None else message.add_alternative
         add(html.encode(), "text", "html", **_AS_STORED)
+        for file in inline:
+            shown = message if text is None else message.get_payload(1)
+            kind, subtype = _type_of(file)
+            content, cid = bytes(file["content"]), f"<{file['contentId']}>"
+            cast(EmailMessage, shown).add_related(
+                content, kind, subtype, cid=cid, filename=one_line(file["name"]), disposition="inline"
+            )
     for file in files:
-        kind, _, subtype = file["mediaType"].partition("/")
-        message.add_attachment(bytes(file["content"]), kind, subtype, filename=one_line(file["name"]))
+        if file not in inline:
+            kind, subtype = _type_of(file)
+            message.add_attachment(bytes(file["content"]), kind, subtype, filename=one_line(file["name"]))
+    if "replyTo" in email:
+        message["Reply-To"] = one_line(email["replyTo"])
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"={delivery['_id']}={number}")  # not by chance: the same bytes again
-    return _subject_line(one_line(email["subject"])) + message.as_bytes()
+    return _subject_line(one_line(email["subject"])) + _list_lines(email) + message.as_bytes()
+
+
+def _type_of(file: Document) -> tuple[str, str]:
+    """A mail or a part within a mail may not be in base64, and no other form keeps each byte: it goes as a file."""
+    kind, _, subtype = file["mediaType"].partition("/")
+    return ("application", "octet-stream") if kind in ("message", "multipart") else (kind, subtype)
+
+
+def _list_lines(email: Document) -> bytes:
+    """The header lines of a mailing list (RFC 2369, RFC 8058). ``EmailMessage`` would encode what is longer than a
+    line, and no address may be."""
+    addresses = re.findall(r"<[^<>]*>", one_line(email.get("listUnsubscribe", "")))
+    if not addresses:
+        return b""
+    post = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if email.get("listUnsubscribePost") else ""
+    return ("List-Unsubscribe: " + ",\r\n ".join(addresses) + "\r\n" + post).encode("ascii", "ignore")
 
 
 def _subject_line(subject: str) -> bytes:

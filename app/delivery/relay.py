@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import stamina
 import structlog
@@ -54,6 +54,12 @@ class Channel:
     """Hands one entry over. Raises TryLater, Undeliverable."""
     arrived: Callable[[Document, datetime], Awaitable[None]] | None = None
     """Notes elsewhere that it was. It may be told twice. Raises StoreError."""
+    give_up: "GiveUp | None" = None
+    """Applies an update to an entry that is still ours, and notes elsewhere why it was given up, both or neither."""
+
+
+GiveUp: TypeAlias = Callable[[Document, Document, str], Awaitable[bool]]
+"""From the entry, the update and the reason; False if somebody has taken the entry since. Raises StoreError."""
 
 
 @dataclass(slots=True, repr=False)
@@ -196,9 +202,16 @@ class Relay:
 
     async def _failed(self, channel: Channel, entry: Document, reason: str) -> None:
         keys = {"status": "FAILED", "error": outbox.reason(reason)}
-        if await self._noted(channel, entry, {"$set": keys, "$unset": {"dueAt": "", "giveUpAt": ""}}):
+        update = {"$set": keys, "$unset": {"dueAt": "", "giveUpAt": ""}}
+        if await self._given_up(channel, entry, update, keys["error"]):
             metrics.GIVEN_UP.labels(channel.name).inc()
             _log.warning("given up", channel=channel.name, entry=entry["_id"])
+
+    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    async def _given_up(self, channel: Channel, entry: Document, update: Document, reason: str) -> bool:
+        if channel.give_up:
+            return await channel.give_up(entry, update, reason)
+        return await self._noted(channel, entry, update)
 
     @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _noted(self, channel: Channel, entry: Document, change: Document) -> bool:

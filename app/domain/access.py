@@ -165,6 +165,11 @@ class Viewer:
         return (*audience, *notes)
 
     @property
+    def reads_actors(self) -> bool:
+        """Whether they may learn who acted, in every account that they see."""
+        return bool(self.roles & STAFF) or Role.CUSTOMER not in self.roles
+
+    @property
     def reports_own_actions_only(self) -> bool:
         return not self.roles & (PERMITTED[Permission.REPORT] - {Role.SALES_REP})
 
@@ -201,6 +206,11 @@ class Masks:
         return collection in self.hidden or any(
             name == key and isinstance(change(None), Forbidden) for name, change in self.changes.get(collection, ())
         )
+
+    def shows(self, collection: str, key: str) -> bool:
+        """Whether a value under that key is seen as it is stored."""
+        changes = self.changes.get(collection, ())
+        return collection not in self.hidden and all(name != key for name, _ in changes)
 
     def applied(self, collection: str, document: dict[str, Any]) -> dict[str, Any]:
         """The document itself where nothing is taken from it."""

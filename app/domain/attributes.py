@@ -181,7 +181,7 @@ def _decimal(value: object) -> Decimal:
     # MongoDB's Decimal128 keeps 34 digits; counted as written plainly, so that 1E+6000 is no 6,000 characters of text.
     if not isinstance(exponent, int) or max(number.adjusted(), 0) + 1 + max(-exponent, 0) > 34:
         raise ValueError
-    return number
+    return number if number else number.copy_abs()  # there is no -0.00
 
 
 def _money(value: object) -> Money:

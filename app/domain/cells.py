@@ -1,64 +1,150 @@
 """Rows as they stand in a file: CSV for people's spreadsheets, NDJSON for programs. Pure.
 
-CSV is RFC 4180: commas, CRLF, quotes where they are needed, UTF-8. A cell of *text* that a spreadsheet would take for a
-formula begins with an apostrophe; figures and times are typed here, so -5 stays a number. NDJSON alters no value.
+CSV is RFC 4180: commas (or another separator), CRLF, quotes where they are needed, UTF-8. A cell of *text* that a
+spreadsheet would take for a formula, whole or split at another separator, gets an apostrophe there; figures and times
+are typed here, so -5 stays a number, and a phone number is none. NDJSON alters no value.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
 from app.domain.attributes import to_text
-from app.domain.refusals import Refusal
+from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportFormat
 
 MEDIA_TYPES: Final = {
     ExportFormat.CSV: "text/csv; charset=utf-8; header=present",
     ExportFormat.NDJSON: "application/x-ndjson; charset=utf-8",
 }
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def head(format_: ExportFormat, titles: Sequence[str]) -> bytes:
+class Separator(StrEnum):
+    """What stands between the cells of a line."""
+
+    COMMA = "COMMA"
+    SEMICOLON = "SEMICOLON"
+    TAB = "TAB"
+
+
+_CHARACTERS: Final = {Separator.COMMA: ",", Separator.SEMICOLON: ";", Separator.TAB: "\t"}
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file is written. The mark is what some spreadsheets know UTF-8 by; times are in UTC without a ``zone``."""
+
+    separator: Separator = Separator.COMMA
+    byte_order_mark: bool = False
+    zone: ZoneInfo | None = None
+
+
+PLAIN: Final = Layout()
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Raises BadUserInput for what is no time zone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadUserInput(
+            f'There is no time zone "{name[:100]}": give its name, such as "Europe/Berlin".', "timeZone"
+        ) from None
+
+
+def head(format_: ExportFormat, titles: Sequence[str], layout: Layout = PLAIN) -> bytes:
     """What a file begins with."""
-    return _csv([titles]) if format_ == ExportFormat.CSV else b""
+    if format_ != ExportFormat.CSV:
+        return b""
+    return (_BYTE_ORDER_MARK if layout.byte_order_mark else b"") + _csv([titles], layout)
 
 
-def lines(format_: ExportFormat, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+def lines(format_: ExportFormat, names: Sequence[str], rows: Iterable[Sequence[Any]], layout: Layout = PLAIN) -> bytes:
     """Values as documents hold them, in the order of ``names``. Raises TypeError for one of no known kind."""
     if format_ == ExportFormat.CSV:
-        return _csv([cell(value) for value in row] for row in rows)
+        return _csv(([cell(value, layout.zone) for value in row] for row in rows), layout)
     return b"".join(
-        orjson.dumps(dict(zip(names, map(_natural, row), strict=True)), None, orjson.OPT_APPEND_NEWLINE) for row in rows
+        orjson.dumps(
+            {name: _natural(value, layout.zone) for name, value in zip(names, row, strict=True)},
+            None,
+            orjson.OPT_APPEND_NEWLINE,
+        )
+        for row in rows
     )
 
 
-def cell(value: Any) -> str:
+def cell(value: Any, zone: ZoneInfo | None = None) -> str:
     """A value as text. What was masked is empty."""
     match value:
         case str():
-            return f"'{value}" if value.startswith(_FORMULAS) else value
+            return _harmless(value)
         case None | Refusal():
             return ""
         case list():
             return cell(to_text(cast(list[str], value)))
+        case datetime() if zone:
+            return _local(value, zone)
         case _:
             return to_text(value)
 
 
-def _csv(rows: Iterable[Sequence[str]]) -> bytes:
+# ---------------------------------------------------------------- formulas
+
+_SEPARATORS: Final = re.compile(r"([,;\t\r\n])")
+_FORMULA: Final = re.compile(r"""[\s"']*[=+\-@＝＋－＠]""")
+_PHONE_NUMBER: Final = re.compile(r"\s*\+\d[\d\s()./\-]{3,}")
+"""Figures alone: what a spreadsheet makes of it is a number, and nothing is run or fetched."""
+
+
+def _harmless(text: str) -> str:
+    """The text with an apostrophe in front of whatever a spreadsheet would take for a formula.
+
+    Also inside of it: who opens the file with another separator splits it there.
+    """
+    if not _MAY_BE_FORMULA.search(text):
+        return text
+    pieces = _SEPARATORS.split(text)
+    made = "".join(_quoted(piece) if index % 2 == 0 else piece for index, piece in enumerate(pieces))
+    return f"'{made}" if made[:1] in ("\t", "\r", "\n") else made
+
+
+_MAY_BE_FORMULA: Final = re.compile(r"""(?:\A|[,;\t\r\n])[\s"']*[=+\-@＝＋－＠]|\A[\t\r\n]""")
+
+
+def _quoted(piece: str) -> str:
+    if not _FORMULA.match(piece) or _PHONE_NUMBER.fullmatch(piece):
+        return piece
+    blank = len(piece) - len(piece.lstrip(" "))
+    return f"{piece[:blank]}'{piece[blank:]}"
+
+
+# ---------------------------------------------------------------- how they are written
+
+
+def _csv(rows: Iterable[Sequence[str]], layout: Layout) -> bytes:
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    csv.writer(out, delimiter=_CHARACTERS[layout.separator], lineterminator="\r\n").writerows(rows)
     return out.getvalue().encode()
 
 
-def _natural(value: Any) -> Any:
+def _local(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def _natural(value: Any, zone: ZoneInfo | None) -> Any:
     match value:
+        case datetime() if zone:
+            return _local(value, zone)
         case datetime() | Decimal() | dict():
             return to_text(cast(Any, value))
         case Refusal():

@@ -8,11 +8,14 @@ from typing import Any, Final
 
 from app.domain.access import Role, Viewer
 from app.domain.refusals import Refusal
+from app.domain.search import cleaned, is_visible
 from app.domain.vocabulary import ActorKind
 
 KEY_AT_MOST: Final = 128
 REASON_AT_MOST: Final = 1_000
 MESSAGE_AT_MOST: Final = 10_000
+
+_NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")
 
 _BY_WEIGHT: Final = (
     Role.ADMIN,
@@ -45,23 +48,29 @@ class IdempotencyConflict(Refusal):
         super().__init__("This key has made another change: make a new key for a new change.")
 
 
-def text(value: str, *field: str, at_most: int) -> str:
-    """The text without blank ends. Raises Invalid for one that is empty, too long, or no text at all."""
-    stripped = value.strip()
-    if not stripped:
-        raise Invalid(f"{field[-1]} must not be empty.", *field)
+def text(value: str, *field: str, at_most: int, lines: bool = True) -> str:
+    """The text as it is stored: composed, without blank ends. ``lines`` admits line breaks, whoever's they are.
+
+    Raises Invalid for one of which nothing can be seen, that is too long, or no text at all.
+    """
+    unified = value.replace("\r\n", "\n").replace("\r", "\n") if lines else value
+    stripped = unicodedata.normalize("NFC", unified).strip()
+    if not is_visible(stripped):
+        raise Invalid(f"{field[-1]} must not be empty or invisible.", *field)
     if len(stripped) > at_most:
         raise Invalid(f"{field[-1]} may have {at_most:,} characters; it has {len(stripped):,}.", *field)
-    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in stripped):
-        raise Invalid(f"{field[-1]} holds control characters or broken ones.", *field)
-    return stripped
+    allowed = "\n\t" if lines else ""
+    if any(unicodedata.category(character) in _NO_TEXT and character not in allowed for character in stripped):
+        beyond = "control characters or broken ones" if lines else "line breaks, control characters or broken ones"
+        raise Invalid(f"{field[-1]} must not hold {beyond}.", *field)
+    return stripped if lines else cleaned(stripped)
 
 
 def key(value: str) -> str:
     """Raises Invalid."""
     if not 1 <= len(value) <= KEY_AT_MOST:
         raise Invalid(f"A key has 1 to {KEY_AT_MOST} characters; this one has {len(value)}.", "idempotencyKey")
-    return text(value, "idempotencyKey", at_most=KEY_AT_MOST)
+    return text(value, "idempotencyKey", at_most=KEY_AT_MOST, lines=False)
 
 
 def fingerprint(given: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from app.domain.refusals import BadCursor, BadUserInput
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _AT_MOST: Final = 12_000  # a name may have 1,000 characters, each of them written as six, in base64
-_TEXTS: Final = {"_id", "type", "name", "number"}
+_TEXTS: Final = {"_id", "type", "name", "searchName", "number"}
 _INTEGERS: Final = {"seq", "points", "spendable"}
 
 

@@ -8,6 +8,7 @@ Copies, never the truth: each can be made again from what it copies. Pure.
   sort customers may know of them.
 - ``lastByType``: the same for each type, notes included; who may not know of a type cannot ask for it.
 - ``campaigns``: those that activities named.
+- what they are searched by (domain/search.py).
 """
 
 import re
@@ -16,9 +17,12 @@ from typing import Any, Final
 
 from app.domain.points import PointsState, empty, spendable
 from app.domain.refusals import Refusal
+from app.domain.search import SEARCH_COPIES, SEARCHED_KEYS, search_copies
 
 Document = dict[str, Any]
-COPIES: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"})
+COPIES: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"}) | SEARCH_COPIES
+COPIED_KEYS: Final = ("points", *SEARCHED_KEYS)
+"""What of a customer their copies are made from, besides their activities."""
 
 
 def country_of(customer: Mapping[str, Any]) -> str | None:
@@ -75,4 +79,5 @@ def copies(customer: Mapping[str, Any], activities: Iterable[Mapping[str, Any]])
         **({"lastActivityAt": newest["lastActivityAt"]} if "lastActivityAt" in newest else {}),
         **({"lastByType": by_type} if by_type else {}),
         **({"campaigns": campaigns} if campaigns else {}),
+        **search_copies(customer),
     }

@@ -15,7 +15,7 @@ from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
 from app.domain.access import Forbidden, Masks
 from app.domain.attributes import label_of
 from app.domain.customers import country_of, emails_of
-from app.domain.paging import AnyOf, Between, Exactly, In, Named, Where
+from app.domain.paging import AnyOf, Between, Condition, Exactly, Has, In, Named, Where
 from app.domain.refusals import BadUserInput
 from app.domain.vocabulary import ExportStatus, ExportTable
 
@@ -47,7 +47,7 @@ TABLES: Final[Mapping[ExportTable, str]] = {
     "billingAddress.line2 billingAddress.city billingAddress.region billingAddress.postalCode billingAddress.country "
     "identities",
     ExportTable.ACTIONS: "type title total",
-    ExportTable.CUSTOM_FIELDS: "username name value total",
+    ExportTable.CUSTOM_FIELDS: "username userId name value total",
     ExportTable.DETAILS: "id occurredAt type title group source actor.name actor.kind actor.accessLevel actor.userId "
     "message points isNote recordedAt customer.id customer.number customer.name",
 }
@@ -61,7 +61,11 @@ _CUSTOMER: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
     "identities": ("identities", lambda row: [f"{each['source']} {each['id']}" for each in row.get("identities", ())]),
     "spendablePoints": ("spendable", lambda row: row.get("spendable")),
 }
-_KEYS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {("id",): ("_id",), ("actor", "userId"): ("actor", "id")}
+_KEYS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("id",): ("_id",),
+    ("actor", "userId"): ("actor", "id"),
+    ("userId",): ("id",),
+}
 _SHOWN_AS: Final = {"spendablePoints": "points"}
 """The field that shows a column of another name."""
 _ACTIVITY: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
@@ -144,7 +148,7 @@ def where_of(conditions: Iterable[Mapping[str, Any]]) -> Where:
     return tuple((each["key"], _condition(each)) for each in conditions)
 
 
-def _kept(condition: In | Exactly | Between | AnyOf) -> Document:
+def _kept(condition: Condition) -> Document:
     match condition:
         case In(values):
             return {"in": [asdict(each) if isinstance(each, Named) else each for each in values]}
@@ -152,16 +156,20 @@ def _kept(condition: In | Exactly | Between | AnyOf) -> Document:
             return {"exactly": text}
         case Between(at_least, below):
             return {"atLeast": at_least, "below": below}
+        case Has(element):
+            return {"has": _kept(element)}
         case AnyOf(wheres):
             return {"anyOf": [kept(where) for where in wheres]}
 
 
-def _condition(each: Mapping[str, Any]) -> In | Exactly | Between | AnyOf:
+def _condition(each: Mapping[str, Any]) -> Condition:
     match each:
         case {"in": values}:
             return In(tuple(Named(**cast(Any, value)) if isinstance(value, dict) else value for value in values))
         case {"exactly": text}:
             return Exactly(text)
+        case {"has": {"atLeast": at_least, "below": below}}:
+            return Has(Between(at_least, below))
         case {"anyOf": wheres}:
             return AnyOf(tuple(map(where_of, wheres)))
         case _:

@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.utils import getaddresses
 from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -19,6 +22,7 @@ from app.domain import attributes
 from app.domain.customers import is_web_address
 from app.domain.ids import derived_id
 from app.domain.points import INT32_MAX
+from app.domain.search import cleaned, folded, is_visible
 
 _FILE_AT_MOST = 512 * 1024  # in base64 it still fits into a line
 
@@ -95,20 +99,70 @@ class Shape:
 
 # ---------------------------------------------------------------- single values
 
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]*/[A-Za-z0-9][\w!#$&^.+-]*", re.ASCII)
+_CONTENT_ID = re.compile(r"[!-;=?-~]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # has no UTF-8 form, so nothing could carry it
 
 
 def text(at_most: int = 1_000, *, lines: bool = False) -> Form:
-    """``lines`` admits line breaks and other control characters."""
-    refused = _SURROGATE if lines else _CONTROL
+    """Something to see. ``lines`` admits line breaks and tabs."""
+    refused = _CONTROL_IN_LINES if lines else _CONTROL
 
     def read(value: object) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= at_most or refused.search(value):
+        if not isinstance(value, str) or len(value) > at_most:
+            raise ValueError
+        given = value.replace("\r\n", "\n").replace("\r", "\n") if lines else value
+        if refused.search(given) or not is_visible(given):
+            raise ValueError
+        return given
+
+    return Form(f"text of at most {at_most:,} characters" + ("" if lines else " on one line"), read)
+
+
+def trimmed(at_most: int = 1_000) -> Form:
+    """A text by which people and lists know something: without blank ends, with single blanks inside."""
+    form = text(at_most)
+
+    def read(value: object) -> str:
+        return cleaned(form.read(value))
+
+    return form._replace(read=read)
+
+
+def body(at_most: int) -> Form:
+    """A text that is kept as it is, whatever its line ends and controls."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= at_most or _SURROGATE.search(value):
             raise ValueError
         return value
 
-    return Form(f"text of at most {at_most:,} characters" + ("" if lines else " on one line"), read)
+    return Form(f"text of at most {at_most:,} characters", read)
+
+
+OURS = "platform"
+
+
+def _source(value: object) -> str:
+    given = text().read(value)
+    if folded(given) == OURS:
+        raise ValueError
+    return given
+
+
+def _subject(value: object) -> str:
+    """What it says once its encoded words (RFC 2047) are decoded is a line of text, too."""
+    given = TEXT.read(value)
+    if "=?" in given:
+        try:
+            decoded = str(make_header(decode_header(given)))
+        except (LookupError, UnicodeError, ValueError, HeaderParseError):
+            decoded = given
+        if _CONTROL.search(decoded):
+            raise ValueError
+    return given
 
 
 def matching(pattern: str, wanted: str) -> Form:
@@ -168,6 +222,41 @@ def _pkpass(value: object) -> bytes:
     return content
 
 
+def _content(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError
+    content = base64.b64decode(value, validate=True)
+    if len(content) > _FILE_AT_MOST:
+        raise ValueError
+    return content
+
+
+def _media_type(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 200 or not _MEDIA_TYPE.fullmatch(value):
+        raise ValueError
+    return value.lower()
+
+
+def _content_id(value: object) -> str:
+    """Without the angle brackets that a header has around it."""
+    given = text(250).read(value).strip()
+    bare = given[1:-1] if given.startswith("<") and given.endswith(">") else given
+    if not _CONTENT_ID.fullmatch(bare):
+        raise ValueError
+    return bare
+
+
+def _mailboxes(value: object) -> str:
+    """One address or several, with or without names, as they stand in a header."""
+    given = text().read(value)
+    found = getaddresses([given])
+    if not found or any("@" not in each for _, each in found):
+        raise ValueError
+    for _, each in found:
+        _email_address(each)
+    return given
+
+
 def _attributes(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError
@@ -178,8 +267,11 @@ def _attributes(value: object) -> Mapping[str, object]:
 
 
 TEXT = text()
+SUBJECT = Form(f"{TEXT.wanted}, also when it is decoded", _subject)
+SOURCE = Form(f"{TEXT.wanted}, and not {OURS}, which is this gateway itself", _source)
 LONG_TEXT = text(10_000, lines=True)
-BODY = text(4_000_000, lines=True)
+NAME = trimmed()
+BODY = body(4_000_000)
 TIME = _as_attribute(AttributeKind.DATETIME)
 DATE = _as_attribute(AttributeKind.DATE)
 TIME_OR_DATE = Form(f"{TIME.wanted}, or {DATE.wanted}", partial(_first_of, (TIME, DATE)))
@@ -201,6 +293,14 @@ def _website(value: object) -> str:
 
 WEBSITE = Form("the address of a web page, such as https://example.com, of at most 1,000 characters", _website)
 HTTPS_URL = matching(r"https://[^\s<>\"]{1,1990}", "an https:// address")
+CONTENT = Form("a file of at most 512 KiB in base64", _content)
+MEDIA_TYPE = Form("a media type, such as application/pdf", _media_type)
+CONTENT_ID = Form("the id by which the HTML names it, without cid:", _content_id)
+MAILBOXES = Form("one or more e-mail addresses, with commas between them", _mailboxes)
+UNSUBSCRIBE = matching(
+    r"<(?:https?|mailto):[!-;=?-~]{1,900}>(?:\s*,\s*<(?:https?|mailto):[!-;=?-~]{1,900}>){0,3}",
+    "one to four addresses as the header has them, such as <https://example.com/u/1>, <mailto:u@example.com>",
+)
 PKPASS = Form("a pass file (.pkpass) of at most 512 KiB in base64", _pkpass)
 ATTRIBUTES = Form("an object of names and values", _attributes)
 
@@ -226,7 +326,7 @@ def list_of(form: Form, *, at_most: int = 100) -> Form:
     return Form(f"a list of at most {at_most}, each {form.wanted}", read)
 
 
-_NAMED = object_of("source and id", {"source": TEXT, "id": TEXT})
+_NAMED = object_of("source and id", {"source": SOURCE, "id": TEXT})
 
 
 def _identity(value: object) -> Identity:

@@ -17,6 +17,8 @@ from app.domain.import_forms import (
     ATTRIBUTES,
     BODY,
     BOOLEAN,
+    CONTENT,
+    CONTENT_ID,
     COUNT,
     COUNTRY,
     CURRENCY,
@@ -25,23 +27,31 @@ from app.domain.import_forms import (
     HTTPS_URL,
     IDENTITY,
     LONG_TEXT,
+    MAILBOXES,
+    MEDIA_TYPE,
     MONEY,
+    NAME,
     PKPASS,
     POINTS,
+    SOURCE,
+    SUBJECT,
     TEXT,
     TIME,
     TIME_OR_DATE,
+    UNSUBSCRIBE,
     WEBSITE,
     Form,
     Identity,
     Problems,
     Shape,
     list_of,
+    matching,
     object_of,
     one_of,
     reference,
     reference_to_one_of,
     text,
+    trimmed,
 )
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
@@ -117,8 +127,10 @@ def parse(given: Mapping[str, Any]) -> Line:
         guess = nearest(word, SHAPES) if isinstance(word, str) else None
         raise Problems(f"kind must be one of {', '.join(SHAPES)}" + (f"; did you mean {guess}?" if guess else "."))
     kind = Kind(word)
-    document = SHAPES[kind].read({key: value for key, value in given.items() if key != "kind"})
-    if kind in _COMPLETED:
+    deletes = kind in _DELETABLE and given.get("deleted") is True
+    shape = _DELETION if deletes else SHAPES[kind]
+    document = shape.read({key: value for key, value in given.items() if key != "kind"})
+    if kind in _COMPLETED and not deletes:
         document = _COMPLETED[kind](document)
     for key in ("actor", "author", "redeemedBy"):
         if key in document:
@@ -145,15 +157,15 @@ def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dic
 
 
 def _thing(required: Mapping[str, Form], optional: Mapping[str, Form]) -> Shape:
-    return Shape({"source": TEXT, "id": TEXT, "customer": IDENTITY, **required}, optional)
+    return Shape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, **required}, optional)
 
 
 _ACTOR = object_of(
-    "kind and name", {"kind": one_of(ActorKind)}, {"id": TEXT, "name": TEXT, "accessLevel": one_of(AccessLevel)}
+    "kind and name", {"kind": one_of(ActorKind)}, {"id": TEXT, "name": NAME, "accessLevel": one_of(AccessLevel)}
 )
 _ADDRESS = dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), TEXT) | {"country": COUNTRY}
 _CONTACT = {"primary": BOOLEAN, "label": TEXT}
-_NAMED_VALUES = list_of(object_of("name and value", {"name": TEXT, "value": TEXT}))
+_NAMED_VALUES = list_of(object_of("name and value", {"name": NAME, "value": NAME}))
 _REASON = text(lines=True)
 _SUBJECTS = {
     kind.value: COLLECTION_OF[kind]
@@ -161,11 +173,18 @@ _SUBJECTS = {
 }
 _LINKS = {**_SUBJECTS, Kind.ACTIVITY.value: COLLECTION_OF[Kind.ACTIVITY]}
 
+_DELETABLE: Final = frozenset((Kind.COUPON, Kind.TRANSACTION, Kind.PASS, Kind.EMAIL))
+_DELETION: Final = Shape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, "deleted": BOOLEAN})
+_REMOVABLE: Final = (
+    *("firstName", "lastName", "organization", "jobTitle", "website", "dateOfBirth", "email", "phones"),
+    *("billingAddress", "country", "affiliateId"),
+)
+
 SHAPES: Final[Mapping[str, Shape]] = {
     Kind.CUSTOMER: Shape(
-        {"source": TEXT, "id": TEXT, "number": TEXT, "name": TEXT, "registeredAt": TIME},
+        {"source": SOURCE, "id": TEXT, "number": NAME, "name": NAME, "registeredAt": TIME},
         {
-            **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), TEXT),
+            **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), NAME),
             "website": WEBSITE,
             "dateOfBirth": DATE,
             "email": EMAIL_ADDRESS,
@@ -174,13 +193,14 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "billingAddress": object_of("the lines of an address", {}, _ADDRESS),
             "country": COUNTRY,
             "paymentCount": COUNT,
-            "tags": list_of(text(100)),
+            "tags": list_of(trimmed(100)),
             "status": one_of(CustomerStatus),
             "mergedInto": IDENTITY,
             "identities": list_of(IDENTITY),
+            "remove": list_of(matching("|".join(_REMOVABLE), f"one of {', '.join(_REMOVABLE)}")),
         },
     ),
-    Kind.CUSTOMER_LINK: Shape({"source": TEXT, "id": TEXT, "to": IDENTITY}),
+    Kind.CUSTOMER_LINK: Shape({"source": SOURCE, "id": TEXT, "to": IDENTITY}),
     Kind.ACTIVITY: _thing(
         {"type": TEXT, "occurredAt": TIME},
         {
@@ -192,7 +212,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "email": reference("emails").into("emailId"),
             "note": reference("notes").into("noteId"),
             "subject": reference_to_one_of(_SUBJECTS).into("subjectId"),
-            **dict.fromkeys(("campaign", "campaignCategory", "product", "callCenter"), TEXT),
+            **dict.fromkeys(("campaign", "campaignCategory", "product", "callCenter"), NAME),
             "currency": CURRENCY,
             "country": COUNTRY,
             "orderCustomFields": _NAMED_VALUES,
@@ -211,11 +231,11 @@ SHAPES: Final[Mapping[str, Shape]] = {
         },
     ),
     Kind.COUPON: _thing(
-        {"code": TEXT, "type": TEXT, "value": TEXT, "addedAt": TIME, "origin": one_of(CouponOrigin)},
+        {"code": NAME, "type": TEXT, "value": TEXT, "addedAt": TIME, "origin": one_of(CouponOrigin)},
         {"expiresAt": TIME, "redeemed": BOOLEAN, "redeemedAt": TIME, "redeemedBy": _ACTOR},
     ),
     Kind.TRANSACTION: _thing(
-        {"number": TEXT, "type": one_of(TransactionType), "occurredAt": TIME},
+        {"number": NAME, "type": one_of(TransactionType), "occurredAt": TIME},
         {
             "amount": MONEY,
             "pointsAwarded": POINTS,
@@ -224,14 +244,31 @@ SHAPES: Final[Mapping[str, Shape]] = {
         },
     ),
     Kind.PASS: _thing(
-        {"serialNumber": TEXT, "type": one_of(PassType), "createdAt": TIME},
+        {"serialNumber": NAME, "type": one_of(PassType), "createdAt": TIME},
         {"updatedAt": TIME, "reward": TEXT, "downloadUrl": HTTPS_URL, "file": PKPASS},
     ),
     Kind.STATUS: _thing(
         {"to": one_of(CustomerStatus), "changedAt": TIME},
         {"from": one_of(CustomerStatus), "reason": _REASON, "actor": _ACTOR},
     ),
-    Kind.EMAIL: _thing({"subject": TEXT, "to": TEXT}, {"html": BODY, "text": BODY, "sentAt": TIME}),
+    Kind.EMAIL: _thing(
+        {"subject": SUBJECT, "to": TEXT},
+        {
+            "html": BODY,
+            "text": BODY,
+            "sentAt": TIME,
+            "replyTo": MAILBOXES,
+            "listUnsubscribe": UNSUBSCRIBE,
+            "listUnsubscribePost": BOOLEAN,
+            "attachments": list_of(
+                object_of(
+                    "name, type and content",
+                    {"name": TEXT, "type": MEDIA_TYPE.into("mediaType"), "content": CONTENT},
+                    {"contentId": CONTENT_ID},
+                )
+            ),
+        },
+    ),
     Kind.NOTE: _thing(
         {"message": LONG_TEXT, "createdAt": TIME},
         {"author": _ACTOR, "mentions": list_of(TEXT), "links": list_of(reference_to_one_of(_LINKS)).into("linkIds")},
@@ -244,12 +281,29 @@ SHAPES: Final[Mapping[str, Shape]] = {
 
 def _customer(given: dict[str, Any]) -> dict[str, Any]:
     customer = dict(given)
+    if customer.get("status") == CustomerStatus.ANONYMISED:
+        raise Problems(_NO_ANONYMISING.format("status"))
+    if both := sorted({*customer.get("remove", ())} & customer.keys()):
+        raise Problems(f"remove must not name what the line gives: {', '.join(both)}.")
     if phones := customer.get("phones"):
         customer["phones"] = _contacts("phones", phones)
     if emails := customer.pop("emails", None):
         customer["emails"] = _contacts("emails", emails, customer.get("email"))
         customer["email"] = customer["emails"][0]["value"]
     return customer
+
+
+_NO_ANONYMISING: Final = (
+    "{} must not be ANONYMISED: an import cannot anonymise, as it would leave the personal data where they are. Erase "
+    "the person in the gateway."
+)
+
+
+def _status(given: dict[str, Any]) -> dict[str, Any]:
+    for key in ("to", "from"):
+        if given.get(key) == CustomerStatus.ANONYMISED:
+            raise Problems(_NO_ANONYMISING.format(key))
+    return {"actor": IMPORTER, **given}
 
 
 def _contacts(key: str, contacts: Sequence[Mapping[str, Any]], value: str | None = None) -> list[dict[str, Any]]:
@@ -317,6 +371,15 @@ def _coupon(given: dict[str, Any]) -> dict[str, Any]:
     return coupon
 
 
+def _email(given: dict[str, Any]) -> dict[str, Any]:
+    ids = [each["contentId"] for each in given.get("attachments", ()) if "contentId" in each]
+    if len(set(ids)) < len(ids):
+        raise Problems("attachments must have different contentIds.")
+    if given.get("listUnsubscribePost") and "listUnsubscribe" not in given:
+        raise Problems("listUnsubscribePost belongs to a listUnsubscribe.")
+    return given
+
+
 def _actor(key: str, given: dict[str, Any], source: str) -> dict[str, Any]:
     """With the name that people are shown; none for a customer who is to be called by their own."""
     kind = given["kind"]
@@ -336,6 +399,7 @@ _COMPLETED: Final[Mapping[Kind, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     Kind.COUPON: _coupon,
     Kind.TRANSACTION: lambda given: {"pointsAwarded": 0, "status": TransactionStatus.ACCEPTED.value, **given},
     Kind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
-    Kind.STATUS: lambda given: {"actor": IMPORTER, **given},
+    Kind.STATUS: _status,
+    Kind.EMAIL: _email,
     Kind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
 }

@@ -48,6 +48,7 @@ CUSTOMERS: Final = Listing(
     (),
     {
         "NAME": Order(("name", "_id")),
+        "SEARCHED_NAME": Order(("searchName", "_id")),  # for those whose name begins with what is asked for
         "NUMBER": Order(("number", "_id")),
         "REGISTERED_AT": Order(("registeredAt", "_id")),
         "LAST_ACTIVITY_AT": Order(("lastActivityAt", "_id"), nulls_last=True),

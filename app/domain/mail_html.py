@@ -5,10 +5,15 @@ needs more than linear time or memory for is taken away (``_tamed``).
 """
 
 import re
+from collections.abc import Mapping
+from html import unescape
+from types import MappingProxyType
 from typing import Final
+from urllib.parse import unquote
 
 from nh3 import Cleaner
 
+NO_IMAGES: Final[Mapping[str, str]] = MappingProxyType({})
 MOST_TAGS: Final = 20_000
 MOST_ENTITIES: Final = 100_000
 """The parser's time grows with their square: at these limits it is a second or two."""
@@ -47,10 +52,11 @@ _LINK: Final = re.compile(r"(?:https?|mailto|tel):[^\x00-\x20]+", re.IGNORECASE)
 _IMAGE: Final = re.compile(r"data:image/(?:png|gif|jpeg|webp|avif|bmp);base64,[A-Za-z0-9+/=\s]+", re.IGNORECASE)
 
 
-def harmless(html: str) -> str:
+def harmless(html: str, images: Mapping[str, str] = NO_IMAGES) -> str:
     """A whole document that looks like the mail, for a sandboxed frame's ``srcdoc``. Never raises.
 
-    Links open outside the frame, and only by http, https, mailto or tel. Images are those that the mail itself brings.
+    Links open outside the frame, and only by http, https, mailto or tel. Images are those that the mail itself brings:
+    ``images`` are addresses (``data:``) for what it names by content id (``cid:``).
     A mail of more than ``MOST_TAGS`` tags or ``MOST_ENTITIES`` entities is a sentence that says so.
     """
     if html.count("<") > MOST_TAGS or html.count("&") > MOST_ENTITIES:
@@ -58,7 +64,7 @@ def harmless(html: str) -> str:
     # Half a character cannot leave Python; a million nulls are a million complaints in the parser's memory.
     html = html.encode("utf-8", "replace").decode().replace("\0", "")
     outer: dict[str, str] = {}
-    content = _NAMED_BACK.sub(r"\1", _CLEANER.clean(_tamed(html, outer)))
+    content = _NAMED_BACK.sub(r"\1", _CLEANER.clean(_tamed(html, outer, images)))
     return _DOCUMENT.format(root=_kept(outer.get("html", "")), body=_kept(outer.get("body", "")), content=content)
 
 
@@ -141,7 +147,7 @@ _NAMED_BACK: Final = re.compile(rf"(</?)x-(?=(?:{'|'.join(_INLINE)})[ >])")
 """For what nh3 wrote, where a ``<`` is always a tag's."""
 
 
-def _tamed(html: str, outer: dict[str, str]) -> str:
+def _tamed(html: str, outer: dict[str, str], images: Mapping[str, str]) -> str:
     """The same with known tags only, comments and raw text gone; ``outer`` gets the attributes of html and body.
 
     Inline tags become ``x-b`` and so on for the parser. HTML opens them anew in every paragraph after one that left
@@ -156,7 +162,7 @@ def _tamed(html: str, outer: dict[str, str]) -> str:
             return f"</{_renamed(name)}>" if name in _KNOWN else ""
         if name in ("html", "body"):
             outer.setdefault(name, _few(token["attributes"]))
-        return f"<{_renamed(name)}{_few(token['attributes'])}>" if name in _KNOWN else ""
+        return f"<{_renamed(name)}{_few(token['attributes'], images)}>" if name in _KNOWN else ""
 
     return _TOKEN.sub(tame, html)
 
@@ -165,12 +171,14 @@ def _renamed(name: str) -> str:
     return f"x-{name}" if name in _INLINE else name
 
 
-def _few(attributes: str) -> str:
+def _few(attributes: str, images: Mapping[str, str] = NO_IMAGES) -> str:
     """The first of the attributes that may stay, quoted in one way. Their number costs the parser its square."""
     kept: dict[str, str] = {}
     for attribute in _EACH.finditer(attributes):
         name = attribute["name"].lower()
         if name in _ATTRIBUTES and len(kept) < _MOST_ATTRIBUTES:
             value = attribute["double"] or attribute["single"] or attribute["bare"] or ""
+            if name == "src" and value.strip()[:4].lower() == "cid:":
+                value = images.get(unquote(unescape(value.strip()[4:])), "")
             kept.setdefault(name, value.replace('"', "&quot;"))
     return "".join(f' {name}="{value}"' for name, value in kept.items())

@@ -41,13 +41,21 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class Has:
+    """Is a list with an element in this range. A range alone may begin with one element and end with another."""
+
+    element: Between
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """One of these holds at least. The key it stands under is no field, only a name of its own."""
 
     wheres: "tuple[Where, ...]"
 
 
-Where: TypeAlias = tuple[tuple[str, In | Exactly | Between | AnyOf], ...]
+Condition: TypeAlias = In | Exactly | Between | Has | AnyOf
+Where: TypeAlias = tuple[tuple[str, Condition], ...]
 """Conditions by field, all of which hold. Hashable, so that equal requests meet in one batch."""
 
 

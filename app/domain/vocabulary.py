@@ -93,6 +93,17 @@ class ReportTable(StrEnum):
     DETAILS = "DETAILS"
 
 
+class SearchMatchKind(StrEnum):
+    CUSTOMER_NUMBER = "CUSTOMER_NUMBER"
+    EMAIL = "EMAIL"
+    PHONE = "PHONE"
+    TRANSACTION = "TRANSACTION"
+    ORDER = "ORDER"
+    COUPON = "COUPON"
+    PASS = "PASS"  # noqa: S105 # not a password
+    NAME = "NAME"
+
+
 class ExportFormat(StrEnum):
     CSV = "CSV"
     NDJSON = "NDJSON"

@@ -99,8 +99,9 @@ class GraphQLEndpoint:
         rates: Rates,
         limits: Limits,
         execution: Execution,
+        phone_region: str | None = None,
     ) -> None:
-        self.execution = execution
+        self.execution, self._phone_region = execution, phone_region
         self._limits = limits
         self._documents = Documents(schema, limits, compiled=execution.choice == "compiled")
         self._page, self._timeout_seconds, self._turns = page, timeout_seconds, Turns()
@@ -279,7 +280,7 @@ class GraphQLEndpoint:
         # Stored times have milliseconds: what a change returns is what it stored.
         now = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
         changes = Changes(self._store, self._turns, viewer, now, correlation_id.get() or "", until, self._outgoing)
-        context = Context(viewer, now, changes, lambda: Loaders(self._store, gate))
+        context = Context(viewer, now, changes, lambda: Loaders(self._store, gate), self._phone_region)
         if Role.CUSTOMER in viewer.roles:
             own = await context.loaders.documents.load(viewer.customer_id or "")
             if own is None or own["status"] != CustomerStatus.ACTIVE:

@@ -11,6 +11,7 @@ from app.loaders.documents import by_id, by_kind
 from app.loaders.gate import Gate
 from app.loaders.loader import Loader
 from app.loaders.pages import Pages, counts_of
+from app.loaders.search import Search
 from app.store.driver import Document, Store, StoreError
 
 
@@ -34,6 +35,15 @@ class Loaders:
     @cached_property
     def pages(self) -> Pages:
         return Pages(self._store, self.gate)
+
+    @cached_property
+    def files(self) -> Loader[str, Document]:
+        """Of mails that the gate has admitted."""
+        return Loader(partial(_files, self._store))
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self._store, self.gate)
 
     @cached_property
     def counts(self) -> Loader[tuple[str, Selection], int]:
@@ -89,6 +99,10 @@ async def _by_name(
         or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
         for name, several in found.items()
     }
+
+
+async def _files(store: Store, ids: Sequence[str]) -> Mapping[str, Document]:
+    return {file["_id"]: file for file in await store.find("files", {"_id": {"$in": list(ids)}})}
 
 
 async def _fields_set(store: Store, keys: Sequence[tuple[Where, int]]) -> Mapping[tuple[Where, int], list[Document]]:

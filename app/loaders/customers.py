@@ -4,12 +4,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast
 
+from app.domain.search import address, addresses_of
 from app.domain.vocabulary import CustomerStatus
 from app.loaders.pages import Beside
-from app.store.driver import FOLDS_CASE, Document, Pipeline, Store
+from app.store.driver import Document, Pipeline, Store
 
 Name: TypeAlias = tuple[str, ...]
-"""("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812")."""
+"""("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812").
+
+An e-mail address is as it is compared (domain/search.py).
+"""
 
 
 _LOOKED_AT: Final = ("number", "identities", "status")
@@ -35,12 +39,11 @@ async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mappin
             for name in names:
                 if _answers(customer, name):
                     found[name].append(customer)
-    if addresses := [address for kind, address, *_ in names if kind == "email"]:
-        either = [{"email": {"$in": addresses}}, {"emails.value": {"$in": addresses}}]
-        for customer in await store.find("customers", {"$or": either}, collation=FOLDS_CASE):
-            for address in addresses:
-                if address.casefold() in _addresses(customer):
-                    found["email", address].append(customer)
+    if addresses := [name[1] for name in names if name[0] == "email"]:
+        for customer in await store.find("customers", {"searchEmails": {"$in": addresses}}):
+            for each in addresses:
+                if each in map(address, addresses_of(customer)):
+                    found["email", each].append(customer)
     return found
 
 
@@ -62,11 +65,6 @@ def _answers(customer: Document, name: Name) -> bool:
             return {"source": source, "id": source_id} in _list(customer, "identities")
         case _:
             return False
-
-
-def _addresses(customer: Document) -> set[str]:
-    others = [each.get("value") for each in _list(customer, "emails")]
-    return {address.casefold() for address in (customer.get("email"), *others) if isinstance(address, str)}
 
 
 def _list(customer: Document, key: str) -> list[Document]:

@@ -48,6 +48,16 @@ class Gate:
     def _masks_on(self, customer_id: str) -> Masks:
         return self._own if customer_id == self._viewer.customer_id else self.masks
 
+    @property
+    def reaches(self) -> tuple[tuple[Mapping[str, str], Masks], ...]:
+        """The conditions under which a customer exists for the viewer, with the masks of those whom each reaches."""
+        viewer = self._viewer
+        if viewer.sees_all_customers:
+            return (({}, self.masks),)
+        own = (({"_id": viewer.customer_id or ""}, self._own),) if Role.CUSTOMER in viewer.roles else ()
+        referred = (({"affiliateId": viewer.affiliate_id or ""}, self.masks),) if Role.AFFILIATE in viewer.roles else ()
+        return (*own, *referred)
+
     def masks_key(self, collection: str, key: str) -> bool:
         """Whether any document that the viewer sees hides the value of that key."""
         changes = (*self._own.changes.get(collection, ()), *self.masks.changes.get(collection, ()))

@@ -43,6 +43,7 @@ async def fields_set(store: Store, where: Where, at_most: int) -> list[Document]
     match = pages.matching(Selection(REPORT, where, "OCCURRED_AT"))
     key: dict[str, Any] = {
         "username": "$actor.name",
+        "id": "$actor.id",
         "name": "$customFieldsSet.name",
         "value": "$customFieldsSet.value",
     }
@@ -50,7 +51,7 @@ async def fields_set(store: Store, where: Where, at_most: int) -> list[Document]
         "activities",
         [
             {"$match": {**match, "customFieldsSet": {"$exists": True}}},
-            {"$project": {"actor.name": 1, "customFieldsSet": 1}},
+            {"$project": {"actor.name": 1, "actor.id": 1, "customFieldsSet": 1}},
             {"$unwind": "$customFieldsSet"},
             {"$group": {"_id": key, "total": {"$sum": 1}}},
             {"$sort": {"total": -1, "_id": 1}},

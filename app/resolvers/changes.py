@@ -21,6 +21,9 @@ Input = strawberry.argument(description="What to change.")
 
 
 async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> schema.AddNotePayload | None:
+    async def is_there(node_id: str) -> bool:
+        return await _document(info, node_id) is not None
+
     return await _made(
         info,
         "addNote",
@@ -33,6 +36,7 @@ async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> 
             mentions=input.mentions or [],
             links=input.links or [],
             key=input.idempotency_key,
+            is_there=is_there,
         ),
     )
 

@@ -8,11 +8,13 @@ from app.domain.access import Permission
 from app.domain.ids import collection_of
 from app.domain.listings import CUSTOMERS
 from app.domain.refusals import Ambiguous
+from app.domain.search import address
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, order_of, seen
 from app.schema.customers import Customer, CustomerBy
 from app.schema.enums import OrderDirection
+from app.schema.filters import search_term
 
 
 def customer(
@@ -38,12 +40,15 @@ def customer(
 def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
     """As the loader calls it. Raises Forbidden."""
     if by.number:
-        return ("number", by.number.value)
+        return ("number", search_term("number", by.number.value))
     info.context.viewer.require(Permission.SEARCH_BY_CONTACT)
     if by.email:
-        return ("email", by.email.value.strip())
+        return ("email", address(search_term("email", by.email.value)))
     assert by.identity  # @oneOf
-    return ("identity", by.identity.value.source, by.identity.value.id)
+    source, source_id = by.identity.value.source, by.identity.value.id
+    for name, text in (("source", source), ("id", source_id)):
+        search_term(name, text)  # it is compared as the source spells it
+    return ("identity", source, source_id)
 
 
 async def customers(
@@ -66,6 +71,6 @@ async def customers(
         last=last,
         before=before,
         where=(*asked.where(info.context.viewer), *await seen(info)),
-        order=order.field,
+        order=order_of(asked, order),
         descending=order.direction == OrderDirection.DESC,
     )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
-from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
+from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, SOURCES
 from app.catalogue.model import ActivityGroup as Group
-from app.domain.access import Permission, Viewer
+from app.domain.access import Forbidden, Permission, Viewer
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Where
@@ -26,7 +26,7 @@ from app.schema.enums import (
     NotesFilter,
     OrderDirection,
 )
-from app.schema.filters import among, check_types, during, unknown
+from app.schema.filters import among, check_types, during, few, terms, unknown
 from app.schema.notes import Note
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
@@ -206,8 +206,15 @@ class ActivityFilter:
     actor_kinds: list[ActorKind] | None = strawberry.field(
         default=None, description="Only what these kinds of actor did. An empty list matches none."
     )
+    actor_ids: list[str] | None = strawberry.field(
+        default=None,
+        description="Only what these people or programs did, by their id where they acted (`actor.userId`), which "
+        "tells namesakes apart. An empty list matches none. Not for customers.",
+    )
     sources: list[str] | None = strawberry.field(
-        default=None, description="Only what these systems said, by the activity's own source. Empty matches none."
+        default=None,
+        description="Only what these systems said, by the activity's own source, of those in the catalogue. Empty "
+        "matches none.",
     )
     notes: NotesFilter | None = strawberry.field(
         default=NotesFilter.INCLUDE, description="What to do with agents' notes."
@@ -233,14 +240,19 @@ class ActivityFilter:
             raise BadUserInput(
                 f"Legacy entries cannot be filtered by time or type: leave out {', '.join(given)}.", given[0]
             )
-        if len(self.sources or ()) > 100:
-            raise BadUserInput("At most 100 sources may be given.", "sources")
+        few("sources", self.sources)
+        for source in self.sources or ():
+            if source not in SOURCES:
+                raise unknown("source", source, SOURCES, "sources")
+        if self.actor_ids is not None and not viewer.reads_actors:
+            raise Forbidden("Your role may not filter by who acted.", "actorIds")
         check_types(self.types or (), viewer, "types")
         return (
             *among("type", self.types),
             *among("group", self.groups),
             *among("isNote", _IS_NOTE.get(self.notes)),
             *among("source", self.sources),
+            *among("actor.id", terms("actorIds", self.actor_ids)),
             *among("actor.kind", self._actor_kinds()),
             *during("occurredAt", self.from_, self.to),
             ("legacy", In((False, True) if self.legacy else (False,))),

@@ -9,7 +9,7 @@ from app.domain.paging import Where
 from app.schema.base import Document, Info, Node, follow, reads
 from app.schema.customers import Customer
 from app.schema.enums import AccessLevel, Outcome
-from app.schema.filters import among, during
+from app.schema.filters import among, during, terms
 from app.schema.rules import AUDIT, Access
 
 
@@ -30,7 +30,8 @@ class AuditEntry(Node):
     actor: AuditActor = strawberry.field(description="Who asked for it.")
     action: str = strawberry.field(
         description="The mutation, such as adjustPoints; or downloadExport, each time that the file of an export is "
-        "fetched. The actor is then who asked for the export: a link does not say who follows it."
+        "fetched. The actor is then who asked for the export: a link does not say who follows it. Or import, for each "
+        "file that was imported at the machine itself."
     )
     outcome: Outcome = strawberry.field(description="What became of it.")
     code: str | None = strawberry.field(description="Why it was refused.")
@@ -64,7 +65,7 @@ class AuditFilter:
         """Raises BadUserInput."""
         return (
             *among("customerId", None if self.customer_id is None else [self.customer_id]),
-            *among("actor.subject", None if self.subject is None else [self.subject]),
+            *among("actor.subject", terms("subject", None if self.subject is None else [self.subject])),
             *during("at", self.from_, self.to),
         )
 

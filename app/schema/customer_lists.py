@@ -6,11 +6,23 @@ import strawberry
 
 from app.domain.access import Forbidden, Permission, Role, Viewer
 from app.domain.listings import CUSTOMERS
-from app.domain.paging import AnyOf, Between, Exactly, In, Where
+from app.domain.paging import AnyOf, Between, Condition, Exactly, In, Where
 from app.domain.refusals import BadUserInput
+from app.domain.search import address
 from app.schema.base import Info, SafeInt, Source
 from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
-from app.schema.filters import among, beginning, bound, check_types, during, few, search_term
+from app.schema.filters import (
+    among,
+    beginning,
+    bound,
+    check_types,
+    during,
+    few,
+    folded_term,
+    has_beginning,
+    search_term,
+    terms,
+)
 
 _TAG_AT_MOST = 100
 
@@ -91,33 +103,32 @@ class CustomerFilter:
 
     def _named(self) -> Where:
         return (
-            *(() if self.number is None else (("number", In((search_term("number", self.number),))),)),
-            *(() if self.name is None else beginning("name", search_term("name", self.name))),
-            *(() if self.last_name is None else beginning("lastName", search_term("lastName", self.last_name))),
+            *(() if self.number is None else (("searchNumber", In((folded_term("number", self.number),))),)),
+            *(() if self.name is None else beginning("searchName", folded_term("name", self.name))),
+            *(() if self.last_name is None else beginning("searchLastName", folded_term("lastName", self.last_name))),
         )
 
     def _reached(self, viewer: Viewer) -> Where:
         if self.email is None and self.email_prefix is None:
             return ()
         viewer.require(Permission.SEARCH_BY_CONTACT)
-        conditions: list[tuple[str, AnyOf | Exactly]] = []
+        conditions: list[tuple[str, Condition]] = []
         if not viewer.may_to_all(Permission.SEARCH_BY_CONTACT):
             conditions.append(("_id", Exactly(viewer.customer_id or "")))
         if self.email is not None:
-            whole = In((search_term("email", self.email),))
-            conditions.append(("email?", AnyOf(((("email", whole),), (("emails.value", whole),)))))
+            conditions.append(("searchEmails", Exactly(address(search_term("email", self.email)))))
         if self.email_prefix is not None:
-            term = search_term("emailPrefix", self.email_prefix)
-            conditions.append(("emailPrefix?", AnyOf((beginning("email", term), beginning("emails.value", term)))))
+            term = address(search_term("emailPrefix", self.email_prefix))
+            conditions.append(("emailPrefix?", AnyOf((has_beginning("searchEmails", term),))))
         return tuple(conditions)
 
     def _labelled(self, viewer: Viewer) -> Where:
         if self.tags is not None or self.campaigns is not None:
             viewer.require(Permission.SEARCH_BY_LABEL)
         few("tags", self.tags)
-        few("campaigns", self.campaigns)
-        tags = None if self.tags is None else [search_term("tags", tag, at_most=_TAG_AT_MOST) for tag in self.tags]
-        return (*among("tags", tags), *among("campaigns", self.campaigns), *self._active(viewer))
+        tags = None if self.tags is None else [folded_term("tags", tag, at_most=_TAG_AT_MOST) for tag in self.tags]
+        campaigns = terms("campaigns", self.campaigns)
+        return (*among("searchTags", tags), *among("campaigns", campaigns), *self._active(viewer))
 
     def _active(self, viewer: Viewer) -> Where:
         if self.has_activity is None:
@@ -137,12 +148,12 @@ class CustomerFilter:
         return tuple((key, bounds) for key, bounds in both if bounds != Between())
 
     def _placed(self, viewer: Viewer) -> Where:
-        few("countries", self.countries)
+        known = terms("countries", self.countries)
         window = self.registered or TimeRange()
         conditions = (*among("status", self.statuses), *during("registeredAt", window.from_, window.to))
-        if self.countries is None:
+        if known is None:
             return conditions
-        countries = In(tuple(dict.fromkeys(self.countries)))
+        countries = In(tuple(dict.fromkeys(known)))
         if not viewer.may_to_all(Permission.SEARCH_BY_CONTACT):  # what an address says is not theirs to read
             return (*conditions, ("country", countries))
         of_address: Where = (("country", In((None,))), ("billingAddress.country", countries))
@@ -156,6 +167,12 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 class CustomerOrder:
     field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="What to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+
+
+def order_of(asked: CustomerFilter, order: CustomerOrder) -> str:
+    """The list's order. Those whose name begins so stand in the order of the index that finds them."""
+    searched = asked.name is not None and order.field == CustomerOrderField.NAME
+    return "SEARCHED_NAME" if searched else order.field.value
 
 
 def check_order(info: Info, order: CustomerOrder) -> None:

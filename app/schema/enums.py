@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.catalogue.model import ActivityGroup, AttributeKind
+from app.domain.cells import Separator
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
     AccessLevel,
@@ -20,6 +21,7 @@ from app.domain.vocabulary import (
     PassType,
     PushStatus,
     ReportTable,
+    SearchMatchKind,
     TransactionStatus,
     TransactionType,
 )
@@ -49,6 +51,8 @@ __all__ = [
     "PointsOrderField",
     "PushStatus",
     "ReportTable",
+    "SearchMatchKind",
+    "Separator",
     "TransactionStatus",
     "TransactionType",
 ]
@@ -270,6 +274,25 @@ described(
     "The built-in segments. Everybody is in exactly one.",
     LEADS="Those who have not paid yet.",
     CUSTOMERS="Those who made one payment or more.",
+)
+described(
+    Separator,
+    "What stands between the cells of a line.",
+    COMMA="A comma, as RFC 4180 has it.",
+    SEMICOLON="A semicolon, as spreadsheets expect where the comma begins decimals.",
+    TAB="A tab.",
+)
+described(
+    SearchMatchKind,
+    "What of a customer a search has found. Declared by likelihood.",
+    CUSTOMER_NUMBER="The customer number.",
+    EMAIL="One of their e-mail addresses.",
+    PHONE="One of their phone numbers.",
+    TRANSACTION="The number of a transaction.",
+    ORDER="The number of an order, which an activity names.",
+    COUPON="The code of a coupon.",
+    PASS="The serial number of a pass.",  # noqa: S106 # not a password
+    NAME="The name, or the organisation's.",
 )
 described(
     CustomerOrderField,

@@ -5,11 +5,12 @@ from typing import ClassVar
 
 import strawberry
 
+from app.domain.cells import Layout, zone_of
 from app.domain.exports import ATTRIBUTE, TABLES, link
 from app.schema.base import Document, Info, Node, reads
 from app.schema.changes import KEY, UserError
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
-from app.schema.enums import ExportFormat, ExportStatus, ExportTable, ReportTable
+from app.schema.enums import ExportFormat, ExportStatus, ExportTable, ReportTable, Separator
 from app.schema.report import ReportFilter
 from app.schema.rules import EXPORT, WITH_OWNER, Access
 
@@ -63,6 +64,29 @@ def _all(table: ExportTable) -> str:
     return ", ".join(TABLES[table].split())
 
 
+@strawberry.input(description="How the file is written.")
+class ExportLayout:
+    separator: Separator | None = strawberry.field(
+        default=Separator.COMMA, description="What stands between the cells of a CSV file."
+    )
+    byte_order_mark: bool | None = strawberry.field(
+        default=False, description="Begin a CSV file with the mark by which some spreadsheets know UTF-8."
+    )
+    time_zone: str | None = strawberry.field(
+        default=None,
+        description='Write times in this zone, with their offset: "Europe/Berlin". In UTC unless told. What is '
+        "filtered does not change.",
+    )
+
+    def read(self) -> Layout:
+        """Raises BadUserInput."""
+        zone = None if self.time_zone is None else zone_of(self.time_zone)
+        return Layout(self.separator or Separator.COMMA, bool(self.byte_order_mark), zone)
+
+
+_LAYOUT = "How the file is written: with commas, without a byte order mark and in UTC unless told."
+
+
 @strawberry.input(description="Customers to export.")
 class ExportCustomersInput:
     format: ExportFormat = strawberry.field(description="What the file shall look like.")
@@ -76,6 +100,7 @@ class ExportCustomersInput:
         default=None,
         description=f"Which columns, in which order; 1 to 100. All unless told: {_all(ExportTable.CUSTOMERS)}.",
     )
+    layout: ExportLayout | None = strawberry.field(default=None, description=_LAYOUT)
 
 
 @strawberry.input(description="A table of the customer-service report to export.")
@@ -90,6 +115,7 @@ class ExportReportInput:
         f"CUSTOM_FIELDS: {_all(ExportTable.CUSTOM_FIELDS)}. DETAILS: {_all(ExportTable.DETAILS)}; and any attribute "
         f"that the catalogue knows, as `{ATTRIBUTE}toAddress`.",
     )
+    layout: ExportLayout | None = strawberry.field(default=None, description=_LAYOUT)
 
 
 @strawberry.input(description="An export to call off.")

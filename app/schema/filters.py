@@ -6,8 +6,9 @@ from typing import Any
 
 from app.catalogue import CATALOGUE, nearest
 from app.domain.access import Viewer
-from app.domain.paging import Between, In, Where
+from app.domain.paging import Between, Has, In, Where
 from app.domain.refusals import BadUserInput
+from app.domain.search import cleaned, folded, is_visible
 from app.domain.times import first_millisecond
 
 _LAST = "\uffff"
@@ -44,18 +45,46 @@ def few(name: str, values: Sequence[Any] | None, *, at_most: int = 100) -> None:
 
 
 def search_term(name: str, given: str, *, at_most: int = 1_000) -> str:
-    """Without blank ends. Raises BadUserInput for one that is empty, or too long to be anybody's."""
-    term = given.strip()
-    if not term:
-        raise BadUserInput(f"{name} must not be empty: leave it out to find everybody.", name)
+    """The text as it is stored: composed, without blank ends, with single blanks inside.
+
+    Raises BadUserInput for one of which nothing can be seen, or that is too long to be anybody's.
+    """
+    term = cleaned(given)
+    if not is_visible(term):
+        raise BadUserInput(f"{name} must not be empty or invisible: leave it out to find everybody.", name)
     if len(term) > at_most:
         raise BadUserInput(f"{name} may have {at_most:,} characters; it has {len(term):,}.", name)
     return term
 
 
+def folded_term(name: str, given: str, *, at_most: int = 1_000) -> str:
+    """The same, as it is compared where case and accents make no difference."""
+    return folded(search_term(name, given, at_most=at_most))
+
+
+def terms(name: str, given: Sequence[str] | None) -> list[str] | None:
+    """Of a list each text as it is given, and as it is stored now: older rows may have it otherwise.
+
+    Raises BadUserInput, also for a list that is too long.
+    """
+    few(name, given)
+    if given is None:
+        return None
+    return [text for each in given for text in dict.fromkeys((search_term(name, each), each))]
+
+
 def beginning(key: str, term: str) -> Where:
     """A condition that a text begins so, compared as the list compares texts. No character has a meaning of its own."""
-    return ((key, Between(term, term + _LAST)),)
+    return ((key, _range(term)),)
+
+
+def has_beginning(key: str, term: str) -> Where:
+    """The same of one of the texts in a list."""
+    return ((key, Has(_range(term))),)
+
+
+def _range(term: str) -> Between:
+    return Between(term, term + _LAST)
 
 
 def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:

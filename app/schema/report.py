@@ -17,7 +17,7 @@ from app.schema.activities import Activity
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of
 from app.schema.enums import AccessLevel, NotesFilter
-from app.schema.filters import among, check_types, during, few
+from app.schema.filters import among, check_types, during, few, terms
 from app.schema.rules import REPORT, Access
 
 MAXIMUM_FIELDS = 100
@@ -37,6 +37,9 @@ class CustomFieldTotal:
     access: ClassVar[Access] = REPORT
 
     username: str = strawberry.field(description="Who did the actions.")
+    user_id: str | None = strawberry.field(
+        description="Their id in the system where they acted: two people of one name have a row each."
+    )
     name: str = strawberry.field(description="The field that they changed.")
     value: str = strawberry.field(description="The value that they set.")
     total: int = strawberry.field(description="How many times they did.")
@@ -95,6 +98,11 @@ class CustomFieldFilter:
     name: str = strawberry.field(description="The field's name, exactly.")
     value: str = strawberry.field(description="Its value, exactly.")
 
+    def named(self) -> list[Named]:
+        """As it is given, and as it is stored now. Raises BadUserInput."""
+        names, values = (terms("customFields", [each]) or [] for each in (self.name, self.value))
+        return [Named(name, value) for name in names for value in values]
+
 
 @strawberry.input(
     description="Which actions. All filters that are given must hold, any one value of a list is enough; an empty list "
@@ -109,6 +117,9 @@ class ReportFilter:
     call_centers: list[str] | None = strawberry.field(default=None, description="The call centres.")
     users: list[str] | None = strawberry.field(
         default=None, description='Who did it, by the name that is shown: `actor.name`; "System" is one of them.'
+    )
+    user_ids: list[str] | None = strawberry.field(
+        default=None, description="Who did it, by their id where they acted: `actor.userId`. It tells namesakes apart."
     )
     access_levels: list[AccessLevel] | None = strawberry.field(
         default=None, description="The access levels of whoever did it."
@@ -137,32 +148,23 @@ class ReportFilter:
         Raises BadUserInput for what contradicts itself, Forbidden.
         """
         viewer.require(Permission.REPORT)
-        lists = {
-            "campaigns": self.campaigns,
-            "campaignCategories": self.campaign_categories,
-            "products": self.products,
-            "callCenters": self.call_centers,
-            "users": self.users,
-            "currencies": self.currencies,
-            "countries": self.countries,
-            "customFields": self.custom_fields,
-        }
-        for name, values in lists.items():
-            few(name, values)
+        few("customFields", self.custom_fields)
         kinds = [ActorKind.AGENT, ActorKind.CUSTOMER] if self.hide_system else None
         if self.hide_system and AccessLevel.API_USER in (self.access_levels or ()):
             raise BadUserInput("API calls count as system: show system actions, or leave out API_USER.", "hideSystem")
         fields = self.custom_fields
         asked: Where = (
-            *among("orderCustomFields", None if fields is None else [Named(each.name, each.value) for each in fields]),
-            *among("campaign", self.campaigns),
-            *among("product", self.products),
-            *among("callCenter", self.call_centers),
-            *among("campaignCategory", self.campaign_categories),
-            *((("actor.id", In((viewer.subject,))),) if viewer.reports_own_actions_only else ()),
-            *among("actor.name", self.users),
-            *among("currency", self.currencies),
-            *among("country", self.countries),
+            *among(
+                "orderCustomFields", None if fields is None else [named for each in fields for named in each.named()]
+            ),
+            *among("campaign", terms("campaigns", self.campaigns)),
+            *among("product", terms("products", self.products)),
+            *among("callCenter", terms("callCenters", self.call_centers)),
+            *among("campaignCategory", terms("campaignCategories", self.campaign_categories)),
+            *self._user_ids(viewer),
+            *among("actor.name", terms("users", self.users)),
+            *among("currency", terms("currencies", self.currencies)),
+            *among("country", terms("countries", self.countries)),
             *self._types(viewer),
             *among("actor.accessLevel", self.access_levels),
             *among("actor.kind", kinds),
@@ -170,6 +172,11 @@ class ReportFilter:
         )
         own = (("actor.kind", In((ActorKind.AGENT,))),) if viewer.reports_own_actions_only else ()
         return both(both(asked, own), viewer.activity_rows)
+
+    def _user_ids(self, viewer: Viewer) -> Where:
+        asked = among("actor.id", terms("userIds", self.user_ids))
+        own = (("actor.id", In((viewer.subject,))),) if viewer.reports_own_actions_only else ()
+        return both(asked, own)
 
     def _types(self, viewer: Viewer) -> Where:
         types = known_types(self.types, viewer)

@@ -42,6 +42,10 @@ class Audit:
         """A file that was asked for by this viewer was fetched by whoever had its link."""
         await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": [export_id]}])
 
+    async def imported(self, store: Store) -> None:
+        """A file was imported, or as much of it as came in."""
+        await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": []}])
+
     def _row(self, customer_id: str | None) -> Document:
         viewer = self.viewer
         return {

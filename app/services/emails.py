@@ -1,15 +1,19 @@
 """Mails: one that was sent, sent again; and new ones, written by a change."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.domain.changes import LimitExceeded, NotFound
+from app.domain.customers import noticed
 from app.domain.emails import registered_address
 from app.domain.ids import new_id
-from app.services.changes import Changes, Effect, Session, Wrote
+from app.domain.vocabulary import ActorKind
+from app.services.changes import Changes, Effect, Session, Wrote, activity_of
 from app.services.letters import Letter
-from app.store.driver import Document
+from app.services.tallies import arrived
+from app.store import heads
+from app.store.driver import Document, Store, UpdateOne
 
 _WINDOW: Final = timedelta(days=1)
 
@@ -80,3 +84,43 @@ async def written(
         **({"fileIds": list(file_ids)} if file_ids else {}),
     }
     return email, of.queued("deliveries", customer["_id"], emailId=email["_id"], to=to, first=True)
+
+
+_SYSTEM: Final[Document] = {"kind": ActorKind.SYSTEM.value, "name": "System"}
+
+
+async def give_up(store: Store, delivery: Document, update: Document, reason: str) -> bool:
+    """Updates a delivery that is still its relay's, and tells of it on the customer's timeline, both or neither.
+
+    False if somebody has taken it since. Raises StoreError.
+    """
+    ours = {"_id": delivery["_id"], "attempts": delivery["attempts"], "dueAt": {"$exists": True}}
+    now = datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+
+    async def body(session: Session) -> bool:
+        written = await store.write("deliveries", [UpdateOne(ours, update)], session=session)
+        if not written.matched_count:
+            return False
+        emails = await store.find("emails", {"_id": delivery["emailId"]}, fields={"subject": 1}, session=session)
+        attributes = {"emailSubject": emails[0]["subject"]} if emails else {}
+        activity = activity_of(
+            delivery["customerId"],
+            "EMAIL_NOT_DELIVERED",
+            _SYSTEM,
+            now,
+            message=reason,
+            attributes={**attributes, "toAddress": delivery["to"]},
+            emailId=delivery["emailId"],
+            subjectId=delivery["emailId"],
+        )
+        owner = UpdateOne({"_id": delivery["customerId"]}, {"$inc": {"revision": 1}, **noticed([activity])})
+        await store.write("customers", [owner], session=session)
+        await store.insert("activities", [activity], session=session)
+        await arrived(store, [activity], now=now, session=session)
+        return True
+
+    was_ours = await store.transaction(body)
+    if was_ours:
+        await heads.keep(store, [delivery["customerId"]])
+    return was_ours

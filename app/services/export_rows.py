@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.domain.access import Masks
-from app.domain.cells import head, lines
+from app.domain.cells import PLAIN, Layout, Separator, head, lines, zone_of
 from app.domain.exports import CUSTOMER, Column, column_of, where_of
 from app.domain.listings import CUSTOMERS, REPORT
 from app.domain.paging import Position, Selection, Slice, Where
@@ -37,13 +37,15 @@ class Plan:
     order: str
     descending: bool
     masks: Masks
+    layout: Layout = PLAIN
 
     @classmethod
     def of(cls, export: Mapping[str, Any], masks: Masks) -> "Plan":
         table = ExportTable(export["table"])
         columns = tuple(column_of(table, name) for name in export["columns"])
         where = where_of(export["where"])
-        return cls(table, ExportFormat(export["format"]), columns, where, export["order"], export["descending"], masks)
+        format_, layout = ExportFormat(export["format"]), layout_of(export)
+        return cls(table, format_, columns, where, export["order"], export["descending"], masks, layout)
 
     @property
     def selection(self) -> Selection:
@@ -61,6 +63,15 @@ class Batch:
     is_last: bool
 
 
+def layout_of(export: Mapping[str, Any]) -> Layout:
+    zone = export.get("timeZone")
+    return Layout(
+        Separator(export.get("separator", Separator.COMMA)),
+        export.get("byteOrderMark", False),
+        zone_of(zone) if zone else None,
+    )
+
+
 async def total(store: Store, plan: Plan) -> int | None:
     """How many rows there will be, if nothing changes; None: it is not known before they are read."""
     match plan.table:
@@ -74,7 +85,7 @@ async def total(store: Store, plan: Plan) -> int | None:
 
 async def batches(store: Store, plan: Plan, position: Position | None = None) -> AsyncGenerator[Batch]:
     """From the beginning, head first, or from a position; at least one, in constant memory. Raises Unreadable."""
-    begin = b"" if position else head(plan.format, [column.title for column in plan.columns])
+    begin = b"" if position else head(plan.format, [column.title for column in plan.columns], plan.layout)
     async for rows, behind, is_last in _rows(store, plan, position):
         data = await asyncio.to_thread(_written, plan, rows)  # whoever is served beside it need not wait for so many
         yield Batch(len(rows), begin + data, behind, is_last)
@@ -84,7 +95,8 @@ async def batches(store: Store, plan: Plan, position: Position | None = None) ->
 def _written(plan: Plan, rows: Sequence[Document]) -> bytes:
     names = [column.name for column in plan.columns]
     try:
-        return lines(plan.format, names, ([column.read(row) for column in plan.columns] for row in rows))
+        values = ([column.read(row) for column in plan.columns] for row in rows)
+        return lines(plan.format, names, values, plan.layout)
     except Exception:
         if len(rows) == 1:
             raise Unreadable(f"What is stored under {rows[0].get('_id')} cannot be read.") from None

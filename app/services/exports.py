@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.domain import changes
+from app.domain.cells import PLAIN, Layout
 from app.domain.changes import IdempotencyConflict, Invalid, LimitExceeded
 from app.domain.exports import UNFINISHED, Column, kept
 from app.domain.ids import new_id
@@ -26,6 +27,7 @@ async def request(
     order: str,
     descending: bool,
     key: str,
+    layout: Layout = PLAIN,
 ) -> str:
     """The id of the export, queued now or when the same key came first with the same input.
 
@@ -39,6 +41,7 @@ async def request(
         "where": kept(where),
         "order": order,
         "descending": descending,
+        **_written(layout),
     }
     own = {"requestedBy.subject": of.viewer.subject}
     print_of_input = changes.fingerprint(asked)
@@ -76,6 +79,15 @@ async def request(
         return export["_id"]
 
     return await of.transaction(body)
+
+
+def _written(layout: Layout) -> Document:
+    """What is not as it is unless told."""
+    return {
+        **({} if layout.separator == PLAIN.separator else {"separator": layout.separator.value}),
+        **({"byteOrderMark": True} if layout.byte_order_mark else {}),
+        **({"timeZone": layout.zone.key} if layout.zone else {}),
+    }
 
 
 async def cancel(of: Changes, export: Document) -> None:

@@ -13,9 +13,19 @@ from typing import Any, Final
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind, Line, primary_first
 from app.domain.refusals import Refusal
+from app.domain.search import SEARCH_COPIES, folded, search_copies
+from app.domain.statuses import CLOSED
 from app.domain.vocabulary import CustomerStatus
 from app.services.import_parking import leave, park, parked, parked_line
-from app.services.import_steps import Arrival, NotImported, Outcome, Verdict, by_identity, customers_known_as
+from app.services.import_steps import (
+    AccountClosed,
+    Arrival,
+    NotImported,
+    Outcome,
+    Verdict,
+    by_identity,
+    customers_known_as,
+)
 from app.store import heads
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
@@ -112,6 +122,8 @@ class _Register:
         after = _merged(customer or {**_NEW, "_id": line.id}, line)
         if after == customer:
             return Outcome.UNCHANGED
+        if customer and customer["status"] in CLOSED:
+            raise AccountClosed(customer["status"])
         # One operation a line, in their order: a number may pass from one customer to another between them.
         self.operations.append(ReplaceOne({"_id": after["_id"]}, after) if customer else InsertOne(after))
         if customer:
@@ -151,9 +163,34 @@ class _Register:
             self.take(arrival)
 
 
+def _labelled(customer: Document, source: str, given: Sequence[str]) -> Document:
+    """The labels after ``source`` gave these: those that it gave before and gives no more are gone, unless another
+    source gives them; people's stay. Of an older database, what it gives now counts as given before."""
+    sources: list[Document] = customer.get("tagSources") or []
+    by_source = {folded(each["tag"]) for each in sources}
+    if "tagSources" not in customer:
+        by_source = {folded(tag) for tag in given}
+    peoples = [tag for tag in customer["tags"] if folded(tag) not in by_source]
+    own = [{"tag": tag, "source": source} for tag in given]
+    others = [each for each in sources if each["source"] != source]
+    labels: dict[str, str] = {}
+    for tag in (*customer["tags"], *peoples, *(each["tag"] for each in (*others, *own))):
+        labels.setdefault(folded(tag), tag)
+    there = {folded(tag) for tag in peoples} | {folded(each["tag"]) for each in (*others, *own)}
+    tags = [tag for key, tag in labels.items() if key in there]
+    if len(tags) > _AT_MOST:
+        raise NotImported(f"This would make {len(tags)} tags; a customer has at most {_AT_MOST}.", "tags")
+    return {"tags": tags, "tagSources": [*others, *own]}
+
+
 def _merged(customer: Document, line: Line) -> Document:
     """Only what the line gives is changed. A status that has a history follows the history alone."""
-    details = {key: value for key, value in line.document.items() if key != "identities"}
+    removed = {*line.document.get("remove", ())}
+    details = {key: value for key, value in line.document.items() if key not in ("identities", "remove", "tags")}
+    if "email" in removed:
+        removed.add("emails")
+    if "tags" in line.document:
+        details |= _labelled(customer, line.identity.source, line.document["tags"])
     if customer.get("hasStatusDetails"):
         details.pop("status", None)
     if "email" in details:
@@ -164,4 +201,6 @@ def _merged(customer: Document, line: Line) -> Document:
     for key, values in (("identities", identities), ("emails", details.get("emails", []))):
         if len(values) > _AT_MOST:
             raise NotImported(f"This would make {len(values)} {key}; a customer has at most {_AT_MOST}.", key)
-    return {**customer, **details, "identities": identities}
+    after = {**customer, **details, "identities": identities}
+    after = {key: value for key, value in after.items() if key not in removed}
+    return {key: value for key, value in after.items() if key not in SEARCH_COPIES} | search_copies(after)

@@ -37,7 +37,7 @@ _DECIDED: Final = {
 _HELD_AT_MOST: Final = 20_000
 
 
-class AccountClosed(NotImported):
+class PointsClosed(NotImported):
     """A points line of after its account was closed; where it was merged, nobody has said into which."""
 
     def __init__(self, status: str) -> None:
@@ -278,9 +278,9 @@ def _named(document: Document, owner: Document) -> Document:
     return {**document, "actor": {**document["actor"], "name": owner["name"]}}
 
 
-def _closed(owner: Document, status: Document | None, at: datetime) -> AccountClosed | None:
+def _closed(owner: Document, status: Document | None, at: datetime) -> PointsClosed | None:
     """Why an account takes no points of ``at``: what happened before it was closed is history."""
     now = status["to"] if status else owner["status"]
     if now not in CLOSED or (status and at <= status["changedAt"]):
         return None
-    return AccountClosed(now)
+    return PointsClosed(now)

@@ -1,8 +1,12 @@
 """What the steps of an import share: a line that arrived, what became of it, whom it is about."""
 
+import json
+import re
+import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
@@ -12,10 +16,15 @@ import orjson
 from app.domain.import_forms import Identity, Problems
 from app.domain.import_lines import SHAPES, Line, parse
 from app.domain.refusals import Refusal
+from app.jobs import log_failure
 from app.store.driver import Document, Store
 
 UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
+
+
+_LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
+"""More digits than a float can tell apart."""
 
 
 class Outcome(StrEnum):
@@ -24,6 +33,7 @@ class Outcome(StrEnum):
     IMPORTED = "imported"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    DELETED = "deleted"
     PARKED = "parked"
     UNPARKED = "unparked"
     REJECTED = "rejected"
@@ -38,6 +48,22 @@ class NotImported(Refusal):
 class HistoryRewritten(NotImported):
     def __init__(self) -> None:
         super().__init__("This id is here already with other content, and what happened is never rewritten.", "id")
+
+
+class AccountClosed(NotImported):
+    def __init__(self, status: str) -> None:
+        super().__init__(
+            f"This account is closed for good ({status}): it takes what happened before, and nothing else.", "customer"
+        )
+
+
+class Unforeseen(NotImported):
+    """A fault of ours: the log has it under the same id."""
+
+    def __init__(self, fault: Exception) -> None:
+        request_id = secrets.token_hex(8)
+        log_failure("import", fault, request_id=request_id)
+        super().__init__(f"This line could not be imported. The fault is ours, and is in the log under {request_id}.")
 
 
 class Verdict(NamedTuple):
@@ -81,6 +107,8 @@ def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdi
     kind = UNREADABLE
     try:
         given: object = orjson.loads(text)
+        if _LONG_NUMBER.search(text):  # which it has made a float of, and not the nearest that people write
+            given = json.loads(text, parse_float=Decimal)
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)
@@ -90,6 +118,8 @@ def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdi
         reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
     except Problems as wrong:
         reason = str(wrong)
+    except Exception as fault:  # whatever it is, it is this line's alone
+        reason = str(Unforeseen(fault))
     return _rejected(kind, number, text, reason, was_parked=was_parked)
 
 

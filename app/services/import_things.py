@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue import copied
 from app.domain.customers import balance, noticed
@@ -11,11 +11,13 @@ from app.domain.ids import file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
 from app.domain.refusals import Refusal
-from app.domain.statuses import CLOSED
+from app.domain.search import cleaned
+from app.domain.statuses import CLOSED, in_order, is_pending, status_now
 from app.domain.times import lies_ahead
 from app.services.import_parking import leave, park
 from app.services.import_points import Debt, Held, Ledger, read_ledger
 from app.services.import_steps import (
+    AccountClosed,
     Arrival,
     HistoryRewritten,
     NotImported,
@@ -26,13 +28,14 @@ from app.services.import_steps import (
 )
 from app.services.tallies import arrived
 from app.store import heads
-from app.store.driver import Document, InsertOne, ReplaceOne, Store, UpdateOne
+from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
 
 _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
 _MERGES_AT_MOST: Final = 10
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
-_OURS: Final = {"recordedAt", *copied("")}
+_OURS: Final = {"recordedAt", "arrival", "dueAt", *copied("")}
 _COUNTED_UP: Final = {"$inc": {"revision": 1}}
+_PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
 
@@ -91,8 +94,9 @@ async def _read_shelves(
         stored += await store.find(COLLECTION_OF[kind], ids, session=session)
     restated = {owners[name]["_id"] for arrival in lines[Kind.STATUS] for name in arrival.line.names}
     restated |= {owner["_id"] for _, owner in to_post if owner["status"] in CLOSED}
-    statuses = await _newest_status(store, restated, session)
-    return _Shelves(owners, stored, ledger, statuses, survivors, now=now), ledger
+    theirs = {"customerId": {"$in": sorted(restated)}}
+    history = await store.find("statuses", theirs, session=session) if restated else []
+    return _Shelves(owners, stored, ledger, history, survivors, now=now), ledger
 
 
 async def _survivors(store: Store, owners: Iterable[Document], session: Any) -> Mapping[str, Document]:
@@ -110,17 +114,6 @@ async def _survivors(store: Store, owners: Iterable[Document], session: Any) -> 
     return survivors
 
 
-async def _newest_status(store: Store, customer_ids: Iterable[str], session: Any) -> list[Document]:
-    """One command. Index ``customerId_changedAt_id``."""
-    pipeline: list[Mapping[str, Any]] = [
-        {"$match": {"customerId": {"$in": list(customer_ids)}}},
-        {"$sort": {"customerId": 1, "changedAt": 1, "_id": 1}},
-        {"$group": {"_id": "$customerId", "newest": {"$last": "$$ROOT"}}},
-        {"$replaceWith": "$newest"},
-    ]
-    return await store.aggregate("statuses", pipeline, session=session) if customer_ids else []
-
-
 class _Shelves:
     """What is stored of these customers' things, as it is after each line taken."""
 
@@ -129,7 +122,7 @@ class _Shelves:
         owners: Mapping[Identity, Document],
         stored: Iterable[Document],
         ledger: Ledger,
-        newest_status: Iterable[Document],
+        statuses: Iterable[Document],
         survivors: Mapping[str, Document],
         *,
         now: datetime,
@@ -137,11 +130,14 @@ class _Shelves:
         self._owners = owners
         self._stored = {document["_id"]: document for document in stored}
         self._ledger = ledger
-        self._status = {status["customerId"]: status for status in newest_status}
         self._survivors = survivors
+        self._history: defaultdict[str, list[Document]] = defaultdict(list)
+        for status in statuses:
+            self._history[status["customerId"]].append(status)
         self._now = now
         self._added: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
+        self._deleted: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._restated: set[str] = set()
         self._left: set[str] = set()
         """The customers whom a row was taken from: another has it now."""
@@ -156,7 +152,8 @@ class _Shelves:
             return arrival.rejected(refusal)
 
     def decide_points(self) -> list[Verdict]:
-        verdicts = self._ledger.decide(self._status)
+        newest = {customer_id: in_order(history)[-1] for customer_id, history in self._history.items() if history}
+        verdicts = self._ledger.decide(cast(Mapping[str, Document], newest))
         for activity in self._ledger.activities:
             self._added["activities"][activity["_id"]] = activity
         return verdicts
@@ -175,13 +172,19 @@ class _Shelves:
                 document[key] = {**document[key], "name": named["name"]}
 
         if "file" in document:
-            document["fileId"] = self._file(document.pop("file"), document)
+            name, content = f"{document['serialNumber']}.pkpass", document.pop("file")
+            document["fileId"] = self._file(file_id(content), content, name, _PKPASS, document)
+        if "attachments" in document:
+            document["attachments"] = [self._attached(each, document) for each in document["attachments"]]
         if line.kind is Kind.POINTS:
             if stored is None or stored["customerId"] != owner["_id"]:
                 owner = self._survivors.get(owner["_id"], owner)  # what came in before the merge stays where it was
             return self._ledger.take(arrival, {**document, "customerId": owner["_id"]}, owner)
+        if line.document.get("deleted"):
+            return self._delete(line.kind, stored, owner)
         if stored is None:
-            self._add(line.kind, document)
+            self._check_open(line.kind, document, owner)
+            self._add(line.kind, document, arrival)
             return Outcome.IMPORTED
         if stored.get("redeemed") and not document["redeemed"]:
             # The coupon may have been redeemed here since, and an older export does not undo that.
@@ -190,24 +193,61 @@ class _Shelves:
             return Outcome.UNCHANGED
         if line.kind in HISTORY:
             raise HistoryRewritten
+        self._check_open(line.kind, document, owner)
         if stored["customerId"] != owner["_id"]:
             self._left.add(stored["customerId"])
         self._replace(line.kind, document)
         return Outcome.UPDATED
 
-    def _file(self, content: bytes, pass_: Document) -> str:
-        name = f"{pass_['serialNumber']}.pkpass"
-        file = {"_id": file_id(content), "customerId": pass_["customerId"], "name": name}
-        self._files[file["_id"]] = {**file, "mediaType": "application/vnd.apple.pkpass", "content": content}
-        return file["_id"]
+    def _attached(self, attachment: Document, email: Document) -> Document:
+        """What the mail keeps of it. Its content is a file of this customer's alone."""
+        attachment, content = dict(attachment), attachment["content"]
+        del attachment["content"]
+        own = file_id(email["customerId"].encode() + b"\0" + content)
+        self._file(own, content, attachment["name"], attachment["mediaType"], email)
+        return {**attachment, "fileId": own, "size": len(content)}
 
-    def _add(self, kind: Kind, document: Document) -> None:
+    def _file(self, own_id: str, content: bytes, name: str, media_type: str, of: Document) -> str:
+        file = {"_id": own_id, "customerId": of["customerId"], "name": name}
+        self._files[own_id] = {**file, "mediaType": media_type, "content": content}
+        return own_id
+
+    def _check_open(self, kind: Kind, document: Document, owner: Document) -> None:
+        """A closed account takes history alone, and none that would open it. Raises AccountClosed."""
+        if owner["status"] not in CLOSED:
+            return
+        if kind is Kind.STATUS:
+            if all(document["changedAt"] < each["changedAt"] for each in self._history[owner["_id"]]):
+                return
+        elif kind in HISTORY:
+            return
+        raise AccountClosed(owner["status"])
+
+    def _delete(self, kind: Kind, stored: Document | None, owner: Document) -> Outcome:
+        """What was never here is not there either."""
+        if stored is None:
+            return Outcome.UNCHANGED
+        if stored["customerId"] != owner["_id"]:
+            raise NotImported("This id belongs to another customer.", "customer")
+        collection, key = COLLECTION_OF[kind], stored["_id"]
+        self._stored.pop(key, None)
+        self._replaced[collection].pop(key, None)
+        if not self._added[collection].pop(key, None):
+            self._deleted[collection][key] = stored
+        return Outcome.DELETED
+
+    def _add(self, kind: Kind, document: Document, arrival: Arrival) -> None:
         if kind is Kind.ACTIVITY:
             document["recordedAt"] = self._now
         if kind is Kind.STATUS:
-            newest = max(document, self._status.get(document["customerId"], document), key=_when_changed)
-            self._status[document["customerId"]] = newest
+            document |= {"recordedAt": self._now, "arrival": arrival.number}
+            if is_pending(document, self._now):
+                document["dueAt"] = document["changedAt"]
+            self._history[document["customerId"]].append(document)
             self._restated.add(document["customerId"])
+        if self._deleted[COLLECTION_OF[kind]].pop(document["_id"], None):
+            self._replace(kind, document)
+            return
         self._stored[document["_id"]] = self._added[COLLECTION_OF[kind]][document["_id"]] = document
 
     def _replace(self, kind: Kind, document: Document) -> None:
@@ -218,24 +258,29 @@ class _Shelves:
     async def write(self, store: Store, session: Any) -> list[str]:
         """Whose documents were written, or whose they were before: each has another revision."""
         self._added["points"] = {entry["_id"]: entry for entry in self._ledger.added}
-        for collection in self._added.keys() | self._replaced.keys():
+        for collection in self._added.keys() | self._replaced.keys() | self._deleted.keys():
             added = [InsertOne(document) for document in self._added[collection].values()]
             replaced = [ReplaceOne({"_id": key}, document) for key, document in self._replaced[collection].items()]
-            await store.write(collection, [*added, *replaced], ordered=False, session=session)
+            deleted = [DeleteOne({"_id": key}) for key in self._deleted[collection]]
+            await store.write(collection, [*added, *replaced, *deleted], ordered=False, session=session)
         kept = [
             UpdateOne({"_id": key}, {"$set": {"customerId": file.pop("customerId")}, "$setOnInsert": file}, upsert=True)
             for key, file in self._files.items()
         ]
         await store.write("files", kept, ordered=False, session=session)
+        closed = {owner["_id"] for owner in self._owners.values() if owner["status"] in CLOSED}
         changes: defaultdict[str, Document] = defaultdict(dict)
         for customer_id, state in self._ledger.states.items():
             changes[customer_id] |= balance(state)
         for customer_id in self._restated:
-            changes[customer_id] |= {"status": self._status[customer_id]["to"], "hasStatusDetails": True}
+            changes[customer_id]["hasStatusDetails"] = True
+            if customer_id not in closed and (status := status_now(self._history[customer_id], self._now)):
+                changes[customer_id]["status"] = status
         activities: defaultdict[str, list[Document]] = defaultdict(list)
         for activity in self._added["activities"].values():
             activities[activity["customerId"]].append(activity)
-        written = [each for those in (self._added, self._replaced) for rows in those.values() for each in rows.values()]
+        every = (*self._added.values(), *self._replaced.values(), *self._deleted.values())
+        written = [each for rows in every for each in rows.values()]
         owners = sorted({each["customerId"] for each in written} | self._left | changes.keys())
         operations = [
             UpdateOne({"_id": owner}, {**_COUNTED_UP, **_set(changes[owner]), **noticed(activities[owner])})
@@ -251,8 +296,17 @@ def _set(keys: Document) -> Document:
 
 
 def _said(document: Document) -> Document:
-    return {key: value for key, value in document.items() if key not in _OURS}
+    """Blanks aside: an older version kept them as they came."""
+    return {key: _compared(value) for key, value in document.items() if key not in _OURS}
 
 
-def _when_changed(status: Document) -> tuple[datetime, str]:
-    return status["changedAt"], status["_id"]
+def _compared(value: Any) -> Any:
+    match value:
+        case str():
+            return cleaned(value)
+        case dict():
+            return {key: _compared(each) for key, each in cast(Document, value).items()}
+        case list():
+            return [_compared(each) for each in cast(list[Any], value)]
+        case _:
+            return value

@@ -6,7 +6,7 @@ else. Interrupted anywhere, the same file imported again completes it.
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import BinaryIO, Final
@@ -14,11 +14,11 @@ from typing import BinaryIO, Final
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind
 from app.services.import_customers import introduce
-from app.services.import_parking import anything_parked, in_groups, parked, parked_line
+from app.services.import_parking import anything_parked, in_groups, leave, parked, parked_line
 from app.services.import_points import Debt, Held
-from app.services.import_steps import UNREADABLE, Arrival, Outcome, Verdict, customers_known_as, read
+from app.services.import_steps import UNREADABLE, Arrival, Outcome, Unforeseen, Verdict, customers_known_as, read
 from app.services.import_things import bring_in
-from app.store.driver import DeleteOne, Store
+from app.store.driver import DeleteOne, Store, is_transient
 
 __all__ = ["LINE_LIMIT_BYTES", "UNREADABLE", "Outcome", "Reject", "Summary", "import_lines", "lines_of"]
 
@@ -146,12 +146,12 @@ class _Run:
         yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
         arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
         if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
-            yield await introduce(self.store, who, now=self.now)
+            yield await self._each(self._introduce, who)
         # What waited comes in before what came later: the order matters to points.
         async for verdicts in self._unpark([name for arrival in arrivals for name in arrival.line.names]):
             yield verdicts
         if things := [arrival for arrival in arrivals if arrival.line.owner]:
-            yield await self._bring_in(things)
+            yield await self._each(self._bring_in, things)
 
     async def _unpark(self, identities: Sequence[Identity]) -> AsyncGenerator[list[Verdict]]:
         if not await anything_parked(self.store, identities):
@@ -165,12 +165,34 @@ class _Run:
                 unreadable = {place: verdict for place, verdict in taken.items() if isinstance(verdict, Verdict)}
                 await self.store.write("parked", [DeleteOne({"_id": place}) for place in unreadable])
                 yield list(unreadable.values())
-                yield await self._bring_in([arrival for arrival in taken.values() if isinstance(arrival, Arrival)])
+                arrivals = [arrival for arrival in taken.values() if isinstance(arrival, Arrival)]
+                yield await self._each(self._bring_in, arrivals)
+
+    async def _introduce(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
+        return await introduce(self.store, arrivals, now=self.now)
 
     async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         brought = await bring_in(self.store, arrivals, now=self.now, held=self.held, zone=self.zone)
         self.summary.note(brought.debts)
         return brought.verdicts
+
+    async def _each(
+        self, step: Callable[[Sequence[Arrival]], Awaitable[list[Verdict]]], arrivals: Sequence[Arrival]
+    ) -> list[Verdict]:
+        """What became of each line. ``step`` is halved for as long as something unforeseen is in it: no line stops
+        another. Raises StoreError where the database is away."""
+        try:
+            return await step(arrivals)
+        except Exception as fault:
+            if is_transient(fault):
+                raise
+            if len(arrivals) == 1:
+                (arrival,) = arrivals
+                if arrival.was_parked:
+                    await self.store.write("parked", leave(arrivals))
+                return [arrival.rejected(Unforeseen(fault))]
+        middle = len(arrivals) // 2
+        return [*(await self._each(step, arrivals[:middle])), *(await self._each(step, arrivals[middle:]))]
 
 
 def _chunks(lines: Iterable[bytes], lines_per_chunk: int) -> Iterator[list[tuple[int, bytes]]]:

@@ -1,9 +1,9 @@
 """Notes on an account."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from app.domain import changes
-from app.domain.changes import Invalid
+from app.domain.changes import Invalid, NotFound
 from app.domain.ids import COLLECTION_OF, new_id
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document
@@ -12,11 +12,19 @@ _AT_MOST = 100
 
 
 async def add(
-    of: Changes, customer_id: str, message: str, *, mentions: Sequence[str], links: Sequence[str], key: str
+    of: Changes,
+    customer_id: str,
+    message: str,
+    *,
+    mentions: Sequence[str],
+    links: Sequence[str],
+    key: str,
+    is_there: Callable[[str], Awaitable[bool]],
 ) -> Wrote:
-    """Raises Invalid for a text that is none, more than 100 mentions or links, or a link that is no id."""
+    """Raises Invalid for a text that is none, more than 100 mentions or links, or a link that is no id; NotFound for a
+    link to what is not there for this viewer."""
     message = changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
-    mentions = [changes.text(mention, "mentions", at_most=100) for mention in mentions]
+    mentions = [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions]
     for name, given in (("mentions", mentions), ("links", links)):
         if len(given) > _AT_MOST:
             raise Invalid(f"A note has at most {_AT_MOST} {name}; this one has {len(given)}.", name)
@@ -24,6 +32,9 @@ async def add(
         raise Invalid("A link is the id of something, such as cus_… or txn_….", "links")
 
     async def decide(customer: Document, _session: Session) -> Effect:
+        for link in dict.fromkeys(links):
+            if not await is_there(link):
+                raise NotFound(f"There is nothing with the id {link[:100]}.", "links")
         activity = of.activity(customer["_id"], "NOTE_ADDED", message=message)
         note: Document = {
             "_id": new_id("notes"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from app.domain import changes
 from app.domain.changes import Invalid, LimitExceeded
+from app.domain.search import folded
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document
 
@@ -13,8 +14,8 @@ Decision = Callable[[list[str]], list[str]]
 
 
 async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
-    """Raises Invalid for a text that is none, or a label that the customer has (case aside); LimitExceeded."""
-    tag = changes.text(tag, "tag", at_most=_AT_MOST)
+    """Raises Invalid for a text that is none, or a label that they have, case and accents aside; LimitExceeded."""
+    tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:
         if _same(tags, tag):
@@ -27,8 +28,8 @@ async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
 
 
 async def take_off(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
-    """Raises Invalid for a text that is none, or a label that the customer does not have (case aside)."""
-    tag = changes.text(tag, "tag", at_most=_AT_MOST)
+    """Raises Invalid for a text that is none, or a label that the customer does not have (case and accents aside)."""
+    tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:
         if not (found := _same(tags, tag)):
@@ -43,11 +44,16 @@ async def _changed(
 ) -> Wrote:
     async def effect(customer: Document, _session: Session) -> Effect:
         activity = of.activity(customer["_id"], type_, attributes={"tag": tag})
-        changed = {("customers", customer["_id"]): {"tags": decide(customer["tags"])}}
+        labels = decide(customer["tags"])
+        copies: Document = {"searchTags": list(dict.fromkeys(map(folded, labels)))}
+        if "tagSources" in customer:  # a label that was taken off is no source's any more
+            there = set(copies["searchTags"])
+            copies["tagSources"] = [each for each in customer["tagSources"] if folded(each["tag"]) in there]
+        changed = {("customers", customer["_id"]): {"tags": labels, **copies}}
         return Effect({"activity": activity["_id"]}, activity, changed=changed)
 
     return await of.make(mutation, customer_id, key, {"customerId": customer_id, "tag": tag}, effect)
 
 
 def _same(tags: list[str], tag: str) -> list[str]:
-    return [each for each in tags if each.casefold() == tag.casefold()]
+    return [each for each in tags if folded(each) == folded(tag)]

@@ -26,7 +26,7 @@ _INDEX: Final = "legacy_occurredAt_id_type_isNote_actor.kind_actor.accessLevel_a
 async def arrived(store: Store, activities: Iterable[Mapping[str, Any]], *, now: datetime, session: Any) -> None:
     """To be called by whoever writes activities, in the same transaction. No command where all of them are today's."""
     days = {day_of(activity["occurredAt"]) for activity in activities}
-    if over := [day for day in days if day + DAY <= now]:
+    if over := [day for day in days if day <= now - DAY]:
         stale = UpdateMany({"_id": {"$in": over}, "stale": False}, {"$set": {"stale": True}})
         await store.write("tallies", [stale], session=session)
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
+from app.domain.cells import Separator
 from app.domain.ids import prefix_of
 from app.domain.listings import HEAD_PARTS
 from app.domain.points import PointsKind
@@ -143,6 +144,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "country": _COUNTRY,
             "identities": _list(_IDENTITY),
             "hasStatusDetails": _BOOLEAN,
+            # Which source gave which of the tags; those of nobody here are people's.
+            "tagSources": _list(_object({"tag": _text(100), "source": _TEXT}), at_most=1_000),
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
@@ -150,6 +153,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "lastActivityAt": _TIME,
             "lastByType": {"bsonType": "object"},
             "campaigns": {"bsonType": "array", "items": _TEXT},
+            # What they are found by: texts as they are compared (domain/search.py).
+            **dict.fromkeys(("searchName", "searchLastName", "searchNumber"), _LONG_TEXT),
+            **dict.fromkeys(
+                ("searchTags", "searchEmails", "searchPhones", "searchWords"), _list(_LONG_TEXT, at_most=1_000)
+            ),
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
             "points": _object(
@@ -166,23 +174,25 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         indexes=(
             Index("number", unique=True),
             Index("identities.source identities.id", asks="identities.id", unique=True),
-            Index("email", asks="email", collation=FOLDS_CASE),
-            Index("emails.value", asks="emails.value", collation=FOLDS_CASE),
+            # Of the search: texts are compared as they are kept.
+            *(Index(key, asks=key) for key in ("searchNumber", "searchEmails", "searchPhones", "searchWords")),
+            Index("affiliateId", asks="affiliateId"),
             Index("points.buckets.expiresAt", asks="points.buckets.expiresAt"),
             # One for each order and one for each condition of the list of customers; see docs/decisions/0015.
             *(
                 Index(keys, collation=FOLDS_ACCENTS, suffix="searched")
                 for keys in (
                     "name _id",
-                    "lastName",
+                    "searchName _id",
+                    "searchLastName",
+                    "searchNumber",
                     "number _id",
                     "registeredAt _id",
                     "lastActivityAt _id",
                     "spendable _id",
-                    "email",
-                    "emails.value",
+                    "searchEmails",
                     "status",
-                    "tags",
+                    "searchTags",
                     "country",
                     "billingAddress.country",
                     "paymentCount",
@@ -191,6 +201,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
                     "lastByType.$**",
                 )
             ),
+        ),
+        retired=(
+            "email",
+            "emails.value",
+            *(f"{key}_searched" for key in ("lastName", "email", "emails.value", "tags")),
         ),
     ),
     "activities": Collection(
@@ -227,6 +242,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId legacy group occurredAt _id", asks="group"),
             Index("customerId legacy actor.kind occurredAt _id", asks="actor.kind"),
             Index("customerId legacy source occurredAt _id", asks="source"),
+            Index("customerId legacy actor.id occurredAt _id", asks="actor.id"),
             Index("customerId legacy isNote occurredAt _id", asks="isNote"),
             Index("customerId legacy audience occurredAt _id", asks="audience"),
             Index("customerId legacy points occurredAt _id"),
@@ -239,6 +255,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             *(Index(f"legacy {name} occurredAt _id type", asks=name) for name in DIMENSIONS),
             Index("legacy orderCustomFields occurredAt _id type", asks="orderCustomFields"),
             Index("legacy occurredAt _id", asks="customFieldsSet"),
+            Index("attributes.orderId", asks="attributes.orderId", collation=FOLDS_CASE),
         ),
     ),
     # The newest rows of each list that hangs on a customer, as they were at this revision: see store/heads.py.
@@ -312,6 +329,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId addedAt _id", asks="addedAt"),
             Index("customerId redeemed addedAt _id", asks="redeemed"),
             Index("customerId origin addedAt _id", asks="origin"),
+            Index("code", collation=FOLDS_CASE),
         ),
     ),
     "transactions": Collection(
@@ -329,6 +347,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId type occurredAt _id", asks="type"),
             Index("customerId status occurredAt _id", asks="status"),
             Index("refundOfId occurredAt _id", asks="refundOfId"),
+            Index("number", collation=FOLDS_CASE),
         ),
     ),
     "passes": Collection(
@@ -340,7 +359,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "updatedAt": _TIME,
         },
         optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
-        indexes=(Index("customerId createdAt _id"),),
+        indexes=(Index("customerId createdAt _id"), Index("serialNumber", collation=FOLDS_CASE)),
     ),
     "pushes": Collection(
         required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
@@ -349,12 +368,30 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
-        optional={"from": _one_of(CustomerStatus), "reason": _TEXT},
-        indexes=(Index("customerId changedAt _id"),),
+        # recordedAt and arrival put changes of one moment in order; dueAt is when one of the future takes effect.
+        optional={
+            "from": _one_of(CustomerStatus),
+            "reason": _TEXT,
+            "recordedAt": _TIME,
+            "arrival": _COUNT,
+            "dueAt": _TIME,
+        },
+        indexes=(Index("customerId changedAt _id"), Index("dueAt", asks="dueAt")),
     ),
     "emails": Collection(
         required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
-        optional={"html": _BODY, "text": _BODY, "sentAt": _TIME, "fileIds": _list(_FILE_ID)},
+        optional={
+            "html": _BODY,
+            "text": _BODY,
+            "sentAt": _TIME,
+            "fileIds": _list(_FILE_ID),
+            "attachments": _list(
+                _object({"fileId": _FILE_ID, "name": _TEXT, "mediaType": _TEXT, "size": _COUNT}, {"contentId": _TEXT})
+            ),
+            "replyTo": _TEXT,
+            "listUnsubscribe": _LONG_TEXT,
+            "listUnsubscribePost": _BOOLEAN,
+        },
         indexes=(Index("customerId sentAt _id"),),
     ),
     "deliveries": Collection(
@@ -468,6 +505,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         optional={
             "slot": _COUNT,
+            "separator": _one_of(Separator),
+            "byteOrderMark": _BOOLEAN,
+            "timeZone": _TEXT,
             "dueAt": _TIME,
             "total": _COUNT,
             "position": {"bsonType": "array"},

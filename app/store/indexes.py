@@ -12,9 +12,10 @@ from bson import MinKey
 from pymongo.errors import OperationFailure
 
 from app.catalogue import copied, rules_of_copies
-from app.domain.customers import COPIES, copies
+from app.domain.customers import COPIED_KEYS, COPIES, copies
 from app.domain.ids import COLLECTION_OF, prefix_of
 from app.domain.report import day_of
+from app.domain.search import SEARCH_REVISION
 from app.store import heads
 from app.store.collections import COLLECTIONS, Index
 from app.store.collections import Collection as Declared
@@ -25,6 +26,8 @@ _log = structlog.get_logger("store")
 _AT_ONCE: Final = 200
 _NAMESPACE_EXISTS: Final = 48
 _MANY: Final = 10_000
+_COPIES: Final = "copies"
+"""The document in ``versions`` that says by which rules the copies were made."""
 _ALL_AT_ONCE = "$listCatalog"
 """The stage that tells a collection's options and indexes, since MongoDB 6.0."""
 _MARKS: Final = {"unfinished"}
@@ -41,7 +44,7 @@ class Difference:
 
 async def differences(store: Store) -> list[str]:
     """One line for each collection, validator or index that is missing, different or unknown; none: all is well."""
-    return [difference.line for difference in _compared(await _existing(store))]
+    return [difference.line for difference in _compared(*await _existing(store))]
 
 
 async def missing(store: Store) -> list[str]:
@@ -50,7 +53,7 @@ async def missing(store: Store) -> list[str]:
     Indexes that nobody declares, other validators and other lifetimes are a newer or an older version's, which may run
     beside this one: they are told by ``differences``, and harm nobody.
     """
-    return [difference.line for difference in _compared(await _existing(store)) if difference.is_missing]
+    return [difference.line for difference in _compared(*await _existing(store)) if difference.is_missing]
 
 
 async def foreign(store: Store) -> list[str]:
@@ -60,8 +63,11 @@ async def foreign(store: Store) -> list[str]:
     return sorted(name for name in names - COLLECTIONS.keys() - _MARKS if not name.startswith("system."))
 
 
-def _compared(existing: Mapping[str, "_Existing"]) -> list[Difference]:
+def _compared(existing: Mapping[str, "_Existing"], search_revision: int) -> list[Difference]:
+    """``search_revision`` is that of the copies by which customers are found."""
     found: list[Difference] = []
+    if search_revision < SEARCH_REVISION:
+        found.append(Difference("customers: what they are searched by is of an older version", is_missing=True))
     for name, collection in COLLECTIONS.items():
         if name not in existing:
             found.append(Difference(f"{name}: the collection is missing", is_missing=True))
@@ -90,7 +96,7 @@ async def apply(store: Store) -> None:
 
     Any other index that nobody declares is left alone: it may be somebody's work in progress.
     """
-    existing = await _existing(store)
+    existing, _ = await _existing(store)
     for name, collection in COLLECTIONS.items():
         validator = validator_of(name, collection)
         if name not in existing:
@@ -122,8 +128,9 @@ async def _create(store: Store, name: str, validator: Mapping[str, Any]) -> None
 
 
 def fingerprint() -> str:
-    """Of all that copies are made by: what activities copy from the catalogue, and customers from their activities."""
-    return sha256(repr((rules_of_copies(), sorted(COPIES))).encode()).hexdigest()[:16]
+    """Of all that copies are made by: what activities copy from the catalogue, and customers from their activities and
+    their own texts."""
+    return sha256(repr((rules_of_copies(), sorted(COPIES), SEARCH_REVISION)).encode()).hexdigest()[:16]
 
 
 async def refresh_copies(store: Store) -> None:
@@ -139,7 +146,7 @@ async def refresh_copies(store: Store) -> None:
             break  # whom nothing could be done for
         done.update(again)
         await _each_batch(store, again, partial(_refresh_all, outdated=outdated))
-    made = {"_id": "copies", "fingerprint": fingerprint()}
+    made = {"_id": _COPIES, "fingerprint": fingerprint(), "search": SEARCH_REVISION}
     of_other_rules = not await store.find("versions", made, limit=1)
     await refresh_customers(store, all_of_them=of_other_rules)
     if of_other_rules:
@@ -249,7 +256,8 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
     While changes go on: each batch is a transaction, which begins again if one of its customers is changed meanwhile.
     """
     refreshed, last = 0, ""
-    without: Document = {} if all_of_them else {"spendable": {"$exists": False}}
+    lacking = [{key: {"$exists": False}} for key in ("spendable", "searchName")]
+    without: Document = {} if all_of_them else {"$or": lacking}
     while True:
         ids = await store.find(
             "customers", {**without, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"_id": 1}
@@ -261,11 +269,11 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
         refreshed, last = refreshed + len(batch) - len(failed), batch[-1]
 
 
-_COPYING: Final = {"points": 1, **dict.fromkeys(COPIES, 1)}
+_COPYING: Final = dict.fromkeys((*COPIED_KEYS, *COPIES), 1)
 
 
 async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> None:
-    states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields={"points": 1}, session=session)
+    states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields=_COPYING, session=session)
     updates: list[UpdateOne] = []
     for customer_id, made in (await _made_copies(store, states, session)).items():
         gone = dict.fromkeys(COPIES - made.keys(), "")
@@ -332,13 +340,18 @@ class _Existing:
     indexes: Mapping[str, Document]
 
 
-async def _existing(store: Store) -> Mapping[str, _Existing]:
-    """By name, those of the collections that we declare. One command where the server can tell all at once."""
+async def _existing(store: Store) -> tuple[Mapping[str, _Existing], int]:
+    """By name, those of the collections that we declare, and the revision of what customers are searched by.
+
+    One command where the server can tell all at once.
+    """
     first, *others = COLLECTIONS
     catalog: Document = {_ALL_AT_ONCE: {}}
     also: list[Document] = [{"$unionWith": {"coll": name, "pipeline": [catalog]}} for name in others]
+    also.append({"$unionWith": {"coll": "versions", "pipeline": [{"$match": {"_id": _COPIES}}]}})
     try:
-        return {
+        found = await store.aggregate(first, [catalog, *also])
+        existing = {
             entry["name"]: _Existing(
                 entry["md"]["options"].get("validator"),
                 {
@@ -347,12 +360,18 @@ async def _existing(store: Store) -> Mapping[str, _Existing]:
                     if index["ready"]
                 },
             )
-            for entry in await store.aggregate(first, [catalog, *also])
+            for entry in found
+            if entry.get("_id") != _COPIES
         }
+        return existing, _search_revision(found)
     except Unavailable:
         raise
     except (StoreError, LookupError):  # a user who may not, a server that tells it otherwise
-        return await _existing_one_by_one(store)
+        return await _existing_one_by_one(store), _search_revision(await store.find("versions", {"_id": _COPIES}))
+
+
+def _search_revision(found: Sequence[Document]) -> int:
+    return next((each.get("search", 0) for each in found if each.get("_id") == _COPIES), 0)
 
 
 async def _existing_one_by_one(store: Store) -> Mapping[str, _Existing]:

@@ -15,7 +15,20 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from bson import MinKey
 
 from app.domain.listings import HEAD_FORM, parts_of_head
-from app.domain.paging import COUNT_AT_MOST, AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice
+from app.domain.paging import (
+    COUNT_AT_MOST,
+    AnyOf,
+    Between,
+    Condition,
+    Exactly,
+    Has,
+    In,
+    Listing,
+    Named,
+    Position,
+    Selection,
+    Slice,
+)
 from app.store.collections import COLLECTIONS, Index
 from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
 
@@ -292,7 +305,7 @@ def _conditions(selection: Selection, index: Index) -> Document:
     return conditions
 
 
-def _all_of(wanted: Mapping[str, In | Exactly | Between | AnyOf]) -> Document:
+def _all_of(wanted: Mapping[str, Condition]) -> Document:
     either = [
         {"$or": [_all_of(dict(where)) for where in value.wheres]}
         for value in wanted.values()
@@ -302,7 +315,9 @@ def _all_of(wanted: Mapping[str, In | Exactly | Between | AnyOf]) -> Document:
     return {**fields, **({"$and": either} if either else {})}
 
 
-def _condition(value: In | Exactly | Between) -> Any:
+def _condition(value: In | Exactly | Between | Has) -> Any:
+    if isinstance(value, Has):
+        return {"$elemMatch": _condition(value.element)}
     if isinstance(value, Exactly):
         # An expression is compared as it is written, whatever the collation; the equality finds it in the index.
         return {"$eq": value.text, "$regex": rf"\A{re.escape(value.text)}\z"}

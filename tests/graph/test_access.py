@@ -208,7 +208,7 @@ async def test_lists_counts_facets_and_groups_agree_on_the_rows_that_a_role_sees
         and ("note" in MAY_LEARN[role] or not each["isNote"])
     ]
     known = [each for each in visible if not each["legacy"]]
-    groups, sources = ["NOTE", "COMPLIANCE", "SUBSCRIPTION", "EMAIL"], [canary("own", "staff"), "esuite", "platform"]
+    groups, sources = ["NOTE", "COMPLIANCE", "SUBSCRIPTION", "EMAIL"], ["esuite", "platform"]
     holds: list[tuple[dict[str, Any] | None, Callable[[Document], bool]]] = [
         ({"legacy": True}, lambda row: True),
         ({"notes": "EXCLUDE"}, lambda row: not row["isNote"]),

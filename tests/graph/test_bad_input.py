@@ -136,12 +136,19 @@ async def test_short_lists_have_the_same_limits(ask: Ask, world: World) -> None:
 
 
 async def test_more_sources_than_can_be_read_in_order_are_refused(ask: Ask, world: World) -> None:
-    sources = [f"source {number}" for number in range(101)]
+    sources = ["esuite"] * 101
     selection = "activities(filter: {sources: $sources}) { totalCount }"
     answer = await asked_of(ask, await world.customer(), selection, sources=("[String!]", sources))
     assert refused(answer) == ("BAD_USER_INPUT", ["customer", "activities"])
     answer = await asked_of(ask, await world.customer(), selection, sources=("[String!]", sources[:100]))
     assert "errors" not in answer
+
+
+async def test_an_unknown_source_of_activities_is_refused_as_an_unknown_type_is(ask: Ask, world: World) -> None:
+    customer = await world.customer()
+    for given in ({"sources": ["foo"]}, {"sources": ["esuite", "ESUITE"]}, {"types": ["FOO"]}):
+        answer = await asked_of(ask, customer, "activities(filter: $f) { totalCount }", f=("ActivityFilter", given))
+        assert refused(answer) == ("BAD_USER_INPUT", ["customer", "activities"]), given
 
 
 # ---------------------------------------------------------------- cursors
@@ -306,10 +313,8 @@ async def test_an_unknown_customer_is_null_by_whatever_name(ask: Ask, world: Wor
     for by in (
         {"id": "cus_x"},
         {"number": "C-0"},
-        {"number": ""},
         {"number": "C-1\0"},
         {"email": "nobody@example.com"},
-        {"email": "x" * 10_000},
         {"identity": {"source": "esuite", "id": "0"}},
     ):
         assert await ask("query($by: CustomerBy!) { customer(by: $by) { id } }", by=by) == {"data": {"customer": None}}

@@ -146,6 +146,7 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
         "types": '["SUBSCRIPTION_RENEWED", "NOTE_ADDED"]',
         "groups": "[SUBSCRIPTION, NOTE]",
         "actorKinds": "[AGENT, API]",
+        "actorIds": '["mira"]',
         "sources": '["platform", "overview"]',
         "notes": "ONLY",
         "hideSystem": "true",
@@ -179,7 +180,11 @@ def noise(collection: str, number: int) -> Document:
             return {
                 "type": cycle(number, "ORDER_CREATED", "NOTE_ADDED", "BIRTHDAY", "SUBSCRIPTION_RENEWED", "OLD"),
                 "source": cycle(number, "esuite", "billing", "platform", "loyalty", "overview", "callcenter", "esuite"),
-                "actor": {"kind": cycle(number, "SYSTEM", "AGENT", "IMPORT", "API", "SYSTEM", "CUSTOMER"), "name": "X"},
+                "actor": {
+                    "kind": cycle(number, "SYSTEM", "AGENT", "IMPORT", "API", "SYSTEM", "CUSTOMER"),
+                    "name": "X",
+                    **({"id": "mira"} if number % 4 == 0 else {}),
+                },
                 "occurredAt": moment,
                 **({"points": number} if number % 3 == 0 else {}),
             }
@@ -360,8 +365,8 @@ async def test_pages_behind_a_cursor_read_no_more_either(
 async def test_two_filters_read_at_most_what_matches_the_first_of_them_that_has_an_index(
     ask: Ask, store: Store, commands: Commands, crowd: list[Document]
 ) -> None:
-    """In this order: types, groups, notes, sources, actor kinds. A time is part of each of their indexes."""
-    indexed = ("types", "groups", "notes", "sources", "actorKinds", "hideSystem")
+    """In this order: types, groups, notes, sources, actor ids, actor kinds. A time is part of each of their indexes."""
+    indexed = ("types", "groups", "notes", "sources", "actorIds", "actorKinds", "hideSystem")
     wasteful: list[object] = []
     values = FILTERS["ActivityFilter"]
     for first, second in [*combinations(indexed, 2), *product(indexed, ("from", "to"))]:

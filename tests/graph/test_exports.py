@@ -180,7 +180,7 @@ async def test_the_tables_of_the_report_are_those_of_the_report(
         type_ = "REFUNDED" if hours % 3 else "BIRTHDAY"
         await world.activity(ada, type_, occurredAt=ago(hours=hours + 1), actor=AGENT, customFieldsSet=fields)
     query = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {
-      actions { type title total } customFields { username name value total }
+      actions { type title total } customFields { username userId name value total }
       details(first: 100) { nodes { id customer { name } } } } }"""
     report = (await ask(query, f=WINDOW))["data"]["customerServiceReport"]
     for which, expected in (
@@ -640,3 +640,30 @@ def test_every_column_names_a_field_that_has_a_rule() -> None:
         for column in (column_of(name, each) for each in [*TABLES[name].split()]):
             field = {"_id": "id"}.get(column.field, column.field)
             assert (TYPE_OF[column.collection], field) in RULES, column
+
+
+# ---------------------------------------------------------------- how the file is written
+
+
+async def test_separator_mark_and_time_zone_are_those_that_were_asked_for(
+    ask: Ask, client: httpx2.AsyncClient, exporter: Exporter, world: World
+) -> None:
+    await world.customer(name="Ada; =1", registeredAt=ago(hours=0), phones=[{"value": "+47 91 23", "primary": True}])
+    given: dict[str, Any] = {
+        "columns": ["number", "name", "registeredAt", "phones"],
+        "layout": {"separator": "SEMICOLON", "byteOrderMark": True, "timeZone": "Asia/Kolkata"},
+    }
+    content = await exported(ask, client, exporter, **given)
+    assert content == (
+        b'\xef\xbb\xbfNumber;Name;Registered at;Phones\r\nC-1;"Ada; \'=1";2026-01-31T17:30:00.000+05:30;+47 91 23\r\n'
+    )
+    lines = await exported(ask, client, exporter, **given, format="NDJSON", idempotencyKey="n")
+    assert b'"registeredAt":"2026-01-31T17:30:00.000+05:30"' in lines
+
+
+async def test_a_time_zone_that_is_none_is_refused_before_anything_is_queued(ask: Ask, store: Store) -> None:
+    given = {"format": "CSV", "idempotencyKey": "z", "layout": {"timeZone": "Nowhere"}}
+    mutation = "mutation($i: ExportCustomersInput!) { exportCustomers(input: $i) { export { id } } }"
+    (error,) = (await ask(mutation, i=given))["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert await store.find("exports", {}) == []

@@ -35,6 +35,7 @@ HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
     "types": lambda row, types: row["type"] in types,
     "groups": lambda row, groups: row["group"] in groups,
     "actorKinds": lambda row, kinds: row["actor"]["kind"] in kinds,
+    "actorIds": lambda row, ids: row["actor"].get("id") in ids,
     "sources": lambda row, sources: row["source"] in sources,
     "notes": lambda row, notes: notes == "INCLUDE" or row["isNote"] == (notes == "ONLY"),
     "hideSystem": lambda row, hide: not hide or row["actor"]["kind"] in ("AGENT", "CUSTOMER"),
@@ -50,7 +51,8 @@ VALUES: Mapping[str, Sequence[Any]] = {
     "types": TYPES,
     "groups": ["SUBSCRIPTION", "ORDER", "NOTE", "POINTS", "COUPON"],
     "actorKinds": ["AGENT", "CUSTOMER", "SYSTEM", "API", "IMPORT"],
-    "sources": ["esuite", "platform", "callcenter", "nobody"],
+    "actorIds": ["mira", "jonas", "nobody"],
+    "sources": ["esuite", "platform", "callcenter", "overview"],
     "notes": ["INCLUDE", "EXCLUDE", "ONLY"],
     "hideSystem": [True, False],
     "legacy": [True, False],
@@ -104,7 +106,7 @@ ACTIVITIES = Listed(
         "TYPE": ("type", "occurredAt", "_id"),
         "POINTS": ("points", "occurredAt", "_id"),
     },
-    ("from", "to", "types", "groups", "actorKinds", "sources", "notes", "hideSystem", "legacy"),
+    ("from", "to", "types", "groups", "actorKinds", "actorIds", "sources", "notes", "hideSystem", "legacy"),
     arguments={"filter": "ActivityFilter", "orderBy": "ActivityOrder"},
     defaults={"legacy": False},
 )
@@ -148,7 +150,11 @@ def row_of(collection: str, random: Random, number: int) -> Document:
             return {
                 "type": random.choice(TYPES + LEGACY_TYPES),
                 "occurredAt": moment,
-                "actor": {"kind": random.choice(VALUES["actorKinds"]), "name": "Somebody"},
+                "actor": {
+                    "kind": random.choice(VALUES["actorKinds"]),
+                    "name": "Somebody",
+                    **random.choice(({}, {"id": "mira"}, {"id": "jonas"})),
+                },
                 **({"source": random.choice(["esuite", "platform"])} if random.random() < 0.3 else {}),
                 **({} if points is None else {"points": points}),
             }

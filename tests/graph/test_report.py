@@ -22,7 +22,7 @@ from tests.graph.test_cost import documents_read, explained
 from tests.world import NOW, World, ago
 
 REPORT = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {
-  total actions { type title total } customFields { username name value total } details { totalCount } } }"""
+  total actions { type title total } customFields { username userId name value total } details { totalCount } } }"""
 WINDOW = {"from": ago(days=30).isoformat(), "to": NOW.isoformat()}
 NOBODY_WRITES = timedelta()
 PEOPLE: list[Document] = [
@@ -110,9 +110,13 @@ def matches(row: Document, given: Mapping[str, Any]) -> bool:
     )
 
 
-def tables(rows: list[Document]) -> tuple[Counter[str], Counter[tuple[str, str, str]]]:
-    fields = ((row["actor"]["name"], each) for row in rows for each in row.get("customFieldsSet", ()))
-    return Counter(row["type"] for row in rows), Counter((user, each["name"], each["value"]) for user, each in fields)
+def tables(rows: list[Document]) -> tuple[Counter[str], Counter[tuple[str, str | None, str, str]]]:
+    fields = (
+        (row["actor"]["name"], row["actor"].get("id"), each["name"], each["value"])
+        for row in rows
+        for each in row.get("customFieldsSet", ())
+    )
+    return Counter(row["type"] for row in rows), Counter(fields)
 
 
 async def reported(ask: Ask, given: Mapping[str, Any], **who: Any) -> Document:
@@ -152,7 +156,10 @@ async def test_total_actions_and_details_agree_with_a_plain_count_whatever_is_as
         assert report["total"] == report["details"]["totalCount"] == len(rows), given
         assert {each["type"]: each["total"] for each in report["actions"]} == actions, given
         assert [each["total"] for each in report["actions"]] == sorted(actions.values(), reverse=True)
-        set_ = {(each["username"], each["name"], each["value"]): each["total"] for each in report["customFields"]}
+        set_ = {
+            (each["username"], each["userId"], each["name"], each["value"]): each["total"]
+            for each in report["customFields"]
+        }
         assert set_ == fields, given
         empty += not rows
     assert empty < AGREEMENTS / 2

@@ -215,7 +215,8 @@ def test_the_platform_wrote_one_activity_per_change(world: World) -> None:
 
 def test_one_customer_has_nothing_at_all(world: World) -> None:
     assert set(customer(world, "C-100002")) == {
-        "_id", "number", "name", "registeredAt", "paymentCount", "tags", "status", "spendable"
+        "_id", "number", "name", "registeredAt", "paymentCount", "tags", "status", "spendable",
+        "searchName", "searchNumber", "searchWords",
     }  # fmt: skip
     assert all(of(world, name, "C-100002") == [] for name in world.keys() - {"customers"})
 

@@ -69,6 +69,10 @@ async def test_a_customer_comes_in_with_contact_points_identities_and_defaults(s
         "status": "ACTIVE",
         "hasStatusDetails": False,
         "spendable": 0,
+        "searchName": "customer 1001",
+        "searchNumber": "1001",
+        "searchEmails": ["ada@example.com", "old@example.com"],
+        "searchWords": ["1001", "customer", "customer1001"],
     }
 
 

@@ -59,8 +59,8 @@ def world() -> list[Line]:
             thing("email", f"{number}m", of=esuite, subject="Hello", to="ada@example.com"),
             thing("note", f"{number}n", of=billing, message="Call.", createdAt="2024-01-01T00:00:00Z"),
             status(f"{number}s1", "BLOCKED", "2024-01-01T00:00:00Z", of=esuite),
-            status(f"{number}s2", "ACTIVE", "2024-02-01T00:00:00Z", of=billing),
-            status(f"{number}s3", "BLOCKED", "2024-02-01T00:00:00Z", of=loyalty),
+            status(f"{number}s2", "ACTIVE", "2024-02-01T00:00:00Z", of=billing, **{"from": "BLOCKED"}),
+            status(f"{number}s3", "BLOCKED", "2024-02-01T00:00:00Z", of=loyalty, **{"from": "ACTIVE"}),
             points(f"{number}p1", "EARNED", 100, of=loyalty, expiresAt="2024-02-01T00:00:00Z"),
             points(f"{number}p2", "EARNED", 50, of=loyalty),
             points(f"{number}p3", "SPENT", -30, of=loyalty),
@@ -83,14 +83,15 @@ def shuffled(lines: list[Line], random: Random) -> list[Line]:
 
 
 def forget_when(document: Document) -> None:
-    for key in ("recordedAt", "parkedAt", "revision"):
+    for key in ("recordedAt", "arrival", "parkedAt", "revision"):
         document.pop(key, None)
     document.get("line", {}).pop("number", None)
     if "activitiesMore" in document:  # heads of lists
         for row in document["activities"]:
             del row["recordedAt"]
-        for row in document["points"]:
+        for row in (*document["points"], *document["statuses"]):
             del row["recordedAt"]
+            row.pop("arrival", None)
 
 
 @given(random=st.randoms(use_true_random=False), lines_per_chunk=st.sampled_from((1, 3, 10, 1_000)))

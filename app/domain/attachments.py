@@ -1,0 +1,52 @@
+"""What mails carry: files by name, type and content id, and links that open one to whoever has them. Pure.
+
+A link is encrypted with the key that all processes share (domain/cursors.py): it says which file it opens and until
+when, and nobody makes one up.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+
+from app.domain.cursors import CIPHER
+
+PATH: Final = "/attachments"
+SHOWN: Final = frozenset({"image/png", "image/gif", "image/jpeg", "image/webp", "image/avif", "image/bmp"})
+"""Types of images that are shown inside of a mail. Others, such as drawings that run scripts, are files only."""
+
+
+class Opened(NamedTuple):
+    """What a link opens."""
+
+    file_id: str
+    name: str
+    media_type: str
+    until: datetime
+
+
+def link(attachment: Mapping[str, Any], until: datetime) -> str:
+    """The path that opens the file to whoever has it, until then."""
+    said = [PATH, attachment["fileId"], attachment["name"], attachment["mediaType"], int(until.timestamp())]
+    sealed = CIPHER.encrypt(json.dumps(said, separators=(",", ":")).encode(), None)
+    return f"{PATH}/{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
+
+
+def opened(token: str) -> Opened | None:
+    """None for what ``link`` never made."""
+    try:
+        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        purpose, file_id, name, media_type, until = json.loads(CIPHER.decrypt(sealed, None))
+    except (binascii.Error, ValueError, TypeError, InvalidTag):
+        return None
+    return Opened(file_id, name, media_type, datetime.fromtimestamp(until, UTC)) if purpose == PATH else None
+
+
+def images_of(email: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Its inline images that may be shown, by content id."""
+    attachments: list[Mapping[str, Any]] = email.get("attachments") or []
+    return {each["contentId"]: each for each in attachments if "contentId" in each and each["mediaType"] in SHOWN}

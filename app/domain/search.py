@@ -1,0 +1,300 @@
+"""Text as it is compared: what is stored and what is asked for pass the same functions. Pure.
+
+- ``cleaned``: as people are shown it, without the blanks that nobody typed on purpose.
+- ``folded``: as it is found; case, accents, kinds of apostrophe and invisible characters make no difference.
+- ``address``: an e-mail address, which is exact but for case and for how its domain is written.
+- ``words`` and ``phones``: what a search finds a customer by.
+
+``search_copies`` keeps these of a customer in their document; whoever writes one there writes the other. A change of
+what they return needs another ``SEARCH_REVISION``: then `indexes --apply` makes them again.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, cast
+from unicodedata import category, normalize
+
+import idna
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat
+
+from app.domain.refusals import Refusal
+
+SEARCH_REVISION: Final = 1
+SEARCH_COPIES: Final = frozenset(
+    {"searchName", "searchLastName", "searchNumber", "searchTags", "searchEmails", "searchPhones", "searchWords"}
+)
+SEARCHED_KEYS: Final = (
+    "name",
+    "firstName",
+    "lastName",
+    "organization",
+    "number",
+    "tags",
+    "email",
+    "emails",
+    "phones",
+    "country",
+    "billingAddress",
+)
+"""All that ``search_copies`` looks at."""
+_MAX_WORDS: Final = 100
+_MAX_WORD_CHARACTERS: Final = 60
+
+# ---------------------------------------------------------------- text
+
+
+def cleaned(text: str) -> str:
+    """The text in Unicode's composed form, without blank ends, and with single blanks inside."""
+    return " ".join(normalize("NFC", text).split())
+
+
+def folded(text: str) -> str:
+    """The text as it is compared; empty where nothing of it can be seen."""
+    return normalize("NFC", " ".join(_decomposed(text, _FOLDS).split()))
+
+
+def is_visible(text: str) -> bool:
+    """Whether anything of it can be seen: a mark alone, or what has no shape, finds everybody or nobody."""
+    return any(category(character)[0] not in "CMZ" for character in folded(text))
+
+
+_FOLDS: Final = {
+    **dict.fromkeys("’‘‛ʼʹ′`´", "'"),
+    **dict.fromkeys("‐‑‒–—―−⁃", "-"),
+    **dict.fromkeys("“”„‟″", '"'),
+    "ı": "i",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "ħ": "h",
+    "æ": "ae",
+    "œ": "oe",
+    "þ": "th",
+}
+_TRANSLITERATIONS: Final = {**_FOLDS, "ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
+"""As German and Scandinavian names are written without their letters."""
+_BLANK_LETTERS: Final = frozenset(
+    "\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\u07fa\u1cd3\u1ce1\u1cf2\u1cf3\u1cf7\u0824\u0828\u180a\ufe73"
+)
+"""Letters and symbols that have no shape, or no place of their own in the order of any language."""
+_MARKS: Final = re.compile(
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u180b-\u180f\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]"
+)
+"""Accents and points. Not the vowels of Indian scripts, nor what tells Japanese syllables apart."""
+
+
+def _decomposed(text: str, letters: Mapping[str, str]) -> str:
+    """Letters are replaced first: one that has an accent of its own may be written as two."""
+    composed = normalize("NFC", "".join(map(_weight, normalize("NFC", text)))).casefold()
+    replaced = normalize("NFKD", "".join(letters.get(character, character) for character in composed)).casefold()
+    kept = "".join(_weight(letters.get(character, character)) for character in replaced)
+    return normalize("NFKD", kept)
+
+
+def _weight(character: str) -> str:
+    if character.isspace():
+        return " "
+    if category(character[0]) in ("Cc", "Cf", "Cs", "Cn") or character in _BLANK_LETTERS or _MARKS.match(character):
+        return ""
+    return character
+
+
+# ---------------------------------------------------------------- e-mail addresses
+
+
+def address(text: str) -> str:
+    """An e-mail address, or the beginning of one, as it is compared: case and the form of its domain aside."""
+    plain = "".join(c for c in normalize("NFC", text) if not c.isspace() and category(c) not in ("Cc", "Cf", "Cs"))
+    local, at, domain = plain.rpartition("@")
+    if not at:
+        return normalize("NFC", plain.casefold())
+    return f"{normalize('NFC', local.casefold())}@{_domain(domain)}"
+
+
+def _domain(domain: str) -> str:
+    try:
+        return idna.decode(domain, uts46=True)
+    except (idna.IDNAError, UnicodeError):  # a beginning, or none that anybody could register
+        return normalize("NFKC", domain).lower()
+
+
+# ---------------------------------------------------------------- words of names
+
+
+def words(names: Iterable[str]) -> list[str]:
+    """All by which these names are found, each from its beginning: their words, joined parts, other spellings."""
+    found: dict[str, None] = {}
+    for name in names:
+        chunks = name.split()
+        for chunk in (*chunks, "".join(chunks)):
+            for part in (chunk, *_pieces(chunk), *_parts(chunk)):
+                for spelling in _spellings(part):
+                    found[spelling] = None
+                    found[re.sub("([aou])e", r"\1", spelling)] = None  # Mueller, who types Muller
+    return sorted(word for word in found if word)[:_MAX_WORDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word that is asked for. Each of ``ways`` is one way to find it: all its beginnings together."""
+
+    ways: tuple[tuple[str, ...], ...]
+
+
+def asked_words(text: str) -> tuple[Word, ...]:
+    return tuple(word for chunk in text.split() if (word := _asked(chunk)).ways)
+
+
+def _asked(chunk: str) -> Word:
+    joined = [(spelling,) for spelling in _spellings(chunk)]
+    parts = _parts(chunk)
+    apart = [tuple(_spellings(part)[0] for part in parts)] if len(parts) > 1 else []
+    return Word(tuple(dict.fromkeys(way for way in (*joined, *apart) if all(way))))
+
+
+def _pieces(chunk: str) -> list[str]:
+    """The same but for apostrophes: O'Brien is one word to many, and two to others."""
+    return [piece for piece in re.split(r"[^\w'’‘`´ʼ]+", normalize("NFC", chunk)) if piece]
+
+
+def _parts(chunk: str) -> list[str]:
+    """What stands between apostrophes, hyphens and other marks."""
+    return [part for part in re.split(r"[\W_]+", normalize("NFC", chunk)) if part]
+
+
+def _spellings(chunk: str) -> list[str]:
+    """Letters and figures alone: as it is folded, and as it is transliterated where that is another way."""
+    both = (_decomposed(chunk, letters) for letters in (_FOLDS, _TRANSLITERATIONS))
+    plain = (normalize("NFC", re.sub(r"[\W_]+", "", each))[:_MAX_WORD_CHARACTERS] for each in both)
+    return list(dict.fromkeys(plain))
+
+
+def begins(word: Word, held: Iterable[str], *, whole: bool = False) -> bool:
+    """Whether one of these words begins so; or is so, if ``whole``."""
+    held = list(held)
+    return any(
+        all(any(each == part if whole else each.startswith(part) for each in held) for part in way) for way in word.ways
+    )
+
+
+# ---------------------------------------------------------------- phone numbers
+
+_DIGITS_AT_LEAST: Final = 5
+
+
+def phones(value: str, country: str | None) -> list[str]:
+    """A stored number in E.164, where that is known, and without its country."""
+    if number := _number(value, country):
+        return [_e164(number), phonenumbers.national_significant_number(number)]
+    digits = _digits(value)
+    return [digits.lstrip("0")] if len(digits) >= _DIGITS_AT_LEAST and digits.strip("0") else []
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A number that is asked for: in E.164, as ``exact`` as it can be; ``national`` is without its country."""
+
+    exact: tuple[str, ...]
+    national: tuple[str, ...]
+
+
+def asked_phone(text: str, region: str | None) -> Phone | None:
+    """None for what is no phone number. ``region`` is where numbers without a country are from."""
+    if len(digits := _digits(text)) < _DIGITS_AT_LEAST or len(digits) > 20 or not _LIKE_A_NUMBER.fullmatch(text):
+        return None
+    numbers = [number for number in (_number(text, region), _number(f"+{digits}", None)) if number]
+    exact = dict.fromkeys(_e164(number) for number in numbers)
+    national = dict.fromkeys(phonenumbers.national_significant_number(number) for number in numbers)
+    return Phone(tuple(exact), tuple(dict.fromkeys((*national, digits.lstrip("0")))))
+
+
+_LIKE_A_NUMBER: Final = re.compile(
+    r"(?:tel:)?[+\d\s()/.\-‐-―−\u200b-\u200f\u202a-\u202e\u2060]+(?:(?:x|ext\.?)\s*\d+)?", re.I
+)
+
+
+def _digits(text: str) -> str:
+    return "".join(str(int(character)) for character in text if category(character) == "Nd")
+
+
+@cache
+def _is_region(country: str) -> bool:
+    return country in phonenumbers.SUPPORTED_REGIONS
+
+
+def usable_region(region: str) -> str:
+    """The same. Raises ValueError for a region that has no phone numbers."""
+    if not _is_region(region):
+        raise ValueError("no region with phone numbers has these two letters")
+    return region
+
+
+def _number(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    international = re.sub(r"^\s*00(?=[1-9])", "+", text)
+    try:
+        number = phonenumbers.parse(international[:250], region if region and _is_region(region) else None)
+    except NumberParseException:
+        return None
+    return number if phonenumbers.is_possible_number(number) else None
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+# ---------------------------------------------------------------- of a customer
+
+
+def names_of(customer: Mapping[str, Any]) -> list[str]:
+    keys = ("name", "firstName", "lastName", "organization")
+    return [name for key in keys if isinstance(name := customer.get(key), str)]
+
+
+def addresses_of(customer: Mapping[str, Any]) -> list[str]:
+    """All their e-mail addresses, the registered one first; none where they are not for their viewer."""
+    values = [customer.get("email"), *(each.get("value") for each in _list(customer, "emails"))]
+    return list(dict.fromkeys(value for value in values if isinstance(value, str)))
+
+
+def phones_of(customer: Mapping[str, Any]) -> list[str]:
+    return [value for each in _list(customer, "phones") if isinstance(value := each.get("value"), str)]
+
+
+def home_of(customer: Mapping[str, Any]) -> str | None:
+    """The country that their phone numbers are from, where these do not say so."""
+    billing = customer.get("billingAddress")
+    return customer.get("country") or (
+        cast(Mapping[str, Any], billing).get("country") if type(billing) is dict else None
+    )
+
+
+def search_copies(customer: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the keys in ``SEARCH_COPIES`` that there is something to say for."""
+    numbers = [form for value in phones_of(customer) for form in phones(value, home_of(customer))]
+    made: dict[str, Any] = {
+        "searchName": folded(str(customer["name"])),
+        "searchNumber": folded(str(customer["number"])),
+        "searchLastName": folded(str(customer.get("lastName") or "")),
+        "searchTags": _each(folded(str(tag)) for tag in customer.get("tags") or ()),
+        "searchEmails": _each(map(address, addresses_of(customer))),
+        "searchPhones": _each(numbers),
+        "searchWords": words(names_of(customer)),
+    }
+    return {key: value for key, value in made.items() if value}
+
+
+def _each(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))
+
+
+def _list(customer: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    """Empty where what is stored is none, or was masked."""
+    value = customer.get(key)
+    if isinstance(value, Refusal) or not isinstance(value, list):
+        return []
+    return [cast(dict[str, Any], each) for each in cast(list[Any], value) if isinstance(each, dict)]

@@ -1,0 +1,51 @@
+"""An attachment of a mail, for whoever has a link that is still good. Links are made in domain/attachments.py."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app import faults
+from app.domain.attachments import PATH, opened
+from app.domain.outbox import one_line
+from app.store.driver import Store, Unavailable, within
+
+_HEADERS: Final = {
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+}
+_ANSWER_SECONDS: Final = 5
+
+
+def routes(store: Store) -> list[BaseRoute]:
+    async def file(request: Request) -> Response:
+        link = opened(request.path_params["token"])
+        if link is None:
+            return _refused(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is no link of ours: ask for the attachment's url.")
+        if datetime.now(UTC) >= link.until:
+            return _refused(
+                HTTPStatus.GONE, "EXPIRED", "This link has expired: ask for the attachment's url once more."
+            )
+        try:
+            with within(_ANSWER_SECONDS):
+                found = await store.find("files", {"_id": link.file_id})
+        except Unavailable:
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
+        if not found:
+            return _refused(HTTPStatus.GONE, "EXPIRED", "This file is not there any more.")
+        # Always as a file to keep, never as a page of ours.
+        disposition = f"attachment; filename*=utf-8''{quote(one_line(link.name), safe='')}"
+        headers = {**_HEADERS, "Content-Disposition": disposition}
+        return Response(bytes(found[0]["content"]), headers=headers, media_type=link.media_type)
+
+    return [Route(f"{PATH}/{{token}}", file)]
+
+
+def _refused(status: int, code: str, message: str) -> Response:
+    error = faults.told(code, message)
+    return JSONResponse({"errors": [error]}, status, headers={**_HEADERS, **faults.retry_header(error)})

@@ -1,0 +1,107 @@
+"""Every text that a change takes: a line break is one, whoever's it is; what is no text is refused with a code."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLInputObjectType
+
+from app.store.driver import Document
+from tests.conftest import Ask
+from tests.graph.walk import schema
+from tests.world import World
+
+IN_LINES = {
+    "AddNoteInput.message",
+    "RecordActivityInput.message",
+    "AdjustPointsInput.reason",
+    "ChangeCustomerStatusInput.reason",
+}
+"""Texts of several lines. All others are one."""
+GIVEN: dict[str, dict[str, Any]] = {
+    "addNote": {"message": "Hello"},
+    "adjustPoints": {"points": 1, "reason": "Late"},
+    "changeCustomerStatus": {"status": "BLOCKED", "reason": "Asked"},
+    "tagCustomer": {"tag": "vip"},
+    "untagCustomer": {"tag": "b2b"},
+    "recordActivity": {"type": "ORDER_CREATED"},
+}
+
+
+def texts() -> Iterator[tuple[str, str, str]]:
+    """Mutation, input type and field of every text of a change of a customer."""
+    mutations = schema().type_map["Mutation"]
+    for mutation in GIVEN:
+        type_ = mutations.fields[mutation].args["input"].type  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        named: Any = schema().type_map[str(type_).strip("!")]  # pyright: ignore[reportUnknownArgumentType]
+        assert isinstance(named, GraphQLInputObjectType)
+        for field, each in named.fields.items():
+            if str(each.type).strip("[]!") == "String":
+                yield mutation, named.name, field
+
+
+def test_the_mutations_here_are_all_that_take_a_text_of_a_customer() -> None:
+    mutations: Any = schema().type_map["Mutation"]
+    others = {"redeemCoupon", "resendEmail", "emailPass", "pushPass", "exportCustomers", "exportReport", "cancelExport"}
+    assert {*mutations.fields} == {*GIVEN, *others}  # those have a key alone, and what test_search_box asks
+
+
+async def errors(ask: Ask, mutation: str, given: Document) -> list[str]:
+    type_ = f"{mutation[0].upper()}{mutation[1:]}Input"
+    if mutation == "untagCustomer":
+        type_ = "TagCustomerInput"
+    query = f"mutation($i: {type_}!) {{ {mutation}(input: $i) {{ userErrors {{ code message }} }} }}"
+    answer = await ask(query, i=given)
+    if "errors" in answer:
+        return [error["extensions"]["code"] for error in answer["errors"]]
+    return [error["code"] for error in answer["data"][mutation]["userErrors"]]
+
+
+@pytest.mark.parametrize("bad", ["a\x07b", "a\0b", "\u200b", "\u0301", " ", "a\x85b", "a\u2028b"], ids=ascii)
+async def test_what_is_no_text_is_refused_wherever_one_is_taken(bad: str, ask: Ask, world: World) -> None:
+    ada = await world.customer(tags=["b2b"])
+    for mutation, type_, field in texts():
+        value = [bad] if field == "mentions" else bad
+        given = {"customerId": ada["_id"], "idempotencyKey": "k", **GIVEN[mutation], field: value}
+        found = await errors(ask, mutation, given)
+        assert found, (type_, field)
+        assert set(found) <= {"INVALID", "UNKNOWN_ACTIVITY_TYPE"}, (type_, field)
+    assert await world.store.find("activities", {}) == []
+
+
+@pytest.mark.parametrize("line_break", ["\r\n", "\r", "\n"], ids=ascii)
+async def test_a_line_break_is_one_where_there_are_lines_and_refused_where_there_is_one(
+    line_break: str, ask: Ask, world: World
+) -> None:
+    for index, (mutation, type_, field) in enumerate(texts()):
+        ada = await world.customer(tags=["b2b"])
+        text = f"one{line_break}two"
+        value = [text] if field == "mentions" else text
+        given = {"customerId": ada["_id"], "idempotencyKey": f"k{index}", **GIVEN[mutation], field: value}
+        found = await errors(ask, mutation, given)
+        if f"{type_}.{field}" not in IN_LINES:
+            assert found in (["INVALID"], ["UNKNOWN_ACTIVITY_TYPE"]), (type_, field)
+            continue
+        assert found == [], (type_, field)
+        (activity,) = await world.store.find("activities", {"customerId": ada["_id"]})
+        assert activity["message"] == "one\ntwo"
+
+
+async def test_a_link_to_what_never_existed_is_not_found_and_nothing_is_written(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    sale = await world.transaction(ada)
+    own = {"customerId": ada["_id"], "message": "See", "idempotencyKey": "k"}
+    for links in (["txn_never"], [sale["_id"], "cus_never"]):
+        assert await errors(ask, "addNote", {**own, "links": links}) == ["NOT_FOUND"]
+    assert await world.store.find("notes", {}) == []
+    assert await errors(ask, "addNote", {**own, "links": [sale["_id"], ada["_id"]]}) == []
+
+
+async def test_a_label_that_differs_by_accent_alone_is_the_same_label_everywhere(ask: Ask, world: World) -> None:
+    ada = await world.customer(tags=["Ärger"])
+    own = {"customerId": ada["_id"], "idempotencyKey": "k"}
+    assert await errors(ask, "tagCustomer", {**own, "tag": "arger"}) == ["INVALID"]
+    assert await errors(ask, "untagCustomer", {**own, "tag": "ARGER"}) == []
+    assert (await world.store.find("customers", {"_id": ada["_id"]}))[0]["tags"] == []
+    query = '{ customers(filter: {tags: ["ärger"]}) { totalCount } }'
+    assert (await ask(query))["data"]["customers"]["totalCount"] == 0
