@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue import copied
 from app.domain.customers import balance, noticed
-from app.domain.ids import file_id
+from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
 from app.domain.refusals import Refusal
@@ -32,6 +32,7 @@ from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, 
 
 _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
 _MERGES_AT_MOST: Final = 10
+_REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
 _OURS: Final = {"recordedAt", "arrival", "dueAt", *copied("")}
 _COUNTED_UP: Final = {"$inc": {"revision": 1}}
@@ -92,11 +93,30 @@ async def _read_shelves(
     for kind, those in lines.items():
         ids = {"_id": {"$in": [arrival.line.id for arrival in those]}}
         stored += await store.find(COLLECTION_OF[kind], ids, session=session)
+    owner_of = await _owners_of(store, _referred(arrivals), session)
     restated = {owners[name]["_id"] for arrival in lines[Kind.STATUS] for name in arrival.line.names}
     restated |= {owner["_id"] for _, owner in to_post if owner["status"] in CLOSED}
     theirs = {"customerId": {"$in": sorted(restated)}}
     history = await store.find("statuses", theirs, session=session) if restated else []
-    return _Shelves(owners, stored, ledger, history, survivors, now=now), ledger
+    return _Shelves(owners, stored, owner_of, ledger, history, survivors, now=now), ledger
+
+
+def _referred(arrivals: Iterable[Arrival]) -> Mapping[str, list[str]]:
+    """The ids that lines refer to, by collection."""
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for arrival in arrivals:
+        for key in _REFERENCES & arrival.line.document.keys():
+            ids[collection_of(arrival.line.document[key])].append(arrival.line.document[key])
+    return ids
+
+
+async def _owners_of(store: Store, ids: Mapping[str, list[str]], session: Any) -> Mapping[str, str]:
+    """The ids of the customers who own what is stored of these. A command for each collection."""
+    return {
+        document["_id"]: document["customerId"]
+        for collection, those in ids.items()
+        for document in await store.find(collection, {"_id": {"$in": those}}, fields={"customerId": 1}, session=session)
+    }
 
 
 async def _survivors(store: Store, owners: Iterable[Document], session: Any) -> Mapping[str, Document]:
@@ -121,6 +141,7 @@ class _Shelves:
         self,
         owners: Mapping[Identity, Document],
         stored: Iterable[Document],
+        owner_of: Mapping[str, str],
         ledger: Ledger,
         statuses: Iterable[Document],
         survivors: Mapping[str, Document],
@@ -129,6 +150,7 @@ class _Shelves:
     ) -> None:
         self._owners = owners
         self._stored = {document["_id"]: document for document in stored}
+        self._owner_of = owner_of
         self._ledger = ledger
         self._survivors = survivors
         self._history: defaultdict[str, list[Document]] = defaultdict(list)
@@ -171,6 +193,7 @@ class _Shelves:
                 named = stored[key] if stored and key in stored else owner
                 document[key] = {**document[key], "name": named["name"]}
 
+        self._check_references(document)
         if "file" in document:
             name, content = f"{document['serialNumber']}.pkpass", document.pop("file")
             document["fileId"] = self._file(file_id(content), content, name, _PKPASS, document)
@@ -198,6 +221,15 @@ class _Shelves:
             self._left.add(stored["customerId"])
         self._replace(line.kind, document)
         return Outcome.UPDATED
+
+    def _check_references(self, document: Document) -> None:
+        """What a line refers to may come later, but not from another customer. Raises NotImported."""
+        for key in _REFERENCES & document.keys():
+            stored = self._stored.get(document[key])
+            owner = stored["customerId"] if stored else self._owner_of.get(document[key])
+            if owner not in (None, document["customerId"]):
+                name = key.removesuffix("Id")
+                raise NotImported(f"{name} names something of another customer.", name)
 
     def _attached(self, attachment: Document, email: Document) -> Document:
         """What the mail keeps of it. Its content is a file of this customer's alone."""

@@ -317,3 +317,49 @@ async def test_a_claw_back_that_finds_too_little_is_the_same_line_when_it_comes_
     [undone] = await store.find("points", {"seq": 3})
     assert (undone["points"], undone["shortfall"]) == (-10, 8)
     assert (await bring(*lines)).totals == {Outcome.UNCHANGED: 4}
+
+
+# ---------------------------------------------------------------- what a line refers to
+
+
+def of_loyalty(source_id: str, **more: str) -> Line:
+    return {"source": "loyalty", "id": source_id, **more}
+
+
+def sale(source_id: str, *, of: str = "esuite/E1001", **content: object) -> Line:
+    given = {"number": "71", "type": "SALE", "occurredAt": "2024-01-01T00:00:00Z"}
+    return thing("transaction", source_id, of=of, **{**given, **content})
+
+
+BOB = "esuite/E1002"
+REFERRING: dict[str, tuple[Line, Line]] = {
+    "an activity's subject": (coupon("c1", of=BOB), activity("a1", subject=of_loyalty("c1", kind="coupon"))),
+    "an activity's mail": (
+        thing("email", "e1", of=BOB, subject="Hello", to="a@example.com"),
+        activity("a1", email=of_loyalty("e1")),
+    ),
+    "an activity's note": (
+        thing("note", "n1", of=BOB, message="Hm", createdAt="2024-01-01T00:00:00Z", author=AGENT),
+        activity("a1", note=of_loyalty("n1")),
+    ),
+    "points' transaction": (sale("t1", of=BOB), points("p1", "EARNED", 5, transaction=of_loyalty("t1"))),
+    "a refund": (sale("t1", of=BOB), sale("t2", type="REFUND", refundOf=of_loyalty("t1"))),
+    "refunded points": (
+        points("p1", "EARNED", 5, of=BOB),
+        points("p2", "REFUNDED", -5, refundOf=of_loyalty("p1")),
+    ),
+}
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one file", "in two"])
+@pytest.mark.parametrize("name", REFERRING)
+async def test_what_a_line_refers_to_is_not_another_customers(name: str, at_once: bool, bring: Bring) -> None:
+    theirs, ours = REFERRING[name]
+    everybody = [customer("1001"), customer("1002"), theirs]
+    if at_once:
+        run = await bring(*everybody, ours)
+    else:
+        assert (await bring(*everybody)).rejects == []
+        run = await bring(ours)
+    (reject,) = run.rejects
+    assert "another customer" in reject.reason or "this customer" in reject.reason

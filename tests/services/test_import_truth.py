@@ -221,11 +221,11 @@ async def test_history_is_not_deleted(kind: str, bring: Bring) -> None:
 # ---------------------------------------------------------------- lines nobody foresaw
 
 
-async def test_the_last_day_of_the_calendar_is_imported_and_stops_nobody(store: Store, bring: Bring) -> None:
+async def test_the_last_day_of_the_calendar_is_rejected_and_stops_nobody(store: Store, bring: Bring) -> None:
     far = activity("a1", occurredAt="9999-12-31T23:59:59.999Z")
     run = await bring(far, activity("a2"), customer(), activity("a3"))
-    assert run.rejects == []
-    assert len(await store.find("activities", {})) == 3
+    assert [(reject.line, reject.reason) for reject in run.rejects] == [(1, "occurredAt lies in the future.")]
+    assert len(await store.find("activities", {})) == 2
     assert await store.find("parked", {}) == []
     assert (await bring(customer(), activity("a4"))).rejects == []
 
