@@ -48,7 +48,7 @@ async def bring_in(store: Store, arrivals: Sequence[Arrival], *, now: datetime) 
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
         shelves = await _read_shelves(store, at_home, owners, now=now, session=session)
-        verdicts = [shelves.take(arrival) for arrival in at_home]
+        verdicts = shelves.settled(at_home, [shelves.take(arrival) for arrival in at_home])
         changed = await shelves.write(store, session)
         await store.write("parked", leave(a for a in at_home if a.was_parked), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
@@ -90,6 +90,7 @@ class _Shelves:
     ) -> None:
         self._owners = owners
         self._stored = {document["_id"]: document for document in stored}
+        self._before = dict(self._stored)
         self._ledger = ledger
         self._history: defaultdict[str, list[Document]] = defaultdict(list)
         for status in statuses:
@@ -108,6 +109,24 @@ class _Shelves:
             return arrival.becomes(self._decide(arrival))
         except Refusal as refusal:
             return arrival.rejected(refusal)
+
+    def settled(self, arrivals: Sequence[Arrival], verdicts: Sequence[Verdict]) -> list[Verdict]:
+        """The verdicts, once it is known what the lines left together: what is as it was before was not updated."""
+        same = {
+            key
+            for rows in self._replaced.values()
+            for key, document in rows.items()
+            if key in self._before and _said(document) == _said(self._before[key])
+        }
+        for rows in self._replaced.values():
+            for key in same & rows.keys():
+                del rows[key]
+        return [
+            arrival.becomes(Outcome.UNCHANGED)
+            if arrival.line.kind not in HISTORY and verdict.outcome is Outcome.UPDATED and arrival.line.id in same
+            else verdict
+            for arrival, verdict in zip(arrivals, verdicts, strict=True)
+        ]
 
     def _decide(self, arrival: Arrival) -> Outcome:
         line = arrival.line
