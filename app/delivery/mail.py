@@ -233,26 +233,20 @@ def composed(email: Document, files: Iterable[Document], delivery: Document, *, 
         add(html.encode(), "text", "html", **_AS_STORED)
         for file in inline:
             shown = message if text is None else message.get_payload(1)
-            kind, subtype = _type_of(file)
+            kind, _, subtype = file["mediaType"].partition("/")
             content, cid = bytes(file["content"]), f"<{file['contentId']}>"
             cast(EmailMessage, shown).add_related(
                 content, kind, subtype, cid=cid, filename=one_line(file["name"]), disposition="inline"
             )
     for file in files:
         if file not in inline:
-            kind, subtype = _type_of(file)
+            kind, _, subtype = file["mediaType"].partition("/")
             message.add_attachment(bytes(file["content"]), kind, subtype, filename=one_line(file["name"]))
     if "replyTo" in email:
         message["Reply-To"] = one_line(email["replyTo"])
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"={delivery['_id']}={number}")  # not by chance: the same bytes again
     return _subject_line(one_line(email["subject"])) + _list_lines(email) + message.as_bytes()
-
-
-def _type_of(file: Document) -> tuple[str, str]:
-    """A mail or a part within a mail may not be in base64, and no other form keeps each byte: it goes as a file."""
-    kind, _, subtype = file["mediaType"].partition("/")
-    return ("application", "octet-stream") if kind in ("message", "multipart") else (kind, subtype)
 
 
 def _list_lines(email: Document) -> bytes:

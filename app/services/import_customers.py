@@ -47,6 +47,7 @@ async def introduce(store: Store, arrivals: Sequence[Arrival], *, now: datetime)
         register = await _read_register(store, arrivals, session)
         for arrival in arrivals:
             register.take(arrival)
+        register.settle()
         await store.write("customers", register.operations, session=session)
         await store.write("parked", leave(register.joined), ordered=False, session=session)
         verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=session)
@@ -79,12 +80,16 @@ class _Register:
 
     def __init__(self, customers: Iterable[Document], links: Iterable[Arrival]) -> None:
         customers = list(customers)
+        self._before = {customer["_id"]: customer for customer in customers}
+        self._now = dict(self._before)
+        self._updates: defaultdict[str, list[int]] = defaultdict(list)
         self._by_identity = by_identity(customers)
         self._by_number = {customer["number"]: customer for customer in customers}
         self._waiting: defaultdict[Identity, dict[str, Arrival]] = defaultdict(dict)
         self.verdicts: list[Verdict] = []
         self.new: list[str] = []
         self.operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
+        self._operations: list[tuple[str, InsertOne[Document] | ReplaceOne[Document]]] = []
         self.joined: list[Arrival] = []
         for arrival in links:
             self._wait(arrival)
@@ -96,7 +101,10 @@ class _Register:
             self._wait(arrival)
             return
         try:
-            self.verdicts.append(arrival.becomes(self._decide(line, list(found.values()))))
+            outcome = self._decide(line, list(found.values()))
+            if outcome is Outcome.UPDATED:
+                self._updates[next(iter(found))].append(len(self.verdicts))
+            self.verdicts.append(arrival.becomes(outcome))
         except Refusal as refusal:
             self.verdicts.append(arrival.rejected(refusal))
         if arrival.was_parked:
@@ -104,6 +112,14 @@ class _Register:
         for identity in line.names:
             if identity in self._by_identity:
                 self._rouse(identity)
+
+    def settle(self) -> None:
+        """Once it is known what the lines left together: who is as before was not updated."""
+        same = {key for key, before in self._before.items() if key in self._updates and self._now[key] == before}
+        self.operations = [operation for key, operation in self._operations if key not in same]
+        for key in same:
+            for place in self._updates[key]:
+                self.verdicts[place] = self.verdicts[place]._replace(outcome=Outcome.UNCHANGED)
 
     def new_waiting(self) -> list[Arrival]:
         """The links that still reach nobody, without those that are parked already."""
@@ -125,12 +141,13 @@ class _Register:
         if customer and customer["status"] in CLOSED:
             raise AccountClosed(customer["status"])
         # One operation a line, in their order: a number may pass from one customer to another between them.
-        self.operations.append(ReplaceOne({"_id": after["_id"]}, after) if customer else InsertOne(after))
+        operation = ReplaceOne({"_id": after["_id"]}, after) if customer else InsertOne(after)
+        self._operations.append((after["_id"], operation))
         if customer:
             del self._by_number[customer["number"]]
         else:
             self.new.append(after["_id"])
-        self._by_number[after["number"]] = after
+        self._now[after["_id"]] = self._by_number[after["number"]] = after
         self._by_identity |= by_identity([after])
         return Outcome.UPDATED if customer and line.kind is Kind.CUSTOMER else Outcome.IMPORTED
 

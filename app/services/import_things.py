@@ -59,7 +59,7 @@ async def bring_in(
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
         shelves, ledger = await _read_shelves(store, at_home, owners, held, now=now, zone=zone, session=session)
-        verdicts = [verdict for arrival in at_home if (verdict := shelves.take(arrival))]
+        verdicts = shelves.settled(at_home, [shelves.take(arrival) for arrival in at_home])
         verdicts += shelves.decide_points()
         changed = await shelves.write(store, session)
         await store.write("parked", leave(a for a in at_home if a.was_parked), ordered=False, session=session)
@@ -150,6 +150,7 @@ class _Shelves:
     ) -> None:
         self._owners = owners
         self._stored = {document["_id"]: document for document in stored}
+        self._before = dict(self._stored)
         self._owner_of = owner_of
         self._ledger = ledger
         self._survivors = survivors
@@ -179,6 +180,25 @@ class _Shelves:
         for activity in self._ledger.activities:
             self._added["activities"][activity["_id"]] = activity
         return verdicts
+
+    def settled(self, arrivals: Sequence[Arrival], verdicts: Sequence[Verdict | None]) -> list[Verdict]:
+        """The verdicts, once it is known what the lines left together: what is as it was before was not updated."""
+        same = {
+            key
+            for rows in self._replaced.values()
+            for key, document in rows.items()
+            if key in self._before and _said(document) == _said(self._before[key])
+        }
+        for rows in self._replaced.values():
+            for key in same & rows.keys():
+                del rows[key]
+        return [
+            arrival.becomes(Outcome.UNCHANGED)
+            if arrival.line.kind not in HISTORY and verdict.outcome is Outcome.UPDATED and arrival.line.id in same
+            else verdict
+            for arrival, verdict in zip(arrivals, verdicts, strict=True)
+            if verdict
+        ]
 
     def _decide(self, arrival: Arrival) -> Outcome | None:
         line = arrival.line

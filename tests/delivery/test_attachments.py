@@ -56,7 +56,7 @@ EMAIL = derived_id("emails", source="esuite", source_id="M1")
 FILES = [
     {"name": "logo.png", "type": "image/png", "content": _base64(PNG), "contentId": "<logo@1>"},
     {"name": "Rechnung März.pdf", "type": "Application/PDF", "content": _base64(PDF)},
-    {"name": "old.eml", "type": "message/rfc822", "content": _base64(b"Subject: x\n\ny")},
+    {"name": "visit.ics", "type": "text/calendar", "content": _base64(b"BEGIN:VCALENDAR\r\n\ny")},
 ]
 
 
@@ -79,7 +79,7 @@ async def test_files_and_inline_images_go_out_again_byte_for_byte(ask: Ask, stor
     assert {name: part.get_payload(decode=True) for name, part in parts.items()} == {
         "logo.png": PNG,
         "Rechnung März.pdf": PDF,
-        "old.eml": b"Subject: x\n\ny",
+        "visit.ics": b"BEGIN:VCALENDAR\r\n\ny",
     }
     assert parts["logo.png"]["Content-ID"] == "<logo@1>"
     assert parts["logo.png"].get_content_disposition() == "inline"
@@ -125,7 +125,7 @@ async def test_attachments_are_shown_and_opened_and_images_stand_in_the_preview(
     assert sizes == [
         ("logo.png", "image/png", len(PNG), "logo@1"),
         ("Rechnung März.pdf", "application/pdf", len(PDF), None),
-        ("old.eml", "message/rfc822", 13, None),
+        ("visit.ics", "text/calendar", 19, None),
     ]
     opened = await client.get(shown["attachments"][1]["url"])
     assert (opened.status_code, opened.content) == (200, PDF)

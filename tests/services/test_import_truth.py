@@ -310,3 +310,17 @@ async def test_what_differs_by_blanks_alone_is_the_same_history(store: Store, br
     await store.write("activities", [UpdateOne({}, older)])
     again = activity("a", message="one\r\ntwo", actor={"kind": "AGENT", "name": " Mira  Sol"})
     assert (await bring(again)).totals == {Outcome.UNCHANGED: 1}
+
+
+@pytest.mark.parametrize("kind", PRESENT)
+async def test_the_same_id_twice_in_one_file_is_unchanged_at_the_second_run(
+    kind: str, store: Store, bring: Bring
+) -> None:
+    other = {"coupon": {"value": "20 %"}, "transaction": {"number": "2"}, "pass": {"reward": "Tea"}}
+    second = {**PRESENT[kind], **other.get(kind, {"subject": "Ho"})}
+    lines = [customer(name="One"), customer(name="Two"), PRESENT[kind], second]
+    await bring(*lines)
+    (kept,), before = await store.find(COLLECTIONS[kind], {}), await ada(store)
+    again = await bring(*lines)
+    assert again.totals == {Outcome.UNCHANGED: 4}
+    assert (await store.find(COLLECTIONS[kind], {}), await ada(store)) == ([kept], before)
