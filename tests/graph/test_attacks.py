@@ -71,11 +71,13 @@ def limits() -> Limits:
 
 
 @cache
-def texts(more: tuple[str, ...] = ()) -> list[Literal]:
-    hidden = [canary(whose, kind) for whose in _WHOSE for kind in _KINDS]
+def texts() -> list[Literal]:
+    """What is hidden, whole where a filter compares it whole, and parts where it takes beginnings."""
+    hidden = [canary(whose, kind) for whose in _WHOSE for kind in ("contact", "label", "agent", "code")]
+    hidden += [canary("own", kind) for kind in _KINDS]
     addresses = [f"{canary(whose, 'contact')}@example.com" for whose in _WHOSE]
-    parts = [canary(whose, "contact")[:size] for whose in _WHOSE for size in (-7, -3)]
-    return [json.dumps(text) for text in (*hidden, *addresses, *parts, *_CODES, "DE", "esuite", "tv", *more)]
+    parts = [canary(whose, "contact")[:-3] for whose in _WHOSE]
+    return [json.dumps(text) for text in dict.fromkeys((*hidden, *addresses, *parts, *_CODES, "DE", "esuite"))]
 
 
 def values(type_: Any, ids: tuple[str, ...], depth: int = 2) -> list[Literal]:
@@ -273,7 +275,7 @@ async def test_no_argument_finds_what_may_not_be_read(roles: tuple[Role, ...], a
     await heads.keep_all(world.store)
     bearer, asked = token_of(roles[0], accounts["own"], *roles[1:]), questions(accounts)
     before = await answers(ask, bearer, asked)
-    assert len(before) > 2_000
+    assert len(before) > 1_000
     changes = await hide_elsewhere(world, roles)
     assert changes >= 3 or roles == (Role.ADMIN,)  # all but an administrator may not read the audit log
     after = await answers(ask, bearer, asked)

@@ -83,7 +83,7 @@ def test_a_line_is_one_write_whoever_logs_it(monkeypatch: pytest.MonkeyPatch, re
     request.addfinalizer(structlog.reset_defaults)
     monkeypatch.setattr("sys.stderr", written := Writes())
     logs.configure("INFO")
-    logging.getLogger("uvicorn.error").info("of a library")
+    logging.getLogger("a.library").warning("of a library")
     structlog.get_logger("gateway").info("ours")
     logs.starting("gateway", address="http://127.0.0.1:1")
     assert [json.loads(text)["event"] for text in written.made] == ["of a library", "ours", "starting"]
