@@ -121,7 +121,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Customer.activityGroups": Price(100, 22),
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
-    "Query.search": Price(600),
+    "Query.search": Price(1_500),
     "Activity.availableActions": Price(COMMAND, 4),
     "Activity.attributes": Price(0, 0.3),
     "Activity.attribute": Price(0, 0.3),

@@ -84,7 +84,7 @@ def planned(operation: Operation) -> int:
 
 def test_a_plan_has_no_more_fields_than_were_counted_before_it_was_made() -> None:
     rng, most = random.Random(20260131), 0
-    for _ in range(150):
+    for _ in range(400):
         document = written(executable, WORDS, rng)
         text = document.text.replace("query Q", "query Q", 1)
         if "$" in text:
