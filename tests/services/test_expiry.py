@@ -1,11 +1,18 @@
 """The worker's one job so far: points past their day."""
 
 import asyncio
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from app.domain import points
+from app.domain.access import Role, Viewer
+from app.services.activities import record
+from app.services.changes import Changes, Turns
 from app.services.expiry import expire_due
+from app.services.points import adjust
 from app.store.driver import Store
 from tests.world import NOW, World
 
@@ -40,3 +47,62 @@ async def test_what_is_not_due_reserved_or_closed_stays(store: Store, world: Wor
     assert await expire_due(store, NOW) == 0
     assert await expire_due(store, LATER) == 0
     assert await store.find("activities", {}) == []
+
+
+def _changes(store: Store, now: datetime) -> Changes:
+    viewer = Viewer("mira", "Mira Sol", frozenset({Role.ADMIN}))
+    return Changes(store, Turns(), viewer, now, "req-1", time.monotonic() + 60)
+
+
+async def test_a_deduction_expires_what_is_due_as_the_worker_would_with_its_own_activity_and_date(
+    store: Store, world: World
+) -> None:
+    ada = await world.customer()
+    soon = NOW + timedelta(days=30)
+    first = points.earn(points.empty(), 100, now=NOW, expires_at=soon)
+    await world.ledger(ada, first, points.earn(first.state, 11, now=NOW))
+
+    await adjust(_changes(store, LATER), ada["_id"], -5, reason="Mistake", expires_at=None, key="key-1")
+
+    expired, deducted = await store.find("points", {"seq": {"$gte": 3}}, sort={"seq": 1})
+    assert [(each["points"], each["occurredAt"], each["recordedAt"]) for each in (expired, deducted)] == [
+        (-100, soon, LATER),
+        (-5, LATER, LATER),
+    ]
+    activities = await store.find("activities", {}, sort={"occurredAt": 1})
+    assert [(each["type"], each["points"], each["occurredAt"], each["subjectId"]) for each in activities] == [
+        ("POINTS_EXPIRED", -100, soon, expired["_id"]),
+        ("POINTS_ADJUSTED", -5, LATER, deducted["_id"]),
+    ]
+    assert (await _customer(store))["lastActivityAt"] == LATER
+    assert await expire_due(store, LATER) == 0
+
+
+@pytest.mark.parametrize("worker_first", [True, False])
+async def test_points_spent_by_an_action_of_before_their_expiry_are_not_expired(
+    store: Store, world: World, worker_first: bool
+) -> None:
+    ada = await world.customer(registeredAt=NOW)
+    first = points.earn(points.empty(), 100, now=NOW, expires_at=NOW + timedelta(days=30))
+    await world.ledger(ada, first)
+    if worker_first:
+        await expire_due(store, LATER)
+
+    await record(
+        _changes(store, LATER),
+        ada["_id"],
+        "CHECK_IN",
+        attributes={"place": "Oslo"},
+        message=None,
+        occurred_at=NOW + timedelta(days=29),
+        amount=-60,
+        key="key-1",
+    )
+    await expire_due(store, LATER)
+
+    state = (await _customer(store))["points"]
+    assert (state["spent"], state["expired"], points.spendable(state)) == (60, 40, 0)
+    told = await store.find("activities", {"type": "POINTS_EXPIRED"})
+    assert sum(activity["points"] for activity in told) == -40
+    entries: Any = await store.find("points", {}, sort={"seq": 1})
+    assert points.audit(state, entries)["ok"]
