@@ -197,7 +197,7 @@ class World:
         adjustment = await self.adjustment(
             ada, status="DECLINED", expiresAt=LATER, decidedAt=NOW, decidedBy=AGENT, decisionReason="Twice."
         )
-        given = {"reason": "Welcome", "transactionId": sale["_id"], "adjustmentId": adjustment["_id"]}
+        given = {"reason": "Welcome", "transactionId": sale["_id"], "adjustmentId": adjustment["_id"], "shortfall": 3}
         (entry,) = await self.ledger(ada, earned, **given)
         assert "expiresAt" in entry
         led_to = UpdateOne({"_id": adjustment["_id"]}, {"$set": {"entryId": entry["_id"]}})

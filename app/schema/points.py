@@ -84,6 +84,8 @@ def balance_of(customer: Document, now: datetime) -> Source:
     state = as_of(stored, now)
     return {
         **state,
+        # What is reserved beyond its expiry ends with its reservation.
+        "buckets": [each for each in state["buckets"] if each["expiresAt"] is None or each["expiresAt"] > now],
         "customerId": customer["_id"],
         "spendable": spendable(state),
         "owed": owed(state),
