@@ -16,11 +16,15 @@ IN_LINES = {
     "RecordActivityInput.message",
     "AdjustPointsInput.reason",
     "ChangeCustomerStatusInput.reason",
+    "RequestPointsAdjustmentInput.reason",
+    "DeclinePointsAdjustmentInput.reason",
 }
 """Texts of several lines. All others are one."""
 GIVEN: dict[str, dict[str, Any]] = {
     "addNote": {"message": "Hello"},
     "adjustPoints": {"points": 1, "reason": "Late"},
+    "requestPointsAdjustment": {"points": 1, "reason": "Late"},
+    "declinePointsAdjustment": {"reason": "Twice"},
     "changeCustomerStatus": {"status": "BLOCKED", "reason": "Asked"},
     "tagCustomer": {"tag": "vip"},
     "untagCustomer": {"tag": "b2b"},
@@ -42,8 +46,24 @@ def texts() -> Iterator[tuple[str, str, str]]:
 
 def test_the_mutations_here_are_all_that_take_a_text_of_a_customer() -> None:
     mutations: Any = schema().type_map["Mutation"]
-    others = {"redeemCoupon", "resendEmail", "emailPass", "pushPass", "exportCustomers", "exportReport", "cancelExport"}
+    others = {
+        "redeemCoupon",
+        "resendEmail",
+        "emailPass",
+        "pushPass",
+        "approvePointsAdjustment",
+        "exportCustomers",
+        "exportReport",
+        "cancelExport",
+    }
     assert {*mutations.fields} == {*GIVEN, *others}  # those have a key alone, and what test_search_box asks
+
+
+async def about(world: World, customer: Document, mutation: str) -> Document:
+    """What the change is of."""
+    if mutation == "declinePointsAdjustment":
+        return {"adjustmentId": (await world.adjustment(customer))["_id"]}
+    return {"customerId": customer["_id"]}
 
 
 async def errors(ask: Ask, mutation: str, given: Document) -> list[str]:
@@ -62,7 +82,7 @@ async def test_what_is_no_text_is_refused_wherever_one_is_taken(bad: str, ask: A
     ada = await world.customer(tags=["b2b"])
     for mutation, type_, field in texts():
         value = [bad] if field == "mentions" else bad
-        given = {"customerId": ada["_id"], "idempotencyKey": "k", **GIVEN[mutation], field: value}
+        given = {**await about(world, ada, mutation), "idempotencyKey": "k", **GIVEN[mutation], field: value}
         found = await errors(ask, mutation, given)
         assert found, (type_, field)
         assert set(found) <= {"INVALID", "UNKNOWN_ACTIVITY_TYPE"}, (type_, field)
@@ -77,7 +97,7 @@ async def test_a_line_break_is_one_where_there_are_lines_and_refused_where_there
         ada = await world.customer(tags=["b2b"])
         text = f"one{line_break}two"
         value = [text] if field == "mentions" else text
-        given = {"customerId": ada["_id"], "idempotencyKey": f"k{index}", **GIVEN[mutation], field: value}
+        given = {**await about(world, ada, mutation), "idempotencyKey": f"k{index}", **GIVEN[mutation], field: value}
         found = await errors(ask, mutation, given)
         if f"{type_}.{field}" not in IN_LINES:
             assert found in (["INVALID"], ["UNKNOWN_ACTIVITY_TYPE"]), (type_, field)

@@ -231,8 +231,10 @@ async def test_what_is_not_kept_is_free_again_soon_however_rarely_python_collect
     gc.disable()
     try:
         before = trees()
-        await prepared(documents, wide(0))
+        held = parse(wide(0))
         tree, most = trees() - before, 0
+        del held
+        gc.collect()
         for number in range(1, 60):
             with suppress(Invalid):
                 await prepared(documents, wide(number) + ending)
