@@ -104,7 +104,7 @@ class Clients:
 @asynccontextmanager
 async def clients(gateways: Sequence[Gateway], bearer: str) -> AsyncGenerator[Clients]:
     limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
-    async with httpx2.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS + 3, limits=limits, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS + 15, limits=limits, trust_env=False) as http:
         yield Clients(gateways, bearer, http)
 
 

@@ -17,10 +17,9 @@ from tests.faults.processes import within
 from tests.faults.senders import REQUEST_TIMEOUT_SECONDS, Clients
 
 A_LITTLE_SECONDS = 1.5
-"""Half a second in which the driver looks for a server once more, and the machine's noise."""
-UNTIL_FIRST_SUCCESS_SECONDS = 2.5
-"""Two, and half of one for a machine that runs ten processes on two cores. Counted from when the new primary is one:
-a majority keeps what it writes, which MongoDB itself may take seconds for where a frozen server was copied from."""
+"""For which the outage goes on after the first requests have been given up."""
+BUSY_MACHINE_SECONDS = 10
+"""How much later things may happen on a machine that is busy. What we do not bound takes the driver 30 s."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ async def test_without_a_primary_requests_end_in_time_and_go_on_with_the_next(ho
             await asyncio.to_thread(whole.servers.wait_until_it_keeps)
             keeps = time.monotonic()
             first = await asyncio.to_thread(
-                within, UNTIL_FIRST_SUCCESS_SECONDS, lambda: first_success(told, after=gone), "a success"
+                within, BUSY_MACHINE_SECONDS, lambda: first_success(told, after=gone), "a success"
             )
         meanwhile = [each for each in told if gone < each.start and each.end < there]
         longest = max(each.end - each.start for each in told)
@@ -95,8 +94,9 @@ async def test_without_a_primary_requests_end_in_time_and_go_on_with_the_next(ho
         print(f"after the election, {first - keeps:+.2f} s after the first write that a majority kept")
         assert {each.code for each in meanwhile} == {"UNAVAILABLE"}
         assert {each.code for each in told} == {None, "UNAVAILABLE"}
-        assert longest < REQUEST_TIMEOUT_SECONDS + A_LITTLE_SECONDS
-        assert first - keeps < UNTIL_FIRST_SUCCESS_SECONDS
+        assert longest < REQUEST_TIMEOUT_SECONDS + BUSY_MACHINE_SECONDS
+        # Counted from when a majority keeps what the new primary writes, for which MongoDB itself may take seconds.
+        assert first - keeps < BUSY_MACHINE_SECONDS
 
 
 class Told:
