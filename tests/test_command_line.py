@@ -12,10 +12,11 @@ import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -593,6 +594,18 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
     assert len(first["tags"]) > 1
     assert lines[:2] == [b"Number,Tags\r\n", f'C-100001,"{", ".join(first["tags"])}"\r\n'.encode()]
     assert f"{len(lines) - 1} rows, {file.stat().st_size:,} bytes written." in written.err
+    layout = ("--separator", "semicolon", "--bom", "--time-zone", "Asia/Kolkata")
+    local = tmp_path / "local.csv"
+    columns = ("--columns", "number,registeredAt")
+    assert app("export", "customers", *columns, *order, *layout, "--out", local, **database).code == 0
+    here = first["registeredAt"].replace(tzinfo=UTC).astimezone(ZoneInfo("Asia/Kolkata"))
+    number, registered = local.read_bytes().splitlines()[1].split(b";")
+    assert local.read_bytes().startswith(b"\xef\xbb\xbfNumber;")
+    assert (number, datetime.fromisoformat(registered.decode())) == (b"C-100001", here)
+    assert registered.endswith(b"+05:30")
+    nowhere = app("export", "customers", "--time-zone", "Middle/Earth", **database)
+    assert (nowhere.code, nowhere.out) == (2, "")
+    assert "Middle/Earth" in nowhere.err
     rows = (tmp_path / "rows.ndjson", "--columns", "type,customer.number,attribute.emailSubject")
     report = app("export", "report", "--format", "ndjson", "--filter", WINDOW, "--out", *rows, **database)
     assert report.code == 0
