@@ -67,12 +67,6 @@ def _retrying(details: stamina.instrumentation.RetryDetails) -> None:
     )
 
 
-def _write_line(line: str) -> None:
-    """In one write, as structlog's ``WriteLogger`` does: several processes share the file, and ``print`` makes two."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
 class _Handler(logging.Handler):
     """Writes what others log as our own lines."""
 
@@ -85,7 +79,7 @@ class _Handler(logging.Handler):
             rendered: Any = event
             for process in _PROCESSORS:
                 rendered = process(None, "", rendered)
-            _write_line(rendered)
+            structlog.WriteLogger(sys.stderr).msg(rendered)  # one write: several processes share the file
         except Exception:
             self.handleError(record)
 

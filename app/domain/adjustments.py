@@ -35,11 +35,14 @@ def check_open(adjustment: Mapping[str, Any]) -> None:
 def check_approvable(adjustment: Mapping[str, Any], viewer: Viewer) -> None:
     """Raises AlreadyDecided, SamePerson."""
     check_open(adjustment)
-    if adjustment["requestedBy"]["id"] == viewer.subject:
+    if _asked_for(adjustment, viewer):
         raise SamePerson
 
 
 def may_decline(adjustment: Mapping[str, Any], viewer: Viewer) -> bool:
     """Who approves may decline, and who asked may withdraw."""
-    mine = adjustment["requestedBy"]["id"] == viewer.subject
-    return mine or viewer.may(Permission.APPROVE_ADJUSTMENT, adjustment["customerId"])
+    return _asked_for(adjustment, viewer) or viewer.may(Permission.APPROVE_ADJUSTMENT, adjustment["customerId"])
+
+
+def _asked_for(adjustment: Mapping[str, Any], viewer: Viewer) -> bool:
+    return adjustment["requestedBy"]["id"] == viewer.subject

@@ -101,7 +101,9 @@ def cell(value: Any, zone: ZoneInfo | None = None) -> str:
 # ---------------------------------------------------------------- formulas
 
 _SEPARATORS: Final = re.compile(r"([,;\t\r\n])")
-_FORMULA: Final = re.compile(r"""[\s"']*[=+\-@＝＋－＠]""")
+_BEGINNING: Final = r"""[\s"']*[=+\-@＝＋－＠]"""
+_FORMULA: Final = re.compile(_BEGINNING)
+_MAY_BE_FORMULA: Final = re.compile(rf"(?:\A|{_SEPARATORS.pattern}){_BEGINNING}|\A[\t\r\n]")
 _PHONE_NUMBER: Final = re.compile(r"\s*\+\d[\d\s()./\-]{3,}")
 """Figures alone: what a spreadsheet makes of it is a number, and nothing is run or fetched."""
 
@@ -116,9 +118,6 @@ def _harmless(text: str) -> str:
     pieces = _SEPARATORS.split(text)
     made = "".join(_quoted(piece) if index % 2 == 0 else piece for index, piece in enumerate(pieces))
     return f"'{made}" if made[:1] in ("\t", "\r", "\n") else made
-
-
-_MAY_BE_FORMULA: Final = re.compile(r"""(?:\A|[,;\t\r\n])[\s"']*[=+\-@＝＋－＠]|\A[\t\r\n]""")
 
 
 def _quoted(piece: str) -> str:
