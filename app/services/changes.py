@@ -130,19 +130,16 @@ class Changes:
             await self._write(effect, session)
             record = {"_id": f"{customer_id}/{subject}/{key}", **own, "mutation": mutation, "inputHash": print_of_input}
             record |= {"wrote": effect.wrote, "at": self.now}
-            await self.store.insert("idempotency", [record], session=session)
+            try:
+                await self.store.insert("idempotency", [record], session=session)
+            except DuplicateKey as raced:
+                raise TryAgain from raced  # the same key, a moment earlier: the next run finds what it wrote
             ids = [each for one in effect.wrote.values() for each in (one if isinstance(one, list) else [one])]
             await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)
             return effect.wrote
 
-        async def once_more_if_raced(session: Session) -> Wrote:
-            try:
-                return await body(session)
-            except DuplicateKey as raced:
-                raise TryAgain from raced  # the same key, a moment earlier: the next run finds what it wrote
-
         async with self.turns.turn(customer_id, within_seconds=self.until - time.monotonic()) as left:
-            wrote = await self.store.transaction(once_more_if_raced, deadline_seconds=left)
+            wrote = await self.store.transaction(body, deadline_seconds=left)
         await heads.keep(self.store, [customer_id])
         return wrote
 

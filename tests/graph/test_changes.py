@@ -15,7 +15,7 @@ from app.domain import points
 from app.domain.access import GRANTS, PERMITTED, Permission, Role
 from app.store.collections import COLLECTIONS
 from app.store.driver import Document, Store, UpdateOne
-from tests.conftest import Ask, token
+from tests.conftest import Ask, Commands, token
 from tests.graph.walk import schema
 from tests.world import NOW, World
 
@@ -218,6 +218,20 @@ async def test_a_refusal_uses_up_no_key(ask: Ask, world: World) -> None:
         {"code": "NOT_ENOUGH_POINTS", "field": ["points"], "message": "101 points were asked for; 100 are spendable."}
     ]
     assert (await _changed(ask, ADJUST, points=-100, **given))["userErrors"] == []
+
+
+async def test_a_ledger_that_does_not_follow_its_balance_fails_at_once_and_keeps_nobody_waiting(
+    ask: Ask, world: World, commands: Commands
+) -> None:
+    """An entry that the balance does not know of has the next number: no number of attempts would pass it."""
+    ada = await _rich(world)
+    await world.many("points", ada, {"seq": 2})
+    before = await _fingerprint(world.store)
+    commands.clear()
+    answer = await ask(ADJUST, input={"customerId": ada["_id"], "points": 5, "reason": "Late", "idempotencyKey": "k"})
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["INTERNAL"]
+    assert commands.names.count("abortTransaction") == 1
+    assert await _fingerprint(world.store) == before
 
 
 async def test_sixty_four_writers_of_one_customer_each_write_once(ask: Ask, world: World) -> None:
