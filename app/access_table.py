@@ -30,7 +30,7 @@ def rows() -> Iterator[str]:
 
 
 def permissions() -> Iterator[list[str]]:
-    """The customers that each role sees, and those to whom each permission is granted, with the most in one change."""
+    """The customers that each role sees, and those to whom each permission is granted, with its limit, if any."""
     yield ["permission", *_ABBREVIATED.values()]
     yield ["(read)", *(_SCOPES[SCOPE_OF[role]] for role in _ABBREVIATED)]
     granted = {(grant.permission, grant.role): grant for grant in GRANTS}

@@ -56,7 +56,7 @@ class Scope(StrEnum):
 
 
 class Grant(NamedTuple):
-    """A right of a role. ``limit`` is the most of it in one change; None is no limit."""
+    """A right of a role. ``limit`` is the most of it for one customer in 24 hours; None is no limit."""
 
     role: Role
     permission: Permission
@@ -141,7 +141,7 @@ class Viewer:
         return staff or self.roles & {Role.AFFILIATE}
 
     def limit_on(self, permission: Permission, customer_id: str | None = None) -> int | None:
-        """The most that one change of a customer may be; None: no limit. 0 where it is not permitted at all."""
+        """The most for one customer in 24 hours; None: no limit. 0 where it is not permitted at all."""
         roles = self.roles if customer_id is None else self.roles_on(customer_id)
         limits = [grant.limit for grant in GRANTS if grant.permission is permission and grant.role in roles]
         return None if None in limits else max((limit for limit in limits if limit is not None), default=0)

@@ -21,8 +21,8 @@ described(
     READ_AUDIT="Read who changed what.",
     TAG_CUSTOMER="Put a label on a customer, or take it off.",
     ADD_NOTE="Write a note on an account.",
-    ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` in one change; ask for more with "
-    "`requestPointsAdjustment`.",
+    ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` of a customer in 24 hours; ask for more "
+    "with `requestPointsAdjustment`.",
     APPROVE_ADJUSTMENT="Approve or decline points that somebody else asked for, however many.",
     REDEEM_COUPON="Mark a coupon as used; a customer their own.",
     RESEND_EMAIL="Send a mail again; a customer their own.",
@@ -50,8 +50,8 @@ class ViewerType:
         return [permission for permission in Permission if viewer.may(permission)]
 
     @strawberry.field(
-        description="The most points they may add or deduct in one change; more takes another person's approval. "
-        "0: none. Null: no limit."
+        description="The most points of one customer that they may add or deduct in 24 hours, in however many changes; "
+        "more takes another person's approval. 0: none. Null: no limit."
     )
     @staticmethod
     def adjust_points_limit(viewer: strawberry.Parent[Viewer]) -> int | None:

@@ -63,8 +63,6 @@ async def record(
         raise PlatformOnlyType(row.title)
     if row.writers is Writers.SYSTEMS and not of.viewer.is_one_of({Role.API_USER, Role.ADMIN}):
         raise SystemsOnlyType(row.title)
-    if amount:
-        check_adjustable(of.viewer, customer_id, amount)
     try:
         raws = parse_all(row.attributes, attributes)
     except AttributeProblems as problems:
@@ -82,6 +80,7 @@ async def record(
         wrote: dict[str, str | list[str]] = {"activity": activity["_id"]}
         if not amount:
             return Effect(wrote, activity)
+        await check_adjustable(of, customer_id, amount, session)
         at: datetime = activity["occurredAt"]
         posting = await earn_or_spend(of.store, customer, amount, now=of.now, occurred_at=at, session=session)
         own = {"idempotencyKey": key, "actor": activity["actor"]}
@@ -89,7 +88,8 @@ async def record(
         activity["subjectId"] = entries[-1]["_id"]
         changed = {("customers", customer["_id"]): balance(posting.state)}
         first = expiry_activities(entries, of.now)
-        return Effect(wrote, activity, new={"points": entries}, changed=changed, first=first)
+        new = {"points": entries}
+        return Effect(wrote, activity, new=new, changed=changed, first=first, adjusted_points=abs(amount))
 
     given = {"customerId": customer_id, "type": type_, "attributes": dict(attributes), "message": message}
     given |= {"occurredAt": occurred_at, "points": amount}

@@ -36,7 +36,8 @@ Wrote: TypeAlias = Mapping[str, str | list[str]]
 class Effect:
     """What a change decided: new documents by collection, changed keys by collection and id, one activity.
 
-    ``first`` are the activities of what had to happen before it: points that were due have expired.
+    ``first`` are the activities of what had to happen before it: points that were due have expired. ``adjusted_points``
+    counts against the viewer's limit.
     """
 
     wrote: dict[str, str | list[str]]
@@ -44,6 +45,7 @@ class Effect:
     new: Mapping[str, Sequence[Document]] = field(default_factory=dict[str, Sequence[Document]])
     changed: Mapping[tuple[str, str], Document] = field(default_factory=dict[tuple[str, str], Document])
     first: Sequence[Document] = ()
+    adjusted_points: int = 0
 
 
 Decide: TypeAlias = Callable[[Document, Session], Awaitable[Effect]]
@@ -130,6 +132,8 @@ class Changes:
             await self._write(effect, session)
             record = {"_id": f"{customer_id}/{subject}/{key}", **own, "mutation": mutation, "inputHash": print_of_input}
             record |= {"wrote": effect.wrote, "at": self.now}
+            if effect.adjusted_points:
+                record["points"] = effect.adjusted_points
             try:
                 await self.store.insert("idempotency", [record], session=session)
             except DuplicateKey as raced:

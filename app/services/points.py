@@ -1,11 +1,12 @@
 """The ledger, written: entries, the state they leave, and the activity that tells of them."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from app.domain import changes, points
-from app.domain.access import Permission, Viewer
+from app.domain.access import Permission
 from app.domain.changes import LimitExceeded
 from app.domain.customers import balance
 from app.domain.ids import new_id
@@ -14,18 +15,20 @@ from app.services.changes import Changes, Effect, Session, Wrote, activity_of
 from app.store.driver import Document, Store
 
 SYSTEM: Final = {"kind": "SYSTEM", "name": "System"}
+_LIMIT_PERIOD: Final = timedelta(hours=24)
 GIVEN_BACK: Final = "Given back: it was used before it expired, or its own system says that it has not expired."
 
 
 async def adjust(
     of: Changes, customer_id: str, amount: int, *, reason: str, expires_at: datetime | None, key: str
 ) -> Wrote:
-    """Raises what ``points.adjust`` raises, and LimitExceeded beyond what the viewer may adjust in one entry."""
+    """Raises what ``points.adjust`` raises, and what `check_adjustable` raises."""
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
-    check_adjustable(of.viewer, customer_id, amount)
 
-    async def decide(customer: Document, _session: Session) -> Effect:
-        return adjusted(of, customer, amount, reason=reason, expires_at=expires_at, key=key)
+    async def decide(customer: Document, session: Session) -> Effect:
+        await check_adjustable(of, customer_id, amount, session)
+        effect = adjusted(of, customer, amount, reason=reason, expires_at=expires_at, key=key)
+        return replace(effect, adjusted_points=abs(amount))
 
     given = {"customerId": customer_id, "points": amount, "reason": reason, "expiresAt": expires_at}
     return await of.make("adjustPoints", customer_id, key, given, decide)
@@ -56,14 +59,24 @@ def adjusted(
     )
 
 
-def check_adjustable(viewer: Viewer, customer_id: str, amount: int) -> None:
-    """Whatever the change is called that moves so many points by hand. Raises Forbidden, LimitExceeded."""
-    viewer.require(Permission.ADJUST_POINTS, customer_id)
-    limit = viewer.limit_on(Permission.ADJUST_POINTS, customer_id)
-    if limit is not None and abs(amount) > limit:
+async def check_adjustable(of: Changes, customer_id: str, amount: int, session: Session) -> None:
+    """Admits ``amount`` points that a change moves by hand, whatever the change is called.
+
+    The limit is of one subject, one customer and any 24 hours: amounts add up, additions and deductions alike, so that
+    many small changes move no more than a large one. Raises Forbidden, LimitExceeded.
+    """
+    of.viewer.require(Permission.ADJUST_POINTS, customer_id)
+    limit = of.viewer.limit_on(Permission.ADJUST_POINTS, customer_id)
+    if limit is None:
+        return
+    own = {"customerId": customer_id, "subject": of.viewer.subject, "at": {"$gt": of.now - _LIMIT_PERIOD}}
+    recent = await of.store.find("idempotency", {**own, "points": {"$exists": True}}, session=session)
+    moved = sum(each["points"] for each in recent)
+    if moved + abs(amount) > limit:
+        so_far = f" and have adjusted {moved:,} so far" if moved else ""
         raise LimitExceeded(
-            f"You may adjust up to {limit:,} points in one change. Ask for more with requestPointsAdjustment: "
-            "another person has to approve it.",
+            f"You may adjust up to {limit:,} points of a customer in 24 hours{so_far}. Ask for more with "
+            "requestPointsAdjustment: another person has to approve it.",
             "points",
         )
 

@@ -436,7 +436,13 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "wrote": {"bsonType": "object"},
             "at": _TIME,
         },
-        indexes=(Index("customerId subject key", unique=True), Index("at", kept_days=90)),
+        # What a change adjusted by hand, additions and deductions alike: it counts against its subject's limit.
+        optional={"points": _LONG_COUNT},
+        indexes=(
+            Index("customerId subject key", unique=True),
+            Index("customerId subject at", asks="points"),
+            Index("at", kept_days=90),
+        ),
         retired=(Index("customerId key").name,),
     ),
     # Who changed what, accepted or refused. Append-only.

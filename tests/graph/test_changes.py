@@ -14,7 +14,7 @@ from app.catalogue.model import Writers
 from app.domain import points
 from app.domain.access import GRANTS, PERMITTED, Permission, Role
 from app.store.collections import COLLECTIONS
-from app.store.driver import Document, Store, UpdateOne
+from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from tests.conftest import Ask, Commands, token
 from tests.graph.walk import schema
 from tests.world import NOW, World
@@ -549,6 +549,38 @@ async def test_nobody_moves_more_points_alone_than_their_role_may(role: Role, as
         assert [error["code"] for error in payload["userErrors"]] == ["LIMIT_EXCEEDED"]
         assert "requestPointsAdjustment" in payload["userErrors"][0]["message"]
     assert await _fingerprint(world.store) == before
+
+
+DOORS = (ADJUST, RECORD)
+
+
+@pytest.mark.parametrize("doors", [DOORS, DOORS[::-1], (ADJUST, ADJUST), (RECORD, RECORD)])
+@pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+async def test_many_small_changes_move_no_more_points_than_a_large_one(
+    doors: tuple[str, str], signs: tuple[int, int], ask: Ask, world: World
+) -> None:
+    """Of one subject, one customer and 24 hours, whatever the doors and the signs are."""
+    ada, bob = await world.customer(), await world.customer()
+    for each in (ada, bob):
+        await world.ledger(each, points.earn(points.empty(), 5_000, now=NOW))
+    grace, other = (token(Role.CUSTOMER_SERVICE_AGENT, subject=subject) for subject in ("grace", "other"))
+    keys = iter(range(100))
+
+    async def move(door: str, amount: int, customer: Document = ada, who: str = grace) -> list[str]:
+        given: dict[str, Any] = {"customerId": customer["_id"], "points": amount, "idempotencyKey": str(next(keys))}
+        given |= {"reason": "Goodwill"} if door == ADJUST else {"type": "TAX_ID_ADDED"}
+        payload = await _changed(ask, door, token=who, **given)
+        return [error["code"] for error in payload["userErrors"]]
+
+    assert await move(doors[0], 600 * signs[0]) == []
+    assert await move(doors[1], 401 * signs[1]) == ["LIMIT_EXCEEDED"]
+    assert await move(doors[1], 400 * signs[1]) == []
+    for door in DOORS:
+        assert await move(door, 1) == ["LIMIT_EXCEEDED"]
+        assert await move(door, 1, bob) == []
+        assert await move(door, 1, ada, other) == []
+    await world.store.write("idempotency", [UpdateMany({}, [{"$set": {"at": {"$subtract": ["$at", 86_400_000]}}}])])
+    assert await move(doors[0], 1_000) == []
 
 
 async def test_more_points_move_once_another_person_approves_them(ask: Ask, world: World) -> None:
