@@ -84,7 +84,7 @@ SEEK: Final = 6.0
 """A page that is not the newest rows, kept with their customer: it is looked up in the list."""
 SEEK_ROW: Final = 0.3
 """A row of it."""
-CHANGE: Final = 500.0
+CHANGE: Final = 1_000.0
 """A mutation: a transaction of several commands."""
 MAX_REPORTED_COST: Final = 2**31 - 1
 """What is told of a cost, or of fields, beyond all bounds: doublings of fragments come to numbers that no client can

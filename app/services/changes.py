@@ -130,7 +130,12 @@ class Changes:
             customer = await take(self.store, customer_id, session)
             effect = await decide(customer, session)
             await self._write(effect, session)
-            record = {"_id": f"{customer_id}/{subject}/{key}", **own, "mutation": mutation, "inputHash": print_of_input}
+            record: Document = {
+                "_id": f"{customer_id}/{subject}/{key}",
+                **own,
+                "mutation": mutation,
+                "inputHash": print_of_input,
+            }
             record |= {"wrote": effect.wrote, "at": self.now}
             if effect.adjusted_points:
                 record["points"] = effect.adjusted_points
