@@ -28,7 +28,7 @@ from app import development, logs, serving
 from app import doctor as doctors
 from app.domain.access import Role
 from app.domain.cells import Layout, Separator, zone_of
-from app.domain.ids import prefix_of
+from app.domain.ids import is_id_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
 from app.http import graphiql
@@ -418,7 +418,7 @@ def token(
         fail("A customer's token needs --customer, an id (cus_…) or a number.")
     if role == Role.AFFILIATE and not affiliate:
         fail("An affiliate's token needs --affiliate ID.")
-    if customer and not customer.startswith(f"{prefix_of('customers')}_"):
+    if customer and not is_id_of("customers", customer):
         customer = _customer_id(settings, customer)
     typer.echo(
         development.token(settings, role, subject=subject, name=name, customer_id=customer, affiliate_id=affiliate)

@@ -3,31 +3,9 @@
 import base64
 import secrets
 from hashlib import blake2b, sha256
-from typing import Final
 
+from app.domain.kinds import BY_COLLECTION, BY_PREFIX
 from app.domain.refusals import BadUserInput
-
-COLLECTION_OF: Final = {
-    "cus": "customers",
-    "act": "activities",
-    "pts": "points",
-    "cpn": "coupons",
-    "txn": "transactions",
-    "pas": "passes",
-    "psh": "pushes",
-    "sts": "statuses",
-    "eml": "emails",
-    "dlv": "deliveries",
-    "not": "notes",
-    "aud": "audit",
-    "exp": "exports",
-    "adj": "adjustments",
-}
-_PREFIX_OF: Final = {collection: prefix for prefix, collection in COLLECTION_OF.items()}
-
-
-def prefix_of(collection: str) -> str:
-    return _PREFIX_OF[collection]
 
 
 def new_id(collection: str) -> str:
@@ -45,15 +23,25 @@ def file_id(content: bytes) -> str:
     return f"fil_{sha256(content).hexdigest()}"
 
 
+def has_id_form(text: str) -> bool:
+    """Whether it is an id of some kind, of something that may or may not be there."""
+    prefix, _, rest = text.partition("_")
+    return bool(rest) and prefix in BY_PREFIX
+
+
+def is_id_of(collection: str, text: str) -> bool:
+    """Whether it is an id of this kind, of something that may or may not be there."""
+    return has_id_form(text) and text.startswith(f"{BY_COLLECTION[collection].prefix}_")
+
+
 def collection_of(node_id: str, *, expected: str | None = None, argument: str = "id") -> str:
     """The collection that ``node_id`` belongs to. Raises BadUserInput for no kind of ours, or another than expected."""
-    prefix, _, rest = node_id.partition("_")
-    collection = COLLECTION_OF.get(prefix)
-    if collection is None or not rest or (expected and collection != expected):
-        wanted = f'begins with "{_PREFIX_OF[expected]}_"' if expected else "begins with its kind, such as cus_ or act_"
-        raise BadUserInput(f"This is not an id of the kind that belongs here: one {wanted}.", argument)
+    collection = BY_PREFIX[node_id.partition("_")[0]].collection if has_id_form(node_id) else None
+    if collection is None or (expected and collection != expected):
+        start = f'"{BY_COLLECTION[expected].prefix}_"' if expected else "its kind, such as cus_ or act_"
+        raise BadUserInput(f"This is not an id of the kind that belongs here: one begins with {start}.", argument)
     return collection
 
 
 def _id(collection: str, entropy: bytes) -> str:
-    return f"{_PREFIX_OF[collection]}_{base64.b32encode(entropy).decode().lower()}"
+    return f"{BY_COLLECTION[collection].prefix}_{base64.b32encode(entropy).decode().lower()}"

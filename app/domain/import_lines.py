@@ -53,6 +53,7 @@ from app.domain.import_forms import (
     text,
     trimmed,
 )
+from app.domain.kinds import BY_IMPORT_WORD
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
     AccessLevel,
@@ -81,15 +82,7 @@ class Kind(StrEnum):
 
 
 COLLECTION_OF: Final[Mapping[str, str]] = {
-    Kind.CUSTOMER: "customers",
-    Kind.ACTIVITY: "activities",
-    Kind.POINTS: "points",
-    Kind.COUPON: "coupons",
-    Kind.TRANSACTION: "transactions",
-    Kind.PASS: "passes",
-    Kind.STATUS: "statuses",
-    Kind.EMAIL: "emails",
-    Kind.NOTE: "notes",
+    kind: BY_IMPORT_WORD[kind].collection for kind in Kind if kind is not Kind.CUSTOMER_LINK
 }
 HISTORY: Final = frozenset((Kind.ACTIVITY, Kind.POINTS, Kind.STATUS, Kind.NOTE))
 """What happened is never rewritten; the other kinds have a present, which a later line may change."""

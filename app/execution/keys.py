@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from graphql import GraphQLError
 
-from app.schema.base import TYPE_OF
+from app.domain.kinds import BY_COLLECTION
 
 if TYPE_CHECKING:
     from app.execution.plan import Field, ObjectPlan, Plan
 
-_CUSTOMER = TYPE_OF["customers"]
+_CUSTOMER = BY_COLLECTION["customers"].type
 
 
 def customer_keys_of(plan: "Plan") -> frozenset[str] | None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Final, cast
+from typing import Annotated, cast
 
 import strawberry
 
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import Invalid, NotFound
-from app.domain.ids import COLLECTION_OF
+from app.domain.ids import has_id_form, is_id_of
+from app.domain.kinds import BY_COLLECTION
 from app.domain.refusals import Refusal
 from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
@@ -28,7 +29,7 @@ async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> 
         info,
         "addNote",
         Permission.ADD_NOTE,
-        ("customer", input.customer_id),
+        ("customers", "customerId", input.customer_id),
         lambda of, customer: notes.add(
             of,
             customer["_id"],
@@ -48,7 +49,7 @@ async def adjust_points(
         info,
         "adjustPoints",
         Permission.ADJUST_POINTS,
-        ("customer", input.customer_id),
+        ("customers", "customerId", input.customer_id),
         lambda of, customer: points.adjust(
             of,
             customer["_id"],
@@ -67,7 +68,7 @@ async def request_points_adjustment(
         info,
         "requestPointsAdjustment",
         Permission.ADJUST_POINTS,
-        ("customer", input.customer_id),
+        ("customers", "customerId", input.customer_id),
         lambda of, customer: adjustments.request(
             of,
             customer["_id"],
@@ -86,7 +87,7 @@ async def approve_points_adjustment(
         info,
         "approvePointsAdjustment",
         Permission.APPROVE_ADJUSTMENT,
-        ("adjustment", input.adjustment_id),
+        ("adjustments", "adjustmentId", input.adjustment_id),
         lambda of, adjustment: adjustments.approve(of, adjustment, key=input.idempotency_key),
     )
 
@@ -98,7 +99,7 @@ async def decline_points_adjustment(
         info,
         "declinePointsAdjustment",
         Permission.ADJUST_POINTS,
-        ("adjustment", input.adjustment_id),
+        ("adjustments", "adjustmentId", input.adjustment_id),
         lambda of, adjustment: adjustments.decline(of, adjustment, reason=input.reason, key=input.idempotency_key),
     )
 
@@ -110,7 +111,7 @@ async def redeem_coupon(
         info,
         "redeemCoupon",
         Permission.REDEEM_COUPON,
-        ("customer", input.customer_id),
+        ("customers", "customerId", input.customer_id),
         lambda of, customer: coupons.redeem(
             of, customer["_id"], input.coupon_ids, notify=bool(input.notify_customer), key=input.idempotency_key
         ),
@@ -124,7 +125,7 @@ async def resend_email(
         info,
         "resendEmail",
         Permission.RESEND_EMAIL,
-        ("email", input.email_id),
+        ("emails", "emailId", input.email_id),
         lambda of, email: emails.resend(of, email, key=input.idempotency_key),
     )
 
@@ -134,7 +135,7 @@ async def email_pass(info: Info, input: Annotated[schema.EmailPassInput, Input])
         info,
         "emailPass",
         Permission.SEND_PASS,
-        ("pass", input.pass_id),
+        ("passes", "passId", input.pass_id),
         lambda of, pass_: passes.email(of, pass_, key=input.idempotency_key),
     )
 
@@ -144,7 +145,7 @@ async def push_pass(info: Info, input: Annotated[schema.PushPassInput, Input]) -
         info,
         "pushPass",
         Permission.SEND_PASS,
-        ("pass", input.pass_id),
+        ("passes", "passId", input.pass_id),
         lambda of, pass_: passes.push(of, pass_, key=input.idempotency_key),
     )
 
@@ -157,7 +158,7 @@ async def change_customer_status(
         info,
         "changeCustomerStatus",
         Permission.CHANGE_STATUS,
-        ("customer", input.customer_id),
+        ("customers", "customerId", input.customer_id),
         lambda of, customer: statuses.change(of, customer["_id"], to, reason=input.reason, key=input.idempotency_key),
     )
 
@@ -169,7 +170,7 @@ async def tag_customer(
         info,
         "tagCustomer",
         Permission.TAG_CUSTOMER,
-        ("customer", input.customer_id),
+        ("customers", "customerId", input.customer_id),
         lambda of, customer: tags.put_on(of, customer["_id"], input.tag, key=input.idempotency_key),
     )
 
@@ -181,7 +182,7 @@ async def untag_customer(
         info,
         "untagCustomer",
         Permission.TAG_CUSTOMER,
-        ("customer", input.customer_id),
+        ("customers", "customerId", input.customer_id),
         lambda of, customer: tags.take_off(of, customer["_id"], input.tag, key=input.idempotency_key),
     )
 
@@ -205,38 +206,30 @@ async def record_activity(
             key=input.idempotency_key,
         )
 
-    return await _made(info, "recordActivity", Permission.RECORD_ACTIVITY, ("customer", input.customer_id), record)
-
-
-_KINDS: Final = {
-    "customer": ("customers", "customer"),
-    "email": ("emails", "e-mail"),
-    "pass": ("passes", "pass"),
-    "adjustment": ("adjustments", "adjustment"),
-}
-"""What a change is about, by the input's field without its ``Id``: its collection, and what people call it."""
+    return await _made(
+        info, "recordActivity", Permission.RECORD_ACTIVITY, ("customers", "customerId", input.customer_id), record
+    )
 
 
 async def _made(
     info: Info,
     mutation: str,
     permission: Permission,
-    about: tuple[str, str],
+    about: tuple[str, str, str],
     change: Callable[[Changes, Document], Awaitable[Wrote]],
 ) -> Source:
     """The payload. Accepted or refused, one row of the audit log says so. Raises Forbidden.
 
-    ``about`` is a kind and an id; ``change`` gets the document as its viewer sees it.
+    ``about`` is a collection, the input's field and the id in it; ``change`` gets the document as its viewer sees it.
     """
     of: Changes = info.context.changes
-    kind, node_id = about
-    collection, noun = _KINDS[kind]
+    collection, argument, node_id = about
     seen = customer_id = None
     try:
         info.context.viewer.require(permission)  # for any customer at all, or nothing is said of this one
         seen = await _document(info, node_id, collection)
         if seen is None:
-            raise NotFound(f"There is no such {noun}.", f"{kind}Id")
+            raise NotFound(f"There is no such {BY_COLLECTION[collection].noun}.", argument)
         customer_id = seen.get("customerId", seen["_id"])
         info.context.viewer.require(permission, customer_id)
         wrote = await change(of, seen)
@@ -254,9 +247,7 @@ async def _made(
 
 async def _document(info: Info, node_id: str, collection: str | None = None) -> Source:
     """None for what is not there, of another kind, not for this viewer to see, or no id at all."""
-    prefix, _, rest = node_id.partition("_")
-    kind = COLLECTION_OF.get(prefix) if rest else None
-    known = kind == collection if collection else kind
+    known = is_id_of(collection, node_id) if collection else has_id_form(node_id)
     return await info.context.loaders.documents.load(node_id) if known else None
 
 

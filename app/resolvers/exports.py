@@ -8,7 +8,7 @@ import strawberry
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import NotFound
 from app.domain.exports import chosen
-from app.domain.ids import prefix_of
+from app.domain.ids import is_id_of
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
 from app.schema import exports as schema
@@ -70,7 +70,7 @@ async def cancel_export(
     info: Info, input: Annotated[schema.CancelExportInput, Input]
 ) -> schema.CancelExportPayload | None:
     async def cancel() -> str:
-        known = input.export_id.startswith(f"{prefix_of('exports')}_")
+        known = is_id_of("exports", input.export_id)
         export: Source = await info.context.loaders.documents.load(input.export_id) if known else None
         if export is None:
             raise NotFound("There is no such export.", "exportId")

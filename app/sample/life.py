@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar, cast
 from app.catalogue import CATALOGUE, copied
 from app.domain import points as ledger
 from app.domain.attributes import Raw
-from app.domain.ids import COLLECTION_OF, derived_id, file_id
+from app.domain.ids import derived_id, file_id
+from app.domain.kinds import BY_COLLECTION
 from app.domain.points import Entry, Movement, PointsKind, Posting
 from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.sample.goods import currency_of
@@ -48,7 +49,7 @@ class Life:
         self.clock: datetime = customer["registeredAt"]
         self.points = ledger.empty()
         self.currency = currency_of(customer.get("country"))
-        self.documents: dict[str, list[Document]] = {name: [] for name in (*COLLECTION_OF.values(), "files")}
+        self.documents: dict[str, list[Document]] = {name: [] for name in (*BY_COLLECTION, "files")}
         self.documents["customers"].append(customer)
         self.myself: Document = {
             "kind": ActorKind.CUSTOMER.value,

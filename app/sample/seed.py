@@ -9,7 +9,7 @@ from random import Random
 from typing import Final, TypeAlias
 
 from app.domain.customers import copies
-from app.domain.ids import COLLECTION_OF
+from app.domain.kinds import BY_COLLECTION
 from app.sample import beginnings, people
 from app.sample.life import Life
 from app.sample.named import NAMED
@@ -100,7 +100,7 @@ def _as_stored(now: datetime) -> datetime:
 def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Document]]:
     """The documents of these customers (1 is C-100001) by collection. A customer's depend on no other customer."""
     now = _as_stored(now)
-    documents: dict[str, list[Document]] = {name: [] for name in (*COLLECTION_OF.values(), "files")}
+    documents: dict[str, list[Document]] = {name: [] for name in (*BY_COLLECTION, "files")}
     for index in indexes:
         life = NAMED.get(index, ordinary)(index, now)
         life.customer |= copies(life.customer, life.documents["activities"])

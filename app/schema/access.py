@@ -12,7 +12,8 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from app.domain.access import Masks, Role
-from app.schema.base import TYPE_OF, key_of
+from app.domain.kinds import KINDS
+from app.schema.base import key_of
 from app.schema.rules import Access, Rule, StandIn
 
 Definitions = Mapping[str, StrawberryObjectDefinition]
@@ -31,7 +32,7 @@ def rules_of(definitions: Definitions) -> dict[tuple[str, str], Rule]:
 def masks_of(definitions: Definitions) -> Callable[[frozenset[Role]], Masks]:
     @cache
     def masks(roles: frozenset[Role]) -> Masks:
-        by_collection = {collection: definitions[name] for collection, name in TYPE_OF.items()}
+        by_collection = {kind.collection: definitions[kind.type] for kind in KINDS}
         hidden = {
             collection
             for collection, definition in by_collection.items()

@@ -16,7 +16,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context
 from app.domain import times
-from app.domain.ids import COLLECTION_OF, collection_of
+from app.domain.ids import collection_of, has_id_form
+from app.domain.kinds import BY_COLLECTION, KINDS
 from app.domain.points import MAX_TOTAL
 from app.domain.refusals import Refusal
 
@@ -46,34 +47,15 @@ def read_key(source: object, python_name: str) -> object:
     return document.get(key_of(python_name))
 
 
-TYPE_OF: Final = {
-    "customers": "Customer",
-    "activities": "Activity",
-    "points": "PointsEntry",
-    "coupons": "Coupon",
-    "transactions": "Transaction",
-    "passes": "Pass",
-    "pushes": "PassPush",
-    "statuses": "StatusChange",
-    "emails": "Email",
-    "deliveries": "EmailDelivery",
-    "notes": "Note",
-    "audit": "AuditEntry",
-    "exports": "Export",
-    "adjustments": "PointsAdjustment",
-}
-
-
 @strawberry.interface(description="Anything with an id of its own, which `node` and `nodes` find again.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description="The id; it begins with its kind: cus_ act_ pts_ cpn_ txn_ pas_ psh_ sts_ eml_ dlv_ not_ aud_ exp_ "
-        "adj_."
+        description=f"The id; it begins with its kind: {' '.join(f'{kind.prefix}_' for kind in KINDS)}."
     )
 
     @classmethod
     def resolve_type(cls, document: Document, *_: object) -> str:
-        return TYPE_OF[collection_of(document["_id"])]
+        return BY_COLLECTION[collection_of(document["_id"])].type
 
     @classmethod
     def is_type_of(cls, *_: object) -> bool:
@@ -139,7 +121,7 @@ def linked(info: Info, node_id: object) -> Source:
 
     Raises TypeError if it is none, before it costs its neighbours.
     """
-    if not isinstance(node_id, str) or node_id.partition("_")[0] not in COLLECTION_OF:
+    if not isinstance(node_id, str) or not has_id_form(node_id):
         raise TypeError("not an id")
     return info.context.loaders.documents.wanted(node_id)
 

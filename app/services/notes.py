@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from app.domain import changes
 from app.domain.changes import Invalid, NotFound
-from app.domain.ids import COLLECTION_OF, new_id
+from app.domain.ids import has_id_form, new_id
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document
 
@@ -28,7 +28,7 @@ async def add(
     for name, given in (("mentions", mentions), ("links", links)):
         if len(given) > _AT_MOST:
             raise Invalid(f"A note has at most {_AT_MOST} {name}; this one has {len(given)}.", name)
-    if any(link.partition("_")[0] not in COLLECTION_OF or not link.partition("_")[2] for link in links):
+    if not all(map(has_id_form, links)):
         raise Invalid("A link is the id of something, such as cus_… or txn_….", "links")
 
     async def decide(customer: Document, _session: Session) -> Effect:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
-from app.domain.ids import prefix_of
+from app.domain.kinds import BY_COLLECTION
 from app.domain.listings import HEAD_PARTS
 from app.domain.points import PointsKind
 from app.domain.report import DIMENSIONS
@@ -90,7 +90,7 @@ def _one_of(values: type[StrEnum]) -> Schema:
 
 
 def _reference(*collections: str) -> Schema:
-    return {"bsonType": "string", "pattern": f"^({'|'.join(prefix_of(name) for name in collections)})_"}
+    return {"bsonType": "string", "pattern": f"^({'|'.join(BY_COLLECTION[name].prefix for name in collections)})_"}
 
 
 _TEXT = _text()

@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 
 from app.catalogue import copied, rules_of_copies
 from app.domain.customers import COPIED_KEYS, COPIES, copies
-from app.domain.ids import COLLECTION_OF, prefix_of
+from app.domain.kinds import BY_COLLECTION
 from app.domain.report import day_of
 from app.domain.search import SEARCH_REVISION
 from app.store import heads
@@ -306,10 +306,10 @@ async def _made_copies(store: Store, states: Sequence[Document], session: Any) -
 
 
 def validator_of(name: str, collection: Declared) -> Mapping[str, Any]:
-    if name not in COLLECTION_OF.values():
+    if name not in BY_COLLECTION:
         return collection.validator
     schema = collection.validator["$jsonSchema"]
-    identifier = {"_id": {"bsonType": "string", "pattern": f"^{prefix_of(name)}_"}}
+    identifier = {"_id": {"bsonType": "string", "pattern": f"^{BY_COLLECTION[name].prefix}_"}}
     return {"$jsonSchema": {**schema, "properties": {**identifier, **schema["properties"]}}}
 
 

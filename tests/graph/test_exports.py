@@ -15,10 +15,10 @@ from pymongo import MongoClient
 
 from app.domain.access import PERMITTED, Permission, Role
 from app.domain.exports import TABLES, column_of, kept, where_of
+from app.domain.kinds import BY_COLLECTION
 from app.domain.paging import AnyOf, Between, Exactly, In, Named, Where
 from app.domain.vocabulary import ExportTable
 from app.graph import RULES, masks_for
-from app.schema.base import TYPE_OF
 from app.services import export_rows
 from app.services.export_job import Exporter
 from app.store import files
@@ -639,7 +639,7 @@ def test_every_column_names_a_field_that_has_a_rule() -> None:
     for name in (ExportTable.CUSTOMERS, ExportTable.DETAILS):
         for column in (column_of(name, each) for each in [*TABLES[name].split()]):
             field = {"_id": "id"}.get(column.field, column.field)
-            assert (TYPE_OF[column.collection], field) in RULES, column
+            assert (BY_COLLECTION[column.collection].type, field) in RULES, column
 
 
 # ---------------------------------------------------------------- how the file is written

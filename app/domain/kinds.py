@@ -1,0 +1,43 @@
+"""The kinds of documents that have an id: one row for each, and every table of theirs is read from here. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is called what, of one kind of document."""
+
+    collection: str
+    """Where it is stored."""
+    prefix: str
+    """Ids begin with it and an underscore."""
+    type: str
+    """The GraphQL object type."""
+    noun: str
+    """One of them, in messages."""
+    import_word: str | None = None
+    """The ``kind`` of a line of an import; None for what is not imported."""
+
+
+KINDS: Final[Sequence[Kind]] = (
+    Kind("customers", prefix="cus", type="Customer", noun="customer", import_word="customer"),
+    Kind("activities", prefix="act", type="Activity", noun="activity", import_word="activity"),
+    Kind("points", prefix="pts", type="PointsEntry", noun="points entry", import_word="points"),
+    Kind("coupons", prefix="cpn", type="Coupon", noun="coupon", import_word="coupon"),
+    Kind("transactions", prefix="txn", type="Transaction", noun="transaction", import_word="transaction"),
+    Kind("passes", prefix="pas", type="Pass", noun="pass", import_word="pass"),
+    Kind("pushes", prefix="psh", type="PassPush", noun="push"),
+    Kind("statuses", prefix="sts", type="StatusChange", noun="status change", import_word="status"),
+    Kind("emails", prefix="eml", type="Email", noun="e-mail", import_word="email"),
+    Kind("deliveries", prefix="dlv", type="EmailDelivery", noun="delivery"),
+    Kind("notes", prefix="not", type="Note", noun="note", import_word="note"),
+    Kind("audit", prefix="aud", type="AuditEntry", noun="audit entry"),
+    Kind("exports", prefix="exp", type="Export", noun="export"),
+    Kind("adjustments", prefix="adj", type="PointsAdjustment", noun="adjustment"),
+)
+
+BY_COLLECTION: Final[Mapping[str, Kind]] = {kind.collection: kind for kind in KINDS}
+BY_PREFIX: Final[Mapping[str, Kind]] = {kind.prefix: kind for kind in KINDS}
+BY_IMPORT_WORD: Final[Mapping[str, Kind]] = {kind.import_word: kind for kind in KINDS if kind.import_word}
