@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import MAXYEAR, UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, NotRequired, TypedDict
 
 from app.domain.refusals import Refusal
@@ -350,7 +351,13 @@ class _Judge:
         self._accepted: list[int] = []
         self._refused: dict[int, Refusal] = {}
         self._steps_left = max(_STEPS_AT_MOST, 20 * (len(entries) + len(movements)))
-        self._before = self._book([])
+        self._whole: _Book | None = None
+        """With all of them, as they came."""
+
+    @cached_property
+    def _before(self) -> "_Book":
+        """What the accepted ones leave. A long ledger takes milliseconds to walk through: only once it is asked for."""
+        return self._book([])
 
     def decide(self) -> None:
         """Everything at once if that is right, as it mostly is; else one by one, as long as one makes another right."""
@@ -366,7 +373,14 @@ class _Judge:
             waiting = left
 
     def _is_right(self, places: Sequence[int]) -> bool:
-        return not self._undone_too_often(places) and not _objection(self._before, self._book(places), None)
+        if self._undone_too_often(places):
+            return False
+        after = self._book(places)
+        if not after.is_sound and _objection(self._before, after, None):
+            return False
+        if len(places) == len(self._movements):
+            self._whole = after
+        return True
 
     def _is_sound(self, place: int, entry: Entry) -> bool:
         try:
@@ -423,9 +437,9 @@ class _Judge:
 
     def entered(self) -> Entered:
         """The accepted ones numbered as they came or, should that lead below zero, as they happened."""
-        order = self._accepted
+        order, book = self._accepted, self._whole
         if _dips([self._movements[place] for place in order], _balance(self._start)):
-            order = sorted(order, key=lambda place: _chronological(self._movements[place]))
+            order, book = sorted(order, key=lambda place: _chronological(self._movements[place])), None
         seqs = {place: self._first + number for number, place in enumerate(order)}
         own: list[Entry] = []
         for place in order:
@@ -433,10 +447,11 @@ class _Judge:
             if (original := entry.get("refundOf", 0)) >= self._first:
                 entry["refundOf"] = seqs[original - self._first]
             own.append(entry)
-        book = _walked(deepcopy(self._base), [*self._known, *own])
+        book = book or _walked(deepcopy(self._base), [*self._known, *own])
 
         posting = Posting(self._start)
         excess = book.excess()
+        is_final = not excess  # what expired wrongly is told by entries that are still to be made
         for entry in own:
             if entry["kind"] is PointsKind.EXPIRED and (settled := _portion(excess, -entry["points"])):
                 entry["settlements"] = settled
@@ -448,7 +463,7 @@ class _Judge:
         for expires_at, points in sorted(excess.items()):
             for part in _parts(points):
                 posting = _numbered(posting, _expired(-part, expires_at))
-        final = _walked(deepcopy(self._base), [*self._known, *posting.entries])
+        final = book if is_final else _walked(deepcopy(self._base), [*self._known, *posting.entries])
         return Entered(Posting(final.state(), posting.entries), seqs, self._refused)
 
 
@@ -597,6 +612,11 @@ class _Book:
                 self._taken[entry["seq"]] = self._take(entry, count)
         self._pay()
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is owed and every figure is one that can be: there is nothing to object to then."""
+        return not self.owed and all(0 <= count <= MAX_TOTAL for count in self.figures.values())
+
     def excess(self) -> Counter[datetime]:
         """What entries of ours have expired and should not have, by the expiry: it was used before, or is not ours."""
         rest = self._by_expiry()
@@ -680,6 +700,8 @@ class _Book:
 
     def _pay(self) -> None:
         """What is owed, with what can be spent, soonest to expire first."""
+        if not self.owed:
+            return
         for lot in sorted(self.free, key=_soonest):
             paid = min(self.owed, self.free[lot])
             self.free[lot] -= paid
