@@ -16,15 +16,13 @@ from weakref import WeakValueDictionary
 from app.catalogue import copied
 from app.domain import changes
 from app.domain.access import Viewer
-from app.domain.changes import IdempotencyConflict, NotFound
-from app.domain.customers import noticed
+from app.domain.changes import IdempotencyConflict
 from app.domain.ids import new_id
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import Audit
 from app.services.letters import Letters
-from app.services.tallies import arrived
-from app.store import heads
-from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain, UpdateOne
+from app.services.writing import CustomerRows, change_customers
+from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain
 
 Session: TypeAlias = Any
 T = TypeVar("T")
@@ -117,8 +115,8 @@ class Changes:
         changes.key(key)
         print_of_input = changes.fingerprint({"mutation": mutation, **given})
 
-        async def body(session: Session) -> Wrote:
-            subject = self.viewer.subject
+        async def body(rows: CustomerRows) -> Wrote:
+            session, subject = rows.session, self.viewer.subject
             own = {"customerId": customer_id, "subject": subject, "key": key}
             # Version 0.1.0 kept no subject: its keys are anybody's for as long as they are kept.
             anybodys = {**own, "subject": {"$in": [subject, None]}}
@@ -127,9 +125,9 @@ class Changes:
                 if done[0]["inputHash"] != print_of_input:
                     raise IdempotencyConflict
                 return done[0]["wrote"]
-            customer = await take(self.store, customer_id, session)
+            customer = await lock_open_customer(rows, customer_id)
             effect = await decide(customer, session)
-            await self._write(effect, session)
+            _write(effect, rows)
             record: Document = {
                 "_id": f"{customer_id}/{subject}/{key}",
                 **own,
@@ -148,27 +146,11 @@ class Changes:
             return effect.wrote
 
         async with self.turns.turn(customer_id, within_seconds=self.until - time.monotonic()) as left:
-            wrote = await self.store.transaction(body, deadline_seconds=left)
-        await heads.keep(self.store, [customer_id])
-        return wrote
+            return await change_customers(self.store, body, now=self.now, deadline_seconds=left)
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Of a change that is no customer's. Raises OutOfTime."""
         return await self.store.transaction(body, deadline_seconds=self.until - time.monotonic())
-
-    async def _write(self, effect: Effect, session: Session) -> None:
-        activities = [*effect.first, effect.activity]
-        for collection, documents in effect.new.items():
-            await self.store.insert(collection, documents, session=session)
-        customer = ("customers", effect.activity["customerId"])
-        for (collection, document_id), keys in {customer: {}, **effect.changed}.items():
-            update = {"$set": keys} if keys else {}
-            if (collection, document_id) == customer:
-                update |= noticed(activities)
-            if update:
-                await self.store.write(collection, [UpdateOne({"_id": document_id}, update)], session=session)
-        await self.store.insert("activities", activities, session=session)
-        await arrived(self.store, activities, now=self.now, session=session)
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
         """The one activity that tells of a change of this viewer's."""
@@ -188,16 +170,24 @@ class Changes:
         }
 
 
-async def take(store: Store, customer_id: str, session: Session) -> Document:
-    """The customer, the transaction's own until it ends. Raises NotFound, CustomerClosed."""
-    count_up = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
-    await store.write("customers", [count_up], session=session)
-    found = await store.find("customers", {"_id": customer_id}, session=session)
-    if not found:
-        raise NotFound("There is no such customer.", "customerId")
-    if found[0]["status"] in CLOSED:
-        raise CustomerClosed(found[0]["status"])
-    return found[0]
+def _write(effect: Effect, rows: CustomerRows) -> None:
+    for collection, documents in effect.new.items():
+        rows.insert(collection, documents)
+    customer_id = effect.activity["customerId"]
+    for (collection, document_id), keys in effect.changed.items():
+        if collection == "customers":
+            rows.set_on_customer(document_id, keys)
+        else:
+            rows.update(collection, {"_id": document_id, "customerId": customer_id}, {"$set": keys})
+    rows.insert("activities", [*effect.first, effect.activity])
+
+
+async def lock_open_customer(rows: CustomerRows, customer_id: str) -> Document:
+    """The customer, whom nobody else changes until the transaction ends. Raises NotFound, CustomerClosed."""
+    customer = await rows.lock(customer_id)
+    if customer["status"] in CLOSED:
+        raise CustomerClosed(customer["status"])
+    return customer
 
 
 def activity_of(customer_id: str, type_: str, actor: Document, now: datetime, **more: Any) -> Document:

@@ -5,15 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.domain.changes import LimitExceeded, NotFound
-from app.domain.customers import noticed
 from app.domain.emails import registered_address
 from app.domain.ids import new_id
 from app.domain.vocabulary import ActorKind
 from app.services.changes import Changes, Effect, Session, Wrote, activity_of
 from app.services.letters import Letter
-from app.services.tallies import arrived
-from app.store import heads
-from app.store.driver import Document, Store, UpdateOne
+from app.services.writing import CustomerRows, change_customers
+from app.store.driver import Document, Store
 
 _WINDOW: Final = timedelta(days=1)
 
@@ -98,11 +96,11 @@ async def give_up(store: Store, delivery: Document, update: Document, reason: st
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
 
-    async def body(session: Session) -> bool:
-        written = await store.write("deliveries", [UpdateOne(ours, update)], session=session)
-        if not written.matched_count:
+    async def body(rows: CustomerRows) -> bool:
+        if not await store.find("deliveries", ours, fields={"_id": 1}, session=rows.session):
             return False
-        emails = await store.find("emails", {"_id": delivery["emailId"]}, fields={"subject": 1}, session=session)
+        rows.update("deliveries", delivery, update)
+        emails = await store.find("emails", {"_id": delivery["emailId"]}, fields={"subject": 1}, session=rows.session)
         attributes = {"emailSubject": emails[0]["subject"]} if emails else {}
         activity = activity_of(
             delivery["customerId"],
@@ -114,13 +112,7 @@ async def give_up(store: Store, delivery: Document, update: Document, reason: st
             emailId=delivery["emailId"],
             subjectId=delivery["emailId"],
         )
-        owner = UpdateOne({"_id": delivery["customerId"]}, {"$inc": {"revision": 1}, **noticed([activity])})
-        await store.write("customers", [owner], session=session)
-        await store.insert("activities", [activity], session=session)
-        await arrived(store, [activity], now=now, session=session)
+        rows.insert("activities", [activity])
         return True
 
-    was_ours = await store.transaction(body)
-    if was_ours:
-        await heads.keep(store, [delivery["customerId"]])
-    return was_ours
+    return await change_customers(store, body, now=now)

@@ -5,14 +5,13 @@ from typing import Final
 
 from app.domain import points
 from app.domain.changes import NotFound
-from app.domain.customers import balance, noticed
+from app.domain.customers import balance
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.jobs import Backoff, log_failure
-from app.services.changes import Session, take
+from app.services.changes import lock_open_customer
 from app.services.points import entries_of, expiry_activities
-from app.services.tallies import arrived
-from app.store import heads
-from app.store.driver import Document, Store, Unavailable, UpdateOne
+from app.services.writing import CustomerRows, change_customers
+from app.store.driver import Document, Store, Unavailable
 
 _AT_ONCE: Final = 500
 
@@ -61,23 +60,19 @@ async def _expire_alone(store: Store, customer: Document, now: datetime, backoff
 
 
 async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
-    async def body(session: Session) -> None:
-        # Taken first, so that another worker, or an agent, waits or finds the bucket gone.
-        customer = await take(store, customer_id, session)
+    async def body(rows: CustomerRows) -> None:
+        # Locked first, so that another worker, or an agent, waits or finds the bucket gone.
+        customer = await lock_open_customer(rows, customer_id)
         posting = points.expire_due(customer["points"], now=now)
         if not posting.entries:
             raise _NothingToDo
         entries = entries_of(posting, customer_id, now, {})
-        activities = expiry_activities(entries, now)
-        await store.insert("points", entries, session=session)
-        await store.insert("activities", activities, session=session)
-        await arrived(store, activities, now=now, session=session)
-        update = {"$set": balance(posting.state), **noticed(activities)}
-        await store.write("customers", [UpdateOne({"_id": customer_id}, update)], session=session)
+        rows.insert("points", entries)
+        rows.insert("activities", expiry_activities(entries, now))
+        rows.set_on_customer(customer_id, balance(posting.state))
 
     try:
-        await store.transaction(body)
+        await change_customers(store, body, now=now)
     except (_NothingToDo, CustomerClosed, NotFound):  # meanwhile, by somebody else
         return False
-    await heads.keep(store, [customer_id])
     return True

@@ -1,14 +1,15 @@
 """An account's status, changed."""
 
 from datetime import datetime
+from functools import partial
 
 from app.domain import changes, statuses
 from app.domain.access import PERMITTED, STAFF, Forbidden, Permission
 from app.domain.ids import new_id
 from app.domain.vocabulary import CustomerStatus
 from app.services.changes import Changes, Effect, Session, Wrote
-from app.store import heads
-from app.store.driver import Document, Store, UpdateMany, UpdateOne
+from app.services.writing import CustomerRows, change_customers
+from app.store.driver import Document, Store
 
 
 async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: str, key: str) -> Wrote:
@@ -48,19 +49,18 @@ async def apply_due(store: Store, now: datetime) -> int:
     Closed accounts stay closed. Raises StoreError.
     """
     due = await store.find("statuses", {"dueAt": {"$lte": now}}, fields={"customerId": 1}, limit=1_000)
-    owners = sorted({each["customerId"] for each in due})
-    for customer_id in owners:
-        await store.transaction(lambda session, owner=customer_id: _apply_due(store, owner, now, session))
-    await heads.keep(store, owners)
+    owners = {each["customerId"] for each in due}
+    for customer_id in sorted(owners):
+        await change_customers(store, partial(_apply_due, customer_id), now=now)
     return len(owners)
 
 
-async def _apply_due(store: Store, customer_id: str, now: datetime, session: Session) -> None:
-    own = {"customerId": customer_id}
-    history = await store.find("statuses", own, session=session)
-    status = statuses.status_now(history, now)
-    update: Document = {"$inc": {"revision": 1}, **({"$set": {"status": status}} if status else {})}
+async def _apply_due(customer_id: str, rows: CustomerRows) -> None:
+    history = await rows.store.find("statuses", {"customerId": customer_id}, session=rows.session)
     is_open = {"_id": customer_id, "status": {"$nin": sorted(statuses.CLOSED)}}
-    await store.write("customers", [UpdateOne(is_open, update)], session=session)
-    over = UpdateMany({**own, "dueAt": {"$lte": now}}, {"$unset": {"dueAt": ""}})
-    await store.write("statuses", [over], session=session)
+    status = statuses.status_now(history, rows.now)
+    if status and await rows.store.find("customers", is_open, fields={"_id": 1}, session=rows.session):
+        rows.set_on_customer(customer_id, {"status": status})
+    for change in history:
+        if change.get("dueAt") and change["dueAt"] <= rows.now:
+            rows.update("statuses", change, {"$unset": {"dueAt": ""}})

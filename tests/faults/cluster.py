@@ -65,6 +65,7 @@ def cluster(folder: Path, driver: Driver) -> Generator[Cluster]:
             "JWT_ISSUER": AUTHORITY["issuer"],
             "JWT_AUDIENCE": AUTHORITY["audience"],
             "CHANGES_PER_MINUTE": "1000000",
+            "COST_PER_MINUTE": "1000000000",
             "MAX_AT_ONCE": "1000",  # what waits without a primary is what is looked at here
             "JWKS_URL": "",
             "REQUEST_TIMEOUT_SECONDS": str(REQUEST_TIMEOUT_SECONDS),

@@ -1,0 +1,118 @@
+"""The one door for writes: whatever hangs on a customer is written through `change_customers`.
+
+What follows from such a write is the door's duty and no writer's: the customer's ``revision`` counts up, the summary of
+their activities keeps up, days of the report that are over are counted again, all in the same transaction; and once it
+is committed, previews are made anew.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from app.domain.changes import NotFound
+from app.domain.customers import noticed
+from app.services.tallies import arrived
+from app.store import heads
+from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
+
+T = TypeVar("T")
+Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
+
+
+class CustomerRows:
+    """What one transaction writes of customers. It is sent when the body ends, so a body reads nothing of it."""
+
+    def __init__(self, store: Store, session: Any, now: datetime) -> None:
+        self.store = store
+        self.session = session
+        self.now = now
+        self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
+        self._operations: defaultdict[str, list[Operation]] = defaultdict(list)
+        self._keys: defaultdict[str, Document] = defaultdict(dict)
+        self._locked: set[str] = set()
+        self.owners: set[str] = set()
+        """Who owned a row that was written, before or after."""
+
+    async def lock(self, customer_id: str) -> Document:
+        """The customer, whom nobody else changes until this transaction ends. Raises NotFound."""
+        count_up = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
+        await self.store.write("customers", [count_up], session=self.session)
+        found = await self.store.find("customers", {"_id": customer_id}, session=self.session)
+        if not found:
+            raise NotFound("There is no such customer.", "customerId")
+        self._locked.add(customer_id)
+        self.owners.add(customer_id)
+        return found[0]
+
+    def insert(self, collection: str, rows: Iterable[Document]) -> None:
+        for row in rows:
+            self._inserted[collection].append(row)
+            self.owners.add(row["customerId"])
+
+    def replace(self, collection: str, before: Document, after: Document) -> None:
+        """The row may change its owner: both have another revision."""
+        self._operations[collection].append(ReplaceOne({"_id": before["_id"]}, after))
+        self.owners |= {before["customerId"], after["customerId"]}
+
+    def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
+        """``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
+        self._operations[collection].append(UpdateOne({"_id": before["_id"]}, change))
+        self.owners.add(before["customerId"])
+
+    def delete(self, collection: str, before: Document) -> None:
+        self._operations[collection].append(DeleteOne({"_id": before["_id"]}))
+        self.owners.add(before["customerId"])
+
+    def set_on_customer(self, customer_id: str, keys: Mapping[str, Any]) -> None:
+        """Keys of the customer's own document."""
+        self._keys[customer_id] |= keys
+        self.owners.add(customer_id)
+
+    async def send(self) -> None:
+        """A command for each collection, and one more for days of the report that are over."""
+        for collection in {**self._inserted, **self._operations}:
+            inserted, operations = self._inserted[collection], self._operations[collection]
+            if operations:
+                operations = [*map(InsertOne[Document], inserted), *operations]
+                await self.store.write(collection, operations, ordered=False, session=self.session)
+            else:
+                await self.store.insert(collection, inserted, session=self.session)
+        activities: defaultdict[str, list[Document]] = defaultdict(list)
+        for activity in self._inserted["activities"]:
+            activities[activity["customerId"]].append(activity)
+        updates = ((owner, self._update(owner, activities[owner])) for owner in sorted(self.owners))
+        operations = [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
+        await self.store.write("customers", operations, ordered=False, session=self.session)
+        await arrived(self.store, self._inserted["activities"], now=self.now, session=self.session)
+
+    def _update(self, owner: str, activities: Sequence[Document]) -> Document:
+        update = noticed(activities)
+        if owner not in self._locked:
+            update["$inc"] = {"revision": 1}
+        if keys := self._keys[owner]:
+            update["$set"] = keys
+        return update
+
+
+Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]
+
+
+async def change_customers(store: Store, body: Body[T], *, now: datetime, deadline_seconds: float = 30) -> T:
+    """The result of ``body`` once all that it wrote is committed, together or not at all. The body may run twice.
+
+    Raises what ``body`` raises, with nothing written, and OutOfTime.
+    """
+    owners: Sequence[str] = ()
+
+    async def whole(session: Any) -> T:
+        nonlocal owners
+        rows = CustomerRows(store, session, now)
+        result = await body(rows)
+        await rows.send()
+        owners = sorted(rows.owners)
+        return result
+
+    result = await store.transaction(whole, deadline_seconds=deadline_seconds)
+    await heads.keep(store, owners)
+    return result
