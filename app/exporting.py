@@ -15,8 +15,7 @@ from app.domain.cells import PLAIN, Layout
 from app.domain.exports import chosen
 from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
 from app.graph import input_of, masks_for
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, order_of
-from app.schema.enums import OrderDirection
+from app.schema.customer_lists import CustomerFilter, CustomerOrder
 from app.schema.report import ReportFilter
 from app.services.export_rows import Plan, batches, total
 from app.store.driver import Store
@@ -49,9 +48,9 @@ def plan(
         where = input_of(ReportFilter, filter_).where(ADMINISTRATOR)
         return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout)
     whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
-    asked, descending = input_of(CustomerFilter, filter_), order.direction == OrderDirection.DESC
+    asked = input_of(CustomerFilter, filter_)
     columns_ = chosen(whole, columns, masks)
-    return Plan(whole, format_, columns_, asked.where(ADMINISTRATOR), order_of(asked, order), descending, masks, layout)
+    return Plan(whole, format_, columns_, asked.where(ADMINISTRATOR), *order.sorting(asked), masks, layout)
 
 
 async def write(store: Store, plan: Plan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:

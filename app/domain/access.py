@@ -116,6 +116,33 @@ class Forbidden(Refusal):
     code = "FORBIDDEN"
 
 
+def require(roles: frozenset[Role], permission: Permission) -> None:
+    """Raises Forbidden for roles of which none has the permission."""
+    if not roles & PERMITTED[permission]:
+        raise Forbidden(f"Your role does not include {permission}.")
+
+
+def activity_rows(roles: frozenset[Role]) -> tuple[tuple[str, In], ...]:
+    """The conditions under which an activity exists for these roles, in every list, count and facet alike."""
+    audiences = [Audience.CUSTOMER.value]
+    if Role.AFFILIATE not in roles:
+        audiences.append(Audience.OWNER.value)
+    audience = () if roles & STAFF else (("audience", In(tuple(audiences))),)
+    notes = () if roles & PERMITTED[Permission.READ_NOTES] else (("isNote", In((False,))),)
+    return (*audience, *notes)
+
+
+def knows(roles: frozenset[Role], row: ActivityType) -> bool:
+    """Whether activities of this type exist for viewers of these roles: ``activity_rows``, for the catalogue."""
+    copies = {"audience": row.audience.value, "isNote": row.is_note}
+    return all(copies[key] in condition.values for key, condition in activity_rows(roles))
+
+
+def reads_actors(roles: frozenset[Role]) -> bool:
+    """Whether viewers of these roles may learn who acted, in every account that they see."""
+    return bool(roles & STAFF) or Role.CUSTOMER not in roles
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who the token says is asking. ``customer_id`` belongs to a customer, ``affiliate_id`` to an affiliate."""
@@ -157,17 +184,12 @@ class Viewer:
     @property
     def activity_rows(self) -> tuple[tuple[str, In], ...]:
         """Which activities exist for this viewer, in every list, count and facet alike."""
-        audiences = [Audience.CUSTOMER.value]
-        if Role.AFFILIATE not in self.roles:
-            audiences.append(Audience.OWNER.value)
-        audience = () if self.roles & STAFF else (("audience", In(tuple(audiences))),)
-        notes = () if self.may(Permission.READ_NOTES) else (("isNote", In((False,))),)
-        return (*audience, *notes)
+        return activity_rows(self.roles)
 
     @property
     def reads_actors(self) -> bool:
         """Whether they may learn who acted, in every account that they see."""
-        return bool(self.roles & STAFF) or Role.CUSTOMER not in self.roles
+        return reads_actors(self.roles)
 
     @property
     def reports_own_actions_only(self) -> bool:
@@ -180,8 +202,7 @@ class Viewer:
 
     def knows(self, row: ActivityType) -> bool:
         """Whether activities of this type exist for this viewer: ``activity_rows``, for the catalogue."""
-        copies = {"audience": row.audience.value, "isNote": row.is_note}
-        return all(copies[key] in condition.values for key, condition in self.activity_rows)
+        return knows(self.roles, row)
 
     def may_to_all(self, permission: Permission) -> bool:
         """To every customer whom they see."""
@@ -190,8 +211,7 @@ class Viewer:
 
     def require(self, permission: Permission, customer_id: str | None = None) -> None:
         """Raises Forbidden."""
-        if not self.may(permission, customer_id):
-            raise Forbidden(f"Your role does not include {permission}.")
+        require(self.roles if customer_id is None else self.roles_on(customer_id), permission)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
+from app.domain.access import activity_rows
 from app.domain.paging import In, Listing, Order, Selection, Slice
 from app.domain.points import HISTORY
 
@@ -18,6 +19,7 @@ ACTIVITIES: Final = Listing(
         "TYPE": Order(("type", "occurredAt", "_id")),
         "POINTS": Order(("points", "occurredAt", "_id"), nulls_last=True),
     },
+    visible=activity_rows,
 )
 POINTS: Final = Listing(
     "points",
@@ -42,6 +44,7 @@ REPORT: Final = Listing(
     {"OCCURRED_AT": Order(("occurredAt", "_id"))},
     base=(("legacy", In((False,))),),
     owned=False,
+    visible=activity_rows,
 )
 CUSTOMERS: Final = Listing(
     "customers",

@@ -1,8 +1,10 @@
 """Lists and the parts of them that may be asked for: conditions, orders, positions, pages. Pure values; no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+from app.domain.vocabulary import AccessLevel
 
 COUNT_AT_MOST = 100_000
 
@@ -79,9 +81,15 @@ class Order:
     nulls_last: bool = False
 
 
+def _all_rows(_: frozenset[AccessLevel]) -> Where:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
     """A list that hangs on a parent, or on nothing. ``prefix`` are the equalities that its indexes begin with.
+
+    ``visible`` are the conditions under which a row exists for viewers of these roles.
 
     ``searched``: conditions may be many and of any kind, so that no index serves them all: the database tries those
     that could. Texts are compared as people do, whatever their case and accents, and rows counted up to
@@ -94,6 +102,7 @@ class Listing:
     base: Where = ()
     owned: bool = True
     searched: bool = False
+    visible: Callable[[frozenset[AccessLevel]], Where] = _all_rows
 
     @property
     def parent_key(self) -> str | None:
@@ -102,6 +111,13 @@ class Listing:
     def owned_by(self, parent: object) -> dict[str, object]:
         """The condition that a row belongs to ``parent``."""
         return {self.parent_key: parent} if self.parent_key else {}
+
+
+class Sorting(NamedTuple):
+    """An order of a listing, and which way."""
+
+    order: str
+    descending: bool = True
 
 
 @dataclass(frozen=True, slots=True)

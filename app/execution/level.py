@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLError
 
 from app.domain.paging import Slice
-from app.execution.plan import Slot
-from app.execution.resolve import Owned
-from app.loaders.loader import Loader, Wanted
+from app.loaders.loader import Reads, Wanted
 
 if TYPE_CHECKING:
     from app.execution.run import Run, Waiting
@@ -19,46 +17,36 @@ if TYPE_CHECKING:
 async def values_of(run: "Run", level: Sequence["Waiting"]) -> list[Any]:
     """What each of a level has waited for; an exception is a value here."""
     values: list[Any] = [waiting.value for waiting in level]
-    owned: dict[Slot, list[int]] = defaultdict(list)
-    wanted: dict[Loader[Any, Any], list[int]] = defaultdict(list)
+    wanted: dict[Reads, list[int]] = defaultdict(list)
     others: list[int] = []
     for index, value in enumerate(values):
-        if value.__class__ is Owned:
-            owned[level[index].slot].append(index)
-        elif value.__class__ is Wanted:
+        if value.__class__ is Wanted:
             wanted[value.loader].append(index)
         else:
             others.append(index)
 
     jobs: list[Any] = []
     places: list[list[int]] = []
+    pages: Any = run.context.loaders.pages if wanted else None
     for loader, indexes in wanted.items():
         keys = [values[index].key for index in indexes]
         # Beside strangers who may ask for the same, the tick's end is waited for: one command for all of them.
-        jobs.append(_gathered([loader.promise(key) for key in keys]) if others else loader.load_all(keys))
+        is_promised = others and loader is not pages
+        jobs.append(_gathered([loader.promise(key) for key in keys]) if is_promised else loader.load_all(keys))
         places.append(indexes)
     if others:
         jobs.append(_gathered([values[index] for index in others]))
         places.append(others)
-    pages = None
-    if owned or wanted:
-        pages = run.context.loaders.pages
-        if owned:
-            asked = [(values[of[0]].slice, [values[index].owner for index in of]) for of in owned.values()]
-            jobs.append(pages.of_owners(asked))
+    if pages:
         pages.ahead, pages.customer_keys = _ahead(run, level), run.plan.customer_keys
     try:
         found = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
     finally:
         if pages:
             pages.ahead = ()
-    for indexes, results in zip(places, found, strict=False):
+    for indexes, results in zip(places, found, strict=True):
         for index, result in zip(indexes, results, strict=True):
             values[index] = _then(values[index], result)
-    if owned:
-        for indexes, its_pages in zip(owned.values(), found[-1], strict=True):
-            for index in indexes:
-                values[index] = its_pages[values[index].owner]
     return values
 
 

@@ -21,7 +21,7 @@ def keys_of(path: Path | None) -> list[str | int]:
 
 def as_resolvers_know_it(slot: "Slot | None", path: Path | None) -> GraphQLPath:
     """The same as resolvers know it."""
-    if path is None:  # the field of every owner
+    if path is None:  # an edge of all its parents
         assert slot
         return GraphQLPath(None, slot.field.key, slot.field.parent.name)
     above = as_resolvers_know_it(slot.above if slot else None, path[0]) if path[0] else None

@@ -79,12 +79,12 @@ class Field(Slot):
         self.name, self.parent = self.nodes[0].name.value, parent.type
         self.resolver: Resolver = resolver_of(self)
         self.answers: dict[frozenset[Role], Slice] = {}
-        """Of an edge whose arguments are the same in each run: what it asks of all owners, by its viewer's roles."""
+        """Of an edge whose arguments are the same in each run: what it asks of all parents, by its viewer's roles."""
         super().__init__(self, parent.slot, cast(Any, definition).type, plan)
 
     @cached_property
     def edges(self) -> "tuple[Field, ...]":
-        """The edges of what this field finds that can be asked once for all owners (``schema.base.Owner``)."""
+        """The paged edges of what this field finds: they may be asked once for all of it (``schema.connection``)."""
         return tuple(field for each in self.objects() for field in each.fields if field.resolver.ask)
 
     @cached_property

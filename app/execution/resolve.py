@@ -11,9 +11,12 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+from app.domain.paging import Slice
 from app.execution.arguments import converter_of, reader_of
 from app.execution.document import walked
-from app.schema.base import EVERY_OWNER, READ_KEYS, key_of, read_key
+from app.loaders.loader import Wanted
+from app.schema.base import READ_KEYS, key_of, read_key
+from app.schema.connection import PAGED_EDGES, PagedEdge
 
 if TYPE_CHECKING:
     from app.execution.path import Path
@@ -29,7 +32,7 @@ class Resolver:
     """``call`` is enough; the others say what more is known.
 
     ``key`` is the document's key under which the value is, ``simple`` a resolver that takes nothing but its source,
-    ``ask`` what an edge answers for all its owners at once, ``reads`` all keys that are looked at in a document;
+    ``ask`` what an edge asks of all its parents at once, ``reads`` all keys that are looked at in a document;
     ``awaits`` where other documents may be looked at, too.
     """
 
@@ -107,34 +110,26 @@ def _directly(field: "Field", definition: Any) -> Resolver:
         return function(**given)
 
     arguments = _arguments_of(field, converted)
-    if takes_source and EVERY_OWNER in getattr(takes_source.annotation, "__metadata__", ()):
-        return _of_every_owner(field, call)
+    if edge := PAGED_EDGES.get(function):
+        return _paged(field, edge, arguments, call)
     simple = source_name and not (info_name or definition.arguments or definition.is_async)
     reads, awaits = READ_KEYS.get(function), definition.is_async
     return Resolver(call=call, simple=function if simple else None, reads=reads, awaits=awaits)
 
 
-def _of_every_owner(field: "Field", each: Call) -> Resolver:
-    """An edge whose answer is the same slice for all owners, unless there is a cursor, which is one owner's."""
+def _paged(field: "Field", edge: PagedEdge, arguments: Callable[["Run"], Mapping[str, Any]], each: Call) -> Resolver:
+    """An edge that asks the same of all its parents, unless there is a cursor, which is one parent's."""
 
-    def ask(run: "Run") -> Any:
-        return each(EVERY_OWNER, run, cast(Any, None))
+    def ask(run: "Run") -> Slice | None:
+        return edge.shared_page(run.context.viewer.roles, arguments(run))
 
     def call(source: Any, run: "Run", path: "Path") -> Any:
         asked = run.asked(field)
         if asked is None:
             return each(source, run, path)
-        return asked if isinstance(asked, Exception) else Owned(asked, source["_id"])
+        return asked if isinstance(asked, Exception) else Wanted(run.context.loaders.pages, (source["_id"], asked))
 
     return Resolver(call=call, ask=ask, reads=("_id",))
-
-
-@dataclass(slots=True, eq=False)
-class Owned:
-    """One owner's page of a slice that is asked of others too."""
-
-    slice: Any
-    owner: str
 
 
 def is_constant(node: FieldNode) -> bool:

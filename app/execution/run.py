@@ -18,7 +18,7 @@ from app.execution.complete import unawaited
 from app.execution.level import values_of
 from app.execution.path import Path, as_resolvers_know_it, document_at, keys_of
 from app.execution.plan import Field, Plan, Slot
-from app.execution.resolve import Owned, is_constant
+from app.execution.resolve import is_constant
 from app.loaders.loader import Wanted
 
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple})
@@ -80,7 +80,7 @@ class Run:
         kind = value.__class__
         if kind in _PLAIN:
             return False
-        return kind is Wanted or kind is Owned or optimized_is_awaitable(value)
+        return kind is Wanted or optimized_is_awaitable(value)
 
     def wait(self, slot: Slot, value: object, holder: Any, key: str | int, path: Path) -> None:
         self.pending.append(Waiting(slot, value, holder, key, path))
@@ -127,7 +127,7 @@ class Run:
         return self._arguments[field]
 
     def asked(self, edge: Field) -> Slice | Exception | None:
-        """What an edge asks of all its owners, or why it may not; None if that depends on the owner."""
+        """What an edge asks of all its parents, or why it may not; None if a cursor makes it one parent's."""
         if edge not in self._asked:
             roles = self.context.viewer.roles
             self._asked[edge] = edge.answers.get(roles) or self._ask(edge, roles)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -77,6 +77,14 @@ async def _outcome(promise: "asyncio.Future[Any] | None") -> Any:
         return failed
 
 
+class Reads(Protocol):
+    """What a field may want keys of: a loader, or pages."""
+
+    def promise(self, key: Any, /) -> asyncio.Future[Any]: ...
+
+    async def load_all(self, keys: Sequence[Any], /) -> list[Any]: ...
+
+
 @dataclass(slots=True, eq=False)
 class Wanted:
     """A key that a field wants; ``then`` makes the field's value of what is read.
@@ -85,7 +93,7 @@ class Wanted:
     in one call instead.
     """
 
-    loader: Loader[Any, Any]
+    loader: Reads
     key: Any
     then: Callable[[Any], Any] | None = None
 

@@ -21,12 +21,10 @@ Read: TypeAlias = Callable[[Pipeline, Mapping[str, Any] | None], Awaitable[list[
 """Reads documents that pass these stages; or with these fields, if there are no stages."""
 Beside: TypeAlias = Callable[[Read, Sequence[str], bool], Awaitable[list[Document]]]
 """``Pages.read_beside``."""
-Found: TypeAlias = Mapping[str, Page | Exception]
-"""By owner."""
 
 
 class Pages:
-    """The pages of one request. Each ``wanted`` page is one owner's; ``of_owners`` reads a whole level of a query."""
+    """The pages of one request: one of each parent and slice. The parent of a list that hangs on nothing is ``""``."""
 
     def __init__(self, store: Store, gate: Gate) -> None:
         self._store, self._gate = store, gate
@@ -37,25 +35,35 @@ class Pages:
         self.customer_keys: frozenset[str] | None = None
         """All that anybody will look at in the customers of this request; None is everything."""
 
-    def wanted(self, owner: str, slice_: Slice) -> Wanted:
-        return self._loader.wanted((owner, slice_))
+    def wanted(self, parent: str, slice_: Slice, then: Callable[[Page | None], Any] | None = None) -> Wanted:
+        return Wanted(self, (parent, slice_), then)
 
-    async def of_owners(self, wanted: Sequence[tuple[Slice, Sequence[str]]]) -> list[Found]:
-        """What each slice's owners have of it; one command for all slices of the same owners. None has a position."""
-        missing: dict[tuple[str, ...], dict[Slice, None]] = defaultdict(dict)
-        for slice_, owners in wanted:
-            known = self._found[slice_]
-            if unread := tuple(dict.fromkeys(owner for owner in owners if owner not in known)):
-                missing[unread][slice_] = None
+    def promise(self, key: tuple[str, Slice]) -> "asyncio.Future[Page | None]":
+        """A page that is read with the others of this tick."""
+        return self._loader.promise(key)
+
+    async def load_all(self, keys: Sequence[tuple[str, Slice]]) -> list[Page | Exception]:
+        """All at once: one command for all slices of the same parents. An exception is its own key's."""
+        places: dict[int, dict[str, Page | Exception]] = {}  # most often one slice serves all parents
+        unread: dict[Slice, dict[str, None]] = {}
+        for parent, slice_ in keys:
+            place = places.get(id(slice_))
+            if place is None:
+                place = places[id(slice_)] = self._found[slice_]
+            if parent not in place:
+                unread.setdefault(slice_, {})[parent] = None
+        missing: dict[tuple[Slice | None, tuple[str, ...]], list[Slice]] = defaultdict(list)
+        for slice_, parents in unread.items():
+            missing[None if _is_shared(slice_) else slice_, tuple(parents)].append(slice_)
         if len(missing) == 1:
-            await self._read(*next(iter(missing.items())))
+            ((_, parents), slices) = next(iter(missing.items()))
+            await self._read(parents, slices)
         elif missing:
-            await asyncio.gather(*(self._read(owners, slices) for owners, slices in missing.items()))
-        return [self._found[slice_] for slice_, _ in wanted]
+            await asyncio.gather(*(self._read(parents, slices) for (_, parents), slices in missing.items()))
+        return [places[id(slice_)][parent] for parent, slice_ in keys]
 
-    async def _read(self, owners: Sequence[str], among: Iterable[Slice]) -> None:
+    async def _read(self, owners: Sequence[str], slices: Sequence[Slice]) -> None:
         """If slices cannot be read together, each is read by itself: a fault costs its own list."""
-        slices = [*among]
         BATCH.observe(len(slices) * len(owners))
         try:
             if len(slices) > 1:
@@ -123,6 +131,11 @@ async def counts_of(
         return {parent: found.get(parent, 0) for parent in parents}
 
     return await _each(count, keys)
+
+
+def _is_shared(slice_: Slice) -> bool:
+    """Whether it can be read together with others: it hangs on parents, and has no position in the list of one."""
+    return slice_.position is None and slice_.selection.listing.parent_key is not None
 
 
 async def _each(

@@ -4,7 +4,7 @@ from app.domain.access import Forbidden
 from app.domain.listings import ADJUSTMENTS
 from app.schema.adjustments import PointsAdjustment, PointsAdjustmentFilter, PointsAdjustmentFilterArgument
 from app.schema.base import Info
-from app.schema.connection import After, Before, Connection, First, Last, page_of
+from app.schema.connection import After, Before, Connection, First, Last, page_of_all
 
 
 def points_adjustments(
@@ -18,6 +18,4 @@ def points_adjustments(
     if "adjustments" in info.context.loaders.gate.masks.hidden:
         raise Forbidden("Your role may not read this.")
     where = (filter_ or PointsAdjustmentFilter()).where()
-    return page_of(
-        info, {"_id": "adjustments"}, ADJUSTMENTS, first=first, after=after, last=last, before=before, where=where
-    )
+    return page_of_all(info, ADJUSTMENTS, where, first=first, after=after, last=last, before=before)

@@ -4,7 +4,7 @@ from app.domain.access import Permission
 from app.domain.listings import AUDIT
 from app.schema.audit import AuditEntry, AuditFilter, AuditFilterArgument
 from app.schema.base import Info
-from app.schema.connection import After, Before, Connection, First, Last, page_of
+from app.schema.connection import After, Before, Connection, First, Last, page_of_all
 
 
 def audit_log(
@@ -17,4 +17,4 @@ def audit_log(
 ) -> Connection[AuditEntry] | None:
     info.context.viewer.require(Permission.READ_AUDIT)
     where = (filter_ or AuditFilter()).where()
-    return page_of(info, {"_id": "audit"}, AUDIT, first=first, after=after, last=last, before=before, where=where)
+    return page_of_all(info, AUDIT, where, first=first, after=after, last=last, before=before)

@@ -10,10 +10,9 @@ from app.domain.listings import CUSTOMERS
 from app.domain.refusals import Ambiguous
 from app.domain.search import address
 from app.schema.base import Info, Source
-from app.schema.connection import After, Before, Connection, First, Last, page_of
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, order_of, seen
+from app.schema.connection import After, Before, Connection, First, Last, page_of_all
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
 from app.schema.customers import Customer, CustomerBy
-from app.schema.enums import OrderDirection
 from app.schema.filters import search_term
 
 
@@ -62,15 +61,6 @@ async def customers(
 ) -> Connection[Customer] | None:
     asked, order = filter or CustomerFilter(), order_by or CustomerOrder()
     check_order(info, order)
-    return await page_of(
-        info,
-        {"_id": "customers"},
-        CUSTOMERS,
-        first=first,
-        after=after,
-        last=last,
-        before=before,
-        where=(*asked.where(info.context.viewer), *await seen(info)),
-        order=order_of(asked, order),
-        descending=order.direction == OrderDirection.DESC,
-    )
+    where = (*asked.where(info.context.viewer), *await seen(info))
+    sorting = order.sorting(asked)
+    return await page_of_all(info, CUSTOMERS, where, sorting, first=first, after=after, last=last, before=before)

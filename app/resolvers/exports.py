@@ -13,8 +13,7 @@ from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
 from app.schema import exports as schema
 from app.schema.base import Info, Source
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, order_of, seen
-from app.schema.enums import OrderDirection
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
 from app.services import exports
 
 Input = strawberry.argument(description="What to change.")
@@ -36,8 +35,7 @@ async def export_customers(
             input.format,
             chosen(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
             where=(*asked.where(viewer), *await seen(info)),
-            order=order_of(asked, order),
-            descending=order.direction == OrderDirection.DESC,
+            **order.sorting(asked)._asdict(),
             key=input.idempotency_key,
             layout=(input.layout or schema.ExportLayout()).read(),
         )

@@ -9,10 +9,10 @@ import strawberry
 
 from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, SOURCES
 from app.catalogue.model import ActivityGroup as Group
-from app.domain.access import Forbidden, Permission, Viewer
+from app.domain.access import Forbidden, Permission, Role, Viewer, reads_actors, require
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
-from app.domain.paging import In, Where
+from app.domain.paging import In, Sorting, Where
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ActorKind as Kind
 from app.schema.base import Document, Info, Node, Source, awaited, follow, follow_own, reads
@@ -228,13 +228,13 @@ class ActivityFilter:
         "with from, to, types, groups or the order TYPE this is an error.",
     )
 
-    def where(self, viewer: Viewer) -> Where:
+    def where(self, roles: frozenset[Role]) -> Where:
         """Conditions, those that select most first: the first that has an index of its own is the one that is used.
 
         Raises BadUserInput, Forbidden.
         """
         if self.notes == NotesFilter.ONLY:
-            viewer.require(Permission.READ_NOTES)
+            require(roles, Permission.READ_NOTES)
         excluded = {"from": self.from_, "to": self.to, "types": self.types, "groups": self.groups}
         if self.legacy and (given := [name for name, value in excluded.items() if value is not None]):
             raise BadUserInput(
@@ -244,9 +244,9 @@ class ActivityFilter:
         for source in self.sources or ():
             if source not in SOURCES:
                 raise unknown("source", source, SOURCES, "sources")
-        if self.actor_ids is not None and not viewer.reads_actors:
+        if self.actor_ids is not None and not reads_actors(roles):
             raise Forbidden("Your role may not filter by who acted.", "actorIds")
-        check_types(self.types or (), viewer, "types")
+        check_types(self.types or (), roles, "types")
         return (
             *among("type", self.types),
             *among("group", self.groups),
@@ -267,5 +267,13 @@ class ActivityFilter:
 
 @strawberry.input(description="How to sort activities.")
 class ActivityOrder:
+    default: ClassVar[str] = "Newest first"
+
     field: ActivityOrderField = strawberry.field(default=ActivityOrderField.OCCURRED_AT, description="What to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="Which way.")
+
+    def sorting(self, asked: ActivityFilter) -> Sorting:
+        """Raises BadUserInput."""
+        if asked.legacy and self.field == ActivityOrderField.TYPE:
+            raise BadUserInput("Legacy entries cannot be sorted by type: choose another order.", "orderBy")
+        return Sorting(self.field, self.direction == OrderDirection.DESC)

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final, NewType, ParamSpec, TypeAlias, TypeVar
 
 import orjson
 import strawberry
-from strawberry.parent import StrawberryParent
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.scalar import ScalarDefinition
 from strawberry.utils.str_converters import to_camel_case
@@ -65,15 +64,6 @@ class Node:
 
 Source: TypeAlias = Any
 """What a resolver returns where its field's type is declared: a document, a page, a row of the catalogue."""
-
-
-EVERY_OWNER: Final[Any] = object()
-"""Stands for all owners of a level: an edge that takes an ``Owner`` is asked once, before they are even read.
-
-It looks at its owner in ``page_of`` only, and at nothing of the request but its viewer's roles: a plan remembers what
-an edge has answered to them.
-"""
-Owner: TypeAlias = Annotated[Document, StrawberryParent(), EVERY_OWNER]
 
 
 def reads(keys: str) -> Callable[[F], F]:

@@ -1,12 +1,16 @@
 """The one connection: Relay's shape over keyset pages, forwards and backwards."""
 
-from typing import Annotated, ClassVar, Generic, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import Parameter, Signature
+from typing import Annotated, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import strawberry
 
+from app.domain.access import Role
 from app.domain.cursors import cursor_of, slice_of
-from app.domain.paging import Listing, Page, Selection, Where, both
-from app.schema.base import EVERY_OWNER, Document, Info, Source
+from app.domain.paging import Listing, Page, Selection, Slice, Sorting, Where, both
+from app.schema.base import Document, Info, Source
 from app.schema.rules import WITH_OWNER, Access
 
 T = TypeVar("T")
@@ -98,44 +102,132 @@ class Connection(Generic[T]):
         return cast(Source, info.context.loaders.counts.wanted((page.parent, page.slice.selection)))
 
 
-def page_of(
-    info: Info,
-    owner: Document,
+# ---------------------------------------------------------------- edges
+
+
+class Filter(Protocol):
+    """An input that says which rows."""
+
+    def where(self, roles: frozenset[Role], /) -> Where: ...
+
+
+class Order(Protocol):
+    """An input that says in which order. ``default`` is the order without it, in words."""
+
+    default: ClassVar[str]
+
+    def sorting(self, filter: Any, /) -> Sorting: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PagedEdge:
+    """A list that hangs on an object, as data: which rows it has is a matter of arguments and roles alone.
+
+    Nothing here is given an owner, a viewer or a clock. What it answers to a viewer is therefore true for all viewers
+    of the same roles, and for all owners: a plan asks once for a level, and remembers the answer.
+    """
+
+    listing: Listing
+    filter: Callable[[], Filter] | None
+    order: Callable[[], Order] | None
+
+    def selection(self, filter: Filter | None, order: Order | None, roles: frozenset[Role]) -> Selection:
+        """The rows, and their order. Raises BadUserInput, Forbidden."""
+        filter = filter or (self.filter() if self.filter else None)
+        order = order or (self.order() if self.order else None)
+        sorting = order.sorting(filter) if order else None
+        return selection_of(self.listing, roles, filter.where(roles) if filter else (), sorting)
+
+    def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice:
+        """The part of ``parent``'s list that the arguments ask for. Raises BadUserInput, BadCursor, Forbidden."""
+        selection = self.selection(given.get("filter"), given.get("order_by"), roles)
+        return slice_of(selection, parent, **{name: given.get(name) for name in _RELAY})
+
+    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice | None:
+        """The same for all parents; None where a cursor makes it the part of one parent's list."""
+        if given.get("after") is not None or given.get("before") is not None:
+            return None
+        return self.page("", roles, given)
+
+
+PAGED_EDGES: Final[dict[Callable[..., Any], PagedEdge]] = {}
+"""By the resolver that ``paged`` has made."""
+_RELAY: Final = {"first": First, "after": After, "last": Last, "before": Before}
+
+
+def paged(
     listing: Listing,
+    node: type[Any],
+    *,
+    filter: type[Filter] | None = None,
+    order: type[Order] | None = None,
+    description: str,
+) -> Any:
+    """A field with a page of ``listing``, whose rows are ``node``s, for each document of the type that declares it."""
+    edge = PagedEdge(listing, filter, order)
+
+    def resolve(parent: Document, info: Info, **given: Any) -> Source:
+        parent_id: str = parent["_id"]
+        slice_ = edge.page(parent_id, info.context.viewer.roles, given)
+        return info.context.loaders.pages.wanted(parent_id, slice_)
+
+    arguments: dict[str, Any] = {**_RELAY}
+    if filter:
+        which = strawberry.argument(description="Which ones; all unless told.")
+        arguments["filter"] = Annotated[cast(Any, filter) | None, which]
+    if order:
+        way = strawberry.argument(description=f"{order.default} unless told.")
+        arguments["order_by"] = Annotated[cast(Any, order) | None, way]
+    cast(Any, resolve).__signature__ = Signature(
+        [
+            Parameter("parent", Parameter.KEYWORD_ONLY, annotation=strawberry.Parent[Document]),
+            Parameter("info", Parameter.KEYWORD_ONLY, annotation=Info),
+            *(
+                Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=each)
+                for name, each in arguments.items()
+            ),
+        ],
+        return_annotation=cast(Any, Connection)[node] | None,
+    )
+    PAGED_EDGES[resolve] = edge
+    return strawberry.field(resolver=resolve, description=description)
+
+
+def selection_of(
+    listing: Listing, roles: frozenset[Role], where: Where = (), sorting: Sorting | None = None
+) -> Selection:
+    """The rows of ``listing`` that exist for these roles, in its first order unless told."""
+    order, descending = sorting or Sorting(next(iter(listing.orders)))
+    return Selection(listing, both(where, listing.visible(roles)), order, descending)
+
+
+def page_of_all(
+    info: Info,
+    listing: Listing,
+    where: Where,
+    sorting: Sorting | None = None,
     *,
     first: int | None,
     after: str | None,
-    last: int | None = None,
-    before: str | None = None,
-    where: Where = (),
-    order: str | None = None,
-    descending: bool = True,
+    last: int | None,
+    before: str | None,
 ) -> Source:
-    """``owner``'s page of ``listing``, in its first order unless told, still to be awaited.
-
-    Of every owner it is the slice alone, which is everybody's, or None where a cursor makes it one owner's.
-    Raises BadUserInput, BadCursor.
-    """
-    if listing.collection == "activities":
-        where = both(where, info.context.viewer.activity_rows)
-    selection = Selection(listing, where, order or next(iter(listing.orders)), descending)
-    if owner is EVERY_OWNER:
-        is_anybodys = after is None and before is None
-        return slice_of(selection, "", first=first, after=None, last=last, before=None) if is_anybodys else None
-    asked = slice_of(selection, owner["_id"], first=first, after=after, last=last, before=before)
-    return info.context.loaders.pages.wanted(owner["_id"], asked)
+    """A page of a list that hangs on nothing, still to be awaited. Raises BadUserInput, BadCursor."""
+    selection = selection_of(listing, info.context.viewer.roles, where, sorting)
+    slice_ = slice_of(selection, "", first=first, after=after, last=last, before=before)
+    return info.context.loaders.pages.wanted("", slice_)
 
 
-def rows_of(info: Info, owner: Document, listing: Listing, *, first: int | None) -> Source:
+def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None) -> Source:
     """The first rows of ``listing`` without a page around them, still to be awaited.
 
-    Those of the owner's own customer only: a row that names what is another's is nobody's.
+    Those of the parent's own customer only: a row that names what is another's is nobody's.
     """
-    customer_id = owner.get("customerId")
+    customer_id = parent.get("customerId")
 
     def own(page: Page | None) -> Source:
         return [row for row in page.rows if row.get("customerId") == customer_id] if page else None
 
-    deferred = page_of(info, owner, listing, first=first, after=None)
-    deferred.then = own
-    return deferred
+    selection = selection_of(listing, info.context.viewer.roles)
+    slice_ = slice_of(selection, parent["_id"], first=first, after=None, last=None, before=None)
+    return info.context.loaders.pages.wanted(parent["_id"], slice_, own)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import strawberry
 
+from app.domain.access import Role
 from app.domain.paging import Where
 from app.schema.base import Node
 from app.schema.enums import CouponOrigin
@@ -39,7 +40,7 @@ class CouponFilter:
         default=None, description="Only those the customer came by in one of these ways. An empty list matches none."
     )
 
-    def where(self) -> Where:
+    def where(self, _: frozenset[Role]) -> Where:
         return (
             *among("redeemed", None if self.redeemed is None else [self.redeemed]),
             *among("origin", self.origins),

@@ -6,7 +6,7 @@ import strawberry
 
 from app.domain.access import Forbidden, Permission, Role, Viewer
 from app.domain.listings import CUSTOMERS
-from app.domain.paging import AnyOf, Between, Condition, Exactly, In, Where
+from app.domain.paging import AnyOf, Between, Condition, Exactly, In, Sorting, Where
 from app.domain.refusals import BadUserInput
 from app.domain.search import address
 from app.schema.base import Info, SafeInt, Source
@@ -133,7 +133,7 @@ class CustomerFilter:
     def _active(self, viewer: Viewer) -> Where:
         if self.has_activity is None:
             return ()
-        check_types([self.has_activity.type], viewer, "hasActivity")
+        check_types([self.has_activity.type], viewer.roles, "hasActivity")
         since = bound(self.has_activity.since) or _EVER
         return ((f"lastByType.{self.has_activity.type}", Between(since)),)
 
@@ -168,11 +168,10 @@ class CustomerOrder:
     field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="What to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
 
-
-def order_of(asked: CustomerFilter, order: CustomerOrder) -> str:
-    """The list's order. Those whose name begins so stand in the order of the index that finds them."""
-    searched = asked.name is not None and order.field == CustomerOrderField.NAME
-    return "SEARCHED_NAME" if searched else order.field.value
+    def sorting(self, asked: CustomerFilter) -> Sorting:
+        """Those whose name begins so stand in the order of the index that finds them."""
+        searched = asked.name is not None and self.field == CustomerOrderField.NAME
+        return Sorting("SEARCHED_NAME" if searched else self.field.value, self.direction == OrderDirection.DESC)
 
 
 def check_order(info: Info, order: CustomerOrder) -> None:

@@ -9,7 +9,7 @@ import strawberry
 from app.domain.access import Viewer
 from app.domain.customers import country_of, emails_of, is_web_address
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
-from app.domain.refusals import BadUserInput, Refusal
+from app.domain.refusals import Refusal
 from app.schema.activities import (
     Activity,
     ActivityFacet,
@@ -19,10 +19,10 @@ from app.schema.activities import (
     facets_of,
     group_counts_of,
 )
-from app.schema.base import Date, Document, Info, Node, Owner, Source, follow, reads
-from app.schema.connection import After, Before, Connection, First, Last, page_of
+from app.schema.base import Date, Document, Info, Node, Source, follow, reads
+from app.schema.connection import paged
 from app.schema.coupons import Coupon, CouponFilter
-from app.schema.enums import ActivityOrderField, CustomerStatus, OrderDirection
+from app.schema.enums import CustomerStatus
 from app.schema.passes import Pass
 from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
@@ -106,47 +106,14 @@ class Customer(Node):
     def has_status_details(customer: strawberry.Parent[Document]) -> bool | None:
         return customer.get("hasStatusDetails", False)
 
-    @strawberry.field(description="Every change of their status, newest first.")
-    @staticmethod
-    def status_history(
-        customer: Owner,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[StatusChange] | None:
-        return page_of(info, customer, STATUSES, first=first, after=after, last=last, before=before)
-
-    @strawberry.field(description="Everything that ever happened on the account, newest first unless told.")
-    @staticmethod
-    def activities(
-        customer: Owner,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[
-            ActivityFilter | None, strawberry.argument(description="Which ones; all unless told.")
-        ] = None,
-        order_by: Annotated[ActivityOrder | None, strawberry.argument(description="Newest first unless told.")] = None,
-    ) -> Connection[Activity] | None:
-        asked, order = filter or ActivityFilter(), order_by or ActivityOrder()
-        if asked.legacy and order.field == ActivityOrderField.TYPE:
-            raise BadUserInput("Legacy entries cannot be sorted by type: choose another order.", "orderBy")
-        return page_of(
-            info,
-            customer,
-            ACTIVITIES,
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            where=asked.where(info.context.viewer),
-            order=order.field,
-            descending=order.direction == OrderDirection.DESC,
-        )
+    status_history = paged(STATUSES, StatusChange, description="Every change of their status, newest first.")
+    activities = paged(
+        ACTIVITIES,
+        Activity,
+        filter=ActivityFilter,
+        order=ActivityOrder,
+        description="Everything that ever happened on the account, newest first unless told.",
+    )
 
     @strawberry.field(description="The types of activity this account really has, most frequent first.")
     @staticmethod
@@ -166,78 +133,19 @@ class Customer(Node):
     def points(customer: strawberry.Parent[Document], info: Info) -> PointsBalance | None:
         return balance_of(customer, info.context.now)
 
-    @strawberry.field(
+    points_history = paged(
+        POINTS,
+        PointsEntry,
+        filter=PointsFilter,
+        order=PointsOrder,
         description="The entries that changed the balance for good, last recorded first unless told. "
-        "Reservations and pending points are no part of it."
+        "Reservations and pending points are no part of it.",
     )
-    @staticmethod
-    def points_history(
-        customer: Owner,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[PointsFilter | None, strawberry.argument(description="Which ones; all unless told.")] = None,
-        order_by: Annotated[
-            PointsOrder | None, strawberry.argument(description="Last recorded first unless told.")
-        ] = None,
-    ) -> Connection[PointsEntry] | None:
-        asked, order = filter or PointsFilter(), order_by or PointsOrder()
-        return page_of(
-            info,
-            customer,
-            POINTS,
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            where=asked.where(),
-            order=order.field,
-            descending=order.direction == OrderDirection.DESC,
-        )
-
-    @strawberry.field(description="Coupons they hold or held, newest first.")
-    @staticmethod
-    def coupons(
-        customer: Owner,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[CouponFilter | None, strawberry.argument(description="Which ones; all unless told.")] = None,
-    ) -> Connection[Coupon] | None:
-        where = (filter or CouponFilter()).where()
-        return page_of(info, customer, COUPONS, first=first, after=after, last=last, before=before, where=where)
-
-    @strawberry.field(description="Sales, refunds and voids, newest first.")
-    @staticmethod
-    def transactions(
-        customer: Owner,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[
-            TransactionFilter | None, strawberry.argument(description="Which ones; all unless told.")
-        ] = None,
-    ) -> Connection[Transaction] | None:
-        where = (filter or TransactionFilter()).where()
-        return page_of(info, customer, TRANSACTIONS, first=first, after=after, last=last, before=before, where=where)
-
-    @strawberry.field(description="Mobile wallet passes, newest first.")
-    @staticmethod
-    def passes(
-        customer: Owner,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Pass] | None:
-        return page_of(info, customer, PASSES, first=first, after=after, last=last, before=before)
+    coupons = paged(COUPONS, Coupon, filter=CouponFilter, description="Coupons they hold or held, newest first.")
+    transactions = paged(
+        TRANSACTIONS, Transaction, filter=TransactionFilter, description="Sales, refunds and voids, newest first."
+    )
+    passes = paged(PASSES, Pass, description="Mobile wallet passes, newest first.")
 
 
 def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str, int], Viewer], Source]) -> Source:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.catalogue import CATALOGUE, nearest
-from app.domain.access import Viewer
+from app.domain.access import Role, knows
 from app.domain.paging import Between, Has, In, Where
 from app.domain.refusals import BadUserInput
 from app.domain.search import cleaned, folded, is_visible
@@ -95,10 +95,10 @@ def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUser
     return BadUserInput(f'There is no {what} "{given}".{hint}', *field)
 
 
-def check_types(codes: Iterable[str], viewer: Viewer, field: str) -> None:
-    """Raises BadUserInput for a code that the catalogue does not have, or not for this viewer."""
+def check_types(codes: Iterable[str], roles: frozenset[Role], field: str) -> None:
+    """Raises BadUserInput for a code that the catalogue does not have, or not for these roles."""
     for code in codes:
         row = CATALOGUE.get(code)
-        if row is None or not viewer.knows(row):
-            known = [code for code, row in CATALOGUE.items() if viewer.knows(row)]
+        if row is None or not knows(roles, row):
+            known = [code for code, row in CATALOGUE.items() if knows(roles, row)]
             raise unknown("activity type", code, known, field)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias, cast
 
 import strawberry
 
+from app.domain.access import Role
 from app.domain.cursors import size_of
-from app.domain.paging import Where
+from app.domain.paging import Sorting, Where
 from app.domain.points import HISTORY, PointsState, as_of, empty, owed, spendable
 from app.domain.refusals import BadUserInput
 from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow_own, reads
@@ -166,7 +167,7 @@ class PointsFilter:
         "An empty list matches none.",
     )
 
-    def where(self) -> Where:
+    def where(self, _: frozenset[Role]) -> Where:
         """Raises BadUserInput."""
         if outside := sorted(set(self.kinds or ()) - HISTORY):
             raise BadUserInput(
@@ -177,5 +178,10 @@ class PointsFilter:
 
 @strawberry.input(description="How to sort the points history.")
 class PointsOrder:
+    default: ClassVar[str] = "Last recorded first"
+
     field: PointsOrderField = strawberry.field(default=PointsOrderField.SEQ, description="What to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="Which way.")
+
+    def sorting(self, _: PointsFilter) -> Sorting:
+        return Sorting(self.field, self.direction == OrderDirection.DESC)

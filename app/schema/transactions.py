@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 import strawberry
 
+from app.domain.access import Role
 from app.domain.listings import REFUNDS
 from app.domain.paging import Where
 from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
@@ -60,7 +61,7 @@ class TransactionFilter:
         default=None, description="Only those that stand like this. An empty list matches none."
     )
 
-    def where(self) -> Where:
+    def where(self, _: frozenset[Role]) -> Where:
         """Raises BadUserInput."""
         return (
             *among("type", self.types),

@@ -20,12 +20,14 @@ from app import faults
 from app.context import Context
 from app.domain.access import Role, Viewer
 from app.domain.listings import HEADS
+from app.domain.paging import Slice
 from app.execution import Execution
 from app.faults import Operation
 from app.graph import executable, masks_for, schema
 from app.loaders import Loaders
 from app.loaders.gate import Gate
-from app.schema.base import EVERY_OWNER, READ_KEYS
+from app.schema.base import READ_KEYS
+from app.schema.connection import PAGED_EDGES, PagedEdge
 from app.settings import Limits
 from app.store import heads
 from app.store.driver import DeleteOne, Store, StoreError, UpdateOne
@@ -176,20 +178,36 @@ def let_resolvers_fail() -> list[str]:
             fields.append(name)
             if id(resolver) not in _as_they_are:
                 parent = resolver.parent_parameter
-                # What is asked once for every owner fails for every owner.
-                some = parent and EVERY_OWNER not in parent.annotation.__metadata__
-                if parent and not some:
+                edge = PAGED_EDGES.get(resolver.wrapped_func)
+                if edge:
                     _edges.add(name)
                 _as_they_are[id(resolver)] = resolver, resolver.wrapped_func
+                # What is asked once for all parents fails for all parents.
+                some = parent and not edge
                 resolver.wrapped_func = _failing(resolver.wrapped_func, name, parent.name if some else None)
+                if edge:
+                    PAGED_EDGES[resolver.wrapped_func] = cast(PagedEdge, _FailingEdge(edge, name))
     return fields
 
 
 def resolvers_as_they_are() -> None:
     for resolver, function in _as_they_are.values():
         READ_KEYS.pop(resolver.wrapped_func, None)
+        PAGED_EDGES.pop(resolver.wrapped_func, None)
         resolver.wrapped_func = function
     _as_they_are.clear()
+
+
+@dataclass
+class _FailingEdge:
+    edge: PagedEdge
+    name: str
+
+    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice | None:
+        slice_ = self.edge.shared_page(roles, given)
+        if slice_ and self.name in _breaking:
+            raise LookupError(f"{self.name} was made to fail")
+        return slice_
 
 
 def _failing(function: Callable[..., Any], name: str, parent: str | None) -> Callable[..., Any]:
