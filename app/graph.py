@@ -50,7 +50,7 @@ from app.schema.viewer import ViewerType
 T = TypeVar("T")
 
 
-@strawberry.type(description="Ways to read.")
+@strawberry.type(description="Everything that can be read.")
 class Query:
     access: ClassVar[Access] = {
         WITH_OWNER: "viewer node nodes customer customers search activity_types",
@@ -60,46 +60,55 @@ class Query:
     }
 
     viewer: ViewerType | None = strawberry.field(
-        resolver=viewers.viewer, description="Who the token says is asking, and what they may do."
+        resolver=viewers.viewer, description="The viewer: who the token says is asking, and what they may do."
     )
-    node: Node | None = strawberry.field(resolver=nodes.node, description="Anything by its id; null if there is none.")
+    node: Node | None = strawberry.field(
+        resolver=nodes.node, description="A node by its id. Null if it does not exist or this viewer may not see it."
+    )
     nodes: list[Node | None] = strawberry.field(
-        resolver=nodes.nodes, description="Several by their ids, in their order; null where there is none."
+        resolver=nodes.nodes,
+        description="Nodes by their ids, in the order of the ids. Null for each that does not exist or that "
+        "this viewer may not see.",
     )
     customer: Customer | None = strawberry.field(
-        resolver=customers.customer, description="One customer, whole; null if nobody is known by that name."
+        resolver=customers.customer,
+        description="A customer by id, number, e-mail address or id in a source system. Null if there is none.",
     )
     customers: Connection[Customer] | None = strawberry.field(
         resolver=customers.customers,
-        description="Customers by what they have in common, by name unless told. `totalCount` counts up to 100,000: "
-        "so many means that many or more.",
+        description="Customers by filter. Default order: by name. `totalCount` counts up to 100,000; that "
+        "number means 100,000 or more.",
     )
     search: list[SearchHit] | None = strawberry.field(
         resolver=search.search,
-        description="Customers by whatever the person on the phone gives: any part of a name in any order, a customer "
-        "number, e-mail address or phone number in any notation, the number of a transaction or order, a coupon's "
-        "code, a pass's serial number. The likeliest come first. What you may not read finds nobody.",
+        description="Customers by any text that a caller gives: parts of a name in any order, a customer "
+        "number, an e-mail address, a phone number in any notation, the number of a transaction "
+        "or order, the code of a coupon, the serial number of a pass. Likeliest first. Values "
+        "that the viewer may not read are not searched.",
     )
     customer_service_report: CustomerServiceReport | None = strawberry.field(
         resolver=reports.customer_service_report,
-        description="What people and systems did to all customers in a window of time: how often each action was done, "
-        "and the actions themselves. Entries outside the catalogue are no part of it. Needs REPORT.",
+        description="The customer-service report: what people and systems did on all accounts in a window of "
+        "time. Activities outside the catalogue are not included. Needs REPORT.",
     )
     audit_log: Connection[AuditEntry] | None = strawberry.field(
-        resolver=audit.audit_log, description="Who asked for which change, newest first. For administrators."
+        resolver=audit.audit_log,
+        description="The audit log, newest first: who asked for which change. For administrators.",
     )
     points_adjustments: Connection[PointsAdjustment] | None = strawberry.field(
         resolver=adjustments.points_adjustments,
-        description="Adjustments of points that take two people, newest first: filter by PENDING for those that wait.",
+        description="Adjustments of points that take two people, newest first. Those that wait for approval "
+        "have the status PENDING.",
     )
     activity_types: list[ActivityType] = strawberry.field(
-        resolver=catalogue.activity_types, description="The catalogue: every type of activity that systems tell."
+        resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
     )
 
 
 @strawberry.type(
-    description="Careful changes. Each is made once per key, whole or not at all; on a customer it leaves exactly one "
-    "activity. What a rule refuses is told in `userErrors`; nothing was written then."
+    description="Changes. Each is made once per idempotency key, whole or not at all, and a change of a "
+    "customer adds exactly one activity to the timeline. What a rule refuses is in "
+    "`userErrors`, with nothing written."
 )
 class Mutation:
     access: ClassVar[Access] = WITH_OWNER
@@ -109,59 +118,60 @@ class Mutation:
     )
     adjust_points: AdjustPointsPayload | None = strawberry.field(
         resolver=changes.adjust_points,
-        description="Add or deduct points by hand, with a reason. Needs ADJUST_POINTS.",
+        description="Add or deduct points by hand. Needs ADJUST_POINTS.",
     )
     request_points_adjustment: RequestPointsAdjustmentPayload | None = strawberry.field(
         resolver=changes.request_points_adjustment,
-        description="Ask another person to approve more points than `adjustPointsLimit`. Needs ADJUST_POINTS.",
+        description="Ask another person to approve an adjustment beyond `adjustPointsLimit`. Needs ADJUST_POINTS.",
     )
     approve_points_adjustment: ApprovePointsAdjustmentPayload | None = strawberry.field(
         resolver=changes.approve_points_adjustment,
-        description="Approve points that another person asked for: they are moved at once. Needs APPROVE_ADJUSTMENT.",
+        description="Approve an adjustment that another person asked for; its points are moved immediately. "
+        "Needs APPROVE_ADJUSTMENT.",
     )
     decline_points_adjustment: DeclinePointsAdjustmentPayload | None = strawberry.field(
         resolver=changes.decline_points_adjustment,
-        description="Decline points that another person asked for, or withdraw your own request. Needs ADJUST_POINTS.",
+        description="Decline an adjustment that another person asked for, or withdraw one's own. Needs ADJUST_POINTS.",
     )
     redeem_coupon: RedeemCouponPayload | None = strawberry.field(
-        resolver=changes.redeem_coupon, description="Mark coupons as used, all or none. Needs REDEEM_COUPON."
+        resolver=changes.redeem_coupon, description="Mark coupons as redeemed, all or none. Needs REDEEM_COUPON."
     )
     resend_email: ResendEmailPayload | None = strawberry.field(
         resolver=changes.resend_email,
-        description="Send a mail again, to the registered address. Needs RESEND_EMAIL; a customer their own.",
+        description="Send an e-mail again, to the registered address. Needs RESEND_EMAIL; customers only their own.",
     )
     email_pass: EmailPassPayload | None = strawberry.field(
-        resolver=changes.email_pass, description="Mail a pass to the registered address. Needs SEND_PASS."
+        resolver=changes.email_pass, description="Send a pass by e-mail to the registered address. Needs SEND_PASS."
     )
     push_pass: PushPassPayload | None = strawberry.field(
         resolver=changes.push_pass,
-        description="Inform a pass's provider that it should be updated. Needs SEND_PASS.",
+        description="Ask the wallet service to update a pass. Needs SEND_PASS.",
     )
     change_customer_status: ChangeCustomerStatusPayload | None = strawberry.field(
         resolver=changes.change_customer_status,
         description="Block, deactivate or reactivate an account. Needs CHANGE_STATUS.",
     )
     tag_customer: TagCustomerPayload | None = strawberry.field(
-        resolver=changes.tag_customer, description="Put a label on a customer. Needs TAG_CUSTOMER."
+        resolver=changes.tag_customer, description="Add a label to a customer. Needs TAG_CUSTOMER."
     )
     untag_customer: UntagCustomerPayload | None = strawberry.field(
-        resolver=changes.untag_customer, description="Take a label off a customer. Needs TAG_CUSTOMER."
+        resolver=changes.untag_customer, description="Remove a label from a customer. Needs TAG_CUSTOMER."
     )
     record_activity: RecordActivityPayload | None = strawberry.field(
         resolver=changes.record_activity,
-        description='"Add action": write an activity by hand. Needs RECORD_ACTIVITY.',
+        description='Record an activity by hand ("Add action"). Needs RECORD_ACTIVITY.',
     )
     export_customers: ExportCustomersPayload | None = strawberry.field(
         resolver=exports.export_customers,
-        description="Have a file made of customers. Needs EXPORT; not for sales representatives.",
+        description="Request a file of customers. Needs EXPORT; not for sales representatives.",
     )
     export_report: ExportReportPayload | None = strawberry.field(
         resolver=exports.export_report,
-        description="Have a file made of a table of the customer-service report. Needs EXPORT and REPORT; a sales "
-        "representative gets their own actions only.",
+        description="Request a file of one table of the customer-service report. Needs EXPORT and REPORT; "
+        "sales representatives get their own actions only.",
     )
     cancel_export: CancelExportPayload | None = strawberry.field(
-        resolver=exports.cancel_export, description="Call an export off: no file is left of it. Needs EXPORT."
+        resolver=exports.cancel_export, description="Cancel an export and delete its file. Needs EXPORT."
     )
 
 

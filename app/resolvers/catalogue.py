@@ -14,9 +14,9 @@ from app.schema.filters import unknown
 def activity_types(
     info: Info,
     groups: Annotated[
-        list[ActivityGroup] | None, strawberry.argument(description="Only these groupings. An empty list matches none.")
+        list[ActivityGroup] | None, strawberry.argument(description="Only these groups. An empty list matches no rows.")
     ] = None,
-    source: Annotated[str | None, strawberry.argument(description="Only this source system's.")] = None,
+    source: Annotated[str | None, strawberry.argument(description="Only activity types of this source system.")] = None,
 ) -> list[ActivityType]:
     if source is not None and source not in SOURCES:
         raise unknown("source of activity types", source, SOURCES, "source")

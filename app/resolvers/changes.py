@@ -18,7 +18,7 @@ from app.schema.base import Document, Info, Source
 from app.services import activities, adjustments, coupons, emails, notes, passes, points, statuses, tags
 from app.services.changes import Changes, Wrote
 
-Input = strawberry.argument(description="What to change.")
+Input = strawberry.argument(description="The change to make.")
 
 
 async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> schema.AddNotePayload | None:

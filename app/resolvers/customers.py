@@ -17,7 +17,10 @@ from app.schema.filters import search_term
 
 
 def customer(
-    info: Info, by: Annotated[CustomerBy, strawberry.argument(description="Exactly one way to name them.")]
+    info: Info,
+    by: Annotated[
+        CustomerBy, strawberry.argument(description="How to identify the customer; exactly one field is set.")
+    ],
 ) -> Customer | None:
     loaders = info.context.loaders
     if by.id:
@@ -56,8 +59,12 @@ async def customers(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    filter: Annotated[CustomerFilter | None, strawberry.argument(description="Which ones; all unless told.")] = None,
-    order_by: Annotated[CustomerOrder | None, strawberry.argument(description="By name unless told.")] = None,
+    filter: Annotated[
+        CustomerFilter | None, strawberry.argument(description="Which rows to return. Default: all.")
+    ] = None,
+    order_by: Annotated[
+        CustomerOrder | None, strawberry.argument(description="The sort order. Default: by name.")
+    ] = None,
 ) -> Connection[Customer] | None:
     asked, order = filter or CustomerFilter(), order_by or CustomerOrder()
     check_order(info, order)

@@ -16,7 +16,7 @@ from app.schema.base import Info, Source
 from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
 from app.services import exports
 
-Input = strawberry.argument(description="What to change.")
+Input = strawberry.argument(description="The change to make.")
 
 
 async def export_customers(

@@ -12,13 +12,16 @@ from app.schema.base import Info, Node, Source, caught
 
 def node(
     info: Info,
-    id: Annotated[strawberry.ID, strawberry.argument(description="The id, with its kind in front.")],
+    id: Annotated[strawberry.ID, strawberry.argument(description="The id of the node.")],
 ) -> Node | None:
     return _wanted(info, id)
 
 
 def nodes(
-    info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 ids, of any kinds.")]
+    info: Info,
+    ids: Annotated[
+        list[strawberry.ID], strawberry.argument(description="The ids of the nodes, of any type; at most 100.")
+    ],
 ) -> list[Node | None]:
     if len(ids) > MAXIMUM_SIZE:
         raise BadUserInput(f"At most {MAXIMUM_SIZE} ids may be asked for at once; there are {len(ids)}.", "ids")

@@ -9,6 +9,7 @@ from app.schema.report import CustomerServiceReport, ReportFilter
 
 
 def customer_service_report(
-    info: Info, filter: Annotated[ReportFilter, strawberry.argument(description="Which actions, and of which time.")]
+    info: Info,
+    filter: Annotated[ReportFilter, strawberry.argument(description="The actions to include, and the window of time.")],
 ) -> CustomerServiceReport | None:
     return cast(Source, filter.where(info.context.viewer))

@@ -14,9 +14,7 @@ _AT_MOST = 200
 
 async def search(
     info: Info,
-    text: Annotated[
-        str, strawberry.argument(description="What the person gives, up to 200 characters, as it is typed.")
-    ],
+    text: Annotated[str, strawberry.argument(description="The text, as it is typed; at most 200 characters.")],
     first: ShortList = 20,
 ) -> list[SearchHit] | None:
     term, size = search_term("text", text, at_most=_AT_MOST), size_of(first)

@@ -38,18 +38,20 @@ _Customer = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 _IS_NOTE: dict[NotesFilter | None, list[bool]] = {NotesFilter.ONLY: [True], NotesFilter.EXCLUDE: [False]}
 
 
-@strawberry.type(description="Something that an activity tells beyond its type and time.")
+@strawberry.type(description="A named value that an activity carries beside its type and time.")
 class ActivityAttribute:
     access: ClassVar[Access] = WITH_OWNER
 
-    name: str = strawberry.field(description="Its name, as in `attribute(name:)`.")
-    label: str = strawberry.field(description="Its name for people.")
-    kind: AttributeKind = strawberry.field(description="What its value is.")
-    value: str = strawberry.field(description='Canonical text: ISO dates, "12.50 EUR", plain digits; a list is joined.')
+    name: str = strawberry.field(description="The name, as `attribute(name:)` takes it.")
+    label: str = strawberry.field(description="The name to show to people.")
+    kind: AttributeKind = strawberry.field(description="The kind of the value, which says how to show it.")
+    value: str = strawberry.field(
+        description='The value as canonical text: ISO 8601 dates, "12.50 EUR", plain digits; list items joined by ", ".'
+    )
     values: list[str] | None = strawberry.field(description="The items of a list; null for any other kind.")
 
 
-@strawberry.type(description="Something that happened on a customer's account, as its source system told it.")
+@strawberry.type(description="An event on a customer's account, as its source system reported it.")
 class Activity(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id type title group icon source occurred_at recorded_at is_note legacy points "
@@ -61,43 +63,61 @@ class Activity(Node):
         NOTE: "note",
     }
 
-    type: str = strawberry.field(description="The code of its type in the catalogue: SUBSCRIPTION_RENEWED.")
-    source: str = strawberry.field(description='Which system said so; "platform" for what this gateway wrote itself.')
-    occurred_at: datetime = strawberry.field(description="When it happened.")
-    recorded_at: datetime = strawberry.field(description="When this gateway stored it; later for what arrived late.")
-    actor: Actor = strawberry.field(description="Who did it.")
-    message: str | None = strawberry.field(description="What was said about it, by a person or by the system.")
+    type: str = strawberry.field(
+        description="The code of the activity type in the catalogue, such as SUBSCRIPTION_RENEWED."
+    )
+    source: str = strawberry.field(
+        description='The system that reported it; "platform" for what this gateway wrote itself.'
+    )
+    occurred_at: datetime = strawberry.field(description="The time when it happened.")
+    recorded_at: datetime = strawberry.field(
+        description="The time when this gateway stored it. Later than `occurredAt` for events that arrived late."
+    )
+    actor: Actor = strawberry.field(description="The person or program that did it.")
+    message: str | None = strawberry.field(
+        description="A free text about it, written by a person or by the source system."
+    )
     is_note: bool = strawberry.field(description="Whether an agent wrote it as a note.")
-    legacy: bool = strawberry.field(description="Outside the catalogue: shown with what it has, never found by type.")
-    group: ActivityGroup = strawberry.field(description="The grouping of its type.")
-    points: int | None = strawberry.field(description="The points it moved, with their sign; null where it moved none.")
+    legacy: bool = strawberry.field(
+        description="Whether its type is not in the catalogue. Such entries are shown with what they have, "
+        "and cannot be found by type."
+    )
+    group: ActivityGroup = strawberry.field(description="The group that the activity type belongs to.")
+    points: int | None = strawberry.field(
+        description="The points that it moved, negative for points taken away. Null if it moved none."
+    )
 
-    @strawberry.field(description="Its title, exactly as the source system shows it.")
+    @strawberry.field(description="The title, exactly as the source system shows it.")
     @staticmethod
     @reads("type title")
     def title(activity: strawberry.Parent[Document]) -> str:
         row = CATALOGUE.get(activity["type"])
         return row.title if row else activity.get("title") or label_of(activity["type"].lower())
 
-    @strawberry.field(description='A stable key for its icon, one per type; "legacy" outside the catalogue.')
+    @strawberry.field(description='The stable key of the icon, one per type; "legacy" for types outside the catalogue.')
     @staticmethod
     @reads("type")
     def icon(activity: strawberry.Parent[Document]) -> str:
         row = CATALOGUE.get(activity["type"])
         return row.icon if row else "legacy"
 
-    @strawberry.field(description="Everything it tells, in the catalogue's order; what the catalogue lacks comes last.")
+    @strawberry.field(
+        description="All attributes, in the order of the catalogue; attributes that the catalogue lacks come last."
+    )
     @staticmethod
     @reads("type attributes")
     def attributes(activity: strawberry.Parent[Document]) -> list[ActivityAttribute] | None:
         return _attributes(activity)
 
-    @strawberry.field(description="One attribute as canonical text, for a table's column; null where it has none.")
+    @strawberry.field(
+        description="The value of one attribute as canonical text, for a column of a table. Null if the "
+        "activity lacks it."
+    )
     @staticmethod
     @reads("attributes legacy")
     def attribute(
         activity: strawberry.Parent[Document],
-        name: Annotated[str, strawberry.argument(description="The attribute's name, as the catalogue has it.")],
+        name: Annotated[str, strawberry.argument(description="The name of the attribute in the catalogue.")],
     ) -> str | None:
         raw = activity.get("attributes", {}).get(name)
         if isinstance(raw, Refusal):
@@ -108,25 +128,27 @@ class Activity(Node):
             raise unknown("attribute", name, ATTRIBUTE_NAMES, "name")
         return None
 
-    @strawberry.field(description="The mail that this interaction sent, if any.")
+    @strawberry.field(description="The e-mail that this event sent, if it sent one.")
     @staticmethod
     @reads("emailId customerId")
     def email(activity: strawberry.Parent[Document], info: Info) -> Email | None:
         return follow_own(info, activity, "emailId")
 
-    @strawberry.field(description="The note that it is about, with its mentions and links.")
+    @strawberry.field(description="The note that the event is about, with mentions and links.")
     @staticmethod
     @reads("noteId customerId")
     def note(activity: strawberry.Parent[Document], info: Info) -> Note | None:
         return follow_own(info, activity, "noteId")
 
-    @strawberry.field(description="What it is about: a coupon, pass, transaction, points entry, e-mail or note.")
+    @strawberry.field(
+        description="The coupon, pass, transaction, points entry, e-mail or note that the event is about."
+    )
     @staticmethod
     @reads("subjectId customerId")
     def subject(activity: strawberry.Parent[Document], info: Info) -> Node | None:
         return follow_own(info, activity, "subjectId")
 
-    @strawberry.field(description="What can be done from its tile, in display order.")
+    @strawberry.field(description="The actions that this viewer can take from the event's tile, in display order.")
     @staticmethod
     async def available_actions(activity: strawberry.Parent[Document], info: Info) -> list[ActivityAction] | None:
         subject, customer = await asyncio.gather(
@@ -135,7 +157,7 @@ class Activity(Node):
         context = info.context
         return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)
 
-    @strawberry.field(description="Whose account it happened on.")
+    @strawberry.field(description="The customer on whose account it happened.")
     @staticmethod
     @reads("customerId")
     def customer(activity: strawberry.Parent[Document], info: Info) -> _Customer | None:
@@ -157,23 +179,23 @@ def _attribute(name: str, label: str, kind: AttributeKind, raw: Raw) -> Document
     return {"name": name, "label": label, "kind": kind, "value": to_text(raw), "values": items(raw)}
 
 
-@strawberry.type(description="A type of activity that an account really has.")
+@strawberry.type(description="An activity type that occurs on the account, with its count.")
 class ActivityFacet:
     access: ClassVar[Access] = WITH_OWNER
 
-    type: str = strawberry.field(description="Its code.")
-    title: str = strawberry.field(description="Its title, exactly as the source system shows it.")
-    icon: str = strawberry.field(description="Its icon's key.")
-    group: ActivityGroup = strawberry.field(description="The grouping it belongs to.")
-    count: int = strawberry.field(description="How many such activities the account has.")
+    type: str = strawberry.field(description="The code in the catalogue.")
+    title: str = strawberry.field(description="The title, exactly as the source system shows it.")
+    icon: str = strawberry.field(description="The stable key of the icon.")
+    group: ActivityGroup = strawberry.field(description="The group that it belongs to.")
+    count: int = strawberry.field(description="The number of such activities on the account.")
 
 
-@strawberry.type(description="A grouping that an account really has activities of.")
+@strawberry.type(description="An activity group that occurs on the account, with its count.")
 class ActivityGroupCount:
     access: ClassVar[Access] = WITH_OWNER
 
-    group: ActivityGroup = strawberry.field(description="The grouping.")
-    count: int = strawberry.field(description="How many activities of it the account has.")
+    group: ActivityGroup = strawberry.field(description="The group.")
+    count: int = strawberry.field(description="The number of activities of the group on the account.")
 
 
 def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
@@ -193,39 +215,42 @@ def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
     return [{"group": group, "count": total} for group, total in totals.items() if total]
 
 
-@strawberry.input(description="Which activities; what is left out does not filter, all that is given must hold.")
+@strawberry.input(
+    description="A filter on activities. Conditions that are given must all hold; conditions that are "
+    "left out do not filter."
+)
 class ActivityFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Happened not before this moment.")
-    to: datetime | None = strawberry.field(default=None, description="Happened before this moment.")
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
+    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
     types: list[str] | None = strawberry.field(
-        default=None, description="Only these types, by their codes in the catalogue. An empty list matches none."
+        default=None,
+        description="Only these activity types, by their codes in the catalogue. An empty list matches no rows.",
     )
     groups: list[ActivityGroup] | None = strawberry.field(
-        default=None, description="Only these groupings. An empty list matches none."
+        default=None, description="Only these groups. An empty list matches no rows."
     )
     actor_kinds: list[ActorKind] | None = strawberry.field(
-        default=None, description="Only what these kinds of actor did. An empty list matches none."
+        default=None, description="Only what these kinds of actor did. An empty list matches no rows."
     )
     actor_ids: list[str] | None = strawberry.field(
         default=None,
-        description="Only what these people or programs did, by their id where they acted (`actor.userId`), which "
-        "tells namesakes apart. An empty list matches none. Not for customers.",
+        description="Only what these people or programs did, by their id (`actor.userId`), which tells "
+        "namesakes apart. An empty list matches no rows. Not for customers.",
     )
     sources: list[str] | None = strawberry.field(
         default=None,
-        description="Only what these systems said, by the activity's own source, of those in the catalogue. Empty "
-        "matches none.",
+        description="Only what these systems reported, by the activity's own source. An empty list matches no rows.",
     )
     notes: NotesFilter | None = strawberry.field(
-        default=NotesFilter.INCLUDE, description="What to do with agents' notes."
+        default=NotesFilter.INCLUDE, description="Whether agents' notes are included."
     )
     hide_system: bool | None = strawberry.field(
         default=False, description="Leave out what systems, API calls and imports did."
     )
     legacy: bool | None = strawberry.field(
         default=False,
-        description="Show entries outside the catalogue as well. They cannot be filtered by time or type: "
-        "with from, to, types, groups or the order TYPE this is an error.",
+        description="Include activities outside the catalogue. They cannot be filtered by time or type: true "
+        "together with from, to, types, groups or the order TYPE is an error.",
     )
 
     def where(self, roles: frozenset[Role]) -> Where:
@@ -265,12 +290,14 @@ class ActivityFilter:
         return people if self.actor_kinds is None else [kind for kind in self.actor_kinds if kind in people]
 
 
-@strawberry.input(description="How to sort activities.")
+@strawberry.input(description="A sort order for activities.")
 class ActivityOrder:
     default: ClassVar[str] = "Newest first"
 
-    field: ActivityOrderField = strawberry.field(default=ActivityOrderField.OCCURRED_AT, description="What to sort by.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="Which way.")
+    field: ActivityOrderField = strawberry.field(
+        default=ActivityOrderField.OCCURRED_AT, description="The field to sort by."
+    )
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
 
     def sorting(self, asked: ActivityFilter) -> Sorting:
         """Raises BadUserInput."""

@@ -16,39 +16,44 @@ from app.schema.rules import ADJUSTMENT, Access
 
 
 @strawberry.type(
-    description="An adjustment of points that is more than one person may make alone: one asks for it, and another "
-    "approves it. Points move when it is approved."
+    description="An adjustment of points beyond the limit of one person: one person asks for it, and "
+    "another approves it. The points move when it is approved."
 )
 class PointsAdjustment(Node):
     access: ClassVar[Access] = ADJUSTMENT
 
-    points: int = strawberry.field(description="How many points: positive adds, negative deducts.")
-    reason: str = strawberry.field(description="Why they were asked for.")
-    expires_at: datetime | None = strawberry.field(description="When added points expire; null: never.")
-    status: AdjustmentStatus = strawberry.field(description="Whether it still waits for a decision.")
-    requested_at: datetime = strawberry.field(description="When it was asked for.")
-    requested_by: Actor = strawberry.field(description="Who asked for it. They cannot approve it themselves.")
-    decided_at: datetime | None = strawberry.field(description="When it was approved or declined.")
-    decided_by: Actor | None = strawberry.field(description="Who approved or declined it.")
-    decision_reason: str | None = strawberry.field(description="Why it was declined.")
+    points: int = strawberry.field(description="The number of points: positive adds, negative deducts.")
+    reason: str = strawberry.field(description="The reason for the adjustment.")
+    expires_at: datetime | None = strawberry.field(description="The time when added points expire. Null: never.")
+    status: AdjustmentStatus = strawberry.field(description="The state of the adjustment.")
+    requested_at: datetime = strawberry.field(description="The time when it was requested.")
+    requested_by: Actor = strawberry.field(description="The person who asked for it, who cannot approve it.")
+    decided_at: datetime | None = strawberry.field(description="The time when it was approved or declined.")
+    decided_by: Actor | None = strawberry.field(description="The person who approved or declined it.")
+    decision_reason: str | None = strawberry.field(description="The reason why it was declined.")
 
-    @strawberry.field(description="Whose points.")
+    @strawberry.field(description="The customer's id.")
     @staticmethod
     def customer(adjustment: strawberry.Parent[Document], info: Info) -> Customer | None:
         return follow(info, adjustment, "customerId")
 
-    @strawberry.field(description="The entry of the ledger that its approval made.")
+    @strawberry.field(description="The ledger entry that the approval made.")
     @staticmethod
     @reads("entryId customerId")
     def entry(adjustment: strawberry.Parent[Document], info: Info) -> PointsEntry | None:
         return follow_own(info, adjustment, "entryId")
 
 
-@strawberry.input(description="Which adjustments. A condition that is left out does not filter; all others must hold.")
+@strawberry.input(
+    description="A filter on adjustments. Conditions that are given must all hold; conditions that are "
+    "left out do not filter."
+)
 class PointsAdjustmentFilter:
-    customer_id: strawberry.ID | None = strawberry.field(default=None, description="Of this customer.")
+    customer_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Only adjustments for this customer."
+    )
     statuses: list[AdjustmentStatus] | None = strawberry.field(
-        default=None, description="With one of these statuses. An empty list matches none."
+        default=None, description="Only adjustments in one of these states. An empty list matches no rows."
     )
 
     def where(self) -> Where:
@@ -61,5 +66,5 @@ class PointsAdjustmentFilter:
 
 PointsAdjustmentFilterArgument = Annotated[
     PointsAdjustmentFilter | None,
-    strawberry.argument(description="Which adjustments. Default: all.", name="filter"),
+    strawberry.argument(description="Which adjustments to return. Default: all.", name="filter"),
 ]

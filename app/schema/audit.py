@@ -13,53 +13,60 @@ from app.schema.filters import among, during, terms
 from app.schema.rules import AUDIT, Access
 
 
-@strawberry.type(description="Who asked for a change, as their token said it then.")
+@strawberry.type(description="The viewer who asked for a change, as the token described them at the time.")
 class AuditActor:
     access: ClassVar[Access] = AUDIT
 
     subject: str = strawberry.field(description="The token's subject.")
-    name: str = strawberry.field(description="The name that was written on what they did.")
-    roles: list[AccessLevel] = strawberry.field(description="The roles they had.")
+    name: str = strawberry.field(description="The name that is shown on what they did.")
+    roles: list[AccessLevel] = strawberry.field(description="The roles that they had.")
 
 
-@strawberry.type(description="One change that was asked for, accepted or refused. Entries are never changed.")
+@strawberry.type(description="A record of one requested change, accepted or refused. Entries never change.")
 class AuditEntry(Node):
     access: ClassVar[Access] = AUDIT
 
-    at: datetime = strawberry.field(description="When it was decided.")
-    actor: AuditActor = strawberry.field(description="Who asked for it.")
+    at: datetime = strawberry.field(description="The time when the change was accepted or refused.")
+    actor: AuditActor = strawberry.field(description="The viewer who asked for the change.")
     action: str = strawberry.field(
-        description="The mutation, such as adjustPoints; or downloadExport, each time that the file of an export is "
-        "fetched. The actor is then who asked for the export: a link does not say who follows it. Or import, for each "
-        "file that was imported at the machine itself."
+        description="The mutation, such as adjustPoints. Also downloadExport, for each download of an "
+        "export's file, with the requester of the export as its actor; and import, for each file "
+        "imported at the command line."
     )
-    outcome: Outcome = strawberry.field(description="What became of it.")
-    code: str | None = strawberry.field(description="Why it was refused.")
-    request_id: str = strawberry.field(description="The request, as its answer's X-Request-ID and the logs name it.")
+    outcome: Outcome = strawberry.field(description="The outcome of the request.")
+    code: str | None = strawberry.field(description="The error code, if the change was refused.")
+    request_id: str = strawberry.field(
+        description="The id of the request, as in its X-Request-ID header and in the logs."
+    )
 
-    @strawberry.field(description="Whose account it was about.")
+    @strawberry.field(description="The customer whose account the change was about.")
     @staticmethod
     def customer(entry: strawberry.Parent[Document], info: Info) -> Customer | None:
         return follow(info, entry, "customerId")
 
-    @strawberry.field(description="The columns of an export that was asked for; empty for everything else.")
+    @strawberry.field(description="The columns of a requested export; empty for any other change.")
     @staticmethod
     @reads("columns")
     def columns(entry: strawberry.Parent[Document]) -> list[str] | None:
         return entry.get("columns", [])
 
-    @strawberry.field(description="The ids of what it wrote; none where it was refused.")
+    @strawberry.field(description="The ids of what the change wrote; empty if it was refused.")
     @staticmethod
     def wrote(entry: strawberry.Parent[Document]) -> list[strawberry.ID] | None:
         return entry.get("wrote", [])
 
 
-@strawberry.input(description="Which entries; what is left out does not filter, all that is given must hold.")
+@strawberry.input(
+    description="A filter on audit entries. Conditions that are given must all hold; conditions that are "
+    "left out do not filter."
+)
 class AuditFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Not before this moment.")
-    to: datetime | None = strawberry.field(default=None, description="Before this moment.")
-    customer_id: strawberry.ID | None = strawberry.field(default=None, description="About this customer.")
-    subject: str | None = strawberry.field(default=None, description="Asked for by this subject.")
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
+    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
+    customer_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Only changes of this customer's account."
+    )
+    subject: str | None = strawberry.field(default=None, description="Only changes that this token subject asked for.")
 
     def where(self) -> Where:
         """Raises BadUserInput."""
@@ -71,5 +78,5 @@ class AuditFilter:
 
 
 AuditFilterArgument = Annotated[
-    AuditFilter | None, strawberry.argument(description="Which entries; all unless told.", name="filter")
+    AuditFilter | None, strawberry.argument(description="Which entries to return. Default: all.", name="filter")
 ]

@@ -46,10 +46,12 @@ def read_key(source: object, python_name: str) -> object:
     return document.get(key_of(python_name))
 
 
-@strawberry.interface(description="Anything with an id of its own, which `node` and `nodes` find again.")
+@strawberry.interface(description="An object with a globally unique id, by which `node` and `nodes` find it.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description=f"The id; it begins with its kind: {' '.join(f'{kind.prefix}_' for kind in KINDS)}."
+        description="The globally unique id. Its prefix names the type: "
+        + " ".join(f"{kind.prefix}_" for kind in KINDS)
+        + "."
     )
 
     @classmethod
@@ -198,23 +200,24 @@ SafeInt = NewType("SafeInt", int)
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A moment: RFC 3339 in UTC with milliseconds, such as 2026-01-31T09:30:00.000Z. "
-        "As input with any offset and any number of digits: what is stored is its millisecond, and the bounds of a "
-        "window are exact. A leap second is the second after it. A time without an offset is an error.",
+        description="A point in time as RFC 3339, in UTC with milliseconds, such as 2026-01-31T09:30:00.000Z. "
+        "Inputs may have any offset and any number of digits: stored values are cut to "
+        "milliseconds, bounds of a window are exact, and a leap second is the second after it. A "
+        "time without an offset is an error.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_serialize_time,
         parse_value=_parse_time,
     ),
     Date: strawberry.scalar(
         name="Date",
-        description="A day of the calendar, without time or zone: 2026-01-31.",
+        description="A calendar date without time or time zone, such as 2026-01-31.",
         serialize=_serialize_date,
         parse_value=_parse_date,
     ),
     SafeInt: strawberry.scalar(
         name="SafeInt",
-        description="A whole number between -(2^53 - 1) and 2^53 - 1, as a JSON number: JavaScript and every other "
-        "client read it exactly, and `Int` would end at 2^31 - 1.",
+        description="A whole number from -(2^53 - 1) to 2^53 - 1 as a JSON number, the range that JavaScript "
+        "represents exactly. `Int` ends at 2^31 - 1.",
         serialize=_safe_integer,
         parse_value=_safe_integer,
     ),
@@ -240,5 +243,5 @@ def described(enum: E, description: str, **values: str) -> E:
 
 
 ShortList = Annotated[
-    int | None, strawberry.argument(description="How many at most: 20 unless told, never more than 100.")
+    int | None, strawberry.argument(description="The number of rows to return. Default 20, maximum 100.")
 ]

@@ -8,24 +8,26 @@ from app.schema.enums import ActivityGroup, AttributeKind
 from app.schema.rules import WITH_OWNER, Access
 
 
-@strawberry.type(description="An attribute that activities of a type have.")
+@strawberry.type(description="An attribute of an activity type.")
 class AttributeDefinition:
     access: ClassVar[Access] = WITH_OWNER
 
-    name: str = strawberry.field(description="Its name, as in `attribute(name:)`.")
-    label: str = strawberry.field(description="Its name for people.")
-    kind: AttributeKind = strawberry.field(description="What its value is.")
-    required: bool = strawberry.field(description="Whether every activity of the type has it.")
+    name: str = strawberry.field(description="The name, as `attribute(name:)` takes it.")
+    label: str = strawberry.field(description="The name to show to people.")
+    kind: AttributeKind = strawberry.field(description="The kind of the value, which says how to show it.")
+    required: bool = strawberry.field(description="Whether every activity of the type has this attribute.")
 
 
-@strawberry.type(description="A row of the catalogue: one type of activity of one source system.")
+@strawberry.type(description="An activity type of one source system: one row of the catalogue.")
 class ActivityType:
     access: ClassVar[Access] = WITH_OWNER
 
-    code: str = strawberry.field(description="Its code, unique over all sources: SUBSCRIPTION_RENEWED.")
-    title: str = strawberry.field(description="Its title, exactly as the source system shows it.")
-    description: str = strawberry.field(description="What it means, in a sentence.")
-    group: ActivityGroup = strawberry.field(description="The grouping it belongs to.")
-    icon: str = strawberry.field(description="A stable key for its icon; no two types share one.")
-    source: str = strawberry.field(description="The source system whose type it is.")
-    attributes: list[AttributeDefinition] = strawberry.field(description="What its activities tell, in display order.")
+    code: str = strawberry.field(description="The code, unique over all sources, such as SUBSCRIPTION_RENEWED.")
+    title: str = strawberry.field(description="The title, exactly as the source system shows it.")
+    description: str = strawberry.field(description="The meaning, in a sentence.")
+    group: ActivityGroup = strawberry.field(description="The group that it belongs to.")
+    icon: str = strawberry.field(description="The stable key of the icon; no two types share one.")
+    source: str = strawberry.field(description="The source system that reports this type.")
+    attributes: list[AttributeDefinition] = strawberry.field(
+        description="The attributes of its activities, in display order."
+    )

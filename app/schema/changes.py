@@ -39,262 +39,285 @@ class UserErrorCode(StrEnum):
 
 described(
     UserErrorCode,
-    "Why a change was not made.",
-    NOT_FOUND="What it is about is not there, or not yours to see.",
-    INVALID="A value cannot be used; the message says why.",
-    NOT_ENOUGH_POINTS="More points were asked for than are spendable.",
-    ALREADY_DECIDED="The adjustment was approved or declined before.",
-    SAME_PERSON="Another person has to approve what you asked for.",
-    LIMIT_EXCEEDED="More than you may do at once, or more than can be kept.",
-    ALREADY_REDEEMED="A coupon was used before.",
-    SAME_STATUS="The customer has this status already.",
-    IDEMPOTENCY_CONFLICT="The key has made another change; a new change needs a new key.",
-    UNKNOWN_ACTIVITY_TYPE="No type of the catalogue has this code.",
-    PLATFORM_ONLY_TYPE="This type is written by the change itself, never by hand.",
-    CUSTOMER_CLOSED="The account is closed for good: anonymised, or merged into another.",
-    NO_REGISTERED_EMAIL="The customer has no registered e-mail address that mails can go to.",
-    WALLET_OFF="No wallet service is connected here.",
+    "A reason why a change was not made.",
+    NOT_FOUND="The object does not exist, or this viewer may not see it.",
+    INVALID="A value is not valid; the message says why.",
+    NOT_ENOUGH_POINTS="The customer has fewer spendable points.",
+    ALREADY_DECIDED="The adjustment is already approved or declined.",
+    SAME_PERSON="The person who asked for the points cannot approve them.",
+    LIMIT_EXCEEDED="The change is beyond a limit; the message says which.",
+    ALREADY_REDEEMED="A coupon is already redeemed.",
+    SAME_STATUS="The account already has this status.",
+    IDEMPOTENCY_CONFLICT="The idempotency key was used for another change. Use a new key for a new change.",
+    UNKNOWN_ACTIVITY_TYPE="The catalogue has no activity type with this code.",
+    PLATFORM_ONLY_TYPE="Activities of this type record another change and cannot be written by hand.",
+    CUSTOMER_CLOSED="The account is closed for good: anonymised, or merged into another one.",
+    NO_REGISTERED_EMAIL="The customer has no registered e-mail address.",
+    WALLET_OFF="No wallet service is connected.",
 )
 described(
     SettableStatus,
     "A status that can be set by hand.",
-    ACTIVE="In use again.",
-    BLOCKED="Stopped by us.",
-    DEACTIVATED="Put to rest.",
+    ACTIVE="The account is in use.",
+    BLOCKED="The company has blocked the account.",
+    DEACTIVATED="The account is deactivated.",
 )
 
 KEY = (
-    "Made by you, 1 to 128 characters, new for each change: sending the same change again with the same key is safe, "
-    "and gives back what was written the first time. Kept for 90 days."
+    "A key that the client makes for each change, 1 to 128 characters. Sending the same "
+    "change again with the same key is safe and returns the first result. Keys are kept for "
+    "90 days."
 )
 
 
-@strawberry.type(description="Why a change was not made. Nothing was written, and the key is still free.")
+@strawberry.type(
+    description="A reason why a change was not made. Nothing was written, and the idempotency key is still free."
+)
 class UserError:
     access: ClassVar[Access] = WITH_OWNER
 
-    code: UserErrorCode = strawberry.field(description="For programs.")
-    field: list[str] = strawberry.field(description="The input's field to change; empty: none in particular.")
-    message: str = strawberry.field(description="For people: a sentence to act on.")
+    code: UserErrorCode = strawberry.field(description="The code, for programs.")
+    field: list[str] = strawberry.field(
+        description="The path of the input field at fault; empty if it is none in particular."
+    )
+    message: str = strawberry.field(description="The message, a sentence for people.")
 
 
 @strawberry.type
 class Changed:
     """What every payload has; no type of the schema's own."""
 
-    activity: Activity | None = strawberry.field(description="The one activity that tells of the change.")
-    customer: Customer | None = strawberry.field(description="The customer as they are now.")
-    user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty when it was.")
+    activity: Activity | None = strawberry.field(description="The activity that records the change on the timeline.")
+    customer: Customer | None = strawberry.field(description="The customer after the change.")
+    user_errors: list[UserError] = strawberry.field(
+        description="The reasons why nothing was changed; empty if the change was made."
+    )
 
 
-@strawberry.input(description="A note to write on an account.")
+@strawberry.input(description="A note to write on a customer's account.")
 class AddNoteInput:
-    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
-    message: str = strawberry.field(description="The text, up to 10,000 characters.")
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    message: str = strawberry.field(description="The text, at most 10,000 characters.")
     idempotency_key: str = strawberry.field(description=KEY)
     mentions: list[str] | None = strawberry.field(
         default=None, description="Colleagues to mention, by user name; at most 100."
     )
     links: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="What it is about: customers, transactions, anything with an id; at most 100."
+        default=None,
+        description="The ids of what the note is about: customers, transactions or any other node; at most 100.",
     )
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `addNote`.")
 class AddNotePayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
-    note: Note | None = strawberry.field(description="The note.")
+    note: Note | None = strawberry.field(description="The note that was written.")
 
 
 @strawberry.input(description="Points to add or deduct by hand.")
 class AdjustPointsInput:
-    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
-    points: int = strawberry.field(description="How many: positive adds, negative deducts.")
-    reason: str = strawberry.field(description="Why, up to 1,000 characters: whoever asks later reads this.")
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    points: int = strawberry.field(description="The number of points: positive adds, negative deducts.")
+    reason: str = strawberry.field(
+        description="The reason, at most 1,000 characters. It is shown in the points history."
+    )
     idempotency_key: str = strawberry.field(description=KEY)
     expires_at: datetime | None = strawberry.field(
-        default=None, description="When added points end; never unless told."
+        default=None, description="The time when added points expire. Default: never."
     )
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `adjustPoints`.")
 class AdjustPointsPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
-    entry: PointsEntry | None = strawberry.field(description="The entry of the ledger.")
+    entry: PointsEntry | None = strawberry.field(description="The ledger entry that moved the points.")
 
 
-@strawberry.input(description="Points to add or deduct once another person has approved it.")
+@strawberry.input(description="Points to add or deduct once another person has approved them.")
 class RequestPointsAdjustmentInput:
-    customer_id: strawberry.ID = strawberry.field(description="Whose points.")
-    points: int = strawberry.field(description="How many points: positive adds, negative deducts.")
-    reason: str = strawberry.field(description="Why, up to 1,000 characters. Whoever approves it reads this.")
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    points: int = strawberry.field(description="The number of points: positive adds, negative deducts.")
+    reason: str = strawberry.field(
+        description="The reason, at most 1,000 characters. The person who approves it reads this."
+    )
     idempotency_key: str = strawberry.field(description=KEY)
     expires_at: datetime | None = strawberry.field(
-        default=None, description="When added points expire. Default: never."
+        default=None, description="The time when added points expire. Default: never."
     )
 
 
-@strawberry.type(description="The result of asking for an adjustment.")
+@strawberry.type(description="The result of `requestPointsAdjustment`.")
 class RequestPointsAdjustmentPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", ADJUSTMENT: "adjustment"}
 
-    adjustment: PointsAdjustment | None = strawberry.field(description="What waits for approval now.")
+    adjustment: PointsAdjustment | None = strawberry.field(description="The adjustment, which now waits for approval.")
 
 
-@strawberry.input(description="An adjustment to approve. Its points are moved at once.")
+@strawberry.input(description="An adjustment to approve. Its points are moved immediately.")
 class ApprovePointsAdjustmentInput:
-    adjustment_id: strawberry.ID = strawberry.field(description="The adjustment; another person asked for it.")
+    adjustment_id: strawberry.ID = strawberry.field(
+        description="The id of an adjustment that another person asked for."
+    )
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="The result of approving an adjustment.")
+@strawberry.type(description="The result of `approvePointsAdjustment`.")
 class ApprovePointsAdjustmentPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors entry", ADJUSTMENT: "adjustment"}
 
-    adjustment: PointsAdjustment | None = strawberry.field(description="The adjustment, approved now.")
-    entry: PointsEntry | None = strawberry.field(description="The entry of the ledger.")
+    adjustment: PointsAdjustment | None = strawberry.field(description="The approved adjustment.")
+    entry: PointsEntry | None = strawberry.field(description="The ledger entry that moved the points.")
 
 
-@strawberry.input(description="An adjustment to decline, or one of your own to withdraw.")
+@strawberry.input(description="An adjustment to decline, or one's own to withdraw.")
 class DeclinePointsAdjustmentInput:
-    adjustment_id: strawberry.ID = strawberry.field(description="The adjustment.")
-    reason: str = strawberry.field(description="Why, up to 1,000 characters. Whoever asked for it reads this.")
+    adjustment_id: strawberry.ID = strawberry.field(description="The id of the adjustment.")
+    reason: str = strawberry.field(
+        description="The reason, at most 1,000 characters. The person who asked for the points reads this."
+    )
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="The result of declining an adjustment.")
+@strawberry.type(description="The result of `declinePointsAdjustment`.")
 class DeclinePointsAdjustmentPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", ADJUSTMENT: "adjustment"}
 
-    adjustment: PointsAdjustment | None = strawberry.field(description="The adjustment, declined now.")
+    adjustment: PointsAdjustment | None = strawberry.field(description="The declined adjustment.")
 
 
-@strawberry.input(description="A status to set.")
+@strawberry.input(description="A status to set on an account.")
 class ChangeCustomerStatusInput:
-    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
-    status: SettableStatus = strawberry.field(description="The status from now on.")
-    reason: str = strawberry.field(description="Why, up to 1,000 characters.")
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    status: SettableStatus = strawberry.field(description="The new status.")
+    reason: str = strawberry.field(description="The reason, at most 1,000 characters.")
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `changeCustomerStatus`.")
 class ChangeCustomerStatusPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
-    status_change: StatusChange | None = strawberry.field(description="The change.")
+    status_change: StatusChange | None = strawberry.field(description="The status change that was recorded.")
 
 
-@strawberry.input(description="A label to put on a customer, or to take off.")
+@strawberry.input(description="A label to add to a customer or to remove.")
 class TagCustomerInput:
-    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
-    tag: str = strawberry.field(description="The label, up to 100 characters. Case makes no other label of it.")
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    tag: str = strawberry.field(
+        description="The label, at most 100 characters. Labels that differ only in case or accents are the same."
+    )
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `tagCustomer`.")
 class TagCustomerPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `untagCustomer`.")
 class UntagCustomerPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
 
-@strawberry.input(description="Coupons to mark as used: all of them or none.")
+@strawberry.input(description="Coupons to mark as redeemed, all or none.")
 class RedeemCouponInput:
-    customer_id: strawberry.ID = strawberry.field(description="Whose coupons.")
-    coupon_ids: list[strawberry.ID] = strawberry.field(description="Which ones; 1 to 100.")
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    coupon_ids: list[strawberry.ID] = strawberry.field(description="The ids of the coupons; 1 to 100.")
     idempotency_key: str = strawberry.field(description=KEY)
     notify_customer: bool | None = strawberry.field(
-        default=False, description="Tell the customer by mail, at their registered address. Without one: refused."
+        default=False,
+        description="Whether to tell the customer by e-mail. Refused if the customer has no registered address.",
     )
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `redeemCoupon`.")
 class RedeemCouponPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors coupons", MAIL: "delivery"}
 
-    coupons: list[Coupon] | None = strawberry.field(description="The coupons, used now.")
+    coupons: list[Coupon] | None = strawberry.field(description="The coupons after the change.")
     delivery: EmailDelivery | None = strawberry.field(
-        description="The mail that tells the customer, on its way; null unless it was asked for."
+        description="The delivery of the e-mail that tells the customer. Null if none was requested."
     )
 
 
-@strawberry.input(description="A mail to send again, as it was, to the customer's registered address as it is now.")
+@strawberry.input(description="An e-mail to send again, unchanged, to the address that is registered now.")
 class ResendEmailInput:
-    email_id: strawberry.ID = strawberry.field(description="The mail.")
+    email_id: strawberry.ID = strawberry.field(description="The id of the e-mail.")
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `resendEmail`.")
 class ResendEmailPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", MAIL: "email delivery"}
 
-    email: Email | None = strawberry.field(description="The mail, as it was sent the first time.")
+    email: Email | None = strawberry.field(description="The e-mail.")
     delivery: EmailDelivery | None = strawberry.field(
-        description="Its way to the customer: ask for it again by its id (`node`) to learn what became of it."
+        description="The delivery. Query it by its id (`node`) to follow its state."
     )
 
 
-@strawberry.input(description="A pass to mail to the customer's registered address.")
+@strawberry.input(description="A pass to send to the customer's registered e-mail address.")
 class EmailPassInput:
     pass_id: strawberry.ID = strawberry.field(description="The pass.")
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `emailPass`.")
 class EmailPassPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors pass_", MAIL: "email delivery"}
 
     pass_: Pass | None = strawberry.field(name="pass", description="The pass.")
-    email: Email | None = strawberry.field(description="The mail that carries it, or its download link.")
+    email: Email | None = strawberry.field(description="The e-mail with the pass or its download link.")
     delivery: EmailDelivery | None = strawberry.field(
-        description="Its way to the customer: ask for it again by its id (`node`) to learn what became of it."
+        description="The delivery. Query it by its id (`node`) to follow its state."
     )
 
 
-@strawberry.input(description="A pass whose provider is to be informed that it should be updated.")
+@strawberry.input(description="A pass that the wallet service should update.")
 class PushPassInput:
     pass_id: strawberry.ID = strawberry.field(description="The pass.")
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `pushPass`.")
 class PushPassPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
     pass_: Pass | None = strawberry.field(name="pass", description="The pass.")
     push: PassPush | None = strawberry.field(
-        description="Whether its provider is informed yet: ask for it again by its id (`node`)."
+        description="The request to the wallet service. Query it by its id (`node`) to follow its state."
     )
 
 
-@strawberry.input(description="One attribute of an activity.")
+@strawberry.input(description="One attribute of an activity to record.")
 class AttributeInput:
-    name: str = strawberry.field(description="Its name in the catalogue.")
+    name: str = strawberry.field(description="The attribute's name in the catalogue.")
     value: str = strawberry.field(
         description='Canonical text: ISO dates, "12.50 EUR", plain digits, items joined by ", ".'
     )
 
 
-@strawberry.input(description='An activity to write by hand: "Add action".')
+@strawberry.input(description='An activity to record by hand ("Add action").')
 class RecordActivityInput:
-    customer_id: strawberry.ID = strawberry.field(description="Whose account.")
-    type: str = strawberry.field(description="The code of its type in the catalogue; not one of the platform's own.")
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    type: str = strawberry.field(
+        description="The code of the activity type in the catalogue. Types that record another change are refused."
+    )
     idempotency_key: str = strawberry.field(description=KEY)
     attributes: list[AttributeInput] | None = strawberry.field(
-        default=None, description="What the catalogue asks for: required ones must be there, unknown ones must not."
+        default=None,
+        description="The attributes. Those that the catalogue requires must be given; those that it does not "
+        "know are refused.",
     )
-    message: str | None = strawberry.field(default=None, description="Anything more to say, up to 10,000 characters.")
-    occurred_at: datetime | None = strawberry.field(default=None, description="When it happened; now unless told.")
-    points: int | None = strawberry.field(
-        default=None, description="Points that it earned, or spent if negative; the ledger decides."
+    message: str | None = strawberry.field(default=None, description="A free text, at most 10,000 characters.")
+    occurred_at: datetime | None = strawberry.field(
+        default=None, description="The time when it happened. Default: now."
     )
+    points: int | None = strawberry.field(default=None, description="The points that it earned, or spent if negative.")
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `recordActivity`.")
 class RecordActivityPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER

@@ -19,84 +19,89 @@ Row: TypeAlias = tuple[Page, Document]
 
 First: TypeAlias = Annotated[
     int | None,
-    strawberry.argument(description="The first so many, behind `after` if it is given. 20 unless told; at most 100."),
+    strawberry.argument(description="Returns the first *n* rows after the `after` cursor. Default 20, maximum 100."),
 ]
 After: TypeAlias = Annotated[
-    str | None, strawberry.argument(description="A cursor to begin behind. It counts only for the list that gave it.")
+    str | None,
+    strawberry.argument(
+        description="Returns rows after this cursor. A cursor is valid only for the list that returned it."
+    ),
 ]
 Last: TypeAlias = Annotated[
     int | None,
-    strawberry.argument(description="The last so many, in front of `before` if it is given. At most 100."),
+    strawberry.argument(description="Returns the last *n* rows before the `before` cursor. Maximum 100."),
 ]
 Before: TypeAlias = Annotated[
     str | None,
-    strawberry.argument(description="A cursor to end in front of. It counts only for the list that gave it."),
+    strawberry.argument(
+        description="Returns rows before this cursor. A cursor is valid only for the list that returned it."
+    ),
 ]
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     access: ClassVar[Access] = WITH_OWNER
 
-    @strawberry.field(description="Whether there are more behind this page.")
+    @strawberry.field(description="Whether there are rows after this page.")
     @staticmethod
     def has_next_page(page: strawberry.Parent[Page]) -> bool:
         return page.has_next
 
-    @strawberry.field(description="Whether there are more in front of this page.")
+    @strawberry.field(description="Whether there are rows before this page.")
     @staticmethod
     def has_previous_page(page: strawberry.Parent[Page]) -> bool:
         return page.has_previous
 
-    @strawberry.field(description="The first row's cursor: pass it as `before`. Null on an empty page.")
+    @strawberry.field(description="The cursor of the first row, to pass as `before`. Null if the page is empty.")
     @staticmethod
     def start_cursor(page: strawberry.Parent[Page]) -> str | None:
         return cursor_of(page, page.rows[0]) if page.rows else None
 
-    @strawberry.field(description="The last row's cursor: pass it as `after`. Null on an empty page.")
+    @strawberry.field(description="The cursor of the last row, to pass as `after`. Null if the page is empty.")
     @staticmethod
     def end_cursor(page: strawberry.Parent[Page]) -> str | None:
         return cursor_of(page, page.rows[-1]) if page.rows else None
 
 
-@strawberry.type(description="A row of a page, with the cursor that points at it.")
+@strawberry.type(description="One row of a page, with its cursor.")
 class Edge(Generic[T]):
     access: ClassVar[Access] = WITH_OWNER
 
-    @strawberry.field(description="Points at this row, in this list only.")
+    @strawberry.field(description="The cursor of this row, valid in this list only.")
     @staticmethod
     def cursor(row: strawberry.Parent[Row]) -> str:
         return cursor_of(*row)
 
-    @strawberry.field(description="The row itself; null only where what is stored cannot be read.")
+    @strawberry.field(description="The row. Null only if the stored row cannot be read.")
     @staticmethod
     def node(row: strawberry.Parent[Row]) -> T | None:
         return cast(Source, row[1])
 
 
 @strawberry.type(
-    description="A page of a list. Pages are kept apart by what the rows hold, not by how many there are: "
-    "rows that arrive meanwhile make no page overlap or skip."
+    description="One page of a list (Relay cursor connections). Rows that are added while a client pages "
+    "do not make pages overlap or skip rows."
 )
 class Connection(Generic[T]):
     access: ClassVar[Access] = WITH_OWNER
 
-    @strawberry.field(description="The rows with their cursors, in the list's order.")
+    @strawberry.field(description="The rows with their cursors, in the order of the list.")
     @staticmethod
     def edges(page: strawberry.Parent[Page]) -> list[Edge[T]]:
         return cast(Source, [(page, document) for document in page.rows])
 
-    @strawberry.field(description="The rows alone, in the list's order.")
+    @strawberry.field(description="The rows, in the order of the list.")
     @staticmethod
     def nodes(page: strawberry.Parent[Page]) -> list[T | None]:
         return cast(Source, page.rows)
 
-    @strawberry.field(description="Where this page lies in its list.")
+    @strawberry.field(description="The position of this page in the list.")
     @staticmethod
     def page_info(page: strawberry.Parent[Page]) -> PageInfo:
         return cast(Source, page)
 
-    @strawberry.field(description="How many rows the whole list has, on all pages. Counted only when selected.")
+    @strawberry.field(description="The number of rows in the whole list. Counted only if it is selected.")
     @staticmethod
     def total_count(page: strawberry.Parent[Page], info: Info) -> int | None:
         return cast(Source, info.context.loaders.counts.wanted((page.parent, page.slice.selection)))
@@ -173,10 +178,12 @@ def paged(
 
     arguments: dict[str, Any] = {**_RELAY}
     if filter:
-        which = strawberry.argument(description="Which ones; all unless told.")
+        which = strawberry.argument(description="Which rows to return. Default: all.")
         arguments["filter"] = Annotated[cast(Any, filter) | None, which]
     if order:
-        way = strawberry.argument(description=f"{order.default} unless told.")
+        way = strawberry.argument(
+            description=f"The sort order. Default: {order.default[0].lower() + order.default[1:]}."
+        )
         arguments["order_by"] = Annotated[cast(Any, order) | None, way]
     cast(Any, resolve).__signature__ = Signature(
         [

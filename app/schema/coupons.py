@@ -14,7 +14,7 @@ from app.schema.people import Actor
 from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
 
 
-@strawberry.type(description="A coupon that was given to a customer.")
+@strawberry.type(description="A coupon of a customer.")
 class Coupon(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at",
@@ -22,22 +22,25 @@ class Coupon(Node):
         ACTOR: "redeemed_by",
     }
 
-    code: str | None = strawberry.field(description="The code the customer uses.")
-    type: str = strawberry.field(description="What kind of coupon it is, as its source names it.")
-    value: str = strawberry.field(description="What it is worth, as its source words it: for information only.")
-    added_at: datetime = strawberry.field(description="When the customer got it.")
-    expires_at: datetime | None = strawberry.field(description="When it ends: for information only.")
-    origin: CouponOrigin = strawberry.field(description="How the customer came by it.")
-    redeemed: bool = strawberry.field(description="Whether it was used.")
-    redeemed_at: datetime | None = strawberry.field(description="When it was used.")
-    redeemed_by: Actor | None = strawberry.field(description="Who marked it as used.")
+    code: str | None = strawberry.field(description="The code that the customer uses.")
+    type: str = strawberry.field(description="The kind of coupon, as its source system names it.")
+    value: str = strawberry.field(description="The value, as its source system words it. For information only.")
+    added_at: datetime = strawberry.field(description="The time when the customer received it.")
+    expires_at: datetime | None = strawberry.field(description="The time when it expires. For information only.")
+    origin: CouponOrigin = strawberry.field(description="How the customer received it.")
+    redeemed: bool = strawberry.field(description="Whether it was redeemed.")
+    redeemed_at: datetime | None = strawberry.field(description="The time when it was redeemed.")
+    redeemed_by: Actor | None = strawberry.field(description="The person or program that marked it as redeemed.")
 
 
-@strawberry.input(description="Which coupons; what is left out does not filter.")
+@strawberry.input(description="A filter on coupons. Conditions that are left out do not filter.")
 class CouponFilter:
-    redeemed: bool | None = strawberry.field(default=None, description="Only used ones, or only unused ones.")
+    redeemed: bool | None = strawberry.field(
+        default=None, description="Only redeemed coupons (true), or only those not redeemed (false)."
+    )
     origins: list[CouponOrigin] | None = strawberry.field(
-        default=None, description="Only those the customer came by in one of these ways. An empty list matches none."
+        default=None,
+        description="Only coupons that the customer received in one of these ways. An empty list matches no rows.",
     )
 
     def where(self, _: frozenset[Role]) -> Where:

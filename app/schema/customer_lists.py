@@ -27,10 +27,10 @@ from app.schema.filters import (
 _TAG_AT_MOST = 100
 
 
-@strawberry.input(description="Whole numbers from one to another; a side that is left out is open.")
+@strawberry.input(description="A range of whole numbers, both ends included. An end that is left out is open.")
 class IntRange:
-    min: SafeInt | None = strawberry.field(default=None, description="At least so many.")
-    max: SafeInt | None = strawberry.field(default=None, description="At most so many.")
+    min: SafeInt | None = strawberry.field(default=None, description="The smallest number.")
+    max: SafeInt | None = strawberry.field(default=None, description="The largest number.")
 
     def bounds(self, name: str) -> Between:
         """Raises BadUserInput for a range that holds no number."""
@@ -39,56 +39,75 @@ class IntRange:
         return Between(self.min, None if self.max is None else self.max + 1)
 
 
-@strawberry.input(description="A window of time; a side that is left out is open.")
+@strawberry.input(description="A window of time. An end that is left out is open.")
 class TimeRange:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Not before this moment.")
-    to: datetime | None = strawberry.field(default=None, description="Before this moment.")
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
+    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
 
 
-@strawberry.input(description="That something of a type happened, at any time or since a moment.")
+@strawberry.input(description="A condition that an activity of a type exists, at any time or since a point in time.")
 class HasActivity:
-    type: str = strawberry.field(description="The type's code in the catalogue.")
-    since: datetime | None = strawberry.field(default=None, description="Not before this moment; ever unless told.")
+    type: str = strawberry.field(description="The code of the activity type in the catalogue.")
+    since: datetime | None = strawberry.field(
+        default=None, description="Only activities at or after this time. Default: at any time."
+    )
 
 
 @strawberry.input(
-    description="Which customers; what is left out does not filter, all that is given must hold. Texts are compared as "
-    "people do, whatever their case and accents, and no character in them has a meaning of its own."
+    description="A filter on customers. Conditions that are given must all hold; conditions that are left "
+    "out do not filter. Texts are compared ignoring case and accents, and no character in "
+    "them has a special meaning."
 )
 class CustomerFilter:
-    segment: CustomerSegment | None = strawberry.field(default=None, description="Only this built-in segment.")
+    segment: CustomerSegment | None = strawberry.field(
+        default=None, description="Only customers of this built-in segment."
+    )
     statuses: list[CustomerStatus] | None = strawberry.field(
-        default=None, description="Only with one of these statuses. An empty list matches none."
+        default=None, description="Only customers with one of these statuses. An empty list matches no rows."
     )
     tags: list[str] | None = strawberry.field(
-        default=None, description="Only with one of these labels. Needs SEARCH_BY_LABEL. An empty list matches none."
+        default=None,
+        description="Only customers with one of these labels. Needs SEARCH_BY_LABEL. An empty list matches no rows.",
     )
     countries: list[str] | None = strawberry.field(
-        default=None, description="Only from one of these countries, by two-letter code. An empty list matches none."
+        default=None,
+        description="Only customers from one of these countries, by two-letter code. An empty list matches no rows.",
     )
-    registered: TimeRange | None = strawberry.field(default=None, description="Only who registered in this window.")
-    payments: IntRange | None = strawberry.field(default=None, description="Only who made so many payments.")
+    registered: TimeRange | None = strawberry.field(
+        default=None, description="Only customers who registered in this window."
+    )
+    payments: IntRange | None = strawberry.field(
+        default=None, description="Only customers with a number of payments in this range."
+    )
     campaigns: list[str] | None = strawberry.field(
         default=None,
-        description="Only whom one of these campaigns reached: an activity names it. Needs SEARCH_BY_LABEL. "
-        "An empty list matches none.",
+        description="Only customers with an activity of one of these campaigns. Needs SEARCH_BY_LABEL. An "
+        "empty list matches no rows.",
     )
     has_activity: HasActivity | None = strawberry.field(
-        default=None, description="Only to whom something of a type happened, such as a renewal since January."
+        default=None, description="Only customers with an activity of this type, such as a renewal since January."
     )
     spendable_points: IntRange | None = strawberry.field(
         default=None,
-        description="Only who has so many points left to spend. What fell due counts until its expiry is written, "
-        "within a minute or so.",
+        description="Only customers with a number of spendable points in this range. Points that have just "
+        "expired count until the expiry is recorded, within a minute or so.",
     )
-    number: str | None = strawberry.field(default=None, description="Only who has this customer number, whole.")
-    name: str | None = strawberry.field(default=None, description="Only whose full name begins so.")
-    last_name: str | None = strawberry.field(default=None, description="Only whose family name begins so.")
+    number: str | None = strawberry.field(
+        default=None, description="Only the customer with exactly this customer number."
+    )
+    name: str | None = strawberry.field(
+        default=None, description="Only customers whose full name begins with this text."
+    )
+    last_name: str | None = strawberry.field(
+        default=None, description="Only customers whose family name begins with this text."
+    )
     email: str | None = strawberry.field(
-        default=None, description="Only who has this e-mail address, whole, among theirs. Needs SEARCH_BY_CONTACT."
+        default=None,
+        description="Only customers with exactly this e-mail address among theirs. Needs SEARCH_BY_CONTACT.",
     )
     email_prefix: str | None = strawberry.field(
-        default=None, description="Only who has an e-mail address that begins so. Needs SEARCH_BY_CONTACT."
+        default=None,
+        description="Only customers with an e-mail address that begins with this text. Needs SEARCH_BY_CONTACT.",
     )
 
     def where(self, viewer: Viewer) -> Where:
@@ -163,10 +182,10 @@ class CustomerFilter:
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
-@strawberry.input(description="How to sort customers.")
+@strawberry.input(description="A sort order for customers.")
 class CustomerOrder:
-    field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="What to sort by.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+    field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="The field to sort by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction to sort in.")
 
     def sorting(self, asked: CustomerFilter) -> Sorting:
         """Those whose name begins so stand in the order of the index that finds them."""

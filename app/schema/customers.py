@@ -33,7 +33,7 @@ from app.schema.transactions import Transaction, TransactionFilter
 _Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 
 
-@strawberry.type(description="A customer, or a lead who has not paid yet, as all source systems together know them.")
+@strawberry.type(description="A customer, or a lead without a payment, as all source systems together know them.")
 class Customer(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id number name first_name last_name organization job_title country registered_at payment_count "
@@ -45,23 +45,25 @@ class Customer(Node):
     }
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
-    name: str = strawberry.field(description="Their full name, or the organisation's.")
-    first_name: str | None = strawberry.field(description="Given name.")
-    last_name: str | None = strawberry.field(description="Family name.")
-    organization: str | None = strawberry.field(description="The organisation they belong to.")
-    job_title: str | None = strawberry.field(description="What they do there.")
-    date_of_birth: Date | None = strawberry.field(description="Day of birth.")
-    email: str | None = strawberry.field(description="The registered address: mails are sent again to this one.")
-    billing_address: Address | None = strawberry.field(description="Where invoices go.")
-    registered_at: datetime = strawberry.field(description="When they first became known.")
+    name: str = strawberry.field(description="The full name of the person or organisation.")
+    first_name: str | None = strawberry.field(description="The given name.")
+    last_name: str | None = strawberry.field(description="The family name.")
+    organization: str | None = strawberry.field(description="The organisation that the customer belongs to.")
+    job_title: str | None = strawberry.field(description="The job title in that organisation.")
+    date_of_birth: Date | None = strawberry.field(description="The date of birth.")
+    email: str | None = strawberry.field(description="The registered e-mail address, to which mails are sent.")
+    billing_address: Address | None = strawberry.field(description="The billing address.")
+    registered_at: datetime = strawberry.field(description="The time when the customer first became known.")
     last_activity_at: datetime | None = strawberry.field(
-        description="When something last happened on the account, by the catalogue's types. Notes do not count."
+        description="The time of the latest activity of a type in the catalogue. Notes do not count."
     )
-    payment_count: int = strawberry.field(description="How many payments they made: 0 is a lead, 1 or more a customer.")
-    tags: list[str] = strawberry.field(description="Labels that people put on them.")
-    status: CustomerStatus = strawberry.field(description="What the account may do now.")
+    payment_count: int = strawberry.field(
+        description="The number of payments made: 0 for a lead, 1 or more for a customer."
+    )
+    tags: list[str] = strawberry.field(description="The labels on the customer.")
+    status: CustomerStatus = strawberry.field(description="The current status of the account.")
 
-    @strawberry.field(description="Their website, safe to link to: null for an address that is none of a web page.")
+    @strawberry.field(description="The website, safe to link to. Null if the stored address is not a web address.")
     @staticmethod
     @reads("website")
     def website(customer: strawberry.Parent[Document]) -> str | None:
@@ -70,64 +72,64 @@ class Customer(Node):
             raise website
         return website if website is None or is_web_address(website) else None
 
-    @strawberry.field(description="All their e-mail addresses.")
+    @strawberry.field(description="All e-mail addresses.")
     @staticmethod
     @reads("email emails")
     def emails(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
         return cast(Source, emails_of(customer))
 
-    @strawberry.field(description="All their phone numbers.")
+    @strawberry.field(description="All phone numbers.")
     @staticmethod
     @reads("phones")
     def phones(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
         return customer.get("phones", [])
 
-    @strawberry.field(description="Two-letter country code; the billing address's unless it is known otherwise.")
+    @strawberry.field(description="The two-letter country code (ISO 3166-1). Default: that of the billing address.")
     @staticmethod
     @reads("country billingAddress")
     def country(customer: strawberry.Parent[Document]) -> str | None:
         return country_of(customer)
 
-    @strawberry.field(description="Who they are in each source system.")
+    @strawberry.field(description="The ids of the customer in each source system.")
     @staticmethod
     @reads("identities")
     def identities(customer: strawberry.Parent[Document]) -> list[SourceIdentity] | None:
         return customer.get("identities", [])
 
-    @strawberry.field(description="The customer they live on in; only where the status is MERGED.")
+    @strawberry.field(description="The surviving customer. Only set if the status is MERGED.")
     @staticmethod
     @reads("mergedIntoId")
     def merged_into(customer: strawberry.Parent[Document], info: Info) -> _Later | None:
         return follow(info, customer, "mergedIntoId")
 
-    @strawberry.field(description='Whether the status was ever changed: if so, show a "Details" button beside it.')
+    @strawberry.field(description='Whether the status was ever changed; if so, show a "Details" button beside it.')
     @staticmethod
     @reads("hasStatusDetails")
     def has_status_details(customer: strawberry.Parent[Document]) -> bool | None:
         return customer.get("hasStatusDetails", False)
 
-    status_history = paged(STATUSES, StatusChange, description="Every change of their status, newest first.")
+    status_history = paged(STATUSES, StatusChange, description="All status changes, newest first.")
     activities = paged(
         ACTIVITIES,
         Activity,
         filter=ActivityFilter,
         order=ActivityOrder,
-        description="Everything that ever happened on the account, newest first unless told.",
+        description="All activities on the account. Default order: newest first.",
     )
 
-    @strawberry.field(description="The types of activity this account really has, most frequent first.")
+    @strawberry.field(description="The activity types that occur on this account, most frequent first.")
     @staticmethod
     @reads("_id")
     def activity_facets(customer: strawberry.Parent[Document], info: Info) -> list[ActivityFacet] | None:
         return _of_type_counts(info, customer, facets_of)
 
-    @strawberry.field(description="The groupings this account really has activities of, in display order.")
+    @strawberry.field(description="The activity groups that occur on this account, in display order.")
     @staticmethod
     @reads("_id")
     def activity_groups(customer: strawberry.Parent[Document], info: Info) -> list[ActivityGroupCount] | None:
         return _of_type_counts(info, customer, group_counts_of)
 
-    @strawberry.field(description="Their points as they count now.")
+    @strawberry.field(description="The points balance now.")
     @staticmethod
     @reads("_id points")
     def points(customer: strawberry.Parent[Document], info: Info) -> PointsBalance | None:
@@ -138,14 +140,14 @@ class Customer(Node):
         PointsEntry,
         filter=PointsFilter,
         order=PointsOrder,
-        description="The entries that changed the balance for good, last recorded first unless told. "
-        "Reservations and pending points are no part of it.",
+        description="The entries that changed the balance. Default order: last recorded first. Reservations "
+        "and pending points are not included.",
     )
-    coupons = paged(COUPONS, Coupon, filter=CouponFilter, description="Coupons they hold or held, newest first.")
+    coupons = paged(COUPONS, Coupon, filter=CouponFilter, description="All coupons, redeemed or not, newest first.")
     transactions = paged(
-        TRANSACTIONS, Transaction, filter=TransactionFilter, description="Sales, refunds and voids, newest first."
+        TRANSACTIONS, Transaction, filter=TransactionFilter, description="All sales, refunds and voids, newest first."
     )
-    passes = paged(PASSES, Pass, description="Mobile wallet passes, newest first.")
+    passes = paged(PASSES, Pass, description="All mobile wallet passes, newest first.")
 
 
 def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str, int], Viewer], Source]) -> Source:
@@ -153,11 +155,12 @@ def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str,
     return info.context.loaders.type_counts.wanted(customer["_id"], lambda counts: then(counts or {}, viewer))
 
 
-@strawberry.input(one_of=True, description="Whom to find, by exactly one of these.")
+@strawberry.input(one_of=True, description="A way to identify a customer: set exactly one field.")
 class CustomerBy:
-    id: strawberry.Maybe[strawberry.ID] = strawberry.field(description="By id: cus_….")
-    number: strawberry.Maybe[str] = strawberry.field(description="By customer number, exactly.")
+    id: strawberry.Maybe[strawberry.ID] = strawberry.field(description="By id, such as cus_….")
+    number: strawberry.Maybe[str] = strawberry.field(description="By customer number, which must match exactly.")
     email: strawberry.Maybe[str] = strawberry.field(
-        description="By any of their e-mail addresses; case does not matter. One that several share is AMBIGUOUS."
+        description="By any e-mail address, ignoring case. An address that several customers share is refused "
+        "as AMBIGUOUS."
     )
-    identity: strawberry.Maybe[IdentityInput] = strawberry.field(description="By who they are in a source system.")
+    identity: strawberry.Maybe[IdentityInput] = strawberry.field(description="By the id in a source system.")

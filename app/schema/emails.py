@@ -18,54 +18,52 @@ from app.schema.rules import MAIL, Access
 _LONG: Final = 10_000
 
 
-@strawberry.type(description="One attempt to get a mail to its addressee.")
+@strawberry.type(description="A delivery of an e-mail through this gateway.")
 class EmailDelivery(Node):
     access: ClassVar[Access] = MAIL
 
-    to: str = strawberry.field(description="The address it went to.")
-    status: DeliveryStatus = strawberry.field(description="What became of it so far.")
-    attempts: int = strawberry.field(description="How often it was handed to the mail server.")
-    requested_at: datetime = strawberry.field(description="When it was asked for.")
-    delivered_at: datetime | None = strawberry.field(description="When the mail server took it.")
-    error: str | None = strawberry.field(
-        description="Why the last attempt failed, or why it was given up, in plain words."
-    )
+    to: str = strawberry.field(description="The address that it is sent to.")
+    status: DeliveryStatus = strawberry.field(description="The state of the delivery.")
+    attempts: int = strawberry.field(description="The number of attempts so far.")
+    requested_at: datetime = strawberry.field(description="The time when it was requested.")
+    delivered_at: datetime | None = strawberry.field(description="The time when the mail server accepted it.")
+    error: str | None = strawberry.field(description="The reason why the last attempt failed, in plain words.")
 
 
-@strawberry.type(description="A file that a mail carries.")
+@strawberry.type(description="A file attached to an e-mail.")
 class EmailAttachment:
     access: ClassVar[Access] = MAIL
 
-    name: str = strawberry.field(description="Its name.")
-    media_type: str = strawberry.field(description="What it is: application/pdf.")
-    size: int = strawberry.field(description="How many bytes it has.")
+    name: str = strawberry.field(description="The file name.")
+    media_type: str = strawberry.field(description="The media type, such as application/pdf.")
+    size: int = strawberry.field(description="The size in bytes.")
     content_id: str | None = strawberry.field(
-        description="By which the HTML names it (`cid:`), if it belongs inside; null for one that stands by itself."
+        description="The id by which the HTML body refers to it (`cid:`). Null for a file that is not shown "
+        "inside the body."
     )
 
     @strawberry.field(
-        description="The path of the file below this gateway's address, made anew each time: it opens the file for a "
-        "few minutes to whoever has it, without a token."
+        description="The path of the file at this gateway. Anyone who has it can open the file for a few "
+        "minutes, without a token."
     )
     @staticmethod
     def url(attachment: strawberry.Parent[Document], info: Info) -> str:
         return link(attachment, info.context.now + info.context.changes.outgoing.link)
 
 
-@strawberry.type(description="A mail as the customer got it.")
+@strawberry.type(description="An e-mail as the customer received it.")
 class Email(Node):
     access: ClassVar[Access] = MAIL
 
     subject: str = strawberry.field(description="The subject line.")
-    to: str = strawberry.field(description="The address it was sent to then.")
+    to: str = strawberry.field(description="The address that it was sent to.")
 
     @strawberry.field(
-        description="The HTML body as a whole document, made harmless: it runs nothing, loads nothing but "
-        "the images that it brings, has no forms; "
-        "style sheets are gone, inline styles stay; links open in a page of their own. Show it in a frame, "
-        '`<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="…">`, never in your page. Null if the '
-        f"mail has no HTML. A mail too intricate to be shown (more than {MOST_TAGS:,} tags or {MOST_ENTITIES:,} "
-        "entities) is a document that says so: show its `text`. What is sent again is the original as it is stored."
+        description="The HTML body as a complete, sanitised document: without scripts, forms and style sheets (inline "
+        "styles stay), loading nothing but the images attached to the e-mail; links open in a new page. Show it in a "
+        'frame, `<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="…">`, never in your own page. '
+        f"Null if the e-mail has no HTML. In place of a body with more than {MOST_TAGS:,} tags or {MOST_ENTITIES:,} "
+        "entities there is a document that says so: show `text`. An e-mail is sent again as it is stored, not as sanitised."
     )
     @staticmethod
     async def html(email: strawberry.Parent[Document], info: Info) -> str | None:
@@ -76,18 +74,18 @@ class Email(Node):
         # What takes more than a moment must not hold up everybody else.
         return harmless(html, images) if len(html) < _LONG else await asyncio.to_thread(harmless, html, images)
 
-    @strawberry.field(description="The files that it carries, images inside of its HTML included.")
+    @strawberry.field(description="The attached files, including images inside the HTML body.")
     @staticmethod
     @reads("attachments")
     def attachments(email: strawberry.Parent[Document]) -> list[EmailAttachment] | None:
         return email.get("attachments", [])
 
-    reply_to: str | None = strawberry.field(description="Where answers to it go, if not to its sender.")
+    reply_to: str | None = strawberry.field(description="The address for replies, if it is not the sender's.")
 
     text: str | None = strawberry.field(description="The plain-text body.")
-    sent_at: datetime | None = strawberry.field(description="When it was sent.")
+    sent_at: datetime | None = strawberry.field(description="The time when it was sent.")
 
-    @strawberry.field(description="Its deliveries through this gateway, newest first.")
+    @strawberry.field(description="The deliveries through this gateway, newest first.")
     @staticmethod
     def deliveries(email: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[EmailDelivery] | None:
         return rows_of(info, email, DELIVERIES, first=first)

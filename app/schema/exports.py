@@ -16,34 +16,35 @@ from app.schema.rules import EXPORT, WITH_OWNER, Access
 
 
 @strawberry.type(
-    description="A file that somebody asked for: for them and for administrators. It holds what they might read when "
-    "they asked, with each row as it was when the worker came to it."
+    description="A file of customers or of a report. It is visible to the requester and to "
+    "administrators, and holds what the requester was allowed to read when they asked, with "
+    "each row as it was when the worker read it."
 )
 class Export(Node):
     access: ClassVar[Access] = EXPORT
 
-    table: ExportTable = strawberry.field(description="What it holds.")
-    format: ExportFormat = strawberry.field(description="What the file looks like.")
-    columns: list[str] = strawberry.field(description="The columns, in their order.")
-    rows: int = strawberry.field(description="How many rows are written so far.")
+    table: ExportTable = strawberry.field(description="The table that it holds.")
+    format: ExportFormat = strawberry.field(description="The file format.")
+    columns: list[str] = strawberry.field(description="The columns, in the order of the file.")
+    rows: int = strawberry.field(description="The number of rows written so far.")
     total: int | None = strawberry.field(
-        description="How many there were to write when it began; null as long as nobody knows."
+        description="The number of rows to write, as counted when the export began. Null as long as it is not known."
     )
-    requested_at: datetime = strawberry.field(description="When it was asked for.")
-    started_at: datetime | None = strawberry.field(description="When a worker came to it.")
-    finished_at: datetime | None = strawberry.field(description="When it was done, given up or cancelled.")
-    expires_at: datetime | None = strawberry.field(description="When the file will be deleted.")
-    error: str | None = strawberry.field(description="Why it was given up, in plain words.")
+    requested_at: datetime = strawberry.field(description="The time when it was requested.")
+    started_at: datetime | None = strawberry.field(description="The time when a worker began.")
+    finished_at: datetime | None = strawberry.field(description="The time when it was done, failed or was cancelled.")
+    expires_at: datetime | None = strawberry.field(description="The time when the file is deleted.")
+    error: str | None = strawberry.field(description="The reason why it failed, in plain words.")
 
-    @strawberry.field(description="How far it is.")
+    @strawberry.field(description="The state of the export.")
     @staticmethod
     @reads("status expiresAt")
     def status(export: strawberry.Parent[Document], info: Info) -> ExportStatus:
         return _status(export, info.context.now)
 
     @strawberry.field(
-        description="The path of the file below this gateway's address, made anew each time: it opens the file for a "
-        "few minutes to whoever has it, without a token. Null unless the status is DONE."
+        description="The path of the file at this gateway. Anyone who has it can open the file for a few "
+        "minutes, without a token. Null if the status is not DONE."
     )
     @staticmethod
     @reads("status expiresAt secret")
@@ -64,18 +65,19 @@ def _all(table: ExportTable) -> str:
     return ", ".join(TABLES[table].split())
 
 
-@strawberry.input(description="How the file is written.")
+@strawberry.input(description="How an export file is written.")
 class ExportLayout:
     separator: Separator | None = strawberry.field(
-        default=Separator.COMMA, description="What stands between the cells of a CSV file."
+        default=Separator.COMMA, description="The separator between the cells of a CSV file."
     )
     byte_order_mark: bool | None = strawberry.field(
-        default=False, description="Begin a CSV file with the mark by which some spreadsheets know UTF-8."
+        default=False,
+        description="Whether a CSV file begins with a byte order mark, by which some spreadsheets recognise UTF-8.",
     )
     time_zone: str | None = strawberry.field(
         default=None,
-        description='Write times in this zone, with their offset: "Europe/Berlin". In UTC unless told. What is '
-        "filtered does not change.",
+        description='The time zone in which times are written, with their offset, such as "Europe/Berlin". '
+        "Default: UTC. Filters are not affected.",
     )
 
     def read(self) -> Layout:
@@ -84,43 +86,48 @@ class ExportLayout:
         return Layout(self.separator or Separator.COMMA, bool(self.byte_order_mark), zone)
 
 
-_LAYOUT = "How the file is written: with commas, without a byte order mark and in UTC unless told."
+_LAYOUT = "How the file is written. Default: commas, no byte order mark, times in UTC."
 
 
-@strawberry.input(description="Customers to export.")
+@strawberry.input(description="An export of customers.")
 class ExportCustomersInput:
-    format: ExportFormat = strawberry.field(description="What the file shall look like.")
+    format: ExportFormat = strawberry.field(description="The file format.")
     idempotency_key: str = strawberry.field(description=KEY)
-    filter: CustomerFilter | None = strawberry.field(default=None, description="Which ones; all unless told.")
+    filter: CustomerFilter | None = strawberry.field(default=None, description="Which rows to return. Default: all.")
     order_by: CustomerOrder | None = strawberry.field(
         default=None,
-        description="By name unless told. Who moves in that order meanwhile may be in the file twice, or not at all.",
+        description="The sort order. Default: by name. A customer whose place in the order changes meanwhile "
+        "may be in the file twice or not at all.",
     )
     columns: list[str] | None = strawberry.field(
         default=None,
-        description=f"Which columns, in which order; 1 to 100. All unless told: {_all(ExportTable.CUSTOMERS)}.",
+        description="The columns, in the order of the file; 1 to 100. Default: all, which are "
+        f"{_all(ExportTable.CUSTOMERS)}.",
     )
     layout: ExportLayout | None = strawberry.field(default=None, description=_LAYOUT)
 
 
-@strawberry.input(description="A table of the customer-service report to export.")
+@strawberry.input(description="An export of one table of the customer-service report.")
 class ExportReportInput:
-    table: ReportTable = strawberry.field(description="Which of its tables.")
-    filter: ReportFilter = strawberry.field(description="Which actions, and of which time.")
-    format: ExportFormat = strawberry.field(description="What the file shall look like.")
+    table: ReportTable = strawberry.field(description="The table to export.")
+    filter: ReportFilter = strawberry.field(description="The actions to include, and the window of time.")
+    format: ExportFormat = strawberry.field(description="The file format.")
     idempotency_key: str = strawberry.field(description=KEY)
     columns: list[str] | None = strawberry.field(
         default=None,
-        description=f"Which columns, in which order; 1 to 100. All unless told. ACTIONS: {_all(ExportTable.ACTIONS)}. "
+        description="The columns, in the order of the file; 1 to 100. Default: all. "
+        f"ACTIONS: {_all(ExportTable.ACTIONS)}. "
         f"CUSTOM_FIELDS: {_all(ExportTable.CUSTOM_FIELDS)}. DETAILS: {_all(ExportTable.DETAILS)}; and any attribute "
         f"that the catalogue knows, as `{ATTRIBUTE}toAddress`.",
     )
     layout: ExportLayout | None = strawberry.field(default=None, description=_LAYOUT)
 
 
-@strawberry.input(description="An export to call off.")
+@strawberry.input(description="An export to cancel.")
 class CancelExportInput:
-    export_id: strawberry.ID = strawberry.field(description="Which one. Twice is the same as once.")
+    export_id: strawberry.ID = strawberry.field(
+        description="The id of the export. Cancelling twice has the same result as cancelling once."
+    )
 
 
 @strawberry.type
@@ -129,17 +136,21 @@ class Exported:
 
     access: ClassVar[Access] = {WITH_OWNER: "user_errors", EXPORT: "export"}
 
-    export: Export | None = strawberry.field(description="The export: ask for it again by its id (`node`).")
-    user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty when it was.")
+    export: Export | None = strawberry.field(
+        description="The export. Query it by its id (`node`) to follow its progress."
+    )
+    user_errors: list[UserError] = strawberry.field(
+        description="The reasons why nothing was changed; empty if the change was made."
+    )
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `exportCustomers`.")
 class ExportCustomersPayload(Exported): ...
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `exportReport`.")
 class ExportReportPayload(Exported): ...
 
 
-@strawberry.type(description="What became of it.")
+@strawberry.type(description="The result of `cancelExport`.")
 class CancelExportPayload(Exported): ...

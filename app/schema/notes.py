@@ -1,4 +1,4 @@
-"""What agents wrote down."""
+"Notes by agents."
 
 from datetime import datetime
 from typing import ClassVar, cast
@@ -10,17 +10,18 @@ from app.schema.people import Actor
 from app.schema.rules import NOTE, Access
 
 
-@strawberry.type(description="A note that somebody wrote on a customer's account.")
+@strawberry.type(description="A note on a customer's account.")
 class Note(Node):
     access: ClassVar[Access] = NOTE
 
-    message: str = strawberry.field(description="The text, as it was written.")
-    author: Actor = strawberry.field(description="Who wrote it.")
-    created_at: datetime = strawberry.field(description="When it was written.")
-    mentions: list[str] = strawberry.field(description="The colleagues it mentions, by user name.")
+    message: str = strawberry.field(description="The text.")
+    author: Actor = strawberry.field(description="The person who wrote it.")
+    created_at: datetime = strawberry.field(description="The time when it was written.")
+    mentions: list[str] = strawberry.field(description="The mentioned colleagues, by user name.")
 
     @strawberry.field(
-        description="What it links to: customers, transactions, anything with an id; null for what is gone."
+        description="The linked nodes: customers, transactions or any other. Null for a node that no longer "
+        "exists or that this viewer may not see."
     )
     @staticmethod
     def links(note: strawberry.Parent[Document], info: Info) -> list[Node | None]:

@@ -14,24 +14,24 @@ from app.schema.rules import WITH_OWNER, Access
 class Pass(Node):
     access: ClassVar[Access] = WITH_OWNER
 
-    serial_number: str = strawberry.field(description="The id by which the wallet provider knows it.")
-    type: PassType = strawberry.field(description="Which wallet it is for.")
-    reward: str | None = strawberry.field(description="The reward that it carries, if any.")
-    created_at: datetime = strawberry.field(description="When it was made.")
-    updated_at: datetime = strawberry.field(description="When its content last changed here.")
+    serial_number: str = strawberry.field(description="The serial number at the wallet provider.")
+    type: PassType = strawberry.field(description="The wallet that it is for.")
+    reward: str | None = strawberry.field(description="The reward on the pass, if there is one.")
+    created_at: datetime = strawberry.field(description="The time when it was made.")
+    updated_at: datetime = strawberry.field(description="The time of the last change of its content in this gateway.")
 
 
 @strawberry.type(
-    description="The wallet service is informed that a pass should be updated. Whether and when the pass on the phone "
+    description="A request to the wallet service to update a pass. Whether and when the pass on the phone "
     "changes is up to the service and to Apple or Google."
 )
 class PassPush(Node):
     access: ClassVar[Access] = WITH_OWNER
 
-    status: PushStatus = strawberry.field(description="What became of it so far.")
-    attempts: int = strawberry.field(description="How often the wallet service was asked.")
-    requested_at: datetime = strawberry.field(description="When it was asked for.")
-    informed_at: datetime | None = strawberry.field(description="When the wallet service acknowledged it.")
-    error: str | None = strawberry.field(
-        description="Why the last attempt failed, or why it was given up, in plain words."
+    status: PushStatus = strawberry.field(description="The state of the delivery.")
+    attempts: int = strawberry.field(description="The number of attempts so far.")
+    requested_at: datetime = strawberry.field(description="The time when it was requested.")
+    informed_at: datetime | None = strawberry.field(
+        description="The time when the wallet service acknowledged the request."
     )
+    error: str | None = strawberry.field(description="The reason why the last attempt failed, in plain words.")

@@ -23,57 +23,65 @@ if TYPE_CHECKING:
 _Adjustment: TypeAlias = Annotated["PointsAdjustment", strawberry.lazy("app.schema.adjustments")]
 
 
-@strawberry.type(description="Points that end together, unless they are used before.")
+@strawberry.type(description="Points that expire at the same time, unless they are used before.")
 class PointsExpiry:
     access: ClassVar[Access] = WITH_OWNER
 
-    points: SafeInt = strawberry.field(description="How many.")
-    expires_at: datetime = strawberry.field(description="The moment from which on they cannot be spent.")
+    points: SafeInt = strawberry.field(description="The number of points.")
+    expires_at: datetime = strawberry.field(description="The time from which they cannot be spent.")
 
 
-@strawberry.type(description="The balance, recomputed from all entries and compared with what is stored.")
+@strawberry.type(description="The balance recomputed from all ledger entries, compared with the stored balance.")
 class PointsAudit:
     access: ClassVar[Access] = WITH_OWNER
 
     ok: bool = strawberry.field(description="Whether every figure agrees.")
-    entries: int = strawberry.field(description="How many entries there are, those outside the history included.")
-    drift: SafeInt = strawberry.field(description="The stored balance minus the recomputed one: 0 when all is well.")
+    entries: int = strawberry.field(
+        description="The number of ledger entries, including those that are not part of the history."
+    )
+    drift: SafeInt = strawberry.field(description="The stored balance minus the recomputed balance: 0 if they agree.")
 
 
 @strawberry.type(
-    description="What a customer has. Points past their expiry count as expired from that moment on, "
-    "even before their entry is written. Always: spendable - owed = earned - spent - expired - reserved."
+    description="A customer's points balance. Points count as expired from their expiry on, even before "
+    "the entry is recorded. Always: spendable - owed = earned - spent - expired - reserved."
 )
 class PointsBalance:
     access: ClassVar[Access] = WITH_OWNER
 
-    @strawberry.field(description="Stable per customer, for the caches of clients. Not a node.")
+    @strawberry.field(description="A stable id per customer for client caches. Not a node.")
     @staticmethod
     def id(balance: strawberry.Parent[Document]) -> strawberry.ID:
         return strawberry.ID(f"{balance['customerId']}.points")
 
-    earned: SafeInt = strawberry.field(description="All that ever came in, without what was taken back.")
-    spent: SafeInt = strawberry.field(description="All that was used.")
-    expired: SafeInt = strawberry.field(description="All that was not used in time.")
-    reserved: SafeInt = strawberry.field(description="Set aside for purchases under way; not part of the history.")
-    pending: SafeInt = strawberry.field(description="Announced, but not yet theirs; not part of the history.")
-    spendable: SafeInt = strawberry.field(description="What can be used now.")
+    earned: SafeInt = strawberry.field(description="All points that ever came in, less those taken back.")
+    spent: SafeInt = strawberry.field(description="All points that were used.")
+    expired: SafeInt = strawberry.field(description="All points that were not used in time.")
+    reserved: SafeInt = strawberry.field(
+        description="Points set aside for purchases under way; not part of the history."
+    )
+    pending: SafeInt = strawberry.field(description="Points announced but not yet available; not part of the history.")
+    spendable: SafeInt = strawberry.field(description="The points that can be used now.")
     owed: SafeInt = strawberry.field(
-        description="What was taken beyond what was there, such as an earning clawed back after it was spent. What "
-        "comes in pays it first; until then nothing is spendable."
+        description="Points taken beyond what was there, such as an earning clawed back after it was spent. "
+        "Points that come in pay it first; until then nothing is spendable."
     )
 
-    @strawberry.field(description="The points that end next.")
+    @strawberry.field(description="The points that expire next.")
     @staticmethod
     def next_expiry(balance: strawberry.Parent[Document]) -> PointsExpiry | None:
         return next(iter(_expiries(balance)), None)
 
-    @strawberry.field(description="All points that will end, soonest first. Those that never do are not listed.")
+    @strawberry.field(
+        description="All points that will expire, soonest first. Points that never expire are not listed."
+    )
     @staticmethod
     def expiries(balance: strawberry.Parent[Document], first: ShortList = 20) -> list[PointsExpiry] | None:
         return _expiries(balance)[: size_of(first)]
 
-    @strawberry.field(description="The balance recomputed from all entries, in one snapshot. It costs a full read.")
+    @strawberry.field(
+        description="The balance recomputed from all ledger entries, in one snapshot. Reads the whole ledger."
+    )
     @staticmethod
     def audit(balance: strawberry.Parent[Document], info: Info) -> PointsAudit | None:
         return cast(Source, info.context.loaders.audits.wanted(balance["customerId"]))
@@ -101,7 +109,7 @@ def _expiries(balance: Document) -> Source:
     ]
 
 
-@strawberry.type(description="One entry of the points ledger. Entries never change; a correction is a new one.")
+@strawberry.type(description="An entry of the points ledger. Entries never change; a correction is a new entry.")
 class PointsEntry(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id seq kind points balance_after occurred_at recorded_at expires_at shortfall settled source "
@@ -111,21 +119,26 @@ class PointsEntry(Node):
         ADJUSTMENT: "adjustment",
     }
 
-    seq: int = strawberry.field(description="1, 2, 3, … per customer, in the order of recording.")
-    kind: PointsKind = strawberry.field(description="What it does.")
-    points: int = strawberry.field(description="How many, with their sign.")
-    balance_after: SafeInt = strawberry.field(
-        description="earned - spent - expired once it was recorded; below 0 where points were owed."
+    seq: int = strawberry.field(
+        description="The number of the entry, 1, 2, 3, … per customer, in the order of recording."
     )
-    reason: str | None = strawberry.field(description="Why, in the words of whoever made it.")
-    occurred_at: datetime = strawberry.field(description="When it happened.")
-    recorded_at: datetime = strawberry.field(description="When it was recorded; later for what arrived late.")
+    kind: PointsKind = strawberry.field(description="The kind of entry.")
+    points: int = strawberry.field(description="The number of points, negative for points taken away.")
+    balance_after: SafeInt = strawberry.field(
+        description="The balance (earned - spent - expired) after this entry; negative if points were owed."
+    )
+    reason: str | None = strawberry.field(description="The reason that was given.")
+    occurred_at: datetime = strawberry.field(description="The time when it happened.")
+    recorded_at: datetime = strawberry.field(
+        description="The time when it was recorded. Later than `occurredAt` for entries that arrived late."
+    )
     expires_at: datetime | None = strawberry.field(
-        description="The moment from which on the points it brought cannot be spent, as it was given; null: never."
+        description="The time from which the points cannot be spent. Null: never."
     )
 
     @strawberry.field(
-        description="How many of its points were not there when it was recorded: they are owed. 0 for most entries."
+        description="The number of its points that were not there when it was recorded and are owed. 0 for "
+        "most entries."
     )
     @staticmethod
     @reads("shortfall")
@@ -133,18 +146,20 @@ class PointsEntry(Node):
         return entry.get("shortfall", 0)
 
     @strawberry.field(
-        description="How many more points its source has expired: those had expired here before, and are not taken "
-        "twice. 0 for most entries."
+        description="The number of points that its source system expired and that had expired here before, so "
+        "that they are not taken twice. 0 for most entries."
     )
     @staticmethod
     @reads("settlements")
     def settled(entry: strawberry.Parent[Document]) -> int | None:
         return sum(portion["points"] for portion in entry.get("settlements", ()))
 
-    actor: Actor = strawberry.field(description="Who made it.")
-    source: str = strawberry.field(description="The system that said so.")
+    actor: Actor = strawberry.field(description="The person or program that made it.")
+    source: str = strawberry.field(description="The system that reported it.")
 
-    @strawberry.field(description="Who asked for it and who approved it, where it took two people.")
+    @strawberry.field(
+        description="The adjustment with the two people who asked for it and approved it, if it took two."
+    )
     @staticmethod
     @reads("adjustmentId customerId")
     def adjustment(entry: strawberry.Parent[Document], info: Info) -> _Adjustment | None:
@@ -157,14 +172,14 @@ class PointsEntry(Node):
         return follow_own(info, entry, "transactionId")
 
 
-@strawberry.input(description="Which entries of the history; what is left out does not filter.")
+@strawberry.input(description="A filter on the points history. Conditions that are left out do not filter.")
 class PointsFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Happened not before this moment.")
-    to: datetime | None = strawberry.field(default=None, description="Happened before this moment.")
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
+    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
     kinds: list[PointsKind] | None = strawberry.field(
         default=None,
-        description="Only these kinds, of those that the history holds: EARNED, SPENT, ADJUSTED, EXPIRED, REFUNDED. "
-        "An empty list matches none.",
+        description="Only these kinds, of those in the history: EARNED, SPENT, ADJUSTED, EXPIRED, REFUNDED. "
+        "An empty list matches no rows.",
     )
 
     def where(self, _: frozenset[Role]) -> Where:
@@ -176,12 +191,12 @@ class PointsFilter:
         return (*among("kind", self.kinds), *during("occurredAt", self.from_, self.to))
 
 
-@strawberry.input(description="How to sort the points history.")
+@strawberry.input(description="A sort order for the points history.")
 class PointsOrder:
     default: ClassVar[str] = "Last recorded first"
 
-    field: PointsOrderField = strawberry.field(default=PointsOrderField.SEQ, description="What to sort by.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="Which way.")
+    field: PointsOrderField = strawberry.field(default=PointsOrderField.SEQ, description="The field to sort by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
 
     def sorting(self, _: PointsFilter) -> Sorting:
         return Sorting(self.field, self.direction == OrderDirection.DESC)

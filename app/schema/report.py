@@ -23,57 +23,64 @@ from app.schema.rules import REPORT, Access
 MAXIMUM_FIELDS = 100
 
 
-@strawberry.type(description="How often one action was done.")
+@strawberry.type(description="The number of times that one type of action was done.")
 class ActionTotal:
     access: ClassVar[Access] = REPORT
 
-    type: str = strawberry.field(description="The action: the code of its type in the catalogue.")
-    title: str = strawberry.field(description="Its title, exactly as the source system shows it.")
-    total: int = strawberry.field(description="How many times; as many rows as `details(types:)` has for it.")
+    type: str = strawberry.field(description="The code of the activity type in the catalogue.")
+    title: str = strawberry.field(description="The title, exactly as the source system shows it.")
+    total: int = strawberry.field(
+        description="The number of times, which is the number of rows of `details(types:)` for it."
+    )
 
 
-@strawberry.type(description="How often one user set one custom field to one value.")
+@strawberry.type(description="The number of times that one user set one custom field to one value.")
 class CustomFieldTotal:
     access: ClassVar[Access] = REPORT
 
-    username: str = strawberry.field(description="Who did the actions.")
+    username: str = strawberry.field(description="The name of the user who set it.")
     user_id: str | None = strawberry.field(
-        description="Their id in the system where they acted: two people of one name have a row each."
+        description="The id of the user in the system where they acted. Two users of the same name have a row each."
     )
-    name: str = strawberry.field(description="The field that they changed.")
-    value: str = strawberry.field(description="The value that they set.")
-    total: int = strawberry.field(description="How many times they did.")
+    name: str = strawberry.field(description="The field that was set.")
+    value: str = strawberry.field(description="The value that it was set to.")
+    total: int = strawberry.field(description="The number of times.")
 
 
 @strawberry.type(
-    description="Two tables and the rows behind them. `total` is the sum of `actions`, and `details` has as many rows."
+    description="The two tables of the report, and the activities behind them. `total` is the sum of "
+    "`actions` and the number of rows in `details`."
 )
 class CustomerServiceReport:
     access: ClassVar[Access] = REPORT
 
-    @strawberry.field(description="How many actions there were in all.")
+    @strawberry.field(description="The total number of actions.")
     @staticmethod
     async def total(report: strawberry.Parent[Where], info: Info) -> int | None:
         return sum((await info.context.loaders.type_totals.load(report) or {}).values())
 
-    @strawberry.field(description="How many of each action, most frequent first. Those that nobody did are left out.")
+    @strawberry.field(
+        description="The number of actions by type, most frequent first. Types without actions are left out."
+    )
     @staticmethod
     async def actions(report: strawberry.Parent[Where], info: Info) -> list[ActionTotal] | None:
         return cast(Source, actions(await info.context.loaders.type_totals.load(report) or {}))
 
-    @strawberry.field(description="Who set which custom field to which value, most often first.")
+    @strawberry.field(
+        description="The number of times that each user set each custom field to each value, most frequent first."
+    )
     @staticmethod
     async def custom_fields(
         report: strawberry.Parent[Where],
         info: Info,
         first: Annotated[
-            int | None, strawberry.argument(description="How many at most: 100 unless told, never more than 100.")
+            int | None, strawberry.argument(description="The number of rows to return. Default 100, maximum 100.")
         ] = MAXIMUM_FIELDS,
     ) -> list[CustomFieldTotal] | None:
         size = size_of(MAXIMUM_FIELDS if first is None else first)
         return cast(Source, await info.context.loaders.fields_set.load((report, size)) if size else [])
 
-    @strawberry.field(description="The actions themselves, newest first.")
+    @strawberry.field(description="The activities, newest first.")
     @staticmethod
     async def details(
         report: strawberry.Parent[Where],
@@ -84,7 +91,7 @@ class CustomerServiceReport:
         before: Before = None,
         types: Annotated[
             list[str] | None,
-            strawberry.argument(description="Only these actions, of those in the report. An empty list matches none."),
+            strawberry.argument(description="Only these of the report's action types. An empty list matches no rows."),
         ] = None,
     ) -> Connection[Activity] | None:
         where = both(report, among("type", known_types(types, info.context.viewer)))
@@ -93,8 +100,8 @@ class CustomerServiceReport:
 
 @strawberry.input(description="A custom field of the order that an action belongs to.")
 class CustomFieldFilter:
-    name: str = strawberry.field(description="The field's name, exactly.")
-    value: str = strawberry.field(description="Its value, exactly.")
+    name: str = strawberry.field(description="The name of the field; must match exactly.")
+    value: str = strawberry.field(description="The value of the field; must match exactly.")
 
     def named(self) -> list[Named]:
         """As it is given, and as it is stored now. Raises BadUserInput."""
@@ -103,41 +110,45 @@ class CustomFieldFilter:
 
 
 @strawberry.input(
-    description="Which actions. All filters that are given must hold, any one value of a list is enough; an empty list "
-    "matches none. A filter by what an order says matches only actions that belong to an order which says it."
+    description="A filter on actions. Conditions that are given must all hold, and of a list any one "
+    "value; an empty list matches no rows. Conditions on orders match only actions that "
+    "belong to an order."
 )
 class ReportFilter:
-    from_: datetime = strawberry.field(name="from", description="Done not before this moment.")
-    to: datetime = strawberry.field(description="Done before this moment.")
-    campaigns: list[str] | None = strawberry.field(default=None, description="The campaigns the customer came through.")
-    campaign_categories: list[str] | None = strawberry.field(default=None, description="The campaigns' categories.")
-    products: list[str] | None = strawberry.field(default=None, description="The products bought.")
-    call_centers: list[str] | None = strawberry.field(default=None, description="The call centres.")
+    from_: datetime = strawberry.field(name="from", description="Only actions at or after this time.")
+    to: datetime = strawberry.field(description="Only actions before this time.")
+    campaigns: list[str] | None = strawberry.field(default=None, description="Only these campaigns.")
+    campaign_categories: list[str] | None = strawberry.field(
+        default=None, description="Only campaigns of these categories."
+    )
+    products: list[str] | None = strawberry.field(default=None, description="Only these products.")
+    call_centers: list[str] | None = strawberry.field(default=None, description="Only these call centres.")
     users: list[str] | None = strawberry.field(
-        default=None, description='Who did it, by the name that is shown: `actor.name`; "System" is one of them.'
+        default=None, description='Only these users, by the name that is shown (`actor.name`); "System" is one of them.'
     )
     user_ids: list[str] | None = strawberry.field(
-        default=None, description="Who did it, by their id where they acted: `actor.userId`. It tells namesakes apart."
+        default=None, description="Only these users, by their id (`actor.userId`), which tells namesakes apart."
     )
     access_levels: list[AccessLevel] | None = strawberry.field(
-        default=None, description="The access levels of whoever did it."
+        default=None, description="Only users with these access levels."
     )
-    currencies: list[str] | None = strawberry.field(default=None, description="The orders' base currencies.")
-    countries: list[str] | None = strawberry.field(default=None, description="The orders' countries.")
+    currencies: list[str] | None = strawberry.field(default=None, description="Only orders in these base currencies.")
+    countries: list[str] | None = strawberry.field(default=None, description="Only orders from these countries.")
     types: list[str] | None = strawberry.field(
-        default=None, description="The actions, by their codes in the catalogue."
+        default=None, description="Only these action types, by their codes in the catalogue."
     )
     custom_fields: list[CustomFieldFilter] | None = strawberry.field(
-        default=None, description="Custom fields of the order that the action belongs to."
+        default=None, description="Only actions of orders with these custom fields."
     )
     notes: NotesFilter | None = strawberry.field(
         default=NotesFilter.INCLUDE,
-        description="What to do with agents' notes. EXCLUDE with a type that is a note is an error, "
-        "and so is ONLY with one that is none.",
+        description="Whether agents' notes are included. EXCLUDE together with a type of note is an error, "
+        "and so is ONLY together with any other type.",
     )
     hide_system: bool | None = strawberry.field(
         default=False,
-        description="Leave out what systems, API calls and imports did. With the access level API_USER it is an error.",
+        description="Leave out what systems, API calls and imports did. True together with the access level "
+        "API_USER is an error.",
     )
 
     def where(self, viewer: Viewer) -> Where:

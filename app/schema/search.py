@@ -10,20 +10,21 @@ from app.schema.enums import SearchMatchKind
 from app.schema.rules import WITH_OWNER, Access
 
 
-@strawberry.type(description="What of a customer a search has found.")
+@strawberry.type(description="A value of a customer that matched a search.")
 class SearchMatch:
     access: ClassVar[Access] = WITH_OWNER
 
-    kind: SearchMatchKind = strawberry.field(description="What it is.")
-    value: str = strawberry.field(description="The value that was found, as it is stored.")
+    kind: SearchMatchKind = strawberry.field(description="The kind.")
+    value: str = strawberry.field(description="The value that matched, as it is stored.")
     is_exact: bool = strawberry.field(
-        description="Whether it is what was asked for: all words of a name, a number to its end. False where it only "
-        "begins so, and for a phone number whose country is not certain."
+        description="Whether the value matched as a whole: all words of a name, all characters of a number. "
+        "False if only its beginning matched, and for a phone number whose country is not "
+        "certain."
     )
 
     @strawberry.field(
-        description="The transaction, coupon or pass, or the activity that names the order; null for what the "
-        "customer has themselves."
+        description="The transaction, coupon or pass that has the value, or the activity that names the "
+        "order. Null for values of the customer itself."
     )
     @staticmethod
     @reads("nodeId")
@@ -31,11 +32,11 @@ class SearchMatch:
         return follow(info, match, "nodeId")
 
 
-@strawberry.type(description="A customer whom a search has found.")
+@strawberry.type(description="A customer that a search found.")
 class SearchHit:
     access: ClassVar[Access] = WITH_OWNER
 
-    matches: list[SearchMatch] = strawberry.field(description="What of them was found, the likeliest first.")
+    matches: list[SearchMatch] = strawberry.field(description="The values that matched, likeliest first.")
 
     @strawberry.field(description="The customer.")
     @staticmethod

@@ -11,7 +11,7 @@ from app.schema.people import Actor
 from app.schema.rules import ACTOR, WITH_OWNER, WORDS, Access
 
 
-@strawberry.type(description="One change of a customer's status.")
+@strawberry.type(description="A change of a customer's status.")
 class StatusChange(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id from_ to changed_at",
@@ -20,9 +20,9 @@ class StatusChange(Node):
     }
 
     from_: CustomerStatus | None = strawberry.field(
-        name="from", description="The status before; null where it is not known."
+        name="from", description="The status before the change. Null if it is not known."
     )
-    to: CustomerStatus = strawberry.field(description="The status after.")
-    reason: str | None = strawberry.field(description="Why, in the words of whoever changed it.")
-    actor: Actor = strawberry.field(description="Who changed it.")
-    changed_at: datetime = strawberry.field(description="When it changed.")
+    to: CustomerStatus = strawberry.field(description="The status after the change.")
+    reason: str | None = strawberry.field(description="The reason that was given.")
+    actor: Actor = strawberry.field(description="The person or program that changed it.")
+    changed_at: datetime = strawberry.field(description="The time of the change.")

@@ -22,7 +22,7 @@ _Later = Annotated["Transaction", strawberry.lazy("app.schema.transactions")]
 class Money:
     access: ClassVar[Access] = WITH_OWNER
 
-    amount: Decimal = strawberry.field(description="How much, exactly.")
+    amount: Decimal = strawberry.field(description="The exact amount.")
     currency: str = strawberry.field(description="Three-letter currency code (ISO 4217).")
 
 
@@ -30,14 +30,14 @@ class Money:
 class Transaction(Node):
     access: ClassVar[Access] = WITH_OWNER
 
-    number: str = strawberry.field(description="The number its source gave it.")
-    type: TransactionType = strawberry.field(description="What it is.")
-    occurred_at: datetime = strawberry.field(description="When it happened.")
-    amount: Money | None = strawberry.field(description="How much money it moved, where the source says so.")
-    points_awarded: int = strawberry.field(description="The points that it earned; negative where it took some back.")
-    status: TransactionStatus = strawberry.field(description="How it stands.")
+    number: str = strawberry.field(description="The number in the source system.")
+    type: TransactionType = strawberry.field(description="The kind.")
+    occurred_at: datetime = strawberry.field(description="The time when it happened.")
+    amount: Money | None = strawberry.field(description="The amount of money, if the source reports it.")
+    points_awarded: int = strawberry.field(description="The points that it earned; negative if it took points back.")
+    status: TransactionStatus = strawberry.field(description="The status of the transaction.")
 
-    @strawberry.field(description="The sale that this refund or void takes back.")
+    @strawberry.field(description="The sale that this refund or void reverses.")
     @staticmethod
     @reads("refundOfId customerId")
     def refund_of(transaction: strawberry.Parent[Document], info: Info) -> _Later | None:
@@ -50,15 +50,15 @@ class Transaction(Node):
         return rows_of(info, transaction, REFUNDS, first=first)
 
 
-@strawberry.input(description="Which transactions; what is left out does not filter.")
+@strawberry.input(description="A filter on transactions. Conditions that are left out do not filter.")
 class TransactionFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Not before this moment.")
-    to: datetime | None = strawberry.field(default=None, description="Before this moment.")
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
+    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
     types: list[TransactionType] | None = strawberry.field(
-        default=None, description="Only these types. An empty list matches none."
+        default=None, description="Only these types. An empty list matches no rows."
     )
     statuses: list[TransactionStatus] | None = strawberry.field(
-        default=None, description="Only those that stand like this. An empty list matches none."
+        default=None, description="Only transactions with one of these statuses. An empty list matches no rows."
     )
 
     def where(self, _: frozenset[Role]) -> Where:

@@ -12,52 +12,52 @@ from app.schema.rules import WITH_OWNER, Access
 
 described(
     Permission,
-    "What somebody may do beyond reading what they see.",
+    "A permission beyond reading.",
     SEARCH_BY_CONTACT="Find customers by e-mail address or by an identity in a source system.",
     SEARCH_BY_LABEL="Find customers by their tags, or by the campaigns that reached them.",
     READ_NOTES="Read agents' notes.",
-    REPORT="Run the customer-service report; a sales representative gets their own actions only.",
-    EXPORT="Export what they may read.",
-    READ_AUDIT="Read who changed what.",
-    TAG_CUSTOMER="Put a label on a customer, or take it off.",
+    REPORT="Run the customer-service report; sales representatives get their own actions only.",
+    EXPORT="Export what the viewer may read.",
+    READ_AUDIT="Read the audit log.",
+    TAG_CUSTOMER="Add a label to a customer, or remove it.",
     ADD_NOTE="Write a note on an account.",
-    ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` of a customer in 24 hours; ask for more "
-    "with `requestPointsAdjustment`.",
-    APPROVE_ADJUSTMENT="Approve or decline points that somebody else asked for, however many.",
-    REDEEM_COUPON="Mark a coupon as used; a customer their own.",
-    RESEND_EMAIL="Send a mail again; a customer their own.",
-    SEND_PASS="Mail a pass, or inform its wallet provider.",  # noqa: S106 # not a password
-    CHANGE_STATUS="Block, deactivate or reactivate an account; a customer may deactivate their own.",
-    RECORD_ACTIVITY="Write an activity by hand.",
+    ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` per customer in 24 hours, and "
+    "request more with `requestPointsAdjustment`.",
+    APPROVE_ADJUSTMENT="Approve or decline adjustments that another person asked for, of any number of points.",
+    REDEEM_COUPON="Mark coupons as redeemed; customers only their own.",
+    RESEND_EMAIL="Send an e-mail again; customers only their own.",
+    SEND_PASS="Send a pass by e-mail, or ask the wallet service to update it.",  # noqa: S106 # not a password
+    CHANGE_STATUS="Block, deactivate or reactivate an account; customers may deactivate their own.",
+    RECORD_ACTIVITY="Record an activity by hand.",
 )
 
 
-@strawberry.type(name="Viewer", description="Who the token says is asking, and what they may do.")
+@strawberry.type(name="Viewer", description="The viewer: who the token says is asking, and what they may do.")
 class ViewerType:
     access: ClassVar[Access] = WITH_OWNER
 
-    subject: str = strawberry.field(description="The token's subject: who it was issued to.")
-    name: str = strawberry.field(description="The name that is written on what they do.")
+    subject: str = strawberry.field(description="The subject of the token.")
+    name: str = strawberry.field(description="The name that is shown on what they do.")
 
-    @strawberry.field(description="Their roles, of those that this gateway knows.")
+    @strawberry.field(description="The viewer's roles in this gateway.")
     @staticmethod
     def roles(viewer: strawberry.Parent[Viewer]) -> list[AccessLevel]:
         return sorted(viewer.roles)
 
-    @strawberry.field(description="What their roles together allow.")
+    @strawberry.field(description="The permissions that the roles grant together.")
     @staticmethod
     def permissions(viewer: strawberry.Parent[Viewer]) -> list[Permission]:
         return [permission for permission in Permission if viewer.may(permission)]
 
     @strawberry.field(
-        description="The most points of one customer that they may add or deduct in 24 hours, in however many changes; "
-        "more takes another person's approval. 0: none. Null: no limit."
+        description="The number of points that the viewer may add or deduct per customer in 24 hours, added "
+        "up over all changes. More takes another person's approval. 0: none. Null: no limit."
     )
     @staticmethod
     def adjust_points_limit(viewer: strawberry.Parent[Viewer]) -> int | None:
         return viewer.limit_on(Permission.ADJUST_POINTS)
 
-    @strawberry.field(description="The customer they are, if they are one.")
+    @strawberry.field(description="The customer that the token belongs to, if it belongs to one.")
     @staticmethod
     def customer(viewer: strawberry.Parent[Viewer], info: Info) -> Customer | None:
         if viewer.customer_id is None:
