@@ -63,7 +63,7 @@ class Email(Node):
         "styles stay), loading nothing but the images attached to the e-mail; links open in a new page. Show it in a "
         'frame, `<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="…">`, never in your own page. '
         f"Null if the e-mail has no HTML. In place of a body with more than {MOST_TAGS:,} tags or {MOST_ENTITIES:,} "
-        "entities there is a document that says so: show `text`. An e-mail is sent again as it is stored, not as sanitised."
+        "entities there is a document that says so: show `text`. What is sent again is the stored original."
     )
     @staticmethod
     async def html(email: strawberry.Parent[Document], info: Info) -> str | None:
