@@ -129,7 +129,7 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
     async with AsyncExitStack() as opened:
         channels: list[Channel] = []
         if settings.smtp_url and settings.mail_from:
-            server, sender = mail.Server.of(settings.smtp_url), mail.sender_of(settings.mail_from)
+            server, sender = mail.MailServer.of(settings.smtp_url), mail.sender_of(settings.mail_from)
             mailer = mail.Mailer(server, sender, timeout_seconds)
             opened.push_async_callback(mailer.close)
             channels.append(mail.channel(store, mailer, partial(emails.give_up, store)))

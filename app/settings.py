@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.delivery.mail import Server, sender_of
+from app.delivery.mail import MailServer, sender_of
 from app.delivery.wallet import secret_of
 from app.domain.access import STAFF, Role
 from app.domain.search import usable_region
@@ -219,7 +219,7 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
         5, description="How long `serve` answers on after SIGTERM, not ready, until everybody has heard of it."
     )
-    smtp_url: Annotated[str, AfterValidator(_usable(Server.of))] | None = Field(
+    smtp_url: Annotated[str, AfterValidator(_usable(MailServer.of))] | None = Field(
         None, description="Where mails go; smtps:// is TLS from the start. Unset: they wait for a process that has it."
     )
     mail_from: Annotated[str, AfterValidator(_usable(sender_of))] | None = Field(

@@ -27,7 +27,7 @@ _END_SECONDS: Final = 30
 """How long a worker may take to end, behind the time in which it drains."""
 
 
-class Server(uvicorn.Server):
+class GatewayServer(uvicorn.Server):
     """Uvicorn's, which says when it is ready, and can stop listening while it still answers."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -42,7 +42,7 @@ class Server(uvicorn.Server):
             server.close()
 
 
-class Worker(Process):
+class WorkerProcess(Process):
     """One process that serves. It is asked now and then whether it lives, and nobody waits for its answer."""
 
     _asked_at: float | None = None
@@ -53,7 +53,7 @@ class Worker(Process):
     def server(self) -> uvicorn.Server:
         """In the worker's own process."""
         if self._server is None:
-            self._server = Server(config=self.config)
+            self._server = GatewayServer(config=self.config)
         return self._server
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
@@ -91,8 +91,8 @@ class Supervisor:
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket, *, drain_seconds: float) -> None:
         self._config, self._listener, self._drain_seconds = config, listener, drain_seconds
-        self._workers: list[Worker] = []
-        self._replaced: list[Worker] = []
+        self._workers: list[WorkerProcess] = []
+        self._replaced: list[WorkerProcess] = []
         self._endings = 0
         self._hung_up = False
 
@@ -125,8 +125,8 @@ class Supervisor:
     def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
         self._hung_up = True
 
-    def _started(self) -> Worker:
-        worker = Worker(self._config, [self._listener])
+    def _started(self) -> WorkerProcess:
+        worker = WorkerProcess(self._config, [self._listener])
         worker.start()
         return worker
 
@@ -160,7 +160,7 @@ class Supervisor:
             old.send(REPLACED)
         _log.info("all workers are replaced", workers=len(self._workers))
 
-    def _serves(self, worker: Worker) -> bool:
+    def _serves(self, worker: WorkerProcess) -> bool:
         until = time.monotonic() + _START_SECONDS
         while not self._endings and time.monotonic() < until and worker.look():
             if worker.is_serving:
@@ -190,6 +190,6 @@ class Supervisor:
 def run(config: uvicorn.Config, listener: socket.socket, *, drain_seconds: float) -> None:
     """One process that serves, this one; or several that this one watches."""
     if config.workers == 1:
-        Server(config).run(sockets=[listener])
+        GatewayServer(config).run(sockets=[listener])
     else:
         Supervisor(config, listener, drain_seconds=drain_seconds).run()

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from app.catalogue import billing, callcenter, esuite, loyalty, overview, platform
-from app.catalogue.model import ActivityGroup, ActivityType, Audience, nearest
+from app.catalogue.model import ActivityGroup, Audience, CatalogueType, nearest
 
 __all__ = [
     "ATTRIBUTE_NAMES",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-def by_code(rows: Iterable[ActivityType]) -> Mapping[str, ActivityType]:
+def by_code(rows: Iterable[CatalogueType]) -> Mapping[str, CatalogueType]:
     """Read-only and in the given order. Raises ValueError where two rows share a code or an icon."""
     rows = tuple(rows)
     counted = Counter(f"code {row.code}" for row in rows) + Counter(f"icon {row.icon}" for row in rows)
@@ -46,7 +46,7 @@ PERSONAL = frozenset(each.name for row in CATALOGUE.values() for each in row.att
 NOTE_TYPES = frozenset(row.code for row in CATALOGUE.values() if row.is_note)
 
 
-def types_in(groups: Collection[ActivityGroup] | None = None, source: str | None = None) -> tuple[ActivityType, ...]:
+def types_in(groups: Collection[ActivityGroup] | None = None, source: str | None = None) -> tuple[CatalogueType, ...]:
     """In the catalogue's order; None does not narrow."""
     return tuple(
         row

@@ -7,9 +7,9 @@ billing carries the response code of one payment provider only.
 from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
-from app.catalogue.model import AttributeDefinition as Attribute
 from app.catalogue.model import AttributeKind as Kind
 from app.catalogue.model import Audience, Origin, Writers, activity_type
+from app.catalogue.model import CatalogueAttribute as Attribute
 
 row = partial(activity_type, source="esuite", origin=Origin.DOCUMENT)
 staff_row = partial(row, audience=Audience.STAFF)

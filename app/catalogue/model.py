@@ -77,7 +77,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AttributeDefinition:
+class CatalogueAttribute:
     """``between`` bounds an INTEGER, both ends included. ``personal``: addresses, PANs, coupon codes, subjects."""
 
     name: str
@@ -89,7 +89,7 @@ class AttributeDefinition:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityType:
+class CatalogueType:
     """``code`` is what documents store and ``title`` what people read, exactly as the source prints it."""
 
     code: str
@@ -102,21 +102,21 @@ class ActivityType:
     writers: Writers
     origin: Origin
     is_note: bool
-    attributes: tuple[AttributeDefinition, ...]
+    attributes: tuple[CatalogueAttribute, ...]
 
 
 def activity_type(
     title: str,
     description: str,
     group: ActivityGroup,
-    *attributes: AttributeDefinition,
+    *attributes: CatalogueAttribute,
     source: str,
     origin: Origin,
     code: str | None = None,
     audience: Audience = Audience.CUSTOMER,
     writers: Writers | None = None,
     is_note: bool = False,
-) -> ActivityType:
+) -> CatalogueType:
     """One row. Its code is the title in UPPER_SNAKE unless given, its icon the code in kebab-case.
 
     Writers default to PEOPLE; to SYSTEMS where it is for staff and about compliance.
@@ -126,7 +126,7 @@ def activity_type(
         writers = Writers.SYSTEMS if is_finding else Writers.PEOPLE
     code = code or re.sub(r"\W+", "_", title).upper()
     icon = code.lower().replace("_", "-")
-    return ActivityType(code, title, description, group, icon, source, audience, writers, origin, is_note, attributes)
+    return CatalogueType(code, title, description, group, icon, source, audience, writers, origin, is_note, attributes)
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:

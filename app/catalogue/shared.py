@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from app.catalogue.model import AttributeDefinition, AttributeKind
+from app.catalogue.model import AttributeKind, CatalogueAttribute
 
-optional = partial(AttributeDefinition, required=False)
+optional = partial(CatalogueAttribute, required=False)
 
 AMOUNT = optional("amount", "Amount", AttributeKind.MONEY)
 CHANGED_FIELDS = optional("changedFields", "Changed fields", AttributeKind.LIST)

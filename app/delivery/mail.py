@@ -47,7 +47,7 @@ _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MailServer:
     """Where mails go: ``smtp://user:password@host:port``, or ``smtps://`` for TLS from the first byte."""
 
     tls: bool
@@ -57,7 +57,7 @@ class Server:
     password: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, url: str) -> "Server":
+    def of(cls, url: str) -> "MailServer":
         """Raises ValueError."""
         parts = urlsplit(url)
         more = parts.path.strip("/") or parts.query or parts.fragment
@@ -87,7 +87,7 @@ def sender_of(text: str) -> Address:
 class Mailer:
     """Takes any number of mails at once, each over a connection of its own."""
 
-    server: Server
+    server: MailServer
     sender: Address
     timeout_seconds: float
     _idle: list[tuple[aiosmtplib.SMTP, float]] = field(default_factory=list[tuple[aiosmtplib.SMTP, float]])

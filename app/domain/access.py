@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from app.catalogue.model import ActivityType, Audience
+from app.catalogue.model import Audience, CatalogueType
 from app.domain.paging import In
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import AccessLevel
@@ -132,7 +132,7 @@ def activity_rows(roles: frozenset[Role]) -> tuple[tuple[str, In], ...]:
     return (*audience, *notes)
 
 
-def knows(roles: frozenset[Role], row: ActivityType) -> bool:
+def knows(roles: frozenset[Role], row: CatalogueType) -> bool:
     """Whether activities of this type exist for viewers of these roles: ``activity_rows``, for the catalogue."""
     copies = {"audience": row.audience.value, "isNote": row.is_note}
     return all(copies[key] in condition.values for key, condition in activity_rows(roles))
@@ -200,7 +200,7 @@ class Viewer:
         asked = asker["subject"] == self.subject and self.roles.issuperset(asker["roles"])
         return asked or Role.ADMIN in self.roles
 
-    def knows(self, row: ActivityType) -> bool:
+    def knows(self, row: CatalogueType) -> bool:
         """Whether activities of this type exist for this viewer: ``activity_rows``, for the catalogue."""
         return knows(self.roles, row)
 

@@ -11,16 +11,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, TypeAlias, TypedDict, cast
 
-from app.catalogue.model import AttributeDefinition, AttributeKind, nearest
+from app.catalogue.model import AttributeKind, CatalogueAttribute, nearest
 from app.domain.times import moment, stored
 
 
-class Money(TypedDict):
+class Amount(TypedDict):
     amount: Decimal
     currency: str
 
 
-Raw: TypeAlias = str | int | bool | Decimal | Money | datetime | list[str]
+Raw: TypeAlias = str | int | bool | Decimal | Amount | datetime | list[str]
 
 TEXT_AT_MOST: Final = 1_000
 LIST_AT_MOST: Final = 100
@@ -111,7 +111,7 @@ def parse(kind: AttributeKind, value: object) -> Raw:
         raise ValueError(f"The value must be {FORMS[kind]}.") from None
 
 
-def parse_all(definitions: Iterable[AttributeDefinition], given: Mapping[str, object]) -> dict[str, Raw]:
+def parse_all(definitions: Iterable[CatalogueAttribute], given: Mapping[str, object]) -> dict[str, Raw]:
     """The raw attributes by name. Null counts as not given. Raises AttributeProblems with all that is wrong."""
     defined = {definition.name: definition for definition in definitions}
     raws: dict[str, Raw] = {}
@@ -133,14 +133,14 @@ def parse_all(definitions: Iterable[AttributeDefinition], given: Mapping[str, ob
     return raws
 
 
-def _parse_defined(definition: AttributeDefinition, value: object) -> Raw:
+def _parse_defined(definition: CatalogueAttribute, value: object) -> Raw:
     raw = parse(definition.kind, value)
     if definition.between and raw not in range(definition.between[0], definition.between[1] + 1):
         raise ValueError
     return raw
 
 
-def _form(definition: AttributeDefinition) -> str:
+def _form(definition: CatalogueAttribute) -> str:
     if definition.between:
         return "a whole number from {} to {}".format(*definition.between)
     return FORMS[definition.kind]
@@ -184,7 +184,7 @@ def _decimal(value: object) -> Decimal:
     return number if number else number.copy_abs()  # there is no -0.00
 
 
-def _money(value: object) -> Money:
+def _money(value: object) -> Amount:
     match value:
         case str():
             amount, _, currency = value.partition(" ")

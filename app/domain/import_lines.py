@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.catalogue import CATALOGUE, copied
-from app.catalogue.model import ActivityType, nearest
+from app.catalogue.model import CatalogueType, nearest
 from app.domain import attributes
 from app.domain.attributes import AttributeProblems, Raw
 from app.domain.ids import derived_id
@@ -324,7 +324,7 @@ def _activity(given: dict[str, Any]) -> dict[str, Any]:
     return activity
 
 
-def _attributes(row: ActivityType | None, given: Mapping[str, object]) -> dict[str, Raw]:
+def _attributes(row: CatalogueType | None, given: Mapping[str, object]) -> dict[str, Raw]:
     """Those of the catalogue as it demands; a source may know more than its document tells, so others stay as given."""
     definitions = {definition.name: definition for definition in row.attributes} if row else {}
     raws: dict[str, Raw] = {}

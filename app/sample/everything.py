@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.catalogue import CATALOGUE
-from app.catalogue.model import ActivityType, AttributeDefinition, AttributeKind, Audience
+from app.catalogue.model import AttributeKind, Audience, CatalogueAttribute, CatalogueType
 from app.domain.attributes import Raw
 from app.sample.goods import money
 from app.sample.life import Life
@@ -102,7 +102,7 @@ def fill(life: Life, activities: int) -> None:
         happen(life, life.one_of(rows))
 
 
-def happen(life: Life, row: ActivityType) -> None:
+def happen(life: Life, row: CatalogueType) -> None:
     """On any day since the registration."""
     days = (life.now - life.customer["registeredAt"]).days
     life.clock = life.now - timedelta(days=life.random.randrange(1, days))
@@ -121,18 +121,18 @@ def happen(life: Life, row: ActivityType) -> None:
     )
 
 
-def _names(row: ActivityType) -> set[str]:
+def _names(row: CatalogueType) -> set[str]:
     return {attribute.name for attribute in row.attributes}
 
 
-def _subject(life: Life, row: ActivityType) -> Document | None:
+def _subject(life: Life, row: CatalogueType) -> Document | None:
     for name, collection in _SUBJECTS.items():
         if name in _names(row):
             return life.one_of(life.documents[collection])
     return None
 
 
-def _actor(life: Life, row: ActivityType) -> Document:
+def _actor(life: Life, row: CatalogueType) -> Document:
     if row.is_note:
         return life.one_of(SERVICE)
     if row.audience is Audience.STAFF:
@@ -140,7 +140,7 @@ def _actor(life: Life, row: ActivityType) -> Document:
     return life.one_of((SYSTEM, life.myself, SHOP, APP, *SALES))
 
 
-def _value(life: Life, attribute: AttributeDefinition, about: Document | None) -> Raw:
+def _value(life: Life, attribute: CatalogueAttribute, about: Document | None) -> Raw:
     """What the subject says, else what usually stands there, else anything of the kind."""
     if about and (key := _KEYS.get(attribute.name)) and key in about:
         return [about[key]] if attribute.kind is AttributeKind.LIST else about[key]

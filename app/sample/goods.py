@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from app.domain.attributes import Money
+from app.domain.attributes import Amount
 
 _RATES: Final = {"EUR": 1, "GBP": 1, "USD": 1, "SEK": 10}  # the price tag, not the exchange
 _CURRENCIES: Final = {"GB": "GBP", "SE": "SEK", "US": "USD"}
@@ -47,14 +47,14 @@ def currency_of(country: str | None) -> str:
     return _CURRENCIES.get(country or "", "EUR")
 
 
-def price(euros: Decimal, currency: str) -> Money:
+def price(euros: Decimal, currency: str) -> Amount:
     return money(euros * _RATES[currency], currency)
 
 
-def money(amount: Decimal, currency: str) -> Money:
+def money(amount: Decimal, currency: str) -> Amount:
     """In whole cents."""
     return {"amount": amount.quantize(Decimal("0.01")), "currency": currency}
 
 
-def show(amount: Money) -> str:
+def show(amount: Amount) -> str:
     return f"{amount['amount']:,} {amount['currency']}"

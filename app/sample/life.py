@@ -19,8 +19,8 @@ from app.domain.kinds import BY_COLLECTION
 from app.domain.points import Entry, Movement, PointsKind, Posting
 from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.sample.goods import currency_of
-from app.sample.mails import Mail
-from app.sample.passes import File
+from app.sample.mails import SampleMail
+from app.sample.passes import PassFile
 from app.sample.people import SYSTEM
 from app.store.driver import Document
 
@@ -131,7 +131,7 @@ class Life:
         documents.append(document)
         return document
 
-    def keep_file(self, file: File) -> str:
+    def keep_file(self, file: PassFile) -> str:
         """Its id."""
         document = {"_id": file_id(file.content), "customerId": self.customer["_id"], **file._asdict()}
         self.documents["files"].append(document)
@@ -191,7 +191,7 @@ class Life:
     def ago(self, late: timedelta) -> datetime:
         return max(self.clock - late, self.customer["registeredAt"])
 
-    def mail(self, mail: Mail) -> None:
+    def mail(self, mail: SampleMail) -> None:
         if address := self.customer.get("email"):
             email = self.write(
                 "emails",

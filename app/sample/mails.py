@@ -5,13 +5,13 @@ from html import escape
 from typing import NamedTuple
 
 
-class Mail(NamedTuple):
+class SampleMail(NamedTuple):
     subject: str
     html: str
     text: str
 
 
-def welcome(name: str) -> Mail:
+def welcome(name: str) -> SampleMail:
     return _mail(
         f"Welcome to Nordlicht, {name}",
         name,
@@ -21,7 +21,7 @@ def welcome(name: str) -> Mail:
     )
 
 
-def order_confirmation(name: str, order: str, lines: Sequence[tuple[str, str]], total: str) -> Mail:
+def order_confirmation(name: str, order: str, lines: Sequence[tuple[str, str]], total: str) -> SampleMail:
     return _mail(
         f"Your order {order}",
         name,
@@ -31,7 +31,7 @@ def order_confirmation(name: str, order: str, lines: Sequence[tuple[str, str]], 
     )
 
 
-def receipt(name: str, product: str, price: str, day: str) -> Mail:
+def receipt(name: str, product: str, price: str, day: str) -> SampleMail:
     return _mail(
         f"Your receipt for {product}",
         name,
@@ -40,7 +40,7 @@ def receipt(name: str, product: str, price: str, day: str) -> Mail:
     )
 
 
-def payment_failed(name: str, product: str, price: str, method: str) -> Mail:
+def payment_failed(name: str, product: str, price: str, method: str) -> SampleMail:
     return _mail(
         "We could not collect your payment",
         name,
@@ -50,7 +50,7 @@ def payment_failed(name: str, product: str, price: str, method: str) -> Mail:
     )
 
 
-def pause_confirmed(name: str, product: str, months: int, day: str) -> Mail:
+def pause_confirmed(name: str, product: str, months: int, day: str) -> SampleMail:
     return _mail(
         f"Your {product} takes a break",
         name,
@@ -59,7 +59,7 @@ def pause_confirmed(name: str, product: str, months: int, day: str) -> Mail:
     )
 
 
-def farewell(name: str, product: str, day: str) -> Mail:
+def farewell(name: str, product: str, day: str) -> SampleMail:
     return _mail(
         f"Your {product} ends on {day}",
         name,
@@ -68,7 +68,9 @@ def farewell(name: str, product: str, day: str) -> Mail:
     )
 
 
-def _mail(subject: str, name: str, message: str, *, lines: Sequence[tuple[str, str]] = (), button: str = "") -> Mail:
+def _mail(
+    subject: str, name: str, message: str, *, lines: Sequence[tuple[str, str]] = (), button: str = ""
+) -> SampleMail:
     text = [f"Hello {name},", message, "\n".join(f"{item}: {price}" for item, price in lines), _FOOTER]
     html = _LAYOUT.format(
         subject=escape(subject),
@@ -80,7 +82,7 @@ def _mail(subject: str, name: str, message: str, *, lines: Sequence[tuple[str, s
         button=_BUTTON.format(button) if button else "",
         footer=escape(_FOOTER),
     )
-    return Mail(subject, html, "\n\n".join(filter(None, text)))
+    return SampleMail(subject, html, "\n\n".join(filter(None, text)))
 
 
 _FOOTER = "Nordlicht Media, Hafenstraße 12, 20457 Hamburg. You get this e-mail because you are a customer of ours."

@@ -7,13 +7,13 @@ import zipfile
 from typing import NamedTuple
 
 
-class File(NamedTuple):
+class PassFile(NamedTuple):
     name: str
     mediaType: str  # noqa: N815 # a key of the document
     content: bytes
 
 
-def pkpass(serial_number: str) -> File:
+def pkpass(serial_number: str) -> PassFile:
     card = {
         "formatVersion": 1,
         "passTypeIdentifier": "pass.example.nordlicht",
@@ -28,4 +28,4 @@ def pkpass(serial_number: str) -> File:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         for name, part in parts.items():
             opened.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), part)
-    return File(f"{serial_number}.pkpass", "application/vnd.apple.pkpass", archive.getvalue())
+    return PassFile(f"{serial_number}.pkpass", "application/vnd.apple.pkpass", archive.getvalue())

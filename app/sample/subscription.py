@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from app.domain.attributes import Money, Raw
+from app.domain.attributes import Amount, Raw
 from app.sample import mails
 from app.sample.goods import SUBSCRIPTIONS, Product, price, show
 from app.sample.life import NIGHTLY, Life
@@ -40,7 +40,7 @@ class Subscription:
         return {"productName": self.product.name, "orderId": self.order}
 
     @property
-    def price(self) -> Money:
+    def price(self) -> Amount:
         return price(self.product.euros, self.life.currency)
 
     @property

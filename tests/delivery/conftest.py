@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.delivery import mail
-from app.delivery.mail import Mailer, Server
+from app.delivery.mail import Mailer, MailServer
 from app.delivery.relay import Relay
 from app.store.driver import Document, Store, UpdateOne
 from tests.delivery.peer import Peer, mail_server
@@ -80,7 +80,7 @@ async def relay_to(
     url: str, store: Store, *, timeout_seconds: float = LONG_SECONDS, **server: Any
 ) -> AsyncGenerator[Relay]:
     """``server`` is what the URL does not say."""
-    mailer = Mailer(replace(Server.of(url), **server), mail.sender_of(SENDER), timeout_seconds)
+    mailer = Mailer(replace(MailServer.of(url), **server), mail.sender_of(SENDER), timeout_seconds)
     try:
         yield Relay(store, [mail.channel(store, mailer)], timeout_seconds)
     finally:

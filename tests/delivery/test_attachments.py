@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.delivery.mail import Mailer, Server, channel, sender_of
+from app.delivery.mail import Mailer, MailServer, channel, sender_of
 from app.delivery.relay import Relay
 from app.domain.access import Role
 from app.domain.ids import derived_id
@@ -63,7 +63,7 @@ FILES = [
 async def sent_again(ask: Ask, store: Store, peer: Peer) -> EmailMessage:
     given = {"emailId": EMAIL, "idempotencyKey": "k"}
     assert (await ask(RESEND, i=given))["data"]["resendEmail"]["userErrors"] == []
-    mailer = Mailer(Server.of(peer.url), sender_of(SENDER), 30)
+    mailer = Mailer(MailServer.of(peer.url), sender_of(SENDER), 30)
     relay = Relay(store, [channel(store, mailer, partial(give_up, store))], 30)
     await relay.once()
     await mailer.close()
@@ -169,7 +169,7 @@ async def test_a_delivery_that_is_given_up_is_on_the_timeline_once(ask: Ask, sto
     peer.refuses["RCPT"] = "550 5.1.1 No such user"
     given = {"emailId": EMAIL, "idempotencyKey": "k"}
     await ask(RESEND, i=given)
-    mailer = Mailer(Server.of(peer.url), sender_of(SENDER), 30)
+    mailer = Mailer(MailServer.of(peer.url), sender_of(SENDER), 30)
     relay = Relay(store, [channel(store, mailer, partial(give_up, store))], 30)
     await relay.once()
     await relay.once()

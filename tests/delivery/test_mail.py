@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.delivery.mail import Server, composed, sender_of
+from app.delivery.mail import MailServer, composed, sender_of
 from app.domain.ids import new_id
 from app.store.driver import Document, Store, UpdateOne
 from tests.delivery.conftest import SENDER, Certificate, Post, relay_to
@@ -341,7 +341,7 @@ async def test_a_server_that_lets_nobody_sign_in_is_said_so(store: Store, post: 
     ],
 )
 def test_what_is_this_machine(host: str, here: bool) -> None:
-    assert Server.of(f"smtp://user:password@{host}:25").is_here is here
+    assert MailServer.of(f"smtp://user:password@{host}:25").is_here is here
 
 
 @pytest.mark.parametrize(
@@ -359,11 +359,11 @@ def test_what_is_this_machine(host: str, here: bool) -> None:
 )
 def test_an_smtp_url_that_cannot_be_meant_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        Server.of(url)
+        MailServer.of(url)
 
 
 def test_a_server_does_not_show_its_password() -> None:
-    assert "secret" not in repr(Server.of("smtp://user:secret@mail.example.com"))
+    assert "secret" not in repr(MailServer.of("smtp://user:secret@mail.example.com"))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.catalogue.model import AttributeDefinition, AttributeKind
-from app.domain.attributes import AttributeProblems, Money, Raw, items, kind_of, label_of, parse, parse_all, to_text
+from app.catalogue.model import AttributeKind, CatalogueAttribute
+from app.domain.attributes import Amount, AttributeProblems, Raw, items, kind_of, label_of, parse, parse_all, to_text
 
 K = AttributeKind
 
@@ -25,7 +25,7 @@ RAWS: dict[AttributeKind, st.SearchStrategy[Raw]] = {
     K.TEXT: texts,
     K.INTEGER: st.integers(-(2**63), 2**63 - 1),
     K.DECIMAL: decimals,
-    K.MONEY: st.builds(Money, amount=decimals, currency=st.sampled_from(["EUR", "JPY", "XXX"])),
+    K.MONEY: st.builds(Amount, amount=decimals, currency=st.sampled_from(["EUR", "JPY", "XXX"])),
     K.BOOLEAN: st.booleans(),
     K.DATE: st.dates().map(date.isoformat),
     K.DATETIME: moments,
@@ -181,9 +181,9 @@ def test_a_name_becomes_a_label(name: str, label: str) -> None:
 
 
 BILL_DAYS = (
-    AttributeDefinition("billDayFrom", "Bill day from", K.INTEGER, between=(1, 31)),
-    AttributeDefinition("billDayTo", "Bill day to", K.INTEGER, between=(1, 31)),
-    AttributeDefinition("reference", "Reference", required=False),
+    CatalogueAttribute("billDayFrom", "Bill day from", K.INTEGER, between=(1, 31)),
+    CatalogueAttribute("billDayTo", "Bill day to", K.INTEGER, between=(1, 31)),
+    CatalogueAttribute("reference", "Reference", required=False),
 )
 
 

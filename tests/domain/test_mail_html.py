@@ -141,7 +141,7 @@ def test_any_soup_of_css_is_made_harmless(atoms: list[str]) -> None:
     ],
     ids=lambda mail: mail.subject,
 )
-def test_a_mail_as_shops_send_them_keeps_its_looks(mail: mails.Mail) -> None:
+def test_a_mail_as_shops_send_them_keeps_its_looks(mail: mails.SampleMail) -> None:
     original, shown = Walk(mail.html), judge(harmless(mail.html))
     added = {"rel": "noopener noreferrer", "target": "_blank"}
     kept = [

@@ -9,7 +9,7 @@ import pytest
 
 from app import catalogue
 from app.catalogue import CATALOGUE, copied
-from app.catalogue.model import ActivityGroup, ActivityType, Audience
+from app.catalogue.model import ActivityGroup, Audience, CatalogueType
 from app.services.tallies import count_days
 from app.services.tallies import differences as wrong_days
 from app.store import heads, indexes
@@ -18,7 +18,7 @@ from tests.conftest import Ask
 from tests.world import NOW, World, ago
 
 BIRTHDAY = CATALOGUE["BIRTHDAY"]
-CHANGES: Mapping[str, ActivityType | None] = {
+CHANGES: Mapping[str, CatalogueType | None] = {
     "a new type": None,
     "another group": replace(BIRTHDAY, group=ActivityGroup.ADDRESS),
     "for staff only": replace(BIRTHDAY, audience=Audience.STAFF),
@@ -27,14 +27,14 @@ CHANGES: Mapping[str, ActivityType | None] = {
 """What a newer version's catalogue says of BIRTHDAY. None: the older one did not know it."""
 
 
-def use(monkeypatch: pytest.MonkeyPatch, row: ActivityType | None) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, row: CatalogueType | None) -> None:
     """The catalogue with this row instead; without one, BIRTHDAY is unknown."""
     others = {code: each for code, each in CATALOGUE.items() if code != "BIRTHDAY"}
     monkeypatch.setattr(catalogue, "CATALOGUE", {**others, **({"BIRTHDAY": row} if row else {})})
 
 
 @pytest.fixture(params=CHANGES, ids=list(CHANGES))
-async def newer(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> ActivityType | None:
+async def newer(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> CatalogueType | None:
     """A database as the older version leaves it, whole; the newer version is the one that runs."""
     change = CHANGES[cast(str, request.param)]
     use(monkeypatch, None if change is None else BIRTHDAY)
@@ -65,7 +65,7 @@ async def assert_copied(store: Store) -> None:
 
 
 async def test_a_catalogue_that_changed_reaches_rows_customers_heads_and_days(
-    newer: ActivityType | None, store: Store
+    newer: CatalogueType | None, store: Store
 ) -> None:
     await indexes.apply(store)
     await assert_copied(store)
@@ -96,7 +96,7 @@ class Mortal(Store):
 
 
 async def test_wherever_an_apply_is_interrupted_nothing_wrong_is_believed_and_the_next_one_ends_it(
-    newer: ActivityType | None, store: Store, mongodb_uri: str, database_name: str, driver: Driver
+    newer: CatalogueType | None, store: Store, mongodb_uri: str, database_name: str, driver: Driver
 ) -> None:
     del newer
     before = {name: await store.find(name, {}) for name in ("activities", "customers", "heads", "tallies", "versions")}
