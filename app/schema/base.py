@@ -131,7 +131,7 @@ def linked(info: Info, node_id: object) -> Source:
     """
     if not isinstance(node_id, str) or node_id.partition("_")[0] not in COLLECTION_OF:
         raise TypeError("not an id")
-    return info.context.loaders.documents.wanted(node_id)
+    return info.context.loaders.documents.defer(node_id)
 
 
 def caught(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Source:

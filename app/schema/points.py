@@ -76,7 +76,7 @@ class PointsBalance:
     @strawberry.field(description="The balance recomputed from all entries, in one snapshot. It costs a full read.")
     @staticmethod
     def audit(balance: strawberry.Parent[Document], info: Info) -> PointsAudit | None:
-        return cast(Source, info.context.loaders.audits.wanted(balance["customerId"]))
+        return cast(Source, info.context.loaders.audits.defer(balance["customerId"]))
 
 
 def balance_of(customer: Document, now: datetime) -> Source:
