@@ -21,17 +21,18 @@ from app.delivery.relay import Channel, Relay
 from app.domain import cursors
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import attachments, exports, graphiql, health, metrics
-from app.http.compression import Compression
+from app.http import attachments, exports, graphiql, health, metrics_endpoint
+from app.http.content_encoding import Compression
 from app.http.cors import Cors
-from app.http.graphql import Authenticate, GraphQLEndpoint
+from app.http.endpoint import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
-from app.http.manners import Manners
-from app.http.rates import Rates
+from app.http.middleware import Manners
 from app.http.tokens import verifier
 from app.jobs import keep_going
 from app.metrics import observe_command
+from app.operations.pipeline import Pipeline
+from app.operations.rates import Rates
 from app.services import emails
 from app.services.changes import Outgoing
 from app.services.export_job import Exporter
@@ -61,12 +62,10 @@ def routes(
     """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token. ``has_page``: whether
     there is any."""
     limits = limits or Limits()
-    endpoint = GraphQLEndpoint(
+    pipeline = Pipeline(
         executable,
         store,
-        authenticate=authenticate,
         masks_for=masks_for,
-        page=graphiql.endpoint(page or {}) if has_page else None,
         timeout_seconds=timeout_seconds,
         outgoing=outgoing,
         limits=limits,
@@ -74,10 +73,17 @@ def routes(
         execution=execution or Execution(),
         phone_region=phone_region,
     )
+    endpoint = GraphQLEndpoint(
+        pipeline,
+        authenticate=authenticate,
+        page=graphiql.endpoint(page or {}) if has_page else None,
+        timeout_seconds=timeout_seconds,
+        limits=limits,
+    )
     beside_it = [
         *(graphiql.routes if has_page else ()),
         *health.routes(store),
-        *metrics.routes(store),
+        *metrics_endpoint.routes(store),
         *exports.routes(store),
         *attachments.routes(store),
     ]
@@ -220,7 +226,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 phone_region=settings.phone_region,
             )
             collect_rarely()
-            async with beside(_share_cursors(store)), beside(rates.tell()):
+            async with beside(_share_cursors(store)), beside(rates.flush_forever()):
                 # The demo has nobody before it who sends requests elsewhere.
                 with taking_leave(settings.drain_seconds) if page is None else nullcontext():
                     yield

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app import supervisor
-from app.http.manners import LEAVING
+from app.http.middleware import LEAVING
 from app.http.protocol import MAX_HEAD_BYTES, Protocol
 
 _FINISH_SECONDS: Final = 10

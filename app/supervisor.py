@@ -13,7 +13,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Process
 
 from app import logs
-from app.http.manners import LEAVING
+from app.http.middleware import LEAVING
 
 _log = structlog.get_logger("serve")
 

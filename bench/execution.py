@@ -19,10 +19,10 @@ from graphql import parse
 from app.context import Context
 from app.domain.access import Role, Viewer
 from app.execution import Execution
-from app.faults import Operation
 from app.graph import executable, masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
+from app.operations.operation import Operation
 from app.sample.seed import seed
 from app.serving import collect_rarely
 from app.settings import Limits
@@ -47,7 +47,7 @@ async def measure(uri: str) -> None:
         async def answer(execution: Execution, operation: Operation, variables: Mapping[str, Any], times: int) -> float:
             begun = time.process_time()
             for _ in range(times):
-                executor: Any = operation.executor(dict(variables), Limits(), suggests=True)
+                executor: Any = operation.execution(dict(variables), Limits(), suggests=True)
                 executor.context_value = Context(
                     viewer, datetime.now(UTC), cast(Any, None), lambda: Loaders(store, gate)
                 )

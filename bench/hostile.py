@@ -25,7 +25,7 @@ from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
 from tests.http.battery import battery, numbered
-from tests.http.prices import cost
+from tests.operations.prices import cost
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
 AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}

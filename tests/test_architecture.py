@@ -19,19 +19,19 @@ MAY_IMPORT = {
     "context": "domain loaders services",
     "delivery": "store domain metrics jobs",
     "metrics": "tracing",  # a command that was timed is a span, too
-    "faults": "domain settings store",
     # roles by name; what an unusable MONGODB_URI, SMTP_URL or folder of letters is, its user judges
     "settings": "domain store delivery services",
     "logs": "",
     "tracing": "",
-    "execution": "faults loaders schema domain metrics",  # an edge is the schema's word, and what it wants the loaders'
+    "execution": "loaders schema domain metrics",  # an edge is the schema's word, and what it defers the loaders'
+    # of the settings: the limits
+    "operations": "context execution loaders services settings store domain metrics tracing",
     "graph": "resolvers schema domain",
     "sdl": "graph",
     "access_table": "graph domain",
     "exporting": "graph schema services domain store",  # the job's own reading, for whoever sits at the machine
-    # of the settings: the limits
-    "http": "faults context execution loaders services settings store domain metrics tracing",
-    "main": "delivery domain execution graph http jobs logs metrics services serving settings store tracing",
+    "http": "operations services settings store domain metrics tracing",
+    "main": "delivery domain execution graph http jobs logs metrics operations services serving settings store tracing",
     "worker": "delivery jobs services store",
     "serving": "http supervisor",
     "supervisor": "http logs",

@@ -165,6 +165,17 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefetch:
+    """What will be asked of customers who are about to be read.
+
+    ``pages`` of their lists, none of it behind a cursor, and these ``fields`` of themselves; None is everything.
+    """
+
+    pages: tuple[Slice, ...] = ()
+    fields: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Rows in the selection's order, and whether there are more before and after them."""
 

@@ -7,15 +7,13 @@ from graphql import ExecutionResult, GraphQLError
 from graphql.execution.values import VariableValues
 
 from app import metrics
+from app.execution.context import ExecutionContext
 from app.execution.document import Shape, shape_of
-from app.execution.plan import Plan
+from app.execution.errors import ends_answer, with_argument_refusals
+from app.execution.plan import Key, Plan
 from app.execution.run import Run
-from app.faults import Executor, is_final, with_refusals
 
 Choice: TypeAlias = Literal["compiled", "graphql-core"]
-Key: TypeAlias = tuple[tuple[str, Any], ...]
-"""The values of the variables that decide what is included."""
-
 MAX_PLANS: Final = 4
 """How many plans of one operation are kept: one for each choice of what its directives include."""
 
@@ -23,65 +21,67 @@ MAX_PLANS: Final = 4
 class Execution:
     """Executes operations of one schema. ``counted`` has how many by a plan, and of the others why not.
 
-    What is worked out about an operation is kept with it (``Executor.plans``), and goes when it goes.
+    What is worked out about an operation is kept with it (``ExecutionContext.plans``), and goes when it goes.
     """
 
     def __init__(self, choice: Choice = "compiled") -> None:
         self.choice, self.counted = choice, Counter[str]()
 
-    async def run(self, executor: Executor) -> ExecutionResult:
-        """``executor`` is graphql-core's: one valid operation, with its variables and its context.
+    async def run(self, execution: ExecutionContext) -> ExecutionResult:
+        """Executes one valid operation, with its variables and its context.
 
         Errors come in the order of their paths, whoever executed.
         """
-        plan, by = self._plan(executor)
+        plan, by = self._plan(execution)
         self.counted[by] += 1
         metrics.executed(by).inc()
-        result = with_refusals(await (Run(plan, executor).execute() if plan else executor.run()))
+        result = with_argument_refusals(
+            await (Run(plan, execution).execute() if plan else execution.fallback.execute())
+        )
         if result.errors and len(result.errors) > 1:
-            result.errors.sort(key=_place)
+            result.errors.sort(key=_place_in_order)
         return result
 
-    def makes_plan(self, executor: Executor) -> bool:
+    def makes_plan(self, execution: ExecutionContext) -> bool:
         """Whether running it takes a plan that is not there yet."""
-        shape = self._shape(executor)
-        return self._uncovered(shape) is None and _key(shape, executor) not in executor.plans.by_values
+        shape = self._shape(execution)
+        return self._uncovered(shape) is None and _key(shape, execution) not in execution.plans.by_values
 
-    def _plan(self, executor: Executor) -> tuple[Plan | None, str]:
+    def _plan(self, execution: ExecutionContext) -> tuple[Plan | None, str]:
         """Or none, and why."""
-        shape = self._shape(executor)
+        shape = self._shape(execution)
         if uncovered := self._uncovered(shape):
             return None, uncovered
-        key = _key(shape, executor)
-        plans = executor.plans.by_values
+        key = _key(shape, execution)
+        plans = execution.plans.by_values
         plan = plans.get(key)
         if plan is None:
-            values = executor.variable_values
+            values = execution.variable_values
             chosen = VariableValues({name: values.sources[name] for name, _ in key}, dict(key))
-            plan = Plan(executor.schema, executor.operation, executor.fragments, chosen)
+            plan = Plan(execution.schema, execution.operation, execution.fragments, chosen)
             if len(plans) == MAX_PLANS:
                 del plans[next(iter(plans))]
             plans[key] = plan
         return plan, "plan"
 
-    def _shape(self, executor: Executor) -> Shape:
-        if executor.plans.shape is None:
-            executor.plans.shape = shape_of(executor.operation, executor.fragments)
-        return executor.plans.shape
+    def _shape(self, execution: ExecutionContext) -> Shape:
+        if execution.plans.shape is None:
+            execution.plans.shape = shape_of(execution.operation, execution.fragments)
+        return execution.plans.shape
 
     def _uncovered(self, shape: Shape) -> str | None:
         return shape.uncovered if self.choice == "compiled" else "off"
 
 
-def _key(shape: Shape, executor: Executor) -> Key:
-    coerced = executor.variable_values.coerced
+def _key(shape: Shape, execution: ExecutionContext) -> Key:
+    coerced = execution.variable_values.coerced
     return tuple((name, coerced[name]) for name in shape.directive_variables if name in coerced)
 
 
-def _place(error: GraphQLError) -> tuple[Any, ...]:
+def _place_in_order(error: GraphQLError) -> tuple[Any, ...]:
     """Keys and indexes do not compare with each other, and nothing is at the same place as both.
 
     What ended the whole answer comes last.
     """
     keys = ((isinstance(key, str), key if isinstance(key, int) else 0, str(key)) for key in error.path or ())
-    return (is_final(error), *keys)
+    return (ends_answer(error), *keys)

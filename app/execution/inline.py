@@ -1,18 +1,14 @@
 """The fields of an object as one Python function, for objects that are completed often.
 
 It does what ``ObjectPlan`` does field by field, and hands every value that is not plainly as it should be to the same
-``Run.settled``. Only names that GraphQL or our schema allow get into its text, as literals.
+``Run.complete_value``. Only names that GraphQL or our schema allow get into its text, as literals.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from graphql import GraphQLEnumType, is_leaf_type
 
-if TYPE_CHECKING:
-    from app.execution.plan import Field
-
-Execute = Callable[[Any, Any, Any], dict[str, Any]]
+from app.execution.slots import Execute, Field
 
 _AS_THEY_ARE: Final = {
     "String": "{v}.__class__ is not str",
@@ -24,8 +20,8 @@ _AS_THEY_ARE: Final = {
 """Values that their type leaves as they are; the condition is true of all others."""
 
 
-def inlined(fields: "list[Field]", otherwise: Execute) -> Execute:
-    """``otherwise`` is for sources that are no documents."""
+def inlined(fields: list[Field], otherwise: Execute) -> Execute:
+    """A function that executes these fields; ``otherwise`` is for sources that are no documents."""
     names: dict[str, Any] = {"otherwise": otherwise}
     lines = ["def execute(source, run, path):"]
     if any(field.resolver.key for field in fields):
@@ -39,10 +35,10 @@ def inlined(fields: "list[Field]", otherwise: Execute) -> Execute:
         value = f"v{number}"
         found = _found(field, number, names)
         if found is None:
-            lines += [f"    run.put(f{number}, source, answer, path)"]
+            lines += [f"    run.resolve_field(f{number}, source, answer, path)"]
             continue
         if field.resolver.simple and not is_leaf_type(field.type):
-            lines += [f"    {line}" for line in (*found, f"run.put_found(f{number}, {value}, answer, path)")]
+            lines += [f"    {line}" for line in (*found, f"run.complete_or_defer(f{number}, {value}, answer, path)")]
             continue
         lines += [f"    {line}" for line in (*found, *_completed(field, number, names))]
         if not is_plain:
@@ -53,7 +49,7 @@ def inlined(fields: "list[Field]", otherwise: Execute) -> Execute:
     return names["execute"]
 
 
-def _found(field: "Field", number: int, names: dict[str, Any]) -> list[str] | None:
+def _found(field: Field, number: int, names: dict[str, Any]) -> list[str] | None:
     """Lines that leave what the field finds in its variable; None where only its resolver knows how."""
     value, resolver = f"v{number}", field.resolver
     if field.name == "__typename":
@@ -66,11 +62,11 @@ def _found(field: "Field", number: int, names: dict[str, Any]) -> list[str] | No
     return None
 
 
-def _completed(field: "Field", number: int, names: dict[str, Any]) -> list[str]:
+def _completed(field: Field, number: int, names: dict[str, Any]) -> list[str]:
     """Lines that complete the value in the field's variable."""
     value = f"v{number}"
     type_: Any = field.type
-    settle = f"{value} = run.settled(f{number}, {value}, (path, {field.key!r}, {value}))"
+    settle = f"{value} = run.complete_value(f{number}, {value}, (path, {field.key!r}, {value}))"
     if field.name == "__typename":
         return []
     present = f"{value} is not None" if field.nullable else None

@@ -1,25 +1,22 @@
 """Which keys of documents a plan needs, so that no others are read."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from graphql import GraphQLError
 
 from app.domain.kinds import BY_COLLECTION
-
-if TYPE_CHECKING:
-    from app.execution.plan import Field, ObjectPlan, Plan
+from app.execution.slots import Field, ObjectPlan
 
 _CUSTOMER = BY_COLLECTION["customers"].type
 
 
-def customer_keys_of(plan: "Plan") -> frozenset[str] | None:
+def customer_keys_of(root: ObjectPlan) -> frozenset[str] | None:
     """Of all customers that are read for the plan, but as rows; None where a resolver may look at any.
 
     Any that awaits something may look at what it has awaited.
     """
     keys: set[str] = set()
-    found = [plan.root]
+    found = [root]
     try:
         while found:
             one = found.pop()
@@ -34,7 +31,7 @@ def customer_keys_of(plan: "Plan") -> frozenset[str] | None:
     return frozenset(keys)
 
 
-def row_keys_of(edge: "Field") -> tuple[str, ...] | None:
+def row_keys_of(edge: Field) -> tuple[str, ...] | None:
     """Of the rows of the edge's page (``schema.connection``); None where a resolver may look at any."""
     keys: set[str] = set()
     try:
@@ -48,7 +45,7 @@ def row_keys_of(edge: "Field") -> tuple[str, ...] | None:
     return tuple(sorted(keys))
 
 
-def _rows_of(edge: "Field") -> "Iterator[ObjectPlan]":
+def _rows_of(edge: Field) -> Iterator[ObjectPlan]:
     for field in _fields_below(edge):
         if field.name == "nodes":
             yield from field.objects()
@@ -58,6 +55,6 @@ def _rows_of(edge: "Field") -> "Iterator[ObjectPlan]":
                     yield from inner.objects()
 
 
-def _fields_below(field: "Field") -> "Iterator[Field]":
+def _fields_below(field: Field) -> Iterator[Field]:
     for each in field.objects():
         yield from each.fields

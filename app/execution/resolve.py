@@ -1,8 +1,7 @@
 """How a field finds its value: by its key, by calling its resolver, or the way graphql-core would."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import graphql
 import strawberry
@@ -14,40 +13,16 @@ from strawberry.types.field import StrawberryField
 from app.domain.paging import Slice
 from app.execution.arguments import converter_of, reader_of
 from app.execution.document import walked
-from app.loaders.loader import Wanted
+from app.execution.slots import Call, Completion, Field, Path, Resolver
+from app.loaders.loader import Deferred
 from app.schema.base import READ_KEYS, key_of, read_key
 from app.schema.connection import PAGED_EDGES, PagedEdge
-
-if TYPE_CHECKING:
-    from app.execution.path import Path
-    from app.execution.plan import Field
-    from app.execution.run import Run
-
-Call = Callable[[Any, "Run", "Path"], Any]
-"""Source, run and path to a value, a promise of one, or an exception; or it raises one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
-    """``call`` is enough; the others say what more is known.
-
-    ``key`` is the document's key under which the value is, ``simple`` a resolver that takes nothing but its source,
-    ``ask`` what an edge asks of all its parents at once, ``reads`` all keys that are looked at in a document;
-    ``awaits`` where other documents may be looked at, too.
-    """
-
-    call: Call
-    key: str | None = None
-    simple: Callable[[Any], Any] | None = None
-    ask: Callable[["Run"], Any] | None = None
-    reads: tuple[str, ...] | None = None
-    awaits: bool = False
 
 
 class Info(strawberry.Info[Any, Any]):
     """Strawberry's, of which little is ever looked at: what graphql-core would make of it, is made on demand."""
 
-    def __init__(self, run: "Run", field: "Field", path: "Path | None", strawberry_field: StrawberryField) -> None:
+    def __init__(self, run: Completion, field: Field, path: Path, strawberry_field: StrawberryField) -> None:
         self._run, self._of, self._at, self._field = run, field, path, strawberry_field
 
     @property
@@ -59,7 +34,7 @@ class Info(strawberry.Info[Any, Any]):
         return self._run.info(self._of, self._at)
 
 
-def resolver_of(field: "Field") -> Resolver:
+def resolver_of(field: Field) -> Resolver:
     if field.name == "__typename":
         return Resolver(call=lambda source, run, path: field.parent.name, reads=())
     definition: Any = field.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
@@ -74,20 +49,20 @@ def resolver_of(field: "Field") -> Resolver:
     return _as_graphql_core(field)
 
 
-def _as_graphql_core(field: "Field") -> Resolver:
+def _as_graphql_core(field: Field) -> Resolver:
     resolve: Any = field.definition.resolve or cast(Any, graphql).default_field_resolver
 
-    def call(source: Any, run: "Run", path: "Path") -> Any:
+    def call(source: Any, run: Completion, path: Path) -> Any:
         return resolve(source, run.info(field, path), **arguments(run))
 
-    def converted(_: "Run", given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def converted(_: Completion, given: Mapping[str, Any]) -> Mapping[str, Any]:
         return given
 
     arguments = _arguments_of(field, converted)
     return Resolver(call=call, awaits=True)
 
 
-def _directly(field: "Field", definition: Any) -> Resolver:
+def _directly(field: Field, definition: Any) -> Resolver:
     """The resolver's own function, with the arguments that Strawberry would call it with."""
     resolver = definition.base_resolver
     function = cast(Callable[..., Any], resolver.wrapped_func)
@@ -97,11 +72,11 @@ def _directly(field: "Field", definition: Any) -> Resolver:
     if resolver.self_parameter:
         return _as_graphql_core(field)
 
-    def converted(run: "Run", given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def converted(run: Completion, given: Mapping[str, Any]) -> Mapping[str, Any]:
         schema = run.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
         return converter_of(schema, definition)(given)
 
-    def call(source: Any, run: "Run", path: "Path | None") -> Any:
+    def call(source: Any, run: Completion, path: Path) -> Any:
         given = dict(arguments(run))
         if source_name:
             given[source_name] = source
@@ -117,17 +92,17 @@ def _directly(field: "Field", definition: Any) -> Resolver:
     return Resolver(call=call, simple=function if simple else None, reads=reads, awaits=awaits)
 
 
-def _paged(field: "Field", edge: PagedEdge, arguments: Callable[["Run"], Mapping[str, Any]], each: Call) -> Resolver:
+def _paged(field: Field, edge: PagedEdge, arguments: Callable[[Completion], Mapping[str, Any]], each: Call) -> Resolver:
     """An edge that asks the same of all its parents, unless there is a cursor, which is one parent's."""
 
-    def ask(run: "Run") -> Slice | None:
+    def ask(run: Completion) -> Slice | None:
         return edge.shared_page(run.context.viewer.roles, arguments(run))
 
-    def call(source: Any, run: "Run", path: "Path") -> Any:
-        asked = run.asked(field)
+    def call(source: Any, run: Completion, path: Path) -> Any:
+        asked = run.shared_page(field)
         if asked is None:
             return each(source, run, path)
-        return asked if isinstance(asked, Exception) else Wanted(run.context.loaders.pages, (source["_id"], asked))
+        return asked if isinstance(asked, Exception) else Deferred(run.context.loaders.pages, (source["_id"], asked))
 
     return Resolver(call=call, ask=ask, reads=("_id",))
 
@@ -138,8 +113,8 @@ def is_constant(node: FieldNode) -> bool:
 
 
 def _arguments_of(
-    field: "Field", converted: Callable[["Run", Mapping[str, Any]], Mapping[str, Any]]
-) -> Callable[["Run"], Mapping[str, Any]]:
+    field: Field, converted: Callable[[Completion, Mapping[str, Any]], Mapping[str, Any]]
+) -> Callable[[Completion], Mapping[str, Any]]:
     """The field's arguments: worked out once where no variable is in them, else once per run. May raise.
 
     Resolvers share them and must leave them as they are.
@@ -152,18 +127,18 @@ def _arguments_of(
     kept: list[Mapping[str, Any]] = []
     read = reader_of(definition, node)
 
-    def made(run: "Run") -> Mapping[str, Any]:
-        core = run.executor
-        given = read(core.variable_values.coerced)
+    def made(run: Completion) -> Mapping[str, Any]:
+        execution = run.execution
+        given = read(execution.variable_values.coerced)
         if given is Undefined:
-            given = get_argument_values(definition, node, core.variable_values, None, core.hide_suggestions)
+            given = get_argument_values(definition, node, execution.variable_values, None, execution.hide_suggestions)
         return converted(run, given)
 
-    def arguments(run: "Run") -> Mapping[str, Any]:
+    def arguments(run: Completion) -> Mapping[str, Any]:
         if kept:
             return kept[0]
         if not is_kept:
-            return run.once(field, made)
+            return run.arguments_of(field, made)
         kept.append(made(run))
         return kept[0]
 

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app import faults
 from app.domain.attachments import PATH, opened
 from app.domain.outbox import one_line
+from app.http.status import retry_after
+from app.operations.errors import UNAVAILABLE, error_payload
 from app.store.driver import Store, Unavailable, within
 
 _HEADERS: Final = {
@@ -35,7 +36,7 @@ def routes(store: Store) -> list[BaseRoute]:
             with within(_ANSWER_SECONDS):
                 found = await store.find("files", {"_id": link.file_id})
         except Unavailable:
-            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         if not found:
             return _refused(HTTPStatus.GONE, "EXPIRED", "This file is not there any more.")
         # Always as a file to keep, never as a page of ours.
@@ -47,5 +48,5 @@ def routes(store: Store) -> list[BaseRoute]:
 
 
 def _refused(status: int, code: str, message: str) -> Response:
-    error = faults.told(code, message)
-    return JSONResponse({"errors": [error]}, status, headers={**_HEADERS, **faults.retry_header(error)})
+    error = error_payload(code, message)
+    return JSONResponse({"errors": [error]}, status, headers={**_HEADERS, **retry_after(error)})

@@ -9,8 +9,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import faults
-from app.http.manners import REQUEST_ID
+from app.http.middleware import REQUEST_ID
+from app.operations.errors import error_payload
 
 EXPOSED: Final = (REQUEST_ID, "Retry-After", "WWW-Authenticate", "Content-Disposition", "Allow")
 """What pages of other origins may read of our headers, besides what any may."""
@@ -73,4 +73,4 @@ class Cors(CORSMiddleware):
 def _refused(message: str, response: Response | None = None) -> Response:
     """With the headers of the ``response`` that it replaces, so that whatever lies between keeps the two apart."""
     vary = {"Vary": response.headers["vary"] if response else "Origin"}
-    return JSONResponse({"errors": [faults.told("CORS_REFUSED", message)]}, HTTPStatus.BAD_REQUEST, vary)
+    return JSONResponse({"errors": [error_payload("CORS_REFUSED", message)]}, HTTPStatus.BAD_REQUEST, vary)

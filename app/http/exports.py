@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from app import faults
 from app.domain.access import Role, Viewer
 from app.domain.cells import MEDIA_TYPES
 from app.domain.exports import file_name, signature
 from app.domain.vocabulary import ExportFormat, ExportStatus
+from app.http.status import retry_after
+from app.operations.errors import UNAVAILABLE, error_payload
 from app.services.audit import Audit
 from app.store import files
 from app.store.driver import Document, Store, StoreError, Unavailable, within
@@ -30,7 +31,7 @@ def routes(store: Store) -> list[BaseRoute]:
             with within(_ANSWER_SECONDS):
                 found = await store.find("exports", {"_id": request.path_params["id"]})
         except Unavailable:
-            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         # What is not there is told apart from a link that was not made here by nobody.
         is_time = expires.isdecimal() and expires.isascii() and len(expires) <= 12
         export = found[0] if found and is_time else None
@@ -45,7 +46,7 @@ def routes(store: Store) -> list[BaseRoute]:
             with within(_ANSWER_SECONDS):
                 await _audit(export).downloaded(store, export["_id"])  # no file without its row
         except StoreError:
-            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", faults.UNAVAILABLE)
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         return StreamingResponse(files.read(store, export["_id"]), headers=headers)
 
     return [Route("/exports/{id}", file)]
@@ -67,5 +68,5 @@ def _headers(export: Document) -> dict[str, str]:
 
 
 def _refused(status: int, code: str, message: str) -> Response:
-    error = faults.told(code, message)
-    return JSONResponse({"errors": [error]}, status, headers={**_PRIVATE, **faults.retry_header(error)})
+    error = error_payload(code, message)
+    return JSONResponse({"errors": [error]}, status, headers={**_PRIVATE, **retry_after(error)})

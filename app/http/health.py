@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.http.manners import LEAVING
+from app.http.middleware import LEAVING
 from app.store import indexes
 from app.store.driver import Store, StoreError, within
 

@@ -8,8 +8,9 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app import faults, metrics
+from app import metrics
 from app.http.quiet import QuietLine
+from app.operations.errors import error_payload
 from app.settings import Limits
 
 MAX_HEAD_BYTES: Final = Limits().max_head_bytes
@@ -191,7 +192,7 @@ class Protocol(HttpToolsProtocol):
             return
         self._refused = True
         metrics.answered(code).inc()
-        self._farewell = _response(status, {"errors": [faults.told(code, message)]}, headers)
+        self._farewell = _response(status, {"errors": [error_payload(code, message)]}, headers)
         cycle: Any = self.cycle
         if cycle and not cycle.response_complete:
             if not cycle.more_body or cycle.response_started or self.pipeline:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
-from app.domain.paging import Selection, Where
+from app.domain.paging import Prefetch, Selection, Where
 from app.loaders import activities, points, report
 from app.loaders.customers import Name, by_name, surviving
 from app.loaders.documents import by_id, by_kind
 from app.loaders.gate import Gate
-from app.loaders.loader import Loader
+from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.pages import Pages, counts_of
 from app.loaders.search import Search
 from app.store.driver import Document, Store, StoreError
@@ -26,11 +26,11 @@ class Loaders:
 
     @cached_property
     def documents(self) -> Loader[str, Document]:
-        return Loader(partial(_by_id, self._store, self.gate, self.pages))
+        return CustomerLoader(partial(_by_id, self._store, self.gate, self.pages))
 
     @cached_property
     def customers(self) -> Loader[Name, list[Document]]:
-        return Loader(partial(_by_name, self._store, self.gate, self.pages, self.documents))
+        return CustomerLoader(partial(_by_name, self._store, self.gate, self.pages, self.documents))
 
     @cached_property
     def pages(self) -> Pages:
@@ -66,10 +66,14 @@ class Loaders:
         return Loader(partial(points.audits, self._store))
 
 
-async def _by_id(store: Store, gate: Gate, pages: Pages, ids: Sequence[str]) -> Mapping[str, Document | Exception]:
+async def _by_id(
+    store: Store, gate: Gate, pages: Pages, ids: Sequence[str], prefetch: Prefetch
+) -> Mapping[str, Document | Exception]:
     """If kinds cannot be read together, each is read by itself: a fault costs its own."""
     try:
-        return await gate.admitted(await by_id(store, ids, pages.read_beside))
+        documents, their_pages = await by_id(store, ids, prefetch)
+        pages.add(their_pages)
+        return await gate.admitted(documents)
     except StoreError:
         kinds = by_kind(ids)
         if len(kinds) == 1:
@@ -77,7 +81,7 @@ async def _by_id(store: Store, gate: Gate, pages: Pages, ids: Sequence[str]) -> 
 
     async def tried(of_kind: Sequence[str]) -> Mapping[str, Document | Exception]:
         try:
-            return await _by_id(store, gate, pages, of_kind)
+            return await _by_id(store, gate, pages, of_kind, prefetch)
         except Exception as failed:  # a value: its own kind's alone
             return dict.fromkeys(of_kind, failed)
 
@@ -86,9 +90,10 @@ async def _by_id(store: Store, gate: Gate, pages: Pages, ids: Sequence[str]) -> 
 
 
 async def _by_name(
-    store: Store, gate: Gate, pages: Pages, documents: Loader[str, Document], names: Sequence[Name]
+    store: Store, gate: Gate, pages: Pages, documents: Loader[str, Document], names: Sequence[Name], prefetch: Prefetch
 ) -> Mapping[Name, list[Document] | Exception]:
-    found = await by_name(store, names, pages.read_beside)
+    found, their_pages = await by_name(store, names, prefetch)
+    pages.add(their_pages)
     admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
     seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
     for node_id, customer in seen.items():

@@ -2,40 +2,39 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
 
+from app.domain.paging import Prefetch
 from app.domain.search import address, addresses_of
 from app.domain.vocabulary import CustomerStatus
-from app.loaders.pages import Beside
-from app.store.driver import Document, Pipeline, Store
+from app.store.driver import Document, Store, StoreError
+from app.store.pages import CustomerPages, fields_of, read_with_pages
 
 Name: TypeAlias = tuple[str, ...]
 """("number", "C-100001"), ("email", "ada@example.com") or ("identity", "esuite", "8812").
 
 An e-mail address is as it is compared (domain/search.py).
 """
-
-
 _LOOKED_AT: Final = ("number", "identities", "status")
 """In whoever was found by number or identity, to tell which name is theirs and whether they were merged away."""
 
 
-async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mapping[Name, list[Document]]:
+async def by_name(
+    store: Store, names: Sequence[Name], prefetch: Prefetch
+) -> tuple[Mapping[Name, list[Document]], CustomerPages]:
     """All that answer to each name: numbers and identities are unique, an e-mail may be shared; case is no difference.
+    And the pages that come with them.
 
     One command for numbers and identities, one for e-mails.
     """
     found: dict[Name, list[Document]] = defaultdict(list)
+    pages: CustomerPages = {}
     exact = [_condition(name) for name in names if name[0] != "email"]
     if exact:
-        condition = exact[0] if len(exact) == 1 else {"$or": exact}
-
-        async def read(stages: Pipeline, fields: Mapping[str, Any] | None) -> list[Document]:
-            if stages:
-                return await store.aggregate("customers", [{"$match": condition}, *stages])
-            return await store.find("customers", condition, fields=fields)
-
-        for customer in await beside(read, _LOOKED_AT, len(exact) > 1):
+        where = exact[0] if len(exact) == 1 else {"$or": exact}
+        customers, pages = await _read(store, where, prefetch, _LOOKED_AT, several=len(exact) > 1)
+        for customer in customers:
             for name in names:
                 if _answers(customer, name):
                     found[name].append(customer)
@@ -44,7 +43,21 @@ async def by_name(store: Store, names: Sequence[Name], beside: Beside) -> Mappin
             for each in addresses:
                 if each in map(address, addresses_of(customer)):
                     found["email", each].append(customer)
-    return found
+    return found, pages
+
+
+async def _read(
+    store: Store, where: Mapping[str, Any], prefetch: Prefetch, fields: Sequence[str] = (), *, several: bool
+) -> tuple[list[Document], CustomerPages]:
+    """The customers who meet a condition, with these ``fields`` besides those of ``prefetch``, and its pages of theirs.
+
+    One command. If customers and pages cannot be read together, pages are left out: the fault is theirs perhaps.
+    """
+    if prefetch.pages:
+        with suppress(StoreError):
+            return await read_with_pages(store, where, prefetch, fields, several=several)
+    keys = fields_of(prefetch, fields)
+    return await store.find("customers", where, fields=None if keys is None else dict.fromkeys(keys, 1)), {}
 
 
 def _condition(name: Name) -> dict[str, Any]:

@@ -8,10 +8,19 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from aiodataloader import DataLoader
 
+from app.domain.paging import Prefetch
 from app.metrics import BATCH
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class Reader(Protocol):
+    """What reads the keys that fields want: a loader, or pages."""
+
+    def promise(self, key: Any, prefetch: Prefetch | None = None, /) -> asyncio.Future[Any]: ...
+
+    async def load_all(self, keys: Sequence[Any], prefetch: Prefetch | None = None, /) -> list[Any]: ...
 
 
 class Loader(Generic[K, V]):
@@ -30,7 +39,7 @@ class Loader(Generic[K, V]):
 
         async def in_order(keys: list[K]) -> list[V | Exception | None]:
             BATCH.observe(len(keys))
-            found = await self._read(keys)
+            found = await self._fetch(keys, self._take_prefetch())
             return [found.get(key) for key in keys]
 
         return DataLoader(in_order, cache_map=self._known)
@@ -38,12 +47,13 @@ class Loader(Generic[K, V]):
     async def load(self, key: K) -> V | None:
         return await self._loader.load(key)
 
-    def promise(self, key: K) -> asyncio.Future[V | None]:
-        """The same, to be read with the others of this tick."""
+    def promise(self, key: K, prefetch: Prefetch | None = None) -> asyncio.Future[V | None]:
+        """A value that is read with the others of this tick."""
         return self._loader.load(key)
 
-    def wanted(self, key: K, then: "Callable[[V | None], Any] | None" = None) -> "Wanted":
-        return Wanted(self, key, then)
+    def defer(self, key: K, then: "Callable[[V | None], Any] | None" = None) -> "Deferred":
+        """A value that is read when it is awaited, or with the others of a level."""
+        return Deferred(self, key, then)
 
     def prime(self, key: K, value: V | None) -> None:
         """What another loader has read need not be read again."""
@@ -51,20 +61,51 @@ class Loader(Generic[K, V]):
             self._known[key] = asyncio.get_running_loop().create_future()
             self._known[key].set_result(value)
 
-    async def load_all(self, keys: Sequence[K]) -> "list[V | Exception | None]":
+    async def load_all(self, keys: Sequence[K], prefetch: Prefetch | None = None) -> "list[V | Exception | None]":
         """Several at once and at once, without waiting for the tick to end. An exception is its own key's."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._known]
         found: Mapping[K, V | Exception] = {}
         try:
             if missing:
                 BATCH.observe(len(missing))
-                found = await self._read(missing)
+                found = await self._fetch(missing, prefetch)
         except Exception as failed:  # as DataLoader has it: not kept, the next one may try again
             found = dict.fromkeys(missing, failed)
         for key in missing:
             if not isinstance(value := found.get(key), Exception):
                 self.prime(key, value)
         return [found[key] if key in found else await _outcome(self._known.get(key)) for key in keys]
+
+    async def _fetch(self, keys: Sequence[K], prefetch: Prefetch | None) -> Mapping[K, V | Exception]:
+        return await self._read(keys)
+
+    def _take_prefetch(self) -> Prefetch | None:
+        return None
+
+
+class CustomerLoader(Loader[K, V]):
+    """A loader of what may be customers, who come with what will be asked of them."""
+
+    def __init__(self, read: Callable[[Sequence[K], Prefetch], Awaitable[Mapping[K, V | Exception]]]) -> None:
+        self._read_with = read
+        self._known: dict[K, asyncio.Future[Any]] = {}
+        self._prefetch: Prefetch | None = None
+        """What the keys of this tick come with."""
+
+    def promise(self, key: K, prefetch: Prefetch | None = None) -> asyncio.Future[V | None]:
+        if prefetch:
+            self._prefetch = prefetch
+        return super().promise(key)
+
+    async def _fetch(self, keys: Sequence[K], prefetch: Prefetch | None) -> Mapping[K, V | Exception]:
+        return await self._read_with(keys, prefetch or _NOTHING)
+
+    def _take_prefetch(self) -> Prefetch | None:
+        prefetch, self._prefetch = self._prefetch, None
+        return prefetch
+
+
+_NOTHING = Prefetch()
 
 
 async def _outcome(promise: "asyncio.Future[Any] | None") -> Any:
@@ -77,23 +118,15 @@ async def _outcome(promise: "asyncio.Future[Any] | None") -> Any:
         return failed
 
 
-class Reads(Protocol):
-    """What a field may want keys of: a loader, or pages."""
-
-    def promise(self, key: Any, /) -> asyncio.Future[Any]: ...
-
-    async def load_all(self, keys: Sequence[Any], /) -> list[Any]: ...
-
-
 @dataclass(slots=True, eq=False)
-class Wanted:
+class Deferred:
     """A key that a field wants; ``then`` makes the field's value of what is read.
 
     Awaited, it is read with all others of the tick. Who collects what a whole level wants (app/execution) reads that
     in one call instead.
     """
 
-    loader: Reads
+    loader: Reader
     key: Any
     then: Callable[[Any], Any] | None = None
 

@@ -4,23 +4,19 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from app.domain.listings import REPORT
-from app.domain.paging import Page, Selection, Slice
+from app.domain.paging import Page, Prefetch, Selection, Slice
 from app.loaders.gate import Gate
-from app.loaders.loader import Loader, Wanted
+from app.loaders.loader import Deferred, Loader
 from app.loaders.report import type_totals
 from app.metrics import BATCH
 from app.store import pages
-from app.store.driver import Document, Pipeline, Store, StoreError
+from app.store.driver import Document, Store
 
 T = TypeVar("T", Slice, Selection)
 V = TypeVar("V")
-Read: TypeAlias = Callable[[Pipeline, Mapping[str, Any] | None], Awaitable[list[Document]]]
-"""Reads documents that pass these stages; or with these fields, if there are no stages."""
-Beside: TypeAlias = Callable[[Read, Sequence[str], bool], Awaitable[list[Document]]]
-"""``Pages.read_beside``."""
 
 
 class Pages:
@@ -30,19 +26,18 @@ class Pages:
         self._store, self._gate = store, gate
         self._loader = Loader(partial(pages_of, store, gate))
         self._found: dict[Slice, dict[str, Page | Exception]] = defaultdict(dict)
-        self.ahead: Sequence[Slice] = ()
-        """What will be asked of the customers who are read next, none of it behind a cursor: read with them."""
-        self.customer_keys: frozenset[str] | None = None
-        """All that anybody will look at in the customers of this request; None is everything."""
 
-    def wanted(self, parent: str, slice_: Slice, then: Callable[[Page | None], Any] | None = None) -> Wanted:
-        return Wanted(self, (parent, slice_), then)
+    def defer(self, parent: str, slice_: Slice, then: Callable[[Page | None], Any] | None = None) -> Deferred:
+        """A page that is read when it is awaited, or with the others of a level."""
+        return Deferred(self, (parent, slice_), then)
 
-    def promise(self, key: tuple[str, Slice]) -> "asyncio.Future[Page | None]":
+    def promise(self, key: tuple[str, Slice], prefetch: Prefetch | None = None) -> "asyncio.Future[Page | None]":
         """A page that is read with the others of this tick."""
         return self._loader.promise(key)
 
-    async def load_all(self, keys: Sequence[tuple[str, Slice]]) -> list[Page | Exception]:
+    async def load_all(
+        self, keys: Sequence[tuple[str, Slice]], prefetch: Prefetch | None = None
+    ) -> list[Page | Exception]:
         """All at once: one command for all slices of the same parents. An exception is its own key's."""
         places: dict[int, dict[str, Page | Exception]] = {}  # most often one slice serves all parents
         unread: dict[Slice, dict[str, None]] = {}
@@ -67,7 +62,7 @@ class Pages:
         BATCH.observe(len(slices) * len(owners))
         try:
             if len(slices) > 1:
-                found = await pages.read_beside(self._store, slices, owners)
+                found = await pages.read_together(self._store, slices, owners)
             else:
                 found = [await pages.read_pages(self._store, slices[0], owners)]
         except Exception as failed:
@@ -79,26 +74,10 @@ class Pages:
             for slice_, rows in zip(slices, found, strict=True):
                 self._keep(slice_, ((owner, rows[owner]) for owner in owners))
 
-    async def read_beside(self, read: Read, also: Sequence[str], several: bool) -> list[Document]:
-        """The customers whom ``read`` finds when they pass these stages, which look up what is wanted ahead of them.
-
-        Of the customers themselves what is wanted of any, and ``also`` these keys. Whom the gate will keep out, nobody
-        can ask for a page of.
-        """
-        slices, keys = tuple(self.ahead), self.customer_keys
-        if keys is not None:
-            keys = keys.union(("_id", *also))
-        fields = None if keys is None else dict.fromkeys(keys, 1)
-        if not slices:
-            return await read((), fields)
-        try:
-            found = await read(pages.beside(slices, keys, heads_of="many" if several else "one"), None)
-        except StoreError:  # the pages' fault perhaps, which is theirs alone then
-            return await read((), fields)
-        customers, its_pages = pages.taken(slices, found, with_heads=True)
-        for slice_, rows in zip(slices, its_pages, strict=True):
+    def add(self, found: Mapping[Slice, Mapping[str, list[Document]]]) -> None:
+        """Takes pages that were read with their customers. Whom the gate keeps out, nobody can ask for a page of."""
+        for slice_, rows in found.items():
             self._keep(slice_, rows.items())
-        return customers
 
     def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
         known = self._found[slice_]

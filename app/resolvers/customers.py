@@ -25,7 +25,7 @@ def customer(
     loaders = info.context.loaders
     if by.id:
         collection_of(by.id.value, expected="customers", argument="by")
-        return cast(Source, loaders.documents.wanted(by.id.value))
+        return cast(Source, loaders.documents.defer(by.id.value))
     name, viewer = _name(info, by), info.context.viewer
 
     def only(found: list[Source] | None) -> Source:
@@ -36,7 +36,7 @@ def customer(
             raise Ambiguous("customers", "by", found=len(found))
         return found[0] if found else None
 
-    return cast(Source, loaders.customers.wanted(name, only))
+    return cast(Source, loaders.customers.defer(name, only))
 
 
 def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ def node(
     info: Info,
     id: Annotated[strawberry.ID, strawberry.argument(description="The id of the node.")],
 ) -> Node | None:
-    return _wanted(info, id)
+    return _document(info, id)
 
 
 def nodes(
@@ -25,9 +25,9 @@ def nodes(
 ) -> list[Node | None]:
     if len(ids) > MAXIMUM_SIZE:
         raise BadUserInput(f"At most {MAXIMUM_SIZE} ids may be asked for at once; there are {len(ids)}.", "ids")
-    return cast(Source, [caught(_wanted, info, each) for each in ids])
+    return cast(Source, [caught(_document, info, each) for each in ids])
 
 
-def _wanted(info: Info, node_id: str) -> Source:
+def _document(info: Info, node_id: str) -> Source:
     collection_of(node_id)
-    return info.context.loaders.documents.wanted(node_id)
+    return info.context.loaders.documents.defer(node_id)

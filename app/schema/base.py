@@ -115,7 +115,7 @@ def linked(info: Info, node_id: object) -> Source:
     """
     if not isinstance(node_id, str) or not has_id_form(node_id):
         raise TypeError("not an id")
-    return info.context.loaders.documents.wanted(node_id)
+    return info.context.loaders.documents.defer(node_id)
 
 
 def caught(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Source:

@@ -104,7 +104,7 @@ class Connection(Generic[T]):
     @strawberry.field(description="The number of rows in the whole list. Counted only if it is selected.")
     @staticmethod
     def total_count(page: strawberry.Parent[Page], info: Info) -> int | None:
-        return cast(Source, info.context.loaders.counts.wanted((page.parent, page.slice.selection)))
+        return cast(Source, info.context.loaders.counts.defer((page.parent, page.slice.selection)))
 
 
 # ---------------------------------------------------------------- edges
@@ -174,7 +174,7 @@ def paged(
     def resolve(parent: Document, info: Info, **given: Any) -> Source:
         parent_id: str = parent["_id"]
         slice_ = edge.page(parent_id, info.context.viewer.roles, given)
-        return info.context.loaders.pages.wanted(parent_id, slice_)
+        return info.context.loaders.pages.defer(parent_id, slice_)
 
     arguments: dict[str, Any] = {**_RELAY}
     if filter:
@@ -222,7 +222,7 @@ def page_of_all(
     """A page of a list that hangs on nothing, still to be awaited. Raises BadUserInput, BadCursor."""
     selection = selection_of(listing, info.context.viewer.roles, where, sorting)
     slice_ = slice_of(selection, "", first=first, after=after, last=last, before=before)
-    return info.context.loaders.pages.wanted("", slice_)
+    return info.context.loaders.pages.defer("", slice_)
 
 
 def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None) -> Source:
@@ -237,4 +237,4 @@ def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None
 
     selection = selection_of(listing, info.context.viewer.roles)
     slice_ = slice_of(selection, parent["_id"], first=first, after=None, last=None, before=None)
-    return info.context.loaders.pages.wanted(parent["_id"], slice_, own)
+    return info.context.loaders.pages.defer(parent["_id"], slice_, own)

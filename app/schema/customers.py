@@ -152,7 +152,7 @@ class Customer(Node):
 
 def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str, int], Viewer], Source]) -> Source:
     viewer = info.context.viewer
-    return info.context.loaders.type_counts.wanted(customer["_id"], lambda counts: then(counts or {}, viewer))
+    return info.context.loaders.type_counts.defer(customer["_id"], lambda counts: then(counts or {}, viewer))
 
 
 @strawberry.input(one_of=True, description="A way to identify a customer: set exactly one field.")

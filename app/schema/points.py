@@ -84,7 +84,7 @@ class PointsBalance:
     )
     @staticmethod
     def audit(balance: strawberry.Parent[Document], info: Info) -> PointsAudit | None:
-        return cast(Source, info.context.loaders.audits.wanted(balance["customerId"]))
+        return cast(Source, info.context.loaders.audits.defer(balance["customerId"]))
 
 
 def balance_of(customer: Document, now: datetime) -> Source:

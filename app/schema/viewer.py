@@ -62,4 +62,4 @@ class ViewerType:
     def customer(viewer: strawberry.Parent[Viewer], info: Info) -> Customer | None:
         if viewer.customer_id is None:
             return None
-        return cast(Source, info.context.loaders.documents.wanted(viewer.customer_id))
+        return cast(Source, info.context.loaders.documents.defer(viewer.customer_id))

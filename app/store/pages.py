@@ -26,6 +26,7 @@ from app.domain.paging import (
     Listing,
     Named,
     Position,
+    Prefetch,
     Selection,
     Slice,
 )
@@ -34,6 +35,8 @@ from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
 
 HeadsOf: TypeAlias = Literal["none", "one", "many"]
 """Of how many customers heads may be used."""
+CustomerPages: TypeAlias = Mapping[Slice, Mapping[str, list[Document]]]
+"""Pages that came with their customers, by slice and customer."""
 
 
 async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Mapping[str, list[Document]]:
@@ -45,23 +48,46 @@ async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Map
     list that is searched: see docs/decisions/0015.
     """
     if len(parents) > 1:
-        return (await read_beside(store, [slice_], parents))[0]
+        return (await read_together(store, [slice_], parents))[0]
     rows = await _Plan.of(slice_).read_one(store, parents[0])
     return {parents[0]: rows[::-1] if slice_.backwards else rows}
 
 
-async def read_beside(
+async def read_together(
     store: Store, slices: Sequence[Slice], parents: Sequence[str]
 ) -> Sequence[Mapping[str, list[Document]]]:
-    """The same of several slices: one command, however many slices and parents. None of the slices has a position."""
+    """The pages of several slices: one command, however many slices and parents. None of the slices has a position."""
     owners = {"$documents": [{"_id": parent} for parent in parents]}
-    documents = await store.aggregate(None, [owners, *beside(tuple(slices))])
-    return taken(slices, documents)[1]
+    documents = await store.aggregate(None, [owners, *prefetch_stages(tuple(slices))])
+    return split_prefetched(slices, documents)[1]
+
+
+async def read_with_pages(
+    store: Store, where: Mapping[str, Any], prefetch: Prefetch, fields: Iterable[str] = (), *, several: bool
+) -> tuple[list[Document], CustomerPages]:
+    """The customers who meet a condition, with these ``fields`` besides those of ``prefetch``, and its pages of theirs.
+
+    Pages come by slice and customer; one is missing where it has to be read by itself. One command.
+
+    ``several``: whether there may be more than one.
+    """
+    keys = fields_of(prefetch, fields)
+    stages = prefetch_stages(prefetch.pages, keys, heads_of="many" if several else "one")
+    found = await store.aggregate("customers", [{"$match": where}, *stages])
+    customers, pages = split_prefetched(prefetch.pages, found, with_heads=True)
+    return customers, dict(zip(prefetch.pages, pages, strict=True))
+
+
+def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] | None:
+    """All that is read of the customers themselves; None is everything."""
+    return None if prefetch.fields is None else prefetch.fields.union(("_id", *fields))
 
 
 @lru_cache(256)
-def beside(slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, heads_of: HeadsOf = "none") -> Pipeline:
-    """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_beside``.
+def prefetch_stages(
+    slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, heads_of: HeadsOf = "none"
+) -> Pipeline:
+    """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_together``.
 
     ``heads_of`` customers are kept (store/heads.py), if they are any: what is in those comes from one document, without
     a seek. ``keys`` are all that is wanted of the documents themselves; None is everything.
@@ -105,10 +131,10 @@ def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:
     return {"$project": dict.fromkeys(fields, 1)}
 
 
-def taken(
+def split_prefetched(
     slices: Sequence[Slice], found: Sequence[Document], *, with_heads: bool = False
 ) -> tuple[list[Document], list[dict[str, list[Document]]]]:
-    """What has passed ``beside``: the documents as they are stored, and the pages of each slice by their ids.
+    """What has passed ``prefetch_stages``: the documents as they are stored, and the pages of each slice by their ids.
 
     A page that would be in a head is missing where the customer has changed since that was kept.
     """

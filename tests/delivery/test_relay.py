@@ -11,8 +11,8 @@ import pytest
 from app import metrics
 from app.delivery import relay
 from app.delivery.relay import Channel, Relay
-from app.http import metrics as figures_over_http
-from app.http.metrics import read_queues
+from app.http import metrics_endpoint as figures_over_http
+from app.http.metrics_endpoint import read_queues
 from app.store import indexes
 from app.store.driver import Document, Driver, Store
 from tests.conftest import Commands

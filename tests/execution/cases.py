@@ -16,16 +16,16 @@ from graphql import DocumentNode, ExecutionResult, GraphQLSchema, parse
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 from strawberry.types.base import StrawberryObjectDefinition
 
-from app import faults
 from app.context import Context
 from app.domain.access import Role, Viewer
 from app.domain.listings import HEADS
 from app.domain.paging import Slice
 from app.execution import Execution
-from app.faults import Operation
 from app.graph import executable, masks_for, schema
 from app.loaders import Loaders
 from app.loaders.gate import Gate
+from app.operations.errors import format_error
+from app.operations.operation import Operation
 from app.schema.base import READ_KEYS
 from app.schema.connection import PAGED_EDGES, PagedEdge
 from app.settings import Limits
@@ -108,7 +108,7 @@ class Both:
         context = Context(case.viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
         result = await executed(execution, executable, document, case.variables, context)
         return orjson.dumps(
-            {"data": result.data, "errors": [faults.answer(error, document) for error in result.errors or ()]}
+            {"data": result.data, "errors": [format_error(error, document) for error in result.errors or ()]}
         )
 
 
@@ -130,11 +130,11 @@ async def executed(
 ) -> ExecutionResult:
     """``asked``: an operation, where its plans are to be kept from one time to the next."""
     operation = asked if isinstance(asked, Operation) else operation_of(asked, schema, name)
-    executor = operation.executor(dict(variables or {}), limits, suggests=True)
-    if isinstance(executor, list):
-        return ExecutionResult(None, executor)
-    executor.context_value = context
-    result = await execution.run(executor)
+    made = operation.execution(dict(variables or {}), limits, suggests=True)
+    if isinstance(made, list):
+        return ExecutionResult(None, made)
+    made.context_value = context
+    result = await execution.run(made)
     # What graphql-core no longer needs, it leaves running. The tasks of anyio and PyMongo last as long as their owners.
     left = [
         each for each in asyncio.all_tasks() - {asyncio.current_task()} if not re.search("anyio|pymongo", repr(each))

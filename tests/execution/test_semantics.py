@@ -23,8 +23,7 @@ from graphql import (
     validate,
 )
 
-from app import faults
-from app.execution import Choice, Execution
+from app.execution import Choice, Execution, context
 from app.settings import Limits
 from tests.execution.cases import executed
 
@@ -43,7 +42,7 @@ def _no_log(monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(*_: object, **__: object) -> None:
         """Thousands of failures, all of them meant."""
 
-    monkeypatch.setattr(faults, "log", silent)
+    monkeypatch.setattr(context, "log_exception", silent)
 
 
 def fails() -> Any:

@@ -12,9 +12,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app import serving
-from app.http.rates import Rates
 from app.http.tokens import verifier
 from app.main import assembled, routes
+from app.operations.rates import Rates
 from app.settings import Limits
 from app.store.driver import Store
 from tests.conftest import AUTHORITY, SECRET, token

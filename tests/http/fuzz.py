@@ -42,7 +42,7 @@ from schemathesis.specs.graphql.scalars import CUSTOM_SCALARS
 
 from app import sdl
 from app.domain.access import Role
-from app.http.asked import JSON, RESPONSE
+from app.http.request import JSON, RESPONSE
 from app.http.tokens import verifier
 from app.main import assembled, routes
 from app.services.changes import Outgoing

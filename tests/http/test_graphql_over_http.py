@@ -10,15 +10,15 @@ import pytest
 from graphql import GraphQLError
 from structlog.testing import capture_logs
 
-from app import faults
 from app.domain.access import Role, Viewer
 from app.http import graphiql
-from app.http.admission import Overloaded
-from app.http.asked import JSON, RESPONSE
-from app.http.documents import Documents
-from app.http.rates import RateLimited
+from app.http.request import JSON, RESPONSE
 from app.http.tokens import KeysUnavailable, verifier
 from app.main import assembled, routes
+from app.operations.admission import Overloaded
+from app.operations.document import Documents
+from app.operations.errors import error_payload, format_error
+from app.operations.rates import RateLimited
 from app.settings import Limits
 from app.store.driver import OutOfTime, Store
 from tests.conftest import AUTHORITY, SECRET, Commands, token
@@ -547,9 +547,9 @@ async def test_what_may_be_asked_again_says_when(
 
 
 def test_a_field_that_may_be_asked_for_again_says_when() -> None:
-    error = faults.answer(GraphQLError("", path=["customer"], original_error=OutOfTime()), None)
+    error = format_error(GraphQLError("", path=["customer"], original_error=OutOfTime()), None)
     assert error["extensions"]["retryAfterSeconds"] == 1
-    assert "retryAfterSeconds" not in faults.told("INTERNAL", "")["extensions"]
+    assert "retryAfterSeconds" not in error_payload("INTERNAL", "")["extensions"]
 
 
 async def test_a_message_repeats_little_of_what_was_sent(client: httpx2.AsyncClient) -> None:

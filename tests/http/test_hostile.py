@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from app.domain.access import Role
-from app.http.asked import JSON, RESPONSE
+from app.http.request import JSON, RESPONSE
 from app.store.driver import Document
 from tests.conftest import Commands, token
 from tests.http.battery import OBJECTS, TEXTS, battery, holes, pages, types

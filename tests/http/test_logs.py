@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from app import logs
-from app.http import manners, protocol
+from app.http import middleware, protocol
 from app.http.quiet import EVERY_SECONDS, QuietLine
 from app.store.driver import Store
 from tests.conftest import token
@@ -126,7 +126,7 @@ async def test_what_anybody_can_send_without_a_token_is_one_line_however_often(
     event: str | None,
 ) -> None:
     logs.configure("DEBUG")
-    monkeypatch.setattr(manners, "_IGNORED_ID", QuietLine("ignored a malformed X-Request-ID"))
+    monkeypatch.setattr(middleware, "_IGNORED_ID", QuietLine("ignored a malformed X-Request-ID"))
     monkeypatch.setattr(protocol, "_UNREADABLE", QuietLine("refused what is not HTTP"))
     async with served(door(store)) as port:
         for _ in range(20):

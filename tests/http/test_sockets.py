@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from app.http import protocol
-from app.http.manners import Manners
+from app.http.middleware import Manners
 from app.http.protocol import MAX_HEAD_BYTES
 from app.store.driver import Store
 from tests.conftest import token

@@ -1,4 +1,4 @@
-"""Whether the client is still there and the time lasts: nobody works for somebody who has left."""
+"""Work is cancelled when its time is over, or its client has left: nobody works for somebody who is not there."""
 
 import asyncio
 from types import TracebackType
@@ -7,11 +7,13 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from app.operations.pipeline import Abandoned
+
 _MOMENT_SECONDS: Final = 0.02
 """Whoever is answered by then was not watched: watching costs more than a small answer has left to lose."""
 
 
-class InTime:
+class CancelAfter:
     """What is awaited inside is cancelled when the time is over (TimeoutError): asyncio.timeout, at half the price."""
 
     def __init__(self, seconds: float) -> None:
@@ -39,8 +41,12 @@ class InTime:
             self._working.cancel()
 
 
-class WhileThere(InTime):
-    """The same, and it is cancelled when the client leaves (ClientDisconnect). The request's body has been read."""
+class ClientLeft(ClientDisconnect, Abandoned):
+    """Raised inside of CancelOnDisconnect where the client closes its connection; nobody is sent anything."""
+
+
+class CancelOnDisconnect(CancelAfter):
+    """As CancelAfter; and it is cancelled when the client leaves (ClientLeft). The request's body has been read."""
 
     def __init__(self, receive: Receive, seconds: float) -> None:
         super().__init__(_MOMENT_SECONDS)
@@ -62,4 +68,4 @@ class WhileThere(InTime):
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._end(ClientDisconnect())
+        self._end(ClientLeft())

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from graphql import get_introspection_query
 
-from app.http.compression import accepts_gzip
+from app.http.content_encoding import accepts_gzip
 from tests.conftest import token
 
 LARGE = {"query": get_introspection_query()}

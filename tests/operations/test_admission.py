@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.http.admission import Admission, Overloaded
-from app.http.asked import JSON, RESPONSE
+from app.http.request import JSON, RESPONSE
+from app.operations.admission import Admission, Overloaded
 from app.settings import Limits
 from app.store.driver import Document, Store
 from tests.conftest import token

@@ -19,20 +19,21 @@ from graphql import (
     SelectionSetNode,
 )
 
-from app.domain.refusals import Refusal
+from app.operations.errors import RequestRefusal
 from app.settings import Limits
 
 INTROSPECTION: Final = frozenset({"__schema", "__type"})
 
 
-class LimitExceeded(Refusal):
-    """A request is larger than we take. ``limit`` is what the client reads beside the message."""
+class LimitExceeded(RequestRefusal):
+    """Raised where a request is larger than we take. The client sees a 400 with the ``limit`` beside the message."""
 
     code = "QUERY_LIMIT_EXCEEDED"
 
     def __init__(self, name: str, message: str, *, allowed: int, asked: int | None = None) -> None:
         super().__init__(message)
         self.limit = {"name": name, "allowed": allowed, **({} if asked is None else {"asked": asked})}
+        self.extensions = {"limit": self.limit}
 
 
 def check(document: DocumentNode, limits: Limits) -> None:
@@ -73,7 +74,7 @@ def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
     return len(_root_names(_shape(operation), fragments))
 
 
-def variable_values(variables: dict[str, object], limits: Limits) -> None:
+def check_variables(variables: dict[str, object], limits: Limits) -> None:
     """Raises LimitExceeded for variables with too many values in them. It looks at no more than are allowed."""
     left: list[Any] = [variables]
     found = 0

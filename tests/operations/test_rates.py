@@ -19,11 +19,11 @@ from pymongo.errors import (
 )
 
 from app.domain.access import Role, Viewer
-from app.http import rates
-from app.http.admission import Admission, Overloaded
-from app.http.asked import JSON, RESPONSE
-from app.http.rates import RateLimited, Rates
+from app.http.request import JSON, RESPONSE
 from app.main import beside
+from app.operations import rates
+from app.operations.admission import Admission, Overloaded
+from app.operations.rates import RateLimited, Rates
 from app.settings import Limits, PerMinute
 from app.store import counters
 from app.store.driver import Store
@@ -60,8 +60,8 @@ async def ask(client: httpx2.AsyncClient, asked: dict[str, Any], subject: str = 
 
 @asynccontextmanager
 async def telling(monkeypatch: pytest.MonkeyPatch, *told: Rates) -> AsyncGenerator[None]:
-    monkeypatch.setattr(rates, "_TOLD_EVERY_SECONDS", 0.01)
-    async with beside(told[0].tell()), beside(told[1].tell()):
+    monkeypatch.setattr(rates, "_FLUSH_SECONDS", 0.01)
+    async with beside(told[0].flush_forever()), beside(told[1].flush_forever()):
         yield
 
 
@@ -260,9 +260,9 @@ async def test_what_nobody_was_told_of_for_a_minute_is_told_to_nobody(
         return await add(store, *given, **more)
 
     monkeypatch.setattr(counters, "add", sometimes)
-    monkeypatch.setattr(rates, "_TOLD_EVERY_SECONDS", 0.005)
+    monkeypatch.setattr(rates, "_FLUSH_SECONDS", 0.005)
     told = rates_of(store, cost=100, clock=lambda: now[0])
-    async with beside(told.tell()):
+    async with beside(told.flush_forever()):
         for minute in range(5):
             now[0] = 60.0 * minute
             told.spend(viewer("tess"), 70)

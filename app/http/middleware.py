@@ -12,8 +12,8 @@ from asgi_correlation_id.middleware import is_valid_uuid4
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import faults
 from app.http.quiet import QuietLine
+from app.operations.errors import error_payload
 
 REQUEST_ID: Final = "X-Request-ID"
 _REQUEST_ID: Final = REQUEST_ID.lower().encode()
@@ -28,7 +28,7 @@ _SAFE: Final = (
 _NO_WEBSOCKET: Final = JSONResponse(
     {
         "errors": [
-            faults.told("UPGRADE_REQUIRED", "There is no WebSocket here: send queries over HTTP, by POST or GET.")
+            error_payload("UPGRADE_REQUIRED", "There is no WebSocket here: send queries over HTTP, by POST or GET.")
         ]
     },
     HTTPStatus.UPGRADE_REQUIRED,

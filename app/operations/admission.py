@@ -5,11 +5,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from app.domain.refusals import Refusal
+from app.operations.errors import RequestRefusal
 
 
-class Overloaded(Refusal):
-    """There is no room for a request, or it waited too long for its turn: 503 and OVERLOADED, nothing was executed."""
+class Overloaded(RequestRefusal):
+    """Raised where there is no room for a request, or it waited too long for its turn.
+
+    The client sees 503 and OVERLOADED; nothing was executed.
+    """
 
     code = "OVERLOADED"
 
@@ -33,7 +36,7 @@ class Admission:
     _queues: dict[str, "deque[asyncio.Future[None]]"] = field(default_factory=dict[str, "deque[asyncio.Future[None]]"])
     """Requests that wait by their subjects, in the order of the subjects' turns. None of them is empty."""
 
-    def knock(self, subject: str) -> None:
+    def reject_if_full(self, subject: str) -> None:
         """Raises Overloaded where a turn would do so at once: asked first, so that refusing costs next to nothing."""
         if self._busy >= self.at_once and self._waiting >= self.waiting and self._longest(subject) is None:
             raise Overloaded

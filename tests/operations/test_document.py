@@ -18,20 +18,21 @@ from app.context import Context
 from app.domain.access import Role, Viewer
 from app.execution import MAX_PLANS, Execution
 from app.execution.plan import Plan
-from app.faults import Operation
 from app.graph import executable, masks_for
-from app.http.admission import Overloaded
-from app.http.documents import Documents, Invalid, Prepared
-from app.http.limits import LimitExceeded
 from app.loaders import Loaders
 from app.loaders.gate import Gate
+from app.operations.admission import Overloaded
+from app.operations.document import Documents, Prepared
+from app.operations.document_limits import LimitExceeded
+from app.operations.errors import InvalidDocument
+from app.operations.operation import Operation
 from app.settings import Limits
 from app.store.driver import Store
 from tests.conftest import token
 from tests.execution.documents import Words, written
 from tests.graph.walk import below
 from tests.http.conftest import door
-from tests.http.prices import cost, cost_plans
+from tests.operations.prices import cost, cost_plans
 from tests.world import NOW
 
 WORDS = Words(["cus_x", "act_x"], ["C-1"], ["a@example.com"], ["changedFields"], ["NOTE_ADDED"], ["x"])
@@ -72,7 +73,7 @@ def test_an_empty_list_in_a_variable_costs_what_a_list_of_one_does() -> None:
 
 def planned(operation: Operation) -> int:
     """How many fields the operation's plan has, with all that its directives may include left in."""
-    executor: Any = operation.executor({}, Limits(), suggests=True)
+    executor: Any = operation.execution({}, Limits(), suggests=True)
     plan, found = Plan(executable, operation.node, operation.fragments, executor.variable_values), 0
     ahead = [plan.root]
     while ahead:
@@ -178,7 +179,7 @@ async def test_documents_take_no_more_memory_than_is_counted_for_them(shape: str
         prepared = await documents.prepared(SHAPES[shape](number), "tess", suggests=False)
         ((operation, _),) = prepared.operations.values()
         for _ in range(3):
-            executor: Any = operation.executor({"number": "C-1"} if shape == "screen" else {}, Limits(), suggests=True)
+            executor: Any = operation.execution({"number": "C-1"} if shape == "screen" else {}, Limits(), suggests=True)
             executor.context_value = Context(viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
             assert not (await execution.run(executor)).errors
             plan_everything(operation)
@@ -236,7 +237,7 @@ async def test_what_is_not_kept_is_free_again_soon_however_rarely_python_collect
         del held
         gc.collect()
         for number in range(1, 60):
-            with suppress(Invalid):
+            with suppress(InvalidDocument):
                 await prepared(documents, wide(number) + ending)
             most = max(most, trees() - before)
     finally:
@@ -272,7 +273,7 @@ async def test_what_an_operation_has_worked_out_goes_with_it_and_has_a_plan_for_
     viewer = Viewer("tess", "Tess", frozenset({Role.ADMIN}))
     for choice in range(32):
         variables = {f"v{n}": bool(choice >> n & 1) for n in range(5)}
-        executor: Any = operation.executor(variables, Limits(), suggests=True)
+        executor: Any = operation.execution(variables, Limits(), suggests=True)
         executor.context_value = Context(viewer, NOW, cast(Any, None), lambda: cast(Any, None))
         assert execution.makes_plan(executor)
         assert (await execution.run(executor)).errors is None

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.http.metrics import FRESH_SECONDS, Queues
+from app.http.metrics_endpoint import FRESH_SECONDS, Queues
 from app.metrics import observe_command
 from app.store.driver import Driver, Store
 from tests.conftest import Commands, token

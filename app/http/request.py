@@ -1,16 +1,17 @@
-"""What a client asked, read from HTTP: four parameters, or a refusal with its status. Nothing is too odd to be told."""
+"""A GraphQL request, read from HTTP: four parameters, or a refusal with its status."""
 
 from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import orjson
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from app.domain.refusals import Refusal
+from app.operations.errors import RequestRefusal
+from app.operations.operation import GraphQLRequest
 from app.settings import Limits
 
 JSON: Final = "application/json"
@@ -23,8 +24,11 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 
 
-class Malformed(Exception):
-    """No request that could be looked at: the status says so to whatever lies between the client and us."""
+class HTTPError(Exception):
+    """Raised where there is no GraphQL request.
+
+    The endpoint answers with its ``status``, which says so to whatever lies between the client and us.
+    """
 
     def __init__(self, status: HTTPStatus, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -44,9 +48,12 @@ _CODES: Final = {
 }
 
 
-class PersistedQueryNotSupported(Refusal):
-    """A hash of a document instead of the document. By these very words Apollo's, urql's and other clients know that
-    they are to send the document, and do; any other refusal ends each of their queries for good."""
+class PersistedQueryNotSupported(RequestRefusal):
+    """Raised for a hash of a document instead of the document; the client sees a 400.
+
+    By these very words Apollo's, urql's and other clients know that they are to send the document, and do; any other
+    refusal ends each of their queries for good.
+    """
 
     code = "PERSISTED_QUERY_NOT_SUPPORTED"
 
@@ -54,29 +61,21 @@ class PersistedQueryNotSupported(Refusal):
         super().__init__("PersistedQueryNotSupported")
 
 
-class Asked(NamedTuple):
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any]
-    may_change: bool
-    """Whether it came by a method that may change anything."""
-
-
 @lru_cache(64)
 def media_type(accept: bytes) -> str:
-    """The type to answer with: the one that the client likes best, JSON unless it says so. Raises Malformed."""
+    """The type to answer with: the one that the client likes best, JSON unless it says so. Raises HTTPError."""
     if not accept.strip():
         return JSON
     wishes = dict(map(_wish, accept.decode("latin-1").lower().split(",")))
     among_all = wishes.get("application/*", wishes.get("*/*", 0))
     modern, plain = wishes.get(RESPONSE, 0), wishes.get(JSON, among_all)
     if modern == plain == 0:
-        raise Malformed(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESPONSE} or {JSON}; accept one of them.")
+        raise HTTPError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESPONSE} or {JSON}; accept one of them.")
     return RESPONSE if modern >= plain else JSON
 
 
 def _wish(media_range: str) -> tuple[str, float]:
-    """A media range, and how much it is liked: 1 unless told."""
+    """A media range, and how much it is liked: 1 by default."""
     name, *parameters = (part.strip() for part in media_range.split(";"))
     for parameter in parameters:
         if parameter.startswith("q="):
@@ -88,42 +87,42 @@ def _wish(media_range: str) -> tuple[str, float]:
 
 
 def headers_of(scope: Scope) -> Headers:
-    """Of several of one name the last: those of a list are one already (``manners.py``)."""
+    """Of several of one name the last: those of a list are one already (``middleware.py``)."""
     return dict(scope["headers"])
 
 
-async def read(scope: Scope, headers: Headers, receive: Receive, limits: Limits) -> Asked:
-    """Raises Malformed, PersistedQueryNotSupported, and ClientDisconnect if the client goes away meanwhile."""
+async def read_request(scope: Scope, headers: Headers, receive: Receive, limits: Limits) -> GraphQLRequest:
+    """Raises HTTPError, PersistedQueryNotSupported, and ClientDisconnect if the client goes away meanwhile."""
     match scope["method"]:
         case "GET":
-            return _asked(_from_address(scope, limits), may_change=False)
+            return _request_of(_from_address(scope, limits), may_change=False)
         case "POST":
             _check_type(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
-            return _asked(_parsed(await _body(headers, receive, limits)), may_change=True)
+            return _request_of(_parsed(await _body(headers, receive, limits)), may_change=True)
         case _:
-            raise Malformed(HTTPStatus.METHOD_NOT_ALLOWED, "Send POST, or GET for a query.", Allow="GET, POST")
+            raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, "Send POST, or GET for a query.", Allow="GET, POST")
 
 
 @lru_cache(64)
 def _check_type(content_type: bytes, encoding: bytes) -> None:
-    """JSON only: a page of another origin can send it to us only if CORS allows it to. Raises Malformed."""
+    """JSON only: a page of another origin can send it to us only if CORS allows it to. Raises HTTPError."""
     name, *parameters = (part.strip().lower() for part in content_type.decode("latin-1").split(";"))
     if name != JSON:
-        raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}, in UTF-8.", Accept=JSON)
+        raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}, in UTF-8.", Accept=JSON)
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key == "charset" and value.strip('"') not in _CHARSETS:
             message = f"The body's charset is {value}: send it in UTF-8."
-            raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message, Accept=JSON)
+            raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message, Accept=JSON)
     if encoding.lower() != b"identity":
-        raise Malformed(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body uncompressed.")
+        raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body uncompressed.")
 
 
 _CHARSETS: Final = ("utf-8", "utf8")
 
 
 async def _body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
-    """Never more than is allowed, whatever the client says its length is. Raises Malformed, ClientDisconnect."""
+    """Never more than is allowed, whatever the client says its length is. Raises HTTPError, ClientDisconnect."""
     most = limits.max_body_bytes
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 18 or int(length) > most):
@@ -142,8 +141,8 @@ async def _body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
     return b"".join(parts)
 
 
-def _too_large(most: int) -> Malformed:
-    return Malformed(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {most} bytes.", Connection="close")
+def _too_large(most: int) -> HTTPError:
+    return HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {most} bytes.", Connection="close")
 
 
 def _parsed(text: bytes | str) -> object:
@@ -152,41 +151,41 @@ def _parsed(text: bytes | str) -> object:
     try:
         return orjson.loads(text.removeprefix(mark))  # refuses half characters, endless numbers, too deep nesting
     except orjson.JSONDecodeError:
-        raise Malformed(HTTPStatus.BAD_REQUEST, "The body is not JSON in UTF-8 that can be read.") from None
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "The body is not JSON in UTF-8 that can be read.") from None
 
 
 def _from_address(scope: Scope, limits: Limits) -> object:
     most = limits.max_head_bytes  # with the headers; what reads requests from the socket counts them, too
     if len(scope["query_string"]) > most:
         message = f"A query by GET may have {most} bytes, headers included. Send it by POST."
-        raise Malformed(HTTPStatus.REQUEST_URI_TOO_LONG, message)
+        raise HTTPError(HTTPStatus.REQUEST_URI_TOO_LONG, message)
     given = QueryParams(scope["query_string"])
     if any(len(given.getlist(name)) > 1 for name in _PARAMETERS):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "Give each parameter once.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "Give each parameter once.")
     structured = {name: _parsed(given[name]) for name in ("variables", "extensions") if given.get(name)}
     return {**{name: given[name] for name in ("query", "operationName") if name in given}, **structured}
 
 
-def _asked(body: object, *, may_change: bool) -> Asked:
+def _request_of(body: object, *, may_change: bool) -> GraphQLRequest:
     if isinstance(body, list):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "Send one operation at a time: batches are not taken.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "Send one operation at a time: batches are not taken.")
     if not isinstance(body, dict):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "Send an object with a query.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "Send an object with a query.")
     given = cast("Mapping[str, Any]", body)
     query, name, variables, extensions = map(given.get, _PARAMETERS)
     if query is not None and not isinstance(query, str):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "query must be a string: a GraphQL document.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "query must be a string: a GraphQL document.")
     if name is not None and not isinstance(name, str):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "operationName must be a string or null.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "operationName must be a string or null.")
     if variables is not None and not isinstance(variables, dict):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "variables must be an object or null.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "variables must be an object or null.")
     if extensions is not None and not isinstance(extensions, dict):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "extensions must be an object or null.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "extensions must be an object or null.")
     persisted = cast("dict[str, Any]", extensions or {}).get("persistedQuery")
     if persisted is not None and not isinstance(persisted, dict):
-        raise Malformed(HTTPStatus.BAD_REQUEST, "extensions.persistedQuery must be an object or null.")
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "extensions.persistedQuery must be an object or null.")
     if not query and persisted is not None:
         raise PersistedQueryNotSupported
     if not query:
-        raise Malformed(HTTPStatus.BAD_REQUEST, "query must be a string: a GraphQL document.")
-    return Asked(query, name or None, cast("dict[str, Any]", variables) or {}, may_change)
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "query must be a string: a GraphQL document.")
+    return GraphQLRequest(query, name or None, cast("dict[str, Any]", variables) or {}, may_change)

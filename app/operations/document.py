@@ -7,7 +7,7 @@ What is kept is the same for every viewer, and bounded by the memory that it tak
 import asyncio
 import gc
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -29,12 +29,12 @@ from graphql import (
     visit,
 )
 
-from app.domain.refusals import Refusal
 from app.execution.document import shape_of
-from app.faults import Operation
-from app.http import limits as shape
-from app.http.admission import Admission
-from app.http.costs import CostPlan, Pricer, price_of_text
+from app.operations import document_limits
+from app.operations.admission import Admission
+from app.operations.cost import CostPlan, Pricer, price_of_text
+from app.operations.errors import InvalidDocument, RequestRefusal
+from app.operations.operation import Operation
 from app.settings import Limits
 
 _KNOWN: Final = 2_000
@@ -56,7 +56,7 @@ class Prepared:
     size: int
 
     def chosen(self, operation_name: str | None) -> tuple[Operation, CostPlan]:
-        """An operation, and what it costs. Raises OperationUnresolved."""
+        """The operation of that name, or the only one, and what it costs. Raises OperationUnresolved."""
         if operation_name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if operation_name is None or operation_name not in self.operations:
@@ -64,8 +64,8 @@ class Prepared:
         return self.operations[operation_name]
 
 
-class OperationUnresolved(Refusal):
-    """Which operation of the document is meant cannot be told; nothing was executed."""
+class OperationUnresolved(RequestRefusal):
+    """Raised where the request does not say which operation of its document is meant; the client sees a 400."""
 
     code = "OPERATION_RESOLUTION_FAILURE"
 
@@ -79,14 +79,6 @@ class OperationUnresolved(Refusal):
         else:
             message = f'The document has no operation "{asked[:100]}"; it has {", ".join(map(str, names))}.'
         super().__init__(message)
-
-
-class Invalid(Exception):
-    """A document that cannot be executed, and why. ``document`` is None where there is not even syntax."""
-
-    def __init__(self, errors: Sequence[GraphQLError], document: DocumentNode | None = None) -> None:
-        super().__init__()
-        self.errors, self.document = errors, document
 
 
 class Documents:
@@ -114,7 +106,7 @@ class Documents:
     async def prepared(self, text: str, subject: str, *, suggests: bool) -> Prepared:
         """``suggests``: whether errors may say what the schema has instead.
 
-        Raises LimitExceeded, Invalid, Overloaded.
+        Raises LimitExceeded, InvalidDocument, Overloaded.
         """
         if text not in self._kept:
             await self._turns.enter(subject)
@@ -133,17 +125,18 @@ class Documents:
             self._dropped_bytes = 0
             gc.collect()
         document = self._parsed(text)
-        shape.check(document, self._limits)
+        document_limits.check(document, self._limits)
         if errors := validate(
             self._schema, document, self.rules, max_errors=self._limits.max_errors, hide_suggestions=not suggests
         ):
-            raise Invalid(errors, document)
+            raise InvalidDocument(errors, document)
         operations = Operation.each_of(document, self._schema)
-        for operation in operations.values():
-            operation.plans.shape = shape_of(operation.node, operation.fragments)
-        plans = self._pricer.plans(document, {name: each.plans.shape for name, each in operations.items()})
+        shapes = {name: shape_of(each.node, each.fragments) for name, each in operations.items()}
+        for name, operation in operations.items():
+            operation.plans.shape = shapes[name]
+        plans = self._pricer.plans(document, shapes)
         for plan in plans.values():
-            shape.at_most(
+            document_limits.at_most(
                 "fields", plan.fields, self._limits.max_fields, "fields, those of fragments counted each time"
             )
         return Prepared(
@@ -157,14 +150,14 @@ class Documents:
         tokens, characters = self._limits.max_tokens, self._limits.max_document_characters
         if len(text) > characters:
             message = f"The document has {len(text)} characters; at most {characters} are allowed."
-            raise shape.LimitExceeded("characters", message, allowed=characters, asked=len(text))
+            raise document_limits.LimitExceeded("characters", message, allowed=characters, asked=len(text))
         try:
             return parse(text, max_tokens=tokens)
         except GraphQLSyntaxError as error:
             if f"more than {tokens} tokens" in error.message:
                 message = f"The document has more than {tokens} tokens."
-                raise shape.LimitExceeded("tokens", message, allowed=tokens) from None
-            raise Invalid([error]) from None
+                raise document_limits.LimitExceeded("tokens", message, allowed=tokens) from None
+            raise InvalidDocument([error]) from None
 
     def _end_turn(self, text: str, preparing: asyncio.Future[Prepared]) -> None:
         if preparing.exception() is None:
@@ -196,7 +189,7 @@ def _introspects(document: DocumentNode) -> bool:
         found = False
 
         def enter_field(self, node: Any, *_: Any) -> None:
-            self.found |= node.name.value in shape.INTROSPECTION
+            self.found |= node.name.value in document_limits.INTROSPECTION
 
     look = Look()
     visit(document, look)
@@ -218,6 +211,6 @@ def _rules(most: int) -> tuple[type[ASTValidationRule], ...]:
                 if self.rule_context.remaining_complexity_budget >= 0:
                     raise
                 message = "Too many fields of the document have the same name: give them aliases, or select them once."
-                raise shape.LimitExceeded("comparisons", message, allowed=most) from None
+                raise document_limits.LimitExceeded("comparisons", message, allowed=most) from None
 
     return tuple(Bounded if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)

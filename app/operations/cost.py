@@ -49,10 +49,10 @@ from graphql import (
 
 from app.domain.cursors import DEFAULT_SIZE, MAXIMUM_SIZE
 from app.domain.listings import HEADS
-from app.domain.refusals import Refusal
 from app.domain.times import moment
 from app.execution import MAX_PLANS
 from app.execution.document import Shape, walked
+from app.operations.errors import RequestRefusal
 
 REQUEST: Final = 15
 """Any request, before anything is known of it."""
@@ -141,8 +141,8 @@ _DECISIVE: Final = frozenset({*_SHORT, "after", "before", "filter", "orderBy", "
 Variables: TypeAlias = Mapping[str, Any]
 
 
-class TooExpensive(Refusal):
-    """The operation would cost more than one may."""
+class TooExpensive(RequestRefusal):
+    """Raised where the operation would cost more than one may; the client sees a 400 with its cost."""
 
     code = "COST_LIMIT_EXCEEDED"
 
@@ -150,6 +150,12 @@ class TooExpensive(Refusal):
         super().__init__(
             f"The operation may cost {cost}; the limit is {limit}. Ask for smaller pages, or for less in each row."
         )
+        self.response_extensions = {"cost": cost_extension(cost, limit)}
+
+
+def cost_extension(cost: int, limit: int) -> dict[str, int]:
+    """What a response says of the cost of its operation."""
+    return {"requested": cost, "limit": limit, "remaining": max(limit - cost, 0)}
 
 
 def price_of_text(text: str) -> int:

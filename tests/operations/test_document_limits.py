@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.graph import executable
-from app.http import limits as shape
-from app.http.costs import (
+from app.operations import document_limits as shape
+from app.operations.cost import (
     CHANGE,
     COMMAND,
     CORE_VALUE,
@@ -39,13 +39,14 @@ from app.http.costs import (
     SEEK_ROW,
     VALUE,
 )
-from app.http.documents import Documents, Invalid, Prepared
-from app.http.limits import LimitExceeded
+from app.operations.document import Documents, Prepared
+from app.operations.document_limits import LimitExceeded
+from app.operations.errors import InvalidDocument
 from app.settings import Limits
 from app.store.driver import Document
 from tests.conftest import Ask, Commands, token
 from tests.graph.walk import below
-from tests.http.prices import cost
+from tests.operations.prices import cost
 from tests.world import World
 
 LIMITS = Limits()
@@ -222,7 +223,7 @@ async def test_a_document_is_measured_before_it_is_looked_at(allowed: str, refus
     ids=["a list", "too long a list", "too many", "nested", "a long text"],
 )
 def test_variables_are_counted_at_any_depth(variables: dict[str, Any], fits: bool) -> None:
-    limit = limit_of(lambda: shape.variable_values(variables, LIMITS))
+    limit = limit_of(lambda: shape.check_variables(variables, LIMITS))
     assert limit == (None if fits else {"name": "variableValues", "allowed": 2_000})
 
 
@@ -488,6 +489,6 @@ async def asked(client: httpx2.AsyncClient, query: str, **variables: Any) -> Doc
 async def test_what_is_invalid_is_not_kept() -> None:
     documents = Documents(executable, LIMITS)
     for suggests, says in ((True, True), (False, False), (True, True)):
-        with pytest.raises(Invalid) as invalid:
+        with pytest.raises(InvalidDocument) as invalid:
             await documents.prepared("{ viewr { name } }", "tess", suggests=suggests)
         assert ("Did you mean" in invalid.value.errors[0].message) == says

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from starlette.routing import Route
 
-from app.http.manners import LEAVING
+from app.http.middleware import LEAVING
 from app.main import assembled
 from tests.conftest import token
 

@@ -6,9 +6,9 @@ from typing import Any
 from graphql import DocumentNode, parse, validate
 
 from app.execution.document import shape_of
-from app.faults import Operation
 from app.graph import executable
-from app.http.costs import CostPlan, Pricer
+from app.operations.cost import CostPlan, Pricer
+from app.operations.operation import Operation
 
 
 def cost(query: str, *, compiled: bool = True, **variables: Any) -> int:

@@ -14,9 +14,9 @@ from app.context import Context
 from app.domain.access import Role, Viewer
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http.costs import COMMAND, REQUEST
 from app.loaders import Loaders
 from app.loaders.gate import Gate
+from app.operations.cost import COMMAND, REQUEST
 from app.services.changes import Changes, Outgoing, Turns
 from app.store import heads
 from app.store.driver import Document, Store
@@ -24,7 +24,7 @@ from tests.conftest import Commands
 from tests.execution.cases import executed, operation_of
 from tests.graph.test_cost import COLLECTION_OF, documents_read, explained
 from tests.graph.walk import Place, below
-from tests.http.prices import cost
+from tests.operations.prices import cost
 from tests.world import NOW, World, ago
 
 CUSTOMERS, ROWS = 8, 80

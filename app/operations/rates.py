@@ -16,22 +16,23 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from app.domain.access import Viewer
-from app.domain.refusals import Refusal
+from app.operations.errors import RequestRefusal
 from app.settings import PerMinute
 from app.store import counters
 from app.store.driver import Store, StoreError
 
-_TOLD_EVERY_SECONDS: Final = 0.5
+_FLUSH_SECONDS: Final = 0.5
 _MINUTE_SECONDS: Final = 60
 
 
-class RateLimited(Refusal):
-    """A subject has used up its minute: 429 and RATE_LIMITED, with the time when to return. Nothing was executed."""
+class RateLimited(RequestRefusal):
+    """Raised where a subject has used up its minute. The client sees 429, RATE_LIMITED and when to return."""
 
     code = "RATE_LIMITED"
 
     def __init__(self, what: str, *, seconds: float) -> None:
         self.seconds = max(1, round(seconds + 0.5))
+        self.extensions = {"retryAfterSeconds": self.seconds}
         super().__init__(f"You have asked for too {what} in the last minute. Try again in {self.seconds} s.")
 
 
@@ -65,7 +66,7 @@ class Rates:
     _minutes: dict[_Budget, _Minute] = field(default_factory=dict[_Budget, _Minute])
 
     def __post_init__(self) -> None:
-        self._limiter = FixedWindowRateLimiter(_Kept(self.store))
+        self._limiter = FixedWindowRateLimiter(MongoStorage(self.store))
 
     def spend(self, viewer: Viewer, cost: int) -> None:
         """Raises RateLimited, and then nothing is spent."""
@@ -97,10 +98,10 @@ class Rates:
         if not await self._limiter.hit(limit, viewer.subject, cost=changes):
             raise RateLimited("many changes", seconds=await self._left(limit, viewer.subject))
 
-    async def tell(self) -> None:
-        """What was spent here, told to the others for as long as this runs; who has spent too much is blocked."""
+    async def flush_forever(self) -> None:
+        """Counts what was spent here for all processes, again and again, and blocks subjects that spent too much."""
         while True:
-            await asyncio.sleep(_TOLD_EVERY_SECONDS)
+            await asyncio.sleep(_FLUSH_SECONDS)
             now = self.clock()
             over = [budget for budget, minute in self._minutes.items() if max(minute.ends, minute.blocked_until) <= now]
             for budget in over:
@@ -127,7 +128,7 @@ class Rates:
         return (await self._limiter.get_window_stats(limit, subject)).reset_time - time.time()
 
 
-class _Kept(Storage):
+class MongoStorage(Storage):
     """The library's counters, in our database."""
 
     STORAGE_SCHEME: ClassVar[Any] = None

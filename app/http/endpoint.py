@@ -1,0 +1,126 @@
+"""GraphQL over HTTP: reads a request, has it answered, and sends the response."""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from app import metrics, tracing
+from app.domain.access import Viewer
+from app.http import graphiql
+from app.http.cancellation import CancelAfter, CancelOnDisconnect
+from app.http.request import (
+    JSON,
+    RESPONSE,
+    Headers,
+    HTTPError,
+    headers_of,
+    media_type,
+    read_request,
+)
+from app.http.status import GraphQLResponse, failure
+from app.operations.admission import Admission
+from app.operations.operation import GraphQLRequest
+from app.operations.pipeline import Pipeline
+from app.settings import Limits
+
+_SMALL_BYTES: Final = 65_536
+"""A body that is larger, or says nothing of its length, is read in a turn: their senders may take their time."""
+_TYPES: Final = {each: (b"content-type", f"{each}; charset=utf-8".encode()) for each in (JSON, RESPONSE)}
+_HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept, Accept-Encoding"))
+
+Authenticate = Callable[[str | None], Awaitable[Viewer]]
+"""From the Authorization header. Raises Unauthenticated, KeysUnavailable."""
+
+
+class GraphQLEndpoint:
+    """Answers programs with JSON, and a browser that comes to look with GraphiQL. Without a token: 401 and nothing."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        authenticate: Authenticate,
+        page: Callable[[Request], Response] | None,
+        timeout_seconds: float,
+        limits: Limits,
+    ) -> None:
+        self._pipeline, self._authenticate, self._page = pipeline, authenticate, page
+        self._timeout_seconds, self._limits = timeout_seconds, limits
+        self._large = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST" and self._page and graphiql.asks_for_page(request := Request(scope)):
+            await self._page(request)(scope, receive, send)
+            return
+        start = time.perf_counter()
+        headers = headers_of(scope)
+        try:
+            with tracing.span("request"):
+                response = await self._respond(scope, headers, receive)
+        except ClientDisconnect:
+            metrics.answered("CLIENT_GONE").inc()
+            return
+        metrics.answered(response.outcome).inc()
+        metrics.SECONDS.observe(time.perf_counter() - start)
+        await _send(response, _type_or_json(headers), send)
+
+    async def _respond(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLResponse:
+        """Raises ClientDisconnect."""
+        try:
+            media_type(headers.get(b"accept", b""))
+            return GraphQLResponse(await self._execute_request(scope, headers, receive))
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # whatever it is, its text stays here
+            return failure(error)
+
+    async def _execute_request(self, scope: Scope, headers: Headers, receive: Receive) -> dict[str, object]:
+        """The response's body. Raises what ``status.py`` knows, and ClientDisconnect."""
+        viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
+        self._pipeline.admit(viewer)
+        request = await self._read(scope, headers, receive, viewer)
+        return await self._pipeline.execute(request, viewer, partial(CancelOnDisconnect, receive))
+
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive, viewer: Viewer) -> GraphQLRequest:
+        """Raises HTTPError, PersistedQueryNotSupported, ClientDisconnect, Overloaded, RateLimited."""
+        length = headers.get(b"content-length", b"")
+        is_small = scope["method"] == "GET" or (length.isdigit() and len(length) < 10 and int(length) <= _SMALL_BYTES)
+
+        async def receive_part() -> Message:
+            message = await receive()
+            self._pipeline.charge_body(viewer, len(message.get("body", b"")))
+            return message
+
+        try:
+            async with nullcontext() if is_small else self._large.turn(viewer.subject):
+                with CancelAfter(self._timeout_seconds):
+                    return await read_request(scope, headers, receive_part, self._limits)
+        except TimeoutError:
+            message = "The request did not come in time."
+            raise HTTPError(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None
+
+
+def _type_or_json(headers: Headers) -> str:
+    try:
+        return media_type(headers.get(b"accept", b""))
+    except HTTPError:
+        return JSON
+
+
+async def _send(response: GraphQLResponse, type_: str, send: Send) -> None:
+    """As a Starlette response would, with headers that are known beforehand."""
+    body = orjson.dumps(response.body)
+    headers = [_TYPES[type_], (b"content-length", b"%d" % len(body)), *_HEADERS]
+    if response.status.headers:
+        headers += [(name.lower().encode(), value.encode()) for name, value in response.status.headers.items()]
+    status = response.status.code if response.status.for_all or type_ == RESPONSE else HTTPStatus.OK
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

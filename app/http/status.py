@@ -1,0 +1,76 @@
+"""Which exception is which HTTP status, with which headers; and the response that says so."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from app.domain.access import Forbidden
+from app.http.request import HTTPError, PersistedQueryNotSupported
+from app.http.tokens import KeysUnavailable, Unauthenticated
+from app.operations.admission import Overloaded
+from app.operations.cost import TooExpensive
+from app.operations.document import OperationUnresolved
+from app.operations.document_limits import LimitExceeded
+from app.operations.errors import InvalidDocument, error_payload, refusal_body
+from app.operations.pipeline import ChangeByGet
+from app.operations.rates import RateLimited
+from app.store.driver import Unavailable
+
+
+class Status(NamedTuple):
+    """``for_all``: also for clients that accept ``application/json`` only; they read the body of any other failure."""
+
+    code: int
+    headers: Mapping[str, str] = {}
+    for_all: bool = True
+
+
+_OK: Final = Status(HTTPStatus.OK, for_all=False)
+_BAD_REQUEST: Final = Status(HTTPStatus.BAD_REQUEST, for_all=False)
+_UNAVAILABLE: Final = Status(HTTPStatus.SERVICE_UNAVAILABLE)
+
+STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
+    Unauthenticated: Status(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}),
+    Forbidden: Status(HTTPStatus.FORBIDDEN),
+    ChangeByGet: Status(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"}),
+    RateLimited: Status(HTTPStatus.TOO_MANY_REQUESTS),
+    KeysUnavailable: _UNAVAILABLE,
+    Overloaded: _UNAVAILABLE,
+    TimeoutError: _UNAVAILABLE,
+    **dict.fromkeys(Unavailable, _UNAVAILABLE),
+    LimitExceeded: _BAD_REQUEST,
+    TooExpensive: _BAD_REQUEST,
+    OperationUnresolved: _BAD_REQUEST,
+    PersistedQueryNotSupported: _BAD_REQUEST,
+    InvalidDocument: _BAD_REQUEST,
+    Exception: Status(HTTPStatus.INTERNAL_SERVER_ERROR),
+}
+"""A subclass has the status of its nearest class in here. HTTPError brings its own."""
+
+
+class GraphQLResponse(NamedTuple):
+    body: Mapping[str, Any]
+    status: Status = _OK
+
+    @property
+    def outcome(self) -> str:
+        """The code of its first error, or OK."""
+        errors = self.body.get("errors")
+        return errors[0]["extensions"]["code"] if errors else "OK"
+
+
+def failure(error: Exception) -> GraphQLResponse:
+    """The response to a request that was not executed. What is no refusal is logged as a fault of ours."""
+    if isinstance(error, HTTPError):
+        body = {"errors": [error_payload(error.code, str(error))]}
+        status = Status(error.status, error.headers)
+    else:
+        body = refusal_body(error)
+        status = next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
+    return GraphQLResponse(body, status._replace(headers={**status.headers, **retry_after(body["errors"][0])}))
+
+
+def retry_after(error: Mapping[str, Any]) -> Mapping[str, str]:
+    """The header that says when to return, of an error that says it."""
+    seconds = error["extensions"].get("retryAfterSeconds")
+    return {} if seconds is None else {"Retry-After": f"{seconds:.0f}"}

@@ -1,0 +1,201 @@
+"""From a request to its response: prepare, price, admit, execute. Each stage may refuse, at the least cost."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+from asgi_correlation_id import correlation_id
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, OperationType
+
+from app import metrics, tracing
+from app.context import Context
+from app.domain.access import Forbidden, Masks, Role, Viewer
+from app.domain.vocabulary import CustomerStatus
+from app.execution import Execution
+from app.execution.context import ExecutionContext
+from app.execution.errors import cause_of
+from app.loaders import Loaders
+from app.loaders.gate import Gate
+from app.operations.admission import Admission, Overloaded
+from app.operations.cost import ERROR, REQUEST, CostPlan, TooExpensive, cost_extension, price_of_body, price_of_plan
+from app.operations.document import Documents, Prepared
+from app.operations.document_limits import changes, check_variables
+from app.operations.errors import InvalidDocument, RequestRefusal, format_error
+from app.operations.operation import GraphQLRequest
+from app.operations.rates import Rates
+from app.services.changes import Changes, Outgoing, Turns
+from app.settings import Limits
+from app.store.driver import Store, StoreError, Unavailable, by_read_preference, is_away, marked, within
+
+_SHARE_FOR_CHANGES: Final = 0.9
+"""Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
+_GRACE_SECONDS: Final = 0.5
+"""After the time of a request, in which every command to the database has ended: what remains is our own work."""
+_KILL_SECONDS: Final = 10
+"""For ending in the database what nobody waits for; nobody waits for that either."""
+
+Cancel: TypeAlias = Callable[[float], AbstractContextManager[None]]
+"""A scope that is cancelled after so many seconds (TimeoutError), or where its caller has left (Abandoned)."""
+
+
+class Abandoned(Exception):
+    """Raised where nobody waits for a response any more: what is read for it ends, here and in the database."""
+
+
+class ChangeByGet(RequestRefusal):
+    """Raised for a change that came by a method which may change nothing; the client sees a 405."""
+
+    code = "METHOD_NOT_ALLOWED"
+
+    def __init__(self) -> None:
+        super().__init__("Send changes by POST.")
+
+
+class Pipeline:
+    """Answers requests to one schema."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        store: Store,
+        *,
+        masks_for: Callable[[frozenset[Role]], Masks],
+        timeout_seconds: float,
+        outgoing: Outgoing,
+        rates: Rates,
+        limits: Limits,
+        execution: Execution,
+        phone_region: str | None = None,
+    ) -> None:
+        self._store, self._masks_for, self._outgoing, self._phone_region = store, masks_for, outgoing, phone_region
+        self._timeout_seconds, self._limits, self._rates = timeout_seconds, limits, rates
+        self._execution, self._locks = execution, Turns()
+        self._documents = Documents(schema, limits, compiled=execution.choice == "compiled")
+        self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
+        self._killing: set[asyncio.Task[None]] = set()
+        self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
+
+    def admit(self, viewer: Viewer) -> None:
+        """Lets a viewer in, before their request is read. Raises Forbidden, Overloaded, RateLimited."""
+        if not viewer.roles:
+            raise Forbidden("Your token has no role that this gateway knows.")
+        self._admission.reject_if_full(viewer.subject)
+        self._rates.spend(viewer, REQUEST)  # also for what turns out to be no request that can be answered
+
+    def charge_body(self, viewer: Viewer, size: int) -> None:
+        """Charges a part of a request's body. Raises RateLimited."""
+        self._rates.spend(viewer, price_of_body(size))
+
+    async def execute(self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel) -> dict[str, Any]:
+        """The response's body.
+
+        Raises Refusal, InvalidDocument, Unavailable, TimeoutError, Abandoned: there is no response of GraphQL's then.
+        """
+        prepared, execution, plan = await self._prepare(request, viewer)
+        cost = plan.cost(execution.variable_values.coerced)
+        spent = self._price(execution, plan, cost, viewer)
+        try:
+            result = await self._admitted(execution, prepared.document, viewer, cancel)
+        except (Overloaded, *Unavailable) as refusal:
+            if isinstance(refusal, Overloaded) or is_away(refusal):
+                self._rates.give_back(viewer, spent)
+            raise
+        if any(is_away(cause_of(error)) for error in result.errors or ()):
+            self._rates.give_back(viewer, spent)
+        else:
+            self._rates.charge(viewer, ERROR * len(result.errors or ()))
+        errors = [format_error(error, prepared.document) for error in result.errors or ()]
+        extensions = {"cost": cost_extension(cost, self._limits.max_cost)}
+        return {"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions}
+
+    # ------------------------------------------------------------ prepare
+
+    async def _prepare(self, request: GraphQLRequest, viewer: Viewer) -> tuple[Prepared, ExecutionContext, CostPlan]:
+        """Raises Forbidden, InvalidDocument, and any RequestRefusal."""
+        reads_schema = viewer.is_one_of(self._readers_of_schema)
+        self._rates.spend(viewer, self._documents.price(request.query))
+        with tracing.span("prepare"):
+            prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
+        if prepared.introspects and not reads_schema:
+            raise Forbidden("Your role may not read the schema.")
+        operation, plan = prepared.chosen(request.operation_name)
+        check_variables(request.variables, self._limits)
+        execution = operation.execution(request.variables, self._limits, suggests=reads_schema)
+        if isinstance(execution, list):
+            raise InvalidDocument(execution, prepared.document)
+        if execution.operation.operation != OperationType.QUERY and not request.may_change:
+            raise ChangeByGet
+        return prepared, execution, plan
+
+    # ------------------------------------------------------------ price
+
+    def _price(self, execution: ExecutionContext, plan: CostPlan, cost: int, viewer: Viewer) -> int:
+        """What was spent of the viewer's rate. Raises TooExpensive, RateLimited."""
+        if cost > self._limits.max_cost:
+            raise TooExpensive(cost=cost, limit=self._limits.max_cost)
+        metrics.COST.observe(cost)
+        spent = cost - REQUEST + (price_of_plan(plan.fields) if self._execution.makes_plan(execution) else 0)
+        self._rates.spend(viewer, spent)
+        return spent
+
+    # ------------------------------------------------------------ admit
+
+    async def _admitted(
+        self, execution: ExecutionContext, document: DocumentNode, viewer: Viewer, cancel: Cancel
+    ) -> ExecutionResult:
+        """In a turn of the viewer's. Raises Overloaded, RateLimited, and whatever executing does."""
+        async with self._admission.turn(viewer.subject):
+            until = time.monotonic() + self._timeout_seconds * _SHARE_FOR_CHANGES  # the database is asked from here on
+            if execution.operation.operation == OperationType.QUERY:
+                return await self._query(execution, viewer, until, cancel)
+            # What was begun is ended, whoever leaves: a change is asked for again by its key.
+            with within(self._timeout_seconds):
+                await self._rates.change(viewer, changes(document, execution.operation))
+                return await self._execute(execution, viewer, until)
+
+    # ------------------------------------------------------------ execute
+
+    async def _query(
+        self, execution: ExecutionContext, viewer: Viewer, until: float, cancel: Cancel
+    ) -> ExecutionResult:
+        """As long as its caller is there and its time lasts, here and in the database.
+
+        Raises Forbidden, Unavailable, Abandoned, TimeoutError.
+        """
+        mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
+        try:
+            with marked(mark), by_read_preference(), cancel(self._timeout_seconds + _GRACE_SECONDS):
+                return await self._execute(execution, viewer, until)
+        except (Abandoned, TimeoutError):
+            killing = asyncio.create_task(self._kill(mark))
+            self._killing.add(killing)  # a task that nobody holds may vanish
+            killing.add_done_callback(self._killing.discard)
+            raise
+
+    async def _kill(self, mark: str) -> None:
+        with suppress(StoreError), within(_KILL_SECONDS):
+            await self._store.end(mark)
+
+    async def _execute(self, execution: ExecutionContext, viewer: Viewer, until: float) -> ExecutionResult:
+        """What a change has not written by ``until`` is given up. Raises Forbidden, Unavailable."""
+        with within(self._timeout_seconds):
+            execution.context_value = await self._context(viewer, until)
+            with tracing.span("execute", operation=execution.operation.operation.value):
+                return await self._execution.run(execution)
+
+    async def _context(self, viewer: Viewer, until: float) -> Context:
+        """Raises Forbidden for a customer who is no longer active."""
+        gate = Gate(self._store, viewer, self._masks_for)
+        # Stored times have milliseconds: what a change returns is what it stored.
+        now = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
+        changes = Changes(self._store, self._locks, viewer, now, correlation_id.get() or "", until, self._outgoing)
+        context = Context(viewer, now, changes, lambda: Loaders(self._store, gate), self._phone_region)
+        if Role.CUSTOMER in viewer.roles:
+            own = await context.loaders.documents.load(viewer.customer_id or "")
+            if own is None or own["status"] != CustomerStatus.ACTIVE:
+                raise Forbidden("This account is not active.")
+        return context
