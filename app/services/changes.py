@@ -19,6 +19,8 @@ from app.domain.access import Viewer
 from app.domain.changes import IdempotencyConflict, NotFound
 from app.domain.customers import noticed
 from app.domain.ids import new_id
+from app.domain.listings import ORDERED
+from app.domain.moments import ORDER, order_of, put_in_order
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import Audit
 from app.services.letters import Letters
@@ -127,7 +129,7 @@ class Changes:
                 return done[0]["wrote"]
             customer = await take(self.store, customer_id, session)
             effect = await decide(customer, session)
-            await self._write(effect, session)
+            await self._write(effect, customer["revision"], session)
             record = {"_id": f"{customer_id}/{subject}/{key}", **own, "mutation": mutation, "inputHash": print_of_input}
             record |= {"wrote": effect.wrote, "at": self.now}
             await self.store.insert("idempotency", [record], session=session)
@@ -150,8 +152,11 @@ class Changes:
         """Of a change that is no customer's. Raises OutOfTime."""
         return await self.store.transaction(body, deadline_seconds=self.until - time.monotonic())
 
-    async def _write(self, effect: Effect, session: Session) -> None:
+    async def _write(self, effect: Effect, revision: int, session: Session) -> None:
         activities = [*effect.first, effect.activity]
+        for collection, documents in {**effect.new, "activities": activities}.items():
+            if collection in ORDERED:
+                put_in_order(documents, self.now, revision)
         for collection, documents in effect.new.items():
             await self.store.insert(collection, documents, session=session)
         customer = ("customers", effect.activity["customerId"])
@@ -203,6 +208,7 @@ def activity_of(customer_id: str, type_: str, actor: Document, now: datetime, **
         "source": "platform",
         "occurredAt": now,
         "recordedAt": now,
+        ORDER: order_of(now),
         "actor": actor,
         **copied(type_),
         **{key: value for key, value in more.items() if value is not None},

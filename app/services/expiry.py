@@ -6,6 +6,7 @@ from typing import Final
 from app.domain import points
 from app.domain.changes import NotFound
 from app.domain.customers import balance, noticed
+from app.domain.moments import put_in_order
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.jobs import Backoff, log_failure
 from app.services.changes import Session, take
@@ -69,6 +70,7 @@ async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
             raise _NothingToDo
         entries = entries_of(posting, customer_id, now, {})
         activities = expiry_activities(entries, now)
+        put_in_order(activities, now, customer["revision"])
         await store.insert("points", entries, session=session)
         await store.insert("activities", activities, session=session)
         await arrived(store, activities, now=now, session=session)
