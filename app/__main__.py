@@ -242,6 +242,9 @@ def import_(
 def indexes_(
     check: Annotated[bool, typer.Option("--check", help="Fail if anything differs.")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Build what differs.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop the indexes that only earlier versions need. None of them may run.")
+    ] = False,
     data: Data = None,
 ) -> None:
     """Show how collections, validators and indexes differ from what this version declares."""
@@ -251,6 +254,9 @@ def indexes_(
         async with open_store(uri, settings) as store:
             if apply:
                 await store_indexes.apply(store)
+            if prune:
+                for name in await store_indexes.prune(store):
+                    console.print(f"{name}: dropped", markup=False)
             return await store_indexes.differences(store), await store_indexes.foreign(store)
 
     with database(settings) as uri:

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from app.domain.moments import MAX_ORDER, ORDER
 from app.domain.paging import AnyOf, In, Page, Position, Selection, Slice, Where
 from app.domain.points import MAX_TOTAL
 from app.domain.refusals import BadCursor, BadUserInput
@@ -125,6 +126,9 @@ def _value(key: str, value: Any, *, may_be_none: bool) -> Any:
         if type(value) is str:
             value.encode()  # half a surrogate pair is a ValueError: no text to the database
             return value
+    elif key == ORDER:
+        if value is None or (type(value) is int and abs(value) <= MAX_ORDER):
+            return value
     elif type(value) is int:
         if key not in _INTEGERS:
             return _EPOCH + value * _MILLISECOND
@@ -141,8 +145,8 @@ def _tag(selection: Selection, parent: str) -> str:
 def _list_of(selection: Selection) -> bytes:
     """The same for each spelling of the same rows in the same order, and for no others."""
     listing = selection.listing
-    where = _canonical(selection.where)
-    return repr((listing.collection, listing.prefix, where, selection.order, selection.descending)).encode()
+    where, keys = _canonical(selection.where), listing.orders[selection.order].keys
+    return repr((listing.collection, listing.prefix, where, selection.order, keys, selection.descending)).encode()
 
 
 def _canonical(value: object) -> object:

@@ -1,6 +1,7 @@
 """Which lists hang on what, and the orders they come in. Data.
 
 An order's keys make a position unique; the indexes of store/collections.py begin with the prefix and end with them.
+``order`` puts rows of one moment in order (domain/moments.py).
 """
 
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from hashlib import sha256
 from typing import Final
 
 from app.domain.access import activity_rows
+from app.domain.moments import ORDER
 from app.domain.paging import In, Listing, Order, Selection, Slice
 from app.domain.points import HISTORY
 
@@ -15,9 +17,9 @@ ACTIVITIES: Final = Listing(
     "activities",
     ("customerId", "legacy"),
     {
-        "OCCURRED_AT": Order(("occurredAt", "_id")),
-        "TYPE": Order(("type", "occurredAt", "_id")),
-        "POINTS": Order(("points", "occurredAt", "_id"), nulls_last=True),
+        "OCCURRED_AT": Order(("occurredAt", "order", "_id")),
+        "TYPE": Order(("type", "occurredAt", "order", "_id")),
+        "POINTS": Order(("points", "occurredAt", "order", "_id"), nulls_last=True),
     },
     visible=activity_rows,
 )
@@ -26,22 +28,22 @@ POINTS: Final = Listing(
     ("customerId", "kind"),
     {
         "SEQ": Order(("seq",)),
-        "OCCURRED_AT": Order(("occurredAt", "_id")),
-        "POINTS": Order(("points", "occurredAt", "_id")),
+        "OCCURRED_AT": Order(("occurredAt", "seq")),
+        "POINTS": Order(("points", "occurredAt", "seq")),
     },
     base=(("kind", In(tuple(sorted(kind.value for kind in HISTORY)))),),
 )
-COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedAt", "_id"))})
-TRANSACTIONS: Final = Listing("transactions", ("customerId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
-PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("createdAt", "_id"))})
-STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "_id"))})
-AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "_id"))})
-ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "_id"))})
-REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "_id"))})
+COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedAt", "order", "_id"))})
+TRANSACTIONS: Final = Listing("transactions", ("customerId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
+PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
+STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "order", "_id"))})
+AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
+ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
+REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
 REPORT: Final = Listing(
     "activities",
     ("legacy",),
-    {"OCCURRED_AT": Order(("occurredAt", "_id"))},
+    {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))},
     base=(("legacy", In((False,))),),
     owned=False,
     visible=activity_rows,
@@ -59,7 +61,14 @@ CUSTOMERS: Final = Listing(
     },
     searched=True,
 )
-DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "_id"))})
+DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
+
+ORDERED: Final = frozenset(
+    listing.collection
+    for listing in (ACTIVITIES, COUPONS, TRANSACTIONS, PASSES, STATUSES, AUDIT, ADJUSTMENTS, DELIVERIES)
+    if any(ORDER in order.keys for order in listing.orders.values())
+)
+"""The collections whose rows are written with the key ``order``."""
 
 HEADS: Final = {
     listing.collection: Slice(Selection(listing, where, next(iter(listing.orders))), size=20)

@@ -1,8 +1,10 @@
 """Which status may follow which, and what the change is called on the timeline. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from itertools import groupby
+from typing import Any, Final, TypeAlias
 
 from app.domain.refusals import Refusal
 from app.domain.times import lies_ahead
@@ -49,20 +51,65 @@ def change(from_: CustomerStatus, to: CustomerStatus) -> str:
 
 def in_order(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Changes as they happened: by time; of one moment by the chain from status to status, then as they arrived."""
-    waiting = sorted(history, key=lambda each: (each["changedAt"], _arrival(each)))
     ordered: list[Mapping[str, Any]] = []
-    while waiting:
-        moment = [each for each in waiting if each["changedAt"] == waiting[0]["changedAt"]]
-        after = ordered[-1]["to"] if ordered else None
-        begins = {each.get("from") for each in moment} - {each["to"] for each in moment}
-        following = (
-            [each for each in moment if after is not None and each.get("from") == after]
-            or [each for each in moment if each.get("from") in begins and each.get("from") is not None]
-            or moment
-        )
-        ordered.append(following[0])
-        waiting.remove(following[0])
+    by_time = sorted(history, key=lambda each: (each["changedAt"], _arrival(each)))
+    for _, of_moment in groupby(by_time, key=lambda each: each["changedAt"]):
+        waiting, status = list(of_moment), ordered[-1]["to"] if ordered else None
+        while waiting:
+            change = waiting.pop(_next(waiting, status))
+            ordered.append(change)
+            status = change["to"]
     return ordered
+
+
+_Links: TypeAlias = Counter[tuple[str | None, str]]
+"""How many changes there are of each kind: from and to."""
+
+
+def _next(waiting: Sequence[Mapping[str, Any]], status: str | None) -> int:
+    """The place of the change that comes next after ``status``; of equals the one that arrived first."""
+    if len(waiting) == 1:
+        return 0
+    links = _Links((each.get("from"), each["to"]) for each in waiting)
+    whole = {link for link in links if _is_chain(links - _Links([link]), link[1])}
+    starts, ends = {start for start, _ in links}, {end for _, end in links}
+    choices = (
+        {link for link in whole if link[0] == status},  # the rest follows from it, and it from what was before
+        {link for link in whole if link[0] is not None},
+        {link for link in links if link[0] == status and status is not None},
+        {link for link in links if link[0] is not None and link[0] not in ends},
+        {link for link in links if link[0] is None and link[1] in starts},
+        set(links),
+    )
+    chosen = next(filter(None, choices))
+    return next(place for place, each in enumerate(waiting) if (each.get("from"), each["to"]) in chosen)
+
+
+def _is_chain(links: _Links, start: str) -> bool:
+    """Whether all can be walked one after the other from ``start``: an Eulerian trail."""
+    surplus: Counter[str | None] = Counter()
+    for (one, other), count in links.items():
+        surplus[one] += count
+        surplus[other] -= count
+    if any(surplus.values()) and (surplus[start] != 1 or sorted(filter(None, surplus.values())) != [-1, 1]):
+        return False
+    reached: set[str | None] = {start}
+    for _ in links:
+        reached |= {other for one, other in links if one in reached}
+    return all(one in reached for one, _ in links)
+
+
+def places(history: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+    """By id, the places of those changes that share their moment with others."""
+    moments = Counter(each["changedAt"] for each in history)
+    if len(moments) == len(history):
+        return {}
+    ordered = [each for each in in_order(history) if moments[each["changedAt"]] > 1]
+    return {
+        change["_id"]: place
+        for _, of_moment in groupby(ordered, key=lambda each: each["changedAt"])
+        for place, change in enumerate(of_moment)
+    }
 
 
 def status_now(history: Sequence[Mapping[str, Any]], now: datetime) -> str | None:

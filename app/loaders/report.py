@@ -57,6 +57,6 @@ async def fields_set(store: Store, where: Where, at_most: int) -> list[Document]
             {"$sort": {"total": -1, "_id": 1}},
             {"$limit": at_most},
         ],
-        hint="legacy_occurredAt_id",
+        hint="legacy_occurredAt_order_id",
     )
     return [{**row["_id"], "total": row["total"]} for row in rows]

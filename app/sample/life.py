@@ -16,6 +16,8 @@ from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.ids import derived_id, file_id
 from app.domain.kinds import BY_COLLECTION
+from app.domain.listings import ORDERED
+from app.domain.moments import ORDER, order_of
 from app.domain.points import Entry, Movement, PointsKind, Posting
 from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.sample.goods import currency_of
@@ -126,6 +128,7 @@ class Life:
         document = {
             "_id": derived_id(collection, source="sample", source_id=name),
             "customerId": self.customer["_id"],
+            **({ORDER: order_of(self.clock, len(documents))} if collection in ORDERED else {}),
             **{key: value for key, value in fields.items() if value is not None},
         }
         documents.append(document)

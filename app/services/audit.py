@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import count
+from typing import Any, Final
 
 from app.domain.access import Viewer
 from app.domain.ids import new_id
+from app.domain.moments import ORDER, order_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import Outcome
 from app.store.driver import Document, Store
+
+_ROWS: Final = count()
+"""Those of this process so far: several of one request are of one moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Audit:
         return {
             "_id": new_id("audit"),
             "at": self.now,
+            ORDER: order_of(self.now, next(_ROWS)),
             "actor": {"subject": viewer.subject, "name": viewer.name, "roles": sorted(viewer.roles)},
             "action": self.action,
             "requestId": self.request_id,

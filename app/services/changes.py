@@ -18,6 +18,7 @@ from app.domain import changes
 from app.domain.access import Viewer
 from app.domain.changes import IdempotencyConflict
 from app.domain.ids import new_id
+from app.domain.moments import ORDER, order_of
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import Audit
 from app.services.letters import Letters
@@ -199,6 +200,7 @@ def activity_of(customer_id: str, type_: str, actor: Document, now: datetime, **
         "source": "platform",
         "occurredAt": now,
         "recordedAt": now,
+        ORDER: order_of(now),
         "actor": actor,
         **copied(type_),
         **{key: value for key, value in more.items() if value is not None},

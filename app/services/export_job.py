@@ -113,8 +113,11 @@ class Exporter:
             await self._changed(export, begun, must=True)
             if (rows := await total(self.store, plan)) is not None:
                 await self._changed(export, {"total": rows})
-        rows, length = export["rows"], export["bytes"]
-        async for batch in batches(self.store, plan, tuple(export["position"]) if "position" in export else None):
+        rows, length, position = export["rows"], export["bytes"], plan.position_of(export)
+        if position is None and rows:  # an older version began it, in an order of other keys
+            await files.delete(self.store, export["_id"])
+            rows = length = 0
+        async for batch in batches(self.store, plan, position):
             rows += batch.rows
             await self._save(export, batch, rows, length)
             length += len(batch.data)

@@ -52,6 +52,15 @@ class Plan:
         listing = CUSTOMERS if self.table == ExportTable.CUSTOMERS else REPORT
         return Selection(listing, self.where, self.order, self.descending)
 
+    @property
+    def order_keys(self) -> Sequence[str]:
+        return self.selection.listing.orders[self.order].keys
+
+    def position_of(self, export: Mapping[str, Any]) -> Position | None:
+        """Where what is made already ends; None where nothing is, or where it is of an order that we do not have."""
+        position: Position = tuple(export.get("position", ()))
+        return position if len(position) == len(self.order_keys) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -127,7 +136,6 @@ async def _pages(
 ) -> AsyncGenerator[tuple[list[Document], Position | None, bool]]:
     selection, is_last = plan.selection, False
     keys = tuple(dict.fromkeys(key for column in plan.columns for key in column.keys))
-    order = selection.listing.orders[selection.order].keys
     while not is_last:
         # A page reads one row more than its size, to know whether there are more; here that one is a row, too.
         slice_ = Slice(selection, ROWS - 1, position, keys=keys)
@@ -135,7 +143,7 @@ async def _pages(
             found = (await pages.read_pages(store, slice_, [""]))[""]
             rows = await _seen(store, plan, found)
         is_last = len(found) < ROWS
-        position = tuple(found[-1].get(key) for key in order) if found else position
+        position = tuple(found[-1].get(key) for key in plan.order_keys) if found else position
         yield rows, position, is_last
 
 

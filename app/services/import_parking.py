@@ -70,7 +70,7 @@ def _waiting(identities: Iterable[Identity]) -> Mapping[str, Any]:
 
 
 def parked_line(document: Document) -> Arrival | Verdict:
-    return read(document["line"]["number"], document["line"]["text"], was_parked=True)
+    return read(document["line"]["number"], document["line"]["text"], parked_at=document["parkedAt"])
 
 
 async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:

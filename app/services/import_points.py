@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from app.domain.ids import derived_id
 from app.domain.import_lines import Line
+from app.domain.moments import ORDER, order_of
 from app.domain.points import (
     HERE,
     Entered,
@@ -239,7 +240,8 @@ class Ledger:
             document = {**kept, **entry, "kind": entry["kind"].value, "recordedAt": self._now}
             if entry["seq"] not in lines_by_seq:
                 activity = expiry_activity(document, self._now)
-                self.activities.append({**activity, "_id": derived_id("activities", source=HERE, source_id=name)})  # pyright: ignore[reportPossiblyUnboundVariable]
+                activity |= {"_id": derived_id("activities", source=HERE, source_id=name)}  # pyright: ignore[reportPossiblyUnboundVariable]
+                self.activities.append({**activity, ORDER: order_of(self._now, entry["seq"])})
             self.added.append(document)
             self.entries[document["_id"]] = document
 

@@ -6,6 +6,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
@@ -15,6 +16,7 @@ import orjson
 
 from app.domain.import_forms import Identity, Problems
 from app.domain.import_lines import SHAPES, Line, parse
+from app.domain.moments import order_of
 from app.domain.refusals import Refusal
 from app.jobs import log_failure
 from app.store.driver import Document, Store
@@ -83,7 +85,15 @@ class Arrival:
     number: int
     text: str
     line: Line
-    was_parked: bool = False
+    parked_at: datetime | None = None
+
+    @property
+    def was_parked(self) -> bool:
+        return self.parked_at is not None
+
+    def order(self, now: datetime) -> int:
+        """Among the rows of one moment: when it first came, and its place in the file that it came with."""
+        return order_of(self.parked_at or now, self.number)
 
     def becomes(self, outcome: Outcome) -> Verdict:
         came_in = self.was_parked and outcome is not Outcome.PARKED
@@ -102,7 +112,7 @@ class Arrival:
         return f"{self.key} for {identity}"
 
 
-def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdict:
+def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arrival | Verdict:
     """A line that cannot be read has its verdict already."""
     kind = UNREADABLE
     try:
@@ -113,14 +123,14 @@ def read(number: int, text: str, *, was_parked: bool = False) -> Arrival | Verdi
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)
         kind = given["kind"] if given.get("kind") in list(SHAPES) else UNREADABLE  # a list: it may be no hashable thing
-        return Arrival(number, text, parse(given), was_parked)
+        return Arrival(number, text, parse(given), parked_at)
     except orjson.JSONDecodeError as wrong:
         reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
     except Problems as wrong:
         reason = str(wrong)
     except Exception as fault:  # whatever it is, it is this line's alone
         reason = str(Unforeseen(fault))
-    return _rejected(kind, number, text, reason, was_parked=was_parked)
+    return _rejected(kind, number, text, reason, was_parked=parked_at is not None)
 
 
 def _rejected(kind: str, number: int, text: str, reason: str, *, was_parked: bool = False) -> Verdict:

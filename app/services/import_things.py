@@ -10,9 +10,10 @@ from app.domain.customers import balance, noticed
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
+from app.domain.moments import ORDER
 from app.domain.refusals import Refusal
 from app.domain.search import cleaned
-from app.domain.statuses import CLOSED, in_order, is_pending, status_now
+from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
 from app.domain.times import lies_ahead
 from app.services.import_parking import leave, park
 from app.services.import_points import Debt, Held, Ledger, read_ledger
@@ -34,7 +35,7 @@ _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "st
 _MERGES_AT_MOST: Final = 10
 _REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
-_OURS: Final = {"recordedAt", "arrival", "dueAt", *copied("")}
+_OURS: Final = {"recordedAt", "arrival", "dueAt", ORDER, *copied("")}
 _COUNTED_UP: Final = {"$inc": {"revision": 1}}
 _PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
@@ -239,6 +240,8 @@ class _Shelves:
         self._check_open(line.kind, document, owner)
         if stored["customerId"] != owner["_id"]:
             self._left.add(stored["customerId"])
+        if ORDER in stored:
+            document[ORDER] = stored[ORDER]  # it came when it first came
         self._replace(line.kind, document)
         return Outcome.UPDATED
 
@@ -289,6 +292,7 @@ class _Shelves:
         return Outcome.DELETED
 
     def _add(self, kind: Kind, document: Document, arrival: Arrival) -> None:
+        document[ORDER] = arrival.order(self._now)
         if kind is Kind.ACTIVITY:
             document["recordedAt"] = self._now
         if kind is Kind.STATUS:
@@ -310,11 +314,13 @@ class _Shelves:
     async def write(self, store: Store, session: Any) -> list[str]:
         """Whose documents were written, or whose they were before: each has another revision."""
         self._added["points"] = {entry["_id"]: entry for entry in self._ledger.added}
+        moved = self._put_statuses_in_order()
         for collection in self._added.keys() | self._replaced.keys() | self._deleted.keys():
             added = [InsertOne(document) for document in self._added[collection].values()]
             replaced = [ReplaceOne({"_id": key}, document) for key, document in self._replaced[collection].items()]
             deleted = [DeleteOne({"_id": key}) for key in self._deleted[collection]]
-            await store.write(collection, [*added, *replaced, *deleted], ordered=False, session=session)
+            others = moved if collection == COLLECTION_OF[Kind.STATUS] else []
+            await store.write(collection, [*added, *replaced, *deleted, *others], ordered=False, session=session)
         kept = [
             UpdateOne({"_id": key}, {"$set": {"customerId": file.pop("customerId")}, "$setOnInsert": file}, upsert=True)
             for key, file in self._files.items()
@@ -341,6 +347,20 @@ class _Shelves:
         await store.write("customers", operations, ordered=False, session=session)
         await arrived(store, self._added["activities"].values(), now=self._now, session=session)
         return owners
+
+    def _put_statuses_in_order(self) -> list[UpdateOne]:
+        """Updates of the changes that are here already; the chain of a moment is another with each change more."""
+        updates: list[UpdateOne] = []
+        for customer_id in self._restated:
+            history = self._history[customer_id]
+            place_of = places(history)
+            for change in history:
+                place = place_of.get(change["_id"], change.get(ORDER))
+                if place != change.get(ORDER):
+                    change[ORDER] = place
+                    if change["_id"] not in self._added[COLLECTION_OF[Kind.STATUS]]:
+                        updates.append(UpdateOne({"_id": change["_id"]}, {"$set": {ORDER: place}}))
+        return updates
 
 
 def _set(keys: Document) -> Document:

@@ -20,7 +20,7 @@ _SETTLES: Final = DAY
 """How long after its end a day is counted. Clocks may differ by so much: whoever writes by theirs knows it is over."""
 _GRACE: Final = timedelta(minutes=2)
 _LOOKS_BACK: Final = timedelta(days=20 * 366)
-_INDEX: Final = "legacy_occurredAt_id_type_isNote_actor.kind_actor.accessLevel_actor.name"
+_INDEX: Final = "legacy_occurredAt_order_id_type_isNote_actor.kind_actor.accessLevel_actor.name"
 
 
 async def arrived(store: Store, activities: Iterable[Mapping[str, Any]], *, now: datetime, session: Any) -> None:
@@ -95,7 +95,7 @@ async def _open(store: Store, now: datetime, backoff: Backoff | None) -> None:
     again: Document = {"$set": {"stale": False, "since": now}, "$unset": {"counts": ""}}
     oldest = {"legacy": False, "occurredAt": {"$gte": now - _LOOKS_BACK}}
     found = await store.find(
-        "activities", oldest, sort={"occurredAt": 1, "_id": 1}, limit=1, fields={"occurredAt": 1}, hint=_INDEX
+        "activities", oldest, sort={"occurredAt": 1}, limit=1, fields={"occurredAt": 1}, hint=_INDEX
     )
     tallies = await store.find("tallies", {}, fields={"stale": 1})
     known = {tally["_id"] for tally in tallies}

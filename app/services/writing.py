@@ -12,6 +12,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from app.domain.changes import NotFound
 from app.domain.customers import noticed
+from app.domain.listings import ORDERED
+from app.domain.moments import put_in_order
 from app.services.tallies import arrived
 from app.store import heads
 from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
@@ -30,7 +32,8 @@ class CustomerRows:
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
         self._operations: defaultdict[str, list[Operation]] = defaultdict(list)
         self._keys: defaultdict[str, Document] = defaultdict(dict)
-        self._locked: set[str] = set()
+        self._revisions: dict[str, int] = {}
+        """Of the locked customers, counted up already."""
         self.owners: set[str] = set()
         """Who owned a row that was written, before or after."""
 
@@ -41,7 +44,7 @@ class CustomerRows:
         found = await self.store.find("customers", {"_id": customer_id}, session=self.session)
         if not found:
             raise NotFound("There is no such customer.", "customerId")
-        self._locked.add(customer_id)
+        self._revisions[customer_id] = found[0]["revision"]
         self.owners.add(customer_id)
         return found[0]
 
@@ -71,6 +74,7 @@ class CustomerRows:
 
     async def send(self) -> None:
         """A command for each collection, and one more for days of the report that are over."""
+        self._order()
         for collection in {**self._inserted, **self._operations}:
             inserted, operations = self._inserted[collection], self._operations[collection]
             if operations:
@@ -86,9 +90,16 @@ class CustomerRows:
         await self.store.write("customers", operations, ordered=False, session=self.session)
         await arrived(self.store, self._inserted["activities"], now=self.now, session=self.session)
 
+    def _order(self) -> None:
+        """Rows of one moment are listed in the order in which they were written."""
+        for collection in ORDERED & self._inserted.keys():
+            for owner, revision in self._revisions.items():
+                own = (row for row in self._inserted[collection] if row["customerId"] == owner)
+                put_in_order(own, self.now, revision)
+
     def _update(self, owner: str, activities: Sequence[Document]) -> Document:
         update = noticed(activities)
-        if owner not in self._locked:
+        if owner not in self._revisions:
             update["$inc"] = {"revision": 1}
         if keys := self._keys[owner]:
             update["$set"] = keys

@@ -5,8 +5,8 @@ field ``email`` follows; ``customerId`` is the owner. Times are UTC with millise
 ``YYYY-MM-DD``, money is ``{amount: Decimal128, currency}``, points are 32-bit integers and their totals 64-bit ones.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -68,6 +68,15 @@ class Collection:
     """Names of indexes of earlier versions that keep out what may be written now: `indexes --apply` drops them."""
 
     @property
+    def superseded(self) -> Set[str]:
+        """Names of the indexes that versions before decision 28 read by, and this one does not."""
+        former = (
+            replace(each, keys=each.keys.replace("order _id", "_id").replace("occurredAt seq", "occurredAt _id"))
+            for each in self.indexes
+        )
+        return {each.name for each in former} - {each.name for each in self.indexes}
+
+    @property
     def validator(self) -> Schema:
         return {"$jsonSchema": _object(self.required, self.optional)}
 
@@ -114,6 +123,8 @@ _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
 _PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
 _CUSTOMER_ID = {"customerId": _reference("customers")}
+_ORDER = {"order": _TOTAL}
+"""Among the rows of one moment: see domain/moments.py."""
 _FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
 _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
 # A document of these collections is its own outbox entry: it is to be sent for as long as it has ``dueAt``, when it is
@@ -222,6 +233,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "legacy": _BOOLEAN,
         },
         optional={
+            **_ORDER,
             "audience": _one_of(Audience),  # the same; without it a customer never learns of the activity
             "title": _TEXT,  # of a legacy entry, as its source shows it
             "message": _LONG_TEXT,
@@ -237,24 +249,24 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "customFieldsSet": _NAMED_VALUES,
         },
         indexes=(
-            Index("customerId legacy occurredAt _id", asks="occurredAt"),
-            Index("customerId legacy type occurredAt _id", asks="type"),
-            Index("customerId legacy group occurredAt _id", asks="group"),
-            Index("customerId legacy actor.kind occurredAt _id", asks="actor.kind"),
-            Index("customerId legacy source occurredAt _id", asks="source"),
-            Index("customerId legacy actor.id occurredAt _id", asks="actor.id"),
-            Index("customerId legacy isNote occurredAt _id", asks="isNote"),
-            Index("customerId legacy audience occurredAt _id", asks="audience"),
-            Index("customerId legacy points occurredAt _id"),
+            Index("customerId legacy occurredAt order _id", asks="occurredAt"),
+            Index("customerId legacy type occurredAt order _id", asks="type"),
+            Index("customerId legacy group occurredAt order _id", asks="group"),
+            Index("customerId legacy actor.kind occurredAt order _id", asks="actor.kind"),
+            Index("customerId legacy source occurredAt order _id", asks="source"),
+            Index("customerId legacy actor.id occurredAt order _id", asks="actor.id"),
+            Index("customerId legacy isNote occurredAt order _id", asks="isNote"),
+            Index("customerId legacy audience occurredAt order _id", asks="audience"),
+            Index("customerId legacy points occurredAt order _id"),
             # Across customers, for the report: what stands behind ``_id`` is there to be counted without a document.
-            Index("legacy occurredAt _id type isNote actor.kind actor.accessLevel actor.name", asks="occurredAt"),
-            Index("legacy type occurredAt _id", asks="type"),
-            Index("legacy actor.accessLevel occurredAt _id type", asks="actor.accessLevel"),
-            Index("legacy actor.name occurredAt _id type", asks="actor.name"),
-            Index("legacy actor.id occurredAt _id type actor.kind", asks="actor.id"),
-            *(Index(f"legacy {name} occurredAt _id type", asks=name) for name in DIMENSIONS),
-            Index("legacy orderCustomFields occurredAt _id type", asks="orderCustomFields"),
-            Index("legacy occurredAt _id", asks="customFieldsSet"),
+            Index("legacy occurredAt order _id type isNote actor.kind actor.accessLevel actor.name", asks="occurredAt"),
+            Index("legacy type occurredAt order _id", asks="type"),
+            Index("legacy actor.accessLevel occurredAt order _id type", asks="actor.accessLevel"),
+            Index("legacy actor.name occurredAt order _id type", asks="actor.name"),
+            Index("legacy actor.id occurredAt order _id type actor.kind", asks="actor.id"),
+            *(Index(f"legacy {name} occurredAt order _id type", asks=name) for name in DIMENSIONS),
+            Index("legacy orderCustomFields occurredAt order _id type", asks="orderCustomFields"),
+            Index("legacy occurredAt order _id", asks="customFieldsSet"),
             Index("attributes.orderId", asks="attributes.orderId", collation=FOLDS_CASE),
         ),
     ),
@@ -310,8 +322,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         indexes=(
             Index("customerId seq", asks="seq", unique=True),
             Index("customerId kind seq occurredAt", asks="kind"),
-            Index("customerId kind occurredAt _id", asks="recordedAt"),
-            Index("customerId kind points occurredAt _id", asks="points"),
+            Index("customerId kind occurredAt seq", asks="recordedAt"),
+            Index("customerId kind points occurredAt seq", asks="points"),
         ),
     ),
     "coupons": Collection(
@@ -324,11 +336,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "origin": _one_of(CouponOrigin),
             "redeemed": _BOOLEAN,
         },
-        optional={"expiresAt": _TIME, "redeemedAt": _TIME, "redeemedBy": _ACTOR},
+        optional={**_ORDER, "expiresAt": _TIME, "redeemedAt": _TIME, "redeemedBy": _ACTOR},
         indexes=(
-            Index("customerId addedAt _id", asks="addedAt"),
-            Index("customerId redeemed addedAt _id", asks="redeemed"),
-            Index("customerId origin addedAt _id", asks="origin"),
+            Index("customerId addedAt order _id", asks="addedAt"),
+            Index("customerId redeemed addedAt order _id", asks="redeemed"),
+            Index("customerId origin addedAt order _id", asks="origin"),
             Index("code", collation=FOLDS_CASE),
         ),
     ),
@@ -341,12 +353,12 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "pointsAwarded": _POINTS,
             "status": _one_of(TransactionStatus),
         },
-        optional={"amount": _MONEY, "refundOfId": _reference("transactions")},
+        optional={**_ORDER, "amount": _MONEY, "refundOfId": _reference("transactions")},
         indexes=(
-            Index("customerId occurredAt _id", asks="occurredAt"),
-            Index("customerId type occurredAt _id", asks="type"),
-            Index("customerId status occurredAt _id", asks="status"),
-            Index("refundOfId occurredAt _id", asks="refundOfId"),
+            Index("customerId occurredAt order _id", asks="occurredAt"),
+            Index("customerId type occurredAt order _id", asks="type"),
+            Index("customerId status occurredAt order _id", asks="status"),
+            Index("refundOfId occurredAt order _id", asks="refundOfId"),
             Index("number", collation=FOLDS_CASE),
         ),
     ),
@@ -358,8 +370,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "createdAt": _TIME,
             "updatedAt": _TIME,
         },
-        optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
-        indexes=(Index("customerId createdAt _id"), Index("serialNumber", collation=FOLDS_CASE)),
+        optional={**_ORDER, "reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
+        indexes=(Index("customerId createdAt order _id"), Index("serialNumber", collation=FOLDS_CASE)),
     ),
     "pushes": Collection(
         required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
@@ -368,19 +380,22 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
-        # recordedAt and arrival put changes of one moment in order; dueAt is when one of the future takes effect.
+        # By recordedAt and arrival the order of changes of one moment is found; dueAt is when one of the future takes
+        # effect.
         optional={
+            **_ORDER,
             "from": _one_of(CustomerStatus),
             "reason": _TEXT,
             "recordedAt": _TIME,
             "arrival": _COUNT,
             "dueAt": _TIME,
         },
-        indexes=(Index("customerId changedAt _id"), Index("dueAt", asks="dueAt")),
+        indexes=(Index("customerId changedAt order _id"), Index("dueAt", asks="dueAt")),
     ),
     "emails": Collection(
         required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
         optional={
+            **_ORDER,
             "html": _BODY,
             "text": _BODY,
             "sentAt": _TIME,
@@ -392,7 +407,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "listUnsubscribe": _LONG_TEXT,
             "listUnsubscribePost": _BOOLEAN,
         },
-        indexes=(Index("customerId sentAt _id"),),
+        indexes=(Index("customerId sentAt order _id"),),
     ),
     "deliveries": Collection(
         required={
@@ -402,9 +417,14 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "status": _one_of(DeliveryStatus),
             **_SENDING,
         },
-        optional={"first": _BOOLEAN, "deliveredAt": _TIME, **_UNSENT},  # first: of a mail that was never sent before
+        optional={
+            **_ORDER,
+            "first": _BOOLEAN,
+            "deliveredAt": _TIME,
+            **_UNSENT,
+        },  # first: of a mail that was never sent before
         indexes=(
-            Index("emailId requestedAt _id"),
+            Index("emailId requestedAt order _id"),
             Index("customerId requestedAt"),
             Index("to requestedAt"),
             Index("dueAt", asks="dueAt"),
@@ -422,8 +442,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "createdAt": _TIME,
             "mentions": _list(_TEXT),
         },
-        optional={"linkIds": _list(_TEXT)},
-        indexes=(Index("customerId createdAt _id"),),
+        optional={**_ORDER, "linkIds": _list(_TEXT)},
+        indexes=(Index("customerId createdAt order _id"),),
     ),
     # What a key of a subject's has written, so that the same change is made once.
     "idempotency": Collection(
@@ -455,15 +475,16 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "requestId": _TEXT,
         },
         optional={
+            **_ORDER,
             "customerId": _reference("customers"),
             "code": _TEXT,
             "wrote": _list(_TEXT),
             "columns": _list(_TEXT),
         },
         indexes=(
-            Index("at _id"),
-            Index("customerId at _id", asks="customerId"),
-            Index("actor.subject at _id", asks="actor.subject"),
+            Index("at order _id"),
+            Index("customerId at order _id", asks="customerId"),
+            Index("actor.subject at order _id", asks="actor.subject"),
         ),
     ),
     # Points that one person asks for and another approves.
@@ -477,6 +498,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "requestedBy": _ACTOR,
         },
         optional={
+            **_ORDER,
             "expiresAt": _TIME,
             "decidedAt": _TIME,
             "decidedBy": _ACTOR,
@@ -484,9 +506,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "entryId": _reference("points"),
         },
         indexes=(
-            Index("requestedAt _id"),
-            Index("customerId requestedAt _id", asks="customerId"),
-            Index("status requestedAt _id", asks="status"),
+            Index("requestedAt order _id"),
+            Index("customerId requestedAt order _id", asks="customerId"),
+            Index("status requestedAt order _id", asks="status"),
         ),
     ),
     # What is asked for as a file. The worker has something to do for it for as long as it has ``dueAt``.

@@ -114,6 +114,18 @@ async def apply(store: Store) -> None:
     await heads.keep_all(store)
 
 
+async def prune(store: Store) -> list[str]:
+    """Drops the indexes that only earlier versions read by, none of which may run any more; their names."""
+    existing, _ = await _existing(store)
+    dropped: list[str] = []
+    for name, collection in COLLECTIONS.items():
+        there = existing[name].indexes if name in existing else dict[str, Document]()
+        if superseded := sorted(collection.superseded & there.keys()):
+            await store.command({"dropIndexes": name, "index": superseded})
+            dropped += [f"{name}.{index}" for index in superseded]
+    return dropped
+
+
 async def _create(store: Store, name: str, validator: Mapping[str, Any]) -> None:
     """Also where somebody else makes the collection in this moment: another `apply`, or a gateway's first write."""
     try:

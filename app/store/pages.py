@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from bson import MinKey
 
 from app.domain.listings import HEAD_FORM, parts_of_head
+from app.domain.moments import ORDER
 from app.domain.paging import (
     COUNT_AT_MOST,
     AnyOf,
@@ -358,11 +359,20 @@ def _condition(value: In | Exactly | Between | Has) -> Any:
 
 def _after(keys: Sequence[str], position: Position, forward: int) -> list[Document]:
     """Disjuncts, each a range of an index on ``keys``: equal in the first i keys and beyond in the next."""
-    beyond = "$gt" if forward == 1 else "$lt"
     return [
-        {**dict(zip(keys[:i], position[:i], strict=True)), keys[i]: {beyond: position[i]}}
+        {**dict(zip(keys[:i], position[:i], strict=True)), keys[i]: _beyond(keys[i], position[i], forward)}
         for i in reversed(range(len(keys)))
+        if not (keys[i] == ORDER and position[i] is None and forward == -1)  # before those without there is nothing
     ]
+
+
+def _beyond(key: str, value: Any, forward: int) -> Document:
+    """A range. Rows that lack ``order`` come before all that have it, which no comparison with a number says."""
+    if key == ORDER and value is None:
+        return _PRESENT
+    if key == ORDER and forward == -1:
+        return {"$not": {"$gte": value}}
+    return {"$gt" if forward == 1 else "$lt": value}
 
 
 def _any_of(conditions: Document, disjuncts: list[Document], index: Index) -> Document:

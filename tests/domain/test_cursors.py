@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.cursors import DEFAULT_SIZE, decode, encode, slice_of
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
+from app.domain.moments import MAX_ORDER
 from app.domain.paging import AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice, Where
 from app.domain.points import INT32_MAX
 from app.domain.refusals import BadCursor, BadUserInput
@@ -27,6 +28,8 @@ def values(listing: Listing, key: str) -> st.SearchStrategy[Any]:
     match key:
         case "_id" | "type":
             return texts
+        case "order":
+            return st.none() | st.integers(0, MAX_ORDER)
         case "seq":
             return integers
         case "points":

@@ -93,18 +93,23 @@ class Listed:
         first, *ties = self.orders[order]
         there = [row for row in kept if row.get(first) is not None]
         absent = [row for row in kept if row.get(first) is None]
-        there.sort(key=lambda row: [row[key] for key in (first, *ties)], reverse=direction == "DESC")
-        absent.sort(key=lambda row: [row[key] for key in ties], reverse=direction == "DESC")
+        there.sort(key=lambda row: [place_of(row, key) for key in (first, *ties)], reverse=direction == "DESC")
+        absent.sort(key=lambda row: [place_of(row, key) for key in ties], reverse=direction == "DESC")
         return [row["_id"] for row in there + absent]
+
+
+def place_of(row: Document, key: str) -> Any:
+    """Rows of earlier versions have no ``order``, and come first."""
+    return row.get(key, -1) if key == "order" else row[key]
 
 
 ACTIVITIES = Listed(
     "activities",
     "activities",
     {
-        "OCCURRED_AT": ("occurredAt", "_id"),
-        "TYPE": ("type", "occurredAt", "_id"),
-        "POINTS": ("points", "occurredAt", "_id"),
+        "OCCURRED_AT": ("occurredAt", "order", "_id"),
+        "TYPE": ("type", "occurredAt", "order", "_id"),
+        "POINTS": ("points", "occurredAt", "order", "_id"),
     },
     ("from", "to", "types", "groups", "actorKinds", "actorIds", "sources", "notes", "hideSystem", "legacy"),
     arguments={"filter": "ActivityFilter", "orderBy": "ActivityOrder"},
@@ -113,7 +118,7 @@ ACTIVITIES = Listed(
 POINTS = Listed(
     "pointsHistory",
     "points",
-    {"SEQ": ("seq",), "OCCURRED_AT": ("occurredAt", "_id"), "POINTS": ("points", "occurredAt", "_id")},
+    {"SEQ": ("seq",), "OCCURRED_AT": ("occurredAt", "seq"), "POINTS": ("points", "occurredAt", "seq")},
     ("from", "to", "kinds"),
     always=lambda row: row["kind"] in HISTORY,
     arguments={"filter": "PointsFilter", "orderBy": "PointsOrder"},
@@ -121,20 +126,20 @@ POINTS = Listed(
 COUPONS = Listed(
     "coupons",
     "coupons",
-    {"": ("addedAt", "_id")},
+    {"": ("addedAt", "order", "_id")},
     ("redeemed", "origins"),
     arguments={"filter": "CouponFilter"},
 )
 TRANSACTIONS = Listed(
     "transactions",
     "transactions",
-    {"": ("occurredAt", "_id")},
+    {"": ("occurredAt", "order", "_id")},
     ("from", "to", "types", "statuses"),
     arguments={"filter": "TransactionFilter"},
     types=["SALE", "REFUND", "VOID"],
 )
-PASSES = Listed("passes", "passes", {"": ("createdAt", "_id")})
-STATUSES = Listed("statusHistory", "statuses", {"": ("changedAt", "_id")})
+PASSES = Listed("passes", "passes", {"": ("createdAt", "order", "_id")})
+STATUSES = Listed("statusHistory", "statuses", {"": ("changedAt", "order", "_id")})
 OTHERS = [POINTS, COUPONS, TRANSACTIONS, PASSES, STATUSES]
 
 
@@ -172,6 +177,12 @@ def row_of(collection: str, random: Random, number: int) -> Document:
             return {"changedAt": moment}
 
 
+def ordered(row: Document, random: Random) -> Document:
+    """As an earlier version wrote it, or with one of few places among the rows of its moment."""
+    order = random.choice([None, 0, 1, 2**62])
+    return row if order is None else {**row, "order": order}
+
+
 class Crowd:
     """No dataclass: hypothesis would print all of it beside each failure."""
 
@@ -187,7 +198,7 @@ async def crowd(world: World) -> Crowd:
     rows: dict[str, list[Document]] = {}
     for listed in (ACTIVITIES, *OTHERS):
         for customer in (eve, ada):
-            drawn = [row_of(listed.collection, random, number) for number in range(1, 91)]
+            drawn = [ordered(row_of(listed.collection, random, number), random) for number in range(1, 91)]
             rows[listed.collection] = await world.many(listed.collection, customer, *drawn)
     return Crowd(ada, rows)
 

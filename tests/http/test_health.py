@@ -75,11 +75,14 @@ async def test_it_is_not_ready_without_a_collection(
     assert await problems(probes, clock) == []
 
 
-SAME_NAME = "customerId_changedAt_id"
+SAME_NAME = "customerId_changedAt_order_id"
 OTHERWISE: dict[str, dict[str, Any]] = {
-    "another key": {"key": {"customerId": 1, "changedAt": -1, "_id": 1}},
-    "fewer entries": {"key": {"customerId": 1, "changedAt": 1, "_id": 1}, "partialFilterExpression": {"to": "BLOCKED"}},
-    "another collation": {"key": {"customerId": 1, "changedAt": 1, "_id": 1}, "collation": FOLDS_CASE},
+    "another key": {"key": {"customerId": 1, "changedAt": -1, "order": 1, "_id": 1}},
+    "fewer entries": {
+        "key": {"customerId": 1, "changedAt": 1, "order": 1, "_id": 1},
+        "partialFilterExpression": {"to": "BLOCKED"},
+    },
+    "another collation": {"key": {"customerId": 1, "changedAt": 1, "order": 1, "_id": 1}, "collation": FOLDS_CASE},
 }
 
 
@@ -137,7 +140,7 @@ async def test_an_answer_costs_one_command_which_all_share_who_ask_for_some_seco
 async def test_a_bad_answer_is_shared_for_a_second(
     probes: httpx2.AsyncClient, clock: Clock, commands: Commands, store: Store
 ) -> None:
-    await store.command({"dropIndexes": "coupons", "index": "customerId_addedAt_id"})
+    await store.command({"dropIndexes": "coupons", "index": "customerId_addedAt_order_id"})
     commands.clear()
     answers = await asyncio.gather(*(probes.get("/readyz") for _ in range(50)))
     assert {answer.status_code for answer in answers} == {503}
@@ -160,10 +163,10 @@ async def test_a_server_that_cannot_tell_all_at_once_is_asked_for_each(
     store: Store, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Older and newer ones, and users without the right to list a catalogue."""
-    await store.command({"dropIndexes": "coupons", "index": "customerId_addedAt_id"})
+    await store.command({"dropIndexes": "coupons", "index": "customerId_addedAt_order_id"})
     commands.clear()
     monkeypatch.setattr(indexes, "_ALL_AT_ONCE", "$noSuchStage")
-    assert await indexes.differences(store) == ["coupons.customerId_addedAt_id: missing"]
+    assert await indexes.differences(store) == ["coupons.customerId_addedAt_order_id: missing"]
     assert {"aggregate", "find", "listCollections", "listIndexes"} == set(commands.names)
     await indexes.apply(store)
     assert await indexes.differences(store) == []

@@ -2,7 +2,8 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
+from itertools import pairwise, permutations
+from random import Random
 from typing import Any
 
 import pytest
@@ -61,6 +62,26 @@ def test_an_order_is_by_time_and_has_each_change_once(given_: list[tuple[int, st
     assert sorted(each["arrival"] for each in ordered) == list(range(len(history)))
     assert [each["changedAt"] for each in ordered] == sorted(each["changedAt"] for each in history)
     assert status_now(history, at + timedelta(days=9)) == (ordered[-1]["to"] if ordered else None)
+
+
+@given(
+    chain=st.lists(st.sampled_from(["ACTIVE", "BLOCKED", "DEACTIVATED"]), min_size=2, max_size=9),
+    random=st.randoms(use_true_random=False),
+    is_known=st.booleans(),
+)
+def test_a_chain_of_one_moment_is_found_in_whatever_order_it_comes(
+    chain: list[str], random: Random, is_known: bool
+) -> None:
+    at = datetime(2024, 1, 1, tzinfo=UTC)
+    before = [{"changedAt": at - timedelta(days=1), "to": chain[0], "arrival": 0}] if is_known else []
+    links = [
+        {"changedAt": at, "from": one, "to": other, "arrival": arrival}
+        for (one, other), arrival in zip(pairwise(chain), random.sample(range(1, 99), len(chain) - 1), strict=True)
+    ]
+    ordered = in_order([*before, *links])
+    walked = ordered[len(before) :]
+    assert all(one["to"] == other["from"] for one, other in pairwise(walked))
+    assert not is_known or walked[0]["from"] == chain[0]
 
 
 async def test_a_change_of_the_future_takes_effect_when_it_is_dated(store: Store, bring: Bring) -> None:
