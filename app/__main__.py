@@ -282,21 +282,21 @@ def rebuild(
 
     While the gateway runs, too. The worker counts the days, from two minutes after this.
     """
-    from app.services import tallies
+    from app.services import daily_counts
 
     settings = read_settings(data=data)
 
     async def work(uri: str) -> tuple[list[str], list[str]]:
         async with open_store(uri, settings) as store:
             if check:
-                days = [f"{day:%Y-%m-%d}" for day in await tallies.differences(store)]
+                days = [f"{day:%Y-%m-%d}" for day in await daily_counts.differences(store)]
                 return days + await heads.differences(store), await store_indexes.wrong_copies(store)
             await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
             await heads.forget(store)
             await heads.keep_all(store)
             await store_indexes.forget_days(store)
-            await tallies.count_days(store, datetime.now(UTC))
+            await daily_counts.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
             return [], []
 
@@ -534,7 +534,7 @@ async def _seed(store: Store, customers: int) -> bool:
     """Writes the sample into an empty database, or what is missing of one; False where there are other customers."""
     from app.sample.seed import complete, unfinished
     from app.sample.seed import seed as write
-    from app.services.tallies import count_days
+    from app.services.daily_counts import count_days
 
     await store_indexes.apply(store)
     mark = await unfinished(store)

@@ -34,7 +34,7 @@ from app.metrics import observe_command
 from app.operations.pipeline import Pipeline
 from app.operations.rates import Rates
 from app.services import emails
-from app.services.changes import Outgoing
+from app.services.changes import DeliveryPolicy
 from app.services.export_job import Exporter
 from app.services.letters import Letters
 from app.serving import collect_rarely, taking_leave
@@ -53,7 +53,7 @@ def routes(
     *,
     has_page: bool = True,
     timeout_seconds: float = 5,
-    outgoing: Outgoing = Outgoing(),  # noqa: B008 # frozen
+    outgoing: DeliveryPolicy = DeliveryPolicy(),  # noqa: B008 # frozen
     limits: Limits | None = None,
     rates: Rates | None = None,
     execution: Execution | None = None,
@@ -112,8 +112,8 @@ def rates_of(store: Store, limits: Limits) -> Rates:
     return Rates(store, PerMinute.read(limits.cost_per_minute), PerMinute.read(limits.changes_per_minute))
 
 
-def outgoing(settings: Settings) -> Outgoing:
-    return Outgoing(
+def outgoing(settings: Settings) -> DeliveryPolicy:
+    return DeliveryPolicy(
         wallet=settings.wallet_push_url is not None,
         give_up=timedelta(hours=settings.delivery_give_up_hours),
         most_sends=settings.max_sends_of_a_mail,

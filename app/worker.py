@@ -10,10 +10,10 @@ import structlog
 
 from app.delivery.relay import Relay
 from app.jobs import Backoff, keep_going, log_failure
+from app.services.daily_counts import count_days
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
 from app.services.statuses import apply_due
-from app.services.tallies import count_days
 from app.store.driver import Store, StoreError
 
 _log = structlog.get_logger("worker")

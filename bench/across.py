@@ -22,7 +22,7 @@ from app.domain.access import Role
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
 from app.sample.people import SALES, SERVICE
-from app.services.tallies import count_days
+from app.services.daily_counts import count_days
 from app.store import indexes
 from app.store.collections import COLLECTIONS
 from app.store.driver import Store, StoreError

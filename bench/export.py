@@ -23,7 +23,7 @@ from app.domain.ids import new_id
 from app.domain.paging import Between, Where
 from app.domain.vocabulary import ExportFormat, ExportTable
 from app.graph import masks_for
-from app.services import tallies
+from app.services import daily_counts
 from app.services.export_job import Exporter
 from app.services.export_rows import Plan, batches
 from app.store import files, indexes
@@ -104,7 +104,7 @@ def exported(format_: ExportFormat, where: Where) -> Document:
 async def prepare(uri: str) -> None:
     async with Store.open(uri, "customer_gateway", timeout_seconds=60) as store:
         await indexes.apply(store)
-        await tallies.count_days(store, datetime.now(UTC), grace=timedelta())
+        await daily_counts.count_days(store, datetime.now(UTC), grace=timedelta())
         sizes = {name: (await store.command({"count": name}))["n"] for name in ("customers", "activities")}
         print(", ".join(f"{count:,} {name}" for name, count in sizes.items()), f"{len(COLUMNS)} columns", sep=", ")
 

@@ -22,7 +22,7 @@ from app.domain.access import Role
 from app.execution import Execution
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
-from app.services.changes import Outgoing
+from app.services.changes import DeliveryPolicy
 from app.settings import Limits
 from app.store import indexes
 from app.store.collections import COLLECTIONS
@@ -142,7 +142,12 @@ async def client(store: Store, limits: Limits, execution: Execution) -> AsyncGen
     """The whole application over HTTP, on the test's database."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     # A busy machine is no fault of the code's.
-    options: Any = {"timeout_seconds": 60, "limits": limits, "outgoing": Outgoing(wallet=True), "execution": execution}
+    options: Any = {
+        "timeout_seconds": 60,
+        "limits": limits,
+        "outgoing": DeliveryPolicy(wallet=True),
+        "execution": execution,
+    }
     app = assembled(routes(store, authenticate, **options))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client

@@ -144,7 +144,7 @@ class _Verified:
 
 
 class Verifier:
-    """Turns an Authorization header into a viewer, and remembers whom it verified lately."""
+    """CustomerLocks an Authorization header into a viewer, and remembers whom it verified lately."""
 
     def __init__(self, keys: "_Keys", *, issuer: str, audience: str, names: ClaimNames = _CLAIM_NAMES) -> None:
         self._keys = keys

@@ -27,7 +27,7 @@ from app.operations.document_limits import changes, check_variables
 from app.operations.errors import InvalidDocument, RequestRefusal, format_error
 from app.operations.operation import GraphQLRequest
 from app.operations.rates import Rates
-from app.services.changes import Changes, Outgoing, Turns
+from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
 from app.settings import Limits
 from app.store.driver import Store, StoreError, Unavailable, by_read_preference, is_away, marked, within
 
@@ -65,7 +65,7 @@ class Pipeline:
         *,
         masks_for: Callable[[frozenset[Role]], Masks],
         timeout_seconds: float,
-        outgoing: Outgoing,
+        outgoing: DeliveryPolicy,
         rates: Rates,
         limits: Limits,
         execution: Execution,
@@ -73,7 +73,7 @@ class Pipeline:
     ) -> None:
         self._store, self._masks_for, self._outgoing, self._phone_region = store, masks_for, outgoing, phone_region
         self._timeout_seconds, self._limits, self._rates = timeout_seconds, limits, rates
-        self._execution, self._locks = execution, Turns()
+        self._execution, self._locks = execution, CustomerLocks()
         self._documents = Documents(schema, limits, compiled=execution.choice == "compiled")
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
         self._killing: set[asyncio.Task[None]] = set()

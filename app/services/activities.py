@@ -93,4 +93,4 @@ async def record(
 
     given = {"customerId": customer_id, "type": type_, "attributes": dict(attributes), "message": message}
     given |= {"occurredAt": occurred_at, "points": amount}
-    return await of.make("recordActivity", customer_id, key, given, decide)
+    return await of.run_once("recordActivity", customer_id, key, given, decide)

@@ -44,7 +44,7 @@ async def request(
         return Effect(wrote, activity, new={"adjustments": [adjustment]})
 
     given = {"customerId": customer_id, "points": amount, "reason": reason, "expiresAt": expires_at}
-    return await of.make("requestPointsAdjustment", customer_id, key, given, decide)
+    return await of.run_once("requestPointsAdjustment", customer_id, key, given, decide)
 
 
 async def approve(of: Changes, adjustment: Document, *, key: str) -> Wrote:
@@ -67,7 +67,7 @@ async def approve(of: Changes, adjustment: Document, *, key: str) -> Wrote:
         return replace(effect, wrote={**effect.wrote, "adjustment": stored["_id"]}, changed=changed)
 
     given = {"adjustmentId": adjustment["_id"]}
-    return await of.make("approvePointsAdjustment", adjustment["customerId"], key, given, decide)
+    return await of.run_once("approvePointsAdjustment", adjustment["customerId"], key, given, decide)
 
 
 async def decline(of: Changes, adjustment: Document, *, reason: str, key: str) -> Wrote:
@@ -88,7 +88,7 @@ async def decline(of: Changes, adjustment: Document, *, reason: str, key: str) -
         )
 
     given = {"adjustmentId": adjustment["_id"], "reason": reason}
-    return await of.make("declinePointsAdjustment", adjustment["customerId"], key, given, decide)
+    return await of.run_once("declinePointsAdjustment", adjustment["customerId"], key, given, decide)
 
 
 async def _stored(of: Changes, adjustment: Document, session: Session) -> Document:

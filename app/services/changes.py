@@ -51,9 +51,10 @@ Decide: TypeAlias = Callable[[Document, Session], Awaitable[Effect]]
 """From the customer as they are now, inside the transaction. Raises Refusal."""
 
 
-class Turns:
-    """One change of a customer at a time in this process: side by side they would only conflict in the database.
+class CustomerLocks:
+    """Locks by customer, so that this process makes one change of a customer at a time.
 
+    Side by side they would only conflict in the database.
     Between processes the database decides, and whoever loses tries again.
     """
 
@@ -61,8 +62,8 @@ class Turns:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self, customer_id: str, *, within_seconds: float) -> AsyncGenerator[float]:
-        """Yields the seconds that are left once it is one's turn. Raises OutOfTime if it does not come."""
+    async def locked(self, customer_id: str, *, within_seconds: float) -> AsyncGenerator[float]:
+        """Holds the customer's lock; yields the seconds that are left of ``within_seconds``. Raises OutOfTime."""
         lock, start = self._locks.setdefault(customer_id, asyncio.Lock()), time.monotonic()
         try:
             await asyncio.wait_for(lock.acquire(), within_seconds)
@@ -75,8 +76,8 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What may leave this house, how much of it at once, and for how long that is tried or open."""
+class DeliveryPolicy:
+    """Limits what is sent from here: how much at once, and for how long it is tried or open."""
 
     wallet: bool = False
     give_up: timedelta = timedelta(days=1)
@@ -93,28 +94,30 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Changes:
-    """The changes that one request makes, by its viewer."""
+    """Makes the changes of one request, as its viewer."""
 
     store: Store
-    turns: Turns
+    locks: CustomerLocks
     viewer: Viewer
     now: datetime
     request_id: str
     until: float
     """On the monotonic clock: when a change that is not made yet is given up."""
-    outgoing: Outgoing = Outgoing()
+    outgoing: DeliveryPolicy = DeliveryPolicy()
 
     def audit(self, mutation: str) -> Audit:
         return Audit(self.viewer, mutation, self.request_id, self.now)
 
-    async def make(self, mutation: str, customer_id: str, key: str, given: Mapping[str, Any], decide: Decide) -> Wrote:
-        """What was written, now or when the viewer's key came first with the same input.
+    async def run_once(
+        self, mutation: str, customer_id: str, key: str, given: Mapping[str, Any], decide: Decide
+    ) -> Wrote:
+        """Runs a change once for each key: returns what it wrote, now or when the key came first with the same input.
 
         A key belongs to whoever made it: the same one of somebody else is another key. Raises Refusal; refusals use up
         no key. Raises OutOfTime.
         """
         changes.key(key)
-        print_of_input = changes.fingerprint({"mutation": mutation, **given})
+        input_hash = changes.fingerprint({"mutation": mutation, **given})
 
         async def body(rows: CustomerRows) -> Wrote:
             session, subject = rows.session, self.viewer.subject
@@ -123,7 +126,7 @@ class Changes:
             anybodys = {**own, "subject": {"$in": [subject, None]}}
             done = await self.store.find("idempotency", anybodys, session=session)
             if done:
-                if done[0]["inputHash"] != print_of_input:
+                if done[0]["inputHash"] != input_hash:
                     raise IdempotencyConflict
                 return done[0]["wrote"]
             customer = await lock_open_customer(rows, customer_id)
@@ -133,7 +136,7 @@ class Changes:
                 "_id": f"{customer_id}/{subject}/{key}",
                 **own,
                 "mutation": mutation,
-                "inputHash": print_of_input,
+                "inputHash": input_hash,
             }
             record |= {"wrote": effect.wrote, "at": self.now}
             if effect.adjusted_points:
@@ -146,7 +149,7 @@ class Changes:
             await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)
             return effect.wrote
 
-        async with self.turns.turn(customer_id, within_seconds=self.until - time.monotonic()) as left:
+        async with self.locks.locked(customer_id, within_seconds=self.until - time.monotonic()) as left:
             return await change_customers(self.store, body, now=self.now, deadline_seconds=left)
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:

@@ -55,4 +55,4 @@ async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, no
         return Effect({**wrote, "activity": activity["_id"]}, activity, new=new, changed=changed)
 
     given = {"customerId": customer_id, "couponIds": wanted} | ({"notifyCustomer": True} if notify else {})
-    return await of.make("redeemCoupon", customer_id, key, given, decide)
+    return await of.run_once("redeemCoupon", customer_id, key, given, decide)

@@ -41,7 +41,7 @@ async def resend(of: Changes, email: Mapping[str, str], *, key: str) -> Wrote:
         wrote = {"email": email_id, "delivery": delivery["_id"], "activity": activity["_id"]}
         return Effect({**wrote}, activity, new={"deliveries": [delivery]})
 
-    return await of.make("resendEmail", customer_id, key, {"emailId": email_id}, decide)
+    return await of.run_once("resendEmail", customer_id, key, {"emailId": email_id}, decide)
 
 
 async def check_limits(

@@ -44,12 +44,12 @@ async def request(
         **_written(layout),
     }
     own = {"requestedBy.subject": of.viewer.subject}
-    print_of_input = changes.fingerprint(asked)
+    input_hash = changes.fingerprint(asked)
 
     async def body(session: Session) -> str:
         done = await of.store.find("exports", {**own, "key": key}, fields={"inputHash": 1}, session=session)
         if done:
-            if done[0]["inputHash"] != print_of_input:
+            if done[0]["inputHash"] != input_hash:
                 raise IdempotencyConflict
             return done[0]["_id"]
         unfinished = await of.store.find("exports", {**own, "slot": {"$gte": 0}}, fields={"slot": 1}, session=session)
@@ -66,7 +66,7 @@ async def request(
             "requestedAt": of.now,
             "dueAt": of.now,
             "key": key,
-            "inputHash": print_of_input,
+            "inputHash": input_hash,
             "secret": secrets.token_bytes(32),
             "slot": min(free),
             **dict.fromkeys(("attempts", "rows", "bytes"), 0),

@@ -15,6 +15,7 @@ from app.domain.refusals import Refusal
 from app.domain.search import cleaned
 from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
 from app.domain.times import lies_ahead
+from app.services.daily_counts import mark_days_stale
 from app.services.import_parking import leave, park
 from app.services.import_points import Debt, Held, Ledger, read_ledger
 from app.services.import_steps import (
@@ -27,7 +28,6 @@ from app.services.import_steps import (
     by_identity,
     customers_known_as,
 )
-from app.services.tallies import arrived
 from app.store import heads
 from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
 
@@ -345,7 +345,7 @@ class _Shelves:
             for owner in owners
         ]
         await store.write("customers", operations, ordered=False, session=session)
-        await arrived(store, self._added["activities"].values(), now=self._now, session=session)
+        await mark_days_stale(store, self._added["activities"].values(), now=self._now, session=session)
         return owners
 
     def _put_statuses_in_order(self) -> list[UpdateOne]:

@@ -49,4 +49,4 @@ async def add(
         return Effect({"note": note["_id"], "activity": activity["_id"]}, activity, new={"notes": [note]})
 
     given = {"customerId": customer_id, "message": message, "mentions": mentions, "links": list(links)}
-    return await of.make("addNote", customer_id, key, given, decide)
+    return await of.run_once("addNote", customer_id, key, given, decide)

@@ -37,7 +37,7 @@ async def email(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
         wrote = {"pass": found["_id"], "email": mail["_id"], "delivery": delivery["_id"], "activity": activity["_id"]}
         return Effect({**wrote}, activity, new={"emails": [mail], "deliveries": [delivery]})
 
-    return await of.make("emailPass", pass_["customerId"], key, {"passId": pass_["_id"]}, decide)
+    return await of.run_once("emailPass", pass_["customerId"], key, {"passId": pass_["_id"]}, decide)
 
 
 async def push(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
@@ -60,7 +60,7 @@ async def push(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
         wrote = {"pass": found["_id"], "push": pushed["_id"], "activity": activity["_id"]}
         return Effect({**wrote}, activity, new={"pushes": [pushed]})
 
-    return await of.make("pushPass", pass_["customerId"], key, {"passId": pass_["_id"]}, decide)
+    return await of.run_once("pushPass", pass_["customerId"], key, {"passId": pass_["_id"]}, decide)
 
 
 async def _found(of: Changes, pass_: Mapping[str, str], session: Session) -> Document:

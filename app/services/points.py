@@ -31,7 +31,7 @@ async def adjust(
         return replace(effect, adjusted_points=abs(amount))
 
     given = {"customerId": customer_id, "points": amount, "reason": reason, "expiresAt": expires_at}
-    return await of.make("adjustPoints", customer_id, key, given, decide)
+    return await of.run_once("adjustPoints", customer_id, key, given, decide)
 
 
 def adjusted(

@@ -40,7 +40,7 @@ async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: s
         )
 
     given = {"customerId": customer_id, "status": to.value, "reason": reason}
-    return await of.make("changeCustomerStatus", customer_id, key, given, decide)
+    return await of.run_once("changeCustomerStatus", customer_id, key, given, decide)
 
 
 async def apply_due(store: Store, now: datetime) -> int:

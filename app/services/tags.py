@@ -52,7 +52,7 @@ async def _changed(
         changed = {("customers", customer["_id"]): {"tags": labels, **copies}}
         return Effect({"activity": activity["_id"]}, activity, changed=changed)
 
-    return await of.make(mutation, customer_id, key, {"customerId": customer_id, "tag": tag}, effect)
+    return await of.run_once(mutation, customer_id, key, {"customerId": customer_id, "tag": tag}, effect)
 
 
 def _same(tags: list[str], tag: str) -> list[str]:

@@ -14,7 +14,7 @@ from app.domain.changes import NotFound
 from app.domain.customers import noticed
 from app.domain.listings import ORDERED
 from app.domain.moments import put_in_order
-from app.services.tallies import arrived
+from app.services.daily_counts import mark_days_stale
 from app.store import heads
 from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
 
@@ -88,7 +88,7 @@ class CustomerRows:
         updates = ((owner, self._update(owner, activities[owner])) for owner in sorted(self.owners))
         operations = [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
         await self.store.write("customers", operations, ordered=False, session=self.session)
-        await arrived(self.store, self._inserted["activities"], now=self.now, session=self.session)
+        await mark_days_stale(self.store, self._inserted["activities"], now=self.now, session=self.session)
 
     def _order(self) -> None:
         """Rows of one moment are listed in the order in which they were written."""

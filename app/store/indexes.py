@@ -258,7 +258,7 @@ def _comparable_copies(customer: Document, made: Document) -> Document:
 
 
 async def forget_days(store: Store) -> None:
-    """What days had (services/tallies.py) is counted anew, as the worker comes to it."""
+    """What days had (services/daily_counts.py) is counted anew, as the worker comes to it."""
     await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
 
 

@@ -16,11 +16,11 @@ from pymongo.monitoring import CommandListener
 from app.domain import points
 from app.http.tokens import verifier
 from app.main import assembled, routes
-from app.services.changes import Outgoing
+from app.services.changes import DeliveryPolicy
+from app.services.daily_counts import count_days
+from app.services.daily_counts import differences as wrong_days
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
-from app.services.tallies import count_days
-from app.services.tallies import differences as wrong_days
 from app.settings import Limits
 from app.store import heads, indexes
 from app.store.collections import COLLECTIONS
@@ -98,7 +98,7 @@ async def opened(
 @asynccontextmanager
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = assembled(routes(store, authenticate, timeout_seconds=60, outgoing=Outgoing(), limits=Limits()))
+    app = assembled(routes(store, authenticate, timeout_seconds=60, outgoing=DeliveryPolicy(), limits=Limits()))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as made:
         yield made
 

@@ -12,7 +12,7 @@ import pytest
 from app.catalogue import CATALOGUE, NOTE_TYPES
 from app.domain import points
 from app.domain.access import PERMITTED, Permission, Role
-from app.services import tallies
+from app.services import daily_counts
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
 from app.store import indexes
@@ -130,14 +130,14 @@ async def history(world: World) -> list[Document]:
     """Six hundred activities of forty days. Half of the days are counted already, some counted and stale again."""
     random, ada = Random(7), await world.customer()
     rows = await world.many("activities", ada, *(drawn(random) for _ in range(500)))
-    await tallies.count_days(world.store, ago(days=10), grace=NOBODY_WRITES)
+    await daily_counts.count_days(world.store, ago(days=10), grace=NOBODY_WRITES)
     late = await world.many("activities", ada, *(drawn(random) for _ in range(100)))
     since = [row for row in late if row["occurredAt"].day % 2]  # of the other days nobody was told: they are told now
-    await tallies.arrived(world.store, since, now=NOW, session=None)
+    await daily_counts.mark_days_stale(world.store, since, now=NOW, session=None)
     others = [row for row in late if row not in since]
-    await tallies.arrived(world.store, others, now=NOW, session=None)
-    await tallies.count_days(world.store, ago(days=20), grace=timedelta(days=-1))
-    await tallies.arrived(world.store, late[:5], now=NOW, session=None)
+    await daily_counts.mark_days_stale(world.store, others, now=NOW, session=None)
+    await daily_counts.count_days(world.store, ago(days=20), grace=timedelta(days=-1))
+    await daily_counts.mark_days_stale(world.store, late[:5], now=NOW, session=None)
     return [*rows, *late]
 
 
@@ -263,7 +263,7 @@ async def test_nobody_else_runs_it(role: Role, ask: Ask, world: World) -> None:
 
 
 async def everything_counted(store: Store, now: datetime | None = None) -> None:
-    await tallies.count_days(store, now or datetime.now(UTC), grace=NOBODY_WRITES)
+    await daily_counts.count_days(store, now or datetime.now(UTC), grace=NOBODY_WRITES)
     assert await store.find("tallies", {"counts": {"$exists": False}}) == []
 
 
@@ -306,18 +306,18 @@ async def test_every_writer_keeps_counted_days_true(ask: Ask, world: World) -> N
         await write()
         total += 1
         assert (await reported(ask, whole))["total"] == total == len(await store.find("activities", {}))
-        assert await tallies.differences(store) == []
+        assert await daily_counts.differences(store) == []
         await everything_counted(store)
         assert (await reported(ask, whole))["total"] == total
-        assert await tallies.differences(store) == []
+        assert await daily_counts.differences(store) == []
 
     (tally,) = await store.find("tallies", {"_id": datetime(2026, 1, 30, tzinfo=UTC)})
     tally["counts"][0]["types"]["BIRTHDAY"] += 1
     await store.write("tallies", [UpdateOne({"_id": tally["_id"]}, {"$set": {"counts": tally["counts"]}})])
-    assert await tallies.differences(store) == [tally["_id"]]
+    assert await daily_counts.differences(store) == [tally["_id"]]
     await indexes.forget_days(store)
     await everything_counted(store)
-    assert await tallies.differences(store) == []
+    assert await daily_counts.differences(store) == []
 
 
 async def test_late_changes_while_days_are_being_counted_are_all_there(ask: Ask, world: World) -> None:
@@ -334,14 +334,14 @@ async def test_late_changes_while_days_are_being_counted_are_all_there(ask: Ask,
     for wave in range(6):
         # What is opened in one wave is counted in the next, when whoever wrote meanwhile has ended: as minutes later.
         later = now + timedelta(minutes=3 * wave)
-        counters = (tallies.count_days(world.store, later) for _ in range(2))
+        counters = (daily_counts.count_days(world.store, later) for _ in range(2))
         await asyncio.gather(*counters, *(write(number) for number in range(8 * wave, 8 * wave + 8)))
-        assert await tallies.differences(world.store) == []
+        assert await daily_counts.differences(world.store) == []
     await everything_counted(world.store, now + timedelta(minutes=3 * 6))  # or what was opened last is of the future
     await write(48)
     counted = await world.store.find("tallies", {"counts": {"$exists": True}})
     assert {tally["stale"] for tally in counted} == {True, False}
-    assert await tallies.differences(world.store) == []
+    assert await daily_counts.differences(world.store) == []
     assert (await reported(ask, WINDOW))["total"] == 55
 
 

@@ -17,7 +17,7 @@ from app.graph import executable, masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.operations.cost import COMMAND, REQUEST
-from app.services.changes import Changes, Outgoing, Turns
+from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
 from app.store import heads
 from app.store.driver import Document, Store
 from tests.conftest import Commands
@@ -76,7 +76,7 @@ async def work(store: Store, commands: Commands, query: str, ids: list[str]) -> 
     for _ in range(4):
         calls = 0
         commands.clear()
-        changes = Changes(store, Turns(), viewer, NOW, "", 0, Outgoing(wallet=True))
+        changes = Changes(store, CustomerLocks(), viewer, NOW, "", 0, DeliveryPolicy(wallet=True))
         context = Context(viewer, NOW, changes, lambda: Loaders(store, gate))
         sys.setprofile(count)
         try:

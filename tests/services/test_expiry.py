@@ -10,7 +10,7 @@ import pytest
 from app.domain import points
 from app.domain.access import Role, Viewer
 from app.services.activities import record
-from app.services.changes import Changes, Turns
+from app.services.changes import Changes, CustomerLocks
 from app.services.expiry import expire_due
 from app.services.points import adjust
 from app.store.driver import Store
@@ -51,7 +51,7 @@ async def test_what_is_not_due_reserved_or_closed_stays(store: Store, world: Wor
 
 def _changes(store: Store, now: datetime) -> Changes:
     viewer = Viewer("mira", "Mira Sol", frozenset({Role.ADMIN}))
-    return Changes(store, Turns(), viewer, now, "req-1", time.monotonic() + 60)
+    return Changes(store, CustomerLocks(), viewer, now, "req-1", time.monotonic() + 60)
 
 
 async def test_a_deduction_expires_what_is_due_as_the_worker_would_with_its_own_activity_and_date(

@@ -10,7 +10,7 @@ import pytest
 from app.domain.access import Role, Viewer
 from app.domain.points import as_of, audit, empty, owed, spendable
 from app.services import points as service
-from app.services.changes import Changes, Turns
+from app.services.changes import Changes, CustomerLocks
 from app.services.expiry import expire_due
 from app.store.driver import Store
 from tests.domain.loyalty import Export, Line, life
@@ -38,7 +38,7 @@ async def balance(store: Store, now: datetime) -> int:
 
 async def give(store: Store, amount: int, now: datetime) -> None:
     viewer = Viewer("mira", "Mira Sol", frozenset({Role.ADMIN}))
-    changes = Changes(store, Turns(), viewer, now, "req-1", time.monotonic() + 60)
+    changes = Changes(store, CustomerLocks(), viewer, now, "req-1", time.monotonic() + 60)
     key = f"gift of {now}"
     await service.adjust(changes, ADA, amount, reason="Goodwill", expires_at=None, key=key)
 

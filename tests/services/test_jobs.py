@@ -14,10 +14,10 @@ from app.delivery.relay import Channel, Relay
 from app.domain import points
 from app.graph import masks_for
 from app.jobs import Backoff, keep_going
+from app.services.daily_counts import count_days
+from app.services.daily_counts import differences as wrong_days
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
-from app.services.tallies import count_days
-from app.services.tallies import differences as wrong_days
 from app.store import heads, indexes
 from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.mail_html import harmless
-from app.services.changes import Outgoing
+from app.services.changes import DeliveryPolicy
 from app.services.letters import PARTS, SAMPLES, Letters, usable_letters
 from app.settings import SettingsError, read_settings
 from app.store.driver import Store
@@ -140,7 +140,7 @@ async def test_a_mail_is_written_by_them(store: Store, world: World, tmp_path: P
     folder = folder_of(tmp_path, coupons_subject_txt="Eingelöst", coupons_txt="{{ coupons[0].code }} für {{ name }}")
     ada = await world.customer(name="Ada", email="ada@example.com")
     coupon = await world.coupon(ada)
-    outgoing = Outgoing(letters=Letters(usable_letters(folder)))
+    outgoing = DeliveryPolicy(letters=Letters(usable_letters(folder)))
     app = assembled(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, outgoing=outgoing))
     given = {"customerId": ada["_id"], "couponIds": [coupon["_id"]], "notifyCustomer": True, "idempotencyKey": "one"}
     redeem = "mutation($i: RedeemCouponInput!) { redeemCoupon(input: $i) { userErrors { code } } }"

@@ -10,8 +10,8 @@ import pytest
 from app import catalogue
 from app.catalogue import CATALOGUE, copied
 from app.catalogue.model import ActivityGroup, Audience, CatalogueType
-from app.services.tallies import count_days
-from app.services.tallies import differences as wrong_days
+from app.services.daily_counts import count_days
+from app.services.daily_counts import differences as wrong_days
 from app.store import heads, indexes
 from app.store.driver import Driver, Store, UpdateOne
 from tests.conftest import Ask

@@ -23,8 +23,10 @@ _LOOKS_BACK: Final = timedelta(days=20 * 366)
 _INDEX: Final = "legacy_occurredAt_order_id_type_isNote_actor.kind_actor.accessLevel_actor.name"
 
 
-async def arrived(store: Store, activities: Iterable[Mapping[str, Any]], *, now: datetime, session: Any) -> None:
-    """To be called by whoever writes activities, in the same transaction. No command where all of them are today's."""
+async def mark_days_stale(
+    store: Store, activities: Iterable[Mapping[str, Any]], *, now: datetime, session: Any
+) -> None:
+    """Marks days that are over to be counted again, in the transaction that wrote activities. No command for today."""
     days = {day_of(activity["occurredAt"]) for activity in activities}
     if over := [day for day in days if day <= now - DAY]:
         stale = UpdateMany({"_id": {"$in": over}, "stale": False}, {"$set": {"stale": True}})
