@@ -36,8 +36,8 @@ from app.http.inbox import InboxUnavailable
 from app.main import LOOPBACK_HOSTS, application, exporter, relay
 from app.sample.seed import SampleUnfinished
 from app.settings import Settings, SettingsError, read_settings, with_pairs
-from app.store import heads
 from app.store import indexes as store_indexes
+from app.store import previews
 from app.store.driver import Document, Store, StoreError
 from app.store.mongod import MongodUnavailable, embedded_mongod, find_mongod
 
@@ -273,12 +273,12 @@ def rebuild(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Only compare counted days with their activities, and heads and copies with rows."
+            "--check", help="Only compare counted days with their activities, and previews and copies with rows."
         ),
     ] = False,
     data: Data = None,
 ) -> None:
-    """Make again what is copied: what customers are listed by, the heads of their lists, and counted days.
+    """Make again what is copied: what customers are listed by, the previews of their lists, and counted days.
 
     While the gateway runs, too. The worker counts the days, from two minutes after this.
     """
@@ -290,11 +290,11 @@ def rebuild(
         async with open_store(uri, settings) as store:
             if check:
                 days = [f"{day:%Y-%m-%d}" for day in await daily_counts.differences(store)]
-                return days + await heads.differences(store), await store_indexes.wrong_copies(store)
+                return days + await previews.differences(store), await store_indexes.wrong_copies(store)
             await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
-            await heads.forget(store)
-            await heads.keep_all(store)
+            await previews.drop_all(store)
+            await previews.refresh_stale(store)
             await store_indexes.forget_days(store)
             await daily_counts.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
@@ -305,7 +305,7 @@ def rebuild(
     if check:
         typer.echo(
             "\n".join(f"{one}: differs" for one in different)
-            or "Every counted day is as its activities, and every head as its lists."
+            or "Every counted day is as its activities, and every preview as its lists."
         )
         for customer_id in miscopied:
             console.print(f"{customer_id}: what customers are listed by differs", markup=False, soft_wrap=True)

@@ -24,9 +24,9 @@ from app.main import assembled, routes
 from app.sample.people import SALES, SERVICE
 from app.services.daily_counts import count_days
 from app.store import indexes
-from app.store.collections import COLLECTIONS
 from app.store.driver import Store, StoreError
 from app.store.mongod import embedded_mongod
+from app.store.schema import COLLECTIONS
 from bench.commands import Commands, examined
 from bench.data import FOLDER, seeded
 

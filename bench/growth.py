@@ -21,10 +21,10 @@ from app.domain.ids import derived_id
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
 from app.services.changes import activity_of
-from app.store import heads, indexes
-from app.store.collections import COLLECTIONS
+from app.store import indexes, previews
 from app.store.driver import DeleteOne, Document, Store
 from app.store.mongod import embedded_mongod
+from app.store.schema import COLLECTIONS
 from bench.commands import Commands, examined
 from bench.data import DATABASE, seeded
 from bench.workloads import LISTS, W1
@@ -70,7 +70,7 @@ async def measure(uri: str, database: str, numbers: list[str]) -> None:
                     ("page behind a cursor", PAGE, {"number": number, "before": cursor}, PAGE_DOCUMENTS, True),
                 ):
                     await store.write("heads", [DeleteOne({"_id": owner})])
-                    await heads.keep(store, [owner] if kept else [])
+                    await previews.refresh(store, [owner] if kept else [])
                     taken: list[float] = []
                     for _ in range(TIMES + 1):
                         commands.sent.clear()

@@ -28,7 +28,7 @@ from app.http.tokens import issue, verifier
 from app.main import assembled, routes
 from app.serving import collect_rarely
 from app.settings import Limits
-from app.store import heads, indexes
+from app.store import indexes, previews
 from app.store.driver import Document, Store
 from bench.data import DATABASE, FOLDER, seeded
 from bench.peers.servers import cpu_seconds
@@ -339,7 +339,7 @@ async def customers(store: Store) -> list[str]:
                 ),
             )
             found.append(ada)
-    await heads.keep_all(store)
+    await previews.refresh_stale(store)
     return [each["_id"] for each in found]
 
 

@@ -22,8 +22,8 @@ from app.domain.search import search_copies
 from app.http.tokens import issue, verifier
 from app.main import assembled, routes
 from app.store import indexes
-from app.store.collections import COLLECTIONS
 from app.store.driver import Document, Store
+from app.store.schema import COLLECTIONS
 from bench.commands import Commands, examined
 from bench.data import seeded
 

@@ -25,9 +25,9 @@ from app.main import assembled, routes
 from app.services.changes import DeliveryPolicy
 from app.settings import Limits
 from app.store import indexes
-from app.store.collections import COLLECTIONS
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
+from app.store.schema import COLLECTIONS
 from tests.world import World
 
 

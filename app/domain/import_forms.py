@@ -1,6 +1,6 @@
 """How the values in a line of an import are read, and what is said of those that cannot be. Pure.
 
-What is read fits the validators of the collections (store/collections.py): no line that passes here can stop a write.
+What is read fits the validators of the collections (store/schema.py): no line that passes here can stop a write.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """Which lists hang on what, and the orders they come in. Data.
 
-An order's keys make a position unique; the indexes of store/collections.py begin with the prefix and end with them.
+An order's keys make a position unique; the indexes of store/schema.py begin with the prefix and end with them.
 ``order`` puts rows of one moment in order (domain/moments.py).
 """
 
@@ -70,7 +70,7 @@ ORDERED: Final = frozenset(
 )
 """The collections whose rows are written with the key ``order``."""
 
-HEADS: Final = {
+PREVIEWS: Final = {
     listing.collection: Slice(Selection(listing, where, next(iter(listing.orders))), size=20)
     for listing, where in (
         (ACTIVITIES, (("legacy", In((False,))),)),
@@ -82,27 +82,27 @@ HEADS: Final = {
     )
 }
 """A customer's lists as they are asked for most: all rows, newest first, a page unless told. By collection."""
-HEAD_FIRST: Final = 11
-"""A head is kept in two parts, of which small pages need the first alone: ten rows, and whether there is another."""
-HEAD_PARTS: Final = {name: (name, f"{name}More") for name in HEADS}
+PREVIEW_FIRST: Final = 11
+"""A preview is kept in two parts, of which small pages need the first alone: ten rows, and whether there is another."""
+PREVIEW_PARTS: Final = {name: (name, f"{name}More") for name in PREVIEWS}
 """The keys of both."""
 
 
-def form_of(heads: Mapping[str, Slice], first: int, parts: Mapping[str, tuple[str, str]]) -> str:
-    """A fingerprint of what a head is."""
-    return sha256(repr((heads, first, parts)).encode()).hexdigest()[:16]
+def form_of(previews: Mapping[str, Slice], first: int, parts: Mapping[str, tuple[str, str]]) -> str:
+    """A fingerprint of what a preview is."""
+    return sha256(repr((previews, first, parts)).encode()).hexdigest()[:16]
 
 
-HEAD_FORM: Final = form_of(HEADS, HEAD_FIRST, HEAD_PARTS)
-"""A version takes heads of its own form only."""
+PREVIEW_FORM: Final = form_of(PREVIEWS, PREVIEW_FIRST, PREVIEW_PARTS)
+"""A version takes previews of its own form only."""
 
 
-def parts_of_head(slice_: Slice) -> tuple[str, ...]:
-    """Where its rows are among the heads that are kept of a customer (store/heads.py); nowhere if in none of them."""
+def parts_of_preview(slice_: Slice) -> tuple[str, ...]:
+    """The keys of a customer's preview that hold its rows (store/previews.py); empty if it is in none."""
     name = slice_.selection.listing.collection
-    head = HEADS.get(name)
-    if head is None or slice_.selection != head.selection or slice_.position is not None or slice_.backwards:
+    preview = PREVIEWS.get(name)
+    if preview is None or slice_.selection != preview.selection or slice_.position is not None or slice_.backwards:
         return ()
-    if slice_.size < HEAD_FIRST:
-        return HEAD_PARTS[name][:1]
-    return HEAD_PARTS[name] if slice_.size <= head.size else ()
+    if slice_.size < PREVIEW_FIRST:
+        return PREVIEW_PARTS[name][:1]
+    return PREVIEW_PARTS[name] if slice_.size <= preview.size else ()

@@ -48,7 +48,7 @@ from graphql import (
 )
 
 from app.domain.cursors import DEFAULT_SIZE, MAXIMUM_SIZE
-from app.domain.listings import HEADS
+from app.domain.listings import PREVIEWS
 from app.domain.times import moment
 from app.execution import MAX_PLANS
 from app.execution.document import Shape, walked
@@ -426,7 +426,7 @@ def _page(coordinate: str, arguments: Mapping[str, ValueNode], once: float, each
     return page
 
 
-HEAD_ROWS: Final = max(head.size for head in HEADS.values())
+HEAD_ROWS: Final = max(head.size for head in PREVIEWS.values())
 _SEEKS: Final = frozenset({"last", "after", "before", "filter", "orderBy"})
 """Arguments that ask for other rows than the newest."""
 

@@ -13,7 +13,7 @@ from app.domain.kinds import BY_COLLECTION
 from app.sample import beginnings, people
 from app.sample.life import Life
 from app.sample.named import NAMED
-from app.store import heads
+from app.store import previews
 from app.store.driver import DeleteOne, Document, ReplaceOne, Store, UpdateOne
 
 Summary: TypeAlias = Mapping[str, int]
@@ -79,7 +79,7 @@ async def _write(
 
 async def _write_batch(store: Store, documents: Mapping[str, list[Document]], insert: _Insert) -> None:
     await asyncio.gather(*(insert(store, name, rows) for name, rows in documents.items()))
-    await heads.keep(store, [customer["_id"] for customer in documents["customers"]])
+    await previews.refresh(store, [customer["_id"] for customer in documents["customers"]])
 
 
 async def _insert(store: Store, collection: str, documents: list[Document]) -> None:

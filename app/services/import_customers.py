@@ -26,7 +26,7 @@ from app.services.import_steps import (
     by_identity,
     customers_known_as,
 )
-from app.store import heads
+from app.store import previews
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
 _AT_MOST: Final = 100
@@ -54,7 +54,7 @@ async def introduce(store: Store, arrivals: Sequence[Arrival], *, now: datetime)
         return verdicts, register.new
 
     verdicts, new = await store.transaction(body)
-    await heads.keep(store, new)
+    await previews.refresh(store, new)
     return verdicts
 
 

@@ -28,7 +28,7 @@ from app.services.import_steps import (
     by_identity,
     customers_known_as,
 )
-from app.store import heads
+from app.store import previews
 from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
 
 _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
@@ -69,7 +69,7 @@ async def bring_in(
 
     verdicts, changed, ledger = await store.transaction(body)
     held.by_customer |= ledger.held
-    await heads.keep(store, changed)
+    await previews.refresh(store, changed)
     return BroughtIn(verdicts, ledger.debts)
 
 

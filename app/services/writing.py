@@ -15,7 +15,7 @@ from app.domain.customers import noticed
 from app.domain.listings import ORDERED
 from app.domain.moments import put_in_order
 from app.services.daily_counts import mark_days_stale
-from app.store import heads
+from app.store import previews
 from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
 
 T = TypeVar("T")
@@ -125,5 +125,5 @@ async def change_customers(store: Store, body: Body[T], *, now: datetime, deadli
         return result
 
     result = await store.transaction(whole, deadline_seconds=deadline_seconds)
-    await heads.keep(store, owners)
+    await previews.refresh(store, owners)
     return result

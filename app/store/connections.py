@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from pymongo.errors import AutoReconnect, PyMongoError, WaitQueueTimeoutError
 
-from app.store import inside
-from app.store.unread import Unread
+from app.store import pymongo_internals
+from app.store.fall_back import FallBackToDriver
 
 _HEADER_BYTES: Final = 16
 
 
-class Connection(asyncio.Protocol):
+class WireConnection(asyncio.Protocol):
     """One command at a time. It is closed with every reply that nobody waits for any more."""
 
     def __init__(self, server: "Server", connection: Any, transport: Any) -> None:
@@ -79,21 +79,21 @@ class Connection(asyncio.Protocol):
 class Server:
     """The connections to one primary: as many as ``maxPoolSize``, the last used first, and who waits for one."""
 
-    def __init__(self, client: inside.Client, address: tuple[str, int]) -> None:
+    def __init__(self, client: pymongo_internals.Client, address: tuple[str, int]) -> None:
         self.address, self.name = address, ":".join(map(str, address))
         self._pool = client.pool(address)
-        self._size, self._most_opening = inside.sizes(self._pool)
-        self.all: set[Connection] = set()
-        self.idle: list[Connection] = []
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._size, self._most_opening = pymongo_internals.sizes(self._pool)
+        self.all: set[WireConnection] = set()
+        self.idle: list[WireConnection] = []
+        self._waiting: deque[asyncio.Future[WireConnection | None]] = deque()
         self._opening = 0
         self._closed = False
 
-    async def connection(self, until: float) -> Connection:
-        """In the order of asking. Raises WaitQueueTimeoutError; Unread if none can be opened."""
-        waiting: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+    async def connection(self, until: float) -> WireConnection:
+        """In the order of asking. Raises WaitQueueTimeoutError; FallBackToDriver if none can be opened."""
+        waiting: asyncio.Future[WireConnection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
-        self._invite()
+        self._grow_pool()
         try:
             async with asyncio.timeout(None if until == inf else until - time.monotonic()):
                 given = await waiting
@@ -105,11 +105,11 @@ class Server:
             raise
         return given or await self._open()
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: WireConnection) -> None:
         if not connection.is_closing:
             self._give(connection)
 
-    def _give(self, connection: Connection | None) -> None:
+    def _give(self, connection: WireConnection | None) -> None:
         """A connection, or leave to open one, to who waits longest."""
         while self._waiting:
             waiting = self._waiting.popleft()
@@ -121,32 +121,32 @@ class Server:
         else:
             self._opening -= 1
 
-    def _invite(self) -> None:
+    def _grow_pool(self) -> None:
         while self._waiting and len(self.all) + self._opening < self._size and self._opening < self._most_opening:
             self._opening += 1
             self._give(None)
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> WireConnection:
         try:
             if self._closed:
-                raise Unread
-            connection = Connection(self, *await inside.opened(self._pool))
+                raise FallBackToDriver
+            connection = WireConnection(self, *await pymongo_internals.opened(self._pool))
             self.all.add(connection)
         except (PyMongoError, OSError, RuntimeError) as failed:  # the last: uvloop's word for what is closed already
-            raise Unread from failed  # the driver says it better
+            raise FallBackToDriver from failed  # the driver says it better
         finally:
             self._opening -= 1
-            self._invite()
+            self._grow_pool()
         if self._closed:  # meanwhile
             connection.fail(AutoReconnect(self.name))
-            raise Unread
+            raise FallBackToDriver
         return connection
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: WireConnection) -> None:
         self.all.discard(connection)
         if connection in self.idle:
             self.idle.remove(connection)
-        self._invite()
+        self._grow_pool()
 
     def drop_idle(self) -> None:
         """One was lost: the others that nobody has tried since may be, too."""
@@ -158,7 +158,7 @@ class Server:
         """Whoever still reads here, or waits to, is sent to the driver."""
         self._closed = True
         lost = AutoReconnect(f"{self.name}: closed, or no longer the primary")
-        inside.interrupt(self._pool)
+        pymongo_internals.interrupt(self._pool)
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_exception(lost)

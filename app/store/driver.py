@@ -44,7 +44,7 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from app.store import shortcuts
-from app.store.unread import Changed, Unread
+from app.store.fall_back import FallBackToDriver, UnknownPymongo
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
@@ -318,8 +318,8 @@ class Store:
         if self._wire and self._reads_by_wire:
             try:
                 found = await self._wire.read(command)
-            except Unread as unread:
-                if isinstance(unread, Changed):
+            except FallBackToDriver as unread:
+                if isinstance(unread, UnknownPymongo):
                     self._reads_by_wire = False
                     shortcuts.say_off(str(unread))
             else:

@@ -16,10 +16,10 @@ from app.domain.customers import COPIED_KEYS, COPIES, copies
 from app.domain.kinds import BY_COLLECTION
 from app.domain.report import day_of
 from app.domain.search import SEARCH_REVISION
-from app.store import heads
-from app.store.collections import COLLECTIONS, Index
-from app.store.collections import Collection as Declared
+from app.store import previews
 from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError, Unavailable, UpdateMany, UpdateOne
+from app.store.schema import COLLECTIONS, Index
+from app.store.schema import Collection as Declared
 
 _log = structlog.get_logger("store")
 
@@ -111,7 +111,7 @@ async def apply(store: Store) -> None:
         if changed:
             await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
     await refresh_copies(store)
-    await heads.keep_all(store)
+    await previews.refresh_stale(store)
 
 
 async def prune(store: Store) -> list[str]:
@@ -330,8 +330,8 @@ def specification(index: Index) -> Document:
         "name": index.name,
         "key": dict.fromkeys(index.keys.split(), 1),
         **({"unique": True} if index.unique else {}),
-        **({"partialFilterExpression": {index.asks: {"$exists": True}}} if index.asks else {}),
-        **({"expireAfterSeconds": index.kept_days * 86_400} if index.kept_days is not None else {}),
+        **({"partialFilterExpression": {index.partial_on: {"$exists": True}}} if index.partial_on else {}),
+        **({"expireAfterSeconds": index.ttl_days * 86_400} if index.ttl_days is not None else {}),
         **({"collation": index.collation} if index.collation else {}),
     }
 

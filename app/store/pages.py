@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from bson import MinKey
 
-from app.domain.listings import HEAD_FORM, parts_of_head
+from app.domain.listings import PREVIEW_FORM, parts_of_preview
 from app.domain.moments import ORDER
 from app.domain.paging import (
     COUNT_AT_MOST,
@@ -31,11 +31,11 @@ from app.domain.paging import (
     Selection,
     Slice,
 )
-from app.store.collections import COLLECTIONS, Index
 from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
+from app.store.schema import COLLECTIONS, Index
 
-HeadsOf: TypeAlias = Literal["none", "one", "many"]
-"""Of how many customers heads may be used."""
+PreviewsOf: TypeAlias = Literal["none", "one", "many"]
+"""Of how many customers previews may be used."""
 CustomerPages: TypeAlias = Mapping[Slice, Mapping[str, list[Document]]]
 """Pages that came with their customers, by slice and customer."""
 
@@ -73,9 +73,9 @@ async def read_with_pages(
     ``several``: whether there may be more than one.
     """
     keys = fields_of(prefetch, fields)
-    stages = prefetch_stages(prefetch.pages, keys, heads_of="many" if several else "one")
+    stages = prefetch_stages(prefetch.pages, keys, previews_of="many" if several else "one")
     found = await store.aggregate("customers", [{"$match": where}, *stages])
-    customers, pages = split_prefetched(prefetch.pages, found, with_heads=True)
+    customers, pages = split_prefetched(prefetch.pages, found, with_previews=True)
     return customers, dict(zip(prefetch.pages, pages, strict=True))
 
 
@@ -86,38 +86,38 @@ def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] 
 
 @lru_cache(256)
 def prefetch_stages(
-    slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, heads_of: HeadsOf = "none"
+    slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, previews_of: PreviewsOf = "none"
 ) -> Pipeline:
     """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_together``.
 
-    ``heads_of`` customers are kept (store/heads.py), if they are any: what is in those comes from one document, without
-    a seek. ``keys`` are all that is wanted of the documents themselves; None is everything.
+    Pages of ``previews_of`` customers come from one document without a seek (store/previews.py), if it is believed.
+    ``keys`` are those to read of the documents themselves; None: all.
     """
     lookups: list[Document] = []
     wanted: dict[str, Iterable[str] | None] = {"document": keys}
-    head: dict[str, Iterable[str] | None] = {}
+    preview: dict[str, Iterable[str] | None] = {}
     for index, slice_ in enumerate(slices):
         name, its_keys, place = slice_.selection.listing.collection, slice_.wanted_keys, f"page{index}"
-        parts = parts_of_head(slice_) if heads_of != "none" else ()
+        parts = parts_of_preview(slice_) if previews_of != "none" else ()
         if not parts:
             lookups.append({"$lookup": {"from": name, **joined(slice_), "as": place}})
             wanted[place] = its_keys
         for part in parts:
-            others = head.get(part, ())
+            others = preview.get(part, ())
             if name not in _WIDE or its_keys is None or others is None:
-                head[part] = None
+                preview[part] = None
             else:
-                head[part] = {*others, *its_keys}
-    if head:
-        head |= {"revision": None, "form": None}
+                preview[part] = {*others, *its_keys}
+    if preview:
+        preview |= {"revision": None, "form": None}
         wanted["document"] = None if keys is None else keys | {"revision"}
-        lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "head"}
+        lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "preview"}
         # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer, and only once.
-        if heads_of == "one":
-            lookup["pipeline"] = [_projection(head)]
-            wanted["head"] = None
+        if previews_of == "one":
+            lookup["pipeline"] = [_projection(preview)]
+            wanted["preview"] = None
         else:
-            wanted |= {f"head.{part}": its_keys for part, its_keys in head.items()}
+            wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
         lookups.append({"$lookup": lookup})
     return [{"$project": {"document": "$$ROOT"}}, *lookups, _projection(wanted)]
 
@@ -133,24 +133,24 @@ def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:
 
 
 def split_prefetched(
-    slices: Sequence[Slice], found: Sequence[Document], *, with_heads: bool = False
+    slices: Sequence[Slice], found: Sequence[Document], *, with_previews: bool = False
 ) -> tuple[list[Document], list[dict[str, list[Document]]]]:
     """What has passed ``prefetch_stages``: the documents as they are stored, and the pages of each slice by their ids.
 
-    A page that would be in a head is missing where the customer has changed since that was kept.
+    A page of a preview is missing if the customer has changed since the preview was made.
     """
     documents: list[Document] = [each["document"] for each in found]
-    heads = [(each["document"]["_id"], each["head"][0]) for each in found if _has_current_head(each)]
+    previews = [(each["document"]["_id"], each["preview"][0]) for each in found if _has_current_preview(each)]
     pages: list[dict[str, list[Document]]] = []
     for index, slice_ in enumerate(slices):
-        parts = parts_of_head(slice_) if with_heads else ()
+        parts = parts_of_preview(slice_) if with_previews else ()
         if parts:
             size = slice_.size + 1
             pages.append(
                 {
-                    owner: [*chain(*(head[part] for part in parts))][:size]
-                    for owner, head in heads
-                    if parts[0] in head and parts[-1] in head
+                    owner: [*chain(*(preview[part] for part in parts))][:size]
+                    for owner, preview in previews
+                    if parts[0] in preview and parts[-1] in preview
                 }
             )
         else:
@@ -159,11 +159,11 @@ def split_prefetched(
     return documents, pages
 
 
-def _has_current_head(found: Document) -> bool:
-    heads: list[Document] = found.get("head", [])
-    if not heads or heads[0].get("form") != HEAD_FORM:
+def _has_current_preview(found: Document) -> bool:
+    previews: list[Document] = found.get("preview", [])
+    if not previews or previews[0].get("form") != PREVIEW_FORM:
         return False
-    return heads[0]["revision"] == found["document"].get("revision", 0)
+    return previews[0]["revision"] == found["document"].get("revision", 0)
 
 
 def joined(slice_: Slice) -> Document:
@@ -290,7 +290,7 @@ class _Plan:
 
     def _there(self) -> Document:
         """No hint can keep the planner from another index, which may hold what lacks the key that this one asks for."""
-        asks = self.index.asks
+        asks = self.index.partial_on
         return {asks: _THERE} if asks and self.segments[0].get(asks) == _ALWAYS else {}
 
     def _union(self, owned: Document, also_owned: Document) -> list[Document]:
@@ -327,8 +327,8 @@ def _index_for(selection: Selection) -> Index:
 
 def _conditions(selection: Selection, index: Index) -> Document:
     conditions = {**matching(selection)}
-    if index.asks and index.asks not in conditions:
-        conditions[index.asks] = _ALWAYS if index.asks in index.keys.split() else _THERE
+    if index.partial_on and index.partial_on not in conditions:
+        conditions[index.partial_on] = _ALWAYS if index.partial_on in index.keys.split() else _THERE
     return conditions
 
 

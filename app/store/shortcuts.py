@@ -10,7 +10,7 @@ from typing import Any, Final
 import pymongo
 import structlog
 
-from app.store.unread import Changed
+from app.store.fall_back import UnknownPymongo
 
 TESTED: Final = "4.20."
 """How the version begins that the shortcuts were tested with; pyproject.toml and the lock say the same."""
@@ -23,11 +23,11 @@ def _load() -> tuple[type[Any] | None, Callable[[float], AbstractContextManager[
     if not pymongo.version.startswith(TESTED):
         return None, pymongo.timeout, f"tested with {TESTED}x only"
     try:
-        from app.store.inside import Within
+        from app.store.pymongo_internals import Deadline
         from app.store.wire import Wire
     except (ImportError, AttributeError) as changed:
         return None, pymongo.timeout, str(changed)
-    return Wire, Within, ""
+    return Wire, Deadline, ""
 
 
 _wire, deadline, _missing = _load()
@@ -40,7 +40,7 @@ def wire(*args: Any) -> Any:
         if _wire:
             return _wire(*args)
         say_off(_missing)
-    except Changed as changed:
+    except UnknownPymongo as changed:
         say_off(str(changed))
     return None
 

@@ -2,7 +2,7 @@
 
 The driver opens a session, chooses a server, takes a connection, makes a cursor and two tasks for each read, which is
 more work than all else that a small request is. What it does besides, it goes on doing: it watches the servers, and it
-reads itself whatever cannot be read here (``Unread``), with all its patience for a primary that is lost.
+reads itself whatever cannot be read here (``FallBackToDriver``), with all its patience for a primary that is lost.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from typing import Any, Final
 from bson import CodecOptions, decode, encode  # pyright: ignore[reportUnknownVariableType] # bson's own types have a gap
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
-from app.store import inside
-from app.store.connections import Connection, Server
-from app.store.unread import Unread
+from app.store import pymongo_internals
+from app.store.connections import Server, WireConnection
+from app.store.fall_back import FallBackToDriver
 
 _LOOK_SECONDS: Final = 0.5
 """So often we look whether the primary still is one while somebody waits for it, as the driver does."""
@@ -37,7 +37,7 @@ class Wire:
     """
 
     def __init__(self, client: Any, database: str, codec: CodecOptions[dict[str, Any]]) -> None:
-        self._client, self._database, self._codec = inside.Client(client), database, codec
+        self._client, self._database, self._codec = pymongo_internals.Client(client), database, codec
         self._listeners = self._client.listeners
         self._seen: Any = None
         self._closed = False
@@ -49,11 +49,11 @@ class Wire:
         self._looks_at = inf
 
     async def read(self, command: dict[str, Any]) -> list[dict[str, Any]]:
-        """All that a ``find`` or an ``aggregate`` finds. Raises as the driver does, and Unread."""
+        """All that a ``find`` or an ``aggregate`` finds. Raises as the driver does, and FallBackToDriver."""
         server = self._primary()
         if server is None:
-            raise Unread
-        until = inside.deadline()
+            raise FallBackToDriver
+        until = pymongo_internals.deadline()
         self._look_again(until)
         self._under_way += 1
         try:
@@ -68,19 +68,19 @@ class Wire:
             if self._closed:
                 raise
             server.drop_idle()
-            raise Unread from lost
+            raise FallBackToDriver from lost
         except OperationFailure as failed:
-            if failed.code in inside.RETRYABLE_CODES or failed.has_error_label("RetryableError"):
-                raise Unread from failed
+            if failed.code in pymongo_internals.RETRYABLE_CODES or failed.has_error_label("RetryableError"):
+                raise FallBackToDriver from failed
             raise
         finally:
             self._under_way -= 1
 
-    async def _read(self, connection: Connection, command: dict[str, Any], until: float) -> list[dict[str, Any]]:
+    async def _read(self, connection: WireConnection, command: dict[str, Any], until: float) -> list[dict[str, Any]]:
         if until != inf:
             milliseconds = int((until - time.monotonic() - self._round_trip) * 1000)
             if milliseconds <= 0:
-                raise Unread  # the driver says so
+                raise FallBackToDriver  # the driver says so
             command["maxTimeMS"] = milliseconds
         command["$db"] = self._database
         cursor = await self._ask(connection, command, until)
@@ -98,16 +98,16 @@ class Wire:
             found += cursor["nextBatch"]
         return found
 
-    async def _ask(self, connection: Connection, command: dict[str, Any], until: float) -> dict[str, Any]:
+    async def _ask(self, connection: WireConnection, command: dict[str, Any], until: float) -> dict[str, Any]:
         """The cursor that it answers with."""
         document = encode(command, codec_options=self._codec)
         if len(document) > _LARGEST:
-            raise Unread  # the driver says so
+            raise FallBackToDriver  # the driver says so
         request = next(self._requests) & 0x7FFFFFFF
         message = _HEADER.pack(_DOCUMENT + len(document), request, 0, _OP_MSG, 0, 0) + document
         if self._listeners is None:
             return self._cursor(await connection.ask(message, until), request, connection)
-        told = inside.Told(self._listeners, connection.pymongo, command, request)
+        told = pymongo_internals.CommandEvents(self._listeners, connection.pymongo, command, request)
         try:
             reply = await connection.ask(message, until)
             cursor = self._cursor(reply, request, connection)
@@ -117,7 +117,7 @@ class Wire:
         told.succeeded(decode(reply[_DOCUMENT:], codec_options=self._codec))
         return cursor
 
-    def _cursor(self, reply: bytes, request: int, connection: Connection) -> dict[str, Any]:
+    def _cursor(self, reply: bytes, request: int, connection: WireConnection) -> dict[str, Any]:
         _, _, answered, kind, flags, section = _HEADER.unpack_from(reply)
         if (answered, kind, flags, section) != (request, _OP_MSG, 0, 0):
             connection.fail(lost := AutoReconnect(f"{connection.pymongo.address}: a reply to something else"))
@@ -128,7 +128,7 @@ class Wire:
             if reply.startswith(_OK, end):
                 return decode(reply[_CURSOR:end], codec_options=self._codec)
         whole = decode(reply[_DOCUMENT:], codec_options=self._codec)
-        inside.check(whole, connection.pymongo)
+        pymongo_internals.check(whole, connection.pymongo)
         return whole["cursor"]
 
     def _primary(self) -> Server | None:

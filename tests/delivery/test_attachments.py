@@ -16,7 +16,7 @@ from app.domain.access import Role
 from app.domain.ids import derived_id
 from app.services.emails import give_up
 from app.services.imports import Reject, import_lines
-from app.store import heads
+from app.store import previews
 from app.store.driver import Store
 from app.store.indexes import wrong_copies
 from tests.conftest import Ask, token
@@ -184,4 +184,4 @@ async def test_a_delivery_that_is_given_up_is_on_the_timeline_once(ask: Ask, sto
         "actor": {"name": "System"},
         "attribute": "ada@example.com",
     }
-    assert (await heads.differences(store), await wrong_copies(store)) == ([], [])
+    assert (await previews.differences(store), await wrong_copies(store)) == ([], [])

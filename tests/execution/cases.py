@@ -18,7 +18,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 
 from app.context import Context
 from app.domain.access import Role, Viewer
-from app.domain.listings import HEADS
+from app.domain.listings import PREVIEWS
 from app.domain.paging import Slice
 from app.execution import Execution
 from app.graph import executable, masks_for, schema
@@ -29,7 +29,7 @@ from app.operations.operation import Operation
 from app.schema.base import READ_KEYS
 from app.schema.connection import PAGED_EDGES, PagedEdge
 from app.settings import Limits
-from app.store import heads
+from app.store import previews
 from app.store.driver import DeleteOne, Store, StoreError, UpdateOne
 from app.store.driver import Document as Stored
 from tests.execution.documents import Words, written
@@ -62,7 +62,7 @@ class FaultyStore:
         await asyncio.sleep(0)
         touched = {collection, *re.findall(r"'(?:from|coll)': '(\w+)'", repr(what))}
         if "heads" in touched:  # whose copies of what cannot be read could be
-            touched |= HEADS.keys()
+            touched |= PREVIEWS.keys()
         for each, failure in self.failing.items():
             if each in touched:
                 raise FAILURES[failure]
@@ -265,7 +265,7 @@ async def populated(store: Store, rng: random.Random) -> Words:
             copy = {**copy, **({"seq": 1000 + rng.randint(0, 10**6)} if collection == "points" else {})}
             with suppress(StoreError):  # not even the database takes everything
                 await store.insert(collection, [copy])
-    await heads.keep_all(store)
+    await previews.refresh_stale(store)
     # One has changed since theirs was kept, and another never had any.
     await store.write("customers", [UpdateOne({"_id": customers[1]["_id"]}, {"$inc": {"revision": 1}})])
     await store.write("heads", [DeleteOne({"_id": customers[2]["_id"]})])

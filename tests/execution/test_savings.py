@@ -18,7 +18,7 @@ from app.execution import Execution
 from app.graph import executable, masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
-from app.store import heads
+from app.store import previews
 from app.store.driver import Document, Store
 from bench.workloads import LISTS, W1, W2, W3
 from tests.conftest import Ask, Commands
@@ -49,7 +49,7 @@ async def crowd(world: World) -> list[Document]:
         await world.many("points", customer, *({"seq": number + 1, **each} for number, each in enumerate(times)))
     for collection in ("coupons", "transactions", "passes", "statuses"):
         await world.many(collection, customers[0], *[Document() for _ in range(12)])
-    await heads.keep_all(world.store)
+    await previews.refresh_stale(world.store)
     return customers
 
 
@@ -70,7 +70,7 @@ async def test_whose_heads_are_not_kept_is_read_by_a_seek_for_each_list(
     ask: Ask, store: Store, commands: Commands, crowd: list[Document]
 ) -> None:
     known = await ask(W1, number=crowd[0]["number"])
-    await heads.forget(store)
+    await previews.drop_all(store)
     commands.clear()
     assert await ask(W1, number=crowd[0]["number"]) == known
     assert commands.names == ["aggregate", "aggregate"]
@@ -98,7 +98,7 @@ async def test_fifty_customers_whose_heads_are_not_kept_are_a_hundred_seeks(
 ) -> None:
     ids = [customer["_id"] for customer in crowd]
     known = await ask(W2, ids=ids)
-    await heads.forget(store)
+    await previews.drop_all(store)
     commands.clear()
     assert await ask(W2, ids=ids) == known
     assert commands.names == ["aggregate", "aggregate"]
@@ -112,7 +112,7 @@ async def varied(world: World) -> list[Document]:
     for customer in customers:
         for collection in COLLECTION_OF.values():
             await world.many(collection, customer, *(noise(collection, number) for number in range(40)))
-    await heads.keep_all(world.store)
+    await previews.refresh_stale(world.store)
     for collection in COLLECTION_OF.values():  # plans that the planner chose for the rows of other tests
         await world.store.command({"planCacheClear": collection})
     return customers
@@ -222,7 +222,7 @@ async def test_every_field_costs_what_it_costs_without_plans_and_lists_cost_noth
     ask: Ask, world: World, commands: Commands, execution: Execution
 ) -> None:
     customers = [await world.everything() for _ in range(5)]
-    await heads.keep_all(world.store)
+    await previews.refresh_stale(world.store)
     one, five, adds = dict[str, int](), dict[str, int](), dict[str, int]()
     for coordinate, place in below("Customer").items():
         one[coordinate] = await cost(ask, commands, customers[:1], place)

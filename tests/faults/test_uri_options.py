@@ -22,9 +22,9 @@ from app.services.daily_counts import differences as wrong_days
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
 from app.settings import Limits
-from app.store import heads, indexes
-from app.store.collections import COLLECTIONS
+from app.store import indexes, previews
 from app.store.driver import DeleteMany, Driver, Store
+from app.store.schema import COLLECTIONS
 from tests.conftest import AUTHORITY, SECRET, token
 from tests.faults.processes import ReplicaSet, initiate, replica_set, within
 from tests.world import NOW, World
@@ -133,9 +133,9 @@ async def test_everything_that_writes_works_and_sees_what_it_wrote(
 
         assert await count_days(store, NOW + timedelta(days=400), grace=timedelta()) > 0
         assert await wrong_days(store) == []
-        await heads.keep_all(store)
-        assert await heads.differences(store) == []
-        assert await heads.keep_all(store) == 0
+        await previews.refresh_stale(store)
+        assert await previews.differences(store) == []
+        assert await previews.refresh_stale(store) == 0
         assert await indexes.differences(store) == []
 
         listening = store.inserts("deliveries")

@@ -26,7 +26,7 @@ from app.catalogue import CATALOGUE
 from app.domain.access import GRANTS, Role
 from app.graph import RULES, masks_for
 from app.settings import Limits
-from app.store import heads
+from app.store import previews
 from app.store.driver import Document, Store
 from tests.conftest import Ask, token
 from tests.graph.accounts import (
@@ -375,7 +375,7 @@ async def test_staff_pay_no_command_for_the_checks(
     ask: Ask, store: Store, accounts: tuple[Account, Account], commands: Any
 ) -> None:
     own, _ = accounts
-    await heads.keep_all(store)
+    await previews.refresh_stale(store)
     query = "query($id: ID!) { customer(by: {id: $id}) { name activities { nodes { title } } } }"
     for role, sent in ((Role.ADMIN, 1), (Role.CUSTOMER, 2), (Role.AFFILIATE, 2)):
         commands.clear()

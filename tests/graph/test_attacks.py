@@ -29,7 +29,7 @@ from graphql import (
 
 from app.domain.access import Role
 from app.settings import Limits
-from app.store import heads
+from app.store import previews
 from app.store.driver import DeleteMany, Document, UpdateOne
 from tests.conftest import Ask
 from tests.graph.accounts import CANARY, STRANGERS, Account, account_of, allowed_of, canary, token_of
@@ -213,7 +213,7 @@ async def hide_elsewhere(world: World, roles: tuple[Role, ...]) -> int:
             if new != document:
                 count += 1
                 await world.store.write(collection, [UpdateOne({"_id": document["_id"]}, {"$set": new})])
-    await heads.keep_all(world.store)
+    await previews.refresh_stale(world.store)
     return count
 
 
@@ -272,7 +272,7 @@ async def test_no_argument_finds_what_may_not_be_read(roles: tuple[Role, ...], a
         "referred": await account_of(world, "referred", affiliateId="aff-1"),
         "other": await account_of(world, "other", affiliateId="aff-2"),
     }
-    await heads.keep_all(world.store)
+    await previews.refresh_stale(world.store)
     bearer, asked = token_of(roles[0], accounts["own"], *roles[1:]), questions(accounts)
     before = await answers(ask, bearer, asked)
     assert len(before) > 1_000

@@ -13,8 +13,8 @@ from app.domain.cursors import CIPHER, encode
 from app.domain.listings import ACTIVITIES
 from app.domain.paging import In, Selection
 from app.schema.enums import ActivityOrderField
-from app.store.collections import COLLECTIONS
 from app.store.driver import Document, ReplaceOne, Store
+from app.store.schema import COLLECTIONS
 from tests.conftest import Ask, token
 from tests.graph.walk import Place, below
 from tests.world import AGENT, NOW, World, ago

@@ -13,8 +13,8 @@ from app.catalogue import CATALOGUE
 from app.catalogue.model import Writers
 from app.domain import points
 from app.domain.access import GRANTS, PERMITTED, Permission, Role
-from app.store.collections import COLLECTIONS
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
+from app.store.schema import COLLECTIONS
 from tests.conftest import Ask, Commands, token
 from tests.graph.walk import schema
 from tests.world import NOW, World

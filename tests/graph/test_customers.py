@@ -13,7 +13,7 @@ from app.domain.access import Role
 from app.domain.customers import COPIES, copies
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
-from app.store import heads
+from app.store import previews
 from app.store.driver import Document, Store, UpdateMany
 from app.store.indexes import refresh_customers
 from tests.conftest import Ask, Commands, token
@@ -293,7 +293,7 @@ async def test_every_writer_keeps_up_what_customers_are_listed_by(ask: Ask, worl
         activities = await store.find("activities", {})
         assert len(activities) > len(before)
         await assert_copies(store)
-        assert (await heads.keep_all(store), await heads.differences(store)) == (0, [])
+        assert (await previews.refresh_stale(store), await previews.differences(store)) == (0, [])
     (kept,) = await store.find("customers", {"_id": ada["_id"]})
     assert (kept["spendable"], kept["campaigns"]) == (6, ["TV"])
     assert set(kept["lastByType"]) > {"NOTE_ADDED", "BIRTHDAY", "POINTS_EXPIRED", "CUSTOMER_TAGGED"}

@@ -10,8 +10,8 @@ from starlette.applications import Starlette
 
 from app.http import health
 from app.store import indexes
-from app.store.collections import COLLECTIONS
 from app.store.driver import FOLDS_CASE, Store
+from app.store.schema import COLLECTIONS
 from tests.conftest import Commands
 
 

@@ -18,7 +18,7 @@ from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.operations.cost import COMMAND, REQUEST
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
-from app.store import heads
+from app.store import previews
 from app.store.driver import Document, Store
 from tests.conftest import Commands
 from tests.execution.cases import executed, operation_of
@@ -43,7 +43,7 @@ async def crowd(world: World) -> list[Document]:
             shared = {key: template[key] for key in template.keys() - {"_id", "customerId", "seq", "_key"}}
             rows = [shared | moment(collection, number) for number in range(ROWS)]
             await world.many(collection, customer, *rows)
-    await heads.keep_all(world.store)
+    await previews.refresh_stale(world.store)
     return customers
 
 

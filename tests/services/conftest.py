@@ -11,8 +11,8 @@ import pytest
 
 from app.domain.ids import derived_id
 from app.services.imports import Outcome, Reject, Summary, import_lines
-from app.store.collections import COLLECTIONS
 from app.store.driver import Document, Store
+from app.store.schema import COLLECTIONS
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

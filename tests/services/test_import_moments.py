@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.ids import derived_id
 from app.services.imports import Outcome
-from app.store import heads, indexes
+from app.store import indexes, previews
 from app.store.driver import Store, UpdateMany, UpdateOne
 from tests.conftest import Ask
 from tests.services.conftest import ADA, NOW, Bring, Line, activity, ada, coupon, customer, points, status, thing
@@ -89,7 +89,7 @@ async def test_rows_of_one_moment_are_listed_as_they_arrived(
         for backwards in (False, True):
             assert await walked(ask, field, backwards=backwards, size=size) == expected
     assert await shown(ask, field) == expected[:20]  # from the head
-    assert await heads.differences(store) == []
+    assert await previews.differences(store) == []
     # The same lines in another order arrived long ago.
     run = await bring(*(row(collection, number) for number in sorted(numbers)))
     assert run.totals == {Outcome.UNCHANGED: 30}
@@ -158,7 +158,7 @@ async def test_changes_of_status_of_one_moment_are_listed_by_their_chain(
     else:
         for number in way:
             await bring(change(number))
-            assert await heads.differences(store) == []
+            assert await previews.differences(store) == []
     expected = [id_of("statuses", number) for number in (*sorted(way, reverse=True), 0)]
     for size in (1, 2, 100):
         for backwards in (False, True):

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from app.domain.ids import derived_id
-from app.store import heads
+from app.store import previews
 from app.store.driver import Document, Store
 from tests.conftest import Ask
 from tests.services.conftest import Bring, Line, coupon, customer, fingerprint, thing
@@ -54,9 +54,9 @@ async def test_wherever_a_row_goes_it_is_found_there_and_nowhere_else(
     await bring(*(customer(number) for number in IDS))
     for way in permutations(IDS, 3):
         await bring(*(ROWS[collection](number) for number in way), lines_per_chunk=lines_per_chunk)
-        assert await heads.differences(store) == []
+        assert await previews.differences(store) == []
         assert await owners_by_lists(ask, collection) == [way[-1]]
-        assert await heads.keep_all(store) == 0
+        assert await previews.refresh_stale(store) == 0
 
 
 @pytest.mark.parametrize("collection", ROWS)
@@ -64,7 +64,7 @@ async def test_whoever_dies_before_the_heads_are_made_leaves_nobody_with_a_wrong
     collection: str, bring: Bring, ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bring(*(customer(number) for number in IDS), ROWS[collection]("1001"))
-    await heads.keep_all(store)
+    await previews.refresh_stale(store)
 
     async def dies(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -72,7 +72,7 @@ async def test_whoever_dies_before_the_heads_are_made_leaves_nobody_with_a_wrong
     monkeypatch.setattr(Store, "merge", dies)
     with pytest.raises(KeyboardInterrupt):
         await bring(ROWS[collection]("1002"))
-    assert await heads.differences(store) == []
+    assert await previews.differences(store) == []
     assert await owners_by_lists(ask, collection) == ["1002"]
 
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.services.imports import Outcome
-from app.store.collections import COLLECTIONS
 from app.store.driver import Document, Store
+from app.store.schema import COLLECTIONS
 from tests.services.conftest import Bring, Line, activity, coupon, customer, fingerprint, link, points, status, thing
 
 EXAMPLES = sorted(Path("examples/import").glob("*.ndjson"))

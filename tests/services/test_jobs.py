@@ -18,7 +18,7 @@ from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
-from app.store import heads, indexes
+from app.store import indexes, previews
 from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker
 from tests.conftest import Commands
@@ -59,14 +59,14 @@ async def test_whose_due_points_are_reserved_is_not_touched_however_often_one_lo
     ada = await world.customer()
     soon = points.earn(points.empty(), 100, now=NOW, expires_at=NOW + timedelta(days=30))
     await world.ledger(ada, soon, points.reserve(soon.state, 100, now=NOW))
-    await heads.keep_all(store)
+    await previews.refresh_stale(store)
     (before,) = await store.find("customers", {})
     commands.clear()
     for _ in range(3):
         assert await expire_due(store, LATER) == 0
     assert commands.names == ["find"] * 3
     assert await store.find("customers", {}) == [before]
-    assert await heads.keep_all(store) == 0
+    assert await previews.refresh_stale(store) == 0
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -95,7 +95,7 @@ async def test_one_who_is_gone_before_their_turn_is_passed_over(
     """Between the look and the transaction: their revision is as it was, and the others go on."""
     customers = sorted([await with_due_points(world) for _ in range(2)], key=lambda each: each["_id"])
     gone, other = customers
-    await heads.keep_all(store)
+    await previews.refresh_stale(store)
     find = store.find
 
     async def then_gone(collection: str, where: Any, **given: Any) -> list[Document]:
@@ -114,7 +114,7 @@ async def test_one_who_is_gone_before_their_turn_is_passed_over(
     monkeypatch.undo()
     assert await spendable(store, other) == 0
     assert all(each.get("revision", 0) == 0 for each in await store.find("customers", {"_id": gone["_id"]}))
-    assert await heads.differences(store) == []
+    assert await previews.differences(store) == []
 
 
 async def test_who_failed_is_left_alone_for_a_while_which_doubles(store: Store, world: World) -> None:

@@ -12,7 +12,7 @@ from app.catalogue import CATALOGUE, copied
 from app.catalogue.model import ActivityGroup, Audience, CatalogueType
 from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
-from app.store import heads, indexes
+from app.store import indexes, previews
 from app.store.driver import Driver, Store, UpdateOne
 from tests.conftest import Ask
 from tests.world import NOW, World, ago
@@ -52,7 +52,7 @@ async def newer(request: pytest.FixtureRequest, world: World, monkeypatch: pytes
 
 async def assert_whole(store: Store) -> None:
     """Everything that would be believed is so. What nobody believes may be outdated."""
-    assert await heads.differences(store) == []
+    assert await previews.differences(store) == []
     assert await wrong_days(store) == []
 
 
@@ -61,7 +61,7 @@ async def assert_copied(store: Store) -> None:
     assert await indexes.wrong_copies(store) == []
     for row in await store.find("activities", {}):
         assert row | copied(row["type"]) == row
-    assert await heads.keep_all(store) == 0
+    assert await previews.refresh_stale(store) == 0
 
 
 async def test_a_catalogue_that_changed_reaches_rows_customers_heads_and_days(

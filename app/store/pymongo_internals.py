@@ -1,7 +1,8 @@
-"""What we use of PyMongo that it does not promise to keep. All of it is here.
+"""What is used of PyMongo that it does not promise to keep. All of it is here.
 
-Imported by ``shortcuts.py`` alone, and what that gives to others: with a version that has it no more the import fails,
-or a call raises Changed, and then the driver reads by itself. ``tests/store/test_inside.py`` says what is missing.
+Only ``shortcuts.py`` imports it, and what that gives to others. With a PyMongo that lacks any of it, the import fails
+or a call raises UnknownPymongo, and the driver reads by itself. ``tests/store/test_pymongo_internals.py`` names what is
+missing.
 """
 # pyright: reportPrivateUsage=false
 
@@ -19,7 +20,7 @@ from pymongo.asynchronous.pool import Pool
 from pymongo.errors import NotPrimaryError, OperationFailure
 from pymongo.message import _convert_exception, _CursorAddress
 
-from app.store.unread import Changed
+from app.store.fall_back import UnknownPymongo
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,19 +37,19 @@ _ANOTHER: Final = (AttributeError, TypeError, LookupError)
 
 
 def _private(function: Callable[P, T]) -> Callable[P, T]:
-    """Raises Changed where PyMongo's objects are not as we know them."""
+    """Raises UnknownPymongo where PyMongo's objects are not as we know them."""
 
     @wraps(function)
     def asked(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except _ANOTHER as changed:
-            raise Changed(str(changed)) from changed
+            raise UnknownPymongo(str(changed)) from changed
 
     return asked
 
 
-class Within(AbstractContextManager[None]):
+class Deadline(AbstractContextManager[None]):
     """``pymongo.timeout`` in half its instructions: without the round trip, which each operation sets anew."""
 
     __slots__ = ("_deadline", "_seconds", "_timeout")
@@ -79,7 +80,7 @@ class Client:
             topology = self._client._topology  # none before the first operation
             return topology and topology._description
         except AttributeError as changed:  # without a call more: each read looks here
-            raise Changed(str(changed)) from changed
+            raise UnknownPymongo(str(changed)) from changed
 
     @_private
     def primary(self) -> Any:
@@ -140,7 +141,7 @@ async def opened(pool: Any) -> tuple[Any, Any]:
     except _ANOTHER as changed:
         with suppress(*_ANOTHER):
             await connection.close_conn(None)
-        raise Changed(str(changed)) from changed
+        raise UnknownPymongo(str(changed)) from changed
 
 
 @_private
@@ -162,7 +163,7 @@ def check(reply: dict[str, Any], connection: Any) -> None:
     _check(reply, connection.max_wire_version, pool_opts=connection.opts)
 
 
-class Told:
+class CommandEvents:
     """The events of one command."""
 
     @_private

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from app.domain import listings
-from app.domain.listings import HEAD_FIRST, HEAD_PARTS, HEADS
-from app.store import heads, indexes
+from app.domain.listings import PREVIEW_FIRST, PREVIEW_PARTS, PREVIEWS
+from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from bench.workloads import LISTS
 from tests.conftest import Ask, Commands
@@ -31,7 +31,7 @@ async def customers(world: World) -> list[Document]:
     """With no rows, and with as many as make a page full, more than full, or too many for a head."""
     customers = [await world.customer() for _ in range(5)]
     for customer, rows in zip(customers, (0, 10, 11, 21, 30), strict=True):
-        for name in HEADS:
+        for name in PREVIEWS:
             await world.many(name, customer, *(noise(name, number) for number in range(rows)))
     return customers
 
@@ -44,8 +44,8 @@ async def test_a_page_is_the_same_with_a_head_and_without(
     queries = [(BY_ID.format(each), asked) for each in selections for asked in (ids, ids[3:4], ids[4:])]
     without = [await ask(query, ids=asked) for query, asked in queries]
     assert not any("errors" in answer for answer in without)
-    await heads.keep(store, ids)
-    assert await heads.differences(store) == []
+    await previews.refresh(store, ids)
+    assert await previews.differences(store) == []
     commands.clear()
     assert [await ask(query, ids=asked) for query, asked in queries] == without
     assert commands.names == ["aggregate"] * len(queries)
@@ -55,21 +55,21 @@ async def test_a_page_is_the_same_with_a_head_and_without(
 async def test_who_has_changed_since_is_read_without(ask: Ask, world: World) -> None:
     ada = await world.customer()
     old = await world.activity(ada, occurredAt=ago(days=2))
-    await heads.keep(world.store, [ada["_id"]])
+    await previews.refresh(world.store, [ada["_id"]])
     new = await world.activity(ada)
     await world.store.write("customers", [UpdateOne({"_id": ada["_id"]}, {"$inc": {"revision": 1}})])
     answer = await ask(ACTIVITIES, id=ada["_id"])
     assert answer["data"]["customer"]["activities"]["nodes"] == [{"id": new["_id"]}, {"id": old["_id"]}]
-    assert await heads.keep_all(world.store) == 1
+    assert await previews.refresh_stale(world.store) == 1
     assert await ask(ACTIVITIES, id=ada["_id"]) == answer
 
 
 async def test_an_older_head_replaces_no_newer_one(world: World) -> None:
     ada = await world.customer(revision=3)
-    await heads.keep(world.store, [ada["_id"]])
+    await previews.refresh(world.store, [ada["_id"]])
     await world.store.write("heads", [UpdateOne({"_id": ada["_id"]}, {"$set": {"revision": 4}})])
     await world.activity(ada)
-    await heads.keep(world.store, [ada["_id"]])
+    await previews.refresh(world.store, [ada["_id"]])
     (head,) = await world.store.find("heads", {})
     assert (head["revision"], head["activities"]) == (4, [])
 
@@ -80,7 +80,7 @@ async def test_more_than_a_document_can_hold_is_one_customers_alone(ask: Ask, wo
     rows = await world.many(
         "activities", big, *({"attributes": megabyte, "occurredAt": ago(days=n)} for n in range(20))
     )
-    await heads.keep(world.store, [big["_id"], small["_id"]])
+    await previews.refresh(world.store, [big["_id"], small["_id"]])
     assert [head["_id"] for head in await world.store.find("heads", {})] == [small["_id"]]
     answer = await ask(ACTIVITIES, id=big["_id"])
     assert [each["id"] for each in answer["data"]["customer"]["activities"]["nodes"]] == [row["_id"] for row in rows]
@@ -90,7 +90,7 @@ async def test_a_database_that_is_away_is_waited_for_once() -> None:
     nowhere = "mongodb://127.0.0.1:1/?directConnection=true"
     # By Motor: PyMongo's client leaves a socket open that it is connecting just as it is closed.
     async with Store.open(nowhere, "nowhere", timeout_seconds=0.2) as store, asyncio.timeout(2):
-        await heads.keep(store, [f"cus_{number}" for number in range(100)])
+        await previews.refresh(store, [f"cus_{number}" for number in range(100)])
 
 
 @pytest.fixture
@@ -115,13 +115,13 @@ async def test_a_change_is_made_whether_or_not_its_head_can_be_kept(ask: Ask, wo
 
 async def test_what_was_written_past_the_gateway_is_found_and_mended(world: World) -> None:
     ada, bob = await world.customer(), await world.customer()
-    await heads.keep_all(world.store)
+    await previews.refresh_stale(world.store)
     await world.activity(ada)
-    assert await heads.differences(world.store) == [ada["_id"]]
-    await heads.forget(world.store)
-    assert await heads.differences(world.store) == []
-    assert await heads.keep_all(world.store) == 2
-    assert await heads.differences(world.store) == []
+    assert await previews.differences(world.store) == [ada["_id"]]
+    await previews.drop_all(world.store)
+    assert await previews.differences(world.store) == []
+    assert await previews.refresh_stale(world.store) == 2
+    assert await previews.differences(world.store) == []
     (head,) = await world.store.find("heads", {"_id": ada["_id"]})
     assert len(head["activities"]) == 1
     assert {bob["_id"], ada["_id"]} == {each["_id"] for each in await world.store.find("heads", {})}
@@ -130,7 +130,7 @@ async def test_what_was_written_past_the_gateway_is_found_and_mended(world: Worl
 async def test_what_activities_copy_from_the_catalogue_is_copied_anew(world: World) -> None:
     ada = await world.customer()
     activity = await world.activity(ada, group="POINTS")
-    await heads.keep(world.store, [ada["_id"]])
+    await previews.refresh(world.store, [ada["_id"]])
     await indexes.apply(world.store)
     (head,) = await world.store.find("heads", {})
     assert head["activities"][0]["_id"] == activity["_id"]
@@ -140,8 +140,8 @@ async def test_what_activities_copy_from_the_catalogue_is_copied_anew(world: Wor
 async def test_many_are_kept_in_batches(world: World) -> None:
     for _ in range(210):
         await world.customer()
-    assert await heads.keep_all(world.store) == 210
-    assert await heads.keep_all(world.store) == 0
+    assert await previews.refresh_stale(world.store) == 210
+    assert await previews.refresh_stale(world.store) == 0
 
 
 async def test_a_head_of_another_form_is_believed_by_nobody_and_made_again(ask: Ask, world: World) -> None:
@@ -149,32 +149,32 @@ async def test_a_head_of_another_form_is_believed_by_nobody_and_made_again(ask: 
     ada = await world.customer()
     activity = await world.activity(ada)
     for change in ({"$set": {"form": "another"}}, {"$unset": {"form": ""}}):
-        await heads.keep_all(world.store)
+        await previews.refresh_stale(world.store)
         await world.store.write("heads", [UpdateOne({}, change), UpdateOne({}, {"$set": {"activities": []}})])
         answer = await ask(ACTIVITIES, id=ada["_id"])
         assert answer["data"]["customer"]["activities"]["nodes"] == [{"id": activity["_id"]}]
-        assert await heads.differences(world.store) == []
-        assert await heads.keep_all(world.store) == 1
-        assert await heads.keep_all(world.store) == 0
+        assert await previews.differences(world.store) == []
+        assert await previews.refresh_stale(world.store) == 1
+        assert await previews.refresh_stale(world.store) == 0
 
 
-@pytest.mark.parametrize("part", [part for parts in HEAD_PARTS.values() for part in parts])
+@pytest.mark.parametrize("part", [part for parts in PREVIEW_PARTS.values() for part in parts])
 async def test_a_head_that_lacks_a_part_gives_the_others(
     part: str, ask: Ask, store: Store, customers: list[Document]
 ) -> None:
     ids = [customer["_id"] for customer in customers]
     without = await ask(BY_ID.format(PAGES), ids=ids)
-    await heads.keep(store, ids)
+    await previews.refresh(store, ids)
     await store.write("heads", [UpdateMany({}, {"$unset": {part: ""}})])
     assert await ask(BY_ID.format(PAGES), ids=ids) == without
 
 
 async def test_the_form_is_another_as_soon_as_anything_of_a_head_is() -> None:
-    forms = {listings.HEAD_FORM}
-    for name, value in (("size", 19), ("selection", replace(HEADS["coupons"].selection, descending=False))):
-        changed = {**HEADS, "coupons": replace(HEADS["coupons"], **{name: value})}
-        forms.add(listings.form_of(changed, HEAD_FIRST, HEAD_PARTS))
-    one_less = {name: slice_ for name, slice_ in HEADS.items() if name != "coupons"}
-    forms.add(listings.form_of(one_less, HEAD_FIRST, HEAD_PARTS))
-    forms.add(listings.form_of(HEADS, HEAD_FIRST + 1, HEAD_PARTS))
+    forms = {listings.PREVIEW_FORM}
+    for name, value in (("size", 19), ("selection", replace(PREVIEWS["coupons"].selection, descending=False))):
+        changed = {**PREVIEWS, "coupons": replace(PREVIEWS["coupons"], **{name: value})}
+        forms.add(listings.form_of(changed, PREVIEW_FIRST, PREVIEW_PARTS))
+    one_less = {name: slice_ for name, slice_ in PREVIEWS.items() if name != "coupons"}
+    forms.add(listings.form_of(one_less, PREVIEW_FIRST, PREVIEW_PARTS))
+    forms.add(listings.form_of(PREVIEWS, PREVIEW_FIRST + 1, PREVIEW_PARTS))
     assert len(forms) == 5

@@ -13,7 +13,7 @@ from typing import Any, Final
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
 from app.domain.kinds import BY_COLLECTION
-from app.domain.listings import HEAD_PARTS
+from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
 from app.domain.report import DIMENSIONS
 from app.domain.vocabulary import (
@@ -41,16 +41,16 @@ Schema = Mapping[str, Any]
 class Index:
     """``keys`` in order, all ascending: a descending page walks the index backwards.
 
-    ``asks`` makes the index partial on the existence of one field, which every document has: the planner may then
+    ``partial_on`` makes the index partial on the existence of one field, which every document has: the planner may then
     use it only for a query that constrains this field. That steers it where no hint can (inside ``$lookup``), so
     that a page reads what it returns and nothing else; see docs/decisions/0002.
     """
 
     keys: str
-    asks: str | None = None
+    partial_on: str | None = None
     unique: bool = False
     collation: Mapping[str, Any] | None = None
-    kept_days: int | None = None  # after the time in its key, documents are deleted
+    ttl_days: int | None = None  # after the time in its key, documents are deleted
 
     suffix: str = ""  # of the name, where another index has the same keys
 
@@ -184,11 +184,11 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         indexes=(
             Index("number", unique=True),
-            Index("identities.source identities.id", asks="identities.id", unique=True),
+            Index("identities.source identities.id", partial_on="identities.id", unique=True),
             # Of the search: texts are compared as they are kept.
-            *(Index(key, asks=key) for key in ("searchNumber", "searchEmails", "searchPhones", "searchWords")),
-            Index("affiliateId", asks="affiliateId"),
-            Index("points.buckets.expiresAt", asks="points.buckets.expiresAt"),
+            *(Index(key, partial_on=key) for key in ("searchNumber", "searchEmails", "searchPhones", "searchWords")),
+            Index("affiliateId", partial_on="affiliateId"),
+            Index("points.buckets.expiresAt", partial_on="points.buckets.expiresAt"),
             # One for each order and one for each condition of the list of customers; see docs/decisions/0015.
             *(
                 Index(keys, collation=FOLDS_ACCENTS, suffix="searched")
@@ -249,34 +249,37 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "customFieldsSet": _NAMED_VALUES,
         },
         indexes=(
-            Index("customerId legacy occurredAt order _id", asks="occurredAt"),
-            Index("customerId legacy type occurredAt order _id", asks="type"),
-            Index("customerId legacy group occurredAt order _id", asks="group"),
-            Index("customerId legacy actor.kind occurredAt order _id", asks="actor.kind"),
-            Index("customerId legacy source occurredAt order _id", asks="source"),
-            Index("customerId legacy actor.id occurredAt order _id", asks="actor.id"),
-            Index("customerId legacy isNote occurredAt order _id", asks="isNote"),
-            Index("customerId legacy audience occurredAt order _id", asks="audience"),
+            Index("customerId legacy occurredAt order _id", partial_on="occurredAt"),
+            Index("customerId legacy type occurredAt order _id", partial_on="type"),
+            Index("customerId legacy group occurredAt order _id", partial_on="group"),
+            Index("customerId legacy actor.kind occurredAt order _id", partial_on="actor.kind"),
+            Index("customerId legacy source occurredAt order _id", partial_on="source"),
+            Index("customerId legacy actor.id occurredAt order _id", partial_on="actor.id"),
+            Index("customerId legacy isNote occurredAt order _id", partial_on="isNote"),
+            Index("customerId legacy audience occurredAt order _id", partial_on="audience"),
             Index("customerId legacy points occurredAt order _id"),
             # Across customers, for the report: what stands behind ``_id`` is there to be counted without a document.
-            Index("legacy occurredAt order _id type isNote actor.kind actor.accessLevel actor.name", asks="occurredAt"),
-            Index("legacy type occurredAt order _id", asks="type"),
-            Index("legacy actor.accessLevel occurredAt order _id type", asks="actor.accessLevel"),
-            Index("legacy actor.name occurredAt order _id type", asks="actor.name"),
-            Index("legacy actor.id occurredAt order _id type actor.kind", asks="actor.id"),
-            *(Index(f"legacy {name} occurredAt order _id type", asks=name) for name in DIMENSIONS),
-            Index("legacy orderCustomFields occurredAt order _id type", asks="orderCustomFields"),
-            Index("legacy occurredAt order _id", asks="customFieldsSet"),
-            Index("attributes.orderId", asks="attributes.orderId", collation=FOLDS_CASE),
+            Index(
+                "legacy occurredAt order _id type isNote actor.kind actor.accessLevel actor.name",
+                partial_on="occurredAt",
+            ),
+            Index("legacy type occurredAt order _id", partial_on="type"),
+            Index("legacy actor.accessLevel occurredAt order _id type", partial_on="actor.accessLevel"),
+            Index("legacy actor.name occurredAt order _id type", partial_on="actor.name"),
+            Index("legacy actor.id occurredAt order _id type actor.kind", partial_on="actor.id"),
+            *(Index(f"legacy {name} occurredAt order _id type", partial_on=name) for name in DIMENSIONS),
+            Index("legacy orderCustomFields occurredAt order _id type", partial_on="orderCustomFields"),
+            Index("legacy occurredAt order _id", partial_on="customFieldsSet"),
+            Index("attributes.orderId", partial_on="attributes.orderId", collation=FOLDS_CASE),
         ),
     ),
-    # The newest rows of each list that hangs on a customer, as they were at this revision: see store/heads.py.
+    # The newest rows of each list that hangs on a customer, as they were at this revision: see store/previews.py.
     # Another version's heads may have other parts, and are kept here, too.
     "heads": Collection(
         required={"revision": _LONG_COUNT},
         optional={
             "form": _TEXT,
-            **{part: _list({"bsonType": "object"}) for parts in HEAD_PARTS.values() for part in parts},
+            **{part: _list({"bsonType": "object"}) for parts in PREVIEW_PARTS.values() for part in parts},
         },
     ),
     # What was copied by which rules, so that a version with others makes the copies again: see store/indexes.py.
@@ -320,10 +323,10 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "idempotencyKey": _text(128),
         },
         indexes=(
-            Index("customerId seq", asks="seq", unique=True),
-            Index("customerId kind seq occurredAt", asks="kind"),
-            Index("customerId kind occurredAt seq", asks="recordedAt"),
-            Index("customerId kind points occurredAt seq", asks="points"),
+            Index("customerId seq", partial_on="seq", unique=True),
+            Index("customerId kind seq occurredAt", partial_on="kind"),
+            Index("customerId kind occurredAt seq", partial_on="recordedAt"),
+            Index("customerId kind points occurredAt seq", partial_on="points"),
         ),
     ),
     "coupons": Collection(
@@ -338,9 +341,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         optional={**_ORDER, "expiresAt": _TIME, "redeemedAt": _TIME, "redeemedBy": _ACTOR},
         indexes=(
-            Index("customerId addedAt order _id", asks="addedAt"),
-            Index("customerId redeemed addedAt order _id", asks="redeemed"),
-            Index("customerId origin addedAt order _id", asks="origin"),
+            Index("customerId addedAt order _id", partial_on="addedAt"),
+            Index("customerId redeemed addedAt order _id", partial_on="redeemed"),
+            Index("customerId origin addedAt order _id", partial_on="origin"),
             Index("code", collation=FOLDS_CASE),
         ),
     ),
@@ -355,10 +358,10 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         optional={**_ORDER, "amount": _MONEY, "refundOfId": _reference("transactions")},
         indexes=(
-            Index("customerId occurredAt order _id", asks="occurredAt"),
-            Index("customerId type occurredAt order _id", asks="type"),
-            Index("customerId status occurredAt order _id", asks="status"),
-            Index("refundOfId occurredAt order _id", asks="refundOfId"),
+            Index("customerId occurredAt order _id", partial_on="occurredAt"),
+            Index("customerId type occurredAt order _id", partial_on="type"),
+            Index("customerId status occurredAt order _id", partial_on="status"),
+            Index("refundOfId occurredAt order _id", partial_on="refundOfId"),
             Index("number", collation=FOLDS_CASE),
         ),
     ),
@@ -376,7 +379,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "pushes": Collection(
         required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
         optional={"informedAt": _TIME, **_UNSENT},
-        indexes=(Index("dueAt", asks="dueAt"),),
+        indexes=(Index("dueAt", partial_on="dueAt"),),
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
@@ -390,7 +393,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "arrival": _COUNT,
             "dueAt": _TIME,
         },
-        indexes=(Index("customerId changedAt order _id"), Index("dueAt", asks="dueAt")),
+        indexes=(Index("customerId changedAt order _id"), Index("dueAt", partial_on="dueAt")),
     ),
     "emails": Collection(
         required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
@@ -427,7 +430,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("emailId requestedAt order _id"),
             Index("customerId requestedAt"),
             Index("to requestedAt"),
-            Index("dueAt", asks="dueAt"),
+            Index("dueAt", partial_on="dueAt"),
         ),
     ),
     # What mails carry: a pass as its wallet takes it.
@@ -460,8 +463,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         optional={"points": _LONG_COUNT},
         indexes=(
             Index("customerId subject key", unique=True),
-            Index("customerId subject at", asks="points"),
-            Index("at", kept_days=90),
+            Index("customerId subject at", partial_on="points"),
+            Index("at", ttl_days=90),
         ),
         retired=(Index("customerId key").name,),
     ),
@@ -483,8 +486,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         indexes=(
             Index("at order _id"),
-            Index("customerId at order _id", asks="customerId"),
-            Index("actor.subject at order _id", asks="actor.subject"),
+            Index("customerId at order _id", partial_on="customerId"),
+            Index("actor.subject at order _id", partial_on="actor.subject"),
         ),
     ),
     # Points that one person asks for and another approves.
@@ -507,8 +510,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         indexes=(
             Index("requestedAt order _id"),
-            Index("customerId requestedAt order _id", asks="customerId"),
-            Index("status requestedAt order _id", asks="status"),
+            Index("customerId requestedAt order _id", partial_on="customerId"),
+            Index("status requestedAt order _id", partial_on="status"),
         ),
     ),
     # What is asked for as a file. The worker has something to do for it for as long as it has ``dueAt``.
@@ -546,9 +549,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         },
         indexes=(
             Index("requestedBy.subject key", unique=True),
-            Index("requestedBy.subject slot", asks="slot", unique=True),
-            Index("dueAt", asks="dueAt"),
-            Index("requestedAt", kept_days=90),
+            Index("requestedBy.subject slot", partial_on="slot", unique=True),
+            Index("dueAt", partial_on="dueAt"),
+            Index("requestedAt", ttl_days=90),
         ),
     ),
     # GridFS, as any driver reads it; see store/files.py.
@@ -563,7 +566,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     # What subjects asked for in a minute: see store/counters.py.
     "counters": Collection(
         required={"count": {"bsonType": ["int", "long"]}, "expiresAt": _TIME},
-        indexes=(Index("expiresAt", kept_days=0),),
+        indexes=(Index("expiresAt", ttl_days=0),),
     ),
     # Keys that all processes share: see store/shared_keys.py.
     "secrets": Collection(required={"key": {"bsonType": "binData"}}, indexes=()),

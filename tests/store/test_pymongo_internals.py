@@ -11,7 +11,7 @@ from pymongo import AsyncMongoClient, _csot
 from pymongo.asynchronous.pool import Pool
 from pymongo.topology_description import TopologyDescription
 
-from app.store import inside
+from app.store import pymongo_internals
 from app.store.driver import within
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,7 @@ def test_the_version_is_the_one_that_was_read() -> None:
 )
 async def test_what_a_uri_asks_for_is_known(make: Any, option: str, *, plain: bool) -> None:
     client = make(f"mongodb://127.0.0.1:1/?{option}", connect=False)
-    assert inside.Client(client).is_plain() is plain
+    assert pymongo_internals.Client(client).is_plain() is plain
     closing = client.close()
     if closing is not None:
         await closing
@@ -55,7 +55,7 @@ async def test_what_a_uri_asks_for_is_known(make: Any, option: str, *, plain: bo
 @pytest.mark.parametrize("make", CLIENTS)
 async def test_a_client_knows_its_servers(make: Any) -> None:
     client = make("mongodb://127.0.0.1:1/", connect=False)
-    asked = inside.Client(client)
+    asked = pymongo_internals.Client(client)
     assert isinstance(asked.description, TopologyDescription)
     assert asked.description is asked.description  # another one means that something changed
     assert asked.primary() is None
@@ -78,9 +78,9 @@ def test_our_deadline_is_the_drivers() -> None:
             assert known()[1] <= 5
             with pymongo.timeout(1):
                 assert known()[1] <= 1
-                assert inside.deadline() - time.monotonic() <= 1
+                assert pymongo_internals.deadline() - time.monotonic() <= 1
         with within(0):
             assert known() == (0.001, pytest.approx(0, abs=0.1))
         assert known() == (5, pytest.approx(5, abs=0.5))
     assert known() == (None, 0)
-    assert inside.deadline() == float("inf")
+    assert pymongo_internals.deadline() == float("inf")

@@ -17,17 +17,17 @@ import structlog
 from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
-from app.store import inside, shortcuts
+from app.store import pymongo_internals, shortcuts
 from app.store.driver import Driver, Store
 from tests.conftest import Commands
 
 ROOT: Final = Path(__file__).parents[2]
-SOURCE: Final = ast.parse(Path(inside.__file__).read_text())
+SOURCE: Final = ast.parse(Path(pymongo_internals.__file__).read_text())
 OFF: Final = "reads by wire are off: the driver reads"
 
 
 def imported() -> list[str]:
-    """Every name that inside.py takes from PyMongo as it is imported, and that PyMongo does not document."""
+    """Every name that pymongo_internals.py takes from PyMongo as it is imported, and that PyMongo does not document."""
     modules: dict[str, str] = {}
     names: list[str] = []
     for node in ast.walk(SOURCE):
@@ -107,7 +107,7 @@ def test_a_handful_of_tests_pass_with_all_of_them_gone(mongodb_uri: str, driver:
 
 
 def attributes() -> list[str]:
-    """Every attribute that inside.py reads of PyMongo's objects once it is imported."""
+    """Every attribute that pymongo_internals.py reads of PyMongo's objects once it is imported."""
     documented = {"options", "code", "details", "mode", "delegate"}
     ours = {"_client", "_seconds", "_timeout", "_deadline", "_name", "_events", "description", "args", "kwargs"}
     modules = {"time", "_csot", "helpers_shared", "server_type", "_TIMEOUT", "_DEADLINE", "P"}
@@ -178,13 +178,17 @@ async def test_an_attribute_that_is_gone_leaves_reading_to_the_driver(
     gone: str, mongodb_uri: str, database_name: str, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     structlog.reset_defaults()
-    client, pool = inside.Client, inside.Pool
+    client, pool = pymongo_internals.Client, pymongo_internals.Pool
 
-    def made(given: Any) -> inside.Client:
+    def made(given: Any) -> pymongo_internals.Client:
         return client(Without(given, gone))
 
-    monkeypatch.setattr(inside, "Client", made)
-    monkeypatch.setattr(inside, "Pool", lambda address, options: Without(pool(address, _real(options)), gone))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(pymongo_internals, "Client", made)
+
+    def opened(address: Any, options: Any) -> Any:
+        return Without(pool(address, _real(options)), gone)
+
+    monkeypatch.setattr(pymongo_internals, "Pool", opened)
     monkeypatch.setattr(shortcuts, "_said", set[str]())
     commands = Commands()
     with capture_logs() as lines:
