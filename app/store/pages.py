@@ -147,7 +147,7 @@ def split_prefetched(
             size = slice_.size + 1
             pages.append(
                 {
-                    owner: [*chain(*(head[part] for part in parts))][:size]
+                    owner: (head[parts[0]] if len(parts) == 1 else [*chain(*(head[part] for part in parts))])[:size]
                     for owner, head in heads
                     if parts[0] in head and parts[-1] in head
                 }
