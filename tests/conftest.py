@@ -21,7 +21,7 @@ from pymongo.monitoring import CommandListener
 from app.domain.access import Role
 from app.execution import Execution
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.services.changes import Outgoing
 from app.settings import Limits
 from app.store import indexes
@@ -143,7 +143,7 @@ async def client(store: Store, limits: Limits, execution: Execution) -> AsyncGen
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     # A busy machine is no fault of the code's.
     options: Any = {"timeout_seconds": 60, "limits": limits, "outgoing": Outgoing(wallet=True), "execution": execution}
-    app = assembled(routes(store, authenticate, **options))
+    app = build_app(routes(store, authenticate, **options))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

@@ -14,7 +14,7 @@ from pymongo.monitoring import CommandListener
 
 from app.domain import points
 from app.http.tokens import verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.services.changes import Outgoing
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
@@ -97,7 +97,7 @@ async def opened(
 @asynccontextmanager
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = assembled(routes(store, authenticate, timeout_seconds=60, outgoing=Outgoing(), limits=Limits()))
+    app = build_app(routes(store, authenticate, timeout_seconds=60, outgoing=Outgoing(), limits=Limits()))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as made:
         yield made
 
