@@ -31,11 +31,11 @@ from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
+from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.http import graphiql
 from app.http.inbox import InboxUnavailable
 from app.main import LOOPBACK_HOSTS, application, exporter, relay
 from app.sample.seed import SampleUnfinished
-from app.settings import Settings, SettingsError, read_settings, with_pairs
 from app.store import indexes as store_indexes
 from app.store import previews
 from app.store.driver import Document, Store, StoreError

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from app.domain.access import Role
+from app.environment import Settings, SettingsError
 from app.http.tokens import issue
-from app.settings import Settings, SettingsError
 
 
 def settled(settings: Settings) -> Settings:

@@ -4,8 +4,8 @@ import socket
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from app.environment import EXAMPLES, Settings, SettingsError, with_pairs
 from app.http.tokens import verifier
-from app.settings import EXAMPLES, Settings, SettingsError, with_pairs
 from app.store import indexes
 from app.store.driver import Store, StoreError
 

@@ -19,6 +19,7 @@ from app import logs, tracing
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.domain import cursors
+from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.http import attachments, exports, graphiql, health, metrics_endpoint
@@ -27,7 +28,7 @@ from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
 from app.http.inbox import Inbox
 from app.http.inbox import routes as inbox_routes
-from app.http.middleware import Manners
+from app.http.middleware import RequestMiddleware
 from app.http.tokens import verifier
 from app.jobs import keep_going
 from app.metrics import observe_command
@@ -37,8 +38,8 @@ from app.services import emails
 from app.services.changes import DeliveryPolicy
 from app.services.export_job import Exporter
 from app.services.letters import Letters
-from app.serving import collect_rarely, taking_leave
-from app.settings import Limits, PerMinute, Settings, SettingsError, read_settings, with_pairs
+from app.serving import drain_on_sigterm, tune_gc
+from app.settings import Limits, PerMinute
 from app.store import shared_keys
 from app.store.driver import Store, StoreError
 
@@ -80,7 +81,7 @@ def routes(
         timeout_seconds=timeout_seconds,
         limits=limits,
     )
-    beside_it = [
+    others = [
         *(graphiql.routes if has_page else ()),
         *health.routes(store),
         *metrics_endpoint.routes(store),
@@ -88,10 +89,10 @@ def routes(
         *attachments.routes(store),
     ]
     ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
-    return [*ways_in, *beside_it]  # they are tried in turn
+    return [*ways_in, *others]  # they are tried in turn
 
 
-def assembled(
+def build_app(
     routes: list[BaseRoute],
     lifespan: Lifespan[Router] | None = None,
     *,
@@ -100,7 +101,7 @@ def assembled(
 ) -> Router:
     """With what every request passes: our manners; the hosts we answer for, and the other origins whose pages may call
     us."""
-    around = [Middleware(Manners), Middleware(Compression)]
+    around = [Middleware(RequestMiddleware), Middleware(Compression)]
     if "*" not in hosts:
         around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts))
     around.append(Middleware(Cors, tuple(origins)))
@@ -147,7 +148,9 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
 
 
 @asynccontextmanager
-async def relayed(router: Router, store: Store, settings: Settings, *, to_inbox: bool) -> AsyncGenerator[None]:
+async def background_workers(
+    router: Router, store: Store, settings: Settings, *, to_inbox: bool
+) -> AsyncGenerator[None]:
     """What is queued is sent, and what is to be exported is, for as long as this lasts.
 
     The demo has an inbox of its own for its mails.
@@ -160,15 +163,15 @@ async def relayed(router: Router, store: Store, settings: Settings, *, to_inbox:
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
         for name, work in (("relay", relaying.run), ("exporter", exporter(store, settings).run)):
-            await opened.enter_async_context(beside(keep_going(name, work)))
+            await opened.enter_async_context(background_task(keep_going(name, work)))
         yield
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+async def background_task(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     """``work`` goes on for as long as this lasts. Should it fail, that is logged at once, and the rest goes on."""
     task = asyncio.create_task(work)
-    task.add_done_callback(_tell_of_failure)
+    task.add_done_callback(_log_failure)
     try:
         yield
     finally:
@@ -182,7 +185,7 @@ async def _share_cursors(store: Store) -> None:
     cursors.CIPHER.use(await shared_keys.shared(store, "cursors", length=cursors.KEY_BYTES))
 
 
-def _tell_of_failure(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (fault := task.exception()):
         _log.error("background work failed", exc_info=fault)
 
@@ -210,7 +213,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 timeout_seconds=settings.request_timeout_seconds,
                 tell=observe_command,
             ) as store,
-            relayed(router, store, settings, to_inbox=page is not None and settings.smtp_url is None),
+            background_workers(router, store, settings, to_inbox=page is not None and settings.smtp_url is None),
         ):
             rates = rates_of(store, settings)
             router.routes += routes(
@@ -225,15 +228,15 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 execution=Execution(settings.executor),
                 phone_region=settings.phone_region,
             )
-            collect_rarely()
-            async with beside(_share_cursors(store)), beside(rates.flush_forever()):
+            tune_gc()
+            async with background_task(_share_cursors(store)), background_task(rates.flush_forever()):
                 # The demo has nobody before it who sends requests elsewhere.
-                with taking_leave(settings.drain_seconds) if page is None else nullcontext():
+                with drain_on_sigterm(settings.drain_seconds) if page is None else nullcontext():
                     yield
 
     # A page that hands out tokens answers to this machine's own names only, whatever a stranger's DNS points here.
     origins = (settings.cors_origins or "").split()
-    router = assembled([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"], origins=origins)
+    router = build_app([], lifespan, hosts=LOOPBACK_HOSTS if page else ["*"], origins=origins)
     return router
 
 

@@ -16,14 +16,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app import supervisor
-from app.http.middleware import LEAVING
+from app.http.middleware import SHUTDOWN
 from app.http.protocol import MAX_HEAD_BYTES, Protocol
 
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
 
 
-def configured(
+def uvicorn_config(
     application: ASGIApp | str,
     *,
     log_level: str,
@@ -61,7 +61,7 @@ def run(
     SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
     its successor is ready.
     """
-    config = configured(
+    config = uvicorn_config(
         application, log_level=log_level, workers=workers, access_log=access_log, max_head_bytes=max_head_bytes
     )
     with tempfile.TemporaryDirectory(prefix="gateway-metrics-") if workers > 1 else nullcontext() as shared:
@@ -70,7 +70,7 @@ def run(
         supervisor.run(config, listener, drain_seconds=drain_seconds)
 
 
-def collect_rarely() -> None:
+def tune_gc() -> None:
     """What is there when serving begins stays, and is not looked at again; requests leave few cycles behind.
 
     A list of fifty customers spends half as long on garbage as with Python's own thresholds, and its longest pause is
@@ -82,7 +82,7 @@ def collect_rarely() -> None:
 
 
 @contextmanager
-def taking_leave(seconds: float) -> Generator[None]:
+def drain_on_sigterm(seconds: float) -> Generator[None]:
     """On SIGTERM this process first says that it is not ready, and answers on so long, until who sends it requests
     has heard of it. The handler before ours ends it then, or at once on a second signal.
 
@@ -97,13 +97,13 @@ def taking_leave(seconds: float) -> Generator[None]:
     def leave(sig: int, frame: FrameType | None) -> None:
         if not callable(end):
             return
-        if LEAVING.begun:
+        if SHUTDOWN.draining:
             end(signal.SIGTERM, frame)
             return
-        LEAVING.begun = True
+        SHUTDOWN.draining = True
         if sig == supervisor.REPLACED:
-            LEAVING.replaced = True
-            loop.call_soon_threadsafe(LEAVING.stop_listening)
+            SHUTDOWN.replaced = True
+            loop.call_soon_threadsafe(SHUTDOWN.stop_listening)
         loop.call_soon_threadsafe(loop.call_later, seconds, end, signal.SIGTERM, None)
 
     before = signal.signal(supervisor.REPLACED, leave)
@@ -113,4 +113,4 @@ def taking_leave(seconds: float) -> Generator[None]:
     finally:
         signal.signal(signal.SIGTERM, end)
         signal.signal(supervisor.REPLACED, before)
-        LEAVING.begun = LEAVING.replaced = False
+        SHUTDOWN.draining = SHUTDOWN.replaced = False

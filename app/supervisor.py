@@ -13,7 +13,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Process
 
 from app import logs
-from app.http.middleware import LEAVING
+from app.http.middleware import SHUTDOWN
 
 _log = structlog.get_logger("serve")
 
@@ -33,7 +33,7 @@ class GatewayServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
-            LEAVING.stop_listening = self.stop_listening
+            SHUTDOWN.stop_listening = self.stop_listening
             _log.info("ready", process=os.getpid())
 
     def stop_listening(self) -> None:

@@ -16,7 +16,7 @@ import httpx2
 
 from app.domain.access import Role, Viewer
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.sample.people import AFFILIATE, customer_id
 from app.sample.seed import seed
 from app.store import indexes
@@ -62,7 +62,7 @@ async def measure(uri: str) -> None:
         taken: dict[str, list[float]] = {name: [] for name in asked}
         for _ in range(ROUNDS):
             for name, (authenticate, role) in asked.items():
-                app = assembled(routes(store, authenticate))
+                app = build_app(routes(store, authenticate))
                 headers = {"Authorization": f"Bearer {token(role)}"}
                 transport = httpx2.ASGITransport(app)
                 async with httpx2.AsyncClient(transport=transport, base_url="http://bench", headers=headers) as client:

@@ -20,7 +20,7 @@ import httpx2
 
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.sample.people import SALES, SERVICE
 from app.services.daily_counts import count_days
 from app.store import indexes
@@ -63,7 +63,7 @@ async def measure(uri: str) -> None:
         sizes = {name: (await store.command({"count": name}))["n"] for name in ("customers", "activities")}
         print(", ".join(f"{count:,} {name}" for name, count in sizes.items()))
         print(f"{'':52} {'ms':>7} {'commands':>9} {'documents':>10} {'keys':>10}")
-        app = assembled(
+        app = build_app(
             routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, timeout_seconds=SECONDS)
         )
         transport = httpx2.ASGITransport(app)

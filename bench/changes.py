@@ -16,7 +16,7 @@ import httpx2
 from app.domain.access import Role
 from app.domain.ids import new_id
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
@@ -43,7 +43,7 @@ async def measure(uri: str) -> None:
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
         limits = Limits(changes_per_minute=1_000_000, max_waiting_seconds=60)  # one subject makes them all
-        app = assembled(routes(store, authenticate, timeout_seconds=60, limits=limits))
+        app = build_app(routes(store, authenticate, timeout_seconds=60, limits=limits))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app), base_url="http://b", headers=headers

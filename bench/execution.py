@@ -24,7 +24,7 @@ from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.operations.operation import Operation
 from app.sample.seed import seed
-from app.serving import collect_rarely
+from app.serving import tune_gc
 from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Store
@@ -66,7 +66,7 @@ async def measure(uri: str) -> None:
                 for how, execution in executions.items():
                     thresholds = gc.get_threshold()
                     if "gc" in how:
-                        collect_rarely()
+                        tune_gc()
                     milliseconds = await answer(execution, operation, variables, times)
                     gc.unfreeze()
                     gc.set_threshold(*thresholds)

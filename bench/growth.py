@@ -19,7 +19,7 @@ import httpx2
 from app.domain.access import Role
 from app.domain.ids import derived_id
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.services.changes import activity_of
 from app.store import indexes, previews
 from app.store.driver import DeleteOne, Document, Store
@@ -50,7 +50,7 @@ async def measure(uri: str, database: str, numbers: list[str]) -> None:
     async with Store.open(uri, database, timeout_seconds=SECONDS, listeners=[commands]) as store:
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
-        transport = httpx2.ASGITransport(assembled(routes(store, authenticate, timeout_seconds=SECONDS)))
+        transport = httpx2.ASGITransport(build_app(routes(store, authenticate, timeout_seconds=SECONDS)))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(transport=transport, base_url="http://bench", headers=headers) as client:
 

@@ -25,8 +25,8 @@ from starlette.types import Message, Scope
 
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
-from app.serving import collect_rarely
+from app.main import build_app, routes
+from app.serving import tune_gc
 from app.settings import Limits
 from app.store import indexes, previews
 from app.store.driver import Document, Store
@@ -216,7 +216,7 @@ class Gateway:
         most = 10**12
         limits = Limits(max_cost=10**9, cost_per_minute=most, changes_per_minute=10**9)
         authenticate = verifier(jwks_url=None, secret=_SECRET, **_AUTHORITY).viewer
-        self._app = assembled(routes(store, authenticate, timeout_seconds=120, limits=limits))
+        self._app = build_app(routes(store, authenticate, timeout_seconds=120, limits=limits))
         token = issue(
             _SECRET, roles=[Role.ADMIN], subject="bench", name="Bench", lifetime=timedelta(hours=6), **_AUTHORITY
         )
@@ -351,7 +351,7 @@ async def measure(uri: str, only: str) -> int:
     ):
         ids = await customers(rich)
         on_rich, on_many = Gateway(rich, mongod), Gateway(many, mongod)
-        collect_rarely()
+        tune_gc()
         cases = [(on_rich, case) for case in (*screens(ids), *changes(ids), *fields(ids), *lists(ids))]
         cases += [(on_many, case) for case in ways_in(ids)]
         print(f"{'price':>7} {'units':>8} {'price/units':>11}  {'here':>8} {'mongod':>8} {'bytes':>8}")

@@ -20,7 +20,7 @@ from pymongo import MongoClient
 from app.domain.access import Role
 from app.domain.search import search_copies
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.store import indexes
 from app.store.driver import Document, Store
 from app.store.schema import COLLECTIONS
@@ -58,7 +58,7 @@ async def measure(uri: str, database: str) -> None:
         print(f"{(await store.command({'count': 'customers'}))['n']:,} customers")
         print(f"{'':32} {'ms':>7} {'slowest':>8} {'hits':>5} {'commands':>9} {'documents':>10} {'keys':>9}")
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-        app = assembled(routes(store, authenticate, timeout_seconds=SECONDS))
+        app = build_app(routes(store, authenticate, timeout_seconds=SECONDS))
         transport = httpx2.ASGITransport(app)
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
         headers = {"Authorization": f"Bearer {token}"}

@@ -21,7 +21,7 @@ from pymongo.monitoring import CommandListener
 from app.domain.access import Role
 from app.execution import Execution
 from app.http.tokens import issue, verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.services.changes import DeliveryPolicy
 from app.settings import Limits
 from app.store import indexes
@@ -148,7 +148,7 @@ async def client(store: Store, limits: Limits, execution: Execution) -> AsyncGen
         "outgoing": DeliveryPolicy(wallet=True),
         "execution": execution,
     }
-    app = assembled(routes(store, authenticate, **options))
+    app = build_app(routes(store, authenticate, **options))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

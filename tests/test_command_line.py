@@ -26,10 +26,10 @@ from pymongo import MongoClient
 
 from app import exporting
 from app.__main__ import main
+from app.environment import EXAMPLES as EXAMPLES_OF_SETTINGS
+from app.environment import Settings
 from app.sdl import printed
 from app.services.export_rows import Batch, Plan, batches
-from app.settings import EXAMPLES as EXAMPLES_OF_SETTINGS
-from app.settings import Settings
 from app.store.driver import Driver, Store
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "import"

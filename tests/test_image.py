@@ -17,7 +17,7 @@ import yaml  # pyright: ignore[reportMissingModuleSource] # of the development t
 from typer.main import get_command
 
 from app.__main__ import cli
-from app.settings import Settings
+from app.environment import Settings
 
 ROOT: Final = Path(__file__).parents[1]
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text()

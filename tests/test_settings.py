@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from app.settings import Settings, SettingsError, read_settings
+from app.environment import Settings, SettingsError, read_settings
 
 ROOT = Path(__file__).parents[1]
 

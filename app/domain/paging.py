@@ -164,7 +164,7 @@ class Slice:
         return dict.fromkeys(("_id", *order.keys, *self.keys), 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Prefetch:
     """What will be asked of customers who are about to be read.
 

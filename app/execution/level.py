@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from graphql import GraphQLError
@@ -39,11 +39,14 @@ async def values_of(
             places.append(indexes)
     if others:
         jobs.append(_gathered([values[index] for index in others]))
-        places.append(others)
     found = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
+    if others:
+        for index, result in zip(others, found.pop(), strict=True):
+            values[index] = result
     for indexes, results in zip(places, found, strict=True):
         for index, result in zip(indexes, results, strict=True):
-            values[index] = _then(values[index], result)
+            then = values[index].then
+            values[index] = result if then is None else _then(then, result)
     return values
 
 
@@ -57,11 +60,12 @@ def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[Slic
     return tuple(dict.fromkeys(slice_ for slice_ in asked if isinstance(slice_, Slice)))
 
 
-def _then(deferred: Any, found: Any) -> Any:
-    if isinstance(found, Exception) or deferred.__class__ is not Deferred or deferred.then is None:
+def _then(then: Callable[[Any], Any], found: Any) -> Any:
+    """The field's value; an exception is a value here."""
+    if isinstance(found, Exception):
         return found
     try:
-        return deferred.then(found)
+        return then(found)
     except Exception as error:
         return error
 

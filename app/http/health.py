@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.http.middleware import LEAVING
+from app.http.middleware import SHUTDOWN
 from app.store import indexes
 from app.store.driver import Store, StoreError, within
 
@@ -32,7 +32,7 @@ def routes(store: Store, *, clock: Callable[[], float] = time.monotonic) -> list
         return PlainTextResponse("ok")
 
     async def readyz(_: Request) -> Response:
-        problems = [LEAVES] if LEAVING.begun and not LEAVING.replaced else await readiness.problems()
+        problems = [LEAVES] if SHUTDOWN.draining and not SHUTDOWN.replaced else await readiness.problems()
         return JSONResponse({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
 
     return [Route("/livez", livez), Route("/readyz", readyz)]

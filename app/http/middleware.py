@@ -1,5 +1,5 @@
-"""What every request has: an id; and every answer: that id, headers that keep browsers safe, and a farewell while the
-process is about to leave. An answer there is even where all else failed.
+"""Gives every request an id, and every response that id, headers that keep browsers safe, and `Connection: close` while
+the process drains. There is a response even where all else failed.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,22 +39,24 @@ _FAILED: Final = PlainTextResponse("Internal Server Error", HTTPStatus.INTERNAL_
 _IGNORED_ID: Final = QuietLine(f"ignored a malformed {REQUEST_ID}")
 
 
-class Leaving:
-    """Whether this process takes leave: it answers on, and keeps no connection open.
+class Shutdown:
+    """Whether this process is ``draining``: it answers on, and keeps no connection open.
 
-    It is not ready any more, unless it is ``replaced``: whoever asks at this address is served by another.
+    It is not ready any more, unless it is ``replaced``: another process serves this address.
     """
 
-    begun = False
+    draining = False
     replaced = False
     stop_listening: Callable[[], None] = staticmethod(lambda: None)
     """Takes no new connection. Set by who serves."""
 
 
-LEAVING: Final = Leaving()
+SHUTDOWN: Final = Shutdown()
 
 
-class Manners:
+class RequestMiddleware:
+    """The outermost middleware: what every request and every response has."""
+
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
@@ -74,7 +76,7 @@ class Manners:
                 headers = [*message["headers"], (_REQUEST_ID, request_id)]
                 there = {name for name, _ in headers}
                 headers += [each for each in _SAFE if each[0] not in there]
-                if LEAVING.begun:
+                if SHUTDOWN.draining:
                     headers = [*(each for each in headers if each[0] != b"connection"), (b"connection", b"close")]
                 message["headers"] = headers
             await send(message)

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
 from app.domain.paging import Prefetch, Selection, Where
-from app.loaders import activities, points, report
+from app.loaders import activities, points
 from app.loaders.customers import Name, by_name, surviving
 from app.loaders.documents import by_id, by_kind
 from app.loaders.gate import Gate
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.pages import Pages, counts_of
 from app.loaders.search import Search
+from app.store import report
 from app.store.driver import Document, Store, StoreError
 
 

@@ -33,7 +33,13 @@ async def by_name(
     exact = [_condition(name) for name in names if name[0] != "email"]
     if exact:
         where = exact[0] if len(exact) == 1 else {"$or": exact}
-        customers, pages = await _read(store, where, prefetch, _LOOKED_AT, several=len(exact) > 1)
+        customers: list[Document] | None = None
+        if prefetch.pages:
+            with suppress(StoreError):  # the pages' fault perhaps, which is theirs alone then
+                customers, pages = await read_with_pages(store, where, prefetch, _LOOKED_AT, several=len(exact) > 1)
+        if customers is None:
+            fields = fields_of(prefetch, _LOOKED_AT)
+            customers = await store.find("customers", where, fields=dict.fromkeys(fields, 1) if fields else None)
         for customer in customers:
             for name in names:
                 if _answers(customer, name):
@@ -44,20 +50,6 @@ async def by_name(
                 if each in map(address, addresses_of(customer)):
                     found["email", each].append(customer)
     return found, pages
-
-
-async def _read(
-    store: Store, where: Mapping[str, Any], prefetch: Prefetch, fields: Sequence[str] = (), *, several: bool
-) -> tuple[list[Document], CustomerPages]:
-    """The customers who meet a condition, with these ``fields`` besides those of ``prefetch``, and its pages of theirs.
-
-    One command. If customers and pages cannot be read together, pages are left out: the fault is theirs perhaps.
-    """
-    if prefetch.pages:
-        with suppress(StoreError):
-            return await read_with_pages(store, where, prefetch, fields, several=several)
-    keys = fields_of(prefetch, fields)
-    return await store.find("customers", where, fields=None if keys is None else dict.fromkeys(keys, 1)), {}
 
 
 def _condition(name: Name) -> dict[str, Any]:

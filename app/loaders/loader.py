@@ -76,8 +76,8 @@ class Loader(Generic[K, V]):
                 self.prime(key, value)
         return [found[key] if key in found else await _outcome(self._known.get(key)) for key in keys]
 
-    async def _fetch(self, keys: Sequence[K], prefetch: Prefetch | None) -> Mapping[K, V | Exception]:
-        return await self._read(keys)
+    def _fetch(self, keys: Sequence[K], prefetch: Prefetch | None) -> Awaitable[Mapping[K, V | Exception]]:
+        return self._read(keys)
 
     def _take_prefetch(self) -> Prefetch | None:
         return None
@@ -97,8 +97,8 @@ class CustomerLoader(Loader[K, V]):
             self._prefetch = prefetch
         return super().promise(key)
 
-    async def _fetch(self, keys: Sequence[K], prefetch: Prefetch | None) -> Mapping[K, V | Exception]:
-        return await self._read_with(keys, prefetch or _NOTHING)
+    def _fetch(self, keys: Sequence[K], prefetch: Prefetch | None) -> Awaitable[Mapping[K, V | Exception]]:
+        return self._read_with(keys, prefetch or _NOTHING)
 
     def _take_prefetch(self) -> Prefetch | None:
         prefetch, self._prefetch = self._prefetch, None

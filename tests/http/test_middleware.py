@@ -4,8 +4,8 @@ import httpx2
 import pytest
 from starlette.routing import Route
 
-from app.http.middleware import LEAVING
-from app.main import assembled
+from app.http.middleware import SHUTDOWN
+from app.main import build_app
 from tests.conftest import token
 
 SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
@@ -45,7 +45,7 @@ async def test_a_fault_of_ours_is_no_exception() -> None:
     async def fault(_: object) -> None:
         raise ValueError("canary")
 
-    app = assembled([Route("/fault", fault)])
+    app = build_app([Route("/fault", fault)])
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
         response = await client.get("/fault")
@@ -73,7 +73,7 @@ async def test_while_it_leaves_it_is_not_ready_answers_on_and_keeps_no_connectio
     headers = {"Authorization": f"Bearer {token()}"}
     asked = {"query": "{ viewer { name } }"}
     assert "connection" not in (await client.post("/graphql", json=asked, headers=headers)).headers
-    monkeypatch.setattr(LEAVING, "begun", True)
+    monkeypatch.setattr(SHUTDOWN, "draining", True)
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()["ready"]) == (503, False)
     response = await client.post("/graphql", json=asked, headers=headers)

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from app.http import protocol
-from app.http.middleware import Manners
+from app.http.middleware import RequestMiddleware
 from app.http.protocol import MAX_HEAD_BYTES
 from app.store.driver import Store
 from tests.conftest import token
@@ -136,7 +136,7 @@ async def test_a_body_behind_an_upgrade_is_never_a_second_request(upgrade: tuple
     smuggled = head("Content-Length: 0", target="/smuggled")
     length = f"Content-Length: {len(smuggled)}"
     chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(smuggled), smuggled)
-    async with served(Manners(counting)) as port:
+    async with served(RequestMiddleware(counting)) as port:
         for framing, body in ((length, smuggled), ("Transfer-Encoding: chunked", chunks)):
             for what, segments in cut(*upgrade, body=body, framing=framing).items():
                 seen.clear()

@@ -20,7 +20,7 @@ from pymongo.errors import (
 
 from app.domain.access import Role, Viewer
 from app.http.request import JSON, RESPONSE
-from app.main import beside
+from app.main import background_task
 from app.operations import rates
 from app.operations.admission import Admission, Overloaded
 from app.operations.rates import RateLimited, Rates
@@ -61,7 +61,7 @@ async def ask(client: httpx2.AsyncClient, asked: dict[str, Any], subject: str = 
 @asynccontextmanager
 async def telling(monkeypatch: pytest.MonkeyPatch, *told: Rates) -> AsyncGenerator[None]:
     monkeypatch.setattr(rates, "_FLUSH_SECONDS", 0.01)
-    async with beside(told[0].flush_forever()), beside(told[1].flush_forever()):
+    async with background_task(told[0].flush_forever()), background_task(told[1].flush_forever()):
         yield
 
 
@@ -262,7 +262,7 @@ async def test_what_nobody_was_told_of_for_a_minute_is_told_to_nobody(
     monkeypatch.setattr(counters, "add", sometimes)
     monkeypatch.setattr(rates, "_FLUSH_SECONDS", 0.005)
     told = rates_of(store, cost=100, clock=lambda: now[0])
-    async with beside(told.flush_forever()):
+    async with background_task(told.flush_forever()):
         for minute in range(5):
             now[0] = 60.0 * minute
             told.spend(viewer("tess"), 70)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from app.domain.mail_html import harmless
+from app.environment import SettingsError, read_settings
 from app.services.changes import DeliveryPolicy
 from app.services.letters import PARTS, SAMPLES, Letters, usable_letters
-from app.settings import SettingsError, read_settings
 from app.store.driver import Store
 from tests.conftest import AUTHORITY, SECRET, token
 from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch
@@ -135,13 +135,13 @@ async def test_a_mail_is_written_by_them(store: Store, world: World, tmp_path: P
     import httpx2
 
     from app.http.tokens import verifier
-    from app.main import assembled, routes
+    from app.main import build_app, routes
 
     folder = folder_of(tmp_path, coupons_subject_txt="Eingelöst", coupons_txt="{{ coupons[0].code }} für {{ name }}")
     ada = await world.customer(name="Ada", email="ada@example.com")
     coupon = await world.coupon(ada)
     outgoing = DeliveryPolicy(letters=Letters(usable_letters(folder)))
-    app = assembled(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, outgoing=outgoing))
+    app = build_app(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, outgoing=outgoing))
     given = {"customerId": ada["_id"], "couponIds": [coupon["_id"]], "notifyCustomer": True, "idempotencyKey": "one"}
     redeem = "mutation($i: RedeemCouponInput!) { redeemCoupon(input: $i) { userErrors { code } } }"
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:

@@ -1,0 +1,185 @@
+"""What the environment decides. Read once, frozen; an unusable value stops the start with a message that names it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, PositiveInt, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.delivery.mail import MailServer, sender_of
+from app.delivery.wallet import secret_of
+from app.domain.search import usable_region
+from app.services.letters import usable_letters
+from app.settings import ClaimNames, Limits
+from app.store.driver import usable_uri
+
+EXAMPLES: Final = {
+    "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
+    "MONGODB_DATABASE": "customer_gateway",
+    "MONGODB_DRIVER": "motor",
+    "EXECUTOR": "graphql-core",
+    "HOST": "127.0.0.1",
+    "PORT": "8000",
+    "DATA": ".data/mongodb",
+    "JWKS_URL": "https://login.example.com/.well-known/jwks.json",
+    "JWT_SECRET": "at-least-32-bytes-for-development-only",
+    "JWT_ISSUER": "https://login.example.com/",
+    "JWT_AUDIENCE": "customer-gateway",
+    "REQUEST_TIMEOUT_SECONDS": "5",
+    "SMTP_URL": "smtp://user:password@mail.example.com:587",
+    "MAIL_FROM": "Customer service <service@example.com>",
+    "LETTERS": "/etc/customer-gateway/letters",
+    "WALLET_PUSH_URL": "https://wallet.example.com/pushes",
+    "WALLET_PUSH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "DELIVERY_TIMEOUT_SECONDS": "30",
+    "DELIVERY_GIVE_UP_HOURS": "24",
+    "POINTS_TIME_ZONE": "Europe/Oslo",
+    "PHONE_REGION": "DE",
+    "LOG_LEVEL": "INFO",
+    "CORS_ORIGINS": "https://desk.example.com https://portal.example.com",
+    "INTROSPECTION_ROLES": "ADMIN API_USER",
+}
+
+
+def _usable(read: Callable[[str], object]) -> Callable[[str], str]:
+    """A text that ``read`` can read, as it is."""
+
+    def usable(text: str) -> str:
+        read(text)
+        return text
+
+    return usable
+
+
+def _usable_secret(secret: SecretStr) -> SecretStr:
+    secret_of(secret.get_secret_value())
+    return secret
+
+
+# All are frozen, and pydantic merges their configurations.
+class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+    """One attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    mongodb_uri: Annotated[str, Field(pattern=r"^mongodb(\+srv)?://"), AfterValidator(usable_uri)] | None = Field(
+        None, description="Where MongoDB is, a replica set. Unset: the demo, the tests and the tools run their own."
+    )
+    mongodb_database: Annotated[str, Field(pattern=r'^[^/\\. "$\x00]{1,63}$')] = Field(
+        "customer_gateway", description="The database's name."
+    )
+    mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
+    executor: Literal["compiled", "graphql-core"] = Field(
+        "compiled", description="What executes read queries: plans of ours, or graphql-core, several times as slow."
+    )
+    host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
+    jwks_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+        None, description="Where the issuer of tokens publishes its keys."
+    )
+    jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        None, description="Instead of JWKS_URL, for development: a secret shared with the issuer."
+    )
+    jwt_issuer: str | None = Field(None, description="The `iss` that tokens must have.")
+    jwt_audience: str = Field("customer-gateway", description="The `aud` that tokens must have.")
+    data: Path = Field(Path(".data/mongodb"), description="The folder of the MongoDB that we run ourselves.")
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
+        5, description="How long the database may take to be found or to answer."
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
+        5, description="How long `serve` answers on after SIGTERM, not ready, until everybody has heard of it."
+    )
+    smtp_url: Annotated[str, AfterValidator(_usable(MailServer.of))] | None = Field(
+        None, description="Where mails go; smtps:// is TLS from the start. Unset: they wait for a process that has it."
+    )
+    mail_from: Annotated[str, AfterValidator(_usable(sender_of))] | None = Field(
+        None, description="The sender of mails, with or without a name."
+    )
+    letters: Annotated[Path, AfterValidator(usable_letters)] | None = Field(
+        None, description="A folder with letters of your own (docs/letters.md). Those that are not in it are ours."
+    )
+    wallet_push_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+        None, description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF."
+    )
+    wallet_push_secret: Annotated[SecretStr, AfterValidator(_usable_secret)] | None = Field(
+        None, description="What the requests to it are signed with (Standard Webhooks)."
+    )
+    delivery_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
+        30, description="How long handing one mail or wallet message over may take."
+    )
+    delivery_give_up_hours: Annotated[float, Field(gt=0, le=168)] = Field(
+        24, description="How long that is tried again before it is given up."
+    )
+    max_sends_of_a_mail: PositiveInt = Field(
+        5, description="The most deliveries of one mail in a day, whoever asks for them."
+    )
+    max_mails_per_day: PositiveInt = Field(
+        20, description="The most mails to one customer, and to one address, in a day."
+    )
+    export_kept_hours: Annotated[float, Field(gt=0, le=720)] = Field(
+        24, description="How long the file of an export is kept."
+    )
+    export_link_minutes: Annotated[float, Field(gt=0, le=1_440)] = Field(
+        5, description="How long a link to it is good; each look at the export makes a new one."
+    )
+    max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
+    points_time_zone: Annotated[str, AfterValidator(_usable(ZoneInfo))] = Field(
+        "UTC", description="Where the points' programme is: a day of points ends at midnight there."
+    )
+    phone_region: Annotated[str, AfterValidator(_usable(usable_region))] | None = Field(
+        None, description="Where phone numbers without a country code are from, by two letters, for `search`."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    access_log: bool = Field(
+        False, description="Whether each request is logged: who, path, status. Never its query or its body."
+    )
+    graphiql: Literal["on", "off"] = Field(
+        "on", description="Whether `serve` has GraphiQL for browsers; a visitor brings a token. The demo always has it."
+    )
+    cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
+        None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
+    )
+
+
+class SettingsError(Exception):
+    """One line per variable that cannot be used: its name, its fault, an example."""
+
+
+def read_settings(**given: object) -> Settings:
+    """From the environment; ``given`` (the command line's options) wins. Raises SettingsError."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # pyright: ignore[reportArgumentType] # pydantic judges
+    except ValidationError as invalid:
+        lines = [
+            f"{name.upper()} cannot be used: {_fault(error)}. Example: {name.upper()}={_example(name)}"
+            for error in invalid.errors(include_input=False, include_url=False)
+            for name in [str(error["loc"][0])]
+        ]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def with_pairs(settings: Settings) -> Settings:
+    """The same. Raises SettingsError where one variable is set without another that it needs."""
+    for name, needed in (("smtp_url", "mail_from"), ("wallet_push_url", "wallet_push_secret")):
+        if getattr(settings, name) and not getattr(settings, needed):
+            name, needed = name.upper(), needed.upper()
+            raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={EXAMPLES[needed]}")
+    return settings
+
+
+def _example(name: str) -> str:
+    return EXAMPLES.get(name.upper()) or str(Settings.model_fields[name].default)
+
+
+_PLAINER: Final = {
+    "string_pattern_mismatch": "it does not have the form of the example",
+    "too_short": "it is too short",
+}
+
+
+def _fault(error: ErrorDetails) -> str:
+    """Pydantic's words, except where they mean little to who sets variables."""
+    return _PLAINER.get(error["type"]) or error["msg"].removeprefix("Value error, ").rstrip(".")
