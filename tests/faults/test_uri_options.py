@@ -17,6 +17,8 @@ from app.domain import points
 from app.http.tokens import verifier
 from app.main import build_app, routes
 from app.services.changes import DeliveryPolicy
+from app.services.daily_counts import count_days
+from app.services.daily_counts import differences as wrong_days
 from app.services.expiry import expire_due
 from app.services.imports import import_lines
 from app.settings import Limits
