@@ -208,7 +208,7 @@ def _as_published(directive: GraphQLDirective) -> GraphQLDirective:
     return GraphQLDirective(**known)
 
 
-executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, run by http/graphql.py
+executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, executed by operations/pipeline.py
 """What is executed: Strawberry's schema as graphql-core knows it."""
 executable.directives = tuple(map(_as_published, executable.directives))
 

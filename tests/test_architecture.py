@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 APP = Path(__file__).parents[1] / "app"
@@ -125,3 +126,28 @@ def is_clock(node: ast.AST) -> bool:
             return True
         case _:
             return False
+
+
+def test_execution_stands_on_its_slots_and_goes_in_no_circle() -> None:
+    """Imports for the type checker count, too."""
+    rooms = ("execution", "http", "loaders", "operations")
+    modules = {
+        ".".join(("app", *path.relative_to(APP).with_suffix("").parts)).removesuffix(".__init__"): path
+        for room in rooms
+        for path in (APP / room).glob("*.py")
+    }
+    needs = {name: set(every_import_of(path)) & modules.keys() - {name} for name, path in modules.items()}
+    assert [*TopologicalSorter(needs).static_order()]  # raises CycleError
+    assert not [name for name in needs["app.execution.slots"] if name.startswith("app.execution")]
+    assert {name for name, its in needs.items() if "app.execution.run" in its} == {"app.execution"}
+
+
+def every_import_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (module, *(f"{module}.{alias.name}" for alias in names))
+            case _:
+                pass

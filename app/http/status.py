@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from app.domain.access import Forbidden
+from app.domain.refusals import Refusal
 from app.http.request import HTTPError, PersistedQueryNotSupported
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.operations.admission import Overloaded
@@ -43,6 +44,7 @@ STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
     OperationUnresolved: _BAD_REQUEST,
     PersistedQueryNotSupported: _BAD_REQUEST,
     InvalidDocument: _BAD_REQUEST,
+    Refusal: _BAD_REQUEST,
     Exception: Status(HTTPStatus.INTERNAL_SERVER_ERROR),
 }
 """A subclass has the status of its nearest class in here. HTTPError brings its own."""

@@ -110,13 +110,13 @@ class Connection(Generic[T]):
 # ---------------------------------------------------------------- edges
 
 
-class Filter(Protocol):
+class FilterInput(Protocol):
     """An input that says which rows."""
 
     def where(self, roles: frozenset[Role], /) -> Where: ...
 
 
-class Order(Protocol):
+class OrderInput(Protocol):
     """An input that says in which order. ``default`` is the order without it, in words."""
 
     default: ClassVar[str]
@@ -133,10 +133,10 @@ class PagedEdge:
     """
 
     listing: Listing
-    filter: Callable[[], Filter] | None
-    order: Callable[[], Order] | None
+    filter: Callable[[], FilterInput] | None
+    order: Callable[[], OrderInput] | None
 
-    def selection(self, filter: Filter | None, order: Order | None, roles: frozenset[Role]) -> Selection:
+    def selection(self, filter: FilterInput | None, order: OrderInput | None, roles: frozenset[Role]) -> Selection:
         """The rows, and their order. Raises BadUserInput, Forbidden."""
         filter = filter or (self.filter() if self.filter else None)
         order = order or (self.order() if self.order else None)
@@ -164,8 +164,8 @@ def paged(
     listing: Listing,
     node: type[Any],
     *,
-    filter: type[Filter] | None = None,
-    order: type[Order] | None = None,
+    filter: type[FilterInput] | None = None,
+    order: type[OrderInput] | None = None,
     description: str,
 ) -> Any:
     """A field with a page of ``listing``, whose rows are ``node``s, for each document of the type that declares it."""

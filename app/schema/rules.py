@@ -14,7 +14,7 @@ Redact: TypeAlias = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``readers`` have a value as it is stored, ``redacted_for`` get ``redact`` of it in silence, others FORBIDDEN."""
+    """``readers`` have a value as it is stored, ``redacted_for`` get ``redact`` of it, all others FORBIDDEN."""
 
     label: str
     readers: frozenset[Role]

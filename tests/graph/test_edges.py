@@ -13,7 +13,7 @@ from app.domain.access import Role, activity_rows
 from app.domain.paging import Listing, Where
 from app.execution import Execution
 from app.graph import OBJECT_TYPES, executable
-from app.schema.connection import PAGED_EDGES, Filter, Order, PagedEdge, paged
+from app.schema.connection import PAGED_EDGES, FilterInput, OrderInput, PagedEdge, paged
 from app.schema.passes import Pass
 from app.store.driver import Document
 from tests.conftest import Ask, token
@@ -53,7 +53,7 @@ def test_what_an_edge_asks_is_worked_out_of_its_filter_its_order_and_roles() -> 
     """No owner, no viewer and no clock: only so may a plan remember it by the roles."""
     assert list(inspect.signature(PagedEdge.selection).parameters) == ["self", "filter", "order", "roles"]
     assert list(inspect.signature(PagedEdge.shared_page).parameters) == ["self", "roles", "given"]
-    for protocol, method, known in ((Filter, "where", ["roles"]), (Order, "sorting", ["filter"])):
+    for protocol, method, known in ((FilterInput, "where", ["roles"]), (OrderInput, "sorting", ["filter"])):
         assert list(inspect.signature(getattr(protocol, method)).parameters) == ["self", *known]
 
 
