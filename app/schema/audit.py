@@ -29,9 +29,9 @@ class AuditEntry(Node):
     at: datetime = strawberry.field(description="When it was decided.")
     actor: AuditActor = strawberry.field(description="Who asked for it.")
     action: str = strawberry.field(
-        description="The mutation, such as adjustPoints; or downloadExport, each time that the file of an export is "
-        "fetched. The actor is then who asked for the export: a link does not say who follows it. Or import, for each "
-        "file that was imported at the machine itself."
+        description="The mutation, such as adjustPoints; or downloadExport and downloadAttachment, each time that the "
+        "file of an export or of a mail is fetched. The actor is then who asked for the link: a link does not say who "
+        "follows it. Or import, for each file that was imported at the machine itself."
     )
     outcome: Outcome = strawberry.field(description="What became of it.")
     code: str | None = strawberry.field(description="Why it was refused.")
@@ -48,7 +48,10 @@ class AuditEntry(Node):
     def columns(entry: strawberry.Parent[Document]) -> list[str] | None:
         return entry.get("columns", [])
 
-    @strawberry.field(description="The ids of what it wrote; none where it was refused.")
+    @strawberry.field(
+        description="The ids of what it wrote, or of the export or mail whose file was fetched; none where it was "
+        "refused."
+    )
     @staticmethod
     def wrote(entry: strawberry.Parent[Document]) -> list[strawberry.ID] | None:
         return entry.get("wrote", [])

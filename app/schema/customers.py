@@ -8,7 +8,7 @@ import strawberry
 
 from app.domain.access import Viewer
 from app.domain.customers import country_of, emails_of, is_web_address
-from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
+from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, STATUSES, TRANSACTIONS
 from app.domain.refusals import BadUserInput, Refusal
 from app.schema.activities import (
     Activity,
@@ -22,11 +22,13 @@ from app.schema.activities import (
 from app.schema.base import Date, Document, Info, Node, Owner, Source, follow, reads
 from app.schema.connection import After, Before, Connection, First, Last, page_of
 from app.schema.coupons import Coupon, CouponFilter
+from app.schema.emails import Email
 from app.schema.enums import ActivityOrderField, CustomerStatus, OrderDirection
+from app.schema.notes import Note
 from app.schema.passes import Pass
 from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import CONTACT, LABELS, LAST, WITH_OWNER, Access
+from app.schema.rules import CONTACT, LABELS, LAST, MAIL, NOTE, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter
 
@@ -42,6 +44,8 @@ class Customer(Node):
         CONTACT: "email emails phones billing_address website date_of_birth identities",
         LABELS: "tags",
         LAST: "last_activity_at",
+        MAIL: "email_history",
+        NOTE: "notes",
     }
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
@@ -238,6 +242,33 @@ class Customer(Node):
         before: Before = None,
     ) -> Connection[Pass] | None:
         return page_of(info, customer, PASSES, first=first, after=after, last=last, before=before)
+
+    @strawberry.field(
+        description="Every mail to them that is known here, newest first, also those that no activity names. A mail "
+        "whose time is not known comes last."
+    )
+    @staticmethod
+    def email_history(
+        customer: Owner,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Email] | None:
+        return page_of(info, customer, EMAILS, first=first, after=after, last=last, before=before)
+
+    @strawberry.field(description="Every note on the account, newest first, also those that no activity names.")
+    @staticmethod
+    def notes(
+        customer: Owner,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Note] | None:
+        return page_of(info, customer, NOTES, first=first, after=after, last=last, before=before)
 
 
 def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str, int], Viewer], Source]) -> Source:
