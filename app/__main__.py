@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
+from typing import Annotated, Any, BinaryIO, NoReturn, TextIO, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
@@ -562,19 +562,18 @@ def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
 
 @contextmanager
 def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
-    """Writes a line for each bad one. The file appears with the first; one of an earlier import is replaced.
+    """Writes a line for each bad one, at once. The file appears with the first; that of an earlier import is renamed.
 
     Fails before any work where another file is in the way, or another import writes to it.
     """
-    with usable_file(path, lambda: path.open("a+", encoding="utf-8")) as out:
-        try:
-            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            fail(f"Another import writes its bad lines to {path}. Name another file with --rejects.")
-        out.seek(0)
-        if not _is_of_rejects(out.readline()):
-            fail(f"{path} exists, and is not the rejects file of an import. Name another file with --rejects.")
-        out.truncate(0)
+    with usable_file(path, lambda: _earlier_rejects(path)):
+        if path.exists() and path.stat().st_size:
+            written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            earlier = path.with_stem(f"{path.stem}.{written_at:%Y%m%dT%H%M%S}.{os.getpid()}")
+            path.rename(earlier)
+            console.print(f"The bad lines of an earlier import are now in {earlier}.", markup=False, soft_wrap=True)
+    with usable_file(path, lambda: path.open("a+", encoding="utf-8", buffering=1)) as out:
+        _lock(out, path)
         os.fchmod(out.fileno(), 0o600)  # bad lines hold personal data as good ones do
         written = 0
 
@@ -587,6 +586,23 @@ def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
         finally:
             if not written:
                 path.unlink()
+
+
+def _earlier_rejects(path: Path) -> TextIO:
+    """The file, ours alone. Fails where it is another import's, or no rejects file."""
+    file = path.open("a+", encoding="utf-8")
+    _lock(file, path)
+    file.seek(0)
+    if not _is_of_rejects(file.readline()):
+        fail(f"{path} exists, and is not the rejects file of an import. Name another file with --rejects.")
+    return file
+
+
+def _lock(file: TextIO, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(f"Another import writes its bad lines to {path}. Name another file with --rejects.")
 
 
 def is_file(path: Path, file: BinaryIO) -> bool:

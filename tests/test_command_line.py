@@ -247,16 +247,20 @@ def test_an_import_says_what_went_in_and_which_lines_were_bad(
     assert json.loads(reject)["line"] == len(good.read_text().splitlines()) + 1
 
 
-def test_the_rejects_of_an_earlier_import_are_replaced_and_no_other_file_is(
+def test_the_rejects_of_an_earlier_import_are_kept_beside_the_new_ones_and_no_other_file_is_touched(
     app: App, database: dict[str, str], tmp_path: Path
 ) -> None:
     bad = '{"kind": "customer"}\n'
     rejects = tmp_path / "rejects.ndjson"
-    for _ in range(2):
-        assert app("import", "-", "--rejects", rejects, **database, stdin=bad).code == 1
-        assert len(rejects.read_text().splitlines()) == 1
+    for number in range(3):
+        run = app("import", "-", "--rejects", rejects, **database, stdin=bad * (number + 1))
+        assert run.code == 1
+        assert len(rejects.read_text().splitlines()) == number + 1
+        assert ("of an earlier import are now in" in run.err) is bool(number)
     assert app("import", "-", "--rejects", rejects, **database, stdin="").code == 0
     assert not rejects.exists()
+    kept = [file.read_text().count("\n") for file in tmp_path.glob("rejects.*.ndjson")]
+    assert sorted(kept) == [1, 2, 3]
     thesis = tmp_path / "thesis.txt"
     for text in ("years of work", '{"line": 1}\n', "[1]\n"):
         thesis.write_text(text)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 
+from app.domain.access import Role, Viewer
 from app.domain.cursors import CIPHER
 
 PATH: Final = "/attachments"
@@ -21,17 +22,20 @@ SHOWN: Final = frozenset({"image/png", "image/gif", "image/jpeg", "image/webp", 
 
 
 class Opened(NamedTuple):
-    """What a link opens."""
+    """What a link opens, and who asked for it: it does not say who follows it."""
 
+    email_id: str
     file_id: str
     name: str
     media_type: str
     until: datetime
+    asker: Viewer
 
 
-def link(attachment: Mapping[str, Any], until: datetime) -> str:
+def link(attachment: Mapping[str, Any], until: datetime, asker: Viewer) -> str:
     """The path that opens the file to whoever has it, until then."""
-    said = [PATH, attachment["fileId"], attachment["name"], attachment["mediaType"], int(until.timestamp())]
+    file = [attachment[key] for key in ("emailId", "fileId", "name", "mediaType")]
+    said = [PATH, *file, int(until.timestamp()), asker.subject, asker.name, sorted(asker.roles)]
     sealed = CIPHER.encrypt(json.dumps(said, separators=(",", ":")).encode(), None)
     return f"{PATH}/{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
 
@@ -40,10 +44,14 @@ def opened(token: str) -> Opened | None:
     """None for what ``link`` never made."""
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        purpose, file_id, name, media_type, until = json.loads(CIPHER.decrypt(sealed, None))
+        purpose, *file, until, subject, asker, roles = json.loads(CIPHER.decrypt(sealed, None))
+        if purpose != PATH:
+            return None
+        email_id, file_id, name, media_type = file
+        viewer = Viewer(subject, asker, frozenset(map(Role, roles)))
+        return Opened(email_id, file_id, name, media_type, datetime.fromtimestamp(until, UTC), viewer)
     except (binascii.Error, ValueError, TypeError, InvalidTag):
         return None
-    return Opened(file_id, name, media_type, datetime.fromtimestamp(until, UTC)) if purpose == PATH else None
 
 
 def images_of(email: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

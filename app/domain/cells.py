@@ -2,7 +2,8 @@
 
 CSV is RFC 4180: commas (or another separator), CRLF, quotes where they are needed, UTF-8. A cell of *text* that a
 spreadsheet would take for a formula, whole or split at another separator, gets an apostrophe there; figures and times
-are typed here, so -5 stays a number, and a phone number is none. NDJSON alters no value.
+are typed here, so -5 stays a number, and a phone number is none unless a spreadsheet would compute it. NDJSON alters no
+value.
 """
 
 import csv
@@ -105,7 +106,8 @@ _BEGINNING: Final = r"""[\s"']*[=+\-@＝＋－＠]"""
 _FORMULA: Final = re.compile(_BEGINNING)
 _MAY_BE_FORMULA: Final = re.compile(rf"(?:\A|{_SEPARATORS.pattern}){_BEGINNING}|\A[\t\r\n]")
 _PHONE_NUMBER: Final = re.compile(r"\s*\+\d[\d\s()./\-]{3,}")
-"""Figures alone: what a spreadsheet makes of it is a number, and nothing is run or fetched."""
+_SUM: Final = re.compile(r"[\s()]*\+[\s()]*\d+(?:\.\d+)?[\s()]*(?:[-/]+[\s()]*\d+(?:\.\d+)?[\s()]*)+")
+"""A phone number that a spreadsheet would compute: of +1-800-555 it shows -1354. Others it shows as they are."""
 
 
 def _harmless(text: str) -> str:
@@ -121,7 +123,7 @@ def _harmless(text: str) -> str:
 
 
 def _quoted(piece: str) -> str:
-    if not _FORMULA.match(piece) or _PHONE_NUMBER.fullmatch(piece):
+    if not _FORMULA.match(piece) or (_PHONE_NUMBER.fullmatch(piece) and not _SUM.fullmatch(piece)):
         return piece
     blank = len(piece) - len(piece.lstrip(" "))
     return f"{piece[:blank]}'{piece[blank:]}"

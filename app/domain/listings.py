@@ -37,6 +37,8 @@ COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedA
 TRANSACTIONS: Final = Listing("transactions", ("customerId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
 PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "order", "_id"))})
+NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
+EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_last=True)})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
 ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
@@ -65,7 +67,7 @@ DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order((
 
 ORDERED: Final = frozenset(
     listing.collection
-    for listing in (ACTIVITIES, COUPONS, TRANSACTIONS, PASSES, STATUSES, AUDIT, ADJUSTMENTS, DELIVERIES)
+    for listing in (ACTIVITIES, COUPONS, TRANSACTIONS, PASSES, STATUSES, NOTES, EMAILS, AUDIT, ADJUSTMENTS, DELIVERIES)
     if any(ORDER in order.keys for order in listing.orders.values())
 )
 """The collections whose rows are written with the key ``order``."""

@@ -1,6 +1,9 @@
 """What every no has in common: a code for programs, a sentence for people. How GraphQL shows it is not decided here."""
 
+from collections.abc import Iterable
 from typing import ClassVar
+
+from app.catalogue.model import nearest
 
 
 class Refusal(Exception):
@@ -35,3 +38,11 @@ class Ambiguous(Refusal):
 
     def __init__(self, noun: str, *field: str, found: int) -> None:
         super().__init__(f"{found} {noun} match where one was asked for; please be more specific.", *field)
+
+
+def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:
+    """A refusal that suggests the nearest of what there is."""
+    given = given[:100]
+    suggestion = nearest(given, known)
+    hint = f' Did you mean "{suggestion}"?' if suggestion else ""
+    return BadUserInput(f'There is no {what} "{given}".{hint}', *field)

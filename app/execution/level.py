@@ -10,6 +10,7 @@ from graphql import GraphQLError
 from app.domain.paging import Prefetch, Slice
 from app.execution.slots import Completion, PendingValue
 from app.loaders.loader import Deferred, Reader
+from app.loaders.pages import uncatalogued_sources
 
 
 async def values_of(
@@ -57,7 +58,8 @@ def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[Slic
     except GraphQLError:  # a directive among them cannot be judged: told where it stands
         return ()
     asked = [run.shared_page(edge) for field in fields for edge in field.edges] if len(fields) == 1 else []
-    return tuple(dict.fromkeys(slice_ for slice_ in asked if isinstance(slice_, Slice)))
+    slices = dict.fromkeys(slice_ for slice_ in asked if isinstance(slice_, Slice))
+    return tuple(slice_ for slice_ in slices if not uncatalogued_sources(slice_.selection))  # may have to be refused
 
 
 def _then(then: Callable[[Any], Any], found: Any) -> Any:

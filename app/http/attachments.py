@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
+from asgi_correlation_id import correlation_id
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -13,7 +14,8 @@ from app.domain.attachments import PATH, opened
 from app.domain.outbox import one_line
 from app.http.status import retry_after
 from app.operations.errors import UNAVAILABLE, error_payload
-from app.store.driver import Store, Unavailable, within
+from app.services.audit import Audit
+from app.store.driver import Store, StoreError, Unavailable, within
 
 _HEADERS: Final = {
     "Cache-Control": "private, no-store",
@@ -39,6 +41,13 @@ def routes(store: Store) -> list[BaseRoute]:
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         if not found:
             return _refused(HTTPStatus.GONE, "EXPIRED", "This file is not there any more.")
+        if request.method != "HEAD":
+            audit = Audit(link.asker, "downloadAttachment", correlation_id.get() or "", datetime.now(UTC))
+            try:
+                with within(_ANSWER_SECONDS):  # no file without its row
+                    await audit.opened(store, link.email_id, customer_id=found[0]["customerId"])
+            except StoreError:
+                return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         # Always as a file to keep, never as a page of ours.
         disposition = f"attachment; filename*=utf-8''{quote(one_line(link.name), safe='')}"
         headers = {**_HEADERS, "Content-Disposition": disposition}

@@ -63,6 +63,10 @@ class Gate:
         changes = (*self._own.changes.get(collection, ()), *self.masks.changes.get(collection, ()))
         return any(name == key for name, _ in changes)
 
+    def hides(self, collection: str, parent: str) -> bool:
+        """Whether rows of that customer's are not there for the viewer. What hangs on anything else was let in."""
+        return parent.startswith("cus_") and collection in self._masks_on(parent).hidden
+
     def masked(self, collection: str, parent: str, documents: list[Document]) -> list[Document]:
         """The rows of a page. ``parent`` is what they hang on: most often their customer."""
         if self._own is self.masks:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from app.catalogue import SOURCES
+from app.domain.access import Forbidden
 from app.domain.listings import REPORT
-from app.domain.paging import Page, Prefetch, Selection, Slice
+from app.domain.paging import In, Page, Prefetch, Selection, Slice
+from app.domain.refusals import unknown
 from app.loaders.gate import Gate
 from app.loaders.loader import Deferred, Loader
 from app.metrics import BATCH
@@ -57,8 +60,14 @@ class Pages:
             await asyncio.gather(*(self._read(parents, slices) for (_, parents), slices in missing.items()))
         return [places[id(slice_)][parent] for parent, slice_ in keys]
 
-    async def _read(self, owners: Sequence[str], slices: Sequence[Slice]) -> None:
+    async def _read(self, owners: Sequence[str], among: Collection[Slice]) -> None:
         """If slices cannot be read together, each is read by itself: a fault costs its own list."""
+        refused = await _refused(self._store, among)
+        for slice_, refusal in refused.items():
+            self._found[slice_].update(dict.fromkeys(owners, refusal))
+        slices = [slice_ for slice_ in among if slice_ not in refused]
+        if not slices:
+            return
         BATCH.observe(len(slices) * len(owners))
         try:
             if len(slices) > 1:
@@ -85,12 +94,36 @@ class Pages:
             known[owner] = _masked_page(self._gate, owner, slice_, rows)
 
 
+async def _refused(store: Store, slices: Collection[Slice]) -> Mapping[Slice, Exception]:
+    """Those that name a source of activities that there is not. A command only where one is not of the catalogue."""
+    named = {slice_: names for slice_ in slices if (names := uncatalogued_sources(slice_.selection))}
+    if not named:
+        return {}
+    names = sorted({name for names in named.values() for name in names})
+    known = {row["_id"] for row in await store.find("sources", {"_id": {"$in": names}})}
+    return {
+        slice_: unknown("source", others[0], SOURCES, "sources")
+        for slice_, names in named.items()
+        if (others := [name for name in names if name not in known])
+    }
+
+
+def uncatalogued_sources(selection: Selection) -> list[str]:
+    """Returns the sources of activities that a filter names and the catalogue lacks."""
+    condition = dict(selection.where).get("source")
+    if selection.listing.collection != "activities" or not isinstance(condition, In):
+        return []
+    return [name for name in condition.values if name not in SOURCES]
+
+
 async def pages_of(
     store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]
 ) -> Mapping[tuple[str, Slice], Page | Exception]:
     """One command per distinct slice. The parents were admitted, so their rows need only be masked."""
 
     async def read(slice_: Slice, parents: list[str]) -> Mapping[str, Page | Exception]:
+        if refusal := (await _refused(store, [slice_])).get(slice_):
+            return dict.fromkeys(parents, refusal)
         found = await pages.read_pages(store, slice_, parents)
         return {parent: _masked_page(gate, parent, slice_, found[parent]) for parent in parents}
 
@@ -136,9 +169,12 @@ async def _each(
 
 
 def _masked_page(gate: Gate, owner: str, slice_: Slice, found: list[Document]) -> Page | Exception:
-    """A row that is too broken to be masked costs its own page."""
+    """A row that is too broken to be masked costs its own page. Of rows that are hidden there is no page."""
+    collection = slice_.selection.listing.collection
+    if gate.hides(collection, owner):
+        return Forbidden("Your role may not read this.")
     try:
-        return _page(owner, slice_, gate.masked(slice_.selection.listing.collection, owner, found))
+        return _page(owner, slice_, gate.masked(collection, owner, found))
     except Exception as broken:
         return broken
 

@@ -5,10 +5,10 @@ from typing import Annotated, cast
 import strawberry
 
 from app.catalogue import SOURCES, types_in
+from app.domain.refusals import unknown
 from app.schema.base import Info, Source
 from app.schema.catalogue import ActivityType
 from app.schema.enums import ActivityGroup
-from app.schema.filters import unknown
 
 
 def activity_types(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
-from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, SOURCES
+from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
 from app.catalogue.model import ActivityGroup as Group
 from app.domain.access import Forbidden, Permission, Role, Viewer, reads_actors, require
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Sorting, Where
-from app.domain.refusals import BadUserInput, Refusal
+from app.domain.refusals import BadUserInput, Refusal, unknown
 from app.domain.vocabulary import ActorKind as Kind
 from app.schema.base import Document, Info, Node, Source, awaited, follow, follow_own, reads
 from app.schema.emails import Email
@@ -26,7 +26,7 @@ from app.schema.enums import (
     NotesFilter,
     OrderDirection,
 )
-from app.schema.filters import among, check_types, during, few, terms, unknown
+from app.schema.filters import among, check_types, during, few, terms
 from app.schema.notes import Note
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
@@ -239,7 +239,8 @@ class ActivityFilter:
     )
     sources: list[str] | None = strawberry.field(
         default=None,
-        description="Only what these systems reported, by the activity's own source. An empty list matches no rows.",
+        description="Only what these systems reported, by the activity's own source: a source of the catalogue, or of "
+        "any imported activity. Any other name is an error. An empty list matches no rows.",
     )
     notes: NotesFilter | None = strawberry.field(
         default=NotesFilter.INCLUDE, description="Whether agents' notes are included."
@@ -266,9 +267,6 @@ class ActivityFilter:
                 f"Legacy entries cannot be filtered by time or type: leave out {', '.join(given)}.", given[0]
             )
         few("sources", self.sources)
-        for source in self.sources or ():
-            if source not in SOURCES:
-                raise unknown("source", source, SOURCES, "sources")
         if self.actor_ids is not None and not reads_actors(roles):
             raise Forbidden("Your role may not filter by who acted.", "actorIds")
         check_types(self.types or (), roles, "types")

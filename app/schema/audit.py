@@ -29,9 +29,9 @@ class AuditEntry(Node):
     at: datetime = strawberry.field(description="The time when the change was accepted or refused.")
     actor: AuditActor = strawberry.field(description="The viewer who asked for the change.")
     action: str = strawberry.field(
-        description="The mutation, such as adjustPoints. Also downloadExport, for each download of an "
-        "export's file, with the requester of the export as its actor; and import, for each file "
-        "imported at the command line."
+        description="The mutation, such as adjustPoints. Also downloadExport and downloadAttachment, for each "
+        "download of the file of an export or e-mail, with the person who requested the link as its actor; and import, "
+        "for each file imported at the command line."
     )
     outcome: Outcome = strawberry.field(description="The outcome of the request.")
     code: str | None = strawberry.field(description="The error code, if the change was refused.")
@@ -50,7 +50,10 @@ class AuditEntry(Node):
     def columns(entry: strawberry.Parent[Document]) -> list[str] | None:
         return entry.get("columns", [])
 
-    @strawberry.field(description="The ids of what the change wrote; empty if it was refused.")
+    @strawberry.field(
+        description="The ids of what the change wrote, or of the export or e-mail whose file was downloaded; empty "
+        "if it was refused."
+    )
     @staticmethod
     def wrote(entry: strawberry.Parent[Document]) -> list[strawberry.ID] | None:
         return entry.get("wrote", [])

@@ -8,7 +8,7 @@ import strawberry
 
 from app.domain.access import Viewer
 from app.domain.customers import country_of, emails_of, is_web_address
-from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
+from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, STATUSES, TRANSACTIONS
 from app.domain.refusals import Refusal
 from app.schema.activities import (
     Activity,
@@ -22,11 +22,13 @@ from app.schema.activities import (
 from app.schema.base import Date, Document, Info, Node, Source, follow, reads
 from app.schema.connection import paged
 from app.schema.coupons import Coupon, CouponFilter
+from app.schema.emails import Email
 from app.schema.enums import CustomerStatus
+from app.schema.notes import Note
 from app.schema.passes import Pass
 from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import CONTACT, LABELS, LAST, WITH_OWNER, Access
+from app.schema.rules import CONTACT, LABELS, LAST, MAIL, NOTE, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter
 
@@ -42,6 +44,8 @@ class Customer(Node):
         CONTACT: "email emails phones billing_address website date_of_birth identities",
         LABELS: "tags",
         LAST: "last_activity_at",
+        MAIL: "email_history",
+        NOTE: "notes",
     }
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
@@ -148,6 +152,16 @@ class Customer(Node):
         TRANSACTIONS, Transaction, filter=TransactionFilter, description="All sales, refunds and voids, newest first."
     )
     passes = paged(PASSES, Pass, description="All mobile wallet passes, newest first.")
+
+    email_history = paged(
+        EMAILS,
+        Email,
+        description="All e-mails to the customer, newest first, including those that no activity names. E-mails whose "
+        "time is not known come last.",
+    )
+    notes = paged(
+        NOTES, Note, description="All notes on the account, newest first, including those that no activity names."
+    )
 
 
 def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str, int], Viewer], Source]) -> Source:

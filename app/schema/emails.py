@@ -3,14 +3,14 @@
 import asyncio
 import base64
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 import strawberry
 
 from app.domain.attachments import images_of, link
 from app.domain.listings import DELIVERIES
 from app.domain.mail_html import MOST_ENTITIES, MOST_TAGS, harmless
-from app.schema.base import Document, Info, Node, ShortList, reads
+from app.schema.base import Document, Info, Node, ShortList, Source, reads
 from app.schema.connection import rows_of
 from app.schema.enums import DeliveryStatus
 from app.schema.rules import MAIL, Access
@@ -48,7 +48,7 @@ class EmailAttachment:
     )
     @staticmethod
     def url(attachment: strawberry.Parent[Document], info: Info) -> str:
-        return link(attachment, info.context.now + info.context.changes.outgoing.link)
+        return link(attachment, info.context.now + info.context.changes.outgoing.link, info.context.viewer)
 
 
 @strawberry.type(description="An e-mail as the customer received it.")
@@ -76,9 +76,9 @@ class Email(Node):
 
     @strawberry.field(description="The attached files, including images inside the HTML body.")
     @staticmethod
-    @reads("attachments")
+    @reads("_id attachments")
     def attachments(email: strawberry.Parent[Document]) -> list[EmailAttachment] | None:
-        return email.get("attachments", [])
+        return cast(Source, [{**each, "emailId": email["_id"]} for each in email.get("attachments", [])])
 
     reply_to: str | None = strawberry.field(description="The address for replies, if it is not the sender's.")
 

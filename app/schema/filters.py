@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.catalogue import CATALOGUE, nearest
+from app.catalogue import CATALOGUE
 from app.domain.access import Role, knows
 from app.domain.paging import Between, Has, In, Where
-from app.domain.refusals import BadUserInput
+from app.domain.refusals import BadUserInput, unknown
 from app.domain.search import cleaned, folded, is_visible
 from app.domain.times import first_millisecond
 
@@ -85,14 +85,6 @@ def has_beginning(key: str, term: str) -> Where:
 
 def _range(term: str) -> Between:
     return Between(term, term + _LAST)
-
-
-def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:
-    """A refusal that suggests the nearest of what there is."""
-    given = given[:100]
-    suggestion = nearest(given, known)
-    hint = f' Did you mean "{suggestion}"?' if suggestion else ""
-    return BadUserInput(f'There is no {what} "{given}".{hint}', *field)
 
 
 def check_types(codes: Iterable[str], roles: frozenset[Role], field: str) -> None:

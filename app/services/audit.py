@@ -47,6 +47,11 @@ class Audit:
         """A file that was asked for by this viewer was fetched by whoever had its link."""
         await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": [export_id]}])
 
+    async def opened(self, store: Store, email_id: str, *, customer_id: str) -> None:
+        """A file of a mail, whose link this viewer was given, was fetched by whoever had it."""
+        row = {**self._row(customer_id), "outcome": Outcome.ACCEPTED.value, "wrote": [email_id]}
+        await store.insert("audit", [row])
+
     async def imported(self, store: Store) -> None:
         """A file was imported, or as much of it as came in."""
         await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": []}])

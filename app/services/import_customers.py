@@ -105,10 +105,10 @@ class _Register:
             if outcome is Outcome.UPDATED:
                 self._updates[next(iter(found))].append(len(self.verdicts))
             self.verdicts.append(arrival.becomes(outcome))
+            if arrival.was_parked:
+                self.joined.append(arrival)
         except Refusal as refusal:
             self.verdicts.append(arrival.rejected(refusal))
-        if arrival.was_parked:
-            self.joined.append(arrival)
         for identity in line.names:
             if identity in self._by_identity:
                 self._rouse(identity)

@@ -70,7 +70,8 @@ def _waiting(identities: Iterable[Identity]) -> Mapping[str, Any]:
 
 
 def parked_line(document: Document) -> Arrival | Verdict:
-    return read(document["line"]["number"], document["line"]["text"], parked_at=document["parkedAt"])
+    line = read(document["line"]["number"], document["line"]["text"], parked_at=document["parkedAt"])
+    return line._replace(parked_as=(document["_id"],)) if isinstance(line, Verdict) else line
 
 
 async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:
@@ -102,6 +103,10 @@ async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, sess
     return verdicts
 
 
+async def leave_places(store: Store, places: Iterable[str]) -> None:
+    await store.write("parked", [DeleteOne({"_id": place}) for place in places], ordered=False)
+
+
 def leave(arrivals: Iterable[Arrival]) -> list[DeleteOne]:
     """The operations on ``parked`` for what came in."""
-    return [DeleteOne({"_id": arrival.place(identity)}) for arrival in arrivals for identity in arrival.line.names]
+    return [DeleteOne({"_id": place}) for arrival in arrivals for place in arrival.places]

@@ -76,6 +76,8 @@ class Verdict(NamedTuple):
     text: str
     outcome: Outcome
     reason: str = ""
+    parked_as: tuple[str, ...] = ()
+    """Where a line that is rejected still waits: it leaves when its reject is written, and not before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,17 @@ class Arrival:
         return Verdict(self.line.kind, self.number, self.text, Outcome.UNPARKED if came_in else outcome)
 
     def rejected(self, reason: Refusal) -> Verdict:
-        return _rejected(self.line.kind, self.number, self.text, str(reason), was_parked=self.was_parked)
+        verdict = _rejected(self.line.kind, self.number, self.text, str(reason), was_parked=self.was_parked)
+        return verdict._replace(parked_as=tuple(self.places)) if self.was_parked else verdict
 
     @property
     def key(self) -> str:
         """What it tells of, and about whom."""
         return orjson.dumps([self.line.kind, *self.line.identity, *chain.from_iterable(self.line.names)]).decode()
+
+    @property
+    def places(self) -> list[str]:
+        return [self.place(identity) for identity in self.line.names]
 
     def place(self, identity: Identity) -> str:
         """The ``_id`` under which this waits for ``identity``: the same in every run."""

@@ -63,7 +63,9 @@ async def bring_in(
         verdicts = shelves.settled(at_home, [shelves.take(arrival) for arrival in at_home])
         verdicts += shelves.decide_points()
         changed = await shelves.write(store, session)
-        await store.write("parked", leave(a for a in at_home if a.was_parked), ordered=False, session=session)
+        waits = {place for verdict in verdicts for place in verdict.parked_as}
+        came_in = [arrival for arrival in at_home if arrival.was_parked and waits.isdisjoint(arrival.places)]
+        await store.write("parked", leave(came_in), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
         return verdicts + await park(store, strangers, now=now, session=session), changed, ledger
 

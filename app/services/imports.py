@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import BinaryIO, Final
 
+from app.catalogue import SOURCES
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind
 from app.services.import_customers import introduce
-from app.services.import_parking import anything_parked, in_groups, leave, parked, parked_line
+from app.services.import_parking import anything_parked, in_groups, leave_places, parked, parked_line
 from app.services.import_points import Debt, Held
 from app.services.import_steps import UNREADABLE, Arrival, Outcome, Unforeseen, Verdict, customers_known_as, read
 from app.services.import_things import bring_in
-from app.store.driver import DeleteOne, Store, is_transient
+from app.store.driver import Store, is_transient
+from app.store.indexes import note_sources
 
 __all__ = ["LINE_LIMIT_BYTES", "UNREADABLE", "Outcome", "Reject", "Summary", "import_lines", "lines_of"]
 
@@ -116,15 +118,18 @@ async def import_lines(
     decided: list[Verdict] = []
     try:
         for chunk in _chunks(lines, lines_per_chunk):
-            tell(decided)
-            decided = []
             async for verdicts in run.steps(chunk):
                 run.count(verdicts)
-                decided += verdicts
+                # What was parked is in no file that is imported again: it is told before it leaves.
+                tell(parked := [verdict for verdict in verdicts if verdict.parked_as])
+                await leave_places(store, (place for verdict in parked for place in verdict.parked_as))
+                decided += [verdict for verdict in verdicts if not verdict.parked_as]
+            told, decided = decided, []
+            tell(told)
             advance(len(chunk))
     finally:
-        # Should the database fail now, what is decided still has to be told: it may be parked no longer. What waited
-        # for other lines of this import waited in vain.
+        # Should the database fail now, what is decided still has to be told. What waited for other lines of this import
+        # waited in vain.
         run.count(left := run.held.rejected())
         tell([*decided, *left])
     return run.summary
@@ -137,6 +142,8 @@ class _Run:
     zone: tzinfo
     summary: Summary = field(default_factory=Summary)
     held: Held = field(default_factory=Held)
+    sources: set[str] = field(default_factory=set[str])
+    """Those outside the catalogue that it has met."""
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
         self.summary.counts.update((verdict.kind, verdict.outcome) for verdict in verdicts)
@@ -162,9 +169,7 @@ class _Run:
             while documents := await parked(self.store, group, things, limit=2 * _PARKED_AT_ONCE):
                 taken = {document["_id"]: parked_line(document) for document in documents}
                 # The catalogue may demand more by now than when they were parked.
-                unreadable = {place: verdict for place, verdict in taken.items() if isinstance(verdict, Verdict)}
-                await self.store.write("parked", [DeleteOne({"_id": place}) for place in unreadable])
-                yield list(unreadable.values())
+                yield [verdict for verdict in taken.values() if isinstance(verdict, Verdict)]
                 arrivals = [arrival for arrival in taken.values() if isinstance(arrival, Arrival)]
                 yield await self._each(self._bring_in, arrivals)
 
@@ -172,9 +177,17 @@ class _Run:
         return await introduce(self.store, arrivals, now=self.now)
 
     async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
+        await self._note_sources(arrivals)
         brought = await bring_in(self.store, arrivals, now=self.now, held=self.held, zone=self.zone)
         self.summary.note(brought.debts)
         return brought.verdicts
+
+    async def _note_sources(self, arrivals: Sequence[Arrival]) -> None:
+        """Whatever is imported can be filtered by its source. A command for those that this import meets first."""
+        told = {arrival.line.identity.source for arrival in arrivals if arrival.line.kind is Kind.ACTIVITY}
+        new = sorted(told.difference(SOURCES, self.sources))
+        await note_sources(self.store, new)
+        self.sources.update(new)
 
     async def _each(
         self, step: Callable[[Sequence[Arrival]], Awaitable[list[Verdict]]], arrivals: Sequence[Arrival]
@@ -187,10 +200,7 @@ class _Run:
             if is_transient(fault):
                 raise
             if len(arrivals) == 1:
-                (arrival,) = arrivals
-                if arrival.was_parked:
-                    await self.store.write("parked", leave(arrivals))
-                return [arrival.rejected(Unforeseen(fault))]
+                return [arrivals[0].rejected(Unforeseen(fault))]
         middle = len(arrivals) // 2
         return [*(await self._each(step, arrivals[:middle])), *(await self._each(step, arrivals[middle:]))]
 

@@ -1,7 +1,7 @@
 """Brings the database to what collections.py declares, and says where it differs."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -11,7 +11,7 @@ import structlog
 from bson import MinKey
 from pymongo.errors import OperationFailure
 
-from app.catalogue import copied, rules_of_copies
+from app.catalogue import SOURCES, copied, rules_of_copies
 from app.domain.customers import COPIED_KEYS, COPIES, copies
 from app.domain.kinds import BY_COLLECTION
 from app.domain.report import day_of
@@ -166,11 +166,19 @@ async def refresh_copies(store: Store) -> None:
 
 
 async def _outdated(store: Store) -> list[Document]:
-    """What activities have copied that the catalogue does not say, by type. One pass over all activities."""
+    """What activities have copied that the catalogue does not say, by type. One pass over all activities, which also
+    finds their sources."""
     copies = {key: f"${key}" for key in ("type", *copied(""))}
-    rows = [row["_id"] for row in await store.aggregate("activities", [{"$group": {"_id": copies}}])]
-    kept = [{key: row.get(key) for key in copies} for row in rows]
+    rows = await store.aggregate("activities", [{"$group": {"_id": copies, "sources": {"$addToSet": "$source"}}}])
+    sources: set[str] = {source for row in rows for source in row["sources"]}
+    await note_sources(store, sources.difference(SOURCES))
+    kept = [{key: row["_id"].get(key) for key in copies} for row in rows]
     return [row for row in kept if row != {"type": row["type"], **copied(str(row["type"]))}]
+
+
+async def note_sources(store: Store, names: Iterable[str]) -> None:
+    """Activities may be filtered by these, too."""
+    await store.write("sources", [UpdateOne({"_id": name}, {"$set": {}}, upsert=True) for name in sorted(names)])
 
 
 async def _owners(store: Store, outdated: Sequence[Document], *, without: Collection[str]) -> list[str]:

@@ -268,11 +268,9 @@ class _Plan:
         if len(self.segments) > 1:
             pipeline = [*self._union(owned, owned), *([{"$project": keys}] if keys else [])]
             return await store.aggregate(listing.collection, pipeline, collation=collation)
-        where = self.segments[0]
-        branches = [{**branch, **owned} for branch in where["$or"]] if "$or" in where else None
         return await store.find(
             listing.collection,
-            {"$or": branches} if branches else {**where, **owned},
+            _within(owned, self.segments[0]),
             sort=self.sort,
             limit=self.limit,
             hint=None if listing.searched else self.index.name,
@@ -298,13 +296,18 @@ class _Plan:
     def _union(self, owned: Document, also_owned: Document) -> list[Document]:
         """The later segment is read only as far as the earlier one leaves the page unfilled."""
         first, *later = [
-            [{"$match": {**where, **whose}}, {"$sort": self.sort}, {"$limit": self.limit}]
+            [{"$match": _within(whose, where)}, {"$sort": self.sort}, {"$limit": self.limit}]
             for where, whose in zip(self.segments, (owned, also_owned), strict=False)
         ]
         for pipeline in later:
             first += [{"$unionWith": {"coll": self.slice_.selection.listing.collection, "pipeline": pipeline}}]
             first += [{"$limit": self.limit}]
         return first
+
+
+def _within(owned: Document, where: Document) -> Document:
+    """``where`` of these owners' rows; a rooted ``$or`` stays one, whose branches merge without a sort."""
+    return {"$or": [{**branch, **owned} for branch in where["$or"]]} if "$or" in where else {**where, **owned}
 
 
 def _collation(listing: Listing) -> Mapping[str, Any] | None:
@@ -314,12 +317,15 @@ def _collation(listing: Listing) -> Mapping[str, Any] | None:
 def _index_for(selection: Selection) -> Index:
     """The index of this order for the first condition that has one, else the order's own.
 
-    Where a condition names very many values the order's own is better than a seek for each of them.
+    Where a condition names very many values the order's own is better than a seek for each of them. Behind a range an
+    index is in no order.
     """
     listing = selection.listing
     keys = " ".join(listing.orders[selection.order].keys)
     few = [
-        name for name, condition in selection.where if not (isinstance(condition, In) and len(condition.values) > _FEW)
+        name
+        for name, condition in selection.where
+        if not isinstance(condition, Between) and not (isinstance(condition, In) and len(condition.values) > _FEW)
     ]
     wanted = [" ".join((*listing.prefix, name, keys)) for name in few]
     wanted.append(" ".join((*listing.prefix, keys)))

@@ -570,6 +570,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     ),
     # Keys that all processes share: see store/shared_keys.py.
     "secrets": Collection(required={"key": {"bsonType": "binData"}}, indexes=()),
+    # The sources of imported activities that the catalogue does not have: what may be filtered by.
+    "sources": Collection(required={"_id": _TEXT}),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(
         required={"identity": _IDENTITY, "line": {"bsonType": "object"}, "parkedAt": _TIME},

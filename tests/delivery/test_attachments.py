@@ -138,6 +138,31 @@ async def test_attachments_are_shown_and_opened_and_images_stand_in_the_preview(
         assert (await client.get(altered)).status_code == 403
 
 
+async def test_each_file_that_a_link_opens_leaves_a_row_in_the_audit_log(
+    ask: Ask, store: Store, client: httpx2.AsyncClient
+) -> None:
+    assert await bring(store, attachments=FILES) == []
+    who = token(Role.FINANCE, subject="fin", name="Fin Ance")
+    url = (await ask(SHOW, id=EMAIL, token=who))["data"]["node"]["attachments"][1]["url"]
+    rows = """{ auditLog { nodes {
+      action outcome wrote requestId customer { number } actor { subject name roles } } } }"""
+    assert (await client.head(url)).status_code == 200
+    assert (await client.get("/attachments/x")).status_code == 403
+    assert (await ask(rows))["data"]["auditLog"]["nodes"] == []  # nobody has got a file
+    answers = [await client.get(url) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    told = (await ask(rows))["data"]["auditLog"]["nodes"]
+    assert [row.pop("requestId") for row in told] == [answer.headers["x-request-id"] for answer in answers[::-1]]
+    row = {
+        "action": "downloadAttachment",
+        "outcome": "ACCEPTED",
+        "wrote": [EMAIL],
+        "customer": {"number": "1"},
+        "actor": {"subject": "fin", "name": "Fin Ance", "roles": ["FINANCE"]},
+    }
+    assert told == [row, row]
+
+
 async def test_who_may_not_read_mails_gets_no_link(ask: Ask, store: Store) -> None:
     await bring(store, attachments=FILES)
     who = token(Role.AFFILIATE, affiliate_id="aff-1")

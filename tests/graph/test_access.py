@@ -141,6 +141,8 @@ StatusChange.reason
 FORBIDDEN: Mapping[str, set[Role]] = {
     **{field: {Role.AFFILIATE} for field in NOT_FOR_AFFILIATES.split()},
     "Activity.note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
+    "Customer.notes": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
+    "Customer.emailHistory": {Role.AFFILIATE},
     "PointsEntry.adjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
 }
 """Null with FORBIDDEN at its path."""

@@ -13,9 +13,10 @@ from app.domain.cursors import CIPHER, encode
 from app.domain.listings import ACTIVITIES
 from app.domain.paging import In, Selection
 from app.schema.enums import ActivityOrderField
+from app.store import indexes
 from app.store.driver import Document, ReplaceOne, Store
 from app.store.schema import COLLECTIONS
-from tests.conftest import Ask, token
+from tests.conftest import Ask, Commands, token
 from tests.graph.walk import Place, below
 from tests.world import AGENT, NOW, World, ago
 
@@ -151,22 +152,54 @@ async def test_an_unknown_source_of_activities_is_refused_as_an_unknown_type_is(
         assert refused(answer) == ("BAD_USER_INPUT", ["customer", "activities"]), given
 
 
+@pytest.mark.parametrize("way_in", ["customer(by: {id: $id})", "node(id: $id)", "customers"])
+async def test_whatever_source_an_activity_was_imported_from_can_be_filtered_by(
+    way_in: str, ask: Ask, world: World, commands: Commands
+) -> None:
+    ada, eve = await world.customer(), await world.customer()
+    theirs = [await world.activity(each, "OLD_IMPORT", source="oldcrm") for each in (ada, eve)]
+    await world.activity(ada, "SUBSCRIPTION_RENEWED", source="esuite")
+    listed = "activities(filter: {legacy: true, sources: $s}) { totalCount nodes { id } }"
+    fields = f"... on Customer {{ {listed} }}" if "node" in way_in else listed
+    inner = f"nodes {{ {fields} }}" if way_in == "customers" else fields
+    given = "" if way_in == "customers" else "$id: ID!, "
+    query = f"query({given}$s: [String!]) {{ found: {way_in} {{ {inner} }} }}"
+    own = {} if way_in == "customers" else {"id": ada["_id"]}
+
+    answer = await ask(query, s=["oldcrm"], **own)
+    assert {error["message"] for error in answer["errors"]} == {'There is no source "oldcrm".'}
+    await indexes.refresh_copies(world.store)  # of what an earlier version imported
+    for names in (["oldcrm"], ["oldcrm", "billing"]):
+        answer = await ask(query, s=names, **own)
+        assert "errors" not in answer, answer
+        found = answer["data"]["found"]
+        pages = [each["activities"] for each in (found["nodes"] if way_in == "customers" else [found])]
+        expected = theirs if way_in == "customers" else theirs[:1]
+        assert [page["nodes"] for page in pages] == [[{"id": each["_id"]}] for each in expected]
+        assert {page["totalCount"] for page in pages} == {1}
+    answer = await ask(query, s=["oldcrm", "oldcmr"], **own)
+    assert {error["message"] for error in answer["errors"]} == {'There is no source "oldcmr".'}
+    commands.clear()
+    await ask(query, s=["esuite"], **own)
+    assert "sources" not in [body.get("find") for _, body in commands.sent]
+
+
 # ---------------------------------------------------------------- cursors
 
 Forge = Callable[[list[Any]], Any]
 
 FORGERIES: Mapping[str, Forge] = {
     "an operator for an id": lambda items: [*items[:-1], {"$gt": ""}],
-    "an operator for a time": lambda items: [items[0], {"$gt": 0}, items[2]],
+    "an operator for a time": lambda items: [items[0], {"$gt": 0}, *items[2:]],
     "a list for an id": lambda items: [*items[:-1], ["x"]],
     "null for an id": lambda items: [*items[:-1], None],
-    "null for a time": lambda items: [items[0], None, items[2]],
-    "text for a time": lambda items: [items[0], "2026-01-01", items[2]],
-    "a fraction for a time": lambda items: [items[0], 0.5, items[2]],
-    "not a number for a time": lambda items: [items[0], float("nan"), items[2]],
-    "true for a time": lambda items: [items[0], True, items[2]],
-    "a time beyond the calendar": lambda items: [items[0], 10**18, items[2]],
-    "a time beyond 64 bits": lambda items: [items[0], 10**40, items[2]],
+    "null for a time": lambda items: [items[0], None, *items[2:]],
+    "text for a time": lambda items: [items[0], "2026-01-01", *items[2:]],
+    "a fraction for a time": lambda items: [items[0], 0.5, *items[2:]],
+    "not a number for a time": lambda items: [items[0], float("nan"), *items[2:]],
+    "true for a time": lambda items: [items[0], True, *items[2:]],
+    "a time beyond the calendar": lambda items: [items[0], 10**18, *items[2:]],
+    "a time beyond 64 bits": lambda items: [items[0], 10**40, *items[2:]],
     "half a character for an id": lambda items: [*items[:-1], "act_\ud800"],
     "too few values": lambda items: items[:-1],
     "too many values": lambda items: [*items, 1],

@@ -33,12 +33,16 @@ ADDS = {
     "Customer.coupons": 1,
     "Customer.transactions": 1,
     "Customer.passes": 1,
+    "Customer.notes": 1,
+    "Customer.emailHistory": 1,
     "StatusChangeConnection.totalCount": 1,
     "ActivityConnection.totalCount": 1,
     "PointsEntryConnection.totalCount": 1,
     "CouponConnection.totalCount": 1,
     "TransactionConnection.totalCount": 1,
     "PassConnection.totalCount": 1,
+    "NoteConnection.totalCount": 1,
+    "EmailConnection.totalCount": 1,
     "PointsBalance.audit": 1,
     "Activity.email": 1,
     "Activity.note": 1,
@@ -196,8 +200,10 @@ def noise(collection: str, number: int) -> Document:
         case "transactions":
             type_, status = cycle(number, "SALE", "REFUND", "SALE", "VOID"), cycle(number, "ACCEPTED", "PENDING")
             return {"occurredAt": moment, "type": type_, "status": status}
-        case "passes":
+        case "passes" | "notes":
             return {"createdAt": moment}
+        case "emails":
+            return {"sentAt": moment}
         case _:
             return {"changedAt": moment}
 
@@ -209,6 +215,8 @@ COLLECTION_OF = {
     "coupons": "coupons",
     "transactions": "transactions",
     "passes": "passes",
+    "notes": "notes",
+    "emailHistory": "emails",
 }
 
 
@@ -358,7 +366,9 @@ async def test_pages_behind_a_cursor_read_no_more_either(
             plan = await explained(store, page.command)
             bound = (page.nodes + 1) * (2 if "orderBy" in how else 1)
             if documents_read(plan) > bound or sorts(plan):
-                wasteful.append((name, how, size, page.nodes, documents_read(plan), page.command, plan["queryPlanner"]))
+                wasteful.append(
+                    (name, how, size, page.nodes, documents_read(plan), page.command, plan.get("queryPlanner"))
+                )
     assert wasteful == []
 
 

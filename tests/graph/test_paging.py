@@ -140,7 +140,9 @@ TRANSACTIONS = Listed(
 )
 PASSES = Listed("passes", "passes", {"": ("createdAt", "order", "_id")})
 STATUSES = Listed("statusHistory", "statuses", {"": ("changedAt", "order", "_id")})
-OTHERS = [POINTS, COUPONS, TRANSACTIONS, PASSES, STATUSES]
+NOTES = Listed("notes", "notes", {"": ("createdAt", "order", "_id")})
+EMAILS = Listed("emailHistory", "emails", {"": ("sentAt", "order", "_id")})
+OTHERS = [POINTS, COUPONS, TRANSACTIONS, PASSES, STATUSES, NOTES, EMAILS]
 
 
 # ---------------------------------------------------------------- the rows
@@ -171,8 +173,10 @@ def row_of(collection: str, random: Random, number: int) -> Document:
         case "transactions":
             status = random.choice(VALUES["statuses"])
             return {"occurredAt": moment, "type": random.choice(TRANSACTIONS.types), "status": status}
-        case "passes":
+        case "passes" | "notes":
             return {"createdAt": moment}
+        case "emails":
+            return random.choice(({}, {"sentAt": moment}))
         case _:
             return {"changedAt": moment}
 

@@ -54,8 +54,10 @@ def moment(collection: str, number: int) -> Document:
             return {"seq": number + 10, "occurredAt": at}
         case "coupons":
             return {"addedAt": at}
-        case "passes":
+        case "passes" | "notes":
             return {"createdAt": at}
+        case "emails":
+            return {"sentAt": at}
         case "statuses":
             return {"changedAt": at}
         case _:

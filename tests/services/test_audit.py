@@ -14,7 +14,7 @@ ASKED = Audit(VIEWER, "changeCustomerStatus", "req-1", NOW)
 
 
 async def _log(store: Store) -> list[dict[str, Any]]:
-    return await store.find("audit", {}, fields={"_id": 0})
+    return await store.find("audit", {}, fields={"_id": 0, "order": 0})
 
 
 async def test_an_accepted_change_and_its_row_are_written_together_or_not_at_all(store: Store, world: World) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from app.domain.ids import derived_id
+from app.domain.moments import order_of
 from app.domain.points import audit
 from app.services.expiry import expire_due
 from app.services.imports import Outcome
@@ -104,6 +105,7 @@ async def test_an_activity_takes_attributes_from_the_catalogue_and_keeps_those_t
         "source": "loyalty",
         "occurredAt": utc("2024-01-01T00:00:00Z"),
         "recordedAt": NOW,
+        "order": order_of(NOW, 2),
         "actor": AGENT,
         "group": "BILLING",
         "isNote": False,

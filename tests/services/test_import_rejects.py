@@ -1,15 +1,16 @@
 """A bad line is named with its number and reason, and the rest goes in."""
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 import pytest
 
 from app.domain.points import INT32_MAX
-from app.services.imports import LINE_LIMIT_BYTES, UNREADABLE, Outcome, lines_of
-from app.store.driver import Store
-from tests.services.conftest import Bring, Line, activity, coupon, customer, link, points, status, thing
+from app.services.imports import LINE_LIMIT_BYTES, UNREADABLE, Outcome, Reject, import_lines, lines_of
+from app.store.driver import Store, UpdateMany
+from tests.services.conftest import NOW, Bring, Line, activity, coupon, customer, link, points, status, thing
 
 ANYONE: Line = customer()
 KINDS = "kind must be one of customer, customerLink, activity, points, coupon, transaction, pass, status, email, note"
@@ -135,9 +136,44 @@ async def test_the_summary_counts_by_kind_what_became_of_the_lines(bring: Bring)
     assert str((await bring()).summary) == "There were no lines."
 
 
-async def test_rejects_come_in_the_order_of_their_lines(bring: Bring) -> None:
-    run = await bring(points("p", "SPENT", -1), customer(), customer("1001", id="E2"), b"nope")
-    assert [reject.line for reject in run.rejects] == [1, 3, 4]
+async def test_what_was_parked_leaves_only_once_its_reject_is_written(store: Store, bring: Bring) -> None:
+    """No file that is imported again has such a line: whoever is killed before has it rejected again."""
+    await bring(*(coupon(f"{number}", of=f"esuite/E{1001 + number}") for number in range(4)), activity("kept"))
+    unreadable = {"$set": {"line.text": '{"kind": "coupon"}'}}
+    await store.write("parked", [UpdateMany({"line.kind": "coupon"}, unreadable)])
+
+    class Killed(Exception): ...
+
+    def dies(_: Reject) -> None:
+        raise Killed
+
+    for _ in range(2):
+        with pytest.raises(Killed):
+            await import_lines(store, [json.dumps(customer()).encode()], now=NOW, reject=dies)
+        assert len(await store.find("parked", {"line.kind": "coupon"})) == 4
+    run = await bring(customer())
+    assert [reject.reason.endswith("(This line had been parked.)") for reject in run.rejects] == [True]
+    assert len(await store.find("parked", {"line.kind": "coupon"})) == 3  # of those whom nobody knows yet
+    assert (await bring(customer())).rejects == []
+
+
+async def test_rejects_come_in_the_order_of_their_lines_and_those_that_waited_for_others_last(bring: Bring) -> None:
+    future = activity("a", occurredAt="2999-01-01T00:00:00Z")
+    run = await bring(points("p", "SPENT", -1), future, customer(), customer("1001", id="E2"), b"nope")
+    assert [reject.line for reject in run.rejects] == [2, 4, 5, 1]
+
+
+async def test_the_rejects_of_a_chunk_are_written_before_the_next_one_is_read(store: Store) -> None:
+    rejects: list[Reject] = []
+    seen: list[int] = []
+
+    def lines() -> Iterator[bytes]:
+        for _ in range(4):
+            seen.append(len(rejects))
+            yield b"nope"
+
+    await import_lines(store, lines(), now=NOW, reject=rejects.append, lines_per_chunk=1)
+    assert seen == [0, 1, 2, 3]
 
 
 async def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_no_faults(bring: Bring) -> None:
