@@ -9,7 +9,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -278,11 +278,12 @@ def rebuild(
     ] = False,
     data: Data = None,
 ) -> None:
-    """Make again what is copied: what customers are listed by, the previews of their lists, and counted days.
+    """Make again what is copied: what customers are listed and found by, the previews of their lists, and counted days.
 
-    While the gateway runs, too. The worker counts the days, from two minutes after this.
+    Also what versions before this one left otherwise: balances that were reckoned in the order of arrival, and changes
+    of status of one moment. While the gateway runs, too. The worker counts the days, from two minutes after this.
     """
-    from app.services import daily_counts
+    from app.services import daily_counts, repairs
 
     settings = read_settings(data=data)
 
@@ -290,7 +291,15 @@ def rebuild(
         async with open_store(uri, settings) as store:
             if check:
                 days = [f"{day:%Y-%m-%d}" for day in await daily_counts.differences(store)]
-                return days + await previews.differences(store), await store_indexes.wrong_copies(store)
+                found = await repairs.ledgers(store)
+                tell_ledgers([*found.stale, *found.broken])
+                different = [*days, *(await previews.differences(store)), *found.stale, *found.broken]
+                return different, await store_indexes.wrong_copies(store)
+            found = await repairs.walk_ledgers(store, datetime.now(UTC))
+            tell_ledgers(found.broken)
+            ordered = await repairs.put_statuses_in_order(store, datetime.now(UTC))
+            console.print(f"{len(found.stale):,} ledgers walked anew, {len(found.broken):,} left as they are.")
+            console.print(f"{ordered:,} histories of statuses put in order.")
             await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
             await previews.drop_all(store)
@@ -310,6 +319,11 @@ def rebuild(
         for customer_id in miscopied:
             console.print(f"{customer_id}: what customers are listed by differs", markup=False, soft_wrap=True)
         raise typer.Exit(1 if different or miscopied else 0)
+
+
+def tell_ledgers(customer_ids: Sequence[str]) -> None:
+    for customer_id in customer_ids:
+        console.print(f"{customer_id}: the points are not what their entries leave", markup=False, soft_wrap=True)
 
 
 @cli.command()

@@ -1,10 +1,13 @@
-"""What an activity's tile may offer. Pure."""
+"""What an activity's tile may offer, and which sources of activities are known. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from app.catalogue import SOURCES
 from app.domain.access import Permission, Viewer
 from app.domain.emails import deliverable
+from app.domain.paging import In, Selection
+from app.domain.refusals import BadUserInput, unknown
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import ActivityAction
 
@@ -45,3 +48,16 @@ def available_actions(
         case _:
             pass
     return [action for action in actions if viewer.may(_NEEDS[action], customer["_id"])]
+
+
+def uncatalogued_sources(selection: Selection) -> list[str]:
+    """Returns the sources of activities that a filter names and the catalogue lacks."""
+    condition = dict(selection.where).get("source")
+    if selection.listing.collection != "activities" or not isinstance(condition, In):
+        return []
+    return [name for name in condition.values if name not in SOURCES]
+
+
+def unknown_source(name: str) -> BadUserInput:
+    """The refusal of a filter by a source that neither the catalogue nor any imported activity has."""
+    return unknown("source", name, SOURCES, "sources")

@@ -501,18 +501,34 @@ def replay(entries: Iterable[Entry]) -> PointsState:
 def audit(state: PointsState, entries: Iterable[Entry]) -> Audit:
     """Whether the state, every ``balanceAfter`` and every ``seq`` follow from all entries, in the order of ``seq``."""
     known = list(entries)
-    balance, follows = 0, True
-    for count, entry in enumerate(known, start=1):
-        balance += entry["points"] if entry["kind"] in HISTORY else 0
-        follows = follows and entry["seq"] == count and entry["balanceAfter"] == balance
     recomputed = replay(known)
     # A state of an earlier version says less.
     said: Any = {**recomputed, "owed": 0, **state}
     return {
-        "ok": follows and recomputed == said,
+        "ok": _are_whole(known) and recomputed == said,
         "entries": len(known),
         "drift": _balance(state) - _balance(recomputed),
     }
+
+
+def walked_anew(state: PointsState, entries: Iterable[Entry]) -> PointsState | None:
+    """What the state should be, where the entries are whole and the balance is theirs, but not its parts.
+
+    Earlier versions took entries in the order in which they came. None where nothing is to be mended, or cannot be.
+    """
+    known = list(entries)
+    told = audit(state, known)
+    return None if told["ok"] or told["drift"] or not _are_whole(known) else replay(known)
+
+
+def _are_whole(entries: Sequence[Entry]) -> bool:
+    """Whether none is missing, and each says the balance that it left."""
+    balance = 0
+    for count, entry in enumerate(entries, start=1):
+        balance += entry["points"] if entry["kind"] in HISTORY else 0
+        if entry["seq"] != count or entry["balanceAfter"] != balance:
+            return False
+    return True
 
 
 class _Lot(NamedTuple):

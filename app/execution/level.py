@@ -7,10 +7,10 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from app.domain.activities import uncatalogued_sources
 from app.domain.paging import Prefetch, Slice
 from app.execution.slots import Completion, PendingValue
 from app.loaders.loader import Deferred, Reader
-from app.loaders.pages import uncatalogued_sources
 
 
 async def values_of(

@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from functools import partial
 from typing import Any, TypeVar
 
-from app.catalogue import SOURCES
 from app.domain.access import Forbidden
+from app.domain.activities import uncatalogued_sources, unknown_source
 from app.domain.listings import REPORT
-from app.domain.paging import In, Page, Prefetch, Selection, Slice
-from app.domain.refusals import unknown
+from app.domain.paging import Page, Prefetch, Selection, Slice
 from app.loaders.gate import Gate
 from app.loaders.loader import Deferred, Loader
 from app.metrics import BATCH
@@ -102,18 +101,10 @@ async def _refused(store: Store, slices: Collection[Slice]) -> Mapping[Slice, Ex
     names = sorted({name for names in named.values() for name in names})
     known = {row["_id"] for row in await store.find("sources", {"_id": {"$in": names}})}
     return {
-        slice_: unknown("source", others[0], SOURCES, "sources")
+        slice_: unknown_source(others[0])
         for slice_, names in named.items()
         if (others := [name for name in names if name not in known])
     }
-
-
-def uncatalogued_sources(selection: Selection) -> list[str]:
-    """Returns the sources of activities that a filter names and the catalogue lacks."""
-    condition = dict(selection.where).get("source")
-    if selection.listing.collection != "activities" or not isinstance(condition, In):
-        return []
-    return [name for name in condition.values if name not in SOURCES]
 
 
 async def pages_of(

@@ -39,11 +39,21 @@ _HELD_AT_MOST: Final = 20_000
 
 
 class PointsClosed(NotImported):
-    """A points line of after its account was closed; where it was merged, nobody has said into which."""
+    """A points line of after its account was closed, or of any time where no status says since when it is.
 
-    def __init__(self, status: str) -> None:
+    Where it was merged, nobody has said into which.
+    """
+
+    def __init__(self, status: str, *, is_dated: bool) -> None:
         way_out = " Give mergedInto on its customer line, and they follow." if status == "MERGED" else ""
-        super().__init__(f"The account is closed ({status}) and takes no points any more.{way_out}", "customer")
+        if is_dated:
+            super().__init__(f"The account is closed ({status}) and takes no points any more.{way_out}", "customer")
+        else:
+            super().__init__(
+                f"The account is closed ({status}), and no status in its history says since when: points of any time "
+                f"are rejected.{way_out}",
+                "customer",
+            )
 
 
 @dataclass(slots=True)
@@ -285,4 +295,4 @@ def _closed(owner: Document, status: Document | None, at: datetime) -> PointsClo
     now = status["to"] if status else owner["status"]
     if now not in CLOSED or (status and at <= status["changedAt"]):
         return None
-    return PointsClosed(now)
+    return PointsClosed(now, is_dated=status is not None)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue import copied
-from app.domain.customers import balance, noticed
+from app.domain.customers import balance
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
@@ -15,7 +15,6 @@ from app.domain.refusals import Refusal
 from app.domain.search import cleaned
 from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
 from app.domain.times import lies_ahead
-from app.services.daily_counts import mark_days_stale
 from app.services.import_parking import leave, park
 from app.services.import_points import Debt, Held, Ledger, read_ledger
 from app.services.import_steps import (
@@ -28,15 +27,14 @@ from app.services.import_steps import (
     by_identity,
     customers_known_as,
 )
-from app.store import previews
-from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
+from app.services.writing import CustomerRows, change_customers
+from app.store.driver import Document, Store, UpdateOne
 
 _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
 _MERGES_AT_MOST: Final = 10
 _REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
 # What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
 _OURS: Final = {"recordedAt", "arrival", "dueAt", ORDER, *copied("")}
-_COUNTED_UP: Final = {"$inc": {"revision": 1}}
 _PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
@@ -52,26 +50,26 @@ async def bring_in(
 ) -> BroughtIn:
     """One transaction: at most two commands a collection, and one or two more for owners, points and statuses.
 
-    One command more keeps the heads of whose lists have changed. ``held`` is kept up to date.
+    One command more makes the previews of those whose lists have changed. ``held`` is kept up to date.
     """
 
-    async def body(session: Any) -> tuple[list[Verdict], list[str], Ledger]:
+    async def body(rows: CustomerRows) -> tuple[list[Verdict], Ledger]:
+        session = rows.session
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
         shelves, ledger = await _read_shelves(store, at_home, owners, held, now=now, zone=zone, session=session)
         verdicts = shelves.settled(at_home, [shelves.take(arrival) for arrival in at_home])
         verdicts += shelves.decide_points()
-        changed = await shelves.write(store, session)
+        await shelves.write(rows)
         waits = {place for verdict in verdicts for place in verdict.parked_as}
         came_in = [arrival for arrival in at_home if arrival.was_parked and waits.isdisjoint(arrival.places)]
         await store.write("parked", leave(came_in), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
-        return verdicts + await park(store, strangers, now=now, session=session), changed, ledger
+        return verdicts + await park(store, strangers, now=now, session=session), ledger
 
-    verdicts, changed, ledger = await store.transaction(body)
+    verdicts, ledger = await change_customers(store, body, now=now)
     held.by_customer |= ledger.held
-    await previews.refresh(store, changed)
     return BroughtIn(verdicts, ledger.debts)
 
 
@@ -165,8 +163,6 @@ class _Shelves:
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._deleted: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._restated: set[str] = set()
-        self._left: set[str] = set()
-        """The customers whom a row was taken from: another has it now."""
         self._files: dict[str, Document] = {}
 
     def take(self, arrival: Arrival) -> Verdict | None:
@@ -240,8 +236,6 @@ class _Shelves:
         if line.kind in HISTORY:
             raise HistoryRewritten
         self._check_open(line.kind, document, owner)
-        if stored["customerId"] != owner["_id"]:
-            self._left.add(stored["customerId"])
         if ORDER in stored:
             document[ORDER] = stored[ORDER]  # it came when it first came
         self._replace(line.kind, document)
@@ -313,46 +307,30 @@ class _Shelves:
         changed = self._added if document["_id"] in self._added[collection] else self._replaced
         self._stored[document["_id"]] = changed[collection][document["_id"]] = document
 
-    async def write(self, store: Store, session: Any) -> list[str]:
-        """Whose documents were written, or whose they were before: each has another revision."""
+    async def write(self, rows: CustomerRows) -> None:
         self._added["points"] = {entry["_id"]: entry for entry in self._ledger.added}
-        moved = self._put_statuses_in_order()
+        self._put_statuses_in_order(rows)
         for collection in self._added.keys() | self._replaced.keys() | self._deleted.keys():
-            added = [InsertOne(document) for document in self._added[collection].values()]
-            replaced = [ReplaceOne({"_id": key}, document) for key, document in self._replaced[collection].items()]
-            deleted = [DeleteOne({"_id": key}) for key in self._deleted[collection]]
-            others = moved if collection == COLLECTION_OF[Kind.STATUS] else []
-            await store.write(collection, [*added, *replaced, *deleted, *others], ordered=False, session=session)
+            rows.insert(collection, self._added[collection].values())
+            for key, document in self._replaced[collection].items():
+                rows.replace(collection, self._before[key], document)
+            for document in self._deleted[collection].values():
+                rows.delete(collection, document)
         kept = [
             UpdateOne({"_id": key}, {"$set": {"customerId": file.pop("customerId")}, "$setOnInsert": file}, upsert=True)
             for key, file in self._files.items()
         ]
-        await store.write("files", kept, ordered=False, session=session)
-        closed = {owner["_id"] for owner in self._owners.values() if owner["status"] in CLOSED}
-        changes: defaultdict[str, Document] = defaultdict(dict)
+        await rows.store.write("files", kept, ordered=False, session=rows.session)
         for customer_id, state in self._ledger.states.items():
-            changes[customer_id] |= balance(state)
+            rows.set_on_customer(customer_id, balance(state))
+        closed = {owner["_id"] for owner in self._owners.values() if owner["status"] in CLOSED}
         for customer_id in self._restated:
-            changes[customer_id]["hasStatusDetails"] = True
+            rows.set_on_customer(customer_id, {"hasStatusDetails": True})
             if customer_id not in closed and (status := status_now(self._history[customer_id], self._now)):
-                changes[customer_id]["status"] = status
-        activities: defaultdict[str, list[Document]] = defaultdict(list)
-        for activity in self._added["activities"].values():
-            activities[activity["customerId"]].append(activity)
-        every = (*self._added.values(), *self._replaced.values(), *self._deleted.values())
-        written = [each for rows in every for each in rows.values()]
-        owners = sorted({each["customerId"] for each in written} | self._left | changes.keys())
-        operations = [
-            UpdateOne({"_id": owner}, {**_COUNTED_UP, **_set(changes[owner]), **noticed(activities[owner])})
-            for owner in owners
-        ]
-        await store.write("customers", operations, ordered=False, session=session)
-        await mark_days_stale(store, self._added["activities"].values(), now=self._now, session=session)
-        return owners
+                rows.set_on_customer(customer_id, {"status": status})
 
-    def _put_statuses_in_order(self) -> list[UpdateOne]:
-        """Updates of the changes that are here already; the chain of a moment is another with each change more."""
-        updates: list[UpdateOne] = []
+    def _put_statuses_in_order(self, rows: CustomerRows) -> None:
+        """The chain of a moment is another with each change more."""
         for customer_id in self._restated:
             history = self._history[customer_id]
             place_of = places(history)
@@ -361,12 +339,7 @@ class _Shelves:
                 if place != change.get(ORDER):
                     change[ORDER] = place
                     if change["_id"] not in self._added[COLLECTION_OF[Kind.STATUS]]:
-                        updates.append(UpdateOne({"_id": change["_id"]}, {"$set": {ORDER: place}}))
-        return updates
-
-
-def _set(keys: Document) -> Document:
-    return {"$set": keys} if keys else {}
+                        rows.update("statuses", change, {"$set": {ORDER: place}})
 
 
 def _said(document: Document) -> Document:

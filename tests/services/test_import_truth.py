@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.statuses import in_order, status_now
-from app.services import import_things
+from app.services import writing
 from app.services.imports import Outcome
 from app.services.statuses import apply_due
 from app.store.driver import Document, Store, UpdateOne
@@ -256,7 +256,7 @@ async def test_a_line_that_nobody_foresaw_is_rejected_with_an_id_and_stops_no_ot
     lines_per_chunk: int, store: Store, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever raises: here what a line becomes, once it is in a transaction; parked before, and not."""
-    noticed = import_things.noticed
+    noticed = writing.noticed
 
     def raising(activities: Any) -> Document:
         activities = list(activities)
@@ -264,7 +264,7 @@ async def test_a_line_that_nobody_foresaw_is_rejected_with_an_id_and_stops_no_ot
             raise OverflowError("nobody thought of this")
         return noticed(activities)
 
-    monkeypatch.setattr(import_things, "noticed", raising)
+    monkeypatch.setattr(writing, "noticed", raising)
     lines = [activity("bad1", message="poison"), activity("good1"), customer(), activity("good2")]
     lines += [activity("bad2", message="poison"), activity("good3")]
     run = await bring(*lines, lines_per_chunk=lines_per_chunk)
