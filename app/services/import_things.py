@@ -1,6 +1,6 @@
 """The lines of an import that say what a customer has, or what happened to them: all kinds that name an owner."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple, cast
@@ -23,9 +23,11 @@ from app.services.import_steps import (
     HistoryRewritten,
     NotImported,
     Outcome,
+    Updated,
     Verdict,
     by_identity,
     customers_known_as,
+    fingerprint,
 )
 from app.services.tallies import arrived
 from app.store import heads
@@ -45,6 +47,7 @@ class BroughtIn(NamedTuple):
     verdicts: list[Verdict]
     debts: Mapping[str, Debt]
     """Of the customers whose points changed."""
+    updated: Sequence[Updated]
 
 
 async def bring_in(
@@ -55,7 +58,7 @@ async def bring_in(
     One command more keeps the heads of whose lists have changed. ``held`` is kept up to date.
     """
 
-    async def body(session: Any) -> tuple[list[Verdict], list[str], Ledger]:
+    async def body(session: Any) -> tuple[list[Verdict], list[str], Ledger, list[Updated]]:
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
@@ -67,12 +70,12 @@ async def bring_in(
         came_in = [arrival for arrival in at_home if arrival.was_parked and waits.isdisjoint(arrival.places)]
         await store.write("parked", leave(came_in), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
-        return verdicts + await park(store, strangers, now=now, session=session), changed, ledger
+        return verdicts + await park(store, strangers, now=now, session=session), changed, ledger, shelves.updated
 
-    verdicts, changed, ledger = await store.transaction(body)
+    verdicts, changed, ledger, updated = await store.transaction(body)
     held.by_customer |= ledger.held
     await heads.keep(store, changed)
-    return BroughtIn(verdicts, ledger.debts)
+    return BroughtIn(verdicts, ledger.debts, updated)
 
 
 async def _read_shelves(
@@ -168,6 +171,7 @@ class _Shelves:
         self._left: set[str] = set()
         """The customers whom a row was taken from: another has it now."""
         self._files: dict[str, Document] = {}
+        self.updated: list[Updated] = []
 
     def take(self, arrival: Arrival) -> Verdict | None:
         """None where it is decided with all points of its customer."""
@@ -195,6 +199,16 @@ class _Shelves:
         for rows in self._replaced.values():
             for key in same & rows.keys():
                 del rows[key]
+        updates = Counter(
+            (arrival.line.kind, arrival.line.id)
+            for arrival, verdict in zip(arrivals, verdicts, strict=True)
+            if verdict and verdict.outcome is Outcome.UPDATED and arrival.line.id not in same
+        )
+        self.updated = [
+            Updated(kind, key, fingerprint(_said(before)), fingerprint(_said(self._stored[key])), lines)
+            for (kind, key), lines in updates.items()
+            if (before := self._before.get(key)) and key in self._stored
+        ]
         return [
             arrival.becomes(Outcome.UNCHANGED)
             if arrival.line.kind not in HISTORY and verdict.outcome is Outcome.UPDATED and arrival.line.id in same
