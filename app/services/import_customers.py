@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from app.domain.customers import COPIES
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Kind, Line, primary_first
 from app.domain.refusals import Refusal
@@ -22,14 +23,18 @@ from app.services.import_steps import (
     Arrival,
     NotImported,
     Outcome,
+    Updated,
     Verdict,
     by_identity,
     customers_known_as,
+    fingerprint,
 )
 from app.store import previews
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
 _AT_MOST: Final = 100
+_OTHERS: Final = {"revision", "points", *COPIES}
+"""What of a customer other lines change."""
 _NEW: Final[Document] = {
     "paymentCount": 0,
     "tags": [],
@@ -40,10 +45,15 @@ _NEW: Final[Document] = {
 }
 
 
-async def introduce(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> list[Verdict]:
+class Introduced(NamedTuple):
+    verdicts: list[Verdict]
+    updated: Sequence[Updated]
+
+
+async def introduce(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> Introduced:
     """One transaction; a handful of commands."""
 
-    async def body(session: Any) -> tuple[list[Verdict], list[str]]:
+    async def body(session: Any) -> tuple[Introduced, list[str]]:
         register = await _read_register(store, arrivals, session)
         for arrival in arrivals:
             register.take(arrival)
@@ -51,11 +61,11 @@ async def introduce(store: Store, arrivals: Sequence[Arrival], *, now: datetime)
         await store.write("customers", register.operations, session=session)
         await store.write("parked", leave(register.joined), ordered=False, session=session)
         verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=session)
-        return verdicts, register.new
+        return Introduced(verdicts, register.updated), register.new
 
-    verdicts, new = await store.transaction(body)
+    introduced, new = await store.transaction(body)
     await previews.refresh(store, new)
-    return verdicts
+    return introduced
 
 
 async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any) -> "_Register":
@@ -91,6 +101,7 @@ class _Register:
         self.operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self._operations: list[tuple[str, InsertOne[Document] | ReplaceOne[Document]]] = []
         self.joined: list[Arrival] = []
+        self.updated: list[Updated] = []
         for arrival in links:
             self._wait(arrival)
 
@@ -117,6 +128,11 @@ class _Register:
         """Once it is known what the lines left together: who is as before was not updated."""
         same = {key for key, before in self._before.items() if key in self._updates and self._now[key] == before}
         self.operations = [operation for key, operation in self._operations if key not in same]
+        self.updated = [
+            Updated(Kind.CUSTOMER, key, _print(self._before[key]), _print(self._now[key]), len(places))
+            for key, places in self._updates.items()
+            if key in self._before and key not in same
+        ]
         for key in same:
             for place in self._updates[key]:
                 self.verdicts[place] = self.verdicts[place]._replace(outcome=Outcome.UNCHANGED)
@@ -178,6 +194,11 @@ class _Register:
             for end in arrival.line.names:
                 del self._waiting[end][key]
             self.take(arrival)
+
+
+def _print(customer: Document) -> bytes:
+    """Of what lines of this kind say."""
+    return fingerprint({key: value for key, value in customer.items() if key not in _OTHERS})
 
 
 def _labelled(customer: Document, source: str, given: Sequence[str]) -> Document:

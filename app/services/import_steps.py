@@ -5,10 +5,11 @@ import re
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import blake2b
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
 
@@ -78,6 +79,52 @@ class Verdict(NamedTuple):
     reason: str = ""
     parked_as: tuple[str, ...] = ()
     """Where a line that is rejected still waits: it leaves when its reject is written, and not before."""
+
+
+class Updated(NamedTuple):
+    """A row that lines of one chunk have updated, by fingerprints of what it was before them and is after them."""
+
+    kind: str
+    row: str
+    before: bytes
+    after: bytes
+    lines: int
+
+
+def fingerprint(document: Document) -> bytes:
+    return blake2b(json.dumps(document, sort_keys=True, default=repr).encode(), digest_size=16).digest()
+
+
+@dataclass(slots=True)
+class _Net:
+    """What lines of this import have done to a row that was there before."""
+
+    before: bytes
+    lines: int = 0
+    unchanged: int = 0
+    """How many of the lines are counted as having changed nothing."""
+
+
+@dataclass(slots=True)
+class Updates:
+    """The rows that this import has updated: where its last line makes one what it was before, nothing was updated.
+
+    Of ``_ROWS_AT_MOST`` rows; a line of any other counts as what it did to what it found.
+    """
+
+    _rows: dict[str, _Net] = field(default_factory=dict[str, _Net])
+
+    def unchanged(self, updated: Updated) -> int:
+        """How many lines more, of this chunk and earlier ones, have changed nothing after all; fewer if negative."""
+        if updated.row not in self._rows and len(self._rows) >= _ROWS_AT_MOST:
+            return 0
+        net = self._rows.setdefault(updated.row, _Net(updated.before))
+        net.lines += updated.lines
+        counted, net.unchanged = net.unchanged, net.lines if net.before == updated.after else 0
+        return net.unchanged - counted
+
+
+_ROWS_AT_MOST: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The lines of an import that say what a customer has, or what happened to them: all kinds that name an owner."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple, cast
@@ -23,9 +23,11 @@ from app.services.import_steps import (
     HistoryRewritten,
     NotImported,
     Outcome,
+    Updated,
     Verdict,
     by_identity,
     customers_known_as,
+    fingerprint,
 )
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store, UpdateOne
@@ -43,6 +45,7 @@ class BroughtIn(NamedTuple):
     verdicts: list[Verdict]
     debts: Mapping[str, Debt]
     """Of the customers whose points changed."""
+    updated: Sequence[Updated]
 
 
 async def bring_in(
@@ -53,7 +56,7 @@ async def bring_in(
     One command more makes the previews of those whose lists have changed. ``held`` is kept up to date.
     """
 
-    async def body(rows: CustomerRows) -> tuple[list[Verdict], Ledger]:
+    async def body(rows: CustomerRows) -> tuple[list[Verdict], Ledger, list[Updated]]:
         session = rows.session
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
@@ -66,11 +69,11 @@ async def bring_in(
         came_in = [arrival for arrival in at_home if arrival.was_parked and waits.isdisjoint(arrival.places)]
         await store.write("parked", leave(came_in), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
-        return verdicts + await park(store, strangers, now=now, session=session), ledger
+        return verdicts + await park(store, strangers, now=now, session=session), ledger, shelves.updated
 
-    verdicts, ledger = await change_customers(store, body, now=now)
+    verdicts, ledger, updated = await change_customers(store, body, now=now)
     held.by_customer |= ledger.held
-    return BroughtIn(verdicts, ledger.debts)
+    return BroughtIn(verdicts, ledger.debts, updated)
 
 
 async def _read_shelves(
@@ -164,6 +167,7 @@ class _Shelves:
         self._deleted: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._restated: set[str] = set()
         self._files: dict[str, Document] = {}
+        self.updated: list[Updated] = []
 
     def take(self, arrival: Arrival) -> Verdict | None:
         """None where it is decided with all points of its customer."""
@@ -191,6 +195,16 @@ class _Shelves:
         for rows in self._replaced.values():
             for key in same & rows.keys():
                 del rows[key]
+        updates = Counter(
+            (arrival.line.kind, arrival.line.id)
+            for arrival, verdict in zip(arrivals, verdicts, strict=True)
+            if verdict and verdict.outcome is Outcome.UPDATED and arrival.line.id not in same
+        )
+        self.updated = [
+            Updated(kind, key, fingerprint(_said(before)), fingerprint(_said(self._stored[key])), lines)
+            for (kind, key), lines in updates.items()
+            if (before := self._before.get(key)) and key in self._stored
+        ]
         return [
             arrival.becomes(Outcome.UNCHANGED)
             if arrival.line.kind not in HISTORY and verdict.outcome is Outcome.UPDATED and arrival.line.id in same

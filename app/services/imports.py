@@ -17,7 +17,17 @@ from app.domain.import_lines import Kind
 from app.services.import_customers import introduce
 from app.services.import_parking import anything_parked, in_groups, leave_places, parked, parked_line
 from app.services.import_points import Debt, Held
-from app.services.import_steps import UNREADABLE, Arrival, Outcome, Unforeseen, Verdict, customers_known_as, read
+from app.services.import_steps import (
+    UNREADABLE,
+    Arrival,
+    Outcome,
+    Unforeseen,
+    Updated,
+    Updates,
+    Verdict,
+    customers_known_as,
+    read,
+)
 from app.services.import_things import bring_in
 from app.store.driver import Store, is_transient
 from app.store.indexes import note_sources
@@ -144,6 +154,7 @@ class _Run:
     held: Held = field(default_factory=Held)
     sources: set[str] = field(default_factory=set[str])
     """Those outside the catalogue that it has met."""
+    updates: Updates = field(default_factory=Updates)
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
         self.summary.counts.update((verdict.kind, verdict.outcome) for verdict in verdicts)
@@ -174,13 +185,23 @@ class _Run:
                 yield await self._each(self._bring_in, arrivals)
 
     async def _introduce(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
-        return await introduce(self.store, arrivals, now=self.now)
+        introduced = await introduce(self.store, arrivals, now=self.now)
+        self._recount(introduced.updated)
+        return introduced.verdicts
 
     async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         await self._note_sources(arrivals)
         brought = await bring_in(self.store, arrivals, now=self.now, held=self.held, zone=self.zone)
         self.summary.note(brought.debts)
+        self._recount(brought.updated)
         return brought.verdicts
+
+    def _recount(self, updated: Iterable[Updated]) -> None:
+        """What two lines of a file say of one thing is what its last says: the same file again updates nothing."""
+        for each in updated:
+            lines = self.updates.unchanged(each)
+            self.summary.counts[each.kind, Outcome.UPDATED] -= lines
+            self.summary.counts[each.kind, Outcome.UNCHANGED] += lines
 
     async def _note_sources(self, arrivals: Sequence[Arrival]) -> None:
         """Whatever is imported can be filtered by its source. A command for those that this import meets first."""

@@ -1,5 +1,6 @@
 """The order of lines matters to nothing, but to how points are numbered; the example files are no exception."""
 
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -118,3 +119,32 @@ async def test_lines_in_any_order_make_the_same_database(
         }
         assert await fingerprint(store, without=forget_when) == prints[-1]
     assert prints[0] == prints[1]
+
+
+TWICE: dict[str, Callable[[str], Line]] = {
+    "customer": lambda said: customer(name=said, email=f"{said}@example.com", tags=[said]),
+    "coupon": lambda said: coupon("c", code=said),
+    "transaction": lambda said: thing("transaction", "t", number=said, type="SALE", occurredAt="2024-01-01T00:00:00Z"),
+    "pass": lambda said: thing("pass", "w", serialNumber=said, type="APPLE", createdAt="2024-01-01T00:00:00Z"),
+    "email": lambda said: thing("email", "m", subject=said, to="ada@example.com"),
+}
+
+
+@pytest.mark.parametrize("lines_per_chunk", [1, 2, 1_000])
+@pytest.mark.parametrize("kind", TWICE)
+async def test_of_one_thing_the_last_line_of_a_file_holds_and_the_same_file_again_updates_nothing(
+    kind: str, lines_per_chunk: int, store: Store, bring: Bring
+) -> None:
+    line = TWICE[kind]
+    between = [activity(f"{number}") for number in range(3)]
+    file = [line("a"), between[0], line("b"), between[1], line("a"), between[2], line("b")]
+    await bring(customer())
+    await bring(*file, lines_per_chunk=lines_per_chunk)
+    before = await fingerprint(store, without=forget_when)
+    run = await bring(*file, lines_per_chunk=lines_per_chunk)
+    assert run.totals == {Outcome.UNCHANGED: 7}
+    assert str(run.summary).splitlines()[0].endswith(" unchanged")
+    assert await fingerprint(store, without=forget_when) == before
+
+    run = await bring(*file, line("c"), lines_per_chunk=lines_per_chunk)
+    assert run.totals == {Outcome.UNCHANGED: 3, Outcome.UPDATED: 5}
