@@ -84,9 +84,9 @@ def test_a_handful_of_tests_pass_with_all_of_them_gone(mongodb_uri: str, driver:
     """What reads, what changes, what expires, and what ends in time."""
     tests = [
         "tests/store/test_driver.py",
-        "tests/store/test_heads.py",
+        "tests/store/test_previews.py",
         "tests/services/test_expiry.py",
-        "tests/http/test_presence.py",
+        "tests/http/test_cancellation.py",
     ]
     command = [
         sys.executable,
