@@ -204,7 +204,7 @@ def import_(
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
     from app.services.audit import Audit
-    from app.services.imports import import_lines, lines_of
+    from app.services.importing import import_lines, lines_of
 
     settings = read_settings(data=data)
     name = getattr(file, "name", "-")

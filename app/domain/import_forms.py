@@ -63,7 +63,7 @@ class Form(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class LineShape:
     """The keys of an object. What is null or an empty text counts as left out."""
 
     required: Mapping[str, Form] = field(default_factory=dict[str, Form])
@@ -308,7 +308,7 @@ ATTRIBUTES = Form("an object of names and values", _attributes)
 
 
 def object_of(wanted: str, required: Mapping[str, Form], optional: Mapping[str, Form] | None = None) -> Form:
-    return Form(f"an object with {wanted}", Shape(required, optional or {}).read)
+    return Form(f"an object with {wanted}", LineShape(required, optional or {}).read)
 
 
 def list_of(form: Form, *, at_most: int = 100) -> Form:

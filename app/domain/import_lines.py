@@ -42,8 +42,8 @@ from app.domain.import_forms import (
     WEBSITE,
     Form,
     Identity,
+    LineShape,
     Problems,
-    Shape,
     list_of,
     matching,
     object_of,
@@ -66,7 +66,7 @@ from app.domain.vocabulary import (
 )
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """Value = the word in the line."""
 
     CUSTOMER = "customer"
@@ -82,9 +82,9 @@ class Kind(StrEnum):
 
 
 COLLECTION_OF: Final[Mapping[str, str]] = {
-    kind: BY_IMPORT_WORD[kind].collection for kind in Kind if kind is not Kind.CUSTOMER_LINK
+    kind: BY_IMPORT_WORD[kind].collection for kind in LineKind if kind is not LineKind.CUSTOMER_LINK
 }
-HISTORY: Final = frozenset((Kind.ACTIVITY, Kind.POINTS, Kind.STATUS, Kind.NOTE))
+HISTORY: Final = frozenset((LineKind.ACTIVITY, LineKind.POINTS, LineKind.STATUS, LineKind.NOTE))
 """What happened is never rewritten; the other kinds have a present, which a later line may change."""
 
 IMPORTER: Final = {"kind": ActorKind.IMPORT.value, "name": "System"}
@@ -98,7 +98,7 @@ class Line:
     customer, or those that a customerLink joins; the line's own is the first.
     """
 
-    kind: Kind
+    kind: LineKind
     identity: Identity
     owner: Identity | None
     document: dict[str, Any]
@@ -116,12 +116,12 @@ class Line:
 def parse(given: Mapping[str, Any]) -> Line:
     """Raises Problems with all that is wrong."""
     word = given.get("kind")
-    if not isinstance(word, str) or word not in SHAPES:
-        guess = nearest(word, SHAPES) if isinstance(word, str) else None
-        raise Problems(f"kind must be one of {', '.join(SHAPES)}" + (f"; did you mean {guess}?" if guess else "."))
-    kind = Kind(word)
+    if not isinstance(word, str) or word not in LINE_SHAPES:
+        guess = nearest(word, LINE_SHAPES) if isinstance(word, str) else None
+        raise Problems(f"kind must be one of {', '.join(LINE_SHAPES)}" + (f"; did you mean {guess}?" if guess else "."))
+    kind = LineKind(word)
     deletes = kind in _DELETABLE and given.get("deleted") is True
-    shape = _DELETION if deletes else SHAPES[kind]
+    shape = _DELETION if deletes else LINE_SHAPES[kind]
     document = shape.read({key: value for key, value in given.items() if key != "kind"})
     if kind in _COMPLETED and not deletes:
         document = _COMPLETED[kind](document)
@@ -130,7 +130,7 @@ def parse(given: Mapping[str, Any]) -> Line:
             document[key] = _actor(key, document[key], document["source"])
     identity = Identity(document["source"], document.pop("id"))
     owner = document.pop("customer", None)
-    if kind not in (Kind.ACTIVITY, Kind.POINTS):  # the others do not say who wrote them
+    if kind not in (LineKind.ACTIVITY, LineKind.POINTS):  # the others do not say who wrote them
         del document["source"]
     if owner is None:
         document["identities"] = [identity, *document.get("identities", [])]
@@ -149,8 +149,8 @@ def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dic
 # ---------------------------------------------------------------- shapes
 
 
-def _thing(required: Mapping[str, Form], optional: Mapping[str, Form]) -> Shape:
-    return Shape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, **required}, optional)
+def _thing(required: Mapping[str, Form], optional: Mapping[str, Form]) -> LineShape:
+    return LineShape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, **required}, optional)
 
 
 _ACTOR = object_of(
@@ -162,19 +162,19 @@ _NAMED_VALUES = list_of(object_of("name and value", {"name": NAME, "value": NAME
 _REASON = text(lines=True)
 _SUBJECTS = {
     kind.value: COLLECTION_OF[kind]
-    for kind in (Kind.COUPON, Kind.PASS, Kind.TRANSACTION, Kind.POINTS, Kind.EMAIL, Kind.NOTE)
+    for kind in (LineKind.COUPON, LineKind.PASS, LineKind.TRANSACTION, LineKind.POINTS, LineKind.EMAIL, LineKind.NOTE)
 }
-_LINKS = {**_SUBJECTS, Kind.ACTIVITY.value: COLLECTION_OF[Kind.ACTIVITY]}
+_LINKS = {**_SUBJECTS, LineKind.ACTIVITY.value: COLLECTION_OF[LineKind.ACTIVITY]}
 
-_DELETABLE: Final = frozenset((Kind.COUPON, Kind.TRANSACTION, Kind.PASS, Kind.EMAIL))
-_DELETION: Final = Shape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, "deleted": BOOLEAN})
+_DELETABLE: Final = frozenset((LineKind.COUPON, LineKind.TRANSACTION, LineKind.PASS, LineKind.EMAIL))
+_DELETION: Final = LineShape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, "deleted": BOOLEAN})
 _REMOVABLE: Final = (
     *("firstName", "lastName", "organization", "jobTitle", "website", "dateOfBirth", "email", "phones"),
     *("billingAddress", "country", "affiliateId"),
 )
 
-SHAPES: Final[Mapping[str, Shape]] = {
-    Kind.CUSTOMER: Shape(
+LINE_SHAPES: Final[Mapping[str, LineShape]] = {
+    LineKind.CUSTOMER: LineShape(
         {"source": SOURCE, "id": TEXT, "number": NAME, "name": NAME, "registeredAt": TIME},
         {
             **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), NAME),
@@ -193,8 +193,8 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "remove": list_of(matching("|".join(_REMOVABLE), f"one of {', '.join(_REMOVABLE)}")),
         },
     ),
-    Kind.CUSTOMER_LINK: Shape({"source": SOURCE, "id": TEXT, "to": IDENTITY}),
-    Kind.ACTIVITY: _thing(
+    LineKind.CUSTOMER_LINK: LineShape({"source": SOURCE, "id": TEXT, "to": IDENTITY}),
+    LineKind.ACTIVITY: _thing(
         {"type": TEXT, "occurredAt": TIME},
         {
             "title": TEXT,
@@ -212,7 +212,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "customFieldsSet": _NAMED_VALUES,
         },
     ),
-    Kind.POINTS: _thing(
+    LineKind.POINTS: _thing(
         # The line's own ``kind`` says already that it is about points.
         {"pointsKind": one_of(PointsKind).into("kind"), "points": POINTS, "occurredAt": TIME},
         {
@@ -223,11 +223,11 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "refundOf": reference("points").into("refundOfId"),
         },
     ),
-    Kind.COUPON: _thing(
+    LineKind.COUPON: _thing(
         {"code": NAME, "type": TEXT, "value": TEXT, "addedAt": TIME, "origin": one_of(CouponOrigin)},
         {"expiresAt": TIME, "redeemed": BOOLEAN, "redeemedAt": TIME, "redeemedBy": _ACTOR},
     ),
-    Kind.TRANSACTION: _thing(
+    LineKind.TRANSACTION: _thing(
         {"number": NAME, "type": one_of(TransactionType), "occurredAt": TIME},
         {
             "amount": MONEY,
@@ -236,15 +236,15 @@ SHAPES: Final[Mapping[str, Shape]] = {
             "refundOf": reference("transactions").into("refundOfId"),
         },
     ),
-    Kind.PASS: _thing(
+    LineKind.PASS: _thing(
         {"serialNumber": NAME, "type": one_of(PassType), "createdAt": TIME},
         {"updatedAt": TIME, "reward": TEXT, "downloadUrl": HTTPS_URL, "file": PKPASS},
     ),
-    Kind.STATUS: _thing(
+    LineKind.STATUS: _thing(
         {"to": one_of(CustomerStatus), "changedAt": TIME},
         {"from": one_of(CustomerStatus), "reason": _REASON, "actor": _ACTOR},
     ),
-    Kind.EMAIL: _thing(
+    LineKind.EMAIL: _thing(
         {"subject": SUBJECT, "to": TEXT},
         {
             "html": BODY,
@@ -262,7 +262,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
             ),
         },
     ),
-    Kind.NOTE: _thing(
+    LineKind.NOTE: _thing(
         {"message": LONG_TEXT, "createdAt": TIME},
         {"author": _ACTOR, "mentions": list_of(TEXT), "links": list_of(reference_to_one_of(_LINKS)).into("linkIds")},
     ),
@@ -384,15 +384,15 @@ def _actor(key: str, given: dict[str, Any], source: str) -> dict[str, Any]:
     return {"name": given["id"], **given} if kind != ActorKind.CUSTOMER and "name" not in given else given
 
 
-_COMPLETED: Final[Mapping[Kind, Callable[[dict[str, Any]], dict[str, Any]]]] = {
-    Kind.CUSTOMER: _customer,
-    Kind.CUSTOMER_LINK: _link,
-    Kind.ACTIVITY: _activity,
-    Kind.POINTS: _points,
-    Kind.COUPON: _coupon,
-    Kind.TRANSACTION: lambda given: {"pointsAwarded": 0, "status": TransactionStatus.ACCEPTED.value, **given},
-    Kind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
-    Kind.STATUS: _status,
-    Kind.EMAIL: _email,
-    Kind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
+_COMPLETED: Final[Mapping[LineKind, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    LineKind.CUSTOMER: _customer,
+    LineKind.CUSTOMER_LINK: _link,
+    LineKind.ACTIVITY: _activity,
+    LineKind.POINTS: _points,
+    LineKind.COUPON: _coupon,
+    LineKind.TRANSACTION: lambda given: {"pointsAwarded": 0, "status": TransactionStatus.ACCEPTED.value, **given},
+    LineKind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
+    LineKind.STATUS: _status,
+    LineKind.EMAIL: _email,
+    LineKind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
 }

@@ -15,7 +15,7 @@ from app.delivery.relay import Relay
 from app.domain.access import Role
 from app.domain.ids import derived_id
 from app.services.emails import give_up
-from app.services.imports import Reject, import_lines
+from app.services.importing import Reject, import_lines
 from app.store import previews
 from app.store.driver import Store
 from app.store.indexes import wrong_copies

@@ -20,7 +20,7 @@ from app.services.changes import DeliveryPolicy
 from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
 from app.services.expiry import expire_due
-from app.services.imports import import_lines
+from app.services.importing import import_lines
 from app.settings import Limits
 from app.store import indexes, previews
 from app.store.driver import DeleteMany, Driver, Store

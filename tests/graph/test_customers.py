@@ -12,7 +12,7 @@ from app.domain import points
 from app.domain.access import Role
 from app.domain.customers import COPIES, copies
 from app.services.expiry import expire_due
-from app.services.imports import import_lines
+from app.services.importing import import_lines
 from app.store import previews
 from app.store.driver import Document, Store, UpdateMany
 from app.store.indexes import refresh_customers

@@ -14,7 +14,7 @@ from app.domain import points
 from app.domain.access import PERMITTED, Permission, Role
 from app.services import daily_counts
 from app.services.expiry import expire_due
-from app.services.imports import import_lines
+from app.services.importing import import_lines
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask, Commands, token

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import pytest
 
 from app.domain.ids import derived_id
-from app.services.imports import Outcome, Reject, Summary, import_lines
+from app.services.importing import LineOutcome, Reject, Summary, import_lines
 from app.store.driver import Document, Store
 from app.store.schema import COLLECTIONS
 
@@ -33,8 +33,8 @@ class Run:
         return {reject.line: reject.reason for reject in self.rejects}
 
     @property
-    def totals(self) -> dict[Outcome, int]:
-        return {outcome: count for outcome in Outcome if (count := self.summary.total(outcome))}
+    def totals(self) -> dict[LineOutcome, int]:
+        return {outcome: count for outcome in LineOutcome if (count := self.summary.total(outcome))}
 
 
 class Bring(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.import_lines import SHAPES, parse
+from app.domain.import_lines import LINE_SHAPES, parse
 
 MANUAL = Path("docs/import.md").read_text()
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", MANUAL, re.MULTILINE | re.DOTALL))
@@ -14,18 +14,18 @@ COMMON = {"source", "id", "customer"}
 
 
 def test_every_kind_has_its_section() -> None:
-    assert SECTIONS.keys() == SHAPES.keys()
+    assert SECTIONS.keys() == LINE_SHAPES.keys()
 
 
-@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("kind", LINE_SHAPES)
 def test_a_section_names_every_key_as_required_or_optional(kind: str) -> None:
-    shape, section = SHAPES[kind], SECTIONS[kind]
+    shape, section = LINE_SHAPES[kind], SECTIONS[kind]
     required, _, optional = section.partition("Optional: ")
     assert {key for key in shape.required.keys() - COMMON if f"`{key}`" not in required} == set()
     assert {key for key in shape.optional if f"`{key}`" not in optional} == set()
 
 
-@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("kind", LINE_SHAPES)
 def test_the_examples_of_a_section_are_lines_of_its_kind(kind: str) -> None:
     [block] = re.findall(r"```json\n(.*?)```", SECTIONS[kind], re.DOTALL)
     assert {parse(json.loads(line)).kind for line in block.splitlines()} == {kind}

@@ -10,7 +10,7 @@ from app.domain.ids import derived_id
 from app.domain.moments import order_of
 from app.domain.points import audit
 from app.services.expiry import expire_due
-from app.services.imports import Outcome
+from app.services.importing import LineOutcome
 from app.store.driver import Store
 from tests.services.conftest import (
     ADA,
@@ -50,7 +50,7 @@ async def test_a_customer_comes_in_with_contact_points_identities_and_defaults(s
             registeredAt="2023-01-01T01:00:00.1239+01:00",
         )
     )
-    assert run.totals == {Outcome.IMPORTED: 1}
+    assert run.totals == {LineOutcome.IMPORTED: 1}
     assert await ada(store) == {
         "_id": ADA,
         "number": "1001",
@@ -170,7 +170,7 @@ async def test_coupons_transactions_passes_emails_and_notes_come_in_with_their_d
             links=[{"kind": "pass", "source": "loyalty", "id": "w1"}],
         ),
     )
-    assert run.totals == {Outcome.IMPORTED: 7}
+    assert run.totals == {LineOutcome.IMPORTED: 7}
     stored_coupon = await only(store, "coupons")
     assert stored_coupon["redeemed"] is True
     assert stored_coupon["redeemedBy"] == {"kind": "CUSTOMER", "name": "Customer 1001"}
@@ -199,9 +199,9 @@ async def test_a_pass_brings_its_file_and_its_address(store: Store, bring: Bring
     assert (file["name"], file["mediaType"]) == ("s.pkpass", "application/vnd.apple.pkpass")
     assert file["content"] == content
     assert "file" not in stored
-    assert (await bring(line)).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(line)).totals == {LineOutcome.UNCHANGED: 1}
     another = base64.b64encode(content + b"!").decode()
-    assert (await bring({**line, "file": another})).totals == {Outcome.UPDATED: 1}
+    assert (await bring({**line, "file": another})).totals == {LineOutcome.UPDATED: 1}
     assert len(await store.find("files", {})) == 2  # what was mailed can be mailed again
 
 
@@ -287,7 +287,7 @@ async def test_points_that_fall_due_are_expired_by_the_worker_and_a_second_run_a
     assert (expired["kind"], expired["points"], expired["occurredAt"]) == ("EXPIRED", -100, utc("2024-02-01T00:00:00Z"))
     assert (expired["source"], expired["actor"]) == ("platform", {"kind": "SYSTEM", "name": "System"})
     assert (spent["balanceAfter"], expired["balanceAfter"]) == (140, 40)
-    assert (await bring(*lines)).totals == {Outcome.UNCHANGED: 4}
+    assert (await bring(*lines)).totals == {LineOutcome.UNCHANGED: 4}
     assert await fingerprint(store) == before
 
 
@@ -318,7 +318,7 @@ async def test_a_claw_back_that_finds_too_little_is_the_same_line_when_it_comes_
     await bring(*lines)
     [undone] = await store.find("points", {"seq": 3})
     assert (undone["points"], undone["shortfall"]) == (-10, 8)
-    assert (await bring(*lines)).totals == {Outcome.UNCHANGED: 4}
+    assert (await bring(*lines)).totals == {LineOutcome.UNCHANGED: 4}
 
 
 # ---------------------------------------------------------------- what a line refers to

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.points import as_of, audit, empty, owed, spendable
 from app.services.expiry import expire_due
-from app.services.imports import Outcome
+from app.services.importing import LineOutcome
 from app.store.driver import Store
 from tests.services.conftest import NOW, Bring, Line, ada, customer, points, status
 
@@ -63,13 +63,13 @@ BETWEEN = p("d", "SPENT", -10, "2024-01-01T00:30:00Z")
 async def test_what_a_source_expires_is_not_expired_twice_after_a_worker_has_run(store: Store, bring: Bring) -> None:
     await bring(customer(), *EARNED)
     assert await expire_due(store, NOW) == 1
-    assert (await bring(SWEPT)).totals == {Outcome.IMPORTED: 1}
+    assert (await bring(SWEPT)).totals == {LineOutcome.IMPORTED: 1}
     assert await figures(store) == {"earned": 300, "expired": 100, "spendable": 200}
     assert await history(store) == [("EARNED", 100), ("EARNED", 200), ("EXPIRED", -100), ("EXPIRED", 0)]
     [settled] = await store.find("points", {"seq": 4})
     assert settled["settlements"] == [{"expiresAt": datetime(2024, 1, 1, tzinfo=UTC), "points": 100}]
     assert await timeline(store) == [(-100, datetime(2024, 1, 1, tzinfo=UTC))]
-    assert (await bring(*EARNED, SWEPT)).totals == {Outcome.UNCHANGED: 3}
+    assert (await bring(*EARNED, SWEPT)).totals == {LineOutcome.UNCHANGED: 3}
     assert await expire_due(store, NOW) == 0
 
 
@@ -152,7 +152,7 @@ async def test_points_newest_first_or_in_any_order_make_the_same_balance(
 ) -> None:
     run = await bring(customer(), *(NEWEST_FIRST[place] for place in order), lines_per_chunk=lines_per_chunk)
     assert run.rejects == []
-    assert run.totals == {Outcome.IMPORTED: 5}
+    assert run.totals == {LineOutcome.IMPORTED: 5}
     assert await figures(store) == {"earned": 130, "spent": 20, "expired": 80, "spendable": 30}
     assert (await ada(store))["points"]["buckets"] == [{"expiresAt": None, "remaining": 30}]
 
@@ -305,7 +305,7 @@ async def test_an_expiry_is_kept_as_it_was_given_and_a_date_is_its_end_where_the
     [entry] = await store.find("points", {})
     assert entry.get("expiresAt") == kept
     assert (await ada(store))["points"]["buckets"] == [{"expiresAt": kept, "remaining": 100}]
-    assert (await bring(line, zone=ZoneInfo("Europe/Oslo"))).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(line, zone=ZoneInfo("Europe/Oslo"))).totals == {LineOutcome.UNCHANGED: 1}
 
 
 # ---------------------------------------------------------------- the future
@@ -348,9 +348,9 @@ async def test_points_of_a_merged_account_come_to_whom_it_was_merged_into(store:
     after = p("b", "EARNED", 20, "2024-03-01", of="esuite/E1002")
     await bring(customer(), customer("1002"), before)
     gone = customer("1002", mergedInto={"source": "esuite", "id": "E1001"})
-    assert (await bring(gone)).totals == {Outcome.UPDATED: 1}
-    assert (await bring(before, after)).totals == {Outcome.UNCHANGED: 1, Outcome.IMPORTED: 1}
-    assert (await bring(gone, before, after)).totals == {Outcome.UNCHANGED: 3}
+    assert (await bring(gone)).totals == {LineOutcome.UPDATED: 1}
+    assert (await bring(before, after)).totals == {LineOutcome.UNCHANGED: 1, LineOutcome.IMPORTED: 1}
+    assert (await bring(gone, before, after)).totals == {LineOutcome.UNCHANGED: 3}
     assert await figures(store) == {"earned": 20, "spendable": 20}
     [merged] = await store.find("customers", {"number": "1002"})
     assert (merged["status"], merged["mergedIntoId"]) == ("MERGED", (await ada(store))["_id"])

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from app.domain.ids import derived_id
-from app.services.imports import Outcome
+from app.services.importing import LineOutcome
 from app.store import indexes, previews
 from app.store.driver import Store, UpdateMany, UpdateOne
 from tests.conftest import Ask
@@ -92,7 +92,7 @@ async def test_rows_of_one_moment_are_listed_as_they_arrived(
     assert await previews.differences(store) == []
     # The same lines in another order arrived long ago.
     run = await bring(*(row(collection, number) for number in sorted(numbers)))
-    assert run.totals == {Outcome.UNCHANGED: 30}
+    assert run.totals == {LineOutcome.UNCHANGED: 30}
     assert await shown(ask, field) == expected[:20]
 
 
@@ -133,7 +133,7 @@ async def test_later_files_come_after_earlier_ones_and_what_waited_came_when_it_
 async def test_what_is_updated_stays_where_it_came(ask: Ask, store: Store, bring: Bring) -> None:
     await bring(customer(), *(coupon(f"{number}") for number in range(8)))
     run = await bring(*(coupon(f"{number}", code="CHANGED") for number in (7, 3, 0, 5)))
-    assert run.totals == {Outcome.UPDATED: 4}
+    assert run.totals == {LineOutcome.UPDATED: 4}
     assert await shown(ask, "coupons") == [id_of("coupons", number) for number in reversed(range(8))]
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.services.imports import Outcome
+from app.services.importing import LineOutcome
 from app.store.driver import Document, Store
 from app.store.schema import COLLECTIONS
 from tests.services.conftest import Bring, Line, activity, coupon, customer, fingerprint, link, points, status, thing
@@ -27,14 +27,14 @@ async def test_the_example_files_come_in_and_a_second_time_change_nothing(store:
     for path in EXAMPLES:
         run = await bring(*lines_in(path))
         assert run.rejects == [], path
-        assert run.totals.keys() <= {Outcome.IMPORTED, Outcome.UPDATED}, path
+        assert run.totals.keys() <= {LineOutcome.IMPORTED, LineOutcome.UPDATED}, path
     before = await fingerprint(store)
     assert await store.find("parked", {}) == []
     nora = [found for found in await store.find("customers", {}) if found["number"] == "100231"]
     assert {identity["source"] for identity in nora[0]["identities"]} == {path.stem for path in EXAMPLES}
 
     run = await bring(*chain(*map(lines_in, EXAMPLES)))
-    assert run.totals.keys() == {Outcome.UNCHANGED}
+    assert run.totals.keys() == {LineOutcome.UNCHANGED}
     assert await fingerprint(store) == before
 
 
@@ -113,9 +113,9 @@ async def test_lines_in_any_order_make_the_same_database(
         assert len(run.rejects) == 5, "the spend that no customer can afford"
         prints.append(await fingerprint(store, without=forget_when))
         assert (await bring(*lines, lines_per_chunk=size)).totals.keys() == {
-            Outcome.UNCHANGED,
-            Outcome.PARKED,
-            Outcome.REJECTED,
+            LineOutcome.UNCHANGED,
+            LineOutcome.PARKED,
+            LineOutcome.REJECTED,
         }
         assert await fingerprint(store, without=forget_when) == prints[-1]
     assert prints[0] == prints[1]
@@ -142,9 +142,9 @@ async def test_of_one_thing_the_last_line_of_a_file_holds_and_the_same_file_agai
     await bring(*file, lines_per_chunk=lines_per_chunk)
     before = await fingerprint(store, without=forget_when)
     run = await bring(*file, lines_per_chunk=lines_per_chunk)
-    assert run.totals == {Outcome.UNCHANGED: 7}
+    assert run.totals == {LineOutcome.UNCHANGED: 7}
     assert str(run.summary).splitlines()[0].endswith(" unchanged")
     assert await fingerprint(store, without=forget_when) == before
 
     run = await bring(*file, line("c"), lines_per_chunk=lines_per_chunk)
-    assert run.totals == {Outcome.UNCHANGED: 3, Outcome.UPDATED: 5}
+    assert run.totals == {LineOutcome.UNCHANGED: 3, LineOutcome.UPDATED: 5}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.points import INT32_MAX
-from app.services.imports import LINE_LIMIT_BYTES, UNREADABLE, Outcome, Reject, import_lines, lines_of
+from app.services.importing import LINE_LIMIT_BYTES, UNREADABLE, LineOutcome, Reject, import_lines, lines_of
 from app.store.driver import Store, UpdateMany
 from tests.services.conftest import NOW, Bring, Line, activity, coupon, customer, link, points, status, thing
 
@@ -112,7 +112,7 @@ async def test_a_bad_line_is_named_and_its_neighbours_go_in(
 ) -> None:
     run = await bring(customer(), line, activity("after"))
     assert run.reasons == {2: reason}
-    assert run.totals == {Outcome.IMPORTED: 2, Outcome.REJECTED: 1}
+    assert run.totals == {LineOutcome.IMPORTED: 2, LineOutcome.REJECTED: 1}
     assert run.summary.exit_code == 1
     assert len(await store.find("activities", {})) == 1
 
@@ -121,7 +121,7 @@ async def test_a_reject_keeps_the_line_as_it_was(bring: Bring) -> None:
     run = await bring(b'{"kind":  "cupon"} \r\n', b"\xff\n", b"x" * (2 * LINE_LIMIT_BYTES))
     assert [reject.input for reject in run.rejects[:2]] == ['{"kind":  "cupon"}', "\\xff"]
     assert len(run.rejects[2].input) == 1_000
-    assert run.summary.counts == {(UNREADABLE, Outcome.REJECTED): 3}
+    assert run.summary.counts == {(UNREADABLE, LineOutcome.REJECTED): 3}
 
 
 async def test_the_summary_counts_by_kind_what_became_of_the_lines(bring: Bring) -> None:
@@ -179,7 +179,7 @@ async def test_the_rejects_of_a_chunk_are_written_before_the_next_one_is_read(st
 async def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_no_faults(bring: Bring) -> None:
     raw = json.dumps(customer()).encode()
     run = await bring(b"\xef\xbb\xbf" + raw + b"\r\n", b"\n", b"  \r\n", json.dumps(activity("a")).encode())
-    assert run.totals == {Outcome.IMPORTED: 2}
+    assert run.totals == {LineOutcome.IMPORTED: 2}
 
 
 async def test_the_largest_line_that_passes_fits_the_database(bring: Bring) -> None:
@@ -205,7 +205,7 @@ async def test_the_largest_line_that_passes_fits_the_database(bring: Bring) -> N
         thing("transaction", "t1", **SALE, amount={"amount": "9" * 34, "currency": "EUR"}),
     )
     assert run.reasons == {}
-    assert run.totals == {Outcome.IMPORTED: 8}
+    assert run.totals == {LineOutcome.IMPORTED: 8}
 
 
 async def test_more_identities_than_a_customer_may_have_are_refused(bring: Bring) -> None:

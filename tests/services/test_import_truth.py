@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.domain.statuses import in_order, status_now
 from app.services import writing
-from app.services.imports import Outcome
+from app.services.importing import LineOutcome
 from app.services.statuses import apply_due
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask
@@ -177,7 +177,7 @@ async def test_a_source_takes_away_what_it_gave_and_nothing_of_anybody_elses(
     await ask(UNTAG, i={"customerId": ADA, "tag": "gold", "idempotencyKey": "3"})
     await bring(customer(tags=[]))
     assert await labels(store) == {"b2b", "vip", "Calls at night"}
-    assert (await bring(customer(tags=[]))).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(customer(tags=[]))).totals == {LineOutcome.UNCHANGED: 1}
 
 
 async def test_labels_of_an_older_database_that_the_source_does_not_give_are_peoples(
@@ -197,12 +197,12 @@ async def test_labels_of_an_older_database_that_the_source_does_not_give_are_peo
 async def test_a_value_is_taken_away_by_its_name(store: Store, bring: Bring) -> None:
     whole = customer(email="a@example.com", dateOfBirth="1990-01-01", phones=[{"value": "+4791234567"}], country="NO")
     await bring(whole)
-    assert (await bring(customer(email="", dateOfBirth=None))).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(customer(email="", dateOfBirth=None))).totals == {LineOutcome.UNCHANGED: 1}
     taken = customer(remove=["email", "dateOfBirth", "phones", "country"])
-    assert (await bring(taken)).totals == {Outcome.UPDATED: 1}
+    assert (await bring(taken)).totals == {LineOutcome.UPDATED: 1}
     now = await ada(store)
     assert not {"email", "emails", "dateOfBirth", "phones", "country", "searchEmails", "searchPhones"} & now.keys()
-    assert (await bring(taken)).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(taken)).totals == {LineOutcome.UNCHANGED: 1}
     run = await bring(customer(remove=["name"]), customer(remove=["email"], email="b@example.com"))
     assert "remove" in run.reasons[1]
     assert run.reasons[2] == "remove must not name what the line gives: email."
@@ -220,10 +220,10 @@ COLLECTIONS = {"coupon": "coupons", "transaction": "transactions", "pass": "pass
 @pytest.mark.parametrize("kind", PRESENT)
 async def test_a_thing_with_a_present_is_deleted_and_can_come_back(kind: str, store: Store, bring: Bring) -> None:
     deleted = thing(kind, "x", deleted=True)
-    assert (await bring(customer(), deleted)).totals == {Outcome.IMPORTED: 1, Outcome.UNCHANGED: 1}
+    assert (await bring(customer(), deleted)).totals == {LineOutcome.IMPORTED: 1, LineOutcome.UNCHANGED: 1}
     await bring(PRESENT[kind])
     before = (await ada(store))["revision"]
-    assert (await bring(deleted)).totals == {Outcome.DELETED: 1}
+    assert (await bring(deleted)).totals == {LineOutcome.DELETED: 1}
     assert await store.find(COLLECTIONS[kind], {}) == []
     assert (await ada(store))["revision"] == before + 1
     # In one chunk, in any order: the last line counts.
@@ -330,7 +330,7 @@ async def test_what_differs_by_blanks_alone_is_the_same_history(store: Store, br
     older = {"$set": {"message": "one\r\ntwo", "actor.name": " Mira  Sol"}}
     await store.write("activities", [UpdateOne({}, older)])
     again = activity("a", message="one\r\ntwo", actor={"kind": "AGENT", "name": " Mira  Sol"})
-    assert (await bring(again)).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(again)).totals == {LineOutcome.UNCHANGED: 1}
 
 
 @pytest.mark.parametrize("kind", PRESENT)
@@ -343,5 +343,5 @@ async def test_the_same_id_twice_in_one_file_is_unchanged_at_the_second_run(
     await bring(*lines)
     (kept,), before = await store.find(COLLECTIONS[kind], {}), await ada(store)
     again = await bring(*lines)
-    assert again.totals == {Outcome.UNCHANGED: 4}
+    assert again.totals == {LineOutcome.UNCHANGED: 4}
     assert (await store.find(COLLECTIONS[kind], {}), await ada(store)) == ([kept], before)

@@ -6,7 +6,7 @@ from asyncio import gather
 import pytest
 
 from app.domain.points import audit
-from app.services.imports import Outcome
+from app.services.importing import LineOutcome
 from app.store.driver import Store
 from tests.services.conftest import (
     ADA,
@@ -30,7 +30,7 @@ from tests.services.conftest import (
 async def test_later_content_updates_what_has_a_present(store: Store, bring: Bring) -> None:
     await bring(customer(phones=[{"value": "1"}]), coupon("c1", expiresAt="2024-05-01T00:00:00Z"))
     run = await bring(customer(name="Ada", email="ada@example.com"), coupon("c1", value="20 %"))
-    assert run.totals == {Outcome.UPDATED: 2}
+    assert run.totals == {LineOutcome.UPDATED: 2}
     stored = await ada(store)
     assert (stored["name"], stored["phones"][0]["value"]) == ("Ada", "1"), "a key that is left out says nothing"
     changed = await only(store, "coupons")
@@ -76,8 +76,8 @@ async def test_what_happened_is_never_rewritten(store: Store, bring: Bring) -> N
 
 async def test_an_older_export_does_not_undo_a_redemption(store: Store, bring: Bring) -> None:
     await bring(customer(), coupon("c1", redeemedAt="2024-02-01T00:00:00Z", redeemedBy=AGENT))
-    assert (await bring(coupon("c1"))).totals == {Outcome.UNCHANGED: 1}
-    assert (await bring(coupon("c1", value="20 %"))).totals == {Outcome.UPDATED: 1}
+    assert (await bring(coupon("c1"))).totals == {LineOutcome.UNCHANGED: 1}
+    assert (await bring(coupon("c1", value="20 %"))).totals == {LineOutcome.UPDATED: 1}
     stored = await only(store, "coupons")
     assert (stored["redeemed"], stored["redeemedBy"], stored["value"]) == (True, AGENT, "20 %")
 
@@ -86,7 +86,7 @@ async def test_a_customer_who_is_renamed_is_still_called_as_they_were(store: Sto
     line = activity("a1", actor={"kind": "CUSTOMER"})
     await bring(customer(), line)
     await bring(customer(name="Ada"))
-    assert (await bring(line)).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(line)).totals == {LineOutcome.UNCHANGED: 1}
 
 
 async def test_two_imports_of_the_same_lines_at_once_make_what_one_does(store: Store, bring: Bring) -> None:
@@ -94,7 +94,7 @@ async def test_two_imports_of_the_same_lines_at_once_make_what_one_does(store: S
     await gather(*(bring(*lines, lines_per_chunk=5) for _ in range(3)))
     entries = await store.find("points", {}, sort={"seq": 1})
     assert audit((await ada(store))["points"], entries) == {"ok": True, "entries": 39, "drift": 0}  # pyright: ignore[reportArgumentType] # documents are entries
-    assert (await bring(*lines)).totals == {Outcome.UNCHANGED: 41}
+    assert (await bring(*lines)).totals == {LineOutcome.UNCHANGED: 41}
 
 
 # ---------------------------------------------------------------- who is who
@@ -106,7 +106,7 @@ async def test_one_of_many_identities_is_enough_to_find_the_customer(store: Stor
         {**customer(name="Ada"), "source": "overview", "id": "O1", "identities": [{"source": "billing", "id": "B7"}]},
         activity("a1", of="overview/O1"),
     )
-    assert run.totals == {Outcome.UPDATED: 1, Outcome.IMPORTED: 1}
+    assert run.totals == {LineOutcome.UPDATED: 1, LineOutcome.IMPORTED: 1}
     stored = await only(store, "customers")
     assert (stored["_id"], stored["name"], len(stored["identities"])) == (ADA, "Ada", 3)
 
@@ -133,7 +133,7 @@ async def test_a_number_may_pass_from_one_customer_to_another(store: Store, brin
     run = await bring(
         customer("3", id="E2"), customer("2", id="E1"), customer("3", id="E2", name="Last"), customer("1", id="E9")
     )
-    assert run.totals == {Outcome.UPDATED: 3, Outcome.IMPORTED: 1}
+    assert run.totals == {LineOutcome.UPDATED: 3, LineOutcome.IMPORTED: 1}
     numbers = {found["identities"][0]["id"]: found["number"] for found in await store.find("customers", {})}
     assert numbers == {"E1": "2", "E2": "3", "E9": "1"}
 
@@ -163,25 +163,25 @@ async def test_a_chain_of_links_is_joined_once_one_end_is_known(
 
 async def test_what_names_nobody_is_parked_once_and_comes_in_with_its_customer(store: Store, bring: Bring) -> None:
     early = [activity("a1"), coupon("c1"), points("p1", "EARNED", 10), points("p2", "SPENT", -4)]
-    assert (await bring(*early)).totals == {Outcome.PARKED: 4}
+    assert (await bring(*early)).totals == {LineOutcome.PARKED: 4}
     before = await fingerprint(store)
     again = await bring(*early)
-    assert (again.totals, again.summary.exit_code) == ({Outcome.PARKED: 4}, 0)
+    assert (again.totals, again.summary.exit_code) == ({LineOutcome.PARKED: 4}, 0)
     assert await fingerprint(store) == before
     assert await store.find("activities", {}) == []
 
     run = await bring(customer())
-    assert run.totals == {Outcome.IMPORTED: 1, Outcome.UNPARKED: 4}
+    assert run.totals == {LineOutcome.IMPORTED: 1, LineOutcome.UNPARKED: 4}
     assert await store.find("parked", {}) == []
     assert (await ada(store))["points"]["spent"] == 4
-    assert (await bring(*early)).totals == {Outcome.UNCHANGED: 4}
+    assert (await bring(*early)).totals == {LineOutcome.UNCHANGED: 4}
 
 
 async def test_a_link_brings_in_what_was_parked_for_its_other_identity(store: Store, bring: Bring) -> None:
     await bring(activity("a1", of="loyalty/L"), customer())
-    assert (await bring(link("loyalty/L", "esuite/E1001"))).totals == {Outcome.IMPORTED: 1, Outcome.UNPARKED: 1}
+    assert (await bring(link("loyalty/L", "esuite/E1001"))).totals == {LineOutcome.IMPORTED: 1, LineOutcome.UNPARKED: 1}
     assert (await only(store, "activities"))["customerId"] == ADA
-    assert (await bring(link("esuite/E1001", "loyalty/L"))).totals == {Outcome.UNCHANGED: 1}
+    assert (await bring(link("esuite/E1001", "loyalty/L"))).totals == {LineOutcome.UNCHANGED: 1}
 
 
 async def test_parked_points_come_in_before_those_of_the_line_that_follows(store: Store, bring: Bring) -> None:
@@ -225,11 +225,11 @@ async def test_what_an_interrupted_run_left_parked_comes_in_with_the_next_line_o
             }
         ],
     )
-    assert (await bring(activity("a2"))).totals == {Outcome.UNPARKED: 1, Outcome.IMPORTED: 1}
+    assert (await bring(activity("a2"))).totals == {LineOutcome.UNPARKED: 1, LineOutcome.IMPORTED: 1}
 
 
 async def test_more_than_one_batch_of_parked_lines_comes_in(store: Store, bring: Bring) -> None:
     await bring(*(points(f"p{number}", "EARNED", number) for number in range(1, 601)))
-    assert (await bring(customer())).totals == {Outcome.IMPORTED: 1, Outcome.UNPARKED: 600}
+    assert (await bring(customer())).totals == {LineOutcome.IMPORTED: 1, LineOutcome.UNPARKED: 600}
     entries = await store.find("points", {}, sort={"seq": 1})
     assert [entry["points"] for entry in entries] == list(range(1, 601))

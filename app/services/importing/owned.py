@@ -9,20 +9,20 @@ from app.catalogue import copied
 from app.domain.customers import balance
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
-from app.domain.import_lines import COLLECTION_OF, HISTORY, Kind
+from app.domain.import_lines import COLLECTION_OF, HISTORY, LineKind
 from app.domain.moments import ORDER
 from app.domain.refusals import Refusal
 from app.domain.search import cleaned
 from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
 from app.domain.times import lies_ahead
-from app.services.import_parking import leave, park
-from app.services.import_points import Debt, Held, Ledger, read_ledger
-from app.services.import_steps import (
+from app.services.importing.parking import leave, park
+from app.services.importing.points import Debt, Held, Ledger, read_ledger
+from app.services.importing.steps import (
     AccountClosed,
     Arrival,
     HistoryRewritten,
+    LineOutcome,
     NotImported,
-    Outcome,
     Updated,
     Verdict,
     by_identity,
@@ -41,16 +41,16 @@ _PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
 
-class BroughtIn(NamedTuple):
+class ImportedOwned(NamedTuple):
     verdicts: list[Verdict]
     debts: Mapping[str, Debt]
     """Of the customers whose points changed."""
     updated: Sequence[Updated]
 
 
-async def bring_in(
+async def import_owned(
     store: Store, arrivals: Sequence[Arrival], *, now: datetime, held: Held, zone: tzinfo = UTC
-) -> BroughtIn:
+) -> ImportedOwned:
     """One transaction: at most two commands a collection, and one or two more for owners, points and statuses.
 
     One command more makes the previews of those whose lists have changed. ``held`` is kept up to date.
@@ -61,22 +61,22 @@ async def bring_in(
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
-        shelves, ledger = await _read_shelves(store, at_home, owners, held, now=now, zone=zone, session=session)
-        verdicts = shelves.settled(at_home, [shelves.take(arrival) for arrival in at_home])
-        verdicts += shelves.decide_points()
-        await shelves.write(rows)
+        batch, ledger = await _read_batch(store, at_home, owners, held, now=now, zone=zone, session=session)
+        verdicts = batch.settled(at_home, [batch.take(arrival) for arrival in at_home])
+        verdicts += batch.decide_points()
+        await batch.write(rows)
         waits = {place for verdict in verdicts for place in verdict.parked_as}
         came_in = [arrival for arrival in at_home if arrival.was_parked and waits.isdisjoint(arrival.places)]
         await store.write("parked", leave(came_in), ordered=False, session=session)
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
-        return verdicts + await park(store, strangers, now=now, session=session), ledger, shelves.updated
+        return verdicts + await park(store, strangers, now=now, session=session), ledger, batch.updated
 
     verdicts, ledger, updated = await change_customers(store, body, now=now)
     held.by_customer |= ledger.held
-    return BroughtIn(verdicts, ledger.debts, updated)
+    return ImportedOwned(verdicts, ledger.debts, updated)
 
 
-async def _read_shelves(
+async def _read_batch(
     store: Store,
     arrivals: Sequence[Arrival],
     owners: Mapping[Identity, Document],
@@ -85,11 +85,11 @@ async def _read_shelves(
     now: datetime,
     zone: tzinfo,
     session: Any,
-) -> tuple["_Shelves", Ledger]:
-    lines: defaultdict[Kind, list[Arrival]] = defaultdict(list)
+) -> tuple["_OwnedBatch", Ledger]:
+    lines: defaultdict[LineKind, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         lines[arrival.line.kind].append(arrival)
-    points = lines.pop(Kind.POINTS, [])
+    points = lines.pop(LineKind.POINTS, [])
     survivors = await _survivors(store, [owners[arrival.line.names[0]] for arrival in points], session)
     to_post = [(a.line, survivors.get((owner := owners[a.line.names[0]])["_id"], owner)) for a in points]
     ledger = await read_ledger(store, to_post, held, now=now, zone=zone, session=session)
@@ -98,11 +98,11 @@ async def _read_shelves(
         ids = {"_id": {"$in": [arrival.line.id for arrival in those]}}
         stored += await store.find(COLLECTION_OF[kind], ids, session=session)
     owner_of = await _owners_of(store, _referred(arrivals), session)
-    restated = {owners[name]["_id"] for arrival in lines[Kind.STATUS] for name in arrival.line.names}
+    restated = {owners[name]["_id"] for arrival in lines[LineKind.STATUS] for name in arrival.line.names}
     restated |= {owner["_id"] for _, owner in to_post if owner["status"] in CLOSED}
     theirs = {"customerId": {"$in": sorted(restated)}}
     history = await store.find("statuses", theirs, session=session) if restated else []
-    return _Shelves(owners, stored, owner_of, ledger, history, survivors, now=now), ledger
+    return _OwnedBatch(owners, stored, owner_of, ledger, history, survivors, now=now), ledger
 
 
 def _referred(arrivals: Iterable[Arrival]) -> Mapping[str, list[str]]:
@@ -138,7 +138,7 @@ async def _survivors(store: Store, owners: Iterable[Document], session: Any) -> 
     return survivors
 
 
-class _Shelves:
+class _OwnedBatch:
     """What is stored of these customers' things, as it is after each line taken."""
 
     def __init__(
@@ -190,7 +190,7 @@ class _Shelves:
             key
             for rows in self._replaced.values()
             for key, document in rows.items()
-            if key in self._before and _said(document) == _said(self._before[key])
+            if key in self._before and _content(document) == _content(self._before[key])
         }
         for rows in self._replaced.values():
             for key in same & rows.keys():
@@ -198,24 +198,24 @@ class _Shelves:
         updates = Counter(
             (arrival.line.kind, arrival.line.id)
             for arrival, verdict in zip(arrivals, verdicts, strict=True)
-            if verdict and verdict.outcome is Outcome.UPDATED and arrival.line.id not in same
+            if verdict and verdict.outcome is LineOutcome.UPDATED and arrival.line.id not in same
         )
         self.updated = [
-            Updated(kind, key, fingerprint(_said(before)), fingerprint(_said(self._stored[key])), lines)
+            Updated(kind, key, fingerprint(_content(before)), fingerprint(_content(self._stored[key])), lines)
             for (kind, key), lines in updates.items()
             if (before := self._before.get(key)) and key in self._stored
         ]
         return [
-            arrival.becomes(Outcome.UNCHANGED)
-            if arrival.line.kind not in HISTORY and verdict.outcome is Outcome.UPDATED and arrival.line.id in same
+            arrival.becomes(LineOutcome.UNCHANGED)
+            if arrival.line.kind not in HISTORY and verdict.outcome is LineOutcome.UPDATED and arrival.line.id in same
             else verdict
             for arrival, verdict in zip(arrivals, verdicts, strict=True)
             if verdict
         ]
 
-    def _decide(self, arrival: Arrival) -> Outcome | None:
+    def _decide(self, arrival: Arrival) -> LineOutcome | None:
         line = arrival.line
-        if line.kind in (Kind.ACTIVITY, Kind.POINTS) and lies_ahead(line.document["occurredAt"], self._now):
+        if line.kind in (LineKind.ACTIVITY, LineKind.POINTS) and lies_ahead(line.document["occurredAt"], self._now):
             raise NotImported("occurredAt lies in the future.", "occurredAt")
         owner = self._owners[line.names[0]]
         stored = self._stored.get(line.id) or self._ledger.entries.get(line.id)
@@ -232,7 +232,7 @@ class _Shelves:
             document["fileId"] = self._file(file_id(content), content, name, _PKPASS, document)
         if "attachments" in document:
             document["attachments"] = [self._attached(each, document) for each in document["attachments"]]
-        if line.kind is Kind.POINTS:
+        if line.kind is LineKind.POINTS:
             if stored is None or stored["customerId"] != owner["_id"]:
                 owner = self._survivors.get(owner["_id"], owner)  # what came in before the merge stays where it was
             return self._ledger.take(arrival, {**document, "customerId": owner["_id"]}, owner)
@@ -241,19 +241,19 @@ class _Shelves:
         if stored is None:
             self._check_open(line.kind, document, owner)
             self._add(line.kind, document, arrival)
-            return Outcome.IMPORTED
+            return LineOutcome.IMPORTED
         if stored.get("redeemed") and not document["redeemed"]:
             # The coupon may have been redeemed here since, and an older export does not undo that.
             document |= {key: stored[key] for key in _REDEMPTION if key in stored}
-        if _said(stored) == _said(document):
-            return Outcome.UNCHANGED
+        if _content(stored) == _content(document):
+            return LineOutcome.UNCHANGED
         if line.kind in HISTORY:
             raise HistoryRewritten
         self._check_open(line.kind, document, owner)
         if ORDER in stored:
             document[ORDER] = stored[ORDER]  # it came when it first came
         self._replace(line.kind, document)
-        return Outcome.UPDATED
+        return LineOutcome.UPDATED
 
     def _check_references(self, document: Document) -> None:
         """What a line refers to may come later, but not from another customer. Raises NotImported."""
@@ -277,21 +277,21 @@ class _Shelves:
         self._files[own_id] = {**file, "mediaType": media_type, "content": content}
         return own_id
 
-    def _check_open(self, kind: Kind, document: Document, owner: Document) -> None:
+    def _check_open(self, kind: LineKind, document: Document, owner: Document) -> None:
         """A closed account takes history alone, and none that would open it. Raises AccountClosed."""
         if owner["status"] not in CLOSED:
             return
-        if kind is Kind.STATUS:
+        if kind is LineKind.STATUS:
             if all(document["changedAt"] < each["changedAt"] for each in self._history[owner["_id"]]):
                 return
         elif kind in HISTORY:
             return
         raise AccountClosed(owner["status"])
 
-    def _delete(self, kind: Kind, stored: Document | None, owner: Document) -> Outcome:
+    def _delete(self, kind: LineKind, stored: Document | None, owner: Document) -> LineOutcome:
         """What was never here is not there either."""
         if stored is None:
-            return Outcome.UNCHANGED
+            return LineOutcome.UNCHANGED
         if stored["customerId"] != owner["_id"]:
             raise NotImported("This id belongs to another customer.", "customer")
         collection, key = COLLECTION_OF[kind], stored["_id"]
@@ -299,13 +299,13 @@ class _Shelves:
         self._replaced[collection].pop(key, None)
         if not self._added[collection].pop(key, None):
             self._deleted[collection][key] = stored
-        return Outcome.DELETED
+        return LineOutcome.DELETED
 
-    def _add(self, kind: Kind, document: Document, arrival: Arrival) -> None:
+    def _add(self, kind: LineKind, document: Document, arrival: Arrival) -> None:
         document[ORDER] = arrival.order(self._now)
-        if kind is Kind.ACTIVITY:
+        if kind is LineKind.ACTIVITY:
             document["recordedAt"] = self._now
-        if kind is Kind.STATUS:
+        if kind is LineKind.STATUS:
             document |= {"recordedAt": self._now, "arrival": arrival.number}
             if is_pending(document, self._now):
                 document["dueAt"] = document["changedAt"]
@@ -316,7 +316,7 @@ class _Shelves:
             return
         self._stored[document["_id"]] = self._added[COLLECTION_OF[kind]][document["_id"]] = document
 
-    def _replace(self, kind: Kind, document: Document) -> None:
+    def _replace(self, kind: LineKind, document: Document) -> None:
         collection = COLLECTION_OF[kind]
         changed = self._added if document["_id"] in self._added[collection] else self._replaced
         self._stored[document["_id"]] = changed[collection][document["_id"]] = document
@@ -352,11 +352,11 @@ class _Shelves:
                 place = place_of.get(change["_id"], change.get(ORDER))
                 if place != change.get(ORDER):
                     change[ORDER] = place
-                    if change["_id"] not in self._added[COLLECTION_OF[Kind.STATUS]]:
+                    if change["_id"] not in self._added[COLLECTION_OF[LineKind.STATUS]]:
                         rows.update("statuses", change, {"$set": {ORDER: place}})
 
 
-def _said(document: Document) -> Document:
+def _content(document: Document) -> Document:
     """Blanks aside: an older version kept them as they came."""
     return {key: _compared(value) for key, value in document.items() if key not in _OURS}
 

@@ -12,17 +12,17 @@ from typing import Any, Final, NamedTuple
 
 from app.domain.customers import COPIES
 from app.domain.import_forms import Identity
-from app.domain.import_lines import Kind, Line, primary_first
+from app.domain.import_lines import Line, LineKind, primary_first
 from app.domain.refusals import Refusal
 from app.domain.search import SEARCH_COPIES, folded, search_copies
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import CustomerStatus
-from app.services.import_parking import leave, park, parked, parked_line
-from app.services.import_steps import (
+from app.services.importing.parking import leave, park, parked, parked_line
+from app.services.importing.steps import (
     AccountClosed,
     Arrival,
+    LineOutcome,
     NotImported,
-    Outcome,
     Updated,
     Verdict,
     by_identity,
@@ -50,7 +50,7 @@ class Introduced(NamedTuple):
     updated: Sequence[Updated]
 
 
-async def introduce(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> Introduced:
+async def import_identities(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> Introduced:
     """One transaction; a handful of commands."""
 
     async def body(session: Any) -> tuple[Introduced, list[str]]:
@@ -75,12 +75,12 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
     reached = {identity for arrival in arrivals for identity in arrival.line.names}
     while reached:
         known |= reached
-        held = await parked(store, reached, {"line.kind": Kind.CUSTOMER_LINK.value}, session=session)
+        held = await parked(store, reached, {"line.kind": LineKind.CUSTOMER_LINK.value}, session=session)
         found = [arrival for document in held if isinstance(arrival := parked_line(document), Arrival)]
         links |= {arrival.key: arrival for arrival in found}
         reached = {identity for arrival in found for identity in arrival.line.names} - known
     known |= {arrival.line.document["mergedInto"] for arrival in arrivals if "mergedInto" in arrival.line.document}
-    numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is Kind.CUSTOMER}
+    numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is LineKind.CUSTOMER}
     customers = await customers_known_as(store, known, numbers=numbers, session=session)
     return _Register(customers, links.values())
 
@@ -108,12 +108,12 @@ class _Register:
     def take(self, arrival: Arrival) -> None:
         line = arrival.line
         found = {customer["_id"]: customer for i in line.names if (customer := self._by_identity.get(i))}
-        if line.kind is Kind.CUSTOMER_LINK and not found:
+        if line.kind is LineKind.CUSTOMER_LINK and not found:
             self._wait(arrival)
             return
         try:
             outcome = self._decide(line, list(found.values()))
-            if outcome is Outcome.UPDATED:
+            if outcome is LineOutcome.UPDATED:
                 self._updates[next(iter(found))].append(len(self.verdicts))
             self.verdicts.append(arrival.becomes(outcome))
             if arrival.was_parked:
@@ -122,27 +122,27 @@ class _Register:
             self.verdicts.append(arrival.rejected(refusal))
         for identity in line.names:
             if identity in self._by_identity:
-                self._rouse(identity)
+                self._retry_waiting(identity)
 
     def settle(self) -> None:
         """Once it is known what the lines left together: who is as before was not updated."""
         same = {key for key, before in self._before.items() if key in self._updates and self._now[key] == before}
         self.operations = [operation for key, operation in self._operations if key not in same]
         self.updated = [
-            Updated(Kind.CUSTOMER, key, _print(self._before[key]), _print(self._now[key]), len(places))
+            Updated(LineKind.CUSTOMER, key, _print(self._before[key]), _print(self._now[key]), len(places))
             for key, places in self._updates.items()
             if key in self._before and key not in same
         ]
         for key in same:
             for place in self._updates[key]:
-                self.verdicts[place] = self.verdicts[place]._replace(outcome=Outcome.UNCHANGED)
+                self.verdicts[place] = self.verdicts[place]._replace(outcome=LineOutcome.UNCHANGED)
 
     def new_waiting(self) -> list[Arrival]:
         """The links that still reach nobody, without those that are parked already."""
         waiting = {key: arrival for links in self._waiting.values() for key, arrival in links.items()}
         return [arrival for arrival in waiting.values() if not arrival.was_parked]
 
-    def _decide(self, line: Line, found: Sequence[Document]) -> Outcome:
+    def _decide(self, line: Line, found: Sequence[Document]) -> LineOutcome:
         if len(found) > 1:
             numbers = " and ".join(sorted(customer["number"] for customer in found))
             raise NotImported(f"These identities belong to different customers, numbers {numbers}.")
@@ -153,7 +153,7 @@ class _Register:
         line = self._with_survivor(line, customer)
         after = _merged(customer or {**_NEW, "_id": line.id}, line)
         if after == customer:
-            return Outcome.UNCHANGED
+            return LineOutcome.UNCHANGED
         if customer and customer["status"] in CLOSED:
             raise AccountClosed(customer["status"])
         # One operation a line, in their order: a number may pass from one customer to another between them.
@@ -165,7 +165,7 @@ class _Register:
             self.new.append(after["_id"])
         self._now[after["_id"]] = self._by_number[after["number"]] = after
         self._by_identity |= by_identity([after])
-        return Outcome.UPDATED if customer and line.kind is Kind.CUSTOMER else Outcome.IMPORTED
+        return LineOutcome.UPDATED if customer and line.kind is LineKind.CUSTOMER else LineOutcome.IMPORTED
 
     def _with_survivor(self, line: Line, customer: Document | None) -> Line:
         """With the customer that this one was merged into, by id. Raises NotImported."""
@@ -183,12 +183,12 @@ class _Register:
     def _wait(self, arrival: Arrival) -> None:
         key = arrival.key
         if key in self._waiting[arrival.line.identity]:
-            self.verdicts.append(arrival.becomes(Outcome.PARKED))
+            self.verdicts.append(arrival.becomes(LineOutcome.PARKED))
             return
         for identity in arrival.line.names:
             self._waiting[identity][key] = arrival
 
-    def _rouse(self, identity: Identity) -> None:
+    def _retry_waiting(self, identity: Identity) -> None:
         while waiting := self._waiting[identity]:
             key, arrival = next(iter(waiting.items()))
             for end in arrival.line.names:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from app.domain.import_forms import Identity, Problems
-from app.domain.import_lines import SHAPES, Line, parse
+from app.domain.import_lines import LINE_SHAPES, Line, parse
 from app.domain.moments import order_of
 from app.domain.refusals import Refusal
 from app.jobs import log_failure
@@ -30,7 +30,7 @@ _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 """More digits than a float can tell apart."""
 
 
-class Outcome(StrEnum):
+class LineOutcome(StrEnum):
     """UNPARKED: came in after it had been parked, in this run or an earlier one."""
 
     IMPORTED = "imported"
@@ -75,7 +75,7 @@ class Verdict(NamedTuple):
     kind: str
     number: int
     text: str
-    outcome: Outcome
+    outcome: LineOutcome
     reason: str = ""
     parked_as: tuple[str, ...] = ()
     """Where a line that is rejected still waits: it leaves when its reject is written, and not before."""
@@ -144,9 +144,9 @@ class Arrival:
         """Among the rows of one moment: when it first came, and its place in the file that it came with."""
         return order_of(self.parked_at or now, self.number)
 
-    def becomes(self, outcome: Outcome) -> Verdict:
-        came_in = self.was_parked and outcome is not Outcome.PARKED
-        return Verdict(self.line.kind, self.number, self.text, Outcome.UNPARKED if came_in else outcome)
+    def becomes(self, outcome: LineOutcome) -> Verdict:
+        came_in = self.was_parked and outcome is not LineOutcome.PARKED
+        return Verdict(self.line.kind, self.number, self.text, LineOutcome.UNPARKED if came_in else outcome)
 
     def rejected(self, reason: Refusal) -> Verdict:
         verdict = _rejected(self.line.kind, self.number, self.text, str(reason), was_parked=self.was_parked)
@@ -176,7 +176,9 @@ def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arriva
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)
-        kind = given["kind"] if given.get("kind") in list(SHAPES) else UNREADABLE  # a list: it may be no hashable thing
+        kind = (
+            given["kind"] if given.get("kind") in list(LINE_SHAPES) else UNREADABLE
+        )  # a list: it may be no hashable thing
         return Arrival(number, text, parse(given), parked_at)
     except orjson.JSONDecodeError as wrong:
         reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
@@ -189,7 +191,7 @@ def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arriva
 
 def _rejected(kind: str, number: int, text: str, reason: str, *, was_parked: bool = False) -> Verdict:
     return Verdict(
-        kind, number, text, Outcome.REJECTED, f"{reason} (This line had been parked.)" if was_parked else reason
+        kind, number, text, LineOutcome.REJECTED, f"{reason} (This line had been parked.)" if was_parked else reason
     )
 
 

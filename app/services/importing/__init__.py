@@ -13,14 +13,15 @@ from typing import BinaryIO, Final
 
 from app.catalogue import SOURCES
 from app.domain.import_forms import Identity
-from app.domain.import_lines import Kind
-from app.services.import_customers import introduce
-from app.services.import_parking import anything_parked, in_groups, leave_places, parked, parked_line
-from app.services.import_points import Debt, Held
-from app.services.import_steps import (
+from app.domain.import_lines import LineKind
+from app.services.importing.customers import import_identities
+from app.services.importing.owned import import_owned
+from app.services.importing.parking import anything_parked, in_groups, leave_places, parked, parked_line
+from app.services.importing.points import Debt, Held
+from app.services.importing.steps import (
     UNREADABLE,
     Arrival,
-    Outcome,
+    LineOutcome,
     Unforeseen,
     Updated,
     Updates,
@@ -28,11 +29,10 @@ from app.services.import_steps import (
     customers_known_as,
     read,
 )
-from app.services.import_things import bring_in
 from app.store.driver import Store, is_transient
 from app.store.indexes import note_sources
 
-__all__ = ["LINE_LIMIT_BYTES", "UNREADABLE", "Outcome", "Reject", "Summary", "import_lines", "lines_of"]
+__all__ = ["LINE_LIMIT_BYTES", "UNREADABLE", "LineOutcome", "Reject", "Summary", "import_lines", "lines_of"]
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 8 * LINE_LIMIT_BYTES
@@ -54,11 +54,11 @@ class Reject:
 class Summary:
     """How many lines of each kind had which outcome. A line that was parked and came in counts under both."""
 
-    counts: Counter[tuple[str, Outcome]] = field(default_factory=Counter[tuple[str, Outcome]])
+    counts: Counter[tuple[str, LineOutcome]] = field(default_factory=Counter[tuple[str, LineOutcome]])
     debts: dict[str, Debt] = field(default_factory=dict[str, Debt])
     """By customer: the points owed before and after, of those who owe any."""
 
-    def total(self, outcome: Outcome) -> int:
+    def total(self, outcome: LineOutcome) -> int:
         return sum(count for (_, counted), count in self.counts.items() if counted is outcome)
 
     @property
@@ -68,7 +68,7 @@ class Summary:
 
     @property
     def rejected(self) -> int:
-        return self.total(Outcome.REJECTED)
+        return self.total(LineOutcome.REJECTED)
 
     @property
     def exit_code(self) -> int:
@@ -78,8 +78,8 @@ class Summary:
     def __str__(self) -> str:
         """A sentence a kind, in the order of the manual: ``activity: 12 imported, 1 rejected``."""
         sentences: list[str] = []
-        for kind in (*Kind, UNREADABLE):
-            counts = [(self.counts[kind, outcome], outcome) for outcome in Outcome if self.counts[kind, outcome]]
+        for kind in (*LineKind, UNREADABLE):
+            counts = [(self.counts[kind, outcome], outcome) for outcome in LineOutcome if self.counts[kind, outcome]]
             if counts:
                 sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome}" for count, outcome in counts))
         if self.owed:
@@ -122,7 +122,7 @@ async def import_lines(
 
     def tell(verdicts: Iterable[Verdict]) -> None:
         for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
-            if verdict.outcome is Outcome.REJECTED:
+            if verdict.outcome is LineOutcome.REJECTED:
                 reject(Reject(verdict.number, verdict.reason, verdict.text))
 
     decided: list[Verdict] = []
@@ -176,7 +176,7 @@ class _Run:
             return
         customers = await customers_known_as(self.store, identities, fields={"identities": 1})
         for group in await in_groups(self.store, customers, lines=_PARKED_AT_ONCE):
-            things = {"line.kind": {"$ne": Kind.CUSTOMER_LINK.value}}
+            things = {"line.kind": {"$ne": LineKind.CUSTOMER_LINK.value}}
             while documents := await parked(self.store, group, things, limit=2 * _PARKED_AT_ONCE):
                 taken = {document["_id"]: parked_line(document) for document in documents}
                 # The catalogue may demand more by now than when they were parked.
@@ -185,13 +185,13 @@ class _Run:
                 yield await self._each(self._bring_in, arrivals)
 
     async def _introduce(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
-        introduced = await introduce(self.store, arrivals, now=self.now)
+        introduced = await import_identities(self.store, arrivals, now=self.now)
         self._recount(introduced.updated)
         return introduced.verdicts
 
     async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         await self._note_sources(arrivals)
-        brought = await bring_in(self.store, arrivals, now=self.now, held=self.held, zone=self.zone)
+        brought = await import_owned(self.store, arrivals, now=self.now, held=self.held, zone=self.zone)
         self.summary.note(brought.debts)
         self._recount(brought.updated)
         return brought.verdicts
@@ -200,12 +200,12 @@ class _Run:
         """What two lines of a file say of one thing is what its last says: the same file again updates nothing."""
         for each in updated:
             lines = self.updates.unchanged(each)
-            self.summary.counts[each.kind, Outcome.UPDATED] -= lines
-            self.summary.counts[each.kind, Outcome.UNCHANGED] += lines
+            self.summary.counts[each.kind, LineOutcome.UPDATED] -= lines
+            self.summary.counts[each.kind, LineOutcome.UNCHANGED] += lines
 
     async def _note_sources(self, arrivals: Sequence[Arrival]) -> None:
         """Whatever is imported can be filtered by its source. A command for those that this import meets first."""
-        told = {arrival.line.identity.source for arrival in arrivals if arrival.line.kind is Kind.ACTIVITY}
+        told = {arrival.line.identity.source for arrival in arrivals if arrival.line.kind is LineKind.ACTIVITY}
         new = sorted(told.difference(SOURCES, self.sources))
         await note_sources(self.store, new)
         self.sources.update(new)
@@ -250,4 +250,4 @@ def _read(number: int, line: bytes) -> Arrival | Verdict:
 
 
 def _rejected(number: int, line: bytes, reason: str) -> Verdict:
-    return Verdict(UNREADABLE, number, line.decode(errors="backslashreplace"), Outcome.REJECTED, reason)
+    return Verdict(UNREADABLE, number, line.decode(errors="backslashreplace"), LineOutcome.REJECTED, reason)

@@ -9,10 +9,10 @@ from typing import Any
 
 from app.domain.import_forms import Identity
 from app.domain.import_lines import HISTORY
-from app.services.import_steps import (
+from app.services.importing.steps import (
     Arrival,
     HistoryRewritten,
-    Outcome,
+    LineOutcome,
     Verdict,
     by_identity,
     ids_by_source,
@@ -87,7 +87,7 @@ async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, sess
         if earlier and not same and arrival.line.kind in HISTORY:
             verdicts.append(arrival.rejected(HistoryRewritten()))
             continue
-        verdicts.append(arrival.becomes(Outcome.PARKED))
+        verdicts.append(arrival.becomes(LineOutcome.PARKED))
         if same:
             continue
         for identity in arrival.line.names:

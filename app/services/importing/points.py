@@ -28,7 +28,7 @@ from app.domain.points import (
 )
 from app.domain.refusals import Refusal
 from app.domain.statuses import CLOSED
-from app.services.import_steps import Arrival, HistoryRewritten, NotImported, Outcome, Verdict
+from app.services.importing.steps import Arrival, HistoryRewritten, LineOutcome, NotImported, Verdict
 from app.services.points import GIVEN_BACK, SYSTEM, expiry_activity
 from app.store.driver import Document, Store
 
@@ -129,13 +129,13 @@ class Ledger:
         self.debts: dict[str, Debt] = {}
         self.held: dict[str, list[tuple[Arrival, Refusal]]] = {}
 
-    def take(self, arrival: Arrival, document: Document, owner: Document) -> Outcome | None:
+    def take(self, arrival: Arrival, document: Document, owner: Document) -> LineOutcome | None:
         """None: it is decided with the others. Raises NotImported."""
         facts = self._facts(document)
         if stored := self.entries.get(arrival.line.id):
             if not self._says(stored, facts):
                 raise HistoryRewritten
-            return Outcome.UNCHANGED
+            return LineOutcome.UNCHANGED
         self._owners[owner["_id"]] = owner
         self._lines[owner["_id"]].append((arrival, facts))
         return None
@@ -170,7 +170,7 @@ class Ledger:
         self.held[owner["_id"]] = []
         for line_id, (arrival, _) in taken.items():
             if (refusal := refused.get(line_id)) is None:
-                verdicts.append(arrival.becomes(Outcome.IMPORTED))
+                verdicts.append(arrival.becomes(LineOutcome.IMPORTED))
             elif arrival.was_parked or self._held_before.is_full:
                 verdicts.append(arrival.rejected(refusal))
             else:
@@ -179,7 +179,7 @@ class Ledger:
             if refusal := refused.get(arrival.line.id):
                 verdicts.append(arrival.rejected(refusal))
             elif facts == taken[arrival.line.id][1]:
-                verdicts.append(arrival.becomes(Outcome.UNCHANGED))
+                verdicts.append(arrival.becomes(LineOutcome.UNCHANGED))
             else:
                 verdicts.append(arrival.rejected(HistoryRewritten()))
         return verdicts
