@@ -580,12 +580,16 @@ def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
 
     Fails before any work where another file is in the way, or another import writes to it.
     """
-    with usable_file(path, lambda: _earlier_rejects(path)):
-        if path.exists() and path.stat().st_size:
+    with usable_file(path, lambda: path.open("a+", encoding="utf-8")) as earlier:
+        _lock(earlier, path)
+        earlier.seek(0)
+        if not _is_of_rejects(line := earlier.readline()):
+            fail(f"{path} exists, and is not the rejects file of an import. Name another file with --rejects.")
+        if line:
             written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            earlier = path.with_stem(f"{path.stem}.{written_at:%Y%m%dT%H%M%S}.{os.getpid()}")
-            path.rename(earlier)
-            console.print(f"The bad lines of an earlier import are now in {earlier}.", markup=False, soft_wrap=True)
+            kept = path.with_stem(f"{path.stem}.{written_at:%Y%m%dT%H%M%S.%f}.{os.getpid()}")
+            path.rename(kept)
+            console.print(f"The bad lines of an earlier import are now in {kept}.", markup=False, soft_wrap=True)
     with usable_file(path, lambda: path.open("a+", encoding="utf-8", buffering=1)) as out:
         _lock(out, path)
         os.fchmod(out.fileno(), 0o600)  # bad lines hold personal data as good ones do
@@ -600,16 +604,6 @@ def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
         finally:
             if not written:
                 path.unlink()
-
-
-def _earlier_rejects(path: Path) -> TextIO:
-    """The file, ours alone. Fails where it is another import's, or no rejects file."""
-    file = path.open("a+", encoding="utf-8")
-    _lock(file, path)
-    file.seek(0)
-    if not _is_of_rejects(file.readline()):
-        fail(f"{path} exists, and is not the rejects file of an import. Name another file with --rejects.")
-    return file
 
 
 def _lock(file: TextIO, path: Path) -> None:

@@ -324,7 +324,7 @@ async def test_a_forged_place_in_a_list_that_matches_nothing_finds_nothing(ask: 
     ada = await world.customer()
     await world.many("activities", ada, {}, {})
     selection = Selection(ACTIVITIES, (("type", In(())), ("legacy", In((False,)))), ActivityOrderField.OCCURRED_AT)
-    cursor = encode(selection, ada["_id"], (NOW, "act_x"))
+    cursor = encode(selection, ada["_id"], (NOW, None, "act_x"))
     answer = await asked_of(ask, ada, f'activities(filter: {{types: []}}, after: "{cursor}") {{ nodes {{ id }} }}')
     assert answer["data"]["customer"]["activities"] == {"nodes": []}
 

@@ -177,8 +177,12 @@ def cycle(number: int, *values: Any) -> Any:
 
 
 def noise(collection: str, number: int) -> Document:
-    """Every value of every filter is there, but never for two rows in a row."""
-    moment = ago(days=number)
+    """Every value of every filter is there, but never for two rows in a row. Two each are of one moment."""
+    return {**_noise(collection, number), **({"order": number} if number % 3 else {})}
+
+
+def _noise(collection: str, number: int) -> Document:
+    moment = ago(days=number // 2 * 2)
     match collection:
         case "activities":
             return {
