@@ -6,6 +6,10 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
+from app.domain.listings import PREVIEWS
+
 APP = Path(__file__).parents[1] / "app"
 
 MAY_IMPORT = {
@@ -106,6 +110,44 @@ def test_nobody_but_the_graph_imports_resolvers() -> None:
     assert {module for module, name in imports() if room_of(name) == "resolvers" and name.startswith("app.")} == {
         "app.graph"
     }
+
+
+DOOR = "app.services.writing"
+PAST_THE_DOOR = {
+    "app.sample.seed": "a sample is made whole, in a database that nobody reads yet, with its previews",
+    "app.delivery.relay": "the state of what is queued: deliveries and pushes are no rows of a preview",
+}
+
+
+def writes_past_the_door(source: str) -> list[str]:
+    """Calls that write customers or rows of their previews, or whatever collection: they do not say which."""
+    guarded = {"customers", *PREVIEWS}
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("insert", "write", "take")
+        and ast.unparse(node.func.value).endswith("store")
+        and (not isinstance(node.args[0], ast.Constant) or node.args[0].value in guarded)
+    ]
+
+
+def test_only_one_door_writes_what_hangs_on_customers() -> None:
+    writers = {
+        ".".join(("app", *path.relative_to(APP).with_suffix("").parts))
+        for path in APP.rglob("*.py")
+        if path.parent.name != "store" and writes_past_the_door(path.read_text())
+    }
+    assert writers == {DOOR, *PAST_THE_DOOR}
+
+
+@pytest.mark.parametrize("collection", sorted({"customers", *PREVIEWS}))
+def test_a_row_that_is_written_past_the_door_is_seen(collection: str) -> None:
+    for call in (f"store.write({collection!r}, rows)", f"self.store.insert({collection!r}, [row], session=session)"):
+        assert writes_past_the_door(f"async def body():\n    await {call}") == [call]
+    assert writes_past_the_door("name = 'points'\nstore.write(name, rows)") == ["store.write(name, rows)"]
+    assert writes_past_the_door("store.write('parked', rows)") == []
 
 
 def test_rules_do_no_work_of_their_own() -> None:

@@ -32,10 +32,12 @@ class CustomerRows:
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
         self._operations: defaultdict[str, list[Operation]] = defaultdict(list)
         self._keys: defaultdict[str, Document] = defaultdict(dict)
+        self._customers: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self._revisions: dict[str, int] = {}
         """Of the locked customers, counted up already."""
         self.owners: set[str] = set()
         """Who owned a row that was written, before or after."""
+        self.new: set[str] = set()
 
     async def lock(self, customer_id: str) -> Document:
         """The customer, whom nobody else changes until this transaction ends. Raises NotFound."""
@@ -72,8 +74,16 @@ class CustomerRows:
         self._keys[customer_id] |= keys
         self.owners.add(customer_id)
 
+    def put_customers(
+        self, operations: Iterable[InsertOne[Document] | ReplaceOne[Document]], *, new: Iterable[str]
+    ) -> None:
+        """Writes whole customers, in this order. Lists are no part of them: only the ``new`` ones need a preview."""
+        self._customers += operations
+        self.new |= {*new}
+
     async def send(self) -> None:
         """A command for each collection, and one more for days of the report that are over."""
+        await self.store.write("customers", self._customers, session=self.session)
         self._order()
         for collection in {**self._inserted, **self._operations}:
             inserted, operations = self._inserted[collection], self._operations[collection]
@@ -121,7 +131,7 @@ async def change_customers(store: Store, body: Body[T], *, now: datetime, deadli
         rows = CustomerRows(store, session, now)
         result = await body(rows)
         await rows.send()
-        owners = sorted(rows.owners)
+        owners = sorted(rows.owners | rows.new)
         return result
 
     result = await store.transaction(whole, deadline_seconds=deadline_seconds)

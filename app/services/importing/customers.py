@@ -29,7 +29,7 @@ from app.services.importing.steps import (
     customers_known_as,
     fingerprint,
 )
-from app.store import previews
+from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
 _AT_MOST: Final = 100
@@ -53,19 +53,17 @@ class Introduced(NamedTuple):
 async def import_identities(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> Introduced:
     """One transaction; a handful of commands."""
 
-    async def body(session: Any) -> tuple[Introduced, list[str]]:
-        register = await _read_register(store, arrivals, session)
+    async def body(rows: CustomerRows) -> Introduced:
+        register = await _read_register(store, arrivals, rows.session)
         for arrival in arrivals:
             register.take(arrival)
         register.settle()
-        await store.write("customers", register.operations, session=session)
-        await store.write("parked", leave(register.joined), ordered=False, session=session)
-        verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=session)
-        return Introduced(verdicts, register.updated), register.new
+        rows.put_customers(register.operations, new=register.new)
+        await store.write("parked", leave(register.joined), ordered=False, session=rows.session)
+        verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=rows.session)
+        return Introduced(verdicts, register.updated)
 
-    introduced, new = await store.transaction(body)
-    await previews.refresh(store, new)
-    return introduced
+    return await change_customers(store, body, now=now)
 
 
 async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any) -> "_Register":
