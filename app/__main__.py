@@ -88,7 +88,7 @@ def demo(
         console.print(f"  A token for other programs: {command('token --role admin' + own)}", soft_wrap=True)
         console.print("  Ctrl-C stops everything.\n")
         viewers = [
-            graphiql.Viewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
+            graphiql.GraphiQLViewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
             for label, bearer in people.items()
         ]
         logs.configure(settings.log_level, access=settings.access_log)
@@ -203,7 +203,7 @@ def import_(
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
-    from app.services.audit import Audit
+    from app.services.audit import AuditTrail
     from app.services.importing import import_lines, lines_of
 
     settings = read_settings(data=data)
@@ -214,7 +214,7 @@ def import_(
     rejects = rejects or Path(f"{own}.rejects.ndjson")
     if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
-    audit = Audit(exporting.ADMINISTRATOR, "import", secrets.token_hex(8), now)
+    audit = AuditTrail(exporting.ADMINISTRATOR, "import", secrets.token_hex(8), now)
 
     async def work(uri: str, reject: Callable[[Any], None]) -> Any:
         async with open_store(uri, settings) as store:

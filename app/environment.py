@@ -162,7 +162,7 @@ def read_settings(**given: object) -> Settings:
 
 
 def with_pairs(settings: Settings) -> Settings:
-    """The same. Raises SettingsError where one variable is set without another that it needs."""
+    """Returns the settings unchanged. Raises SettingsError if a variable is set without another that it needs."""
     for name, needed in (("smtp_url", "mail_from"), ("wallet_push_url", "wallet_push_secret")):
         if getattr(settings, name) and not getattr(settings, needed):
             name, needed = name.upper(), needed.upper()

@@ -17,7 +17,7 @@ from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
 from app.graph import input_of, masks_for
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
 from app.schema.report import ReportFilter
-from app.services.export_rows import Plan, batches, total
+from app.services.export_rows import ExportPlan, batches, total
 from app.store.driver import Store
 
 __all__ = ["ADMINISTRATOR", "Done", "open_out", "plan", "total", "write"]
@@ -40,20 +40,20 @@ def plan(
     filter_: object,
     order_by: object,
     layout: Layout = PLAIN,
-) -> Plan:
-    """Of customers, or of a table of the report; filter and order as JSON has them. Raises BadUserInput."""
+) -> ExportPlan:
+    """Returns the plan of an export of customers or a report's table; filter, order: JSON. Raises BadUserInput."""
     masks = masks_for(ADMINISTRATOR.roles)
     if table:
         whole = ExportTable(table)
         where = input_of(ReportFilter, filter_).where(ADMINISTRATOR)
-        return Plan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout)
+        return ExportPlan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout)
     whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
     asked = input_of(CustomerFilter, filter_)
     columns_ = chosen(whole, columns, masks)
-    return Plan(whole, format_, columns_, asked.where(ADMINISTRATOR), *order.sorting(asked), masks, layout)
+    return ExportPlan(whole, format_, columns_, asked.where(ADMINISTRATOR), *order.sorting(asked), masks, layout)
 
 
-async def write(store: Store, plan: Plan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:
+async def write(store: Store, plan: ExportPlan, done: Done, file: BinaryIO, advance: Callable[[int], None]) -> None:
     async for batch in batches(store, plan):
         file.write(batch.data)
         done.rows, done.bytes = done.rows + batch.rows, done.bytes + len(batch.data)

@@ -131,7 +131,7 @@ def exporter(store: Store, settings: Settings) -> Exporter:
 
 @asynccontextmanager
 async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
-    """Of what servers are set for; what they are not set for waits for a process that has them."""
+    """Yields the relay of all channels that have a server. What is queued on others waits for another process."""
     timeout_seconds = settings.delivery_timeout_seconds
     async with AsyncExitStack() as opened:
         channels: list[Channel] = []

@@ -25,7 +25,7 @@ from app.domain.vocabulary import ExportFormat, ExportTable
 from app.graph import masks_for
 from app.services import daily_counts
 from app.services.export_job import Exporter
-from app.services.export_rows import Plan, batches
+from app.services.export_rows import ExportPlan, batches
 from app.store import files, indexes
 from app.store.driver import Document, Store
 from app.store.mongod import embedded_mongod
@@ -51,7 +51,7 @@ async def one(uri: str, way: str, format_: ExportFormat, rows: int) -> None:
             written, length = done["rows"], done["bytes"]
         else:
             written = length = 0
-            async for batch in batches(store, Plan.of(export, masks_for(frozenset({Role.ADMIN})))):
+            async for batch in batches(store, ExportPlan.of(export, masks_for(frozenset({Role.ADMIN})))):
                 written, length = written + batch.rows, length + len(batch.data)
         taken = time.perf_counter() - start
         print(

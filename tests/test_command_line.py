@@ -29,7 +29,7 @@ from app.__main__ import main
 from app.environment import EXAMPLES as EXAMPLES_OF_SETTINGS
 from app.environment import Settings
 from app.sdl import printed
-from app.services.export_rows import Batch, Plan, batches
+from app.services.export_rows import Batch, ExportPlan, batches
 from app.store.driver import Driver, Store
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "import"
@@ -651,7 +651,7 @@ def test_an_export_that_is_stopped_says_how_far_it_came_and_leaves_what_was_ther
     file = tmp_path / "customers.csv"
     file.write_text("yesterday's")
 
-    async def stopped(store: Store, plan: Plan) -> AsyncGenerator[Batch]:
+    async def stopped(store: Store, plan: ExportPlan) -> AsyncGenerator[Batch]:
         async for batch in batches(store, plan):
             yield batch
             raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
-from app.catalogue import billing, callcenter, esuite, loyalty, overview, platform
+from app.catalogue import billing, callcenter, esuite, gateway, loyalty, overview
 from app.catalogue.model import ActivityGroup, Audience, CatalogueType, nearest
 
 __all__ = [
@@ -38,7 +38,7 @@ def by_code(rows: Iterable[CatalogueType]) -> Mapping[str, CatalogueType]:
 
 
 CATALOGUE = by_code(
-    (*esuite.ROWS, *overview.ROWS, *callcenter.ROWS, *billing.ROWS, *loyalty.ROWS, *platform.ROWS),
+    (*esuite.ROWS, *overview.ROWS, *callcenter.ROWS, *billing.ROWS, *loyalty.ROWS, *gateway.ROWS),
 )
 SOURCES = tuple(dict.fromkeys(row.source for row in CATALOGUE.values()))
 ATTRIBUTE_NAMES = frozenset(each.name for row in CATALOGUE.values() for each in row.attributes)

@@ -337,7 +337,7 @@ IDENTITY = Form(_NAMED.wanted, _identity)
 
 
 def reference(collection: str) -> Form:
-    """Of another imported thing by {source, id}: its id here, whether it is here yet or not."""
+    """Reads {source, id} of another imported thing as its id here, whether it is here yet or not."""
 
     def read(value: object) -> str:
         source, source_id = _identity(value)

@@ -124,7 +124,7 @@ class Entry(TypedDict):
     allocations: NotRequired[list[Portion]]  # of entries of earlier versions: what they took
 
 
-class Audit(TypedDict):
+class LedgerAudit(TypedDict):
     ok: bool
     entries: int
     drift: int  # stored minus recomputed earned - spent - expired
@@ -137,7 +137,7 @@ class Posting(NamedTuple):
     entries: tuple[Entry, ...] = ()
 
     def then(self, kind: PointsKind, points: int, *, now: datetime, expires_at: datetime | None = None) -> "Posting":
-        """This, and one entry more, which is the newest. Raises LimitExceeded."""
+        """This, and one entry more, which is the newest. Raises TotalExceeded."""
         at = max(stored(now), self.state.get("latestAt", stored(now)))
         movement: Movement = {"kind": kind, "points": points, "occurredAt": at, "source": HERE}
         if expires_at:
@@ -171,7 +171,7 @@ class NotEnoughPoints(Refusal):
         super().__init__(f"{asked} points were asked for; {spendable} are spendable.")
 
 
-class LimitExceeded(Refusal):
+class TotalExceeded(Refusal):
     code, field = "LIMIT_EXCEEDED", ("points",)
 
     def __init__(self, figure: str, value: int) -> None:
@@ -226,7 +226,7 @@ def end_of_day(at: datetime, zone: tzinfo = UTC) -> datetime:
 
 
 def expiry(expires_at: datetime) -> datetime | None:
-    """The same, as it is stored; none in the year 9999, which is how systems without a null say "never"."""
+    """Returns the expiry as it is stored; None in the year 9999, by which systems without a null say "never"."""
     return None if expires_at.year == MAXYEAR else stored(expires_at)
 
 
@@ -234,7 +234,7 @@ def expiry(expires_at: datetime) -> datetime | None:
 
 
 def earn(state: PointsState, points: int, *, now: datetime, expires_at: datetime | None = None) -> Posting:
-    """Raises InvalidPoints, InvalidExpiry, LimitExceeded."""
+    """Raises InvalidPoints, InvalidExpiry, TotalExceeded."""
     return Posting(state).then(PointsKind.EARNED, _positive(points), now=now, expires_at=_lasting(expires_at, now))
 
 
@@ -288,7 +288,7 @@ def pend(state: PointsState, points: int, *, now: datetime) -> Posting:
 
 
 def activate(state: PointsState, points: int, *, now: datetime, expires_at: datetime | None = None) -> Posting:
-    """Pending points become earned ones. Raises InvalidPoints, InvalidExpiry, LimitExceeded."""
+    """Pending points become earned ones. Raises InvalidPoints, InvalidExpiry, TotalExceeded."""
     _at_most(state["pending"], points, "pending")
     expires_at = _lasting(expires_at, now)
     posting = Posting(state).then(PointsKind.PENDING, -points, now=now)
@@ -485,7 +485,7 @@ def _objection(before: "_Book", after: "_Book", movement: Entry | None) -> Refus
             return InvalidPoints(f"{points} points were asked for; {points - lacking} are {what}.")
     try:
         _limited(after.state())
-    except LimitExceeded as limit:
+    except TotalExceeded as limit:
         return limit
     return None
 
@@ -498,7 +498,7 @@ def replay(entries: Iterable[Entry]) -> PointsState:
     return _walked(_Book(), list(entries)).state()
 
 
-def audit(state: PointsState, entries: Iterable[Entry]) -> Audit:
+def audit(state: PointsState, entries: Iterable[Entry]) -> LedgerAudit:
     """Whether the state, every ``balanceAfter`` and every ``seq`` follow from all entries, in the order of ``seq``."""
     known = list(entries)
     recomputed = replay(known)
@@ -902,9 +902,9 @@ def _at_most(limit: int, points: int, what: str) -> int:
 def _limited(state: PointsState) -> PointsState:
     for figure in ("earned", "spent", "expired", "reserved", "pending"):
         if abs(state[figure]) > MAX_TOTAL:
-            raise LimitExceeded(figure, state[figure])
+            raise TotalExceeded(figure, state[figure])
     if owed(state) > MAX_TOTAL:
-        raise LimitExceeded("owed", owed(state))
+        raise TotalExceeded("owed", owed(state))
     return state
 
 

@@ -228,7 +228,7 @@ def _is_region(country: str) -> bool:
 
 
 def usable_region(region: str) -> str:
-    """The same. Raises ValueError for a region that has no phone numbers."""
+    """Returns the region unchanged. Raises ValueError for one that has no phone numbers."""
     if not _is_region(region):
         raise ValueError("no region with phone numbers has these two letters")
     return region

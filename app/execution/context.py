@@ -72,7 +72,7 @@ class ExecutionContext:
         nodes: Sequence[Node],
         document: Callable[[], str | None],
     ) -> GraphQLError:
-        """Of a field that failed, the error with its place: logged, and counted. Raises what ``ends_answer``."""
+        """Returns the error of a failed field with its place, logged and counted. Raises what ``ends_answer``."""
         error = argument_refusal(error) or error
         if not isinstance(error, Refusal):
             log_exception("field failed", error, field=field, document=document())

@@ -11,7 +11,7 @@ _CUSTOMER = BY_COLLECTION["customers"].type
 
 
 def customer_keys_of(root: ObjectPlan) -> frozenset[str] | None:
-    """Of all customers that are read for the plan, but as rows; None where a resolver may look at any.
+    """Returns the keys to read of customers outside rows; None if a resolver may look at any.
 
     Any that awaits something may look at what it has awaited.
     """
@@ -32,7 +32,7 @@ def customer_keys_of(root: ObjectPlan) -> frozenset[str] | None:
 
 
 def row_keys_of(edge: Field) -> tuple[str, ...] | None:
-    """Of the rows of the edge's page (``schema.connection``); None where a resolver may look at any."""
+    """Returns the keys to read of the rows of the edge's page; None if a resolver may look at any."""
     keys: set[str] = set()
     try:
         for row in _rows_of(edge):

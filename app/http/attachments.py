@@ -14,7 +14,7 @@ from app.domain.attachments import PATH, opened
 from app.domain.outbox import one_line
 from app.http.status import retry_after
 from app.operations.errors import UNAVAILABLE, error_payload
-from app.services.audit import Audit
+from app.services.audit import AuditTrail
 from app.store.driver import Store, StoreError, Unavailable, within
 
 _HEADERS: Final = {
@@ -42,7 +42,7 @@ def routes(store: Store) -> list[BaseRoute]:
         if not found:
             return _refused(HTTPStatus.GONE, "EXPIRED", "This file is not there any more.")
         if request.method != "HEAD":
-            audit = Audit(link.asker, "downloadAttachment", correlation_id.get() or "", datetime.now(UTC))
+            audit = AuditTrail(link.asker, "downloadAttachment", correlation_id.get() or "", datetime.now(UTC))
             try:
                 with within(_ANSWER_SECONDS):  # no file without its row
                     await audit.opened(store, link.email_id, customer_id=found[0]["customerId"])

@@ -16,7 +16,7 @@ from app.domain.exports import file_name, signature
 from app.domain.vocabulary import ExportFormat, ExportStatus
 from app.http.status import retry_after
 from app.operations.errors import UNAVAILABLE, error_payload
-from app.services.audit import Audit
+from app.services.audit import AuditTrail
 from app.store import files
 from app.store.driver import Document, Store, StoreError, Unavailable, within
 
@@ -52,10 +52,10 @@ def routes(store: Store) -> list[BaseRoute]:
     return [Route("/exports/{id}", file)]
 
 
-def _audit(export: Document) -> Audit:
+def _audit(export: Document) -> AuditTrail:
     asked = export["requestedBy"]
     viewer = Viewer(asked["subject"], asked["subject"], frozenset(map(Role, asked["roles"])))
-    return Audit(viewer, "downloadExport", correlation_id.get() or "", datetime.now(UTC))
+    return AuditTrail(viewer, "downloadExport", correlation_id.get() or "", datetime.now(UTC))
 
 
 def _headers(export: Document) -> dict[str, str]:

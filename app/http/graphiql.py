@@ -59,7 +59,7 @@ def asks_for_page(request: Request) -> bool:
     )
 
 
-class Viewer(TypedDict):
+class GraphiQLViewer(TypedDict):
     """Somebody to be: an entry of the page's menu, and the headers that make a request theirs."""
 
     label: str
@@ -69,7 +69,7 @@ class Viewer(TypedDict):
 class Config(TypedDict, total=False):
     """What the page is told. Without ``viewers`` it has no menu, and its visitor brings a token of their own."""
 
-    viewers: Sequence[Viewer]
+    viewers: Sequence[GraphiQLViewer]
 
 
 def endpoint(config: Config) -> Callable[[Request], Response]:

@@ -87,7 +87,7 @@ def _wish(media_range: str) -> tuple[str, float]:
 
 
 def headers_of(scope: Scope) -> Headers:
-    """Of several of one name the last: those of a list are one already (``middleware.py``)."""
+    """Returns the headers by name, the last of several: those of a list are one already (``middleware.py``)."""
     return dict(scope["headers"])
 
 

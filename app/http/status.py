@@ -11,7 +11,7 @@ from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.operations.admission import Overloaded
 from app.operations.cost import TooExpensive
 from app.operations.document import OperationUnresolved
-from app.operations.document_limits import LimitExceeded
+from app.operations.document_limits import DocumentLimitExceeded
 from app.operations.errors import InvalidDocument, error_payload, refusal_body
 from app.operations.pipeline import ChangeByGet
 from app.operations.rates import RateLimited
@@ -39,7 +39,7 @@ STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
     Overloaded: _UNAVAILABLE,
     TimeoutError: _UNAVAILABLE,
     **dict.fromkeys(Unavailable, _UNAVAILABLE),
-    LimitExceeded: _BAD_REQUEST,
+    DocumentLimitExceeded: _BAD_REQUEST,
     TooExpensive: _BAD_REQUEST,
     OperationUnresolved: _BAD_REQUEST,
     PersistedQueryNotSupported: _BAD_REQUEST,

@@ -39,7 +39,7 @@ class Loaders:
 
     @cached_property
     def files(self) -> Loader[str, Document]:
-        """Of mails that the gate has admitted."""
+        """Loads files of mails that the gate has admitted."""
         return Loader(partial(_files, self._store))
 
     @cached_property
@@ -63,7 +63,7 @@ class Loaders:
         return Loader(partial(_fields_set, self._store))
 
     @cached_property
-    def audits(self) -> Loader[str, points.Audit]:
+    def audits(self) -> Loader[str, points.LedgerAudit]:
         return Loader(partial(points.audits, self._store))
 
 

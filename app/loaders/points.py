@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from app.domain.points import Audit, Entry, PointsState, audit, empty
+from app.domain.points import Entry, LedgerAudit, PointsState, audit, empty
 from app.store.driver import Store
 
 
-async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Audit | Exception]:
+async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, LedgerAudit | Exception]:
     """The stored state against all entries, both read at one point in time. One command; it reads every entry."""
     wanted = {"$in": list(customer_ids)}
     entries = [
@@ -35,7 +35,7 @@ async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Audi
     return {customer_id: _audit(state, ledgers[customer_id]) for customer_id, state in states.items()}
 
 
-def _audit(state: PointsState, entries: list[Entry]) -> Audit | Exception:
+def _audit(state: PointsState, entries: list[Entry]) -> LedgerAudit | Exception:
     try:
         return audit(state, entries)
     except (ArithmeticError, LookupError, TypeError, ValueError) as unreadable:

@@ -95,7 +95,7 @@ class Asked:
 
 
 class Search:
-    """Of one request."""
+    """Searches customers for one request."""
 
     def __init__(self, store: Store, gate: Gate) -> None:
         self._store, self._gate = store, gate

@@ -159,12 +159,12 @@ def cost_extension(cost: int, limit: int) -> dict[str, int]:
 
 
 def price_of_text(text: str) -> int:
-    """Of a text that is to be parsed and validated."""
+    """Returns the price of parsing and validating a text."""
     return ceil(TEXT + len(text) * CHARACTER)
 
 
 def price_of_body(size: int) -> int:
-    """Of so many bytes, before anybody knows what they say."""
+    """Returns the price of reading so many bytes, before it is known what they say."""
     return size // BODY_BYTES
 
 
@@ -504,14 +504,14 @@ def _is_document(type_: GraphQLNamedType) -> bool:
 
 
 def _depends_on_variables(document: DocumentNode) -> bool:
-    class Look(Visitor):
+    class VariableFinder(Visitor):
         found = False
 
         def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
             if node.name.value in _DECISIVE:
                 self.found |= any(isinstance(each, VariableNode) for each in walked(node.value))
 
-    look = Look()
+    look = VariableFinder()
     visit(document, look)
     return look.found
 

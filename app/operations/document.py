@@ -106,7 +106,7 @@ class Documents:
     async def prepared(self, text: str, subject: str, *, suggests: bool) -> Prepared:
         """``suggests``: whether errors may say what the schema has instead.
 
-        Raises LimitExceeded, InvalidDocument, Overloaded.
+        Raises DocumentLimitExceeded, InvalidDocument, Overloaded.
         """
         if text not in self._kept:
             await self._turns.enter(subject)
@@ -150,13 +150,13 @@ class Documents:
         tokens, characters = self._limits.max_tokens, self._limits.max_document_characters
         if len(text) > characters:
             message = f"The document has {len(text)} characters; at most {characters} are allowed."
-            raise document_limits.LimitExceeded("characters", message, allowed=characters, asked=len(text))
+            raise document_limits.DocumentLimitExceeded("characters", message, allowed=characters, asked=len(text))
         try:
             return parse(text, max_tokens=tokens)
         except GraphQLSyntaxError as error:
             if f"more than {tokens} tokens" in error.message:
                 message = f"The document has more than {tokens} tokens."
-                raise document_limits.LimitExceeded("tokens", message, allowed=tokens) from None
+                raise document_limits.DocumentLimitExceeded("tokens", message, allowed=tokens) from None
             raise InvalidDocument([error]) from None
 
     def _end_turn(self, text: str, preparing: asyncio.Future[Prepared]) -> None:
@@ -185,13 +185,13 @@ def _size(text: str, document: DocumentNode, plans: Iterable[CostPlan]) -> int:
 
 
 def _introspects(document: DocumentNode) -> bool:
-    class Look(Visitor):
+    class IntrospectionFinder(Visitor):
         found = False
 
         def enter_field(self, node: Any, *_: Any) -> None:
             self.found |= node.name.value in document_limits.INTROSPECTION
 
-    look = Look()
+    look = IntrospectionFinder()
     visit(document, look)
     return look.found
 
@@ -211,6 +211,6 @@ def _rules(most: int) -> tuple[type[ASTValidationRule], ...]:
                 if self.rule_context.remaining_complexity_budget >= 0:
                     raise
                 message = "Too many fields of the document have the same name: give them aliases, or select them once."
-                raise document_limits.LimitExceeded("comparisons", message, allowed=most) from None
+                raise document_limits.DocumentLimitExceeded("comparisons", message, allowed=most) from None
 
     return tuple(Bounded if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)

@@ -25,7 +25,7 @@ from app.settings import Limits
 INTROSPECTION: Final = frozenset({"__schema", "__type"})
 
 
-class LimitExceeded(RequestRefusal):
+class DocumentLimitExceeded(RequestRefusal):
     """Raised where a request is larger than we take. The client sees a 400 with the ``limit`` beside the message."""
 
     code = "QUERY_LIMIT_EXCEEDED"
@@ -37,7 +37,7 @@ class LimitExceeded(RequestRefusal):
 
 
 def check(document: DocumentNode, limits: Limits) -> None:
-    """Raises LimitExceeded for the first limit that the document breaks."""
+    """Raises DocumentLimitExceeded for the first limit that the document breaks."""
     shapes = {id(definition): _shape(definition) for definition in _definitions(document)}
     every = shapes.values()
     at_most("aliases", sum(len(shape.aliases) for shape in every), limits.max_aliases, "aliases")
@@ -75,7 +75,7 @@ def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
 
 
 def check_variables(variables: dict[str, object], limits: Limits) -> None:
-    """Raises LimitExceeded for variables with too many values in them. It looks at no more than are allowed."""
+    """Raises DocumentLimitExceeded for variables with too many values in them. It looks at no more than are allowed."""
     left: list[Any] = [variables]
     found = 0
     while left:
@@ -89,15 +89,17 @@ def check_variables(variables: dict[str, object], limits: Limits) -> None:
         found += len(inner)
         if found > limits.max_variable_values:
             allowed = limits.max_variable_values
-            raise LimitExceeded("variableValues", f"The variables hold more than {allowed} values.", allowed=allowed)
+            raise DocumentLimitExceeded(
+                "variableValues", f"The variables hold more than {allowed} values.", allowed=allowed
+            )
         left.extend(inner)
 
 
 def at_most(name: str, asked: int, allowed: int, what: str) -> None:
-    """Raises LimitExceeded."""
+    """Raises DocumentLimitExceeded."""
     if asked > allowed:
         message = f"The document has {asked} {what}; at most {allowed} are allowed."
-        raise LimitExceeded(name, message, allowed=allowed, asked=asked)
+        raise DocumentLimitExceeded(name, message, allowed=allowed, asked=asked)
 
 
 # ---------------------------------------------------------------- the walk

@@ -82,7 +82,7 @@ class Rates:
         minute.unflushed += cost
 
     def give_back(self, viewer: Viewer, cost: int) -> None:
-        """Of what was spent, what came to nothing."""
+        """Gives back what was spent on something that came to nothing."""
         self.charge(viewer, -cost)
 
     def charge(self, viewer: Viewer, cost: int) -> None:

@@ -174,7 +174,7 @@ def _absorb(life: Life) -> None:
     life.tell("CUSTOMERS_MERGED", {"mergedCustomerIds": ["C-100008"]}, by=ADMIN)
 
 
-def _life(index: int, now: datetime, *, days_ago: int, origin: people.Origin, **known: Any) -> Life:
+def _life(index: int, now: datetime, *, days_ago: int, origin: people.Background, **known: Any) -> Life:
     random = Random(index)
     known["registeredAt"] = _morning(now, days_ago)
     return Life(people.customer(index, now=now, random=random, origin=origin, **known), now=now, random=random)

@@ -66,21 +66,21 @@ SWEDEN = Place("sv_SE", "SE", "+46 70 174 06 ##")
 AMERICA = Place("en_US", "US", "+1 212 555 01##")
 
 
-class Origin(NamedTuple):
+class Background(NamedTuple):
     names: str  # a locale
     home: Place
 
 
-GERMAN = Origin("de_DE", GERMANY)
-BRITISH = Origin("en_GB", BRITAIN)
-FRENCH = Origin("fr_FR", FRANCE)
-JAPANESE = Origin("ja_JP", GERMANY)
+GERMAN = Background("de_DE", GERMANY)
+BRITISH = Background("en_GB", BRITAIN)
+FRENCH = Background("fr_FR", FRANCE)
+JAPANESE = Background("ja_JP", GERMANY)
 _IN_A_HUNDRED: Final = {
     GERMAN: 40,
     BRITISH: 19,
     FRENCH: 14,
-    Origin("sv_SE", SWEDEN): 12,
-    Origin("en_US", AMERICA): 11,
+    Background("sv_SE", SWEDEN): 12,
+    Background("en_US", AMERICA): 11,
     JAPANESE: 4,
 }
 
@@ -135,7 +135,7 @@ def customer_id(number: str) -> str:
     return derived_id("customers", source="sample", source_id=number)
 
 
-def customer(index: int, *, now: datetime, random: Random, origin: Origin | None = None, **known: Any) -> Document:
+def customer(index: int, *, now: datetime, random: Random, origin: Background | None = None, **known: Any) -> Document:
     """The document of customer ``index`` on the day of registration; what is ``known`` is not drawn."""
     origin = origin or random.choices(list(_IN_A_HUNDRED), list(_IN_A_HUNDRED.values()))[0]
     pool, place = _pool(origin.names), origin.home

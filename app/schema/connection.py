@@ -149,7 +149,7 @@ class PagedEdge:
         return slice_of(selection, parent, **{name: given.get(name) for name in _RELAY})
 
     def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice | None:
-        """The same for all parents; None where a cursor makes it the part of one parent's list."""
+        """Returns the page that all parents share; None if a cursor makes it a part of one parent's list."""
         if given.get("after") is not None or given.get("before") is not None:
             return None
         return self.page("", roles, given)

@@ -58,12 +58,12 @@ def search_term(name: str, given: str, *, at_most: int = 1_000) -> str:
 
 
 def folded_term(name: str, given: str, *, at_most: int = 1_000) -> str:
-    """The same, as it is compared where case and accents make no difference."""
+    """Returns the term as it is compared where case and accents make no difference."""
     return folded(search_term(name, given, at_most=at_most))
 
 
 def terms(name: str, given: Sequence[str] | None) -> list[str] | None:
-    """Of a list each text as it is given, and as it is stored now: older rows may have it otherwise.
+    """Returns each text as it is given and as it is stored now, because older rows may have it otherwise.
 
     Raises BadUserInput, also for a list that is too long.
     """
@@ -79,7 +79,7 @@ def beginning(key: str, term: str) -> Where:
 
 
 def has_beginning(key: str, term: str) -> Where:
-    """The same of one of the texts in a list."""
+    """Returns a condition that one text of a list begins so."""
     return ((key, Has(_range(term))),)
 
 

@@ -204,7 +204,7 @@ class ReportFilter:
 
 
 def known_types(codes: list[str] | None, viewer: Viewer) -> list[str] | None:
-    """The same. Raises BadUserInput for a code that the catalogue does not have."""
+    """Returns the codes unchanged. Raises BadUserInput for a code that the catalogue lacks."""
     few("types", codes, at_most=len(CATALOGUE))
     check_types(codes or (), viewer.roles, "types")
     return codes

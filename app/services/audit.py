@@ -18,7 +18,7 @@ _ROWS: Final = count()
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class AuditTrail:
     """What is asked for, by whom, in which request: the part of a row that is known before the decision."""
 
     viewer: Viewer

@@ -20,7 +20,7 @@ from app.domain.changes import IdempotencyConflict
 from app.domain.ids import new_id
 from app.domain.moments import ORDER, order_of
 from app.domain.statuses import CLOSED, CustomerClosed
-from app.services.audit import Audit
+from app.services.audit import AuditTrail
 from app.services.letters import Letters
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain
@@ -105,8 +105,8 @@ class Changes:
     """On the monotonic clock: when a change that is not made yet is given up."""
     outgoing: DeliveryPolicy = DeliveryPolicy()
 
-    def audit(self, mutation: str) -> Audit:
-        return Audit(self.viewer, mutation, self.request_id, self.now)
+    def audit(self, mutation: str) -> AuditTrail:
+        return AuditTrail(self.viewer, mutation, self.request_id, self.now)
 
     async def run_once(
         self, mutation: str, customer_id: str, key: str, given: Mapping[str, Any], decide: Decide
@@ -153,7 +153,7 @@ class Changes:
             return await change_customers(self.store, body, now=self.now, deadline_seconds=left)
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
-        """Of a change that is no customer's. Raises OutOfTime."""
+        """Runs a change that concerns no customer. Raises OutOfTime."""
         return await self.store.transaction(body, deadline_seconds=self.until - time.monotonic())
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:

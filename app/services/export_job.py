@@ -21,7 +21,7 @@ from app.domain.access import Masks, Role
 from app.domain.exports import UNFINISHED, file_name
 from app.domain.vocabulary import ExportStatus
 from app.jobs import keep_going, log_failure
-from app.services.export_rows import ROWS, Batch, Plan, Unreadable, batches, total
+from app.services.export_rows import ROWS, Batch, ExportPlan, Unreadable, batches, total
 from app.store import files
 from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient, within
 from app.store.queues import Queue
@@ -107,7 +107,7 @@ class Exporter:
             await self._failed(export, f"Given up after {export['attempts'] - 1} attempts.")
             return
         roles = frozenset(map(Role, export["requestedBy"]["roles"]))
-        plan = Plan.of(export, self.masks_for(roles))
+        plan = ExportPlan.of(export, self.masks_for(roles))
         if export["status"] == ExportStatus.QUEUED:
             begun = {"status": ExportStatus.RUNNING.value, "startedAt": datetime.now(UTC)}
             await self._changed(export, begun, must=True)

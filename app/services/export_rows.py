@@ -26,7 +26,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExportPlan:
     """What is read, and how it is written. ``masks`` are of whoever asked for it."""
 
     table: ExportTable
@@ -39,7 +39,7 @@ class Plan:
     layout: Layout = PLAIN
 
     @classmethod
-    def of(cls, export: Mapping[str, Any], masks: Masks) -> "Plan":
+    def of(cls, export: Mapping[str, Any], masks: Masks) -> "ExportPlan":
         table = ExportTable(export["table"])
         columns = tuple(column_of(table, name) for name in export["columns"])
         where = where_of(export["where"])
@@ -80,7 +80,7 @@ def layout_of(export: Mapping[str, Any]) -> Layout:
     )
 
 
-async def total(store: Store, plan: Plan) -> int | None:
+async def total(store: Store, plan: ExportPlan) -> int | None:
     """How many rows there will be, if nothing changes; None: it is not known before they are read."""
     match plan.table:
         case ExportTable.CUSTOMERS:
@@ -91,7 +91,7 @@ async def total(store: Store, plan: Plan) -> int | None:
             return None
 
 
-async def batches(store: Store, plan: Plan, position: Position | None = None) -> AsyncGenerator[Batch]:
+async def batches(store: Store, plan: ExportPlan, position: Position | None = None) -> AsyncGenerator[Batch]:
     """From the beginning, head first, or from a position; at least one, in constant memory. Raises Unreadable."""
     begin = b"" if position else head(plan.format, [column.title for column in plan.columns], plan.layout)
     async for rows, behind, is_last in _rows(store, plan, position):
@@ -100,7 +100,7 @@ async def batches(store: Store, plan: Plan, position: Position | None = None) ->
         begin = b""
 
 
-def _written(plan: Plan, rows: Sequence[Document]) -> bytes:
+def _written(plan: ExportPlan, rows: Sequence[Document]) -> bytes:
     names = [column.name for column in plan.columns]
     try:
         values = ([column.read(row) for column in plan.columns] for row in rows)
@@ -114,7 +114,7 @@ def _written(plan: Plan, rows: Sequence[Document]) -> bytes:
 
 
 async def _rows(
-    store: Store, plan: Plan, position: Position | None
+    store: Store, plan: ExportPlan, position: Position | None
 ) -> AsyncGenerator[tuple[list[Document], Position | None, bool]]:
     match plan.table:
         case ExportTable.ACTIONS:
@@ -131,7 +131,7 @@ async def _rows(
 
 
 async def _pages(
-    store: Store, plan: Plan, position: Position | None
+    store: Store, plan: ExportPlan, position: Position | None
 ) -> AsyncGenerator[tuple[list[Document], Position | None, bool]]:
     selection, is_last = plan.selection, False
     keys = tuple(dict.fromkeys(key for column in plan.columns for key in column.keys))
@@ -146,7 +146,7 @@ async def _pages(
         yield rows, position, is_last
 
 
-async def _seen(store: Store, plan: Plan, found: Sequence[Document]) -> list[Document]:
+async def _seen(store: Store, plan: ExportPlan, found: Sequence[Document]) -> list[Document]:
     """As who asked may see them; beside activities the customers of whom a column tells."""
     collection = plan.selection.listing.collection
     rows = [plan.masks.applied(collection, row) for row in found]

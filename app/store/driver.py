@@ -448,7 +448,7 @@ class Store:
 
     @property
     def is_writable(self) -> bool:
-        """The same of one that takes writes."""
+        """Whether there is a server that takes writes."""
         return any(server.is_writable for server in self._servers())
 
     def _servers(self) -> Sequence[Any]:
@@ -510,7 +510,7 @@ class _Set(AbstractContextManager[None]):
 
 
 def usable_uri(uri: str) -> str:
-    """The same. Raises ValueError with the driver's words if it could not be used; looks at nothing but the text."""
+    """Returns the URI unchanged. Raises ValueError with the driver's words if it cannot be used; it asks no server."""
     try:
         MongoClient[Document](uri, connect=False).close()
     except PyMongoError as unusable:

@@ -140,8 +140,7 @@ async def _create(store: Store, name: str, validator: Mapping[str, Any]) -> None
 
 
 def fingerprint() -> str:
-    """Of all that copies are made by: what activities copy from the catalogue, and customers from their activities and
-    their own texts."""
+    """Returns a fingerprint of the rules of copies: of activities from the catalogue, of customers from activities."""
     return sha256(repr((rules_of_copies(), sorted(COPIES), SEARCH_REVISION)).encode()).hexdigest()[:16]
 
 

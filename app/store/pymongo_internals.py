@@ -75,7 +75,7 @@ class Client:
 
     @property
     def description(self) -> Any:
-        """Of all servers: another object whenever it may have changed."""
+        """Returns the state of all servers: another object whenever it may have changed."""
         try:
             topology = self._client._topology  # none before the first operation
             return topology and topology._description
@@ -121,7 +121,7 @@ class Client:
     @property
     @_private
     def listeners(self) -> Any:
-        """Of commands; None if there are none."""
+        """Returns the listeners of commands; None if there are none."""
         listeners = self._client.options.pool_options._event_listeners
         return listeners if listeners and listeners.enabled_for_commands else None
 

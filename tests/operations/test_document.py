@@ -23,7 +23,7 @@ from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.operations.admission import Overloaded
 from app.operations.document import Documents, Prepared
-from app.operations.document_limits import LimitExceeded
+from app.operations.document_limits import DocumentLimitExceeded
 from app.operations.errors import InvalidDocument
 from app.operations.operation import Operation
 from app.settings import Limits
@@ -120,7 +120,7 @@ def fan(levels: int, aliases: int) -> str:
 
 async def test_a_short_text_that_comes_to_many_fields_is_refused_before_it_is_planned() -> None:
     documents = Documents(executable, Limits())
-    with pytest.raises(LimitExceeded) as refusal:
+    with pytest.raises(DocumentLimitExceeded) as refusal:
         await documents.prepared(fan(9, 3), "tess", suggests=False)
     assert refusal.value.limit == {
         "name": "fields",

@@ -40,7 +40,7 @@ from app.operations.cost import (
     VALUE,
 )
 from app.operations.document import Documents, Prepared
-from app.operations.document_limits import LimitExceeded
+from app.operations.document_limits import DocumentLimitExceeded
 from app.operations.errors import InvalidDocument
 from app.settings import Limits
 from app.store.driver import Document
@@ -63,7 +63,7 @@ def limit_of(checked: Callable[[], object]) -> dict[str, Any] | None:
     """What the refusal tells a client, if there is one."""
     try:
         checked()
-    except LimitExceeded as refusal:
+    except DocumentLimitExceeded as refusal:
         return refusal.limit
     return None
 
@@ -206,7 +206,7 @@ async def prepared(text: str) -> Prepared:
 )
 async def test_a_document_is_measured_before_it_is_looked_at(allowed: str, refused: str, name: str) -> None:
     assert await prepared(allowed)
-    with pytest.raises(LimitExceeded) as refusal:
+    with pytest.raises(DocumentLimitExceeded) as refusal:
         await prepared(refused)
     assert refusal.value.limit["name"] == name
 

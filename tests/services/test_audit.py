@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from app.domain.access import Forbidden, Role, Viewer
-from app.services.audit import Audit
+from app.services.audit import AuditTrail
 from app.store.driver import Store, UpdateOne
 from tests.world import NOW, World
 
 VIEWER = Viewer("tess", "Tess Tester", frozenset({Role.FINANCE}))
-ASKED = Audit(VIEWER, "changeCustomerStatus", "req-1", NOW)
+ASKED = AuditTrail(VIEWER, "changeCustomerStatus", "req-1", NOW)
 
 
 async def _log(store: Store) -> list[dict[str, Any]]:

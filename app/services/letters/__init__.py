@@ -68,7 +68,7 @@ class Letters:
 
 
 def usable_letters(folder: Path) -> Path:
-    """The same. Raises ValueError that says what is wrong with it: each template is read and tried."""
+    """Returns the folder unchanged. Raises ValueError that says what is wrong: each template is read and tried."""
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     known = {*_SHARED, *(f"{letter}.{part}" for letter in SAMPLES for part in PARTS)}
