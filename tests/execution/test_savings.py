@@ -169,7 +169,7 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
     activities = order | {"occurredAt", "order", "type", "title"}
     assert keys == {
         "document": order | {"revision"},
-        "head": {
+        "preview": {
             "revision",
             "form",
             "coupons",
@@ -179,8 +179,8 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
             "passes",
             "statuses",
         },
-        "head.activities": activities,
-        "head.activitiesMore": activities,
+        "preview.activities": activities,
+        "preview.activitiesMore": activities,
         "page5": order | {"seq", "actor", "transactionId", "customerId"},  # whose transaction it has to be
     }
 
@@ -214,7 +214,7 @@ def _read(command: Mapping[str, Any]) -> set[str] | None:
     """The keys of the customer that this command reads; None where it reads them all."""
     *_, last = command.get("pipeline", [{}])
     fields: dict[str, Any] = command.get("projection") or last.get("$project", {})
-    own = {key.removeprefix("document.") for key in fields if not key.startswith(("page", "head"))} - {"document"}
+    own = {key.removeprefix("document.") for key in fields if not key.startswith(("page", "preview"))} - {"document"}
     return own or None
 
 
