@@ -60,13 +60,14 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 @given(data=st.binary(max_size=40), at=st.integers(0, 80))
 def test_a_cursor_with_anything_put_into_it_is_refused_or_means_the_same_kind_of_place(data: bytes, at: int) -> None:
-    cursor = encode(BY_TIME, ADA, (datetime(2026, 1, 31, tzinfo=UTC), "act_x"))
+    cursor = encode(BY_TIME, ADA, (datetime(2026, 1, 31, tzinfo=UTC), None, "act_x"))
     altered = cursor[:at] + data.decode("latin-1") + cursor[at + len(data) :]
     try:
-        time, node_id = decode(altered, BY_TIME, ADA)
+        time, order, node_id = decode(altered, BY_TIME, ADA)
     except BadCursor:
         return
     assert (type(time), type(node_id)) == (datetime, str)
+    assert order is None or type(order) is int
 
 
 WINDOW: Where = (("occurredAt", Between(datetime(2026, 1, 1, tzinfo=UTC))),)
@@ -85,7 +86,7 @@ WINDOW: Where = (("occurredAt", Between(datetime(2026, 1, 1, tzinfo=UTC))),)
     ],
 )
 def test_a_cursor_counts_only_for_the_list_that_gave_it(other: tuple[Selection, str]) -> None:
-    cursor = encode(*other, (datetime(2026, 1, 31, tzinfo=UTC), "act_x"))
+    cursor = encode(*other, (datetime(2026, 1, 31, tzinfo=UTC), None, "act_x"))
     with pytest.raises(BadCursor, match="another list"):
         decode(cursor, BY_TIME, ADA)
 
@@ -117,7 +118,7 @@ def test_a_cursor_survives_another_spelling_of_the_same_set_and_no_other_set(
         either = AnyOf(tuple(map(spelled, random.sample(wheres, len(wheres)))))
         return Selection(ACTIVITIES, (*spelled(where), ("either?", either)), "OCCURRED_AT")
 
-    place = (datetime(2026, 1, 31, tzinfo=UTC), "act_x")
+    place = (datetime(2026, 1, 31, tzinfo=UTC), None, "act_x")
     cursor = encode(selected(where, also), ADA, place)
     assert decode(cursor, selected(where, also), ADA) == place
     if meaning(other) != meaning(where):
@@ -147,7 +148,7 @@ def test_a_page_is_as_large_as_asked_for(asked: dict[str, Any], size: int, backw
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_a_cursor_alone_says_which_way(backwards: bool) -> None:
-    place = (datetime(2026, 1, 31, tzinfo=UTC), "act_x")
+    place = (datetime(2026, 1, 31, tzinfo=UTC), None, "act_x")
     asked: dict[str, Any] = {"before" if backwards else "after": encode(BY_TIME, ADA, place)}
     assert slice_of(BY_TIME, ADA, **NOTHING | asked) == Slice(BY_TIME, DEFAULT_SIZE, place, backwards)
 

@@ -8,7 +8,7 @@ from app.domain.ids import new_id
 from app.graph import masks_for
 from app.services.export_job import Exporter
 from app.store import files
-from app.store.driver import Document, Driver, Store, UpdateOne
+from app.store.driver import Document, Driver, InsertOne, Store, UpdateOne
 from tests.world import World, ago
 
 ROWS = 5_000
@@ -65,4 +65,21 @@ async def test_what_a_killed_worker_began_another_ends_and_no_byte_differs(
     await exporter.once()
     done = await now(store, export)
     assert (done["status"], done["rows"], done["attempts"]) == ("DONE", ROWS, 2)
+    assert await content(store, export) == await content(store, undisturbed)
+
+
+async def test_what_an_older_version_began_in_an_order_of_other_keys_is_begun_again(world: World) -> None:
+    store = world.store
+    for _ in range(3):
+        await world.customer()
+    undisturbed = await world.export(columns=COLUMNS, requestedBy=ADMIN)
+    exporter = Exporter(store, masks_for)
+    await exporter.once()
+    export = await world.export(columns=COLUMNS, requestedBy=ADMIN)
+    half = {"status": "RUNNING", "position": ["of one key"], "rows": 2, "bytes": 4, "startedAt": ago(days=1)}
+    await store.write("exported.chunks", [InsertOne({"files_id": export["_id"], "n": 0, "data": b"half" * 100})])
+    await store.write("exports", [UpdateOne({"_id": export["_id"]}, {"$set": half})])
+    await exporter.once()
+    done = await now(store, export)
+    assert (done["status"], done["rows"]) == ("DONE", 3)
     assert await content(store, export) == await content(store, undisturbed)
