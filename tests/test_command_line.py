@@ -556,7 +556,10 @@ def listens(port: int) -> bool:
 def test_what_is_copied_is_checked_and_made_again(app: App, database: dict[str, str]) -> None:
     assert app("seed", "--customers", "6", **database).code == 0
     checked = app("rebuild", "--check", **database)
-    assert (checked.code, checked.out) == (0, "Every counted day is as its activities, and every head as its lists.\n")
+    assert (checked.code, checked.out) == (
+        0,
+        "Every counted day is as its activities, and every preview as its lists.\n",
+    )
     with MongoClient[Any](database["MONGODB_URI"]) as client:
         inside = client[database["MONGODB_DATABASE"]]
         day = inside["tallies"].find_one({"counts.0": {"$exists": True}}, sort=[("_id", -1)])
