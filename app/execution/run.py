@@ -71,9 +71,7 @@ class Run:
 
     def is_deferred(self, value: object) -> bool:
         kind = value.__class__
-        if kind in _PLAIN:
-            return False
-        return kind is Deferred or optimized_is_awaitable(value)
+        return kind is Deferred or (kind not in _PLAIN and optimized_is_awaitable(value))
 
     def defer(self, slot: Slot, value: object, holder: Any, key: str | int, path: Path) -> None:
         self.pending.append(PendingValue(slot, value, holder, key, path))

@@ -94,7 +94,8 @@ async def _by_name(
     store: Store, gate: Gate, pages: Pages, documents: Loader[str, Document], names: Sequence[Name], prefetch: Prefetch
 ) -> Mapping[Name, list[Document] | Exception]:
     found, their_pages = await by_name(store, names, prefetch)
-    pages.add(their_pages)
+    if their_pages:
+        pages.add(their_pages)
     admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
     seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
     for node_id, customer in seen.items():

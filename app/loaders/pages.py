@@ -43,12 +43,17 @@ class Pages:
         """All at once: one command for all slices of the same parents. An exception is its own key's."""
         places: dict[int, dict[str, Page | Exception]] = {}  # most often one slice serves all parents
         unread: dict[Slice, dict[str, None]] = {}
+        known: list[Any] = []
         for parent, slice_ in keys:
             place = places.get(id(slice_))
             if place is None:
                 place = places[id(slice_)] = self._found[slice_]
-            if parent not in place:
+            page = place.get(parent)
+            if page is None:
                 unread.setdefault(slice_, {})[parent] = None
+            known.append(page)
+        if not unread:
+            return known
         missing: dict[tuple[Slice | None, tuple[str, ...]], list[Slice]] = defaultdict(list)
         for slice_, parents in unread.items():
             missing[None if _is_shared(slice_) else slice_, tuple(parents)].append(slice_)
@@ -88,9 +93,9 @@ class Pages:
             self._keep(slice_, rows.items())
 
     def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
-        known = self._found[slice_]
+        known, gate = self._found[slice_], self._gate
         for owner, rows in found:
-            known[owner] = _masked_page(self._gate, owner, slice_, rows)
+            known[owner] = _masked_page(gate, owner, slice_, rows)
 
 
 async def _refused(store: Store, slices: Collection[Slice]) -> Mapping[Slice, Exception]:
@@ -172,7 +177,8 @@ def _masked_page(gate: Gate, owner: str, slice_: Slice, found: list[Document]) -
 
 def _page(parent: str, slice_: Slice, found: list[Document]) -> Page:
     """``found`` has one row too many, at the far end, where there are more."""
-    more, beyond = len(found) > slice_.size, slice_.position is not None
+    size, beyond = slice_.size, slice_.position is not None
+    more = len(found) > size
     if slice_.backwards:
-        return Page(parent, slice_, found[-slice_.size :] if slice_.size else [], has_next=beyond, has_previous=more)
-    return Page(parent, slice_, found[: slice_.size], has_next=more, has_previous=beyond)
+        return Page(parent, slice_, found[-size:] if size else [], has_next=beyond, has_previous=more)
+    return Page(parent, slice_, found[:size], has_next=more, has_previous=beyond)
