@@ -111,7 +111,7 @@ async def ask(client: httpx2.AsyncClient, query: str, **variables: Any) -> dict[
 
 
 # Either driver with every second option: what an option means, PyMongo decides, which is inside of both.
-@pytest.mark.parametrize(("option", "driver"), zip(OPTIONS, cycle(("motor", "pymongo")), strict=False))
+@pytest.mark.parametrize(("option", "driver"), list(zip(OPTIONS, cycle(("motor", "pymongo")), strict=False)))
 async def test_everything_that_writes_works_and_sees_what_it_wrote(
     option: str, driver: Driver, servers: ReplicaSet
 ) -> None:
