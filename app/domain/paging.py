@@ -102,7 +102,7 @@ class Listing:
     base: Where = ()
     owned: bool = True
     searched: bool = False
-    visible: Callable[[frozenset[AccessLevel]], Where] = _all_rows
+    visible: Callable[[frozenset[AccessLevel]], Where] = field(default=_all_rows, repr=False)
 
     @property
     def parent_key(self) -> str | None:

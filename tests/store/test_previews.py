@@ -1,13 +1,16 @@
 """Heads of lists: the same rows as the lists have, believed only while they are the customer's present ones."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
 
 from app.domain import listings
-from app.domain.listings import PREVIEW_FIRST, PREVIEW_PARTS, PREVIEWS
+from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREVIEWS
 from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from bench.workloads import LISTS
@@ -142,6 +145,17 @@ async def test_many_are_kept_in_batches(world: World) -> None:
         await world.customer()
     assert await previews.refresh_stale(world.store) == 210
     assert await previews.refresh_stale(world.store) == 0
+
+
+def test_the_form_of_previews_is_the_same_in_every_process() -> None:
+    """What one process makes another believes: nothing of the form is an address, or depends on a hash seed."""
+    printing = [sys.executable, "-c", "from app.domain.listings import PREVIEW_FORM; print(PREVIEW_FORM)"]
+    for seed in ("1", "2"):
+        ran = subprocess.run(
+            printing, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        )
+        assert ran.stdout.strip() == PREVIEW_FORM
+    assert " at 0x" not in repr(PREVIEWS)
 
 
 async def test_a_head_of_another_form_is_believed_by_nobody_and_made_again(ask: Ask, world: World) -> None:
