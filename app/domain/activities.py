@@ -52,10 +52,10 @@ def available_actions(
 
 def uncatalogued_sources(selection: Selection) -> list[str]:
     """Returns the sources of activities that a filter names and the catalogue lacks."""
-    condition = dict(selection.where).get("source")
-    if selection.listing.collection != "activities" or not isinstance(condition, In):
+    if selection.listing.collection != "activities":
         return []
-    return [name for name in condition.values if name not in SOURCES]
+    condition = dict(selection.where).get("source")
+    return [name for name in condition.values if name not in SOURCES] if isinstance(condition, In) else []
 
 
 def unknown_source(name: str) -> BadUserInput:

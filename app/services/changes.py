@@ -18,7 +18,6 @@ from app.domain import changes
 from app.domain.access import Viewer
 from app.domain.changes import IdempotencyConflict
 from app.domain.ids import new_id
-from app.domain.moments import ORDER, order_of
 from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import AuditTrail
 from app.services.letters import Letters
@@ -203,7 +202,6 @@ def activity_of(customer_id: str, type_: str, actor: Document, now: datetime, **
         "source": "platform",
         "occurredAt": now,
         "recordedAt": now,
-        ORDER: order_of(now),
         "actor": actor,
         **copied(type_),
         **{key: value for key, value in more.items() if value is not None},

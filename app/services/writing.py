@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from app.domain.changes import NotFound
 from app.domain.customers import noticed
 from app.domain.listings import ORDERED
-from app.domain.moments import put_in_order
+from app.domain.moments import ORDER, put_in_order
 from app.services.daily_counts import mark_days_stale
 from app.store import previews
 from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
@@ -101,11 +101,14 @@ class CustomerRows:
         await mark_days_stale(self.store, self._inserted["activities"], now=self.now, session=self.session)
 
     def _order(self) -> None:
-        """Rows of one moment are listed in the order in which they were written."""
+        """Rows of one moment are listed in the order in which they were written, unless they bring an order."""
         for collection in ORDERED & self._inserted.keys():
-            for owner, revision in self._revisions.items():
-                own = (row for row in self._inserted[collection] if row["customerId"] == owner)
-                put_in_order(own, self.now, revision)
+            rows: defaultdict[str, list[Document]] = defaultdict(list)
+            for row in self._inserted[collection]:
+                if ORDER not in row:
+                    rows[row["customerId"]].append(row)
+            for owner, own in rows.items():
+                put_in_order(own, self.now, self._revisions.get(owner, 0))
 
     def _update(self, owner: str, activities: Sequence[Document]) -> Document:
         update = noticed(activities)

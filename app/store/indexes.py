@@ -14,6 +14,8 @@ from pymongo.errors import OperationFailure
 from app.catalogue import SOURCES, copied, rules_of_copies
 from app.domain.customers import COPIED_KEYS, COPIES, copies
 from app.domain.kinds import BY_COLLECTION
+from app.domain.listings import ORDERED
+from app.domain.moments import ORDER
 from app.domain.report import day_of
 from app.domain.search import SEARCH_REVISION
 from app.store import previews
@@ -325,11 +327,14 @@ async def _made_copies(store: Store, states: Sequence[Document], session: Any) -
 
 
 def validator_of(name: str, collection: Declared) -> Mapping[str, Any]:
+    """The collection's validator, with the keys that follow from its kind and from its lists."""
     if name not in BY_COLLECTION:
         return collection.validator
     schema = collection.validator["$jsonSchema"]
-    identifier = {"_id": {"bsonType": "string", "pattern": f"^{BY_COLLECTION[name].prefix}_"}}
-    return {"$jsonSchema": {**schema, "properties": {**identifier, **schema["properties"]}}}
+    own: Document = {"_id": {"bsonType": "string", "pattern": f"^{BY_COLLECTION[name].prefix}_"}}
+    if name in ORDERED:
+        own[ORDER] = {"bsonType": ["int", "long"]}
+    return {"$jsonSchema": {**schema, "properties": {**own, **schema["properties"]}}}
 
 
 def specification(index: Index) -> Document:

@@ -123,7 +123,6 @@ _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
 _PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
 _CUSTOMER_ID = {"customerId": _reference("customers")}
-_ORDER = {"order": _TOTAL}
 """Among the rows of one moment: see domain/moments.py."""
 _FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
 _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
@@ -233,7 +232,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "legacy": _BOOLEAN,
         },
         optional={
-            **_ORDER,
             "audience": _one_of(Audience),  # the same; without it a customer never learns of the activity
             "title": _TEXT,  # of a legacy entry, as its source shows it
             "message": _LONG_TEXT,
@@ -339,7 +337,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "origin": _one_of(CouponOrigin),
             "redeemed": _BOOLEAN,
         },
-        optional={**_ORDER, "expiresAt": _TIME, "redeemedAt": _TIME, "redeemedBy": _ACTOR},
+        optional={"expiresAt": _TIME, "redeemedAt": _TIME, "redeemedBy": _ACTOR},
         indexes=(
             Index("customerId addedAt order _id", partial_on="addedAt"),
             Index("customerId redeemed addedAt order _id", partial_on="redeemed"),
@@ -356,7 +354,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "pointsAwarded": _POINTS,
             "status": _one_of(TransactionStatus),
         },
-        optional={**_ORDER, "amount": _MONEY, "refundOfId": _reference("transactions")},
+        optional={"amount": _MONEY, "refundOfId": _reference("transactions")},
         indexes=(
             Index("customerId occurredAt order _id", partial_on="occurredAt"),
             Index("customerId type occurredAt order _id", partial_on="type"),
@@ -373,7 +371,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "createdAt": _TIME,
             "updatedAt": _TIME,
         },
-        optional={**_ORDER, "reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
+        optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
         indexes=(Index("customerId createdAt order _id"), Index("serialNumber", collation=FOLDS_CASE)),
     ),
     "pushes": Collection(
@@ -386,7 +384,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         # By recordedAt and arrival the order of changes of one moment is found; dueAt is when one of the future takes
         # effect.
         optional={
-            **_ORDER,
             "from": _one_of(CustomerStatus),
             "reason": _TEXT,
             "recordedAt": _TIME,
@@ -398,7 +395,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "emails": Collection(
         required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
         optional={
-            **_ORDER,
             "html": _BODY,
             "text": _BODY,
             "sentAt": _TIME,
@@ -421,7 +417,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             **_SENDING,
         },
         optional={
-            **_ORDER,
             "first": _BOOLEAN,
             "deliveredAt": _TIME,
             **_UNSENT,
@@ -445,7 +440,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "createdAt": _TIME,
             "mentions": _list(_TEXT),
         },
-        optional={**_ORDER, "linkIds": _list(_TEXT)},
+        optional={"linkIds": _list(_TEXT)},
         indexes=(Index("customerId createdAt order _id"),),
     ),
     # What a key of a subject's has written, so that the same change is made once.
@@ -478,7 +473,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "requestId": _TEXT,
         },
         optional={
-            **_ORDER,
             "customerId": _reference("customers"),
             "code": _TEXT,
             "wrote": _list(_TEXT),
@@ -501,7 +495,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "requestedBy": _ACTOR,
         },
         optional={
-            **_ORDER,
             "expiresAt": _TIME,
             "decidedAt": _TIME,
             "decidedBy": _ACTOR,
