@@ -1,5 +1,6 @@
 """What every test may ask for: a real mongod, a clean database in it, and the commands that were sent to it."""
 
+import asyncio
 import json
 import os
 import re
@@ -95,13 +96,29 @@ async def _database(mongodb_uri: str, database_name: str, driver: Driver) -> Asy
 
 
 @pytest.fixture
-async def store(_database: tuple[Store, Commands]) -> Store:
+async def store(_database: tuple[Store, Commands], database_name: str) -> Store:
     """An empty database with all its validators and indexes."""
     store, commands = _database
+    await _nothing_runs(store, database_name)
     for name in COLLECTIONS.keys() - {"versions"}:  # it says which copies the database has, which has not changed
         await store.command({"delete": name, "deletes": [{"q": {}, "limit": 0}]})
     commands.clear()
     return store
+
+
+async def _nothing_runs(store: Store, database: str) -> None:
+    """Waits for what an earlier test left running on the server: a write goes on there when its client has gone."""
+    running = {
+        "currentOp": 1,
+        "active": True,
+        "ns": {"$regex": rf"^{database}\."},
+        "command.getMore": {"$exists": False},
+    }
+    for _ in range(1_000):
+        if not (await store.command(running, on_admin=True))["inprog"]:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("a command of an earlier test does not end")
 
 
 @pytest.fixture
