@@ -20,7 +20,7 @@ from app.domain.report import day_of
 from app.domain.search import SEARCH_REVISION
 from app.store import previews
 from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError, Unavailable, UpdateMany, UpdateOne
-from app.store.schema import COLLECTIONS, Index
+from app.store.schema import COLLECTIONS, ROW_ORDER, Index
 from app.store.schema import Collection as Declared
 
 _log = structlog.get_logger("store")
@@ -333,7 +333,7 @@ def validator_of(name: str, collection: Declared) -> Mapping[str, Any]:
     schema = collection.validator["$jsonSchema"]
     own: Document = {"_id": {"bsonType": "string", "pattern": f"^{BY_COLLECTION[name].prefix}_"}}
     if name in ORDERED:
-        own[ORDER] = {"bsonType": ["int", "long"]}
+        own[ORDER] = ROW_ORDER
     return {"$jsonSchema": {**schema, "properties": {**own, **schema["properties"]}}}
 
 

@@ -123,7 +123,8 @@ _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
 _PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
 _CUSTOMER_ID = {"customerId": _reference("customers")}
-"""Among the rows of one moment: see domain/moments.py."""
+ROW_ORDER: Final[Schema] = _TOTAL
+"""The key ``order`` of each row that is listed: among the rows of one moment, see domain/moments.py."""
 _FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
 _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
 # A document of these collections is its own outbox entry: it is to be sent for as long as it has ``dueAt``, when it is
