@@ -41,14 +41,15 @@ from app.services.letters import Letters
 from app.serving import drain_on_sigterm, tune_gc
 from app.settings import Limits, PerMinute
 from app.store import shared_keys
-from app.store.driver import Store, StoreError
+from app.store.deadline import NEVER
+from app.store.driver import Database, Store, StoreError
 
 _log = structlog.get_logger("gateway")
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def routes(
-    store: Store,
+    database: Database,
     authenticate: Authenticate,
     page: graphiql.Config | None = None,
     *,
@@ -65,12 +66,12 @@ def routes(
     limits = limits or Limits()
     pipeline = Pipeline(
         executable,
-        store,
+        database,
         masks_for=masks_for,
         timeout_seconds=timeout_seconds,
         outgoing=outgoing,
         limits=limits,
-        rates=rates or rates_of(store, limits),
+        rates=rates or rates_of(database, limits),
         execution=execution or Execution(),
         phone_region=phone_region,
     )
@@ -83,10 +84,10 @@ def routes(
     )
     others = [
         *(graphiql.routes if has_page else ()),
-        *health.routes(store),
-        *metrics_endpoint.routes(store),
-        *exports.routes(store),
-        *attachments.routes(store),
+        *health.routes(database),
+        *metrics_endpoint.routes(database),
+        *exports.routes(database),
+        *attachments.routes(database),
     ]
     ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
     return [*ways_in, *others]  # they are tried in turn
@@ -109,8 +110,8 @@ def build_app(
     return Router(routes, lifespan=lifespan, middleware=around, redirect_slashes=False)
 
 
-def rates_of(store: Store, limits: Limits) -> Rates:
-    return Rates(store, PerMinute.read(limits.cost_per_minute), PerMinute.read(limits.changes_per_minute))
+def rates_of(database: Database, limits: Limits) -> Rates:
+    return Rates(database, PerMinute.read(limits.cost_per_minute), PerMinute.read(limits.changes_per_minute))
 
 
 def outgoing(settings: Settings) -> DeliveryPolicy:
@@ -206,18 +207,20 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
     async def lifespan(_: object) -> AsyncGenerator[None]:
         tracing.begin()
         async with (
-            Store.open(
+            Database.open(
                 mongodb_uri,
                 settings.mongodb_database,
                 driver=settings.mongodb_driver,
                 timeout_seconds=settings.request_timeout_seconds,
-                tell=observe_command,
-            ) as store,
-            background_workers(router, store, settings, to_inbox=page is not None and settings.smtp_url is None),
+                on_command=observe_command,
+            ) as database,
+            background_workers(
+                router, database.until(NEVER), settings, to_inbox=page is not None and settings.smtp_url is None
+            ),
         ):
-            rates = rates_of(store, settings)
+            rates = rates_of(database, settings)
             router.routes += routes(
-                store,
+                database,
                 authenticate,
                 page,
                 has_page=page is not None or settings.graphiql == "on",
@@ -229,7 +232,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 phone_region=settings.phone_region,
             )
             tune_gc()
-            async with background_task(_share_cursors(store)), background_task(rates.flush_forever()):
+            async with background_task(_share_cursors(database.until(NEVER))), background_task(rates.flush_forever()):
                 # The demo has nobody before it who sends requests elsewhere.
                 with drain_on_sigterm(settings.drain_seconds) if page is None else nullcontext():
                     yield

@@ -62,7 +62,7 @@ async def measure(uri: str) -> None:
         taken: dict[str, list[float]] = {name: [] for name in asked}
         for _ in range(ROUNDS):
             for name, (authenticate, role) in asked.items():
-                app = build_app(routes(store, authenticate))
+                app = build_app(routes(store.database, authenticate))
                 headers = {"Authorization": f"Bearer {token(role)}"}
                 transport = httpx2.ASGITransport(app)
                 async with httpx2.AsyncClient(transport=transport, base_url="http://bench", headers=headers) as client:

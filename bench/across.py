@@ -64,7 +64,7 @@ async def measure(uri: str) -> None:
         print(", ".join(f"{count:,} {name}" for name, count in sizes.items()))
         print(f"{'':52} {'ms':>7} {'commands':>9} {'documents':>10} {'keys':>10}")
         app = build_app(
-            routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, timeout_seconds=SECONDS)
+            routes(store.database, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, timeout_seconds=SECONDS)
         )
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://bench", timeout=SECONDS) as client:

@@ -43,7 +43,7 @@ async def measure(uri: str) -> None:
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
         limits = Limits(changes_per_minute=1_000_000, max_waiting_seconds=60)  # one subject makes them all
-        app = build_app(routes(store, authenticate, timeout_seconds=60, limits=limits))
+        app = build_app(routes(store.database, authenticate, timeout_seconds=60, limits=limits))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app), base_url="http://b", headers=headers

@@ -50,7 +50,7 @@ async def measure(uri: str, database: str, numbers: list[str]) -> None:
     async with Store.open(uri, database, timeout_seconds=SECONDS, listeners=[commands]) as store:
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
-        transport = httpx2.ASGITransport(build_app(routes(store, authenticate, timeout_seconds=SECONDS)))
+        transport = httpx2.ASGITransport(build_app(routes(store.database, authenticate, timeout_seconds=SECONDS)))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(transport=transport, base_url="http://bench", headers=headers) as client:
 

@@ -89,7 +89,9 @@ async def measure(uri: str) -> None:
 
 async def asked(store: Store, body: bytes) -> tuple[int, str, float, float, float, float]:
     """Status, code, milliseconds of CPU, those on the loop, the longest wait of somebody else on it, MiB."""
-    app = build_app(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, timeout_seconds=60))
+    app = build_app(
+        routes(store.database, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, timeout_seconds=60)
+    )
     token = issue(SECRET, roles=[Role.ADMIN], subject="bench", name="Bench", lifetime=timedelta(hours=1), **AUTHORITY)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     headers["Accept"] = "application/graphql-response+json"

@@ -216,7 +216,7 @@ class Gateway:
         most = 10**12
         limits = Limits(max_cost=10**9, cost_per_minute=most, changes_per_minute=10**9)
         authenticate = verifier(jwks_url=None, secret=_SECRET, **_AUTHORITY).viewer
-        self._app = build_app(routes(store, authenticate, timeout_seconds=120, limits=limits))
+        self._app = build_app(routes(store.database, authenticate, timeout_seconds=120, limits=limits))
         token = issue(
             _SECRET, roles=[Role.ADMIN], subject="bench", name="Bench", lifetime=timedelta(hours=6), **_AUTHORITY
         )
@@ -279,7 +279,7 @@ async def customers(store: Store) -> list[str]:
         now = datetime.now(UTC).replace(microsecond=0)
         for number in range(_WIDTH):
             ada = await world.everything()
-            await store.take(
+            await store.find_one_and_update(
                 "customers", {"_id": ada["_id"]}, {"$set": {"organization": _MARK}, "$inc": {"revision": 1}}
             )
             moments = [now - timedelta(hours=7 * each + number % 5) for each in range(_ROWS)]

@@ -58,7 +58,7 @@ async def measure(uri: str, database: str) -> None:
         print(f"{(await store.command({'count': 'customers'}))['n']:,} customers")
         print(f"{'':32} {'ms':>7} {'slowest':>8} {'hits':>5} {'commands':>9} {'documents':>10} {'keys':>9}")
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-        app = build_app(routes(store, authenticate, timeout_seconds=SECONDS))
+        app = build_app(routes(store.database, authenticate, timeout_seconds=SECONDS))
         transport = httpx2.ASGITransport(app)
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
         headers = {"Authorization": f"Bearer {token}"}

@@ -165,7 +165,7 @@ async def client(store: Store, limits: Limits, execution: Execution) -> AsyncGen
         "outgoing": DeliveryPolicy(wallet=True),
         "execution": execution,
     }
-    app = build_app(routes(store, authenticate, **options))
+    app = build_app(routes(store.database, authenticate, **options))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

@@ -1,6 +1,7 @@
 """Imports point one way: what each room of the house may know, and what no room but one may."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -193,3 +194,20 @@ def every_import_of(path: Path) -> Iterator[str]:
                 yield from (module, *(f"{module}.{alias.name}" for alias in names))
             case _:
                 pass
+
+
+NO_DEADLINE = {
+    "app/main.py": "background workers: nobody waits for them, and each tries again",
+    "app/operations/rates.py": "counts that are flushed behind the requests",
+    "app/store/driver.py": "`Store.open`, for commands that an operator can interrupt",
+}
+
+
+def test_whoever_reads_without_a_deadline_is_named_with_a_reason() -> None:
+    assert {
+        str(path.relative_to(APP.parent))
+        for path in APP.rglob("*.py")
+        if re.search(r"import .*\bNEVER\b", path.read_text()) and path.name != "points.py"
+    } == NO_DEADLINE.keys()
+    opened = {str(path.relative_to(APP)) for path in APP.rglob("*.py") if "Store.open(" in path.read_text()}
+    assert opened == {"__main__.py"}

@@ -15,7 +15,7 @@ from app.domain.outbox import one_line
 from app.http.status import retry_after
 from app.operations.errors import UNAVAILABLE, error_payload
 from app.services.audit import AuditTrail
-from app.store.driver import Store, StoreError, Unavailable, within
+from app.store.driver import Database, StoreError, Unavailable
 
 _HEADERS: Final = {
     "Cache-Control": "private, no-store",
@@ -25,7 +25,7 @@ _HEADERS: Final = {
 _ANSWER_SECONDS: Final = 5
 
 
-def routes(store: Store) -> list[BaseRoute]:
+def routes(database: Database) -> list[BaseRoute]:
     async def file(request: Request) -> Response:
         link = opened(request.path_params["token"])
         if link is None:
@@ -35,8 +35,7 @@ def routes(store: Store) -> list[BaseRoute]:
                 HTTPStatus.GONE, "EXPIRED", "This link has expired: ask for the attachment's url once more."
             )
         try:
-            with within(_ANSWER_SECONDS):
-                found = await store.find("files", {"_id": link.file_id})
+            found = await database.within(_ANSWER_SECONDS).find("files", {"_id": link.file_id})
         except Unavailable:
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         if not found:
@@ -44,8 +43,8 @@ def routes(store: Store) -> list[BaseRoute]:
         if request.method != "HEAD":
             audit = AuditTrail(link.asker, "downloadAttachment", correlation_id.get() or "", datetime.now(UTC))
             try:
-                with within(_ANSWER_SECONDS):  # no file without its row
-                    await audit.opened(store, link.email_id, customer_id=found[0]["customerId"])
+                store = database.within(_ANSWER_SECONDS)
+                await audit.opened(store, link.email_id, customer_id=found[0]["customerId"])  # no file without its row
             except StoreError:
                 return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         # Always as a file to keep, never as a page of ours.

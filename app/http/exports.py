@@ -18,18 +18,17 @@ from app.http.status import retry_after
 from app.operations.errors import UNAVAILABLE, error_payload
 from app.services.audit import AuditTrail
 from app.store import files
-from app.store.driver import Document, Store, StoreError, Unavailable, within
+from app.store.driver import Database, Document, StoreError, Unavailable
 
 _PRIVATE: Final = {"Cache-Control": "private, no-store"}
 _ANSWER_SECONDS: Final = 5
 
 
-def routes(store: Store) -> list[BaseRoute]:
+def routes(database: Database) -> list[BaseRoute]:
     async def file(request: Request) -> Response:
         expires, given = request.query_params.get("expires", ""), request.query_params.get("signature", "")
         try:
-            with within(_ANSWER_SECONDS):
-                found = await store.find("exports", {"_id": request.path_params["id"]})
+            found = await database.within(_ANSWER_SECONDS).find("exports", {"_id": request.path_params["id"]})
         except Unavailable:
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
         # What is not there is told apart from a link that was not made here by nobody.
@@ -43,11 +42,10 @@ def routes(store: Store) -> list[BaseRoute]:
         if request.method == "HEAD":
             return Response(headers=headers)
         try:
-            with within(_ANSWER_SECONDS):
-                await _audit(export).downloaded(store, export["_id"])  # no file without its row
+            await _audit(export).downloaded(database.within(_ANSWER_SECONDS), export["_id"])  # no file without its row
         except StoreError:
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", UNAVAILABLE)
-        return StreamingResponse(files.read(store, export["_id"]), headers=headers)
+        return StreamingResponse(files.read(database, export["_id"]), headers=headers)
 
     return [Route("/exports/{id}", file)]
 

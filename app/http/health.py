@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from app.http.middleware import SHUTDOWN
 from app.store import indexes
-from app.store.driver import Store, StoreError, within
+from app.store.driver import Database, StoreError
 
 _ANSWER_SECONDS: Final = 2
 READY_SECONDS: Final = 3
@@ -25,8 +25,8 @@ NO_PRIMARY: Final = "The database has no primary."
 MISSING: Final = "Collections or indexes that this version needs are missing: run `python -m app indexes --apply`."
 
 
-def routes(store: Store, *, clock: Callable[[], float] = time.monotonic) -> list[BaseRoute]:
-    readiness = Readiness(store, clock)
+def routes(database: Database, *, clock: Callable[[], float] = time.monotonic) -> list[BaseRoute]:
+    readiness = Readiness(database, clock)
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok")
@@ -41,8 +41,8 @@ def routes(store: Store, *, clock: Callable[[], float] = time.monotonic) -> list
 class Readiness:
     """Why this process is not ready: asked of the database once, however many want to know at a time."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
         self._problems: Sequence[str] = ()
         self._known_until = -float("inf")
         self._asking: asyncio.Task[None] | None = None
@@ -55,17 +55,16 @@ class Readiness:
         return self._problems
 
     async def _ask(self) -> None:
-        self._problems = await _problems(self._store)
+        self._problems = await _problems(self._database)
         self._known_until = self._clock() + (UNREADY_SECONDS if self._problems else READY_SECONDS)
 
 
-async def _problems(store: Store) -> Sequence[str]:
+async def _problems(database: Database) -> Sequence[str]:
     """One command."""
     try:
-        with within(_ANSWER_SECONDS):
-            missing = await indexes.missing(store)
+        missing = await indexes.missing(database.within(_ANSWER_SECONDS))
     except StoreError:
-        return [NO_PRIMARY if store.is_reachable and not store.is_writable else UNREACHABLE]
-    if not store.is_writable:
+        return [NO_PRIMARY if database.is_reachable and not database.is_writable else UNREACHABLE]
+    if not database.is_writable:
         return [NO_PRIMARY]
     return [MISSING] if missing else []

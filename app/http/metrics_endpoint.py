@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from app import metrics
-from app.store.driver import Store, StoreError, within
+from app.store.driver import Database, Store, StoreError
 
 _ANSWER_SECONDS: Final = 2
 FRESH_SECONDS: Final = 5
@@ -23,8 +23,8 @@ FRESH_SECONDS: Final = 5
 _QUEUES: Final = {"mail": "deliveries", "wallet": "pushes"}
 
 
-def routes(store: Store, *, clock: Callable[[], float] = time.monotonic) -> list[BaseRoute]:
-    queues = Queues(store, clock)
+def routes(database: Database, *, clock: Callable[[], float] = time.monotonic) -> list[BaseRoute]:
+    queues = Queues(database, clock)
 
     async def endpoint(_: Request) -> Response:
         await queues.refresh()
@@ -36,8 +36,8 @@ def routes(store: Store, *, clock: Callable[[], float] = time.monotonic) -> list
 class Queues:
     """The gauges of what waits: read from the database once, however many want to know at a time."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
         self._fresh_until = -float("inf")
         self._reading: asyncio.Task[None] | None = None
 
@@ -48,8 +48,8 @@ class Queues:
             await asyncio.shield(self._reading)  # who leaves takes the figures from nobody
 
     async def _read(self) -> None:
-        with suppress(StoreError), within(_ANSWER_SECONDS):
-            await read_queues(self._store)
+        with suppress(StoreError):
+            await read_queues(self._database.within(_ANSWER_SECONDS))
         self._fresh_until = self._clock() + FRESH_SECONDS
 
 

@@ -29,7 +29,8 @@ from app.operations.operation import GraphQLRequest
 from app.operations.rates import Rates
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
 from app.settings import Limits
-from app.store.driver import Store, StoreError, Unavailable, by_read_preference, is_away, marked, within
+from app.store.deadline import Deadline
+from app.store.driver import Database, Store, StoreError, Unavailable, is_away
 
 _SHARE_FOR_CHANGES: Final = 0.9
 """Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
@@ -61,7 +62,7 @@ class Pipeline:
     def __init__(
         self,
         schema: GraphQLSchema,
-        store: Store,
+        database: Database,
         *,
         masks_for: Callable[[frozenset[Role]], Masks],
         timeout_seconds: float,
@@ -71,8 +72,8 @@ class Pipeline:
         execution: Execution,
         phone_region: str | None = None,
     ) -> None:
-        self._store, self._masks_for, self._outgoing, self._phone_region = store, masks_for, outgoing, phone_region
-        self._timeout_seconds, self._limits, self._rates = timeout_seconds, limits, rates
+        self._database, self._masks_for, self._phone_region = database, masks_for, phone_region
+        self._timeout_seconds, self._limits, self._rates, self._outgoing = timeout_seconds, limits, rates, outgoing
         self._execution, self._locks = execution, CustomerLocks()
         self._documents = Documents(schema, limits, compiled=execution.choice == "compiled")
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
@@ -149,51 +150,52 @@ class Pipeline:
     ) -> ExecutionResult:
         """In a turn of the viewer's. Raises Overloaded, RateLimited, and whatever executing does."""
         async with self._admission.turn(viewer.subject):
-            until = time.monotonic() + self._timeout_seconds * _SHARE_FOR_CHANGES  # the database is asked from here on
+            deadline = Deadline.after(self._timeout_seconds)  # the database is asked from here on
             if execution.operation.operation == OperationType.QUERY:
-                return await self._query(execution, viewer, until, cancel)
+                return await self._query(execution, viewer, deadline, cancel)
             # What was begun is ended, whoever leaves: a change is asked for again by its key.
-            with within(self._timeout_seconds):
-                await self._rates.change(viewer, changes(document, execution.operation))
-                return await self._execute(execution, viewer, until)
+            store = self._database.until(deadline)
+            await self._rates.change(viewer, changes(document, execution.operation), store)
+            return await self._execute(execution, viewer, store)
 
     # ------------------------------------------------------------ execute
 
     async def _query(
-        self, execution: ExecutionContext, viewer: Viewer, until: float, cancel: Cancel
+        self, execution: ExecutionContext, viewer: Viewer, deadline: Deadline, cancel: Cancel
     ) -> ExecutionResult:
         """As long as its caller is there and its time lasts, here and in the database.
 
         Raises Forbidden, Unavailable, Abandoned, TimeoutError.
         """
-        mark = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
+        tag = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
         try:
-            with marked(mark), by_read_preference(), cancel(self._timeout_seconds + _GRACE_SECONDS):
-                return await self._execute(execution, viewer, until)
+            with cancel(self._timeout_seconds + _GRACE_SECONDS):
+                return await self._execute(execution, viewer, self._database.reader(deadline, tag=tag))
         except (Abandoned, TimeoutError):
-            killing = asyncio.create_task(self._kill(mark))
+            killing = asyncio.create_task(self._kill(tag))
             self._killing.add(killing)  # a task that nobody holds may vanish
             killing.add_done_callback(self._killing.discard)
             raise
 
-    async def _kill(self, mark: str) -> None:
-        with suppress(StoreError), within(_KILL_SECONDS):
-            await self._store.end(mark)
+    async def _kill(self, tag: str) -> None:
+        with suppress(StoreError):
+            await self._database.within(_KILL_SECONDS).kill_operations(tag)
 
-    async def _execute(self, execution: ExecutionContext, viewer: Viewer, until: float) -> ExecutionResult:
-        """What a change has not written by ``until`` is given up. Raises Forbidden, Unavailable."""
-        with within(self._timeout_seconds):
-            execution.context_value = await self._context(viewer, until)
-            with tracing.span("execute", operation=execution.operation.operation.value):
-                return await self._execution.run(execution)
+    async def _execute(self, execution: ExecutionContext, viewer: Viewer, store: Store) -> ExecutionResult:
+        """Executes an operation by the store's deadline. Raises Forbidden, Unavailable."""
+        execution.context_value = await self._context(viewer, store)
+        with tracing.span("execute", operation=execution.operation.operation.value):
+            return await self._execution.run(execution)
 
-    async def _context(self, viewer: Viewer, until: float) -> Context:
+    async def _context(self, viewer: Viewer, store: Store) -> Context:
         """Raises Forbidden for a customer who is no longer active."""
-        gate = Gate(self._store, viewer, self._masks_for)
+        gate = Gate(store, viewer, self._masks_for)
         # Stored times have milliseconds: what a change returns is what it stored.
         now = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
-        changes = Changes(self._store, self._locks, viewer, now, correlation_id.get() or "", until, self._outgoing)
-        context = Context(viewer, now, changes, lambda: Loaders(self._store, gate), self._phone_region)
+        # A change that is not written by then is given up.
+        for_changes = store.within(store.deadline.remaining_seconds * _SHARE_FOR_CHANGES)
+        changes = Changes(for_changes, self._locks, viewer, now, correlation_id.get() or "", self._outgoing)
+        context = Context(viewer, now, changes, lambda: Loaders(store, gate), self._phone_region)
         if Role.CUSTOMER in viewer.roles:
             own = await context.loaders.documents.load(viewer.customer_id or "")
             if own is None or own["status"] != CustomerStatus.ACTIVE:

@@ -19,7 +19,8 @@ from app.domain.access import Viewer
 from app.operations.errors import RequestRefusal
 from app.settings import PerMinute
 from app.store import counters
-from app.store.driver import Store, StoreError
+from app.store.deadline import NEVER
+from app.store.driver import Database, Store, StoreError
 
 _FLUSH_SECONDS: Final = 0.5
 _MINUTE_SECONDS: Final = 60
@@ -58,15 +59,11 @@ class _Minute:
 class Rates:
     """``cost`` and ``changes`` are what a subject may ask for in a minute."""
 
-    store: Store
+    database: Database
     cost: PerMinute
     changes: PerMinute
     clock: Callable[[], float] = time.monotonic
-    _limiter: FixedWindowRateLimiter = field(init=False)
     _minutes: dict[_Budget, _Minute] = field(default_factory=dict[_Budget, _Minute])
-
-    def __post_init__(self) -> None:
-        self._limiter = FixedWindowRateLimiter(MongoStorage(self.store))
 
     def spend(self, viewer: Viewer, cost: int) -> None:
         """Raises RateLimited, and then nothing is spent."""
@@ -92,11 +89,12 @@ class Rates:
             minute.spent += cost
             minute.unflushed += cost
 
-    async def change(self, viewer: Viewer, changes: int) -> None:
-        """Raises RateLimited, StoreError."""
+    async def change(self, viewer: Viewer, changes: int, store: Store) -> None:
+        """Counts changes that are about to be made. Raises RateLimited, StoreError."""
+        limiter = _limiter(store)
         limit = RateLimitItemPerMinute(self.changes.of(viewer.roles), namespace="changes")
-        if not await self._limiter.hit(limit, viewer.subject, cost=changes):
-            raise RateLimited("many changes", seconds=await self._left(limit, viewer.subject))
+        if not await limiter.hit(limit, viewer.subject, cost=changes):
+            raise RateLimited("many changes", seconds=await _seconds_left(limiter, limit, viewer.subject))
 
     async def flush_forever(self) -> None:
         """Counts what was spent here for all processes, again and again, and blocks subjects that spent too much."""
@@ -115,17 +113,22 @@ class Rates:
         unflushed, minute.unflushed = minute.unflushed, 0
         if not unflushed:
             return
-        limit = RateLimitItemPerMinute(budget.limit, namespace="cost")
+        limiter, limit = _limiter(self.database.until(NEVER)), RateLimitItemPerMinute(budget.limit, namespace="cost")
         try:
-            fits = await self._limiter.hit(limit, budget.subject, cost=unflushed)
+            fits = await limiter.hit(limit, budget.subject, cost=unflushed)
         except StoreError:
             minute.unflushed += unflushed
             raise
         if not fits:
-            minute.blocked_until = self.clock() + await self._left(limit, budget.subject)
+            minute.blocked_until = self.clock() + await _seconds_left(limiter, limit, budget.subject)
 
-    async def _left(self, limit: RateLimitItem, subject: str) -> float:
-        return (await self._limiter.get_window_stats(limit, subject)).reset_time - time.time()
+
+def _limiter(store: Store) -> FixedWindowRateLimiter:
+    return FixedWindowRateLimiter(MongoStorage(store))
+
+
+async def _seconds_left(limiter: FixedWindowRateLimiter, limit: RateLimitItem, subject: str) -> float:
+    return (await limiter.get_window_stats(limit, subject)).reset_time - time.time()
 
 
 class MongoStorage(Storage):

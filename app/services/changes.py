@@ -5,7 +5,6 @@ change at a time pass), then what the change decides, its activity, its audit ro
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from app.domain.statuses import CLOSED, CustomerClosed
 from app.services.audit import AuditTrail
 from app.services.letters import Letters
 from app.services.writing import CustomerRows, change_customers
+from app.store.deadline import Deadline
 from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain
 
 Session: TypeAlias = Any
@@ -47,7 +47,7 @@ class Effect:
 
 
 Decide: TypeAlias = Callable[[Document, Session], Awaitable[Effect]]
-"""From the customer as they are now, pymongo_internals the transaction. Raises Refusal."""
+"""From the customer as they are now, inside the transaction. Raises Refusal."""
 
 
 class CustomerLocks:
@@ -61,15 +61,15 @@ class CustomerLocks:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def locked(self, customer_id: str, *, within_seconds: float) -> AsyncGenerator[float]:
-        """Holds the customer's lock; yields the seconds that are left of ``within_seconds``. Raises OutOfTime."""
-        lock, start = self._locks.setdefault(customer_id, asyncio.Lock()), time.monotonic()
+    async def locked(self, customer_id: str, deadline: Deadline) -> AsyncGenerator[None]:
+        """Holds the customer's lock. Raises OutOfTime where it cannot be had by the deadline."""
+        lock = self._locks.setdefault(customer_id, asyncio.Lock())
         try:
-            await asyncio.wait_for(lock.acquire(), within_seconds)
+            await asyncio.wait_for(lock.acquire(), deadline.remaining_seconds)
         except TimeoutError:
             raise OutOfTime("too many changes of one customer") from None
         try:
-            yield within_seconds - (time.monotonic() - start)
+            yield
         finally:
             lock.release()
 
@@ -93,15 +93,13 @@ class DeliveryPolicy:
 
 @dataclass(slots=True)
 class Changes:
-    """Makes the changes of one request, as its viewer."""
+    """Makes the changes of one request, as its viewer. What is not written by the store's deadline is given up."""
 
     store: Store
     locks: CustomerLocks
     viewer: Viewer
     now: datetime
     request_id: str
-    until: float
-    """On the monotonic clock: when a change that is not made yet is given up."""
     outgoing: DeliveryPolicy = DeliveryPolicy()
 
     def audit(self, mutation: str) -> AuditTrail:
@@ -148,12 +146,12 @@ class Changes:
             await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)
             return effect.wrote
 
-        async with self.locks.locked(customer_id, within_seconds=self.until - time.monotonic()) as left:
-            return await change_customers(self.store, body, now=self.now, deadline_seconds=left)
+        async with self.locks.locked(customer_id, self.store.deadline):
+            return await change_customers(self.store, body, now=self.now)
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Runs a change that concerns no customer. Raises OutOfTime."""
-        return await self.store.transaction(body, deadline_seconds=self.until - time.monotonic())
+        return await self.store.transaction(body)
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
         """The one activity that tells of a change of this viewer's."""

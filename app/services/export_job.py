@@ -23,7 +23,7 @@ from app.domain.vocabulary import ExportStatus
 from app.jobs import keep_going, log_failure
 from app.services.export_rows import ROWS, Batch, ExportPlan, Unreadable, batches, total
 from app.store import files
-from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient, within
+from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
 from app.store.queues import Queue
 
 _log = structlog.get_logger("exports")
@@ -74,8 +74,9 @@ class Exporter:
         except _Lost:
             pass
         except asyncio.CancelledError:
-            with suppress(StoreError), within(_LAST_WORDS_SECONDS):
-                await self._changed(export, {"dueAt": datetime.now(UTC)})
+            with suppress(StoreError):
+                last_words = self.store.within(_LAST_WORDS_SECONDS)
+                await last_words.write("exports", [UpdateOne(_ours(export), {"$set": {"dueAt": datetime.now(UTC)}})])
             raise
         except Unreadable as refused:
             await self._failed(export, str(refused))

@@ -13,7 +13,7 @@ from app.domain.paging import Position, Selection, Slice, Where
 from app.domain.report import actions
 from app.domain.vocabulary import ExportFormat, ExportTable
 from app.store import pages, report
-from app.store.driver import Document, Store, within
+from app.store.driver import Document, Store
 
 ROWS: Final = 1_000
 """In one batch: about a quarter of a megabyte."""
@@ -118,12 +118,10 @@ async def _rows(
 ) -> AsyncGenerator[tuple[list[Document], Position | None, bool]]:
     match plan.table:
         case ExportTable.ACTIONS:
-            with within(_READ_SECONDS):
-                totals = await report.type_totals(store, [plan.where])
+            totals = await report.type_totals(store.within(_READ_SECONDS), [plan.where])
             yield actions(totals[plan.where]), None, True
         case ExportTable.CUSTOM_FIELDS:
-            with within(_READ_SECONDS):
-                fields = await report.fields_set(store, plan.where, FIELDS_AT_MOST)
+            fields = await report.fields_set(store.within(_READ_SECONDS), plan.where, FIELDS_AT_MOST)
             yield fields, None, True
         case _:
             async for batch in _pages(store, plan, position):
@@ -138,9 +136,9 @@ async def _pages(
     while not is_last:
         # A page reads one row more than its size, to know whether there are more; here that one is a row, too.
         slice_ = Slice(selection, ROWS - 1, position, keys=keys)
-        with within(_READ_SECONDS):
-            found = (await pages.read_pages(store, slice_, [""]))[""]
-            rows = await _seen(store, plan, found)
+        hurried = store.within(_READ_SECONDS)
+        found = (await pages.read_pages(hurried, slice_, [""]))[""]
+        rows = await _seen(hurried, plan, found)
         is_last = len(found) < ROWS
         position = tuple(found[-1].get(key) for key in plan.order_keys) if found else position
         yield rows, position, is_last

@@ -122,7 +122,7 @@ class CustomerRows:
 Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]
 
 
-async def change_customers(store: Store, body: Body[T], *, now: datetime, deadline_seconds: float = 30) -> T:
+async def change_customers(store: Store, body: Body[T], *, now: datetime) -> T:
     """The result of ``body`` once all that it wrote is committed, together or not at all. The body may run twice.
 
     Raises what ``body`` raises, with nothing written, and OutOfTime.
@@ -137,6 +137,6 @@ async def change_customers(store: Store, body: Body[T], *, now: datetime, deadli
         owners = sorted(rows.owners | rows.new)
         return result
 
-    result = await store.transaction(whole, deadline_seconds=deadline_seconds)
+    result = await store.transaction(whole)
     await previews.refresh(store, owners)
     return result

@@ -18,7 +18,7 @@ async def add(store: Store, key: str, amount: int, *, seconds: int) -> int:
             }
         }
     ]
-    counter = await store.take("counters", {"_id": key}, changed, upsert=True)
+    counter = await store.find_one_and_update("counters", {"_id": key}, changed, upsert=True)
     assert counter
     return counter["count"]
 

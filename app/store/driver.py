@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -44,12 +43,14 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from app.store import shortcuts
+from app.store.deadline import NEVER, Deadline
 from app.store.fall_back import FallBackToDriver, UnknownPymongo
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
     "FOLDS_ACCENTS",
     "FOLDS_CASE",
+    "Database",
     "DeleteMany",
     "DeleteOne",
     "Document",
@@ -65,12 +66,9 @@ __all__ = [
     "Unavailable",
     "UpdateMany",
     "UpdateOne",
-    "by_read_preference",
     "is_away",
     "is_transient",
-    "marked",
     "usable_uri",
-    "within",
 ]
 
 Document: TypeAlias = dict[str, Any]
@@ -119,6 +117,8 @@ FOLDS_ACCENTS: Final = {"locale": "en", "strength": 1}
 
 _LONGEST_PAUSE_SECONDS: Final = 0.25
 _ABORT_SECONDS: Final = 1
+_TRANSACTION_SECONDS: Final = 30
+"""How long a transaction is tried again at most; the server ends one after 60."""
 _CONNECT_SECONDS: Final = 2
 _HEARTBEAT_SECONDS: Final = 1
 """A server that says nothing for both of these together is given up, and whoever waits for it asks the next primary."""
@@ -138,11 +138,8 @@ class _DecimalEncoder(TypeEncoder):
         return Decimal128(value)
 
 
-_MARK: ContextVar[str | None] = ContextVar("mark", default=None)
-_BY_PREFERENCE: ContextVar[bool] = ContextVar("by preference", default=False)
-
-Tell: TypeAlias = Callable[[str, float, bool], None]
-"""Told of each command: its name, how many seconds we waited for it, and whether it succeeded."""
+OnCommand: TypeAlias = Callable[[str, float, bool], None]
+"""Called after each command with its name, the seconds that we waited for it, and whether it succeeded."""
 
 
 # The driver can make times aware and decimals ours, too: a time takes it ten times as long, and with a decoder for
@@ -153,33 +150,33 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 # as the driver reads times
 _EPOCH_IN_UTC: Final = _EPOCH.replace(tzinfo=UTC)
 
 
-def _ours(document: Document) -> Document:
+def _to_python(document: Document) -> Document:
     """The same, with times that know they are UTC and decimals that are Python's, in place and however deep."""
     for key, value in document.items():
         kind = value.__class__
         if kind is str or kind is int:
             continue
         if kind is datetime or kind is Decimal128:
-            document[key] = _value(value)
+            document[key] = _value_to_python(value)
         elif kind is dict:
-            _ours(value)
+            _to_python(value)
         elif kind is list:
-            _list_of_ours(value)
+            _list_to_python(value)
     return document
 
 
-def _list_of_ours(values: list[Any]) -> None:
+def _list_to_python(values: list[Any]) -> None:
     for index, value in enumerate(values):
         kind = value.__class__
         if kind is dict:
-            _ours(value)
+            _to_python(value)
         elif kind is datetime or kind is Decimal128:
-            values[index] = _value(value)
+            values[index] = _value_to_python(value)
         elif kind is list:
-            _list_of_ours(value)
+            _list_to_python(value)
 
 
-def _value(value: datetime | Decimal128) -> datetime | Decimal:
+def _value_to_python(value: datetime | Decimal128) -> datetime | Decimal:
     if isinstance(value, datetime):
         return _EPOCH_IN_UTC + (value - _EPOCH)  # seven times as fast as replace(tzinfo=UTC)
     number = int.from_bytes(value.bid, "little")
@@ -190,19 +187,19 @@ def _value(value: datetime | Decimal128) -> datetime | Decimal:
     return Decimal(f"{sign}{number & _COEFFICIENT}E{exponent}")
 
 
-class Store:
-    """One database, read and written in whole commands. Times go in and come out aware, in UTC."""
+class Database:
+    """One database on one client. It reads and writes nothing: for that, ask it for a store, which has a deadline."""
 
-    def __init__(self, client: Any, database: str, tell: Tell | None = None, *, wire: bool = True) -> None:
-        self._client, self._tell = client, tell
-        self._wire = shortcuts.wire(client, database, _CODEC) if wire else None
-        self._reads_by_wire = True
+    def __init__(self, client: Any, name: str, on_command: OnCommand | None = None, *, wire: bool = True) -> None:
+        self.client, self.on_command = client, on_command
+        self.wire = shortcuts.wire(client, name, _CODEC) if wire else None
+        self.reads_by_wire = True
         # Whatever the URI says of reading and writing: what we do next often depends on what was written last.
         concerns: Document = {"write_concern": WriteConcern("majority"), "read_concern": ReadConcern("local")}
         options: Document = {"codec_options": _CODEC, **concerns}
-        self._database = client.get_database(database, **options, read_preference=ReadPreference.PRIMARY)
-        self._preferred = client.get_database(database, **options)  # by the URI's read preference
-        self._admin = client.get_database("admin", **concerns, read_preference=ReadPreference.PRIMARY)
+        self.primary = client.get_database(name, **options, read_preference=ReadPreference.PRIMARY)
+        self.preferred = client.get_database(name, **options)  # by the URI's read preference
+        self.admin = client.get_database("admin", **concerns, read_preference=ReadPreference.PRIMARY)
         # A driver makes a collection anew whenever it is named, for as much as a small document costs.
         self._collections: dict[tuple[bool, str], Any] = {}
 
@@ -211,15 +208,18 @@ class Store:
     async def open(
         cls,
         uri: str,
-        database: str,
+        name: str,
         *,
         driver: Driver = "motor",
         timeout_seconds: float = 5,
         listeners: Sequence[CommandListener] = (),
-        tell: Tell | None = None,
+        on_command: OnCommand | None = None,
         wire: bool = True,
     ) -> AsyncGenerator[Self]:
-        """Without ``wire`` the driver does all reads itself."""
+        """Yields the database; nothing is asked of the server yet. Without ``wire`` the driver does all reads itself.
+
+        ``timeout_seconds`` is how long a command waits for a server to be found.
+        """
         milliseconds = int(timeout_seconds * 1000)
         make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
         client: Any = make(
@@ -231,20 +231,75 @@ class Store:
             event_listeners=listeners,
         )
         try:
-            store = cls(client, database, tell, wire=wire)
+            database = cls(client, name, on_command, wire=wire)
             try:
-                yield store
+                yield database
             finally:
-                if store._wire:
-                    await store._wire.close()
+                if database.wire:
+                    await database.wire.close()
         finally:
-            await _settled(client.close())
+            await _awaited(client.close())
 
-    def _collection(self, name: str, *, preferred: bool = False) -> Any:
+    def until(self, deadline: Deadline) -> "Store":
+        """Returns a store whose commands end by the deadline, all of them together."""
+        return Store(self, deadline)
+
+    def within(self, seconds: float) -> "Store":
+        """Returns a store whose commands end in ``seconds`` from now, all of them together."""
+        return Store(self, Deadline.after(seconds))
+
+    def reader(self, deadline: Deadline, *, tag: str) -> "Store":
+        """Returns a store whose reads follow the URI's ``readPreference``, so that they may be of a moment ago.
+
+        In the database its reads carry the tag, by which they can be ended there (``Store.kill_operations``).
+        """
+        return Store(self, deadline, tag=tag, by_preference=True)
+
+    def collection(self, name: str, *, preferred: bool = False) -> Any:
         key = preferred, name
         if key not in self._collections:
-            self._collections[key] = (self._preferred if preferred else self._database)[name]
+            self._collections[key] = (self.preferred if preferred else self.primary)[name]
         return self._collections[key]
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the driver knows of a server that answers, as of its last look, a second ago at most."""
+        return any(server.is_server_type_known for server in self._servers())
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether there is a server that takes writes."""
+        return any(server.is_writable for server in self._servers())
+
+    def _servers(self) -> Sequence[Any]:
+        return list(self.client.topology_description.server_descriptions().values())
+
+
+class Store:
+    """Reads and writes one database in whole commands, which end by a deadline. Times are aware, in UTC."""
+
+    __slots__ = ("_by_preference", "_tag", "database", "deadline")
+
+    def __init__(
+        self, database: Database, deadline: Deadline, *, tag: str | None = None, by_preference: bool = False
+    ) -> None:
+        self.database, self.deadline = database, deadline
+        self._tag, self._by_preference = tag, by_preference
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, uri: str, name: str, **options: Any) -> AsyncGenerator[Self]:
+        """Yields a store of a database of its own, without a deadline: for what an operator begins and can interrupt.
+
+        ``options`` are those of ``Database.open``.
+        """
+        async with Database.open(uri, name, **options) as database:
+            yield cls(database, NEVER)
+
+    def within(self, seconds: float) -> "Store":
+        """Returns this store with a deadline that is no later than in ``seconds`` from now."""
+        deadline = self.deadline.within(seconds)
+        return Store(self.database, deadline, tag=self._tag, by_preference=self._by_preference)
 
     async def find(
         self,
@@ -258,13 +313,14 @@ class Store:
         collation: Mapping[str, Any] | None = None,
         session: Any = None,
     ) -> list[Document]:
-        given = _given(hint=hint, collation=collation, comment=_MARK.get())
+        """Returns the matching documents, in the order of ``sort``; ``limit`` 0 returns all."""
+        given = _given(hint=hint, collation=collation, comment=self._tag)
 
         def by_driver() -> Awaitable[list[Document]]:
             order = list(sort.items()) if sort else None
             options = {"batch_size": _ONE_BATCH, "session": session, **given}
-            target = self._collection(collection, preferred=session is None and _BY_PREFERENCE.get())
-            return _read(target.find(where, fields, sort=order, limit=limit, **options))
+            target = self.database.collection(collection, preferred=session is None and self._by_preference)
+            return _all_of(target.find(where, fields, sort=order, limit=limit, **options))
 
         if session is not None:
             return await self._timed("find", by_driver())
@@ -275,7 +331,7 @@ class Store:
             command["sort"] = sort
         if limit:
             command["limit"] = limit
-        return await self._timed("find", self._by_wire(command, by_driver))
+        return await self._timed("find", self._read(command, by_driver))
 
     async def aggregate(
         self,
@@ -287,22 +343,25 @@ class Store:
         snapshot: bool = False,
         session: Any = None,
     ) -> list[Document]:
-        """The whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
+        """Returns the whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
 
         ``snapshot`` reads all collections at one point in time.
         """
-        given = _given(hint=hint, collation=collation, comment=_MARK.get())
+        given = _given(hint=hint, collation=collation, comment=self._tag)
+        database = self.database
 
         async def by_driver(session: Any = session) -> list[Document]:
-            preferred = session is None and _BY_PREFERENCE.get()
-            database = self._preferred if preferred else self._database
-            target = database if collection is None else self._collection(collection, preferred=preferred)
+            preferred = session is None and self._by_preference
+            if collection is None:
+                target = database.preferred if preferred else database.primary
+            else:
+                target = database.collection(collection, preferred=preferred)
             options = {"batchSize": _ONE_BATCH, "session": session, **given}
-            return await _read(await _settled(target.aggregate(pipeline, **options)))
+            return await _all_of(await _awaited(target.aggregate(pipeline, **options)))
 
         if snapshot:
-            async with await _settled(self._client.start_session(snapshot=True)) as session:
-                return await self._timed("aggregate", by_driver(session))
+            async with await _awaited(database.client.start_session(snapshot=True)) as session:
+                return await self._timed("aggregate", self._bounded(lambda: by_driver(session)))
         if session is not None:
             return await self._timed("aggregate", by_driver())
         command = {
@@ -312,43 +371,52 @@ class Store:
             **_LOCAL,
             **given,
         }
-        return await self._timed("aggregate", self._by_wire(command, by_driver))
+        return await self._timed("aggregate", self._read(command, by_driver))
 
-    async def _by_wire(self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
-        if self._wire and self._reads_by_wire:
+    async def _read(self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
+        """Returns what a command finds: by wire where that can be done, else by the driver."""
+        database = self.database
+        if database.wire and database.reads_by_wire:
             try:
-                found = await self._wire.read(command)
+                found = await database.wire.read(command, self.deadline.at)
             except FallBackToDriver as unread:
                 if isinstance(unread, UnknownPymongo):
-                    self._reads_by_wire = False
+                    database.reads_by_wire = False
                     shortcuts.say_off(str(unread))
             else:
-                _list_of_ours(found)
+                _list_to_python(found)
                 return found
-        return await by_driver()
+        return await self._bounded(by_driver)
 
     async def merge(self, collection: str, pipeline: Pipeline) -> None:
-        """An aggregation that ends in ``$merge``: a write, and so the driver's, and the primary's."""
-        await self._timed("aggregate", _read(await _settled(self._collection(collection).aggregate(pipeline))))
+        """Runs an aggregation that ends in ``$merge``: a write, and so the driver's, and the primary's."""
+        target = self.database.collection(collection)
+
+        async def merged() -> None:
+            await _all_of(await _awaited(target.aggregate(pipeline)))
+
+        await self._timed("aggregate", self._bounded(merged))
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
+        target = self.database.collection(collection)
         if len(documents) == 1:
-            await self._timed("insert", self._collection(collection).insert_one(documents[0], session=session))
+            await self._driven("insert", lambda: target.insert_one(documents[0], session=session), session)
         elif documents:
-            several = self._collection(collection).insert_many(documents, ordered=False, session=session)
-            await self._timed("insert", several)
+            await self._driven("insert", lambda: target.insert_many(documents, ordered=False, session=session), session)
 
     async def write(
         self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: Any = None
     ) -> Any:
-        """One bulk write; does nothing for no operations."""
-        if operations:
-            written = self._collection(collection).bulk_write(operations, ordered=ordered, session=session)
-            return await self._timed("write", written)
-        return None
+        """Sends one bulk write and returns its result; does nothing for no operations."""
+        if not operations:
+            return None
+        target = self.database.collection(collection)
+        return await self._driven(
+            "write", lambda: target.bulk_write(operations, ordered=ordered, session=session), session
+        )
 
-    async def take(
+    async def find_one_and_update(
         self,
         collection: str,
         where: Mapping[str, Any],
@@ -357,53 +425,53 @@ class Store:
         sort: Mapping[str, int] | None = None,
         upsert: bool = False,
     ) -> Document | None:
-        """The first match, changed, and as it is then; None if there is none. Two callers never get the same."""
+        """Returns the first match as it is after the change; None without a match. Two callers never get the same."""
         order = list(sort.items()) if sort else None
-        taking = self._collection(collection).find_one_and_update(
-            where, change, sort=order, upsert=upsert, return_document=ReturnDocument.AFTER
-        )
-        found = await self._timed("findAndModify", taking)
-        return found and _ours(found)
+        target = self.database.collection(collection)
+        options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER}
+        found = await self._driven("findAndModify", lambda: target.find_one_and_update(where, change, **options))
+        return found and _to_python(found)
 
     async def inserts(self, *collections: str) -> AsyncGenerator[None]:
         """Yields once when it has begun to listen, then for each document that was inserted and committed.
 
-        It ends when the database is dropped.
+        It ends when the database is dropped. The deadline is not for it: it waits for what may never come.
         """
         match = {"operationType": "insert", "ns.coll": {"$in": list(collections)}}
-        majority = self._database.with_options(read_concern=ReadConcern("majority"))  # streams know no other
-        stream = await _settled(majority.watch([{"$match": match}, {"$project": {"_id": 1}}]))
+        majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))  # streams know no other
+        stream = await _awaited(majority.watch([{"$match": match}, {"$project": {"_id": 1}}]))
         async with stream:
             yield
             async for _ in stream:
                 yield
 
-    async def transaction(self, body: Callable[[Any], Awaitable[T]], *, deadline_seconds: float = 30) -> T:
+    async def transaction(self, body: Callable[[Any], Awaitable[T]]) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
 
         A transient error (a lost primary, a write conflict, TryAgain) runs it again after a pause that grows and is
-        never the same for two, until the deadline; then OutOfTime. The drivers' own loop does not know our deadline,
-        and Motor's does not pause: sixty-four writers of one document would keep each other from it.
+        never the same for two, until the deadline, or for half a minute without one; then OutOfTime. The drivers' own
+        loop does not know our deadline, and Motor's does not pause: sixty-four writers of one document would keep each
+        other from it.
         """
-        deadline = time.monotonic() + deadline_seconds
+        deadline = Deadline.after(_TRANSACTION_SECONDS) if self.deadline is NEVER else self.deadline
         for attempt in itertools.count():
             try:
                 return await self._attempt(body, deadline)
             except (PyMongoError, TryAgain) as failed:
                 if isinstance(failed, PyMongoError) and failed.has_error_label("UnknownTransactionCommitResult"):
-                    raise OutOfTime(f"not known to be committed within {deadline_seconds} s") from failed
+                    raise OutOfTime("not known to be committed by the deadline") from failed
                 transient = isinstance(failed, TryAgain) or failed.has_error_label("TransientTransactionError")
                 if not transient:
                     raise
                 pause = random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.005 * 2**attempt))  # noqa: S311 # no secret
-                if time.monotonic() + pause > deadline:
-                    raise OutOfTime(f"not committed within {deadline_seconds} s") from failed
+                if pause > deadline.remaining_seconds:
+                    raise OutOfTime("not committed by the deadline") from failed
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, body: Callable[[Any], Awaitable[T]], deadline: float) -> T:
-        async with await _settled(self._client.start_session()) as session:
-            await _settled(
+    async def _attempt(self, body: Callable[[Any], Awaitable[T]], deadline: Deadline) -> T:
+        async with await _awaited(self.database.client.start_session()) as session:
+            await _awaited(
                 session.start_transaction(
                     read_concern=ReadConcern("snapshot"),
                     write_concern=WriteConcern("majority"),
@@ -411,56 +479,64 @@ class Store:
                 )
             )
             try:
-                with within(deadline - time.monotonic()):
+                with _ends(deadline):
                     result = await body(session)
             except BaseException:
                 # Left open, it would keep everybody from what it wrote for a minute.
-                with suppress(PyMongoError), within(_ABORT_SECONDS):
+                with suppress(PyMongoError), _ends(Deadline.after(_ABORT_SECONDS)):
                     await session.abort_transaction()
                 raise
             while True:
                 try:
-                    with within(deadline - time.monotonic()):
+                    with _ends(deadline):
                         await self._timed("commitTransaction", session.commit_transaction())
                     return result
                 except PyMongoError as failed:
                     # It may or may not have committed: committing again is safe and finds out.
                     unknown = failed.has_error_label("UnknownTransactionCommitResult")
-                    if not unknown or time.monotonic() > deadline:
+                    if not unknown or deadline.remaining_seconds < 0:
                         raise
                     await asyncio.sleep(0.05)
 
     async def command(self, command: Mapping[str, Any], *, on_admin: bool = False) -> Document:
-        database = self._admin if on_admin else self._database
-        return await self._timed(next(iter(command)), database.command(command))
+        """Returns the reply to any command, sent to the primary."""
+        target = self.database.admin if on_admin else self.database.primary
+        return await self._driven(next(iter(command)), lambda: target.command(command))
 
-    async def end(self, mark: str) -> None:
-        """Ends what is still running there of the commands under this mark."""
-        running: Pipeline = [{"$currentOp": {}}, {"$match": {"command.comment": mark}}, {"$project": {"opid": 1}}]
-        cursor = await _settled(self._admin.aggregate(running))
-        for operation in await cursor.to_list(None):
+    async def kill_operations(self, tag: str) -> None:
+        """Ends what is still running in the database of the reads with this tag."""
+        running: Pipeline = [{"$currentOp": {}}, {"$match": {"command.comment": tag}}, {"$project": {"opid": 1}}]
+
+        async def found() -> list[Document]:
+            cursor = await _awaited(self.database.admin.aggregate(running))
+            return await cursor.to_list(None)
+
+        for operation in await self._bounded(found):
             await self.command({"killOp": 1, "op": operation["opid"]}, on_admin=True)
 
-    @property
-    def is_reachable(self) -> bool:
-        """Whether the driver knows of a server that answers, as of its last look, a second ago at most."""
-        return any(server.is_server_type_known for server in self._servers())
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether there is a server that takes writes."""
-        return any(server.is_writable for server in self._servers())
-
-    def _servers(self) -> Sequence[Any]:
-        return list(self._client.topology_description.server_descriptions().values())
-
     async def indexes_of(self, collection: str) -> list[Document]:
-        cursor = await _settled(self._database[collection].list_indexes())
-        return await cursor.to_list(None)
+        async def found() -> list[Document]:
+            cursor = await _awaited(self.database.primary[collection].list_indexes())
+            return await cursor.to_list(None)
+
+        return await self._bounded(found)
+
+    def _driven(self, command: str, work: Callable[[], Awaitable[T]], session: Any = None) -> Awaitable[T]:
+        """Has the driver do its work. In a transaction, that has set the deadline."""
+        return self._timed(command, work() if session is not None else self._bounded(work))
+
+    async def _bounded(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Has the driver do its work by the deadline. Raises NetworkTimeout where that has passed."""
+        if self.deadline is NEVER:
+            return await work()
+        if self.deadline.remaining_seconds <= 0:
+            raise NetworkTimeout("the deadline has passed")
+        with _ends(self.deadline):
+            return await work()
 
     async def _timed(self, command: str, work: Awaitable[T]) -> T:
         """The drivers can tell of commands, too; making their events takes a tenth of reading a small document."""
-        if self._tell is None:
+        if self.database.on_command is None:
             return await work
         start, succeeded = time.perf_counter(), False
         try:
@@ -468,45 +544,16 @@ class Store:
             succeeded = True
             return result
         finally:
-            self._tell(command, time.perf_counter() - start, succeeded)
+            self.database.on_command(command, time.perf_counter() - start, succeeded)
 
     async def drop(self) -> None:
         """Drops the whole database."""
         await self.command({"dropDatabase": 1, "writeConcern": {"w": "majority"}})
 
 
-def within(seconds: float) -> AbstractContextManager[None]:
-    """Commands inside end in time, all of them together: with an error of ``Unavailable`` where they must.
-
-    The inner of two can only shorten the outer. Without it a command to a frozen server waits for as long as it takes.
-    """
-    return shortcuts.deadline(max(seconds, 0.001))  # the driver takes 0 for forever
-
-
-def marked(mark: str) -> AbstractContextManager[None]:
-    """Reads inside can be told from others in the database, and ended there (``Store.end``)."""
-    return _Set(_MARK, mark)
-
-
-def by_read_preference() -> AbstractContextManager[None]:
-    """Reads inside follow the URI's ``readPreference``, and may be of a moment ago; all others ask the primary."""
-    return _Set(_BY_PREFERENCE, True)
-
-
-class _Set(AbstractContextManager[None]):
-    """A variable has a value inside; in fewer instructions than a generator takes."""
-
-    __slots__ = ("_before", "_value", "_variable")
-
-    def __init__(self, variable: ContextVar[T], value: T) -> None:
-        self._variable: ContextVar[Any] = variable
-        self._value = value
-
-    def __enter__(self) -> None:
-        self._before: Token[Any] = self._variable.set(self._value)
-
-    def __exit__(self, *_: object) -> None:
-        self._variable.reset(self._before)
+def _ends(deadline: Deadline) -> AbstractContextManager[None]:
+    """Makes the driver's commands inside end by the deadline, or by that of a scope around it."""
+    return shortcuts.timeout(max(deadline.remaining_seconds, 0.001))  # the driver takes 0 for forever
 
 
 def usable_uri(uri: str) -> str:
@@ -518,9 +565,9 @@ def usable_uri(uri: str) -> str:
     return uri
 
 
-async def _read(cursor: Any) -> list[Document]:
+async def _all_of(cursor: Any) -> list[Document]:
     found: list[Document] = await cursor.to_list(None)
-    _list_of_ours(found)
+    _list_to_python(found)
     return found
 
 
@@ -528,6 +575,6 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-async def _settled(result: Any) -> Any:
+async def _awaited(result: Any) -> Any:
     """What PyMongo returns as a coroutine and Motor at once."""
     return await result if inspect.isawaitable(result) else result

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any, Final
 
-from app.store.driver import DeleteMany, Store, UpdateOne, within
+from app.store.driver import Database, DeleteMany, Store, UpdateOne
 
 CHUNK_BYTES: Final = 255 * 1024
 _AT_ONCE: Final = 4
@@ -37,13 +37,12 @@ async def finish(store: Store, file_id: str, length: int, name: str, *, now: dat
     await store.insert(_FILES, [file], session=session)
 
 
-async def read(store: Store, file_id: str) -> AsyncGenerator[bytes]:
+async def read(database: Database, file_id: str) -> AsyncGenerator[bytes]:
     """A megabyte at a time."""
     number = 0
     while True:
         some = {"files_id": file_id, "n": {"$gte": number, "$lt": number + _AT_ONCE}}
-        with within(_READ_SECONDS):
-            chunks = await store.find(_CHUNKS, some, sort={"n": 1})
+        chunks = await database.within(_READ_SECONDS).find(_CHUNKS, some, sort={"n": 1})
         for chunk in chunks:
             yield bytes(chunk["data"])
         if len(chunks) < _AT_ONCE:

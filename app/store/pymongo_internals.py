@@ -30,8 +30,6 @@ _TIMEOUT: Final = _csot.TIMEOUT
 _DEADLINE: Final = _csot.DEADLINE
 _check: Final = helpers_shared._check_command_response
 RETRYABLE_CODES: Final = helpers_shared._RETRYABLE_ERROR_CODES
-deadline: Final[Callable[[], float]] = _DEADLINE.get
-"""When the time of ``pymongo.timeout`` is over, by the monotonic clock; infinite without one."""
 _ANOTHER: Final = (AttributeError, TypeError, LookupError)
 """What Python raises where an object is not as we know it."""
 
@@ -49,7 +47,7 @@ def _private(function: Callable[P, T]) -> Callable[P, T]:
     return asked
 
 
-class Deadline(AbstractContextManager[None]):
+class Timeout(AbstractContextManager[None]):
     """``pymongo.timeout`` in half its instructions: without the round trip, which each operation sets anew."""
 
     __slots__ = ("_deadline", "_seconds", "_timeout")
@@ -60,7 +58,7 @@ class Deadline(AbstractContextManager[None]):
     def __enter__(self) -> None:
         until = time.monotonic() + self._seconds
         self._timeout: Token[float | None] = _TIMEOUT.set(self._seconds)
-        self._deadline: Token[float] = _DEADLINE.set(min(until, deadline()))
+        self._deadline: Token[float] = _DEADLINE.set(min(until, _DEADLINE.get()))
 
     def __exit__(self, *_: object) -> None:
         _TIMEOUT.reset(self._timeout)

@@ -29,7 +29,7 @@ class Queue:
             if passed := self._broken.left_alone:
                 where["_id"] = {"$nin": passed}
             try:
-                return await self.store.take(self.collection, where, change, sort=_ORDER)
+                return await self.store.find_one_and_update(self.collection, where, change, sort=_ORDER)
             except StoreError as fault:
                 if is_transient(fault):
                     raise

@@ -9,8 +9,8 @@ async def shared(store: Store, name: str, *, length: int) -> bytes:
     """The key of that name, of ``length`` bytes. Raises StoreError."""
     new = {"$setOnInsert": {"key": token_bytes(length)}}
     try:
-        secret = await store.take("secrets", {"_id": name}, new, upsert=True)
+        secret = await store.find_one_and_update("secrets", {"_id": name}, new, upsert=True)
     except DuplicateKey:  # another process made it, a moment earlier
-        secret = await store.take("secrets", {"_id": name}, new)
+        secret = await store.find_one_and_update("secrets", {"_id": name}, new)
     assert secret
     return bytes(secret["key"])

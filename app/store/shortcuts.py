@@ -1,4 +1,4 @@
-"""Shortcuts past the driver, where PyMongo is the one that they were tested with: reads by wire, a cheap deadline.
+"""Shortcuts past the driver, where PyMongo is the one that they were tested with: reads by wire, a cheap time-out.
 
 With another version, or one whose inside is not as we know it, the driver does all by itself: more slowly, and as well.
 """
@@ -19,19 +19,19 @@ _log = structlog.get_logger("store")
 
 
 def _load() -> tuple[type[Any] | None, Callable[[float], AbstractContextManager[None]], str]:
-    """Reads by wire, if they can be had; a deadline for commands; and why not, if they cannot."""
+    """Reads by wire, if they can be had; a time-out for commands; and why not, if they cannot."""
     if not pymongo.version.startswith(TESTED):
         return None, pymongo.timeout, f"tested with {TESTED}x only"
     try:
-        from app.store.pymongo_internals import Deadline
+        from app.store.pymongo_internals import Timeout
         from app.store.wire import Wire
     except (ImportError, AttributeError) as changed:
         return None, pymongo.timeout, str(changed)
-    return Wire, Deadline, ""
+    return Wire, Timeout, ""
 
 
-_wire, deadline, _missing = _load()
-"""``deadline(seconds)`` is ``pymongo.timeout``, or the same in half its instructions."""
+_wire, timeout, _missing = _load()
+"""``timeout(seconds)`` is ``pymongo.timeout``, or the same in half its instructions."""
 
 
 def wire(*args: Any) -> Any:

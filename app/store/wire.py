@@ -48,12 +48,14 @@ class Wire:
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = inf
 
-    async def read(self, command: dict[str, Any]) -> list[dict[str, Any]]:
-        """All that a ``find`` or an ``aggregate`` finds. Raises as the driver does, and FallBackToDriver."""
+    async def read(self, command: dict[str, Any], until: float) -> list[dict[str, Any]]:
+        """Returns all that a ``find`` or an ``aggregate`` finds by a moment on the monotonic clock.
+
+        Raises as the driver does, and FallBackToDriver.
+        """
         server = self._primary()
         if server is None:
             raise FallBackToDriver
-        until = pymongo_internals.deadline()
         self._look_again(until)
         self._under_way += 1
         try:

@@ -98,7 +98,9 @@ async def opened(
 @asynccontextmanager
 async def client(store: Store) -> AsyncGenerator[httpx2.AsyncClient]:
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = build_app(routes(store, authenticate, timeout_seconds=60, outgoing=DeliveryPolicy(), limits=Limits()))
+    app = build_app(
+        routes(store.database, authenticate, timeout_seconds=60, outgoing=DeliveryPolicy(), limits=Limits())
+    )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as made:
         yield made
 

@@ -184,7 +184,7 @@ async def test_without_a_wallet_service_passes_list_and_are_not_pushed(store: St
     pass_ = await world.pass_(ada)
     told = await world.activity(ada, "PASS_ADDED", subjectId=pass_["_id"])
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = build_app(routes(store, authenticate, timeout_seconds=60))
+    app = build_app(routes(store.database, authenticate, timeout_seconds=60))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
 
         async def asked(query: str, **variables: Any) -> dict[str, Any]:

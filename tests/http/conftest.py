@@ -31,7 +31,7 @@ def door(
 ) -> ASGIApp:
     """The application as a client meets it."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    return build_app(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=rates))
+    return build_app(routes(store.database, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=rates))
 
 
 @asynccontextmanager

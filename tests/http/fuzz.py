@@ -211,7 +211,9 @@ async def door(uri: str, database: str, driver: Driver) -> AsyncGenerator[tuple[
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
         plenty = Limits(cost_per_minute=10**9, changes_per_minute=10**9)
         app = build_app(
-            routes(store, authenticate, timeout_seconds=60, limits=plenty, outgoing=DeliveryPolicy(wallet=True))
+            routes(
+                store.database, authenticate, timeout_seconds=60, limits=plenty, outgoing=DeliveryPolicy(wallet=True)
+            )
         )
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
             yield client, [*ids, ada["_id"], ada["_id"]], ada["_id"]

@@ -384,7 +384,7 @@ async def test_graphiql_may_be_left_out(store: Store) -> None:
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     for has_page, statuses in ((True, [200, 307, 200]), (False, [401, 404, 404])):
-        app = build_app(routes(store, authenticate, has_page=has_page))
+        app = build_app(routes(store.database, authenticate, has_page=has_page))
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
             file = next(graphiql.ASSETS.glob("*.css")).name
             answers = [await client.get(path, headers=browser) for path in ("/graphql", "/", f"/graphiql/{file}")]
@@ -404,7 +404,7 @@ async def test_other_methods_are_405(client: httpx2.AsyncClient, method: str) ->
 
 async def test_only_pages_of_listed_origins_may_call_us(store: Store) -> None:
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = build_app(routes(store, authenticate), origins=["https://desk.example"])
+    app = build_app(routes(store.database, authenticate), origins=["https://desk.example"])
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         for origin, status, allowed in (
@@ -429,7 +429,7 @@ NAMED = (
 
 def calling(store: Store, *origins: str) -> httpx2.AsyncClient:
     """A client of a gateway that pages of these origins may call."""
-    app = build_app(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer), origins=origins)
+    app = build_app(routes(store.database, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer), origins=origins)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway")
 
 
@@ -537,7 +537,7 @@ async def test_what_may_be_asked_again_says_when(
     async def authenticate(_: str | None) -> Viewer:
         raise fault
 
-    app = build_app(routes(store, authenticate))
+    app = build_app(routes(store.database, authenticate))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         for accept in (RESPONSE, JSON):
             response = await post(client, json.dumps(QUERY), accept=accept)
@@ -644,7 +644,7 @@ async def test_customers_and_affiliates_neither_read_the_schema_nor_get_suggesti
 
 async def test_who_may_read_the_schema_is_a_setting(store: Store) -> None:
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    app = build_app(routes(store, authenticate, limits=Limits(introspection_roles="FINANCE")))
+    app = build_app(routes(store.database, authenticate, limits=Limits(introspection_roles="FINANCE")))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         for role, status in ((Role.ADMIN, 403), (Role.FINANCE, 200)):
             query = '{"query": "{ __schema { queryType { name } } }"}'

@@ -32,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def probes(store: Store, clock: Clock) -> AsyncGenerator[httpx2.AsyncClient]:
-    app = Starlette(routes=health.routes(store, clock=clock))
+    app = Starlette(routes=health.routes(store.database, clock=clock))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
@@ -151,7 +151,7 @@ async def test_a_bad_answer_is_shared_for_a_second(
 
 
 async def test_who_asked_first_and_left_takes_the_answer_from_nobody(store: Store, clock: Clock) -> None:
-    readiness = health.Readiness(store, clock)
+    readiness = health.Readiness(store.database, clock)
     first = asyncio.create_task(readiness.problems())
     second = asyncio.create_task(readiness.problems())
     await asyncio.sleep(0)
@@ -185,7 +185,7 @@ async def cut_off() -> AsyncGenerator[httpx2.AsyncClient]:
     """
     nobody = "mongodb://127.0.0.1:1/?directConnection=true"
     async with Store.open(nobody, "tests", driver="motor", timeout_seconds=0.2) as store:
-        app = Starlette(routes=health.routes(store))
+        app = Starlette(routes=health.routes(store.database))
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
             yield client
 

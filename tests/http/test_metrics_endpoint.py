@@ -62,7 +62,7 @@ async def test_commands_to_the_database_are_timed_by_name(
     client: httpx2.AsyncClient, mongodb_uri: str, database_name: str, driver: Driver
 ) -> None:
     before = await figures(client)
-    async with Store.open(mongodb_uri, database_name, driver=driver, tell=observe_command) as told:
+    async with Store.open(mongodb_uri, database_name, driver=driver, on_command=observe_command) as told:
         await told.find("customers", {"_id": CANARY})
     after = await figures(client)
     name = "gateway_database_command_seconds_count command=find"
@@ -88,7 +88,7 @@ async def test_no_label_says_who_asked_or_what_for(client: httpx2.AsyncClient, q
 
 async def test_the_outbox_is_read_once_for_all_who_ask_within_some_seconds(store: Store, commands: Commands) -> None:
     now = [0.0]
-    queues = Queues(store, lambda: now[0])
+    queues = Queues(store.database, lambda: now[0])
     for asked in (2, 2 + 2):
         await asyncio.gather(*(queues.refresh() for _ in range(50)))
         await queues.refresh()
@@ -97,7 +97,7 @@ async def test_the_outbox_is_read_once_for_all_who_ask_within_some_seconds(store
 
 
 async def test_who_leaves_takes_the_figures_from_nobody(store: Store) -> None:
-    queues = Queues(store, lambda: 0)
+    queues = Queues(store.database, lambda: 0)
     first, second = (asyncio.ensure_future(queues.refresh()) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()

@@ -39,7 +39,7 @@ async def test_a_request_is_one_trace_down_to_its_commands(
 ) -> None:
     ada = await world.customer(name=CANARY)
     async with (
-        Store.open(mongodb_uri, database_name, driver=driver, tell=observe_command) as store,
+        Store.open(mongodb_uri, database_name, driver=driver, on_command=observe_command) as store,
         httpx2.AsyncClient(transport=httpx2.ASGITransport(door(store)), base_url="http://gateway") as client,
     ):
         answer = await ask(client, f"query {CANARY}($id: ID!) {{ node(id: $id) {{ id }} }}", id=ada["_id"])

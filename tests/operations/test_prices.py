@@ -78,7 +78,7 @@ async def work(store: Store, commands: Commands, query: str, ids: list[str]) -> 
     for _ in range(4):
         calls = 0
         commands.clear()
-        changes = Changes(store, CustomerLocks(), viewer, NOW, "", 0, DeliveryPolicy(wallet=True))
+        changes = Changes(store, CustomerLocks(), viewer, NOW, "", DeliveryPolicy(wallet=True))
         context = Context(viewer, NOW, changes, lambda: Loaders(store, gate))
         sys.setprofile(count)
         try:

@@ -50,7 +50,7 @@ def viewer(subject: str, *roles: Role) -> Viewer:
 
 
 def rates_of(store: Store, *, cost: str | int = 10**9, changes: str | int = 10**9, **options: Any) -> Rates:
-    return Rates(store, PerMinute.read(cost), PerMinute.read(changes), **options)
+    return Rates(store.database, PerMinute.read(cost), PerMinute.read(changes), **options)
 
 
 async def ask(client: httpx2.AsyncClient, asked: dict[str, Any], subject: str = "tess", accept: str = RESPONSE) -> Any:
@@ -124,7 +124,7 @@ async def test_of_many_at_once_over_two_processes_exactly_so_many_pass(store: St
 
     async def passes(told: Rates) -> bool:
         try:
-            await told.change(viewer("tess"), 1)
+            await told.change(viewer("tess"), 1, store)
         except RateLimited:
             return False
         return True
@@ -137,7 +137,7 @@ async def shift(store: Store, by: timedelta) -> None:
     """As if all had been counted so much later."""
     for row in await store.find("counters", {}):
         changed = {"$set": {"expiresAt": row["expiresAt"] + by}}
-        await store.take("counters", {"_id": row["_id"]}, changed)
+        await store.find_one_and_update("counters", {"_id": row["_id"]}, changed)
 
 
 # ---------------------------------------------------------------- what reading costs
@@ -224,11 +224,11 @@ async def test_each_role_has_its_own_minute_for_reading_and_for_changes(store: S
     for each in (person, machine):
         with pytest.raises(RateLimited):
             told.spend(each, 1)
-    await told.change(person, 1)
-    await told.change(machine, 3)
+    await told.change(person, 1, store)
+    await told.change(machine, 3, store)
     for each in (person, machine):
         with pytest.raises(RateLimited):
-            await told.change(each, 1)
+            await told.change(each, 1, store)
 
 
 # ---------------------------------------------------------------- a database that is away

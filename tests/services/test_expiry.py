@@ -1,7 +1,6 @@
 """The worker's one job so far: points past their day."""
 
 import asyncio
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +50,7 @@ async def test_what_is_not_due_reserved_or_closed_stays(store: Store, world: Wor
 
 def _changes(store: Store, now: datetime) -> Changes:
     viewer = Viewer("mira", "Mira Sol", frozenset({Role.ADMIN}))
-    return Changes(store, CustomerLocks(), viewer, now, "req-1", time.monotonic() + 60)
+    return Changes(store.within(60), CustomerLocks(), viewer, now, "req-1")
 
 
 async def test_a_deduction_expires_what_is_due_as_the_worker_would_with_its_own_activity_and_date(

@@ -1,6 +1,5 @@
 """The gateway against its source's own ledger (tests/domain/loyalty.py): files, a worker and an agent on a database."""
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from random import Random
@@ -38,7 +37,7 @@ async def balance(store: Store, now: datetime) -> int:
 
 async def give(store: Store, amount: int, now: datetime) -> None:
     viewer = Viewer("mira", "Mira Sol", frozenset({Role.ADMIN}))
-    changes = Changes(store, CustomerLocks(), viewer, now, "req-1", time.monotonic() + 60)
+    changes = Changes(store.within(60), CustomerLocks(), viewer, now, "req-1")
     key = f"gift of {now}"
     await service.adjust(changes, ADA, amount, reason="Goodwill", expires_at=None, key=key)
 

@@ -141,7 +141,9 @@ async def test_a_mail_is_written_by_them(store: Store, world: World, tmp_path: P
     ada = await world.customer(name="Ada", email="ada@example.com")
     coupon = await world.coupon(ada)
     outgoing = DeliveryPolicy(letters=Letters(usable_letters(folder)))
-    app = build_app(routes(store, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, outgoing=outgoing))
+    app = build_app(
+        routes(store.database, verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer, outgoing=outgoing)
+    )
     given = {"customerId": ada["_id"], "couponIds": [coupon["_id"]], "notifyCustomer": True, "idempotencyKey": "one"}
     redeem = "mutation($i: RedeemCouponInput!) { redeemCoupon(input: $i) { userErrors { code } } }"
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:

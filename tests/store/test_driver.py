@@ -1,8 +1,11 @@
 """The seam to the driver: what is written comes back as it was."""
 
 import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from bson import Decimal128
@@ -10,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.store import driver, shared_keys
-from app.store.driver import Store
+from app.store.deadline import NEVER
+from app.store.driver import Database, InsertOne, Store, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +30,7 @@ async def test_times_and_decimals_come_back_however_deep_they_are(store: Store) 
 
     expected = [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in values]
     by_find, by_aggregate = await store.find("samples", one), await store.aggregate("samples", [{"$match": one}])
-    taken = await store.take("samples", one, {"$set": {"taken": True}})
+    taken = await store.find_one_and_update("samples", one, {"$set": {"taken": True}})
     for found in (*by_find, *by_aggregate, taken):
         assert found
         for there in (found["list"], found["lists"][0], found["lists"][1][0]["in"]):
@@ -50,7 +54,7 @@ def test_a_decimal_is_read_as_the_library_reads_it(amount: Decimal) -> None:
         stored = Decimal128(amount)
     except ArithmeticError:  # more digits than there is room for
         return
-    read = driver._value(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
+    read = driver._value_to_python(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
     assert repr(read) == repr(stored.to_decimal())
 
 
@@ -59,3 +63,44 @@ async def test_a_key_is_made_once_for_all_processes(store: Store) -> None:
     assert len(first) == 32
     assert set(others) == {first}
     assert await shared_keys.shared(store, "others", length=32) != first
+
+
+def test_only_a_store_reads_and_writes_and_a_store_has_a_deadline() -> None:
+    def acts(kind: type) -> set[str]:
+        return {name for name, each in vars(kind).items() if inspect.iscoroutinefunction(each) and name[0] != "_"}
+
+    assert acts(Database) == set()
+    assert {"find", "aggregate", "write", "transaction", "command"} <= acts(Store)
+    assert inspect.signature(Store).parameters["deadline"].default is inspect.Parameter.empty
+
+
+async def test_a_store_within_a_store_has_the_sooner_deadline(store: Store) -> None:
+    assert store.deadline is NEVER
+    hour = store.within(3_600)
+    assert 3_590 < hour.deadline.remaining_seconds <= 3_600
+    assert hour.within(60).deadline.remaining_seconds <= 60
+    assert hour.within(60).within(7_200).deadline.remaining_seconds <= 60
+    assert store.within(-1).deadline.remaining_seconds < 0
+
+
+async def test_every_kind_of_command_ends_by_the_deadline(store: Store) -> None:
+    calls: list[Callable[[Store], Awaitable[Any]]] = [
+        lambda late: late.find("deadlines", {}),
+        lambda late: late.aggregate("deadlines", []),
+        lambda late: late.aggregate("deadlines", [], snapshot=True),
+        lambda late: late.merge("deadlines", [{"$merge": "others"}]),
+        lambda late: late.insert("deadlines", [{"_id": 1}]),
+        lambda late: late.insert("deadlines", [{"_id": 1}, {"_id": 2}]),
+        lambda late: late.write("deadlines", [InsertOne({"_id": 1})]),
+        lambda late: late.find_one_and_update("deadlines", {}, {"$set": {"a": 1}}, upsert=True),
+        lambda late: late.command({"ping": 1}),
+        lambda late: late.indexes_of("deadlines"),
+        lambda late: late.kill_operations("nobody's"),
+        lambda late: late.transaction(lambda session: late.insert("deadlines", [{"_id": 1}], session=session)),
+    ]
+    for call in calls:
+        late = store.within(0)
+        await asyncio.sleep(0.01)
+        with pytest.raises(Unavailable):
+            await call(late)
+    assert await store.find("deadlines", {}) == []

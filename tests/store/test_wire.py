@@ -28,7 +28,7 @@ from pymongo.errors import (
 )
 from pymongo.monitoring import CommandListener
 
-from app.store.driver import Document, Driver, Store, Unavailable, marked, within
+from app.store.driver import Document, Driver, Store, Unavailable
 from app.store.mongod import WAYS_OUT, MongodUnavailable, find_mongod
 from tests.faults.processes import free_ports
 
@@ -115,9 +115,9 @@ ERRORS: Final[Mapping[str, Callable[[Store], Awaitable[Any]]]] = {
 
 
 async def _late(store: Store) -> None:
-    with within(0.001):
-        await asyncio.sleep(0.01)
-        await store.find("people", {})
+    late = store.within(0.001)
+    await asyncio.sleep(0.01)
+    await late.find("people", {})
 
 
 @pytest.mark.parametrize("asks", ERRORS.values(), ids=ERRORS)
@@ -158,7 +158,7 @@ async def test_what_is_told_of_commands_is_one_line_for_each_read(mongod: "Mongo
     def tell(name: str, _seconds: float, succeeded: bool) -> None:
         lines.append((name, succeeded))
 
-    async with Store.open(mongod.uri, DATABASE, driver=driver, tell=tell) as store:
+    async with Store.open(mongod.uri, DATABASE, driver=driver, on_command=tell) as store:
         await store.find("people", {"_id": 1})
         with failing(mongod, "find", times=1, errorCode=NOT_PRIMARY):
             await store.find("people", {"_id": 1})
@@ -213,8 +213,7 @@ async def test_no_read_is_lost_while_a_primary_steps_down(own: "Mongod", driver:
     async def keep_reading() -> int:
         count = 0
         while not over.is_set():
-            with within(30):
-                assert len(await side.store.find("people", {"_id": {"$lt": 3}})) == 3
+            assert len(await side.store.within(30).find("people", {"_id": {"$lt": 3}})) == 3
             count += 1
         return count
 
@@ -241,8 +240,8 @@ async def test_a_frozen_server_is_waited_for_until_the_deadline_and_no_longer(ow
             await store.find("people", {"_id": 1})
             await store.find("people", {"_id": 1})
             start = time.monotonic()
-            with own.frozen(), pytest.raises(Unavailable) as failed, within(0.3):
-                await store.find("people", {"_id": 1})
+            with own.frozen(), pytest.raises(Unavailable) as failed:
+                await store.within(0.3).find("people", {"_id": 1})
             assert 0.25 < time.monotonic() - start < 8  # the driver alone would wait for its next heartbeat, 10 s
             raised[wire] = type(failed.value)
             assert connections(store) == set()
@@ -265,14 +264,12 @@ async def test_who_has_no_deadline_waits_no_longer_than_the_driver_believes_in_t
 
 async def test_the_server_ends_in_time_too(both: "Both") -> None:
     slow = {"$where": "sleep(50) || true"}
-    with pytest.raises(Unavailable), within(0.5):
-        await both.wire.store.find("people", slow)
+    with pytest.raises(Unavailable):
+        await both.wire.store.within(0.5).find("people", slow)
     assert 0 < both.wire.seen[-1][1]["maxTimeMS"] <= 500
-    with within(600), within(60):
-        await both.wire.store.find("people", {})
+    await both.wire.store.within(600).within(60).find("people", {})
     assert 30_000 < both.wire.seen[-1][1]["maxTimeMS"] <= 60_000
-    with within(60), within(600):
-        await both.wire.store.find("people", {})
+    await both.wire.store.within(60).within(600).find("people", {})
     assert 30_000 < both.wire.seen[-1][1]["maxTimeMS"] <= 60_000
 
 
@@ -289,11 +286,11 @@ async def test_who_hangs_up_ends_the_read_in_the_database(both: "Both") -> None:
     assert await both.wire.store.find("people", {"_id": 1}, fields={"name": 1}) == [{"_id": 1, "name": "Ada"}]
 
 
-async def test_a_marked_read_can_be_ended(both: "Both") -> None:
+async def test_a_tagged_read_can_be_ended(both: "Both") -> None:
     for side in (both.wire, both.driver):
         reading = asyncio.create_task(_slow_read(side.store, "a mark"))
         assert await eventually(lambda: running(both.mongod, "a mark"))
-        await side.store.end("a mark")
+        await side.store.kill_operations("a mark")
         with pytest.raises(OperationFailure) as ended:
             await reading
         side.error = ended.value
@@ -304,8 +301,7 @@ async def test_a_marked_read_can_be_ended(both: "Both") -> None:
 
 async def test_who_leaves_between_two_replies_leaves_no_cursor(both: "Both") -> None:
     with failing(both.mongod, "getMore", times=1, blockConnection=True, blockTimeMS=3_000):
-        with marked("left"):
-            reading = asyncio.create_task(both.wire.store.find("large", {}))
+        reading = asyncio.create_task(_tagged(both.wire.store, "left").find("large", {}))
         assert await eventually(lambda: "getMore" in [name for name, _ in both.wire.seen])
         assert cursors(both.mongod, "left")
         reading.cancel()
@@ -314,9 +310,12 @@ async def test_who_leaves_between_two_replies_leaves_no_cursor(both: "Both") -> 
         assert await eventually(lambda: not cursors(both.mongod, "left"))
 
 
-async def _slow_read(store: Store, mark: str) -> list[Document]:
-    with marked(mark):
-        return await store.find("people", {"$where": "sleep(100) || true"})
+def _tagged(store: Store, tag: str) -> Store:
+    return store.database.reader(store.deadline, tag=tag)
+
+
+async def _slow_read(store: Store, tag: str) -> list[Document]:
+    return await _tagged(store, tag).find("people", {"$where": "sleep(100) || true"})
 
 
 # ---------------------------------------------------------------- connections
@@ -328,9 +327,8 @@ async def test_there_are_as_many_connections_as_the_uri_allows_and_waiting_is_in
     side = Side()
     async with Store.open(f"{mongod.uri}&maxPoolSize=2", DATABASE, driver=driver, listeners=[side]) as store:
 
-        async def read(number: int) -> None:
-            with marked(f"{number:02}"):
-                await store.find("people", {"_id": 1})
+        async def read(number: int, store: Store = store) -> None:
+            await _tagged(store, f"{number:02}").find("people", {"_id": 1})
 
         await read(0)
         await asyncio.gather(*(read(number) for number in range(5)))
@@ -344,8 +342,8 @@ async def test_there_are_as_many_connections_as_the_uri_allows_and_waiting_is_in
             await asyncio.sleep(0.1)
             given_up = asyncio.create_task(read(98))
             await asyncio.sleep(0)
-            with pytest.raises(WaitQueueTimeoutError), within(0.2):
-                await read(99)
+            with pytest.raises(WaitQueueTimeoutError):
+                await read(99, store.within(0.2))
             given_up.cancel()
             await asyncio.gather(*holding, given_up, return_exceptions=True)
         await asyncio.gather(*(read(number) for number in range(9)))  # no place was lost
@@ -357,10 +355,9 @@ async def test_the_place_of_a_lost_connection_is_free_again(mongod: "Mongod", dr
     async with Store.open(f"{mongod.uri}&maxPoolSize=2", DATABASE, driver=driver, listeners=[side]) as side.store:
         await side.store.find("people", {"_id": 1})
         for _ in range(5):
-            with failing(mongod, "find", times=1, closeConnection=True), within(5):
-                await side.store.find("people", {"_id": 1})
-            with within(5):
-                assert await eventually(lambda: side.goes_by_wire("people"), 4)
+            with failing(mongod, "find", times=1, closeConnection=True):
+                await side.store.within(5).find("people", {"_id": 1})
+            assert await eventually(lambda: side.goes_by_wire("people"), 4)
 
 
 async def test_who_hangs_up_in_the_moment_that_it_is_given_a_connection_gives_it_back(
@@ -381,8 +378,7 @@ async def test_who_hangs_up_in_the_moment_that_it_is_given_a_connection_gives_it
         await asyncio.wait([holding, waiting[0]])
         assert waiting[0].cancelled()
         held = connections(store)
-        with within(2):
-            assert len(await store.find("people", {"_id": 1})) == 1
+        assert len(await store.within(2).find("people", {"_id": 1})) == 1
         assert connections(store) == held
 
 
@@ -398,8 +394,8 @@ async def test_a_deadline_ends_with_its_read(both: "Both") -> None:
     store = both.wire.store
     await asyncio.gather(*(store.find("people", {"_id": 1}) for _ in range(2)))
     held = connections(store)
-    with within(0.1):
-        await asyncio.gather(*(store.find("people", {"_id": 1}) for _ in range(2)))
+    hurried = store.within(0.1)
+    await asyncio.gather(*(hurried.find("people", {"_id": 1}) for _ in range(2)))
     with failing(both.mongod, "find", times=1, blockConnection=True, blockTimeMS=1_200):
         await store.find("people", {"_id": 1})  # longer than we look away
     assert connections(store) == held
@@ -557,7 +553,7 @@ def told(error: Any) -> tuple[Any, ...]:
 
 
 def connections(store: Store) -> set[Any]:
-    server = store._wire and store._wire._server  # pyright: ignore[reportPrivateUsage]
+    server = store.database.wire and store.database.wire._server  # pyright: ignore[reportPrivateUsage]
     return {each for each in server.all if not each.is_closing} if server else set()
 
 

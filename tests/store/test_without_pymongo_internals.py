@@ -48,13 +48,13 @@ HAS_TO_READ: Final = """
 import asyncio, os, structlog
 from app import logs
 logs.configure("INFO")
-from app.store.driver import Store, within
+from app.store.driver import Store
 
 async def main():
     async with Store.open(os.environ["URI"], "tests_without", driver=os.environ["DRIVER"]) as store:
-        with within(20):
-            for _ in range(3):
-                print(await store.aggregate(None, [{"$documents": [{"found": 1}]}]))
+        hurried = store.within(20)
+        for _ in range(3):
+            print(await hurried.aggregate(None, [{"$documents": [{"found": 1}]}]))
     async with Store.open(os.environ["URI"], "tests_without", driver=os.environ["DRIVER"]) as store:
         print(await store.find("nothing", {}))
 
@@ -222,4 +222,4 @@ async def test_an_error_of_the_servers_turns_nothing_off(store: Store) -> None:
     for _ in range(2):
         with pytest.raises(OperationFailure):
             await store.find("customers", {"$nothing": 1})
-    assert store._reads_by_wire  # pyright: ignore[reportPrivateUsage] # what the other tests turn off
+    assert store.database.reads_by_wire  # what the other tests turn off
