@@ -36,11 +36,12 @@ def is_id_of(collection: str, text: str) -> bool:
 
 def collection_of(node_id: str, *, expected: str | None = None, argument: str = "id") -> str:
     """The collection that ``node_id`` belongs to. Raises BadUserInput for no kind of ours, or another than expected."""
-    collection = BY_PREFIX[node_id.partition("_")[0]].collection if has_id_form(node_id) else None
-    if collection is None or (expected and collection != expected):
+    prefix, _, rest = node_id.partition("_")
+    kind = BY_PREFIX.get(prefix) if rest else None
+    if kind is None or (expected and kind.collection != expected):
         start = f'"{BY_COLLECTION[expected].prefix}_"' if expected else "its kind, such as cus_ or act_"
         raise BadUserInput(f"This is not an id of the kind that belongs here: one begins with {start}.", argument)
-    return collection
+    return kind.collection
 
 
 def _id(collection: str, entropy: bytes) -> str:

@@ -19,10 +19,11 @@ class Gate:
     def __init__(self, store: Store, viewer: Viewer, masks_for: MasksFor) -> None:
         self._store, self._viewer = store, viewer
         own = viewer.roles_on(viewer.customer_id or "")
-        self._own = masks_for(own)
+        self._own = own_masks = masks_for(own)
         self.masks = masks_for(viewer.roles_on("") or own)
         """Those of customers who are not the viewer."""
         masks = self.masks
+        self._hidden = own_masks.hidden | masks.hidden
         self._open = own == viewer.roles_on("") and not (masks.hidden or masks.changes or viewer.activity_rows)
 
     async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document | Exception]:
@@ -65,6 +66,8 @@ class Gate:
 
     def hides(self, collection: str, parent: str) -> bool:
         """Whether rows of that customer's are not there for the viewer. What hangs on anything else was let in."""
+        if collection not in self._hidden:
+            return False
         return parent.startswith("cus_") and collection in self._masks_on(parent).hidden
 
     def masked(self, collection: str, parent: str, documents: list[Document]) -> list[Document]:

@@ -156,7 +156,8 @@ class Pipeline:
             # What was begun is ended, whoever leaves: a change is asked for again by its key.
             store = self._database.until(deadline)
             await self._rates.change(viewer, changes(document, execution.operation), store)
-            return await self._execute(execution, viewer, store)
+            writing = store.within(self._timeout_seconds * _SHARE_FOR_CHANGES)
+            return await self._execute(execution, viewer, store, writing)
 
     # ------------------------------------------------------------ execute
 
@@ -170,7 +171,8 @@ class Pipeline:
         tag = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
         try:
             with cancel(self._timeout_seconds + _GRACE_SECONDS):
-                return await self._execute(execution, viewer, self._database.reader(deadline, tag=tag))
+                store = self._database.reader(deadline, tag=tag)
+                return await self._execute(execution, viewer, store, store)
         except (Abandoned, TimeoutError):
             killing = asyncio.create_task(self._kill(tag))
             self._killing.add(killing)  # a task that nobody holds may vanish
@@ -181,20 +183,23 @@ class Pipeline:
         with suppress(StoreError):
             await self._database.within(_KILL_SECONDS).kill_operations(tag)
 
-    async def _execute(self, execution: ExecutionContext, viewer: Viewer, store: Store) -> ExecutionResult:
-        """Executes an operation by the store's deadline. Raises Forbidden, Unavailable."""
-        execution.context_value = await self._context(viewer, store)
+    async def _execute(
+        self, execution: ExecutionContext, viewer: Viewer, store: Store, writing: Store
+    ) -> ExecutionResult:
+        """Executes an operation by the store's deadline; changes are made by that of ``writing``, or given up.
+
+        Raises Forbidden, Unavailable.
+        """
+        execution.context_value = await self._context(viewer, store, writing)
         with tracing.span("execute", operation=execution.operation.operation.value):
             return await self._execution.run(execution)
 
-    async def _context(self, viewer: Viewer, store: Store) -> Context:
+    async def _context(self, viewer: Viewer, store: Store, writing: Store) -> Context:
         """Raises Forbidden for a customer who is no longer active."""
         gate = Gate(store, viewer, self._masks_for)
         # Stored times have milliseconds: what a change returns is what it stored.
         now = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
-        # A change that is not written by then is given up.
-        for_changes = store.within(store.deadline.remaining_seconds * _SHARE_FOR_CHANGES)
-        changes = Changes(for_changes, self._locks, viewer, now, correlation_id.get() or "", self._outgoing)
+        changes = Changes(writing, self._locks, viewer, now, correlation_id.get() or "", self._outgoing)
         context = Context(viewer, now, changes, lambda: Loaders(store, gate), self._phone_region)
         if Role.CUSTOMER in viewer.roles:
             own = await context.loaders.documents.load(viewer.customer_id or "")
