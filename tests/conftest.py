@@ -29,7 +29,7 @@ from app.store import indexes
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
 from app.store.schema import COLLECTIONS
-from tests.world import World
+from tests.support.world import World
 
 
 class Commands(CommandListener):

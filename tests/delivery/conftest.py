@@ -20,8 +20,8 @@ from app.delivery import mail
 from app.delivery.mail import Mailer, MailServer
 from app.delivery.relay import Relay
 from app.store.driver import Document, Store, UpdateOne
-from tests.delivery.peer import Peer, mail_server
-from tests.world import World
+from tests.support.smtp_server import Peer, mail_server
+from tests.support.world import World
 
 SENDER = "Customer service <service@gateway.example.com>"
 LONG_SECONDS = 30

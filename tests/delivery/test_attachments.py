@@ -21,7 +21,7 @@ from app.store.driver import Store
 from app.store.indexes import wrong_copies
 from tests.conftest import Ask, token
 from tests.delivery.conftest import SENDER
-from tests.delivery.peer import Peer
+from tests.support.smtp_server import Peer
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 PDF = b"%PDF-1.7\r\n\x00\xff\r lone carriage returns \n and bytes \x80"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.mail_html import MOST_ENTITIES, MOST_TAGS, harmless
 from app.sample import mails
-from tests.hostile_html import FETCHES, HOSTILE, RUNS
+from tests.support.hostile_html import FETCHES, HOSTILE, RUNS
 
 Tag: TypeAlias = tuple[str, dict[str, str | None]]
 

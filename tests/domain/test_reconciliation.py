@@ -1,4 +1,4 @@
-"""The ledger against its source's own (loyalty.py): whatever comes in whatever order, both have the same in the end.
+"""The ledger against its source's own (tests/support/loyalty.py): whatever comes in whatever order, both have the same in the end.
 
 ``python -m tests.domain.test_reconciliation 100000`` tries so many lives.
 """
@@ -27,7 +27,7 @@ from app.domain.points import (
     owed,
     spendable,
 )
-from tests.domain.loyalty import Export, Line, life
+from tests.support.loyalty import Export, Line, life
 
 
 class Ledger:

@@ -21,7 +21,7 @@ import structlog
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.execution.cases import Both, Case, cases, let_resolvers_fail, populated
+from tests.support.execution_cases import Both, Case, cases, let_resolvers_fail, populated
 
 CASES_OF_A_WORLD = 2_000
 

@@ -21,8 +21,16 @@ from app.loaders.gate import Gate
 from app.store import indexes
 from app.store.driver import Driver, Store, StoreError
 from app.store.pages import read_pages
-from tests.execution.cases import Both, Case, FaultyStore, cases, let_resolvers_fail, populated, resolvers_as_they_are
-from tests.world import World
+from tests.support.execution_cases import (
+    Both,
+    Case,
+    FaultyStore,
+    cases,
+    let_resolvers_fail,
+    populated,
+    resolvers_as_they_are,
+)
+from tests.support.world import World
 
 SEED = 20260131
 

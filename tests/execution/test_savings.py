@@ -22,7 +22,6 @@ from app.store import previews
 from app.store.driver import Document, Store
 from bench.workloads import LISTS, W1, W2, W3
 from tests.conftest import Ask, Commands
-from tests.execution.cases import executed, operation_of
 from tests.graph.test_cost import (
     ADDS,
     COLLECTION_OF,
@@ -35,8 +34,9 @@ from tests.graph.test_cost import (
     single_filters,
     sorts,
 )
-from tests.graph.walk import below
-from tests.world import NOW, World, ago
+from tests.support.execution_cases import executed, operation_of
+from tests.support.schema_walk import below
+from tests.support.world import NOW, World, ago
 
 
 @pytest.fixture

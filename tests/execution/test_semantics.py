@@ -25,7 +25,7 @@ from graphql import (
 
 from app.execution import Choice, Execution, context
 from app.settings import Limits
-from tests.execution.cases import executed
+from tests.support.execution_cases import executed
 
 TYPES = (
     "String String! Int Int! Float Boolean! ID Color Color! [Int] [Int!] [Int]! [Int!]! [[Int]] [[Int!]!] [Color!]"

@@ -26,10 +26,10 @@ from app.http.tokens import issue
 from app.store import indexes
 from app.store.driver import Document, Driver, Store, UpdateOne
 from app.store.mongod import embedded_mongod
-from tests.delivery.peer import REFUSES, Does, Peer, mail_server
-from tests.faults.cluster import AUTHORITY, DATABASE, SECRET
-from tests.faults.processes import ABANDONED_SECONDS, Gateway, Process, gateways
-from tests.world import World
+from tests.support.cluster import AUTHORITY, DATABASE, SECRET
+from tests.support.processes import ABANDONED_SECONDS, Gateway, Process, gateways
+from tests.support.smtp_server import REFUSES, Does, Peer, mail_server
+from tests.support.world import World
 
 WORKERS: Final = 2
 SENDERS: Final = 8

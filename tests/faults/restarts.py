@@ -28,7 +28,7 @@ from app.http.tokens import issue
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.faults.processes import START_SECONDS, Gateway, free_ports, within
+from tests.support.processes import START_SECONDS, Gateway, free_ports, within
 
 SECRET: Final = "a secret of the restarts, 32 bytes at least"
 ISSUER: Final = "https://restarts.example"

@@ -12,9 +12,9 @@ import pytest
 
 from app.domain import points
 from app.store.driver import Driver
-from tests.faults.cluster import Cluster, cluster, kill_primary, rich_customers, run
-from tests.faults.processes import within
-from tests.faults.senders import REQUEST_TIMEOUT_SECONDS, Clients
+from tests.support.cluster import Cluster, cluster, kill_primary, rich_customers, run
+from tests.support.processes import within
+from tests.support.senders import REQUEST_TIMEOUT_SECONDS, Clients
 
 A_LITTLE_SECONDS = 1.5
 """For which the outage goes on after the first requests have been given up."""

@@ -17,8 +17,8 @@ from pymongo import MongoClient
 
 from app.store import indexes
 from app.store.driver import Store
-from tests.faults.processes import Gateway, Process, within
 from tests.faults.restarts import ASKED, DRAIN_SECONDS, bearer, restart, serving, workers_of
+from tests.support.processes import Gateway, Process, within
 
 
 @pytest.fixture(scope="module")

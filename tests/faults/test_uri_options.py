@@ -26,8 +26,8 @@ from app.store import indexes, previews
 from app.store.driver import DeleteMany, Driver, Store
 from app.store.schema import COLLECTIONS
 from tests.conftest import AUTHORITY, SECRET, token
-from tests.faults.processes import ReplicaSet, initiate, replica_set, within
-from tests.world import NOW, World
+from tests.support.processes import ReplicaSet, initiate, replica_set, within
+from tests.support.world import NOW, World
 
 DATABASE: Final = "options"
 PREFERENCES: Final = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")

@@ -29,7 +29,7 @@ from app.settings import Limits
 from app.store import previews
 from app.store.driver import Document, Store
 from tests.conftest import Ask, token
-from tests.graph.accounts import (
+from tests.support.accounts import (
     MAY_LEARN,
     OTHERS,
     SETS_OF_ROLES,
@@ -41,8 +41,8 @@ from tests.graph.accounts import (
     learnt,
     token_of,
 )
-from tests.graph.walk import schema
-from tests.world import World
+from tests.support.schema_walk import schema
+from tests.support.world import World
 
 
 @pytest.fixture

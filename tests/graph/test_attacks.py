@@ -32,9 +32,9 @@ from app.settings import Limits
 from app.store import previews
 from app.store.driver import DeleteMany, Document, UpdateOne
 from tests.conftest import Ask
-from tests.graph.accounts import CANARY, STRANGERS, Account, account_of, allowed_of, canary, token_of
-from tests.graph.walk import schema
-from tests.world import NOW, World
+from tests.support.accounts import CANARY, STRANGERS, Account, account_of, allowed_of, canary, token_of
+from tests.support.schema_walk import schema
+from tests.support.world import NOW, World
 
 Literal: TypeAlias = str
 """A value as it is written in a query."""

@@ -16,8 +16,8 @@ from app.domain.access import GRANTS, PERMITTED, Permission, Role
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from app.store.schema import COLLECTIONS
 from tests.conftest import Ask, Commands, token
-from tests.graph.walk import schema
-from tests.world import NOW, World
+from tests.support.schema_walk import schema
+from tests.support.world import NOW, World
 
 ERRORS = "userErrors { code field message }"
 ACTOR = "actor { kind userId name accessLevel }"

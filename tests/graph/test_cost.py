@@ -11,8 +11,8 @@ from app.execution import Execution
 from app.settings import Limits
 from app.store.driver import Document, Store
 from tests.conftest import Ask, Commands
-from tests.graph.walk import Place, below, everything, fields_of, values_of
-from tests.world import World, ago
+from tests.support.schema_walk import Place, below, everything, fields_of, values_of
+from tests.support.world import World, ago
 
 
 @pytest.fixture

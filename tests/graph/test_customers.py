@@ -18,8 +18,8 @@ from app.store.driver import Document, Store, UpdateMany
 from app.store.indexes import refresh_customers
 from tests.conftest import Ask, Commands, token
 from tests.graph.test_cost import documents_read, explained
-from tests.graph.walk import fields_of, values_of
-from tests.world import NOW, World, ago
+from tests.support.schema_walk import fields_of, values_of
+from tests.support.world import NOW, World, ago
 
 LIST = """query($f: CustomerFilter, $o: CustomerOrder, $first: Int, $after: String, $last: Int, $before: String) {
   customers(filter: $f, orderBy: $o, first: $first, after: $after, last: $last, before: $before) {

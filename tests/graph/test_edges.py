@@ -17,7 +17,7 @@ from app.schema.connection import PAGED_EDGES, FilterInput, OrderInput, PagedEdg
 from app.schema.passes import Pass
 from app.store.driver import Document
 from tests.conftest import Ask, token
-from tests.world import AGENT, SYSTEM, World
+from tests.support.world import AGENT, SYSTEM, World
 
 EDGES = {
     f"{name}.{field.python_name}": PAGED_EDGES[resolver.wrapped_func]

@@ -25,7 +25,7 @@ from app.store import files
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask, Commands, token
 from tests.graph.test_cost import documents_read, explained
-from tests.world import AGENT, NOW, WHOLE, World, ago
+from tests.support.world import AGENT, NOW, WHOLE, World, ago
 
 EXPORT = "export { id status table format columns rows total url error startedAt finishedAt expiresAt }"
 SHOWN = f"{{ {EXPORT} userErrors {{ code field message }} }}"

@@ -13,7 +13,7 @@ from app.main import build_app, routes
 from app.store.driver import Document, Store, UpdateMany
 from tests.conftest import AUTHORITY, SECRET, Ask, token
 from tests.graph.test_changes import EMAIL_PASS, PUSH_PASS, REDEEM, RESEND
-from tests.world import World
+from tests.support.world import World
 
 DELIVERY = (
     "query($id: ID!) { node(id: $id) { ... on EmailDelivery { status attempts to } ... on PassPush { push: status } } }"

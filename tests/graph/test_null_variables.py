@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from app.execution import Choice, Execution
 from tests.conftest import token
-from tests.graph.walk import Place, below, schema
-from tests.http.battery import sensible
-from tests.world import World
+from tests.support.battery import sensible
+from tests.support.schema_walk import Place, below, schema
+from tests.support.world import World
 
 MISTAKES = {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}
 

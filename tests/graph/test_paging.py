@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.store.driver import Document
 from tests.conftest import Ask
-from tests.world import World, ago
+from tests.support.world import World, ago
 
 # ---------------------------------------------------------------- what a list is, said once more and differently
 

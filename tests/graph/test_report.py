@@ -19,7 +19,7 @@ from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
 from tests.conftest import Ask, Commands, token
 from tests.graph.test_cost import documents_read, explained
-from tests.world import NOW, World, ago
+from tests.support.world import NOW, World, ago
 
 REPORT = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {
   total actions { type title total } customFields { username userId name value total } details { totalCount } } }"""

@@ -13,8 +13,8 @@ from app.store import indexes
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from tests.conftest import Ask, Commands, token
 from tests.graph.test_cost import documents_read, explained
-from tests.graph.walk import schema, values_of
-from tests.world import AGENT, NOW, World, ago
+from tests.support.schema_walk import schema, values_of
+from tests.support.world import AGENT, NOW, World, ago
 
 SEARCH = """query($text: String!, $first: Int) { search(text: $text, first: $first) {
   customer { number name } matches { kind value isExact node { id } } } }"""

@@ -51,7 +51,7 @@ from app.store import indexes
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
 from tests.conftest import AUTHORITY, SECRET, token
-from tests.world import World
+from tests.support.world import World
 
 INTERNALS: Final = ("mongo", "bson", "traceback", "exception", ".py", "strawberry", "graphql-core")
 OF_THE_TEXT: Final = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}

@@ -13,7 +13,7 @@ from app.settings import Limits
 from app.store.driver import Store
 from tests.conftest import token
 from tests.http.conftest import Slow, door, endless, post, served
-from tests.world import World
+from tests.support.world import World
 
 SECONDS = 1.0
 """Of a request, in these tests."""

@@ -14,7 +14,7 @@ from app.services.export_job import Exporter
 from app.store import files
 from app.store.driver import Document, UpdateOne
 from tests.conftest import Ask
-from tests.world import World
+from tests.support.world import World
 
 URL = "query($id: ID!) { node(id: $id) { ... on Export { url } } }"
 ADMIN = {"subject": "tess", "roles": ["ADMIN"]}

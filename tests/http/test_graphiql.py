@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 
 from app.http import graphiql
 from app.http.graphiql import Config
-from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
 
 pytestmark = pytest.mark.xdist_group("demo")  # one demo process is enough
 

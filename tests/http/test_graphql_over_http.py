@@ -22,7 +22,7 @@ from app.operations.rates import RateLimited
 from app.settings import Limits
 from app.store.driver import OutOfTime, Store
 from tests.conftest import AUTHORITY, SECRET, Commands, token
-from tests.world import World
+from tests.support.world import World
 
 QUERY = {"query": "{ viewer { name } }"}
 CHANGE = 'mutation { addNote(input: {customerId: "cus_x", message: "x", idempotencyKey: "k"}) { note { id } } }'

@@ -20,7 +20,7 @@ from app.http import inbox as module
 from app.http.inbox import Inbox, InboxUnavailable, routes
 from app.sample import mails
 from tests.domain.test_mail_html import judge
-from tests.hostile_html import HOSTILE
+from tests.support.hostile_html import HOSTILE
 
 TO = "ada@example.com"
 

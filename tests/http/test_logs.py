@@ -16,7 +16,7 @@ from app.http.quiet import EVERY_SECONDS, QuietLine
 from app.store.driver import Store
 from tests.conftest import token
 from tests.http.conftest import door, served
-from tests.world import World
+from tests.support.world import World
 
 CANARY = "canary-that-must-not-sing"
 

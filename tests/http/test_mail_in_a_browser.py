@@ -21,8 +21,8 @@ from starlette.applications import Starlette
 from app.domain.mail_html import harmless
 from app.http.inbox import Inbox, routes
 from app.sample import mails
-from tests.hostile_html import HOSTILE
-from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.hostile_html import HOSTILE
 
 pytestmark = pytest.mark.xdist_group("demo")
 

@@ -11,7 +11,7 @@ from app.http.metrics_endpoint import FRESH_SECONDS, Queues
 from app.metrics import observe_command
 from app.store.driver import Driver, Store
 from tests.conftest import Commands, token
-from tests.world import World
+from tests.support.world import World
 
 CANARY = "canary7"
 OF_PYTHON = {"generation", "implementation", "major", "minor", "patchlevel", "version"}

@@ -14,7 +14,7 @@ from app.metrics import observe_command
 from app.store.driver import Driver, Store
 from tests.conftest import token
 from tests.http.conftest import door
-from tests.world import World
+from tests.support.world import World
 
 CANARY = "canary9"
 

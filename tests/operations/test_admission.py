@@ -12,7 +12,7 @@ from app.settings import Limits
 from app.store.driver import Document, Store
 from tests.conftest import token
 from tests.http.conftest import door
-from tests.world import World
+from tests.support.world import World
 
 FEW = Limits(max_at_once=2, max_waiting=3, max_waiting_seconds=0.5)
 

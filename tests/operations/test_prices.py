@@ -21,11 +21,11 @@ from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
 from app.store import previews
 from app.store.driver import Document, Store
 from tests.conftest import Commands
-from tests.execution.cases import executed, operation_of
 from tests.graph.test_cost import COLLECTION_OF, documents_read, explained
-from tests.graph.walk import Place, below
-from tests.operations.prices import cost
-from tests.world import NOW, World, ago
+from tests.support.execution_cases import executed, operation_of
+from tests.support.prices import cost
+from tests.support.schema_walk import Place, below
+from tests.support.world import NOW, World, ago
 
 CUSTOMERS, ROWS = 8, 80
 CALL, DOCUMENT = 0.025, 0.6

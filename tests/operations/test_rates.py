@@ -29,7 +29,7 @@ from app.store import counters
 from app.store.driver import Store
 from tests.conftest import Commands, token
 from tests.http.conftest import door
-from tests.world import World
+from tests.support.world import World
 
 QUERY = {"query": "{ viewer { name } }"}
 

@@ -14,7 +14,7 @@ from app.services.changes import Changes, CustomerLocks
 from app.services.expiry import expire_due
 from app.services.points import adjust
 from app.store.driver import Store
-from tests.world import NOW, World
+from tests.support.world import NOW, World
 
 LATER = NOW + timedelta(days=40)
 

@@ -1,4 +1,4 @@
-"""The gateway against its source's own ledger (tests/domain/loyalty.py): files, a worker and an agent on a database."""
+"""The gateway against its source's own ledger (tests/support/loyalty.py): files, a worker and an agent on a database."""
 
 import time
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from app.services import points as service
 from app.services.changes import Changes, CustomerLocks
 from app.services.expiry import expire_due
 from app.store.driver import Store
-from tests.domain.loyalty import Export, Line, life
 from tests.services.conftest import ADA, Bring, Run, ada, customer, points
+from tests.support.loyalty import Export, Line, life
 
 
 def exported(line: Line) -> Line:

@@ -22,7 +22,7 @@ from app.store import indexes, previews
 from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker
 from tests.conftest import Commands
-from tests.world import NOW, World, ago
+from tests.support.world import NOW, World, ago
 
 LATER = NOW + timedelta(days=40)
 SPOILT: dict[str, Document] = {

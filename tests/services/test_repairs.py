@@ -12,7 +12,7 @@ from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from app.store.indexes import refresh_customers, wrong_copies
 from tests.conftest import Ask
 from tests.services.conftest import ADA, Bring, ada, customer, fingerprint, points, status
-from tests.world import NOW
+from tests.support.world import NOW
 
 AUDIT = "query($id: ID!) { customer(by: {id: $id}) { points { spendable audit { ok drift } } } }"
 LEDGER = [

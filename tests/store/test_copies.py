@@ -15,7 +15,7 @@ from app.services.daily_counts import differences as wrong_days
 from app.store import indexes, previews
 from app.store.driver import Driver, Store, UpdateOne
 from tests.conftest import Ask
-from tests.world import NOW, World, ago
+from tests.support.world import NOW, World, ago
 
 BIRTHDAY = CATALOGUE["BIRTHDAY"]
 CHANGES: Mapping[str, CatalogueType | None] = {

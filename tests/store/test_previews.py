@@ -16,7 +16,7 @@ from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from bench.workloads import LISTS
 from tests.conftest import Ask, Commands
 from tests.graph.test_cost import noise
-from tests.world import World, ago
+from tests.support.world import World, ago
 
 PAGES = " ".join(
     f"{name}{size}: {name}(first: {size}) {{ nodes {{ id }} pageInfo {{ hasNextPage endCursor }} }}"

@@ -30,7 +30,7 @@ from pymongo.monitoring import CommandListener
 
 from app.store.driver import Document, Driver, Store, Unavailable, marked, within
 from app.store.mongod import WAYS_OUT, MongodUnavailable, find_mongod
-from tests.faults.processes import free_ports
+from tests.support.processes import free_ports
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("wire")]  # its servers once, not once for each process
 

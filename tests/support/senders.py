@@ -14,7 +14,7 @@ import httpx2
 from app.domain import points
 from app.domain.points import PointsState
 from app.store.driver import Document, Store
-from tests.faults.processes import Gateway
+from tests.support.processes import Gateway
 
 REQUEST_TIMEOUT_SECONDS: Final = 5
 PATIENCE_SECONDS: Final = 90

@@ -15,9 +15,9 @@ from app.domain.access import Role
 from app.http.tokens import issue
 from app.store import indexes
 from app.store.driver import Driver, Store
-from tests.faults.processes import Gateway, Process, ReplicaSet, gateways, initiate, replica_set
-from tests.faults.senders import REQUEST_TIMEOUT_SECONDS, Clients, Verdict, clients, verdict
-from tests.world import World
+from tests.support.processes import Gateway, Process, ReplicaSet, gateways, initiate, replica_set
+from tests.support.senders import REQUEST_TIMEOUT_SECONDS, Clients, Verdict, clients, verdict
+from tests.support.world import World
 
 DATABASE: Final = "faults"
 AUTHORITY: Final[dict[str, Any]] = {"issuer": "https://issuer.example", "audience": "faults"}

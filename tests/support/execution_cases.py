@@ -32,8 +32,8 @@ from app.settings import Limits
 from app.store import previews
 from app.store.driver import DeleteOne, Store, StoreError, UpdateOne
 from app.store.driver import Document as Stored
-from tests.execution.documents import Words, written
-from tests.world import AGENT, NOW, World
+from tests.support.random_queries import Words, written
+from tests.support.world import AGENT, NOW, World
 
 LIMITS = Limits(max_failed_fields=100_000)
 FAILURES: Mapping[str, Exception] = {

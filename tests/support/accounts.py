@@ -15,7 +15,7 @@ from app.domain.access import Role
 from app.domain.ids import new_id
 from app.store.driver import Document
 from tests.conftest import token
-from tests.world import LATER, NOW, World
+from tests.support.world import LATER, NOW, World
 
 ALL_BUT_THE_LOG = {
     "plain",

@@ -13,7 +13,7 @@ from graphql import (
     is_required_input_field,
 )
 
-from tests.graph.walk import Place, below, schema
+from tests.support.schema_walk import Place, below, schema
 
 LIMIT, COST, INPUT = "QUERY_LIMIT_EXCEEDED", "COST_LIMIT_EXCEEDED", "BAD_USER_INPUT"
 UNRESOLVED = "OPERATION_RESOLUTION_FAILURE"
