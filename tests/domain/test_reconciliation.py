@@ -1,4 +1,4 @@
-"""The ledger against its source's own (tests/support/loyalty.py): whatever comes in whatever order, both have the same in the end.
+"""The ledger against its source's own (tests/support/loyalty.py): in whatever order lines come, both end the same.
 
 ``python -m tests.domain.test_reconciliation 100000`` tries so many lives.
 """

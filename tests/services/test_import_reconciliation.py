@@ -1,4 +1,4 @@
-"""The gateway against its source's own ledger (tests/support/loyalty.py): files, a worker and an agent on a database."""
+"""The gateway against its source's own ledger (tests/support/loyalty.py): files, a worker, an agent, a database."""
 
 import time
 from collections.abc import Sequence
