@@ -27,7 +27,7 @@ from app.sample.seed import seed
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.faults.restarts import ISSUER, SECRET, serving
+from tests.support.serving import ISSUER, SECRET, serving
 
 DATABASE: Final = "bench_floods"
 CONNECTIONS: Final = 250

@@ -1,9 +1,9 @@
 """What hostile requests cost us, and what a bystander notices: `python -m bench.hostile`, in a mongod of its own.
 
 Each request of the battery (tests/support/battery.py) alone and from a cold cache: status, code, milliseconds of our
-CPU, how many of them on the event loop, the longest that a bystander on it waited, and how much more memory the process had
-at its peak (Linux). Then the dearest operations that are still allowed, on sample data. On a busy machine the bystander
-waits for others as well: there the CPU is what counts.
+CPU, how many of them on the event loop, the longest that a bystander on it waited, and how much more memory the
+process had at its peak (Linux). Then the dearest operations that are still allowed, on sample data. On a busy machine
+the bystander waits for others as well: there the CPU is what counts.
 """
 
 import asyncio

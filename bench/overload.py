@@ -20,7 +20,7 @@ from app.sample.seed import seed
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.faults.restarts import bearer, serving
+from tests.support.serving import bearer, serving
 
 CUSTOMER = """query($id: ID!) { customer(by: {id: $id}) {
   number name email status points { spendable pending }

@@ -9,19 +9,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httpx2
 import pytest
 import structlog
 from pymongo import MongoClient
-from pymongo.monitoring import CommandListener
 
-from app.domain.access import Role
 from app.execution import Execution
-from app.http.tokens import issue, verifier
+from app.http.tokens import verifier
 from app.main import build_app, routes
 from app.services.changes import DeliveryPolicy
 from app.settings import Limits
@@ -29,28 +27,10 @@ from app.store import indexes
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
 from app.store.schema import COLLECTIONS
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import World
-
-
-class Commands(CommandListener):
-    """The commands that reached the server since ``clear``: name and body, in order."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, dict[str, Any]]] = []
-
-    def clear(self) -> None:
-        self.sent.clear()
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, _ in self.sent]
-
-    def started(self, event: Any) -> None:
-        self.sent.append((event.command_name, dict(event.command)))
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
 
 
 @pytest.fixture(scope="session")
@@ -124,22 +104,6 @@ async def _nothing_runs(store: Store, database: str) -> None:
 @pytest.fixture
 def world(store: Store) -> World:
     return World(store)
-
-
-SECRET = "a secret of the tests, 32 bytes or more"
-AUTHORITY: dict[str, Any] = {"issuer": "https://issuer.example", "audience": "tests"}
-
-
-def token(*roles: Role, **claims: Any) -> str:
-    """A bearer token of the tests' own issuer, an administrator's unless told."""
-    who: dict[str, Any] = {"subject": "tess", "name": "Tess Tester", "lifetime": timedelta(hours=1), **claims}
-    return issue(SECRET, roles=roles or (Role.ADMIN,), **AUTHORITY, **who)
-
-
-class Ask(Protocol):
-    async def __call__(self, query: str, *, token: str = ..., **variables: Any) -> dict[str, Any]:
-        """The answer to a query, errors included, without its cost; asked by an administrator unless told."""
-        ...
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from app.services.importing import Reject, import_lines
 from app.store import previews
 from app.store.driver import Store
 from app.store.indexes import wrong_copies
-from tests.conftest import Ask, token
-from tests.delivery.conftest import SENDER
+from tests.support.gateway import Ask
+from tests.support.relays import SENDER
 from tests.support.smtp_server import Peer
+from tests.support.tokens import token
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 PDF = b"%PDF-1.7\r\n\x00\xff\r lone carriage returns \n and bytes \x80"

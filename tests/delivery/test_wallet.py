@@ -23,8 +23,8 @@ from app.delivery import wallet
 from app.delivery.relay import Relay
 from app.delivery.wallet import Wallet, secret_of
 from app.store.driver import Document, Store
-from tests.delivery.conftest import Post, running, until
 from tests.support.processes import free_ports
+from tests.support.relays import Post, running, until
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 STALLS = 0

@@ -21,20 +21,12 @@ from app.loaders.gate import Gate
 from app.store import previews
 from app.store.driver import Document, Store
 from bench.workloads import LISTS, W1, W2, W3
-from tests.conftest import Ask, Commands
-from tests.graph.test_cost import (
-    ADDS,
-    COLLECTION_OF,
-    cost,
-    documents_read,
-    explained,
-    joined,
-    noise,
-    orders,
-    single_filters,
-    sorts,
-)
+from tests.support.command_counts import ADDS, cost
+from tests.support.commands import Commands
+from tests.support.customer_lists import COLLECTION_OF, noise, orders, single_filters
 from tests.support.execution_cases import executed, operation_of
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained, joined, sorts
 from tests.support.schema_walk import below
 from tests.support.world import NOW, World, ago
 

@@ -7,37 +7,23 @@ answer to a probe that says that nobody is ready.
 
 import argparse
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 
-from app.domain.access import Role
-from app.http.tokens import issue
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.support.processes import START_SECONDS, Gateway, free_ports, within
+from tests.support.processes import Gateway, within
+from tests.support.serving import ANSWER, ASKED, bearer, serving, workers_of
 
-SECRET: Final = "a secret of the restarts, 32 bytes at least"
-ISSUER: Final = "https://restarts.example"
-ASKED: Final = {"query": '{ viewer { name } node(id: "cus_nobody") { id } }'}
-ANSWER: Final = {"viewer": {"name": "Rita"}, "node": None}
-DRAIN_SECONDS: Final = 1
 BETWEEN_SECONDS: Final = 0.03
-UNTIL_IT_SERVES_SECONDS: Final = 180
-"""Two processes begin, on a machine that may be busy."""
 
 
 @dataclass
@@ -46,73 +32,6 @@ class Told:
     probes: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
     longest: float = 0
-
-
-@contextmanager
-def serving(
-    uri: str, database: str, folder: Path, *, workers: int, cost_per_minute: str | None = "1000000000"
-) -> Generator[Gateway]:
-    """`serve` with so many workers, once it lives. ``cost_per_minute``: None for what it ships with."""
-    (port,) = free_ports(1)
-    environment = {
-        "MONGODB_URI": uri,
-        "MONGODB_DATABASE": database,
-        "JWT_SECRET": SECRET,
-        "JWT_ISSUER": ISSUER,
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "LOG_LEVEL": "INFO",
-        "DRAIN_SECONDS": str(DRAIN_SECONDS),
-        **({"COST_PER_MINUTE": cost_per_minute} if cost_per_minute else {}),
-    }
-    command = [sys.executable, "-m", "app", "serve", *(["--workers", str(workers)] if workers > 1 else [])]
-    gateway = Gateway(command, folder / "gateway.log", environment, port=port)
-    gateway.start()
-    try:
-        within(UNTIL_IT_SERVES_SECONDS, gateway.lives, "a gateway")
-        if workers > 1:
-            within(START_SECONDS, lambda: len(workers_of(gateway)) == workers, f"{workers} workers")
-        yield gateway
-    finally:
-        end(gateway)
-
-
-def end(gateway: Gateway) -> int | None:
-    """As whoever deploys does it; its exit code. None if it must be killed."""
-    running = gateway.running
-    if running is None:
-        return None
-    workers = workers_of(gateway)
-    running.terminate()
-    try:
-        return running.wait(timeout=40)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        gateway.kill()
-        for worker in workers:
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
-
-
-def workers_of(gateway: Gateway) -> set[int]:
-    """The processes that serve: those of its children that multiprocessing has spawned."""
-    assert gateway.running
-    listed = subprocess.run(["ps", "-axwwo", "pid=,ppid=,command="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
-    return {int(row[0]) for row in rows if int(row[1]) == gateway.running.pid and "spawn_main" in row[2]}
-
-
-def bearer() -> str:
-    return issue(
-        SECRET,
-        issuer=ISSUER,
-        audience="customer-gateway",
-        roles=[Role.ADMIN],
-        subject="rita",
-        name="Rita",
-        lifetime=timedelta(hours=1),
-    )
 
 
 async def load(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> None:

@@ -17,8 +17,9 @@ from pymongo import MongoClient
 
 from app.store import indexes
 from app.store.driver import Store
-from tests.faults.restarts import ASKED, DRAIN_SECONDS, bearer, restart, serving, workers_of
+from tests.faults.restarts import restart
 from tests.support.processes import Gateway, Process, within
+from tests.support.serving import ASKED, DRAIN_SECONDS, bearer, serving, workers_of
 
 
 @pytest.fixture(scope="module")

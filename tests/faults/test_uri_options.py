@@ -25,8 +25,8 @@ from app.settings import Limits
 from app.store import indexes, previews
 from app.store.driver import DeleteMany, Driver, Store
 from app.store.schema import COLLECTIONS
-from tests.conftest import AUTHORITY, SECRET, token
 from tests.support.processes import ReplicaSet, initiate, replica_set, within
+from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import NOW, World
 
 DATABASE: Final = "options"

@@ -28,7 +28,6 @@ from app.graph import RULES, masks_for
 from app.settings import Limits
 from app.store import previews
 from app.store.driver import Document, Store
-from tests.conftest import Ask, token
 from tests.support.accounts import (
     MAY_LEARN,
     OTHERS,
@@ -41,7 +40,9 @@ from tests.support.accounts import (
     learnt,
     token_of,
 )
+from tests.support.gateway import Ask
 from tests.support.schema_walk import schema
+from tests.support.tokens import token
 from tests.support.world import World
 
 

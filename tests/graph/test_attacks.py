@@ -31,8 +31,8 @@ from app.domain.access import Role
 from app.settings import Limits
 from app.store import previews
 from app.store.driver import DeleteMany, Document, UpdateOne
-from tests.conftest import Ask
 from tests.support.accounts import CANARY, STRANGERS, Account, account_of, allowed_of, canary, token_of
+from tests.support.gateway import Ask
 from tests.support.schema_walk import schema
 from tests.support.world import NOW, World
 

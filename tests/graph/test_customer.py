@@ -1,6 +1,6 @@
 """One customer, whole."""
 
-from tests.conftest import Ask
+from tests.support.gateway import Ask
 from tests.support.world import World
 
 

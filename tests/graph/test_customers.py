@@ -16,9 +16,11 @@ from app.services.importing import import_lines
 from app.store import previews
 from app.store.driver import Document, Store, UpdateMany
 from app.store.indexes import refresh_customers
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
 from tests.support.schema_walk import fields_of, values_of
+from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
 
 LIST = """query($f: CustomerFilter, $o: CustomerOrder, $first: Int, $after: String, $last: Int, $before: String) {

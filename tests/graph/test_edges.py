@@ -16,7 +16,8 @@ from app.graph import OBJECT_TYPES, executable
 from app.schema.connection import PAGED_EDGES, FilterInput, OrderInput, PagedEdge, paged
 from app.schema.passes import Pass
 from app.store.driver import Document
-from tests.conftest import Ask, token
+from tests.support.gateway import Ask
+from tests.support.tokens import token
 from tests.support.world import AGENT, SYSTEM, World
 
 EDGES = {

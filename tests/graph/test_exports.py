@@ -23,8 +23,10 @@ from app.services import export_rows
 from app.services.export_job import Exporter
 from app.store import files
 from app.store.driver import Document, Store, UpdateOne
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
+from tests.support.tokens import token
 from tests.support.world import AGENT, NOW, WHOLE, World, ago
 
 EXPORT = "export { id status table format columns rows total url error startedAt finishedAt expiresAt }"

@@ -11,8 +11,9 @@ from app.domain.ids import file_id
 from app.http.tokens import verifier
 from app.main import build_app, routes
 from app.store.driver import Document, Store, UpdateMany
-from tests.conftest import AUTHORITY, SECRET, Ask, token
-from tests.graph.test_changes import EMAIL_PASS, PUSH_PASS, REDEEM, RESEND
+from tests.support.gateway import Ask
+from tests.support.mutations import EMAIL_PASS, PUSH_PASS, REDEEM, RESEND
+from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import World
 
 DELIVERY = (

@@ -10,9 +10,9 @@ from graphql import GraphQLInputObjectType, is_required_argument, is_required_in
 from structlog.testing import capture_logs
 
 from app.execution import Choice, Execution
-from tests.conftest import token
 from tests.support.battery import sensible
 from tests.support.schema_walk import Place, below, schema
+from tests.support.tokens import token
 from tests.support.world import World
 
 MISTAKES = {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}

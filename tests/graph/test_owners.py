@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.domain import points
-from tests.conftest import Ask
+from tests.support.gateway import Ask
 from tests.support.world import NOW, World
 
 QUERY = """query($ids: [ID!]!) { nodes(ids: $ids) {

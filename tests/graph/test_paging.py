@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.store.driver import Document
-from tests.conftest import Ask
+from tests.support.gateway import Ask
 from tests.support.world import World, ago
 
 # ---------------------------------------------------------------- what a list is, said once more and differently

@@ -17,8 +17,10 @@ from app.services.expiry import expire_due
 from app.services.importing import import_lines
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
+from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
 
 REPORT = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {

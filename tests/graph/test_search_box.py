@@ -11,9 +11,11 @@ from app.domain.search import search_copies
 from app.graph import RULES
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
 from tests.support.schema_walk import schema, values_of
+from tests.support.tokens import token
 from tests.support.world import AGENT, NOW, World, ago
 
 SEARCH = """query($text: String!, $first: Int) { search(text: $text, first: $first) {

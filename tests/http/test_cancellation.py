@@ -11,8 +11,9 @@ import pytest
 from app.http import protocol
 from app.settings import Limits
 from app.store.driver import Store
-from tests.conftest import token
-from tests.http.conftest import Slow, door, endless, post, served
+from tests.support.gateway import door, post, served
+from tests.support.slow_database import Slow, endless
+from tests.support.tokens import token
 from tests.support.world import World
 
 SECONDS = 1.0

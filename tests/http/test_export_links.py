@@ -13,7 +13,7 @@ from app.graph import masks_for
 from app.services.export_job import Exporter
 from app.store import files
 from app.store.driver import Document, UpdateOne
-from tests.conftest import Ask
+from tests.support.gateway import Ask
 from tests.support.world import World
 
 URL = "query($id: ID!) { node(id: $id) { ... on Export { url } } }"

@@ -21,7 +21,8 @@ from app.operations.errors import error_payload, format_error
 from app.operations.rates import RateLimited
 from app.settings import Limits
 from app.store.driver import OutOfTime, Store
-from tests.conftest import AUTHORITY, SECRET, Commands, token
+from tests.support.commands import Commands
+from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import World
 
 QUERY = {"query": "{ viewer { name } }"}

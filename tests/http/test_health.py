@@ -12,7 +12,7 @@ from app.http import health
 from app.store import indexes
 from app.store.driver import FOLDS_CASE, Store
 from app.store.schema import COLLECTIONS
-from tests.conftest import Commands
+from tests.support.commands import Commands
 
 
 class Clock:

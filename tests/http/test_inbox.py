@@ -19,8 +19,8 @@ from app.domain.mail_html import harmless
 from app.http import inbox as module
 from app.http.inbox import Inbox, InboxUnavailable, routes
 from app.sample import mails
-from tests.domain.test_mail_html import judge
 from tests.support.hostile_html import HOSTILE
+from tests.support.mail_judge import judge
 
 TO = "ada@example.com"
 

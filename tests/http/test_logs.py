@@ -14,8 +14,8 @@ from app import logs
 from app.http import middleware, protocol
 from app.http.quiet import EVERY_SECONDS, QuietLine
 from app.store.driver import Store
-from tests.conftest import token
-from tests.http.conftest import door, served
+from tests.support.gateway import door, served
+from tests.support.tokens import token
 from tests.support.world import World
 
 CANARY = "canary-that-must-not-sing"

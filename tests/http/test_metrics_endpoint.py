@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.http.metrics_endpoint import FRESH_SECONDS, Queues
 from app.metrics import observe_command
 from app.store.driver import Driver, Store
-from tests.conftest import Commands, token
+from tests.support.commands import Commands
+from tests.support.tokens import token
 from tests.support.world import World
 
 CANARY = "canary7"

@@ -15,8 +15,8 @@ from app.http import protocol
 from app.http.middleware import RequestMiddleware
 from app.http.protocol import MAX_HEAD_BYTES
 from app.store.driver import Store
-from tests.conftest import token
-from tests.http.conftest import door, served
+from tests.support.gateway import door, served
+from tests.support.tokens import token
 
 Segments: TypeAlias = list[bytes]
 BODY = json.dumps({"query": "{ viewer { name } }"}).encode()

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from app import tracing
 from app.metrics import observe_command
 from app.store.driver import Driver, Store
-from tests.conftest import token
-from tests.http.conftest import door
+from tests.support.gateway import door
+from tests.support.tokens import token
 from tests.support.world import World
 
 CANARY = "canary9"

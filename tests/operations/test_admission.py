@@ -10,8 +10,8 @@ from app.http.request import JSON, RESPONSE
 from app.operations.admission import Admission, Overloaded
 from app.settings import Limits
 from app.store.driver import Document, Store
-from tests.conftest import token
-from tests.http.conftest import door
+from tests.support.gateway import door
+from tests.support.tokens import token
 from tests.support.world import World
 
 FEW = Limits(max_at_once=2, max_waiting=3, max_waiting_seconds=0.5)

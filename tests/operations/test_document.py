@@ -28,11 +28,11 @@ from app.operations.errors import InvalidDocument
 from app.operations.operation import Operation
 from app.settings import Limits
 from app.store.driver import Store
-from tests.conftest import token
-from tests.http.conftest import door
+from tests.support.gateway import door
 from tests.support.prices import cost, cost_plans
 from tests.support.random_queries import Words, written
 from tests.support.schema_walk import below
+from tests.support.tokens import token
 from tests.support.world import NOW
 
 WORDS = Words(["cus_x", "act_x"], ["C-1"], ["a@example.com"], ["changedFields"], ["NOTE_ADDED"], ["x"])

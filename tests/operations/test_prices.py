@@ -20,10 +20,11 @@ from app.operations.cost import COMMAND, REQUEST
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
 from app.store import previews
 from app.store.driver import Document, Store
-from tests.conftest import Commands
-from tests.graph.test_cost import COLLECTION_OF, documents_read, explained
+from tests.support.commands import Commands
+from tests.support.customer_lists import COLLECTION_OF
 from tests.support.execution_cases import executed, operation_of
 from tests.support.prices import cost
+from tests.support.query_plans import documents_read, explained
 from tests.support.schema_walk import Place, below
 from tests.support.world import NOW, World, ago
 

@@ -27,8 +27,9 @@ from app.operations.rates import RateLimited, Rates
 from app.settings import Limits, PerMinute
 from app.store import counters
 from app.store.driver import Store
-from tests.conftest import Commands, token
-from tests.http.conftest import door
+from tests.support.commands import Commands
+from tests.support.gateway import door
+from tests.support.tokens import token
 from tests.support.world import World
 
 QUERY = {"query": "{ viewer { name } }"}

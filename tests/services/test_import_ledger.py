@@ -11,7 +11,7 @@ from app.domain.points import as_of, audit, empty, owed, spendable
 from app.services.expiry import expire_due
 from app.services.importing import LineOutcome
 from app.store.driver import Store
-from tests.services.conftest import NOW, Bring, Line, ada, customer, points, status
+from tests.support.import_lines import NOW, Bring, Line, ada, customer, points, status
 
 
 def at(day: str) -> str:

@@ -11,8 +11,8 @@ from app.domain.ids import derived_id
 from app.services.importing import LineOutcome
 from app.store import indexes, previews
 from app.store.driver import Store, UpdateMany, UpdateOne
-from tests.conftest import Ask
-from tests.services.conftest import ADA, NOW, Bring, Line, activity, ada, coupon, customer, points, status, thing
+from tests.support.gateway import Ask
+from tests.support.import_lines import ADA, NOW, Bring, Line, activity, ada, coupon, customer, points, status, thing
 
 MOMENT: Final = "2024-01-01T00:00:00Z"
 COLLECTIONS: Final = {

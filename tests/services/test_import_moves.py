@@ -9,8 +9,8 @@ import pytest
 from app.domain.ids import derived_id
 from app.store import previews
 from app.store.driver import Document, Store
-from tests.conftest import Ask
-from tests.services.conftest import Bring, Line, coupon, customer, fingerprint, thing
+from tests.support.gateway import Ask
+from tests.support.import_lines import Bring, Line, coupon, customer, fingerprint, thing
 
 IDS: Final = {n: derived_id("customers", source="esuite", source_id=f"E{n}") for n in ("1001", "1002", "1003")}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.services.importing import LineOutcome
 from app.store.driver import Document, Store
 from app.store.schema import COLLECTIONS
-from tests.services.conftest import Bring, Line, activity, coupon, customer, fingerprint, link, points, status, thing
+from tests.support.import_lines import Bring, Line, activity, coupon, customer, fingerprint, link, points, status, thing
 
 EXAMPLES = sorted(Path("examples/import").glob("*.ndjson"))
 

@@ -13,7 +13,7 @@ from app.services import points as service
 from app.services.changes import Changes, CustomerLocks
 from app.services.expiry import expire_due
 from app.store.driver import Store
-from tests.services.conftest import ADA, Bring, Run, ada, customer, points
+from tests.support.import_lines import ADA, Bring, Run, ada, customer, points
 from tests.support.loyalty import Export, Line, life
 
 

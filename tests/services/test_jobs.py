@@ -21,7 +21,7 @@ from app.services.export_job import Exporter
 from app.store import indexes, previews
 from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker
-from tests.conftest import Commands
+from tests.support.commands import Commands
 from tests.support.world import NOW, World, ago
 
 LATER = NOW + timedelta(days=40)

@@ -14,7 +14,7 @@ from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
 from app.store import indexes, previews
 from app.store.driver import Driver, Store, UpdateOne
-from tests.conftest import Ask
+from tests.support.gateway import Ask
 from tests.support.world import NOW, World, ago
 
 BIRTHDAY = CATALOGUE["BIRTHDAY"]

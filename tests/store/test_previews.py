@@ -14,8 +14,9 @@ from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREV
 from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from bench.workloads import LISTS
-from tests.conftest import Ask, Commands
-from tests.graph.test_cost import noise
+from tests.support.commands import Commands
+from tests.support.customer_lists import noise
+from tests.support.gateway import Ask
 from tests.support.world import World, ago
 
 PAGES = " ".join(

@@ -14,7 +14,7 @@ from app.domain import points
 from app.domain.access import Role
 from app.domain.ids import new_id
 from app.store.driver import Document
-from tests.conftest import token
+from tests.support.tokens import token
 from tests.support.world import LATER, NOW, World
 
 ALL_BUT_THE_LOG = {
