@@ -70,7 +70,7 @@ def app(driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.fixture
 def database(mongodb_uri: str, database_name: str) -> Generator[dict[str, str]]:
-    """The variables that name an empty database."""
+    """Gives the variables that name an empty database."""
     name = f"{database_name}_command_line"
     with MongoClient[Any](mongodb_uri) as client:
         client.drop_database(name)

@@ -18,17 +18,20 @@ from tests.support.world import World
 
 @pytest.fixture
 def post(world: World, store: Store) -> Post:
+    """Queues deliveries, and looks at them."""
     return Post(world, store)
 
 
 @pytest.fixture
 async def peer() -> AsyncGenerator[Peer]:
+    """Runs a mail server that behaves as a test wants."""
     async with mail_server() as peer:
         yield peer
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Makes a certificate of 127.0.0.1 that nobody else has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer.example")])
     now = datetime.now(UTC)
@@ -51,6 +54,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture
 def trusted(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Certificate:
-    """As if an authority that this machine trusts had signed it."""
+    """Trusts the certificate, as if an authority that this machine trusts had signed it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     return certificate

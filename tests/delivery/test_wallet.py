@@ -75,6 +75,7 @@ async def wallet_service() -> AsyncGenerator[Service]:
 
 @pytest.fixture
 async def service() -> AsyncGenerator[Service]:
+    """Runs a wallet service."""
     async with wallet_service() as service:
         yield service
 

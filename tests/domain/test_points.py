@@ -63,13 +63,13 @@ def moved(posting: Posting) -> list[tuple[str, int, int]]:
 
 
 def told(kind: str, points: int, at: datetime = NOW, **more: Any) -> Movement:
-    """What a loyalty system tells."""
+    """Makes a movement as a loyalty system reports it."""
     movement: Any = {"kind": PointsKind(kind), "points": points, "occurredAt": at, "source": "loyalty", **more}
     return movement
 
 
 def entered(*movements: Movement) -> Entered:
-    """What becomes of these, told together, where there was nothing."""
+    """Enters these movements together into an empty ledger."""
     return enter(empty(), movements)
 
 

@@ -33,7 +33,7 @@ from tests.support.world import NOW, World, ago
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
-    """Fifty customers with fifteen activities and points entries each; the first has some of everything else."""
+    """Stores fifty customers with fifteen activities and points entries each; the first has some of everything else."""
     customers = [await world.customer() for _ in range(50)]
     for customer in customers:
         times = [{"occurredAt": ago(days=number)} for number in range(15)]
@@ -99,7 +99,7 @@ async def test_fifty_customers_whose_heads_are_not_kept_are_a_hundred_seeks(
 
 @pytest.fixture
 async def varied(world: World) -> list[Document]:
-    """Twelve customers with forty rows of each kind, no two alike side by side."""
+    """Stores twelve customers with forty rows of each kind, no two alike side by side."""
     customers = [await world.customer() for _ in range(12)]
     for customer in customers:
         for collection in COLLECTION_OF.values():

@@ -39,6 +39,8 @@ class Broken(Exception):
 
 @pytest.fixture(autouse=True)
 def _no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs nothing: what fails here is meant to fail."""
+
     def silent(*_: object, **__: object) -> None:
         """Thousands of failures, all of them meant."""
 

@@ -90,7 +90,7 @@ def misbehaving(chance: random.Random) -> Callable[[str], Does]:
 
 @dataclass
 class Clicks:
-    """Who presses *resend*, and what they were told: the delivery by its email."""
+    """Clients who press *resend*, and the delivery that each e-mail was acknowledged with."""
 
     gateway: Gateway
     http: httpx2.AsyncClient
@@ -100,7 +100,7 @@ class Clicks:
     retries: int = 0
 
     async def resend(self, email_id: str) -> None:
-        """Until it is acknowledged: a lost connection is no answer."""
+        """Asks until it is acknowledged: a lost connection is no answer."""
         given = {"emailId": email_id, "idempotencyKey": f"click-{email_id}"}
         async with asyncio.timeout(PATIENCE_SECONDS):
             while email_id not in self.told:
@@ -181,7 +181,7 @@ async def soak(
 
 
 async def _emails(store: Store, count: int) -> list[str]:
-    """One each for so many customers, so that the mail server knows by the address which delivery it refuses."""
+    """Stores ``count`` e-mails, each to an address of its own, by which the mail server knows what it refuses."""
     world, made = World(store), list[str]()
     for number in range(count):
         customer = await world.customer(email=f"ada-{number}@example.com")

@@ -52,7 +52,7 @@ async def load(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> No
 
 
 async def probe(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> None:
-    """As a load balancer asks whether the gateway is ready, only more often."""
+    """Asks whether the gateway is ready, as a load balancer does, only more often."""
     headers = {} if keeps else {"Connection": "close"}
     async with httpx2.AsyncClient(timeout=20, trust_env=False, headers=headers) as client:
         while not until.is_set():
@@ -68,7 +68,7 @@ async def probe(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> N
 
 
 async def restart(gateway: Gateway, *, times: int, clients: int = 6) -> Told:
-    """Every worker is replaced so many times."""
+    """Replaces every worker ``times`` times under load, and counts what clients get."""
     told, until = Told(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for number in range(clients):

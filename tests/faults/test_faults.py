@@ -24,6 +24,7 @@ BUSY_MACHINE_SECONDS = 10
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
+    """Starts a replica set and two gateways, once for all tests here."""
     driver = cast(Driver, os.environ.get("MONGODB_DRIVER", "motor"))
     with cluster(tmp_path_factory.mktemp("faults"), driver) as started:
         yield started
@@ -31,7 +32,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
 
 @pytest.fixture
 async def whole(theirs: Cluster) -> Cluster:
-    """With everything running, whatever the test before did to it."""
+    """Gives the cluster with everything running, whatever the test before did to it."""
     await theirs.restore()
     return theirs
 

@@ -24,7 +24,7 @@ from tests.support.serving import ASKED, DRAIN_SECONDS, bearer, serving, workers
 
 @pytest.fixture(scope="module")
 def gateway(mongodb_uri: str, database_name: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
-    """With two workers."""
+    """Starts a gateway with two workers."""
     name = f"{database_name}_leaving"
 
     async def prepare() -> None:
@@ -76,7 +76,7 @@ async def test_workers_are_replaced_under_load_and_no_request_is_dropped(gateway
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
-    """Its log: every line is of one form, whoever wrote it."""
+    """Reads the log: every line has one form, whichever logger wrote it."""
     return [json.loads(line) for line in (folder / "gateway.log").read_text().splitlines()]
 
 

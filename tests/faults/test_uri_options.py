@@ -72,6 +72,7 @@ class Servers(CommandListener):
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[ReplicaSet]:
+    """Starts a replica set, and records which server is asked for what."""
     with replica_set(tmp_path_factory.mktemp("options")) as started:
         initiate(started.nodes)
         started.wait_until_well()

@@ -48,7 +48,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def limits() -> Limits:
-    """The widest: some tests here ask for all there is at once."""
+    """Sets the widest limits: some tests here ask for all there is at once."""
     return Limits(
         max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9, cost_per_minute=10**12
     )
@@ -56,6 +56,7 @@ def limits() -> Limits:
 
 @pytest.fixture
 async def accounts(world: World) -> tuple[Account, Account]:
+    """Stores an account of one's own and another, each referred by an affiliate."""
     return await account_of(world, "own", affiliateId="aff-1"), await account_of(world, "other", affiliateId="aff-2")
 
 

@@ -51,7 +51,7 @@ _WHOSE = ("own", "referred", "other")
 
 @pytest.fixture
 def limits() -> Limits:
-    """The widest: many guesses are made at once."""
+    """Sets the widest limits: many guesses are made at once."""
     return Limits(
         max_tokens=10**6,
         max_body_bytes=10**7,
@@ -218,7 +218,7 @@ async def hide_elsewhere(world: World, roles: tuple[Role, ...]) -> int:
 
 
 def _row_is_hidden(activity: Document, whose: str, learnable: set[tuple[str, str]]) -> bool:
-    """Of those who do not see that it is there at all."""
+    """Whether these roles do not see at all that the row is there."""
     kind = "note" if activity["isNote"] else {"STAFF": "staff", "OWNER": "birthday"}.get(activity["audience"])
     return bool(kind) and (whose, kind) not in learnable
 

@@ -51,7 +51,7 @@ async def _rows(store: Store, collection: str) -> list[Document]:
 
 
 async def _fingerprint(store: Store) -> str:
-    """Of everything but the audit log."""
+    """Hashes everything but the audit log."""
     rows = {name: await store.find(name, {}, sort={"_id": 1}) for name in COLLECTIONS if name not in KEEP}
     return hashlib.sha256(json.dumps(rows, default=str, sort_keys=True).encode()).hexdigest()
 

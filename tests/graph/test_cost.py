@@ -19,7 +19,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def execution() -> Execution:
-    """What plans save is told in tests/execution/test_savings.py."""
+    """Executes as graphql-core does; tests/execution/test_savings.py shows what plans save."""
     return Execution("graphql-core")
 
 
@@ -28,7 +28,7 @@ def execution() -> Execution:
 
 @pytest.fixture
 def limits() -> Limits:
-    """The widest: some tests here ask for all there is at once."""
+    """Sets the widest limits: some tests here ask for all there is at once."""
     return Limits(
         max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9, cost_per_minute=10**12
     )
@@ -99,7 +99,7 @@ async def test_one_customer_costs_one_command_by_whatever_name(ask: Ask, world: 
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
-    """Twenty customers with 60 rows of each kind; the first has 800."""
+    """Stores twenty customers with 60 rows of each kind; the first has 800."""
     customers = [await world.customer() for _ in range(20)]
     for customer in customers:
         for collection in COLLECTION_OF.values():

@@ -53,7 +53,7 @@ NAMES = ["Zoë Müller", "ZOE MULLER", "zoe mullen", "Ada Lovelace", "ada lovela
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
-    """Eighty customers with every value of every filter, as they are stored."""
+    """Stores eighty customers with every value of every filter, and returns them as they are stored."""
     random = Random(5)
     for number in range(80):
         more: Document = {"country": random.choice(("DE", "SE"))} if random.random() < 0.6 else {}

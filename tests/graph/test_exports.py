@@ -41,7 +41,7 @@ ROWS = 7
 
 @pytest.fixture
 def exporter(store: Store, monkeypatch: pytest.MonkeyPatch) -> Exporter:
-    """Of small batches, so that a few rows are many of them."""
+    """Works in small batches, so that a few rows are many of them."""
     monkeypatch.setattr(export_rows, "ROWS", ROWS)
     return Exporter(store, masks_for)
 
@@ -403,7 +403,7 @@ class Killed(BaseException):
 
 
 def killed_after(monkeypatch: pytest.MonkeyPatch, saves: int, *, after: Callable[[], Any] | None = None) -> None:
-    """The worker ends, or ``after`` happens to it, once it has saved so many batches."""
+    """Ends the worker, or lets ``after`` happen to it, once it has saved that many batches."""
     save, done = Exporter._save, 0  # pyright: ignore[reportPrivateUsage] # where it dies
 
     async def counted(*arguments: Any) -> None:

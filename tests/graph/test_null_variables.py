@@ -36,6 +36,7 @@ class Position:
 
 @pytest.fixture(params=["compiled", "graphql-core"])
 def execution(request: pytest.FixtureRequest) -> Execution:
+    """Executes by compiled plans and as graphql-core does."""
     choice: Choice = request.param
     return Execution(choice)
 

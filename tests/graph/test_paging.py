@@ -196,7 +196,7 @@ class Crowd:
 
 @pytest.fixture
 async def crowd(world: World) -> Crowd:
-    """A customer with 90 rows of every kind; another one has as many, which nobody should see."""
+    """Stores a customer with 90 rows of every kind, and another one with as many, which nobody should see."""
     ada, eve = await world.customer(), await world.customer()
     random = Random(7)
     rows: dict[str, list[Document]] = {}

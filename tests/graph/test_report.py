@@ -129,7 +129,7 @@ async def reported(ask: Ask, given: Mapping[str, Any], **who: Any) -> Document:
 
 @pytest.fixture
 async def history(world: World) -> list[Document]:
-    """Six hundred activities of forty days. Half of the days are counted already, some counted and stale again."""
+    """Stores 600 activities of forty days. Half of the days are counted already, some counted and stale again."""
     random, ada = Random(7), await world.customer()
     rows = await world.many("activities", ada, *(drawn(random) for _ in range(500)))
     await daily_counts.count_days(world.store, ago(days=10), grace=NOBODY_WRITES)
@@ -361,7 +361,7 @@ async def test_a_change_of_today_writes_nothing_about_days(ask: Ask, world: Worl
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
-    """Sixty days of fifty activities each, all counted."""
+    """Stores sixty days of fifty activities each, all counted."""
     random = Random(3)
     ada = await world.customer()
     rows = [{**drawn(random), "occurredAt": ago(days=n % 60, minutes=n // 60)} for n in range(3_000)]

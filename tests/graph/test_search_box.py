@@ -34,7 +34,7 @@ async def numbers(ask: Ask, text: str, **more: Any) -> list[str]:
 
 @pytest.fixture
 async def anna(world: World) -> Document:
-    """Has one of everything that can be searched, among others who have not."""
+    """Stores a customer with one of everything that can be searched, among others who have not."""
     for number in range(20):
         other = await world.customer(name=f"Other {number}", email=f"other{number}@example.com")
         await world.transaction(other, number=f"T-9{number}")

@@ -11,7 +11,7 @@ from tests.support.slow_database import ENDLESS, Slow
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
-    """From then on aggregates of that collection, with anything in it, go on in the database until they are ended."""
+    """Makes aggregates of a collection, with anything in it, go on in the database until they are ended."""
     aggregate = Store.aggregate
 
     def begin(collection: str) -> None:

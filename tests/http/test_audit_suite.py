@@ -36,7 +36,7 @@ class Verdict(TypedDict):
 
 @pytest.fixture
 def address(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[str]:
-    """Where the application listens, in a thread of its own."""
+    """Runs the application in a thread of its own, and says where it listens."""
     settings = read_settings(
         mongodb_database=database_name,
         mongodb_driver=driver,

@@ -24,7 +24,7 @@ LATE_SECONDS = 3
 
 @pytest.fixture(autouse=True)
 def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What asyncio says of exceptions that nobody looked at."""
+    """Collects what asyncio says of exceptions that nobody looked at."""
 
     def said() -> list[str]:
         gc.collect()
@@ -34,7 +34,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 
 async def until(store: Store, wanted: int) -> None:
-    """Until so many commands without end go on in the database."""
+    """Waits until that many commands without end go on in the database."""
     async with asyncio.timeout(30):
         while await endless(store) != wanted:  # noqa: ASYNC110 # the database tells nobody
             await asyncio.sleep(0.02)

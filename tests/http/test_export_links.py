@@ -23,7 +23,7 @@ REFUSED = {"cache-control": "private, no-store", "content-type": "application/js
 
 @pytest.fixture
 async def export(world: World) -> Document:
-    """A file of three customers, in chunks of ten bytes."""
+    """Stores a file of three customers, in chunks of ten bytes."""
     for number in range(3):
         await world.customer(number=f"{number:03}", name="Zoë")
     export = await world.export(requestedBy=ADMIN)

@@ -16,7 +16,7 @@ from tests.support.commands import Commands
 
 
 class Clock:
-    """Stands still until it is told."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
@@ -27,18 +27,20 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
+    """Gives a clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 async def probes(store: Store, clock: Clock) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Probes the database by the clock that stands still."""
     app = Starlette(routes=health.routes(store, clock=clock))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
 
 async def problems(probes: httpx2.AsyncClient, clock: Clock) -> list[str]:
-    """Of a probe that comes when nothing is known any more."""
+    """Returns what a probe finds that comes when nothing is known any more."""
     clock.seconds += health.READY_SECONDS
     answer = await probes.get("/readyz")
     said = answer.json()
@@ -179,7 +181,7 @@ async def test_it_lives(client: httpx2.AsyncClient) -> None:
 
 @pytest.fixture
 async def cut_off() -> AsyncGenerator[httpx2.AsyncClient]:
-    """A gateway whose database is away.
+    """Calls a gateway whose database is away.
 
     Always Motor: closed half way through a connection, PyMongo 4.20 leaves its socket open, and warnings are errors.
     """

@@ -27,12 +27,14 @@ TO = "ada@example.com"
 
 @pytest.fixture
 async def inbox() -> AsyncGenerator[Inbox]:
+    """Opens an inbox."""
     async with Inbox.open() as inbox:
         yield inbox
 
 
 @pytest.fixture
 async def client(inbox: Inbox) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Calls the pages of the inbox."""
     transport = httpx2.ASGITransport(Starlette(routes=routes(inbox)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://demo") as client:
         yield client

@@ -25,6 +25,7 @@ VIEWER = {"data": {"viewer": {"name": "Tess Tester"}}}
 
 @pytest.fixture
 async def port(store: Store) -> AsyncGenerator[int]:
+    """Serves the application on a real port."""
     async with served(door(store)) as port:
         yield port
 
@@ -91,7 +92,7 @@ CHUNKED = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (BODY[:7], BO
 
 
 def cut(*upgrade: str, body: bytes, framing: str) -> dict[str, Segments]:
-    """The same request, in pieces of several sizes."""
+    """Cuts one request into pieces of several sizes."""
     whole = head(*upgrade, framing) + body
     end = len(whole) - len(body)
     places = {

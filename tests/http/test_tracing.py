@@ -21,6 +21,7 @@ CANARY = "canary9"
 
 @pytest.fixture
 def spans() -> Generator[InMemorySpanExporter]:
+    """Collects the spans that are ended."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracing.use(provider)

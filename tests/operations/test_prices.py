@@ -37,6 +37,7 @@ FACTOR = 5
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
+    """Stores customers with everything, and many rows in every list."""
     customers = [await world.everything() for _ in range(CUSTOMERS)]
     for customer in customers:
         for collection in COLLECTION_OF.values():

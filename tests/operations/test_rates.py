@@ -43,6 +43,7 @@ def change(customer_id: str, *keys: str) -> dict[str, Any]:
 
 @pytest.fixture
 def limits() -> Limits:
+    """Allows three changes a minute."""
     return Limits(changes_per_minute=3)
 
 
@@ -135,7 +136,7 @@ async def test_of_many_at_once_over_two_processes_exactly_so_many_pass(store: St
 
 
 async def shift(store: Store, by: timedelta) -> None:
-    """As if all had been counted so much later."""
+    """Makes all that was counted that much older."""
     for row in await store.find("counters", {}):
         changed = {"$set": {"expiresAt": row["expiresAt"] + by}}
         await store.take("counters", {"_id": row["_id"]}, changed)

@@ -105,6 +105,7 @@ SELECTIONS = [
 
 @pytest.fixture(params=["compiled", "graphql-core"])
 def execution(request: pytest.FixtureRequest) -> Execution:
+    """Executes by compiled plans and as graphql-core does."""
     return Execution(request.param)
 
 

@@ -45,7 +45,7 @@ async def history(store: Store) -> list[tuple[str, int]]:
 
 
 async def timeline(store: Store) -> list[tuple[int, datetime]]:
-    """What is told of points that expired."""
+    """Returns the activities of points that expired."""
     activities = await store.find("activities", {"type": "POINTS_EXPIRED"}, sort={"occurredAt": 1})
     return [(activity["points"], activity["occurredAt"]) for activity in activities]
 

@@ -55,7 +55,7 @@ async def shown(ask: Ask, field: str, arguments: str = "") -> list[str]:
 
 
 async def walked(ask: Ask, field: str, *, backwards: bool, size: int) -> list[str]:
-    """The same, by pages and their cursors."""
+    """Returns the ids of a list, newest first, by pages and their cursors."""
     ids: list[str] = []
     cursor = None
     name, arguments = field.removesuffix(")").partition("(")[::2]

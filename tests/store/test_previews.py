@@ -32,7 +32,7 @@ ACTIVITIES = "query($id: ID!) { customer(by: {id: $id}) { activities { nodes { i
 
 @pytest.fixture
 async def customers(world: World) -> list[Document]:
-    """With no rows, and with as many as make a page full, more than full, or too many for a head."""
+    """Stores customers with no rows, and with as many as fill a page, more than fill it, and too many for a preview."""
     customers = [await world.customer() for _ in range(5)]
     for customer, rows in zip(customers, (0, 10, 11, 21, 30), strict=True):
         for name in PREVIEWS:
@@ -99,7 +99,7 @@ async def test_a_database_that_is_away_is_waited_for_once() -> None:
 
 @pytest.fixture
 async def no_heads(store: Store) -> AsyncGenerator[None]:
-    """Nobody can write any: they are a view."""
+    """Makes previews impossible to write: their collection is a view."""
     await store.command({"drop": "heads"})
     await store.command({"create": "heads", "viewOn": "customers", "pipeline": [{"$match": {"_id": None}}]})
     yield

@@ -42,6 +42,7 @@ NOT_PRIMARY, SHUTTING_DOWN, UNREACHABLE, TOO_LATE, INTERRUPTED = 10107, 91, 6, 5
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Runs every async test here on asyncio and on uvloop."""
     return "asyncio", {"use_uvloop": request.param}
 
 
@@ -574,7 +575,7 @@ async def eventually(question: Callable[[], Any], seconds: float = 10) -> bool:
 
 @contextmanager
 def failing(mongod: "Mongod", command: str, *, times: int, **how: Any) -> Generator[Callable[[], int]]:
-    """So many of these commands fail, or wait; says how many did."""
+    """Makes that many of these commands fail, or wait; says how many did."""
     data = {"failCommands": [command], **how}
     begun = mongod.admin({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})["count"]
     count = begun
@@ -686,6 +687,7 @@ async def fill(mongod: Mongod) -> None:
 
 @pytest.fixture(scope="module")
 async def mongod(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> AsyncGenerator[Mongod]:
+    """Starts a mongod with documents in it."""
     with begun(tmp_path_factory.mktemp("wire") / "db") as started:
         await fill(started)
         yield started
@@ -693,7 +695,7 @@ async def mongod(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -
 
 @pytest.fixture(scope="module")
 async def own(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> AsyncGenerator[Mongod]:
-    """One that may be frozen and killed."""
+    """Starts a mongod that may be frozen and killed."""
     with begun(tmp_path_factory.mktemp("own") / "db") as started:
         await fill(started)
         yield started
@@ -701,7 +703,7 @@ async def own(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> A
 
 @pytest.fixture(scope="module")
 async def secured(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> AsyncGenerator[Mongod]:
-    """One that wants a user and TLS."""
+    """Starts a mongod that wants a user and TLS."""
     folder = tmp_path_factory.mktemp("secured")
     certificate, key = certified(folder), folder / "key"
     key.write_text("a secret of the members")
@@ -736,7 +738,7 @@ async def sides(mongod: Mongod, driver: Driver) -> AsyncGenerator[Both]:
 
 @pytest.fixture
 async def both(mongod: Mongod, driver: Driver) -> AsyncGenerator[Both]:
-    """Two stores of one server: one that reads by wire, and one that does not."""
+    """Opens two stores of one server: one that reads by wire, and one that does not."""
     async with sides(mongod, driver) as made:
         yield made
 

@@ -45,7 +45,7 @@ ADDS = {
 
 
 async def cost(ask: Ask, commands: Commands, customers: list[Document], place: Place) -> int:
-    """The commands for ``place`` of all ``customers``, each of whom has a value there."""
+    """Counts the commands for ``place`` of all ``customers``, each of whom has a value there."""
     commands.clear()
     query = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Customer {{ {place.selection} }} }} }}"
     answer = await ask(query, ids=[customer["_id"] for customer in customers])

@@ -6,7 +6,7 @@ from pymongo.monitoring import CommandListener
 
 
 class Commands(CommandListener):
-    """The commands that reached the server since ``clear``: name and body, in order."""
+    """Records the commands that reached the server since ``clear``: name and body, in order."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []

@@ -38,11 +38,12 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
 
 
 def cycle(number: int, *values: Any) -> Any:
+    """Returns the value whose turn it is."""
     return values[number % len(values)]
 
 
 def noise(collection: str, number: int) -> Document:
-    """Every value of every filter is there, but never for two rows in a row. Two each are of one moment."""
+    """Returns a row's keys: every value of every filter, never in two rows in a row; two each are of one moment."""
     return {**_noise(collection, number), **({"order": number} if number % 3 else {})}
 
 
@@ -90,14 +91,14 @@ COLLECTION_OF = {
 
 
 def lists() -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Each list of a customer: its name, and the types of its arguments."""
+    """Yields each list of a customer: its name, and the types of its arguments."""
     for place in below("Customer").values():
         if place.on == "Customer" and "first" in place.field.args:
             yield place.name, place.arguments
 
 
 def single_filters() -> Iterator[tuple[str, str]]:
-    """Each list with no filter, and with each of its filters alone."""
+    """Yields each list with no filter, and with each of its filters alone."""
     for name, arguments in lists():
         yield name, ""
         for condition, value in filters_of(arguments).items():
@@ -105,7 +106,7 @@ def single_filters() -> Iterator[tuple[str, str]]:
 
 
 def orders() -> Iterator[tuple[str, str]]:
-    """Each list in each order that can be asked for."""
+    """Yields each list in each order that can be asked for."""
     for name, arguments in lists():
         if "orderBy" in arguments:
             by, direction = fields_of(arguments["orderBy"]).values()
@@ -114,6 +115,7 @@ def orders() -> Iterator[tuple[str, str]]:
 
 
 def filters_of(arguments: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns the conditions of a list's filter, each with a value."""
     if "filter" not in arguments:
         return {}
     values = FILTERS[arguments["filter"]]

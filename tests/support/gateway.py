@@ -20,22 +20,24 @@ from tests.support.tokens import AUTHORITY, SECRET, token
 
 
 class Ask(Protocol):
+    """Sends queries to the application."""
+
     async def __call__(self, query: str, *, token: str = ..., **variables: Any) -> dict[str, Any]:
-        """The answer to a query, errors included, without its cost; asked by an administrator unless told."""
+        """Returns the answer to a query, errors included, without its cost. The default token is an administrator's."""
         ...
 
 
 def door(
     store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60, rates: Rates | None = None
 ) -> ASGIApp:
-    """The application as a client meets it."""
+    """Builds the application as a client meets it."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     return build_app(routes(store, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=rates))
 
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncGenerator[int]:
-    """Its port, on loopback, for as long as this lasts: as ``serve`` does it."""
+    """Serves the application as ``serve`` does, on loopback, for as long as this lasts; gives its port."""
     server = uvicorn.Server(serving.uvicorn_config(app, log_level="WARNING"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -50,7 +52,7 @@ async def served(app: ASGIApp) -> AsyncGenerator[int]:
 
 
 def post(query: str, bearer: str | None = None) -> bytes:
-    """A whole request, as bytes."""
+    """Writes a whole request, as bytes."""
     body = json.dumps({"query": query}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {bearer or token()}\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

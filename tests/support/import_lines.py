@@ -23,6 +23,8 @@ Line = Mapping[str, Any]
 
 @dataclass
 class Run:
+    """What an import says of its lines."""
+
     summary: Summary
     rejects: list[Reject] = field(default_factory=list[Reject])
 
@@ -40,7 +42,7 @@ class Bring(Protocol):
 
 
 async def fingerprint(store: Store, *, without: Callable[[Document], object] = lambda document: None) -> str:
-    """Of every document in every collection, order aside. ``without`` may take out of each what is not to count."""
+    """Hashes every document in every collection, order aside. ``without`` may take out of each what is not to count."""
     digest = blake2b()
     for collection in COLLECTIONS:
         for document in await store.find(collection, {}, sort={"_id": 1}):
@@ -50,18 +52,19 @@ async def fingerprint(store: Store, *, without: Callable[[Document], object] = l
 
 
 async def only(store: Store, collection: str) -> Document:
-    """The one document there."""
+    """Returns the one document there."""
     [document] = await store.find(collection, {})
     return document
 
 
 async def ada(store: Store) -> Document:
+    """Returns the customer whom lines are about by default."""
     [found] = await store.find("customers", {"_id": ADA})
     return found
 
 
 def customer(number: str = "1001", **details: Any) -> Line:
-    """Known to esuite by ``E`` and their number."""
+    """Writes the line of a customer, known to esuite by ``E`` and their number."""
     return {
         "kind": "customer",
         "source": "esuite",
@@ -74,29 +77,34 @@ def customer(number: str = "1001", **details: Any) -> Line:
 
 
 def link(one: str, two: str) -> Line:
-    """Between two identities, written ``source/id``."""
+    """Writes the line that links two identities, each given as ``source/id``."""
     return {"kind": "customerLink", **_identity(one), "to": _identity(two)}
 
 
 def thing(kind: str, source_id: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
+    """Writes a line about something that a customer has."""
     return {"kind": kind, "source": "loyalty", "id": source_id, "customer": _identity(of), **content}
 
 
 def activity(source_id: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
+    """Writes the line of an activity."""
     given = {"type": "BIRTHDAY", "occurredAt": "2024-01-01T00:00:00Z", **content}
     return thing("activity", source_id, of=of, **given)
 
 
 def points(source_id: str, kind: str, amount: int, *, of: str = "esuite/E1001", **content: Any) -> Line:
+    """Writes the line of a movement of points."""
     given = {"pointsKind": kind, "points": amount, "occurredAt": "2024-01-01T00:00:00Z", **content}
     return thing("points", source_id, of=of, **given)
 
 
 def status(source_id: str, to: str, changed_at: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
+    """Writes the line of a change of status."""
     return thing("status", source_id, of=of, to=to, changedAt=changed_at, **content)
 
 
 def coupon(source_id: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
+    """Writes the line of a coupon."""
     given = {"code": "TEN", "type": "percentage", "value": "10 %", "addedAt": "2024-01-01T00:00:00Z", "origin": "RULE"}
     return thing("coupon", source_id, of=of, **{**given, **content})
 

@@ -33,7 +33,7 @@ FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "calc", "linear-gradient", "radial-gr
 
 
 class Walk(HTMLParser):
-    """The tags of a document in order, and its words."""
+    """Collects the tags of a document in order, and its words."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

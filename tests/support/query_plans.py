@@ -6,7 +6,7 @@ from app.store.driver import Document, Store
 
 
 async def explained(store: Store, command: Document) -> Document:
-    """What the database did for a command that was sent: run again, explained."""
+    """Explains what the database did for a command that was sent, by running it again."""
     kept = {key: value for key, value in command.items() if key in DECISIVE}
     return await store.command({"explain": kept, "verbosity": "executionStats"})
 
@@ -16,7 +16,7 @@ DECISIVE = set("find filter sort limit hint projection collation aggregate pipel
 
 
 def documents_read(plan: Any) -> int:
-    """Stages inside ``$lookup`` and ``$unionWith`` included."""
+    """Counts the documents examined, in stages inside ``$lookup`` and ``$unionWith``, too."""
     match plan:
         case {"totalDocsExamined": int(examined)}:
             return examined
@@ -42,7 +42,7 @@ def sorts(plan: Any) -> bool:
 
 
 def within_lookup(command: Document) -> Document:
-    """What a command does for the first of its parents: ``explain`` shows no plan inside ``$lookup``."""
+    """Returns what a command does for the first of its parents: ``explain`` shows no plan inside ``$lookup``."""
     match command.get("pipeline"):
         case [{"$documents": [{"_id": parent}, *_]}, _, {"$lookup": lookup}, _]:
             return joined(lookup, parent)
@@ -51,6 +51,6 @@ def within_lookup(command: Document) -> Document:
 
 
 def joined(lookup: Document, parent: str) -> Document:
-    """What a ``$lookup`` does for one parent, as a command."""
+    """Returns what a ``$lookup`` does for one parent, as a command."""
     pipeline = [{"$match": {lookup["foreignField"]: parent}}, *lookup["pipeline"]]
     return {"aggregate": lookup["from"], "pipeline": pipeline, "let": {"parent": parent}, "cursor": {}}

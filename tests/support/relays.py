@@ -22,13 +22,13 @@ LONG_SECONDS = 30
 
 @dataclass
 class Post:
-    """What is to be sent, and who sends it."""
+    """Queues what is to be sent, and looks at it."""
 
     world: World
     store: Store
 
     async def queued(self, **given: Any) -> Document:
-        """A delivery that is due; ``given`` are keys of its email, but ``to`` and ``giveUpAt``."""
+        """Stores a delivery that is due; ``given`` are keys of its email, but ``to`` and ``giveUpAt``."""
         to, give_up_at = given.pop("to", "ada@example.com"), given.pop("giveUpAt", None)
         email = await self.world.email(await self.world.customer(), **given)
         now = datetime.now(UTC)
@@ -43,12 +43,12 @@ class Post:
         return found
 
     async def make_due(self, entry: Document, collection: str = "deliveries") -> None:
-        """As if its pause, or the lease of whoever took it, were over."""
+        """Makes an entry due, as if its pause or lease were over."""
         due = {"$set": {"dueAt": datetime.now(UTC) - timedelta(seconds=1)}}
         await self.store.write(collection, [UpdateOne({"_id": entry["_id"], "dueAt": {"$exists": True}}, due)])
 
     async def settled(self, count: int, status: str = "SENT") -> None:
-        """Waits until so many deliveries have it."""
+        """Waits until that many deliveries have the status."""
 
         async def there() -> bool:
             return len(await self.store.find("deliveries", {"status": status})) == count
@@ -60,7 +60,7 @@ class Post:
 async def relay_to(
     url: str, store: Store, *, timeout_seconds: float = LONG_SECONDS, **server: Any
 ) -> AsyncGenerator[Relay]:
-    """``server`` is what the URL does not say."""
+    """Makes a relay to a mail server; ``server`` is what the URL does not say."""
     mailer = Mailer(replace(MailServer.of(url), **server), mail.sender_of(SENDER), timeout_seconds)
     try:
         yield Relay(store, [mail.channel(store, mailer)], timeout_seconds)
@@ -70,6 +70,7 @@ async def relay_to(
 
 @asynccontextmanager
 async def running(*relays: Relay) -> AsyncGenerator[None]:
+    """Runs relays for as long as this lasts."""
     tasks = [asyncio.create_task(relay.run()) for relay in relays]
     try:
         yield
@@ -81,7 +82,7 @@ async def running(*relays: Relay) -> AsyncGenerator[None]:
 
 
 async def until(question: Callable[[], Any]) -> None:
-    """Until its answer, awaited or not, is true."""
+    """Waits until the answer to a question, awaited or not, is true."""
     async with asyncio.timeout(LONG_SECONDS):
         while True:
             answer = question()
@@ -92,7 +93,7 @@ async def until(question: Callable[[], Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Of 127.0.0.1, and signed by nobody else."""
+    """A certificate of 127.0.0.1 with its key, signed by nobody else."""
 
     path: Path
 

@@ -26,6 +26,8 @@ ADJUST: Final = """mutation($input: AdjustPointsInput!) { adjustPoints(input: $i
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
+    """An adjustment that a gateway acknowledged."""
+
     key: str
     customer_id: str
     points: int
@@ -35,7 +37,7 @@ class Acknowledged:
 
 @dataclass
 class Clients:
-    """What they sent, and what they were told."""
+    """What clients sent, and what was acknowledged."""
 
     gateways: Sequence[Gateway]
     bearer: str
@@ -72,7 +74,7 @@ class Clients:
         raise AssertionError("unreachable")
 
     async def adjust(self, customer_id: str, key: str, amount: int) -> None:
-        """One adjustment, from three clients at once. All of them are told the same."""
+        """Makes one adjustment, from three clients at once. All of them get one answer."""
         given = {"customerId": customer_id, "points": amount, "reason": "Faults", "idempotencyKey": key}
 
         async def send(sender: int) -> Acknowledged:
@@ -103,6 +105,7 @@ class Clients:
 
 @asynccontextmanager
 async def clients(gateways: Sequence[Gateway], bearer: str) -> AsyncGenerator[Clients]:
+    """Opens clients of these gateways."""
     limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
     async with httpx2.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS + 15, limits=limits, trust_env=False) as http:
         yield Clients(gateways, bearer, http)
@@ -110,7 +113,7 @@ async def clients(gateways: Sequence[Gateway], bearer: str) -> AsyncGenerator[Cl
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the database says about what the clients were told."""
+    """What the database says about what was acknowledged."""
 
     keys: int
     lost: list[str]
@@ -119,7 +122,7 @@ class Verdict:
 
 
 async def verdict(store: Store, acknowledged: dict[str, Acknowledged], customer_ids: Sequence[str]) -> Verdict:
-    """Reads every row. A key is lost where a row of what was acknowledged is missing or is another one."""
+    """Reads every row, and judges. A key is lost where a row of what was acknowledged is missing or is another one."""
     rows = {
         name: await store.find(name, {"customerId": {"$in": list(customer_ids)}}, sort={"seq": 1})
         for name in ("points", "activities", "idempotency", "audit")

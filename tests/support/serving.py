@@ -27,7 +27,7 @@ UNTIL_IT_SERVES_SECONDS: Final = 180
 def serving(
     uri: str, database: str, folder: Path, *, workers: int, cost_per_minute: str | None = "1000000000"
 ) -> Generator[Gateway]:
-    """`serve` with so many workers, once it lives. ``cost_per_minute``: None for what it ships with."""
+    """Starts `serve`, and gives it once it lives. ``cost_per_minute``: None leaves the default limit."""
     (port,) = free_ports(1)
     environment = {
         "MONGODB_URI": uri,
@@ -53,7 +53,7 @@ def serving(
 
 
 def end(gateway: Gateway) -> int | None:
-    """As whoever deploys does it; its exit code. None if it must be killed."""
+    """Ends a gateway by SIGTERM, as a deployment does, and returns its exit code; None if it must be killed."""
     running = gateway.running
     if running is None:
         return None
@@ -71,7 +71,7 @@ def end(gateway: Gateway) -> int | None:
 
 
 def workers_of(gateway: Gateway) -> set[int]:
-    """The processes that serve: those of its children that multiprocessing has spawned."""
+    """Returns the processes that serve: those of its children that multiprocessing has spawned."""
     assert gateway.running
     listed = subprocess.run(["ps", "-axwwo", "pid=,ppid=,command="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in listed.splitlines()]
@@ -79,6 +79,7 @@ def workers_of(gateway: Gateway) -> set[int]:
 
 
 def bearer() -> str:
+    """Issues an administrator's token."""
     return issue(
         SECRET,
         issuer=ISSUER,

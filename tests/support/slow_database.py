@@ -15,7 +15,7 @@ Slow: TypeAlias = Callable[[str], None]
 
 
 async def endless(store: Store) -> int:
-    """How many such commands go on in the database."""
+    """Counts the commands without end that go on in the database."""
     running: dict[str, Any] = {
         "aggregate": 1,
         "pipeline": [{"$currentOp": {}}, {"$project": {"command.pipeline": 1}}],

@@ -11,6 +11,6 @@ AUTHORITY: dict[str, Any] = {"issuer": "https://issuer.example", "audience": "te
 
 
 def token(*roles: Role, **claims: Any) -> str:
-    """A bearer token of the tests' own issuer, an administrator's unless told."""
+    """Issues a token, an administrator's by default."""
     who: dict[str, Any] = {"subject": "tess", "name": "Tess Tester", "lifetime": timedelta(hours=1), **claims}
     return issue(SECRET, roles=roles or (Role.ADMIN,), **AUTHORITY, **who)
