@@ -111,8 +111,8 @@ async def asked(store: Store, body: bytes) -> tuple[int, str, float, float, floa
         beside.cancel()
     answer = response.json()
     codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
-    told = ", ".join(sorted(codes)) or f"answered, {answer['extensions']['cost']['requested']}"
-    return response.status_code, told, taken * 1000, looped * 1000, max(waits) * 1000, grown
+    outcome = ", ".join(sorted(codes)) or f"answered, {answer['extensions']['cost']['requested']}"
+    return response.status_code, outcome, taken * 1000, looped * 1000, max(waits) * 1000, grown
 
 
 def memory_from_here() -> float:

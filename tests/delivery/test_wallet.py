@@ -1,4 +1,4 @@
-"""A wallet service of our own, which checks each signature as its makers publish it, and answers as it is told."""
+"""A wallet service of our own, which checks each signature as its makers publish it, and answers as a test wants."""
 
 import asyncio
 import json

@@ -67,7 +67,7 @@ async def _compared(world: World, fields: Sequence[str]) -> Found:
 
 
 def soak(uri: str, *, wanted: int, seed: int, seconds: float, processes: int) -> bool:
-    """Whether so many cases ran, and none differed."""
+    """Whether all the cases that were wanted ran, and none differed."""
     begun, by = time.monotonic(), Counter[str]()
     done = different = 0
     sizes = [min(CASES_OF_A_WORLD, wanted - before) for before in range(0, wanted, CASES_OF_A_WORLD)]

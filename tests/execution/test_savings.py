@@ -54,11 +54,11 @@ async def test_a_customer_with_six_lists_is_one_command(
     assert commands.names == ["aggregate"]
     assert execution.counted == {"plan": 1}
     plan = await explained(store, commands.sent[0][1])
-    assert documents_read(plan) == 2, "the customer and the heads of their lists"
+    assert documents_read(plan) == 2, "the customer and the previews of their lists"
     assert not sorts(plan)
 
 
-async def test_whose_heads_are_not_kept_is_read_by_a_seek_for_each_list(
+async def test_whose_previews_are_not_kept_is_read_by_a_seek_for_each_list(
     ask: Ask, store: Store, commands: Commands, crowd: list[Document]
 ) -> None:
     known = await ask(W1, number=crowd[0]["number"])
@@ -85,7 +85,7 @@ async def test_fifty_customers_with_two_lists_are_one_command(
     assert not sorts(plan)
 
 
-async def test_fifty_customers_whose_heads_are_not_kept_are_a_hundred_seeks(
+async def test_fifty_customers_whose_previews_are_not_kept_are_a_hundred_seeks(
     ask: Ask, store: Store, commands: Commands, crowd: list[Document]
 ) -> None:
     ids = [customer["_id"] for customer in crowd]

@@ -1,6 +1,6 @@
 """Restarts under load: `python -m tests.faults.restarts`. How many requests were dropped over ten, by real processes.
 
-`serve --workers 2` is told SIGHUP, which replaces its workers one by one, while clients ask without pause: some on
+`serve --workers 2` gets SIGHUP, which replaces its workers one by one, while clients ask without pause: some on
 connections that they keep, some on a new one each time. Dropped is whatever is no answer to what was asked, and each
 answer to a probe that says that nobody is ready.
 """
@@ -27,14 +27,14 @@ BETWEEN_SECONDS: Final = 0.03
 
 
 @dataclass
-class Told:
+class Counts:
     answers: int = 0
     probes: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
     longest: float = 0
 
 
-async def load(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> None:
+async def load(url: str, until: asyncio.Event, counts: Counts, *, keeps: bool) -> None:
     headers = {"Authorization": f"Bearer {bearer()}", **({} if keeps else {"Connection": "close"})}
     async with httpx2.AsyncClient(timeout=20, trust_env=False, headers=headers) as client:
         while not until.is_set():
@@ -42,16 +42,16 @@ async def load(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> No
             try:
                 response = await client.post(f"{url}/graphql", json=ASKED)
                 if response.status_code == 200 and response.json()["data"] == ANSWER:
-                    told.answers += 1
+                    counts.answers += 1
                 else:
-                    told.dropped[f"{response.status_code} {response.text[:200]}"] += 1
+                    counts.dropped[f"{response.status_code} {response.text[:200]}"] += 1
             except httpx2.HTTPError as failed:
-                told.dropped[f"{type(failed).__name__}, {'kept' if keeps else 'new'} connection: {failed}"] += 1
-            told.longest = max(told.longest, time.monotonic() - start)
+                counts.dropped[f"{type(failed).__name__}, {'kept' if keeps else 'new'} connection: {failed}"] += 1
+            counts.longest = max(counts.longest, time.monotonic() - start)
             await asyncio.sleep(BETWEEN_SECONDS)
 
 
-async def probe(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> None:
+async def probe(url: str, until: asyncio.Event, counts: Counts, *, keeps: bool) -> None:
     """Asks whether the gateway is ready, as a load balancer does, only more often."""
     headers = {} if keeps else {"Connection": "close"}
     async with httpx2.AsyncClient(timeout=20, trust_env=False, headers=headers) as client:
@@ -59,21 +59,21 @@ async def probe(url: str, until: asyncio.Event, told: Told, *, keeps: bool) -> N
             try:
                 response = await client.get(f"{url}/readyz")
                 if response.status_code == 200:
-                    told.probes += 1
+                    counts.probes += 1
                 else:
-                    told.dropped[f"{response.status_code} to a probe: {response.text[:200]}"] += 1
+                    counts.dropped[f"{response.status_code} to a probe: {response.text[:200]}"] += 1
             except httpx2.HTTPError as failed:
-                told.dropped[f"{type(failed).__name__} to a probe, {'kept' if keeps else 'new'} connection"] += 1
+                counts.dropped[f"{type(failed).__name__} to a probe, {'kept' if keeps else 'new'} connection"] += 1
             await asyncio.sleep(BETWEEN_SECONDS)
 
 
-async def restart(gateway: Gateway, *, times: int, clients: int = 6) -> Told:
+async def restart(gateway: Gateway, *, times: int, clients: int = 6) -> Counts:
     """Replaces every worker ``times`` times under load, and counts what clients get."""
-    told, until = Told(), asyncio.Event()
+    counts, until = Counts(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for number in range(clients):
-            tasks.create_task(load(gateway.url, until, told, keeps=number % 2 == 0))
-            tasks.create_task(probe(gateway.url, until, told, keeps=number % 2 == 0))
+            tasks.create_task(load(gateway.url, until, counts, keeps=number % 2 == 0))
+            tasks.create_task(probe(gateway.url, until, counts, keeps=number % 2 == 0))
         try:
             await asyncio.sleep(1)
             for _ in range(times):
@@ -84,7 +84,7 @@ async def restart(gateway: Gateway, *, times: int, clients: int = 6) -> Told:
                 await asyncio.sleep(0.5)
         finally:
             until.set()
-    return told
+    return counts
 
 
 def replaced(gateway: Gateway, before: set[int]) -> bool:
@@ -105,10 +105,10 @@ def main() -> None:
 
         asyncio.run(prepare())
         with serving(uri, "restarts", Path(folder), workers=2) as gateway:
-            told: Any = asyncio.run(restart(gateway, times=times))
-    print(f"{times} restarts of 2 workers in {time.monotonic() - began:.0f} s: {told.answers:,} answers,")
-    print(f"{told.probes:,} good probes, {sum(told.dropped.values())} dropped; the longest took {told.longest:.2f} s")
-    for what, count in told.dropped.most_common():
+            counts: Any = asyncio.run(restart(gateway, times=times))
+    print(f"{times} restarts of 2 workers in {time.monotonic() - began:.0f} s: {counts.answers:,} answers,")
+    print(f"{counts.probes:,} good probes, {counts.dropped.total()} dropped; the longest took {counts.longest:.2f} s")
+    for what, count in counts.dropped.most_common():
         print(f"{count:6} {what}")
 
 

@@ -69,10 +69,10 @@ async def test_a_worker_that_dies_is_replaced(gateway: Gateway) -> None:
 
 
 async def test_workers_are_replaced_under_load_and_no_request_is_dropped(gateway: Gateway) -> None:
-    told = await restart(gateway, times=1, clients=4)
-    assert told.answers > 20
-    assert told.probes > 20
-    assert told.dropped == {}
+    counts = await restart(gateway, times=1, clients=4)
+    assert counts.answers > 20
+    assert counts.probes > 20
+    assert counts.dropped == {}
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

@@ -423,7 +423,7 @@ def test_the_page_about_access_has_the_table_of_grants() -> None:
 
 
 def test_who_has_a_staff_role_gets_nothing_from_a_referral() -> None:
-    """And so it need not be looked up whether they referred a customer."""
+    """It need not be looked up, then, whether they referred a customer."""
     for role in set(Role) - STRANGERS:
         assert masks_for(frozenset({role, Role.AFFILIATE})) == masks_for(frozenset({role}))
     assert not {grant.permission for grant in GRANTS if grant.role is Role.AFFILIATE}

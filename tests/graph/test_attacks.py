@@ -152,8 +152,8 @@ def shown(type_: GraphQLNamedType) -> str:
     if type_.name.endswith("Connection"):
         return "{ totalCount pageInfo { hasNextPage } nodes { id } }"
     leaves = [name for name, field in type_.fields.items() if is_leaf_type(get_named_type(field.type))]
-    told = [name for name in ("id", "total", "number", "type", "count", "text", "value") if name in leaves]
-    return "{ __typename " + " ".join(told) + " }"
+    telling = [name for name in ("id", "total", "number", "type", "count", "text", "value") if name in leaves]
+    return "{ __typename " + " ".join(telling) + " }"
 
 
 def questions(accounts: Mapping[str, Account]) -> list[str]:

@@ -547,7 +547,7 @@ DOORS = (ADJUST, RECORD)
 async def test_many_small_changes_move_no_more_points_than_a_large_one(
     doors: tuple[str, str], signs: tuple[int, int], ask: Ask, world: World
 ) -> None:
-    """Of one subject, one customer and 24 hours, whatever the doors and the signs are."""
+    """Points add up for one subject, one customer and 24 hours, whatever the doors and the signs are."""
     ada, bob = await world.customer(), await world.customer()
     for each in (ada, bob):
         await world.ledger(each, points.earn(points.empty(), 5_000, now=NOW))

@@ -118,7 +118,7 @@ async def test_ndjson_has_the_values_as_they_are(
 async def test_every_column_shows_what_its_field_shows(
     name: ExportTable, ask: Ask, client: httpx2.AsyncClient, exporter: Exporter, world: World
 ) -> None:
-    """Of a customer who has everything, and of an activity that has: no column is empty, or another's."""
+    """A customer has everything, and so has an activity: no column is empty, or another's."""
     ada = await world.customer(
         **WHOLE, country="SE", spendable=7, name="Ada", lastActivityAt=NOW, identities=[{"source": "esuite", "id": "7"}]
     )

@@ -426,7 +426,7 @@ async def test_a_page_has_twenty_rows_unless_told(ask: Ask, world: World) -> Non
 
 AT = datetime(2026, 1, 31, 9, 30, 0, 123_000, UTC)
 FINE = ("09:30:00.122999999Z", "09:30:00.123Z", "09:30:00.1230000001Z", "09:30:00.1234Z", "09:30:00.124Z")
-"""Of rows at .123 and .124: before both, at the first, just behind it, between them, at the second."""
+"""Moments around rows at .123 and .124: before both, at the first, just behind it, between them, at the second."""
 WINDOWED = {
     "activities": ("activities", "occurredAt"),
     "pointsHistory": ("points", "occurredAt"),

@@ -134,7 +134,7 @@ async def history(world: World) -> list[Document]:
     rows = await world.many("activities", ada, *(drawn(random) for _ in range(500)))
     await daily_counts.count_days(world.store, ago(days=10), grace=NOBODY_WRITES)
     late = await world.many("activities", ada, *(drawn(random) for _ in range(100)))
-    since = [row for row in late if row["occurredAt"].day % 2]  # of the other days nobody was told: they are told now
+    since = [row for row in late if row["occurredAt"].day % 2]  # nothing said that the other days changed: this does
     await daily_counts.mark_days_stale(world.store, since, now=NOW, session=None)
     others = [row for row in late if row not in since]
     await daily_counts.mark_days_stale(world.store, others, now=NOW, session=None)

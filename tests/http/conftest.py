@@ -1,4 +1,4 @@
-"""What the tests of the door share: a gateway on a real port, and a database that is slow when told."""
+"""A database that is slow when a test wants it to be."""
 
 from collections.abc import Coroutine, Sequence
 from typing import Any

@@ -207,9 +207,9 @@ async def test_an_operation_name_that_nobody_has_says_so(client: httpx2.AsyncCli
         await get(client, query=query, operationName="Three"),
     ):
         assert (response.status_code, code_of(response)) == (400, "OPERATION_RESOLUTION_FAILURE")
-        told = response.json()["errors"][0]["message"]
-        assert told.startswith('The document has no operation "Three"')
-        assert told.endswith(message)
+        text = response.json()["errors"][0]["message"]
+        assert text.startswith('The document has no operation "Three"')
+        assert text.endswith(message)
 
 
 PERSISTED = {"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"}

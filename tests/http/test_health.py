@@ -113,10 +113,10 @@ async def test_what_another_version_has_keeps_this_one_from_nothing_and_is_told(
     try:
         assert await problems(probes, clock) == []
         assert await indexes.missing(store) == []
-        told = await indexes.differences(store)
+        differences = await indexes.differences(store)
         expected = {f"{name}: the validator differs" for name in COLLECTIONS}
         expected |= {f"{name}.ofAnotherVersion: unknown" for name in COLLECTIONS} | {"idempotency.at: differs"}
-        assert set(told) == expected
+        assert set(differences) == expected
         assert "ofAnotherVersion" in await indexes.foreign(store)
     finally:
         await store.command({"drop": "ofAnotherVersion"})

@@ -32,7 +32,7 @@ CUSTOMERS, ROWS = 8, 80
 CALL, DOCUMENT = 0.025, 0.6
 """Units: a call of a function, the driver's included; a document that the database looks at."""
 FACTOR = 5
-"""Of time it is 3. Calls are not all alike, and nobody counts what the database adds up."""
+"""The bound on time is 3. Calls are not all alike, and nobody counts what the database adds up."""
 
 
 @pytest.fixture

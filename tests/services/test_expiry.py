@@ -102,7 +102,7 @@ async def test_points_spent_by_an_action_of_before_their_expiry_are_not_expired(
 
     state = (await _customer(store))["points"]
     assert (state["spent"], state["expired"], points.spendable(state)) == (60, 40, 0)
-    told = await store.find("activities", {"type": "POINTS_EXPIRED"})
-    assert sum(activity["points"] for activity in told) == -40
+    expiries = await store.find("activities", {"type": "POINTS_EXPIRED"})
+    assert sum(activity["points"] for activity in expiries) == -40
     entries: Any = await store.find("points", {}, sort={"seq": 1})
     assert points.audit(state, entries)["ok"]

@@ -33,9 +33,9 @@ async def figures(store: Store, now: datetime = NOW) -> dict[str, int]:
     entries: Any = await store.find("points", {"customerId": found["_id"]}, sort={"seq": 1})
     assert audit(stored, entries) == {"ok": True, "entries": len(entries), "drift": 0}
     state = as_of(stored, now)
-    told = {name: state[name] for name in ("earned", "spent", "expired", "reserved", "pending")}
+    totals = {name: state[name] for name in ("earned", "spent", "expired", "reserved", "pending")}
     return {
-        name: value for name, value in {**told, "owed": owed(state), "spendable": spendable(state)}.items() if value
+        name: value for name, value in {**totals, "owed": owed(state), "spendable": spendable(state)}.items() if value
     }
 
 

@@ -88,7 +88,7 @@ async def test_rows_of_one_moment_are_listed_as_they_arrived(
     for size in (1, 4, 100):
         for backwards in (False, True):
             assert await walked(ask, field, backwards=backwards, size=size) == expected
-    assert await shown(ask, field) == expected[:20]  # from the head
+    assert await shown(ask, field) == expected[:20]  # from the preview
     assert await previews.differences(store) == []
     # The same lines in another order arrived long ago.
     run = await bring(*(row(collection, number) for number in sorted(numbers)))
@@ -197,10 +197,10 @@ async def test_changes_that_one_request_makes_are_listed_as_they_were_made(
         customer(by: {id: $id}) { activities { nodes { id note { message } } } } auditLog { nodes { wrote } }
     }"""
     found = (await ask(query, id=ADA))["data"]
-    told = found["customer"]["activities"]["nodes"]
-    assert [activity["note"]["message"] for activity in told] == [f"{number}" for number in reversed(range(5))]
+    activities = found["customer"]["activities"]["nodes"]
+    assert [activity["note"]["message"] for activity in activities] == [f"{number}" for number in reversed(range(5))]
     rows = found["auditLog"]["nodes"]
-    assert all(activity["id"] in row["wrote"] for activity, row in zip(told, rows, strict=True))
+    assert all(activity["id"] in row["wrote"] for activity, row in zip(activities, rows, strict=True))
 
 
 # ---------------------------------------------------------------- what earlier versions leave

@@ -1,4 +1,4 @@
-"""A row that an import moves from one customer to another: both are read as they are now, heads or none."""
+"""A row that an import moves from one customer to another: both are read as they are now, previews or none."""
 
 from collections.abc import Callable
 from itertools import permutations
@@ -60,7 +60,7 @@ async def test_wherever_a_row_goes_it_is_found_there_and_nowhere_else(
 
 
 @pytest.mark.parametrize("collection", ROWS)
-async def test_whoever_dies_before_the_heads_are_made_leaves_nobody_with_a_wrong_one(
+async def test_whoever_dies_before_the_previews_are_made_leaves_nobody_with_a_wrong_one(
     collection: str, bring: Bring, ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bring(*(customer(number) for number in IDS), ROWS[collection]("1001"))

@@ -88,7 +88,7 @@ def forget_when(document: Document) -> None:
     for key in ("recordedAt", "arrival", "parkedAt", "revision", "order"):
         document.pop(key, None)
     document.get("line", {}).pop("number", None)
-    if "activitiesMore" in document:  # heads of lists
+    if "activitiesMore" in document:  # previews of lists
         for row in document["activities"]:
             del row["recordedAt"]
         for row in (*document["points"], *document["statuses"]):

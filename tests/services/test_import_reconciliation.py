@@ -29,9 +29,9 @@ async def balance(store: Store, now: datetime) -> int:
     state = (await ada(store)).get("points") or empty()
     entries = await store.find("points", {}, sort={"seq": 1})
     assert audit(state, entries) == {"ok": True, "entries": len(entries), "drift": 0}  # pyright: ignore[reportArgumentType] # documents are entries
-    told = [-activity["points"] for activity in await store.find("activities", {"type": "POINTS_EXPIRED"})]
+    expiries = [-activity["points"] for activity in await store.find("activities", {"type": "POINTS_EXPIRED"})]
     here = [-entry["points"] for entry in entries if (entry["kind"], entry["source"]) == ("EXPIRED", "platform")]
-    assert sorted(told) == sorted(here), "the timeline tells of each expiry"
+    assert sorted(expiries) == sorted(here), "the timeline tells of each expiry"
     state = as_of(state, now)
     return spendable(state) - owed(state)
 

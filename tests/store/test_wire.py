@@ -137,7 +137,7 @@ async def test_an_error_of_the_commands_own_is_raised_and_not_repeated(
                 await side.store.find(collection, {})
             assert failed() == 1
         side.error = raised.value
-    assert told(both.wire.error) == told(both.driver.error)
+    assert error_summary(both.wire.error) == error_summary(both.driver.error)
     assert both.wire.error
     assert both.wire.error.has_error_label("Label")
 
@@ -531,7 +531,7 @@ class Both:
             with pytest.raises(Exception) as raised:  # noqa: PT011 # which is what is compared
                 await ask(side.store)
             side.error = raised.value
-        assert told(self.wire.error) == told(self.driver.error)
+        assert error_summary(self.wire.error) == error_summary(self.driver.error)
 
 
 def shown(seen: list[tuple[str, Document]]) -> list[tuple[str, Document]]:
@@ -550,7 +550,7 @@ def shown(seen: list[tuple[str, Document]]) -> list[tuple[str, Document]]:
     ]
 
 
-def told(error: Any) -> tuple[Any, ...]:
+def error_summary(error: Any) -> tuple[Any, ...]:
     """Its class, code and labels, and its words as far as they are not about the moment."""
     kind: type[Any] = error.__class__
     words = str(error).split(", full error")[0].split("remaining")[0]

@@ -1,4 +1,4 @@
-"""The same case through both executors: a document, who asks, what is stored, and what fails."""
+"""Cases for both executors: a document, who asks, what is stored, and what fails."""
 
 import asyncio
 import inspect

@@ -27,7 +27,7 @@ class Ask(Protocol):
         ...
 
 
-def door(
+def gateway_app(
     store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60, rates: Rates | None = None
 ) -> ASGIApp:
     """Builds the application as a client meets it."""
@@ -36,7 +36,7 @@ def door(
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncGenerator[int]:
+async def serve(app: ASGIApp) -> AsyncGenerator[int]:
     """Serves the application as ``serve`` does, on loopback, for as long as this lasts; gives its port."""
     server = uvicorn.Server(serving.uvicorn_config(app, log_level="WARNING"))
     with socket.socket() as listener:

@@ -38,6 +38,8 @@ class Run:
 
 
 class Bring(Protocol):
+    """Imports lines."""
+
     async def __call__(self, *lines: Line | bytes, lines_per_chunk: int = 1_000, zone: tzinfo = UTC) -> Run: ...
 
 

@@ -82,9 +82,9 @@ class Clients:
             assert payload["userErrors"] == [], payload
             assert payload["entry"]["points"] == amount
             self.at.append(time.monotonic())
-            told = Acknowledged(key, customer_id, amount, payload["entry"]["id"], payload["activity"]["id"])
-            assert self.acknowledged.setdefault(key, told) == told
-            return told
+            adjustment = Acknowledged(key, customer_id, amount, payload["entry"]["id"], payload["activity"]["id"])
+            assert self.acknowledged.setdefault(key, adjustment) == adjustment
+            return adjustment
 
         async with asyncio.TaskGroup() as senders:
             for sender in range(SENDERS):
@@ -136,19 +136,19 @@ async def verdict(store: Store, acknowledged: dict[str, Acknowledged], customer_
             audits.setdefault(wrote, []).append(row)
     lost: list[str] = []
     doubled: list[str] = []
-    for key, told in acknowledged.items():
+    for key, adjustment in acknowledged.items():
         written = [entry["_id"] for entry in entries.get(key, [])]
         of_it = [
             written,
-            [each["_id"] for each in activities.get(told.entry_id, [])],
+            [each["_id"] for each in activities.get(adjustment.entry_id, [])],
             [each["wrote"]["entry"] for each in records.get(key, [])],
-            [each["outcome"] for each in audits.get(told.entry_id, [])],
+            [each["outcome"] for each in audits.get(adjustment.entry_id, [])],
         ]
         if any(len(each) > 1 for each in of_it):
             doubled.append(key)
-        elif of_it != [[told.entry_id], [told.activity_id], [told.entry_id], ["ACCEPTED"]]:
+        elif of_it != [[adjustment.entry_id], [adjustment.activity_id], [adjustment.entry_id], ["ACCEPTED"]]:
             lost.append(key)
-    # What nobody was told of would be one too many: everyone insists until they are told.
+    # What nobody got an answer for would be one too many: every client insists until it has one.
     doubled += [key for key in {*entries, *records} if key not in acknowledged]
     unbalanced = [
         customer_id for customer_id in customer_ids if not await _balanced(store, customer_id, rows["points"])

@@ -1,4 +1,4 @@
-"""A mail server of our own, on the test's event loop: it behaves as it is told, and keeps every mail it took."""
+"""A mail server of our own, on the test's event loop: it behaves as a test wants, and keeps every mail that it took."""
 
 import asyncio
 import ssl
