@@ -1,6 +1,6 @@
 """Who may see what: every field of every type, for every role, on one's own and on others' customers.
 
-What is stored is a canary in every text: see accounts.py.
+What is stored is a canary in every text: see tests/support/accounts.py.
 """
 
 import base64
