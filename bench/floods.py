@@ -27,7 +27,7 @@ from app.sample.seed import seed
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.faults.restarts import ISSUER, SECRET, serving
+from tests.support.serving import ISSUER, SECRET, serving
 
 DATABASE: Final = "bench_floods"
 CONNECTIONS: Final = 250
@@ -67,7 +67,7 @@ def request(query: str, token: str) -> bytes:
 
 
 @dataclass
-class Told:
+class Result:
     endings: Counter[str] = field(default_factory=Counter[str])
     taken: list[float] = field(default_factory=list[float])
 
@@ -83,7 +83,7 @@ class Connection:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, sent: bytes, told: Told) -> None:
+    async def ask(self, sent: bytes, result: Result) -> None:
         start = time.monotonic()
         try:
             async with asyncio.timeout(GIVES_UP):
@@ -95,18 +95,18 @@ class Connection:
                 length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
                 body = await reader.readexactly(length)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as failed:
-            told.endings[type(failed).__name__] += 1
+            result.endings[type(failed).__name__] += 1
             self._streams = None
             return
-        told.taken.append(time.monotonic() - start)
+        result.taken.append(time.monotonic() - start)
         codes = (
             {error["extensions"]["code"] for error in json.loads(body).get("errors", ())} if b"errors" in body else ()
         )
-        told.endings[", ".join(sorted(codes)) or "answered"] += 1
+        result.endings[", ".join(sorted(codes)) or "answered"] += 1
 
 
 async def texts(
-    port: int, make: Callable[[int], str], token: str, told: Told, *, most: int, seconds: float, connections: int
+    port: int, make: Callable[[int], str], token: str, result: Result, *, most: int, seconds: float, connections: int
 ) -> None:
     """Each text once, for so long."""
     number, until = 0, time.monotonic() + seconds
@@ -116,30 +116,30 @@ async def texts(
         connection = Connection(port)
         while time.monotonic() < until and number < most:
             number += 1
-            await connection.ask(request(make(number), token), told)
+            await connection.ask(request(make(number), token), result)
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(connections):
             tasks.create_task(one())
 
 
-async def bystander(port: int, told: Told, name: str = "bystander") -> None:
+async def bystander(port: int, result: Result, name: str = "bystander") -> None:
     """An agent, with a new document every half second."""
     connection, token, number = Connection(port), bearer(Role.CUSTOMER_SERVICE_AGENT, name), 0
     while True:
         number += 1
         await connection.ask(
-            request(f"query B{number}{time.monotonic_ns()} {{ viewer {{ name roles }} }}", token), told
+            request(f"query B{number}{time.monotonic_ns()} {{ viewer {{ name roles }} }}", token), result
         )
         await asyncio.sleep(0.5)
 
 
-async def beside(flood: Coroutine[Any, Any, None], port: int) -> Told:
-    told = Told()
-    watching = asyncio.create_task(bystander(port, told))
+async def beside(flood: Coroutine[Any, Any, None], port: int) -> Result:
+    result = Result()
+    watching = asyncio.create_task(bystander(port, result))
     await flood
     watching.cancel()
-    return told
+    return result
 
 
 async def unfinished(port: int, count: int, head: bytes, filler: bytes, size: int) -> str:
@@ -191,15 +191,15 @@ def memory(pid: int, name: str) -> float:
 
 async def measure(port: int, pid: int, token: str, client: MongoClient[Any], *, limited: bool) -> None:
     how = "as it ships" if limited else "COST_PER_MINUTE out of the way"
-    await asyncio.gather(*(Connection(port).ask(request(small(0), token), Told()) for _ in range(20)))
+    await asyncio.gather(*(Connection(port).ask(request(small(0), token), Result()) for _ in range(20)))
     with growth(pid, f"{CONNECTIONS} connections of one token send texts of 100 ms, {how}") as said:
-        sent = Told()
+        sent = Result()
         waited = await beside(
             texts(port, hard, token, sent, most=10**9, seconds=SECONDS, connections=CONNECTIONS), port
         )
         said += [f"they: {sent}", f"a bystander's new documents: {waited}"]
     with growth(pid, f"10,000 different valid texts of one token over 32 connections, {how}") as said:
-        sent = Told()
+        sent = Result()
         waited = await beside(texts(port, small, token, sent, most=10_000, seconds=200, connections=32), port)
         said += [f"they: {sent}", f"a bystander's new documents: {waited}"]
     if not limited:
@@ -221,7 +221,7 @@ async def measure(port: int, pid: int, token: str, client: MongoClient[Any], *, 
         fresh = bearer(Role.ADMIN, "trudy")
         head = f"POST /graphql HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {fresh}\r\n".encode()
         head += b"Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
-        waited = Told()
+        waited = Result()
         watching = asyncio.create_task(bystander(port, waited))
         said.append(await unfinished(port, 250, head, b"x" * 60_000, 900_000))
         watching.cancel()

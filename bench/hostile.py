@@ -1,9 +1,9 @@
 """What hostile requests cost us, and what a bystander notices: `python -m bench.hostile`, in a mongod of its own.
 
-Each request of the battery (tests/http/battery.py) alone and from a cold cache: status, code, milliseconds of our CPU,
-how many of them on the event loop, the longest that a bystander on it waited, and how much more memory the process had
-at its peak (Linux). Then the dearest operations that are still allowed, on sample data. On a busy machine the bystander
-waits for others as well: there the CPU is what counts.
+Each request of the battery (tests/support/battery.py) alone and from a cold cache: status, code, milliseconds of our
+CPU, how many of them on the event loop, the longest that a bystander on it waited, and how much more memory the
+process had at its peak (Linux). Then the dearest operations that are still allowed, on sample data. On a busy machine
+the bystander waits for others as well: there the CPU is what counts.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.http.battery import battery, numbered
-from tests.operations.prices import cost
+from tests.support.battery import battery, numbered
+from tests.support.prices import cost
 
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
 AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
@@ -113,8 +113,8 @@ async def asked(store: Store, body: bytes) -> tuple[int, str, float, float, floa
         beside.cancel()
     answer = response.json()
     codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
-    told = ", ".join(sorted(codes)) or f"answered, {answer['extensions']['cost']['requested']}"
-    return response.status_code, told, taken * 1000, looped * 1000, max(waits) * 1000, grown
+    outcome = ", ".join(sorted(codes)) or f"answered, {answer['extensions']['cost']['requested']}"
+    return response.status_code, outcome, taken * 1000, looped * 1000, max(waits) * 1000, grown
 
 
 def memory_from_here() -> float:

@@ -19,11 +19,13 @@ from app.http.tokens import issue
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.delivery.peer import mail_server  # the same that the tests speak to
-from tests.faults.mail import DOMAIN, RESEND
-from tests.faults.processes import gateways
-from tests.world import World
+from tests.support.processes import gateways
+from tests.support.smtp_server import mail_server  # the same that the tests speak to
+from tests.support.world import World
 
+DOMAIN = "gateway.example.com"
+RESEND = """mutation($input: ResendEmailInput!) { resendEmail(input: $input) {
+  delivery { id status } userErrors { code } } }"""
 CLICKS, A_SECOND, WARM_UP = 200, 10, 20
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
 AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}

@@ -20,7 +20,7 @@ from app.sample.seed import seed
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.faults.restarts import bearer, serving
+from tests.support.serving import bearer, serving
 
 CUSTOMER = """query($id: ID!) { customer(by: {id: $id}) {
   number name email status points { spendable pending }
@@ -31,7 +31,7 @@ DATABASE = "bench_overload"
 
 
 @dataclass
-class Told:
+class Result:
     """How requests ended, and how long the good ones took."""
 
     endings: Counter[str] = field(default_factory=Counter[str])
@@ -55,21 +55,21 @@ class Client:
         head = f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {bearer()}\r\n"
         return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
-    async def ask(self, told: Told) -> None:
+    async def ask(self, result: Result) -> None:
         self._next = (self._next + 1) % len(self._requests)
         start = time.monotonic()
         try:
             async with asyncio.timeout(GIVES_UP):
                 status, body = await self._answer(self._requests[self._next])
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as failed:
-            told.endings[type(failed).__name__] += 1
+            result.endings[type(failed).__name__] += 1
             return
         if status == 200 and b'"errors"' not in body:
-            told.endings["good"] += 1
-            told.taken.append(time.monotonic() - start)
+            result.endings["good"] += 1
+            result.taken.append(time.monotonic() - start)
         else:
             codes = {error["extensions"]["code"] for error in json.loads(body)["errors"]}
-            told.endings[f"{status} {', '.join(sorted(codes))}"] += 1
+            result.endings[f"{status} {', '.join(sorted(codes))}"] += 1
 
     async def _answer(self, request: bytes) -> tuple[int, bytes]:
         if self._free:
@@ -92,37 +92,37 @@ class Client:
             writer.close()
 
 
-async def waiting(client: Client, seconds: float, clients: int = CLIENTS) -> Told:
-    told, until = Told(), time.monotonic() + seconds
+async def waiting(client: Client, seconds: float, clients: int = CLIENTS) -> Result:
+    result, until = Result(), time.monotonic() + seconds
 
     async def one() -> None:
         while time.monotonic() < until:
-            await client.ask(told)
+            await client.ask(result)
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(clients):
             tasks.create_task(one())
-    return told
+    return result
 
 
-async def not_waiting(client: Client, a_second: float, seconds: float) -> Told:
-    told, start, sent = Told(), time.monotonic(), 0
+async def not_waiting(client: Client, a_second: float, seconds: float) -> Result:
+    result, start, sent = Result(), time.monotonic(), 0
     async with asyncio.TaskGroup() as tasks:
         while (elapsed := time.monotonic() - start) < seconds:
             for _ in range(int(elapsed * a_second) - sent):
-                tasks.create_task(client.ask(told))
+                tasks.create_task(client.ask(result))
                 sent += 1
             await asyncio.sleep(0.005)
-    return told
+    return result
 
 
 async def recovered(client: Client, usual: float) -> float:
     """Seconds until three answers in a row came as in quiet times."""
     start, row = time.monotonic(), 0
     while row < 3:
-        told = Told()
-        await client.ask(told)
-        row = row + 1 if told.taken and told.taken[0] < 2 * usual else 0
+        result = Result()
+        await client.ask(result)
+        row = row + 1 if result.taken and result.taken[0] < 2 * usual else 0
         if time.monotonic() - start > 60:
             raise TimeoutError("It did not recover within a minute.")
         await asyncio.sleep(0.05)

@@ -33,8 +33,8 @@ from app.store.driver import Document, Store
 from bench.data import DATABASE, FOLDER, seeded
 from bench.peers.servers import cpu_seconds
 from bench.workloads import W1, W2, W3
-from tests.graph.walk import below
-from tests.world import World
+from tests.support.schema_walk import below
+from tests.support.world import World
 
 _UNIT_SECONDS: Final = 10e-6
 _FACTOR: Final = 3

@@ -9,19 +9,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httpx2
 import pytest
 import structlog
 from pymongo import MongoClient
-from pymongo.monitoring import CommandListener
 
-from app.domain.access import Role
 from app.execution import Execution
-from app.http.tokens import issue, verifier
+from app.http.tokens import verifier
 from app.main import build_app, routes
 from app.services.changes import DeliveryPolicy
 from app.settings import Limits
@@ -29,49 +27,34 @@ from app.store import indexes
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
 from app.store.schema import COLLECTIONS
-from tests.world import World
-
-
-class Commands(CommandListener):
-    """The commands that reached the server since ``clear``: name and body, in order."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, dict[str, Any]]] = []
-
-    def clear(self) -> None:
-        self.sent.clear()
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, _ in self.sent]
-
-    def started(self, event: Any) -> None:
-        self.sent.append((event.command_name, dict(event.command)))
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.tokens import AUTHORITY, SECRET, token
+from tests.support.world import World
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
+    """Runs every async test on asyncio."""
     return "asyncio"
 
 
 @pytest.fixture(autouse=True)
 def _no_logs_left() -> Generator[None]:
-    """What a test set up to log to its own standard error, which is closed when it ends."""
+    """Resets what a test set up to log to its own standard error, which is closed when it ends."""
     yield
     structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
 def driver() -> Driver:
+    """Names the driver under test: Motor, or what MONGODB_DRIVER says."""
     return cast(Driver, os.environ.get("MONGODB_DRIVER", "motor"))
 
 
 @pytest.fixture(scope="session")
 def mongodb_uri() -> Generator[str]:
+    """Gives the URI of a mongod: the one that MONGODB_URI names, or one of the tests' own."""
     if uri := os.environ.get("MONGODB_URI"):
         yield uri
     else:
@@ -82,11 +65,13 @@ def mongodb_uri() -> Generator[str]:
 
 @pytest.fixture(scope="session")
 def database_name(worker_id: str) -> str:
+    """Names a database that no other process uses."""
     return f"tests_{worker_id}_{os.getpid()}"  # whoever else runs them has the same mongod
 
 
 @pytest.fixture(scope="session")
 async def _database(mongodb_uri: str, database_name: str, driver: Driver) -> AsyncGenerator[tuple[Store, Commands]]:
+    """Opens a store on the session's database, and records the commands that it sends."""
     commands = Commands()
     async with Store.open(mongodb_uri, database_name, driver=driver, listeners=[commands]) as store:
         await store.drop()
@@ -97,7 +82,7 @@ async def _database(mongodb_uri: str, database_name: str, driver: Driver) -> Asy
 
 @pytest.fixture
 async def store(_database: tuple[Store, Commands], database_name: str) -> Store:
-    """An empty database with all its validators and indexes."""
+    """Gives an empty database with all its validators and indexes."""
     store, commands = _database
     await _nothing_runs(store, database_name)
     for name in COLLECTIONS.keys() - {"versions"}:  # it says which copies the database has, which has not changed
@@ -123,40 +108,25 @@ async def _nothing_runs(store: Store, database: str) -> None:
 
 @pytest.fixture
 def world(store: Store) -> World:
+    """Builds what a test stores, in its empty database."""
     return World(store)
-
-
-SECRET = "a secret of the tests, 32 bytes or more"
-AUTHORITY: dict[str, Any] = {"issuer": "https://issuer.example", "audience": "tests"}
-
-
-def token(*roles: Role, **claims: Any) -> str:
-    """A bearer token of the tests' own issuer, an administrator's unless told."""
-    who: dict[str, Any] = {"subject": "tess", "name": "Tess Tester", "lifetime": timedelta(hours=1), **claims}
-    return issue(SECRET, roles=roles or (Role.ADMIN,), **AUTHORITY, **who)
-
-
-class Ask(Protocol):
-    async def __call__(self, query: str, *, token: str = ..., **variables: Any) -> dict[str, Any]:
-        """The answer to a query, errors included, without its cost; asked by an administrator unless told."""
-        ...
 
 
 @pytest.fixture
 def limits() -> Limits:
-    """Of each request. A module whose tests ask for everything at once has its own."""
+    """Sets the limits of each request. A module whose tests ask for everything at once has its own."""
     return Limits(changes_per_minute=10**9, cost_per_minute=10**12, max_waiting=1_000, max_waiting_seconds=60)
 
 
 @pytest.fixture
 def execution() -> Execution:
-    """What executes; a test that is about graphql-core's own way overrides it."""
+    """Chooses what executes; a test that is about graphql-core's own way overrides it."""
     return Execution()
 
 
 @pytest.fixture
 async def client(store: Store, limits: Limits, execution: Execution) -> AsyncGenerator[httpx2.AsyncClient]:
-    """The whole application over HTTP, on the test's database."""
+    """Calls the whole application over HTTP, on the test's database."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     # A busy machine is no fault of the code's.
     options: Any = {
@@ -172,6 +142,7 @@ async def client(store: Store, limits: Limits, execution: Execution) -> AsyncGen
 
 @pytest.fixture
 def ask(client: httpx2.AsyncClient) -> Ask:
+    """Sends queries to the application; as an administrator, by default."""
     admin = token()
 
     async def ask(query: str, *, token: str = admin, **variables: Any) -> dict[str, Any]:
@@ -186,12 +157,13 @@ def ask(client: httpx2.AsyncClient) -> Ask:
 
 @pytest.fixture
 def commands(_database: tuple[Store, Commands]) -> Commands:
+    """Records the commands that reach the database."""
     return _database[1]
 
 
 @pytest.fixture(scope="session")
 def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[str]:
-    """A demo as people start it, in a process of its own: sample data, and a real port."""
+    """Starts a demo as people start it, in a process of its own: sample data, and a real port."""
     name = f"{database_name}_demo"
     own = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": name, "MONGODB_DRIVER": driver, "PORT": "0"}
     with MongoClient[Any](mongodb_uri) as client:
@@ -215,7 +187,7 @@ def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generat
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI nothing may be skipped: what is not run there is run nowhere."""
+    """Fails a run in CI that skipped a test: what is not run there is run nowhere."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
         reporter.write_line("\nCI: a test was skipped, which counts as a failure.", red=True)

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_on(day: str, arguments: Sequence[str]) -> int:
-    """pytest's exit code."""
+    """Runs the suite on that day, and returns pytest's exit code."""
     now = datetime.now(UTC)
     begin = now + timedelta(days=365) if day == "next-year" else datetime.fromisoformat(day)
     # An offset: with a point in time, each process would begin there again, whenever it is started.

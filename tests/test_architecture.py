@@ -1,4 +1,4 @@
-"""Imports point one way: what each room of the house may know, and what no room but one may."""
+"""Imports point one way: what each room of the house may know, and what no room but one may; and what tests share."""
 
 import ast
 import re
@@ -11,7 +11,9 @@ import pytest
 
 from app.domain.listings import PREVIEWS
 
-APP = Path(__file__).parents[1] / "app"
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "app"
+TESTS = ROOT / "tests"
 
 MAY_IMPORT = {
     "domain": "catalogue",  # attributes and who may see a type: the catalogue is words, it decides nothing
@@ -207,7 +209,94 @@ def test_whoever_reads_without_a_deadline_is_named_with_a_reason() -> None:
     assert {
         str(path.relative_to(APP.parent))
         for path in APP.rglob("*.py")
-        if re.search(r"import .*\bNEVER\b", path.read_text()) and path.name != "points.py"
+        if re.search(r"import .*\bNEVER\b", path.read_text())
     } == NO_DEADLINE.keys()
     opened = {str(path.relative_to(APP)) for path in APP.rglob("*.py") if "Store.open(" in path.read_text()}
     assert opened == {"__main__.py"}
+
+
+# ---------------------------------------------------------------- tests
+
+FOLDERS_OF_THEIR_OWN = {
+    "graph": "what goes through the whole schema: app/graph.py joins all rooms, and these tests cross them",
+    "faults": "what is killed and frozen: gateways and servers in processes of their own, and no single room",
+    "support": "what tests share",
+}
+"""Folders of tests/ that are not folders of app/, each with its reason."""
+
+
+def modules_of_tests() -> list[Path]:
+    return [path for path in TESTS.rglob("*.py") if "node_modules" not in path.parts]
+
+
+def is_a_test_module(name: str) -> bool:
+    """Whether pytest collects a module of this name, or loads it as a conftest."""
+    last = name.rpartition(".")[2]
+    return last.startswith("test_") or last == "conftest"
+
+
+def test_folders_of_tests_are_folders_of_app() -> None:
+    folders = {path.relative_to(TESTS).parts[0] for path in modules_of_tests() if path.parent != TESTS}
+    rooms = {path.relative_to(APP).parts[0] for path in APP.rglob("*.py") if path.parent != APP}
+    assert FOLDERS_OF_THEIR_OWN.keys().isdisjoint(rooms)
+    assert folders - rooms == FOLDERS_OF_THEIR_OWN.keys()
+
+
+def test_nobody_imports_a_test_module_or_a_conftest() -> None:
+    paths = [*modules_of_tests(), *APP.rglob("*.py"), *(ROOT / "bench").rglob("*.py")]
+    found = {(path.relative_to(ROOT), name) for path in paths for name in every_import_of(path)}
+    assert {f"{path} imports {name}" for path, name in found if is_a_test_module(name)} == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import tests.graph.test_cost",
+        "from tests.graph import test_cost",
+        "from tests.graph.test_cost import lists",
+        "from tests.conftest import store",
+        "from tests.http import conftest",
+        "import conftest",
+    ],
+)
+def test_a_test_module_that_is_imported_is_seen(line: str, tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(f"def later() -> None:\n    {line}\n")
+    assert any(map(is_a_test_module, every_import_of(module)))
+
+
+def test_what_tests_import_of_tests_is_in_support_or_a_program_of_their_own_folder() -> None:
+    names = {module_name(path): path for path in modules_of_tests()}
+    for path in [*modules_of_tests(), *(ROOT / "bench").rglob("*.py")]:
+        for name in names.keys() & set(every_import_of(path)):
+            assert names[name].parent in (TESTS / "support", path.parent), (path, name)
+
+
+def test_modules_of_tests_are_tests_or_programs_or_support() -> None:
+    for path in modules_of_tests():
+        if not is_a_test_module(path.stem) and path.parent.name != "support":
+            assert 'if __name__ == "__main__":' in path.read_text(), path
+
+
+def test_support_has_no_fixture_and_nothing_that_nobody_imports() -> None:
+    imported = {
+        name for folder in (TESTS, ROOT / "bench") for path in folder.rglob("*.py") for name in every_import_of(path)
+    }
+    for path in (TESTS / "support").glob("*.py"):
+        assert "pytest.fixture" not in path.read_text(), path
+        assert path.stem == "__init__" or module_name(path) in imported, path
+
+
+def test_conftests_have_fixtures_and_hooks_and_nothing_to_import() -> None:
+    for path in TESTS.rglob("conftest.py"):
+        for node in ast.parse(path.read_text()).body:
+            match node:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    is_fixture = any("pytest.fixture" in ast.unparse(each) for each in node.decorator_list)
+                    assert is_fixture or node.name.startswith(("pytest_", "_")), (path, node.name)
+                case _:
+                    assert isinstance(node, ast.Expr | ast.Import | ast.ImportFrom), (path, ast.unparse(node))
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -70,7 +70,7 @@ def app(driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.fixture
 def database(mongodb_uri: str, database_name: str) -> Generator[dict[str, str]]:
-    """The variables that name an empty database."""
+    """Gives the variables that name an empty database."""
     name = f"{database_name}_command_line"
     with MongoClient[Any](mongodb_uri) as client:
         client.drop_database(name)
@@ -152,16 +152,16 @@ def test_a_taken_port_for_figures_is_said_before_any_work(app: App) -> None:
 
 
 def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, database: dict[str, str]) -> None:
-    told = app("doctor", **database, **SERVES)
-    assert told.code == 1
-    assert [name for name in Settings.model_fields if name.upper() not in told.out] == []
-    assert re.search(r"^database +BAD +It differs .* `indexes --apply` .*\n  - activities: .*missing", told.out, re.M)
-    assert SECRET not in told.out + told.err
-    marked = re.findall(r"^([A-Z_]+) +set ", told.out, re.M)
+    result = app("doctor", **database, **SERVES)
+    assert result.code == 1
+    assert [name for name in Settings.model_fields if name.upper() not in result.out] == []
+    assert re.search(r"^database +BAD +It differs .* `indexes --apply` .*\n  - activities: .*missing", result.out, re.M)
+    assert SECRET not in result.out + result.err
+    marked = re.findall(r"^([A-Z_]+) +set ", result.out, re.M)
     assert sorted(marked) == ["JWT_ISSUER", "JWT_SECRET", "MONGODB_DATABASE", "MONGODB_DRIVER", "MONGODB_URI"]
     assert app("indexes", "--apply", **database).code == 0
-    told = app("doctor", **database, **SERVES)
-    assert (told.code, "BAD" in told.out) == (0, False)
+    result = app("doctor", **database, **SERVES)
+    assert (result.code, "BAD" in result.out) == (0, False)
 
 
 @pytest.mark.parametrize(
@@ -193,11 +193,11 @@ def test_doctor_judges_what_serve_would_judge_and_goes_on(
     app: App, tmp_path: Path, wrong: dict[str, str], said: str
 ) -> None:
     everything = {"MONGODB_DRIVER": "motor", "MONGODB_URI": NOBODY, "REQUEST_TIMEOUT_SECONDS": "0.2", **SERVES, **wrong}
-    told = app("doctor", "--data", tmp_path / "none", **everything)
-    assert told.code == 1
-    assert re.search(said, told.out), told.out
-    assert len(re.findall(r"^(tokens|address|MongoDB) ", told.out, re.M)) == 3  # whatever is wrong with one of them
-    assert "Traceback" not in told.out + told.err
+    result = app("doctor", "--data", tmp_path / "none", **everything)
+    assert result.code == 1
+    assert re.search(said, result.out), result.out
+    assert len(re.findall(r"^(tokens|address|MongoDB) ", result.out, re.M)) == 3  # whatever is wrong with one of them
+    assert "Traceback" not in result.out + result.err
     assert not (tmp_path / "none").exists()
     if "MONGODB_URI" not in wrong:
         refused = app("serve", **everything)
@@ -206,11 +206,13 @@ def test_doctor_judges_what_serve_would_judge_and_goes_on(
 
 
 def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: App) -> None:
-    told = app("indexes", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2")  # see test_health
-    assert told.code == 2
-    assert told.err.startswith("MongoDB: 127.0.0.1:1: ")
-    assert "lovelace" not in told.out + told.err
-    assert "Traceback" not in told.err
+    result = app(
+        "indexes", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2"
+    )  # see test_health
+    assert result.code == 2
+    assert result.err.startswith("MongoDB: 127.0.0.1:1: ")
+    assert "lovelace" not in result.out + result.err
+    assert "Traceback" not in result.err
 
 
 # ---------------------------------------------------------------- what is done
@@ -613,11 +615,11 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
     rows = (tmp_path / "rows.ndjson", "--columns", "type,customer.number,attribute.emailSubject")
     report = app("export", "report", "--format", "ndjson", "--filter", WINDOW, "--out", *rows, **database)
     assert report.code == 0
-    told = [json.loads(line) for line in rows[0].read_text().splitlines()]
+    result = [json.loads(line) for line in rows[0].read_text().splitlines()]
     with MongoClient[Any](database["MONGODB_URI"]) as client:
         inside = client[database["MONGODB_DATABASE"]]
-        assert len(told) == inside["activities"].count_documents({"legacy": False}) > 300
-    assert {row["customer.number"] for row in told} >= {"C-100001", "C-100003"}
+        assert len(result) == inside["activities"].count_documents({"legacy": False}) > 300
+    assert {row["customer.number"] for row in result} >= {"C-100001", "C-100003"}
     shown = subprocess.run(
         command("export", "report", "--table", "actions", "--filter", WINDOW),
         env=bare_environment(**database),
@@ -626,7 +628,7 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
         check=True,
     )
     _, *actions = shown.stdout.splitlines()
-    assert sum(int(line.rpartition(",")[2]) for line in actions) == len(told)
+    assert sum(int(line.rpartition(",")[2]) for line in actions) == len(result)
 
 
 @pytest.mark.parametrize(

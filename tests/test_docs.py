@@ -43,7 +43,7 @@ def blocks(page: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a clone of this working tree would be, with a ready .venv: making one takes a package index."""
+    """Makes what a clone of this working tree would be, with a ready .venv: making one takes a package index."""
     clone = tmp_path_factory.mktemp("clone")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -62,6 +62,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port() -> int:
+    """Finds a free port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
 
@@ -73,7 +74,7 @@ def environment(port: int) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def running(clone: Path, port: int) -> Generator[None]:
-    """`make run`, begun and ended as a person does it."""
+    """Runs `make run`, and begins and ends it as a person does."""
     with making_run(clone, port) as demo:
         yield
         os.killpg(demo.pid, signal.SIGINT)
@@ -153,9 +154,9 @@ def test_every_query_of_the_readme_and_the_guide_is_answered(clone: Path, port: 
     queries = re.findall(r"^```graphql\n(.*?)^```", pages, re.MULTILINE | re.DOTALL)
     assert len(queries) > 5
     for query in queries:
-        told = answer(query.replace("cus_…", ids["id"]).replace("eml_…", email))
-        assert "errors" not in told, (query, told)
-        assert not [field for field in told["data"].values() if field.get("userErrors")], (query, told)
+        response = answer(query.replace("cus_…", ids["id"]).replace("eml_…", email))
+        assert "errors" not in response, (query, response)
+        assert not [field for field in response["data"].values() if field.get("userErrors")], (query, response)
 
 
 def test_importing_the_manual_and_every_example_one_after_another_rejects_nothing(

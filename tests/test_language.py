@@ -13,6 +13,8 @@ import pytest
 APP = Path(__file__).parents[1] / "app"
 SCHEMA = APP.parent / "schema.graphql"
 MODULES = sorted(APP.rglob("*.py"))
+TESTS = Path(__file__).parent
+TEST_MODULES = sorted(path for path in TESTS.rglob("*.py") if "node_modules" not in path.parts)
 
 
 def public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
@@ -61,3 +63,48 @@ def test_no_public_docstring_begins_in_the_middle_of_a_sentence() -> None:
         if re.match(r"(Of|The same|Same|And|Or)\b", ast.get_docstring(node) or "")
     ]
     assert found == []
+
+
+# ---------------------------------------------------------------- tests
+
+
+def has_fixture(node: ast.AST) -> bool:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    return any("pytest.fixture" in ast.unparse(decorator) for decorator in decorators)
+
+
+def test_every_fixture_says_in_a_sentence_what_it_gives() -> None:
+    for path in TEST_MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and has_fixture(node):
+                text = ast.get_docstring(node) or ""
+                assert re.match(r"[A-Z]\w+ .*\.$", text, re.DOTALL), (path, node.name)
+
+
+def test_everything_in_support_that_tests_import_has_a_docstring() -> None:
+    for path in (TESTS / "support").glob("*.py"):
+        tree = ast.parse(path.read_text())
+        silent = [
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not ast.get_docstring(node)
+        ]
+        assert [name for name in silent if not name.startswith("_")] == [], path
+
+
+def test_no_docstring_of_a_test_begins_in_the_middle_of_a_sentence() -> None:
+    """Texts below a constant count, too."""
+    texts = {
+        (path.name, node.value.value.partition("\n")[0])
+        for path in TEST_MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    assert len(texts) > 500
+    assert {text for text in texts if re.match(r"(Of|The same|Same|And|Or)\b", text[1])} == set()
+
+
+@pytest.mark.parametrize("words", ["unless told", "so many"])
+def test_no_test_has_our_old_words(words: str) -> None:
+    paths = [path for path in TEST_MODULES if path != Path(__file__)]
+    assert [path for path in paths if words in path.read_text()] == []

@@ -1,14 +1,8 @@
 """Relays as a test drives them: one look at what is due at a time, or running."""
 
-import asyncio
 import ipaddress
-import ssl
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,114 +10,28 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.delivery import mail
-from app.delivery.mail import Mailer, MailServer
-from app.delivery.relay import Relay
-from app.store.driver import Document, Store, UpdateOne
-from tests.delivery.peer import Peer, mail_server
-from tests.world import World
-
-SENDER = "Customer service <service@gateway.example.com>"
-LONG_SECONDS = 30
-"""More than anything here takes on a busy machine; what waits for so long has failed."""
-
-
-@dataclass
-class Post:
-    """What is to be sent, and who sends it."""
-
-    world: World
-    store: Store
-
-    async def queued(self, **given: Any) -> Document:
-        """A delivery that is due; ``given`` are keys of its email, but ``to`` and ``giveUpAt``."""
-        to, give_up_at = given.pop("to", "ada@example.com"), given.pop("giveUpAt", None)
-        email = await self.world.email(await self.world.customer(), **given)
-        now = datetime.now(UTC)
-        due = {"status": "QUEUED", "attempts": 0, "requestedAt": now, "dueAt": now}
-        first = "sentAt" not in email
-        return await self.world.delivery(
-            email, to=to, first=first, **due, giveUpAt=give_up_at or now + timedelta(hours=1)
-        )
-
-    async def now(self, entry: Document, collection: str = "deliveries") -> Document:
-        (found,) = await self.store.find(collection, {"_id": entry["_id"]})
-        return found
-
-    async def make_due(self, entry: Document, collection: str = "deliveries") -> None:
-        """As if its pause, or the lease of whoever took it, were over."""
-        due = {"$set": {"dueAt": datetime.now(UTC) - timedelta(seconds=1)}}
-        await self.store.write(collection, [UpdateOne({"_id": entry["_id"], "dueAt": {"$exists": True}}, due)])
-
-    async def settled(self, count: int, status: str = "SENT") -> None:
-        """Waits until so many deliveries have it."""
-
-        async def there() -> bool:
-            return len(await self.store.find("deliveries", {"status": status})) == count
-
-        await until(there)
+from app.store.driver import Store
+from tests.support.relays import Certificate, Post
+from tests.support.smtp_server import Peer, mail_server
+from tests.support.world import World
 
 
 @pytest.fixture
 def post(world: World, store: Store) -> Post:
+    """Queues deliveries, and looks at them."""
     return Post(world, store)
 
 
 @pytest.fixture
 async def peer() -> AsyncGenerator[Peer]:
+    """Runs a mail server that behaves as a test wants."""
     async with mail_server() as peer:
         yield peer
 
 
-@asynccontextmanager
-async def relay_to(
-    url: str, store: Store, *, timeout_seconds: float = LONG_SECONDS, **server: Any
-) -> AsyncGenerator[Relay]:
-    """``server`` is what the URL does not say."""
-    mailer = Mailer(replace(MailServer.of(url), **server), mail.sender_of(SENDER), timeout_seconds)
-    try:
-        yield Relay(store, [mail.channel(store, mailer)], timeout_seconds)
-    finally:
-        await mailer.close()
-
-
-@asynccontextmanager
-async def running(*relays: Relay) -> AsyncGenerator[None]:
-    tasks = [asyncio.create_task(relay.run()) for relay in relays]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    assert all(task.cancelled() for task in tasks)
-
-
-async def until(question: Callable[[], Any]) -> None:
-    """Until its answer, awaited or not, is true."""
-    async with asyncio.timeout(LONG_SECONDS):
-        while True:
-            answer = question()
-            if await answer if asyncio.iscoroutine(answer) else answer:
-                return
-            await asyncio.sleep(0.01)
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Of 127.0.0.1, and signed by nobody else."""
-
-    path: Path
-
-    @property
-    def serving(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.path)
-        return context
-
-
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Makes a certificate of 127.0.0.1 that nobody else has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer.example")])
     now = datetime.now(UTC)
@@ -146,6 +54,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture
 def trusted(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Certificate:
-    """As if an authority that this machine trusts had signed it."""
+    """Trusts the certificate, as if an authority that this machine trusts had signed it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     return certificate

@@ -19,9 +19,10 @@ from app.services.importing import Reject, import_lines
 from app.store import previews
 from app.store.driver import Store
 from app.store.indexes import wrong_copies
-from tests.conftest import Ask, token
-from tests.delivery.conftest import SENDER
-from tests.delivery.peer import Peer
+from tests.support.gateway import Ask
+from tests.support.relays import SENDER
+from tests.support.smtp_server import Peer
+from tests.support.tokens import token
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 PDF = b"%PDF-1.7\r\n\x00\xff\r lone carriage returns \n and bytes \x80"
@@ -151,8 +152,8 @@ async def test_each_file_that_a_link_opens_leaves_a_row_in_the_audit_log(
     assert (await ask(rows))["data"]["auditLog"]["nodes"] == []  # nobody has got a file
     answers = [await client.get(url) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
-    told = (await ask(rows))["data"]["auditLog"]["nodes"]
-    assert [row.pop("requestId") for row in told] == [answer.headers["x-request-id"] for answer in answers[::-1]]
+    logged = (await ask(rows))["data"]["auditLog"]["nodes"]
+    assert [row.pop("requestId") for row in logged] == [answer.headers["x-request-id"] for answer in answers[::-1]]
     row = {
         "action": "downloadAttachment",
         "outcome": "ACCEPTED",
@@ -160,7 +161,7 @@ async def test_each_file_that_a_link_opens_leaves_a_row_in_the_audit_log(
         "customer": {"number": "1"},
         "actor": {"subject": "fin", "name": "Fin Ance", "roles": ["FINANCE"]},
     }
-    assert told == [row, row]
+    assert logged == [row, row]
 
 
 async def test_who_may_not_read_mails_gets_no_link(ask: Ask, store: Store) -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from app.delivery.mail import MailServer, composed, sender_of
 from app.domain.ids import new_id
 from app.store.driver import Document, Store, UpdateOne
-from tests.delivery.conftest import SENDER, Certificate, Post, relay_to
-from tests.delivery.peer import Does, Mail, Peer, mail_server
+from tests.support.relays import SENDER, Certificate, Post, relay_to
+from tests.support.smtp_server import Does, Mail, Peer, mail_server
 
 
 async def sent(store: Store, post: Post, peer: Peer, **queued: Any) -> Mail:

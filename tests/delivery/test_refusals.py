@@ -7,8 +7,8 @@ import pytest
 
 from app.delivery.refusals import Stage, is_final
 from app.store.driver import Store
-from tests.delivery.conftest import Certificate, Post, relay_to
-from tests.delivery.peer import mail_server
+from tests.support.relays import Certificate, Post, relay_to
+from tests.support.smtp_server import mail_server
 
 BEFORE_A_MAIL: Final = ("BANNER", "EHLO", "STARTTLS", "AUTH")
 BY_STAGE: Final = {"MAIL": Stage.MAIL, "RCPT": Stage.RCPT, "DATA": Stage.DATA, "END": Stage.DATA}

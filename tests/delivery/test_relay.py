@@ -15,12 +15,12 @@ from app.http import metrics_endpoint as figures_over_http
 from app.http.metrics_endpoint import read_queues
 from app.store import indexes
 from app.store.driver import Document, Driver, Store
-from tests.conftest import Commands
-from tests.delivery.conftest import LONG_SECONDS, Post, relay_to, running, until
-from tests.delivery.peer import Does, Peer
-from tests.faults.processes import REPLICA_SET, Node, free_ports, initiate, within
-from tests.graph.test_cost import documents_read, explained, sorts
-from tests.world import World
+from tests.support.commands import Commands
+from tests.support.processes import REPLICA_SET, Node, free_ports, initiate, within
+from tests.support.query_plans import documents_read, explained, sorts
+from tests.support.relays import LONG_SECONDS, Post, relay_to, running, until
+from tests.support.smtp_server import Does, Peer
+from tests.support.world import World
 
 QUEUED = {"status": "QUEUED", "attempts": 1}
 FAILED = {"status": "FAILED", "attempts": 1}

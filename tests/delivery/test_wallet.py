@@ -1,4 +1,4 @@
-"""A wallet service of our own, which checks each signature as its makers publish it, and answers as it is told."""
+"""A wallet service of our own, which checks each signature as its makers publish it, and answers as a test wants."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ from app.delivery import wallet
 from app.delivery.relay import Relay
 from app.delivery.wallet import Wallet, secret_of
 from app.store.driver import Document, Store
-from tests.delivery.conftest import Post, running, until
-from tests.faults.processes import free_ports
+from tests.support.processes import free_ports
+from tests.support.relays import Post, running, until
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 STALLS = 0
@@ -75,6 +75,7 @@ async def wallet_service() -> AsyncGenerator[Service]:
 
 @pytest.fixture
 async def service() -> AsyncGenerator[Service]:
+    """Runs a wallet service."""
     async with wallet_service() as service:
         yield service
 

@@ -62,14 +62,14 @@ def moved(posting: Posting) -> list[tuple[str, int, int]]:
     return [(entry["kind"], entry["points"], entry["balanceAfter"]) for entry in posting.entries]
 
 
-def told(kind: str, points: int, at: datetime = NOW, **more: Any) -> Movement:
-    """What a loyalty system tells."""
-    movement: Any = {"kind": PointsKind(kind), "points": points, "occurredAt": at, "source": "loyalty", **more}
-    return movement
+def movement(kind: str, points: int, at: datetime = NOW, **more: Any) -> Movement:
+    """Makes a movement as a loyalty system reports it."""
+    made: Any = {"kind": PointsKind(kind), "points": points, "occurredAt": at, "source": "loyalty", **more}
+    return made
 
 
 def entered(*movements: Movement) -> Entered:
-    """What becomes of these, told together, where there was nothing."""
+    """Enters these movements together into an empty ledger."""
     return enter(empty(), movements)
 
 
@@ -199,48 +199,52 @@ def test_pending_points_are_not_spendable_until_they_are_activated() -> None:
     assert figures(pend(activated.state, -10, now=NOW).state) == {"earned": 30}
 
 
-BEFORE = (told("EARNED", 100), told("EARNED", 10, expiresAt=LATER), told("EARNED", 20, expiresAt=SOON))
+BEFORE = (movement("EARNED", 100), movement("EARNED", 10, expiresAt=LATER), movement("EARNED", 20, expiresAt=SOON))
 
 
 def test_a_refund_returns_the_points_last_taken_first_as_if_less_had_been_spent() -> None:
-    spent = told("SPENT", -25, NOW + DAY)
+    spent = movement("SPENT", -25, NOW + DAY)
     for parts in ((7,), (7, 18), (25,), (1, 2, 3)):
-        refunds = [told("REFUNDED", part, NOW + 2 * DAY, refundOf=4) for part in parts]
+        refunds = [movement("REFUNDED", part, NOW + 2 * DAY, refundOf=4) for part in parts]
         refunded = entered(*BEFORE, spent, *refunds)
         assert not refunded.refused
         kept = 25 - sum(parts)
-        less = entered(*BEFORE, *([told("SPENT", -kept, NOW + DAY)] if kept else []))
+        less = entered(*BEFORE, *([movement("SPENT", -kept, NOW + DAY)] if kept else []))
         assert buckets(refunded.posting.state) == buckets(less.posting.state)
         assert figures(refunded.posting.state) == figures(less.posting.state)
 
 
 def test_refunded_points_whose_expiry_has_passed_expire_with_the_day() -> None:
-    lines = (told("EARNED", 5), told("EARNED", 20, expiresAt=SOON), told("SPENT", -25, NOW + DAY))
-    state = entered(*lines, told("REFUNDED", 25, SOON + DAY, refundOf=3)).posting.state
+    lines = (movement("EARNED", 5), movement("EARNED", 20, expiresAt=SOON), movement("SPENT", -25, NOW + DAY))
+    state = entered(*lines, movement("REFUNDED", 25, SOON + DAY, refundOf=3)).posting.state
     assert buckets(state) == {None: 5, end_of_day(SOON + DAY): 20}
 
 
 def test_a_claw_back_takes_from_what_expires_with_its_earning_first() -> None:
-    lines = (told("EARNED", 30, expiresAt=SOON), told("EARNED", 10, expiresAt=LATER))
-    posting = entered(*lines, told("REFUNDED", -10, NOW + DAY, refundOf=2)).posting
+    lines = (movement("EARNED", 30, expiresAt=SOON), movement("EARNED", 10, expiresAt=LATER))
+    posting = entered(*lines, movement("REFUNDED", -10, NOW + DAY, refundOf=2)).posting
     assert figures(posting.state) == {"earned": 30}
     assert buckets(posting.state) == {SOON: 30}
 
 
 def test_a_claw_back_of_more_than_there_is_leaves_a_debt_that_the_next_points_pay() -> None:
-    lines = [told("EARNED", 100), told("SPENT", -70, NOW + DAY), told("REFUNDED", -100, NOW + 2 * DAY, refundOf=1)]
+    lines = [
+        movement("EARNED", 100),
+        movement("SPENT", -70, NOW + DAY),
+        movement("REFUNDED", -100, NOW + 2 * DAY, refundOf=1),
+    ]
     posting = entered(*lines).posting
     assert moved(posting)[2] == ("REFUNDED", -100, -70)
     assert posting.entries[2].get("shortfall") == 70
     assert (owed(posting.state), spendable(posting.state)) == (70, 0)
-    paid = enter(posting.state, [told("EARNED", 80, NOW + 3 * DAY)], posting.entries).posting
+    paid = enter(posting.state, [movement("EARNED", 80, NOW + 3 * DAY)], posting.entries).posting
     assert (owed(paid.state), spendable(paid.state)) == (0, 10)
     assert replay([*posting.entries, *paid.entries]) == paid.state
 
 
 def test_due_points_pay_no_debt() -> None:
-    lines = (told("EARNED", 50), told("EARNED", 100, expiresAt=SOON), told("SPENT", -50, NOW + DAY))
-    claw_back = told("REFUNDED", -80, SOON + DAY)
+    lines = (movement("EARNED", 50), movement("EARNED", 100, expiresAt=SOON), movement("SPENT", -50, NOW + DAY))
+    claw_back = movement("REFUNDED", -80, SOON + DAY)
     state = as_of(entered(*lines, claw_back).posting.state, SOON + DAY)
     assert figures(state) == {"earned": 70, "spent": 50, "expired": 50, "owed": 30}
 
@@ -284,31 +288,35 @@ def test_the_balance_as_of_now_counts_due_points_as_expired_and_makes_no_entry()
 
 
 def test_a_refund_of_an_unknown_spend_returns_without_expiry() -> None:
-    lines = (told("EARNED", 20, expiresAt=SOON), told("SPENT", -20, NOW + DAY))
-    state = entered(*lines, told("REFUNDED", 15, NOW + 2 * DAY)).posting.state
+    lines = (movement("EARNED", 20, expiresAt=SOON), movement("SPENT", -20, NOW + DAY))
+    state = entered(*lines, movement("REFUNDED", 15, NOW + 2 * DAY)).posting.state
     assert figures(state) == {"earned": 20, "spent": 5}
     assert buckets(state) == {None: 15}
 
 
 def test_a_late_line_is_judged_at_its_own_time() -> None:
-    known = entered(told("EARNED", 10, LATER), told("EARNED", 20, expiresAt=SOON)).posting
+    known = entered(movement("EARNED", 10, LATER), movement("EARNED", 20, expiresAt=SOON)).posting
     assert spendable(as_of(known.state, LATER)) == 10
-    in_time = enter(known.state, [told("SPENT", -15, NOW + DAY)], known.entries)
+    in_time = enter(known.state, [movement("SPENT", -15, NOW + DAY)], known.entries)
     assert figures(as_of(in_time.posting.state, LATER)) == {"earned": 30, "spent": 15, "expired": 5}
-    too_late = enter(known.state, [told("SPENT", -15, LATER + DAY)], known.entries)
+    too_late = enter(known.state, [movement("SPENT", -15, LATER + DAY)], known.entries)
     assert str(too_late.refused[0]) == "15 points were asked for; 10 are spendable."
 
 
 def test_of_what_is_told_together_nothing_is_refused_that_the_whole_makes_right() -> None:
-    lines = [told("SPENT", -20, NOW + DAY), told("RELEASED", 5, NOW + 3 * DAY), told("RESERVED", -5, NOW + 2 * DAY)]
+    lines = [
+        movement("SPENT", -20, NOW + DAY),
+        movement("RELEASED", 5, NOW + 3 * DAY),
+        movement("RESERVED", -5, NOW + 2 * DAY),
+    ]
     assert set(entered(*lines).refused) == {0, 1, 2}
-    whole = entered(*lines, told("EARNED", 30))
+    whole = entered(*lines, movement("EARNED", 30))
     assert not whole.refused
     assert figures(whole.posting.state) == {"earned": 30, "spent": 20}
 
 
 def test_what_cannot_be_is_refused_alone() -> None:
-    mixed = entered(told("EARNED", 30), told("SPENT", -31, NOW + DAY), told("SPENT", -30, NOW + DAY))
+    mixed = entered(movement("EARNED", 30), movement("SPENT", -31, NOW + DAY), movement("SPENT", -30, NOW + DAY))
     assert {place: str(refusal) for place, refusal in mixed.refused.items()} == {
         1: "31 points were asked for; 30 are spendable."
     }
@@ -319,8 +327,8 @@ def test_a_ledger_too_much_out_of_order_says_so_and_takes_the_rest_another_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("app.domain.points._STEPS_AT_MOST", 50)
-    lines = [told("SPENT", -1, NOW + number * DAY) for number in range(90, 0, -1)]
-    first = entered(*lines, told("EARNED", 89))
+    lines = [movement("SPENT", -1, NOW + number * DAY) for number in range(90, 0, -1)]
+    first = entered(*lines, movement("EARNED", 89))
     assert {refusal.code for refusal in first.refused.values()} == {"INVALID"}
     assert any("import the file again, oldest first" in str(refusal) for refusal in first.refused.values())
     state, entries, left = (
@@ -341,14 +349,14 @@ def test_a_ledger_too_much_out_of_order_says_so_and_takes_the_rest_another_time(
 @given(st.permutations(range(8)), st.integers(1, 8))
 def test_the_same_lines_in_any_order_and_in_any_pieces_make_the_same_balance(order: list[int], size: int) -> None:
     lines = [
-        told("EARNED", 100, NOW, expiresAt=SOON),
-        told("EARNED", 50, NOW + timedelta(hours=1)),
-        told("SPENT", -30, NOW + DAY),
-        told("RESERVED", -20, NOW + 2 * DAY),
-        told("RELEASED", 20, SOON + DAY),
-        told("SPENT", -20, SOON + DAY),
-        told("ADJUSTED", -60, SOON + 2 * DAY),
-        told("PENDING", 3, SOON + 3 * DAY),
+        movement("EARNED", 100, NOW, expiresAt=SOON),
+        movement("EARNED", 50, NOW + timedelta(hours=1)),
+        movement("SPENT", -30, NOW + DAY),
+        movement("RESERVED", -20, NOW + 2 * DAY),
+        movement("RELEASED", 20, SOON + DAY),
+        movement("SPENT", -20, SOON + DAY),
+        movement("ADJUSTED", -60, SOON + 2 * DAY),
+        movement("PENDING", 3, SOON + 3 * DAY),
     ]
     state, entries, left = empty(), list[Entry](), list[Movement]()
     for start in range(0, 8, size):
@@ -405,7 +413,7 @@ REFUSED: dict[str, tuple[PointsState, Callable[[PointsState], Posting], str, str
     ),
     "importing an expiry of more than spendable": (
         empty(),
-        refused(told("EARNED", 100), told("EXPIRED", -101, NOW + DAY)),
+        refused(movement("EARNED", 100), movement("EXPIRED", -101, NOW + DAY)),
         "NOT_ENOUGH_POINTS",
         "101 points were asked for; 100 are spendable.",
     ),
@@ -435,13 +443,13 @@ REFUSED: dict[str, tuple[PointsState, Callable[[PointsState], Posting], str, str
     ),
     "importing past the greatest total": (
         empty(),
-        refused(told("EARNED", MAX_TOTAL), told("EARNED", 1, NOW + DAY)),
+        refused(movement("EARNED", MAX_TOTAL), movement("EARNED", 1, NOW + DAY)),
         "LIMIT_EXCEEDED",
         "This would make earned 9007199254740992; at most 9007199254740991 can be kept.",
     ),
     "a debt past the greatest total": (
         empty(),
-        refused(told("REFUNDED", -MAX_TOTAL), told("ADJUSTED", -1, NOW + DAY)),
+        refused(movement("REFUNDED", -MAX_TOTAL), movement("ADJUSTED", -1, NOW + DAY)),
         "LIMIT_EXCEEDED",
         "This would make owed 9007199254740992; at most 9007199254740991 can be kept.",
     ),
@@ -484,50 +492,52 @@ REFUSED: dict[str, tuple[PointsState, Callable[[PointsState], Posting], str, str
     "refunding more than was spent and not yet refunded": (
         empty(),
         refused(
-            told("EARNED", 70),
-            told("SPENT", -70, NOW + DAY),
-            told("REFUNDED", 40, NOW + 2 * DAY, refundOf=2),
-            told("REFUNDED", 31, NOW + 3 * DAY, refundOf=2),
+            movement("EARNED", 70),
+            movement("SPENT", -70, NOW + DAY),
+            movement("REFUNDED", 40, NOW + 2 * DAY, refundOf=2),
+            movement("REFUNDED", 31, NOW + 3 * DAY, refundOf=2),
         ),
         "INVALID",
         "31 points were asked for; 30 are left to undo of that entry.",
     ),
     "refunding more than was ever spent": (
         empty(),
-        refused(told("EARNED", 70), told("SPENT", -70, NOW + DAY), told("REFUNDED", 71, NOW + 2 * DAY)),
+        refused(movement("EARNED", 70), movement("SPENT", -70, NOW + DAY), movement("REFUNDED", 71, NOW + 2 * DAY)),
         "INVALID",
         "71 points were asked for; 70 are spent.",
     ),
     "clawing back more than was earned and not yet clawed back": (
         empty(),
         refused(
-            told("EARNED", 100),
-            told("REFUNDED", -90, NOW + DAY, refundOf=1),
-            told("REFUNDED", -11, NOW + DAY, refundOf=1),
+            movement("EARNED", 100),
+            movement("REFUNDED", -90, NOW + DAY, refundOf=1),
+            movement("REFUNDED", -11, NOW + DAY, refundOf=1),
         ),
         "INVALID",
         "11 points were asked for; 10 are left to undo of that entry.",
     ),
     "refunding an earning": (
         empty(),
-        refused(told("EARNED", 100), told("REFUNDED", 5, NOW + DAY, refundOf=1)),
+        refused(movement("EARNED", 100), movement("REFUNDED", 5, NOW + DAY, refundOf=1)),
         "INVALID",
         "refundOf names EARNED 100: no points were spent by it.",
     ),
     "refunding a refund": (
         empty(),
         refused(
-            told("EARNED", 70),
-            told("SPENT", -70, NOW + DAY),
-            told("REFUNDED", 40, NOW + 2 * DAY, refundOf=2),
-            told("REFUNDED", 5, NOW + 3 * DAY, refundOf=3),
+            movement("EARNED", 70),
+            movement("SPENT", -70, NOW + DAY),
+            movement("REFUNDED", 40, NOW + 2 * DAY, refundOf=2),
+            movement("REFUNDED", 5, NOW + 3 * DAY, refundOf=3),
         ),
         "INVALID",
         "refundOf names REFUNDED 40: no points were spent by it.",
     ),
     "clawing back a spend": (
         empty(),
-        refused(told("EARNED", 70), told("SPENT", -70, NOW + DAY), told("REFUNDED", -5, NOW + DAY, refundOf=2)),
+        refused(
+            movement("EARNED", 70), movement("SPENT", -70, NOW + DAY), movement("REFUNDED", -5, NOW + DAY, refundOf=2)
+        ),
         "INVALID",
         "refundOf names SPENT -70: no points were earned by it.",
     ),
@@ -568,7 +578,7 @@ def test_less_than_one_point_is_refused(attempt: Callable[[int], Posting], point
     + [(kind, 0) for kind in PointsKind],
 )
 def test_a_row_with_the_wrong_sign_for_its_kind_is_refused(kind: str, points: int) -> None:
-    result = entered(told("EARNED", 100), told(kind, points, NOW + DAY))
+    result = entered(movement("EARNED", 100), movement(kind, points, NOW + DAY))
     assert {place: refusal.code for place, refusal in result.refused.items()} == {1: "INVALID"}
 
 
@@ -763,11 +773,13 @@ ROWS = st.lists(
 
 def ledger(rows: list[tuple[PointsKind, int, int | None]]) -> tuple[PointsState, list[Entry]]:
     """What became of these rows, a day apart, leaving out those that are refused."""
-    movements = [told("EARNED", 100, expiresAt=SOON)]
+    movements = [movement("EARNED", 100, expiresAt=SOON)]
     for day, (kind, points, lifetime) in enumerate(rows):
         at = NOW + day * DAY
         gives = points > 0 and kind in (PointsKind.EARNED, PointsKind.ADJUSTED)
-        movements.append(told(kind, points, at, **({"expiresAt": at + lifetime * DAY} if lifetime and gives else {})))
+        movements.append(
+            movement(kind, points, at, **({"expiresAt": at + lifetime * DAY} if lifetime and gives else {}))
+        )
     posting = entered(*movements).posting
     return posting.state, list(posting.entries)
 
@@ -822,7 +834,7 @@ def test_a_state_of_an_earlier_version_keeps_what_is_reserved_and_has_its_entrie
     assert moved(expire_due(old, now=LATER)) == [("EXPIRED", -5, 25)]
     newer = spend(old, 10, now=LATER).state
     assert (spendable(newer), buckets(newer)) == (0, {SOON: 15})
-    assert needs_entries(newer, [told("EARNED", 1, LATER + DAY)])
+    assert needs_entries(newer, [movement("EARNED", 1, LATER + DAY)])
 
 
 def test_drift_is_what_is_stored_minus_what_the_entries_say() -> None:

@@ -1,6 +1,6 @@
-"""The ledger against its source's own (loyalty.py): whatever comes in whatever order, both have the same in the end.
+"""The ledger against its source's own (tests/support/loyalty.py): in whatever order lines come, both end the same.
 
-``python -m tests.domain.test_reconciliation 100000`` tries so many lives.
+``python -m tests.domain.test_reconciliation 100000`` tries a hundred thousand lives.
 """
 
 import sys
@@ -27,7 +27,7 @@ from app.domain.points import (
     owed,
     spendable,
 )
-from tests.domain.loyalty import Export, Line, life
+from tests.support.loyalty import Export, Line, life
 
 
 class Ledger:
@@ -37,7 +37,7 @@ class Ledger:
         self.state: PointsState = empty()
         self.entries: list[Entry] = []
         self.seqs: dict[str, int] = {}
-        """Of the lines that are here, by their id."""
+        """The numbers of the lines that are here, by their id."""
         self.held: list[Line] = []
 
     def bring(self, lines: list[Line]) -> None:

@@ -21,7 +21,7 @@ import structlog
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
-from tests.execution.cases import Both, Case, cases, let_resolvers_fail, populated
+from tests.support.execution_cases import Both, Case, cases, let_resolvers_fail, populated
 
 CASES_OF_A_WORLD = 2_000
 
@@ -67,7 +67,7 @@ async def _compared(world: World, fields: Sequence[str]) -> Found:
 
 
 def soak(uri: str, *, wanted: int, seed: int, seconds: float, processes: int) -> bool:
-    """Whether so many cases ran, and none differed."""
+    """Whether all the cases that were wanted ran, and none differed."""
     begun, by = time.monotonic(), Counter[str]()
     done = different = 0
     sizes = [min(CASES_OF_A_WORLD, wanted - before) for before in range(0, wanted, CASES_OF_A_WORLD)]

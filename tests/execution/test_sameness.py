@@ -21,15 +21,23 @@ from app.loaders.gate import Gate
 from app.store import indexes
 from app.store.driver import Driver, Store, StoreError
 from app.store.pages import read_pages
-from tests.execution.cases import Both, Case, FaultyStore, cases, let_resolvers_fail, populated, resolvers_as_they_are
-from tests.world import World
+from tests.support.execution_cases import (
+    Both,
+    Case,
+    FaultyStore,
+    cases,
+    let_resolvers_fail,
+    populated,
+    resolvers_as_they_are,
+)
+from tests.support.world import World
 
 SEED = 20260131
 
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """What breaks here is meant to break."""
+    """Logs nothing: what breaks here is meant to break."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
@@ -38,7 +46,7 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture
 async def store(mongodb_uri: str, database_name: str, driver: Driver) -> AsyncGenerator[Store]:
-    """Of its own: an index that has once held a broken document's list keeps no order for anybody ever after."""
+    """Opens a database of its own: an index that has once held a broken document's list keeps no order ever after."""
     async with Store.open(mongodb_uri, f"{database_name}_broken", driver=driver) as store:
         await store.drop()
         await indexes.apply(store)

@@ -21,27 +21,19 @@ from app.loaders.gate import Gate
 from app.store import previews
 from app.store.driver import Document, Store
 from bench.workloads import LISTS, W1, W2, W3
-from tests.conftest import Ask, Commands
-from tests.execution.cases import executed, operation_of
-from tests.graph.test_cost import (
-    ADDS,
-    COLLECTION_OF,
-    cost,
-    documents_read,
-    explained,
-    joined,
-    noise,
-    orders,
-    single_filters,
-    sorts,
-)
-from tests.graph.walk import below
-from tests.world import NOW, World, ago
+from tests.support.command_counts import ADDS, cost
+from tests.support.commands import Commands
+from tests.support.customer_lists import COLLECTION_OF, noise, orders, single_filters
+from tests.support.execution_cases import executed, operation_of
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained, joined, sorts
+from tests.support.schema_walk import below
+from tests.support.world import NOW, World, ago
 
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
-    """Fifty customers with fifteen activities and points entries each; the first has some of everything else."""
+    """Stores fifty customers with fifteen activities and points entries each; the first has some of everything else."""
     customers = [await world.customer() for _ in range(50)]
     for customer in customers:
         times = [{"occurredAt": ago(days=number)} for number in range(15)]
@@ -62,11 +54,11 @@ async def test_a_customer_with_six_lists_is_one_command(
     assert commands.names == ["aggregate"]
     assert execution.counted == {"plan": 1}
     plan = await explained(store, commands.sent[0][1])
-    assert documents_read(plan) == 2, "the customer and the heads of their lists"
+    assert documents_read(plan) == 2, "the customer and the previews of their lists"
     assert not sorts(plan)
 
 
-async def test_whose_heads_are_not_kept_is_read_by_a_seek_for_each_list(
+async def test_whose_previews_are_not_kept_is_read_by_a_seek_for_each_list(
     ask: Ask, store: Store, commands: Commands, crowd: list[Document]
 ) -> None:
     known = await ask(W1, number=crowd[0]["number"])
@@ -93,7 +85,7 @@ async def test_fifty_customers_with_two_lists_are_one_command(
     assert not sorts(plan)
 
 
-async def test_fifty_customers_whose_heads_are_not_kept_are_a_hundred_seeks(
+async def test_fifty_customers_whose_previews_are_not_kept_are_a_hundred_seeks(
     ask: Ask, store: Store, commands: Commands, crowd: list[Document]
 ) -> None:
     ids = [customer["_id"] for customer in crowd]
@@ -107,7 +99,7 @@ async def test_fifty_customers_whose_heads_are_not_kept_are_a_hundred_seeks(
 
 @pytest.fixture
 async def varied(world: World) -> list[Document]:
-    """Twelve customers with forty rows of each kind, no two alike side by side."""
+    """Stores twelve customers with forty rows of each kind, no two alike side by side."""
     customers = [await world.customer() for _ in range(12)]
     for customer in customers:
         for collection in COLLECTION_OF.values():

@@ -25,7 +25,7 @@ from graphql import (
 
 from app.execution import Choice, Execution, context
 from app.settings import Limits
-from tests.execution.cases import executed
+from tests.support.execution_cases import executed
 
 TYPES = (
     "String String! Int Int! Float Boolean! ID Color Color! [Int] [Int!] [Int]! [Int!]! [[Int]] [[Int!]!] [Color!]"
@@ -39,6 +39,8 @@ class Broken(Exception):
 
 @pytest.fixture(autouse=True)
 def _no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs nothing: what fails here is meant to fail."""
+
     def silent(*_: object, **__: object) -> None:
         """Thousands of failures, all of them meant."""
 
@@ -232,11 +234,11 @@ async def test_every_value_in_every_type(index: int, type_: str) -> None:
             assert of_planned == of_reference or timing(of_planned, of_reference), (value, field, above)
 
 
-Told = tuple[Any, list[Any]]
+Result = tuple[Any, list[Any]]
 """Data, and errors as the client sees them."""
 
 
-def below(key: str, result: ExecutionResult) -> Told:
+def below(key: str, result: ExecutionResult) -> Result:
     errors = [error.formatted for error in result.errors or () if (error.path or [key])[0] in (key, "elsewhere")]
     return (result.data or {}).get(key), [{**error, "message": plain(error.get("message", ""))} for error in errors]
 
@@ -245,14 +247,14 @@ def plain(message: str) -> str:
     return re.sub(r"0x\w+", "an address", message)
 
 
-def timing(planned: Told, reference: Told) -> bool:
+def timing(planned: Result, reference: Result) -> bool:
     """Where several promises fail below what becomes null, one error is asked for: which one is left open."""
     return planned[0] == reference[0] and nulls(planned) == nulls(reference)
 
 
-def nulls(told: Told) -> set[tuple[str | int, ...]]:
+def nulls(result: Result) -> set[tuple[str | int, ...]]:
     """The places that became null for an error, as the data show them."""
-    data, errors = told
+    data, errors = result
     found: set[tuple[str | int, ...]] = set()
     for error in errors:
         at, place = data, list[str | int]()

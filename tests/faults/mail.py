@@ -26,10 +26,10 @@ from app.http.tokens import issue
 from app.store import indexes
 from app.store.driver import Document, Driver, Store, UpdateOne
 from app.store.mongod import embedded_mongod
-from tests.delivery.peer import REFUSES, Does, Peer, mail_server
-from tests.faults.cluster import AUTHORITY, DATABASE, SECRET
-from tests.faults.processes import ABANDONED_SECONDS, Gateway, Process, gateways
-from tests.world import World
+from tests.support.cluster import AUTHORITY, DATABASE, SECRET
+from tests.support.processes import ABANDONED_SECONDS, Gateway, Process, gateways
+from tests.support.smtp_server import REFUSES, Does, Peer, mail_server
+from tests.support.world import World
 
 WORKERS: Final = 2
 SENDERS: Final = 8
@@ -90,20 +90,20 @@ def misbehaving(chance: random.Random) -> Callable[[str], Does]:
 
 @dataclass
 class Clicks:
-    """Who presses *resend*, and what they were told: the delivery by its email."""
+    """Clients who press *resend*, and the delivery that each e-mail was acknowledged with."""
 
     gateway: Gateway
     http: httpx2.AsyncClient
-    told: dict[str, str] = field(default_factory=dict[str, str])
+    delivery_ids: dict[str, str] = field(default_factory=dict[str, str])
     news: asyncio.Queue[None] = field(default_factory=asyncio.Queue[None])
     """One for each that was acknowledged."""
     retries: int = 0
 
     async def resend(self, email_id: str) -> None:
-        """Until it is acknowledged: a lost connection is no answer."""
+        """Asks until it is acknowledged: a lost connection is no answer."""
         given = {"emailId": email_id, "idempotencyKey": f"click-{email_id}"}
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while email_id not in self.told:
+            while email_id not in self.delivery_ids:
                 try:
                     answer = await self.http.post(
                         f"{self.gateway.url}/graphql", json={"query": RESEND, "variables": {"input": given}}
@@ -113,7 +113,7 @@ class Clicks:
                     payload = None
                 if payload:
                     assert payload["userErrors"] == [], payload
-                    self.told[email_id] = payload["delivery"]["id"]
+                    self.delivery_ids[email_id] = payload["delivery"]["id"]
                     self.news.put_nowait(None)
                 else:
                     self.retries += 1
@@ -167,7 +167,9 @@ async def soak(
                         victim.start()
                         killed += 1
                         await asyncio.to_thread(gateway.wait_until_well)  # who dies while starting delays us, no more
-                        tell(f"{killed}/{kills} killed: {len(clicks.told)} acknowledged, {len(peer.mails)} taken")
+                        tell(
+                            f"{killed}/{kills} killed: {len(clicks.delivery_ids)} acknowledged, {len(peer.mails)} taken"
+                        )
             while time.monotonic() - start < at_most_seconds:
                 waiting = await store.find("deliveries", {"dueAt": {"$exists": True}}, fields={"_id": 1})
                 if not waiting:
@@ -181,7 +183,7 @@ async def soak(
 
 
 async def _emails(store: Store, count: int) -> list[str]:
-    """One each for so many customers, so that the mail server knows by the address which delivery it refuses."""
+    """Stores ``count`` e-mails, each to an address of its own, by which the mail server knows what it refuses."""
     world, made = World(store), list[str]()
     for number in range(count):
         customer = await world.customer(email=f"ada-{number}@example.com")
@@ -239,7 +241,7 @@ def _report(deliveries: list[Document], clicks: Clicks, peer: Peer, *, kills: in
         if does in REFUSES:
             refused[to].append(at)
     by_id = {delivery["_id"]: delivery for delivery in deliveries}
-    acknowledged = set(clicks.told.values())
+    acknowledged = set(clicks.delivery_ids.values())
     waiting = {delivery["_id"] for delivery in deliveries if "dueAt" in delivery}
 
     def came(delivery_id: str) -> bool:
@@ -250,7 +252,7 @@ def _report(deliveries: list[Document], clicks: Clicks, peer: Peer, *, kills: in
             return delivery["status"] == "FAILED" and "550" in delivery["error"]
         return delivery["status"] == "SENT" and "error" not in delivery
 
-    # Refused again before a lease could end: whoever was told so tried again. Later, they had died of it.
+    # Refused again before a lease could end: the process that saw it tried again. Later, it had died of it.
     again = {
         to
         for to, times in refused.items()
@@ -294,8 +296,8 @@ def table(report: Report) -> str:
     head = "| " + " | ".join(columns) + " |"
     rule = "|" + "|".join("-" * (len(name) + 2) for name in columns) + "|"
     row = "| " + " | ".join(str(value).rjust(len(name)) for name, value in columns.items()) + " |"
-    told = f"{report.attempts} attempts, {report.http_retries} repeated requests in {report.seconds:.0f} s."
-    return f"{head}\n{rule}\n{row}\n\n{told}"
+    totals = f"{report.attempts} attempts, {report.http_retries} repeated requests in {report.seconds:.0f} s."
+    return f"{head}\n{rule}\n{row}\n\n{totals}"
 
 
 def main() -> None:

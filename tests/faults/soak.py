@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from app.store.driver import Driver
-from tests.faults.cluster import FAULTS, Report, cluster, run
+from tests.support.cluster import FAULTS, Report, cluster, run
 
 
 def table(report: Report) -> str:

@@ -12,9 +12,9 @@ import pytest
 
 from app.domain import points
 from app.store.driver import Driver
-from tests.faults.cluster import Cluster, cluster, kill_primary, rich_customers, run
-from tests.faults.processes import within
-from tests.faults.senders import REQUEST_TIMEOUT_SECONDS, Clients
+from tests.support.cluster import Cluster, cluster, kill_primary, rich_customers, run
+from tests.support.processes import within
+from tests.support.senders import REQUEST_TIMEOUT_SECONDS, Clients
 
 A_LITTLE_SECONDS = 1.5
 """For which the outage goes on after the first requests have been given up."""
@@ -24,6 +24,7 @@ BUSY_MACHINE_SECONDS = 10
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
+    """Starts a replica set and two gateways, once for all tests here."""
     driver = cast(Driver, os.environ.get("MONGODB_DRIVER", "motor"))
     with cluster(tmp_path_factory.mktemp("faults"), driver) as started:
         yield started
@@ -31,7 +32,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
 
 @pytest.fixture
 async def whole(theirs: Cluster) -> Cluster:
-    """With everything running, whatever the test before did to it."""
+    """Gives the cluster with everything running, whatever the test before did to it."""
     await theirs.restore()
     return theirs
 
@@ -67,7 +68,7 @@ async def test_of_many_who_take_the_whole_balance_over_two_gateways_one_gets_it(
 async def test_without_a_primary_requests_end_in_time_and_go_on_with_the_next(how: str, whole: Cluster) -> None:
     async with whole.store() as store, whole.clients() as asking:
         customer_ids = await rich_customers(store, 20)
-        async with polling(asking, customer_ids) as told:
+        async with polling(asking, customer_ids) as requests:
             primary = whole.servers.wait_for_primary()
             other = next(node for node in whole.servers.nodes if node is not primary)
             await asyncio.sleep(0.5)
@@ -84,36 +85,36 @@ async def test_without_a_primary_requests_end_in_time_and_go_on_with_the_next(ho
             await asyncio.to_thread(whole.servers.wait_until_it_keeps)
             keeps = time.monotonic()
             first = await asyncio.to_thread(
-                within, BUSY_MACHINE_SECONDS, lambda: first_success(told, after=gone), "a success"
+                within, BUSY_MACHINE_SECONDS, lambda: first_success(requests, after=gone), "a success"
             )
-        meanwhile = [each for each in told if gone < each.start and each.end < there]
-        longest = max(each.end - each.start for each in told)
+        meanwhile = [each for each in requests if gone < each.start and each.end < there]
+        longest = max(each.end - each.start for each in requests)
         print(
             f"{how}: {len(meanwhile)} refused, the longest after {longest:.2f} s; first success {first - there:.2f} s"
         )
         print(f"after the election, {first - keeps:+.2f} s after the first write that a majority kept")
         assert {each.code for each in meanwhile} == {"UNAVAILABLE"}
-        assert {each.code for each in told} == {None, "UNAVAILABLE"}
+        assert {each.code for each in requests} == {None, "UNAVAILABLE"}
         assert longest < REQUEST_TIMEOUT_SECONDS + BUSY_MACHINE_SECONDS
         # Counted from when a majority keeps what the new primary writes, for which MongoDB itself may take seconds.
         assert first - keeps < BUSY_MACHINE_SECONDS
 
 
-class Told:
+class Request:
     """One request: when it was sent, when it ended, and how: None is a success."""
 
     def __init__(self, start: float, code: str | None) -> None:
         self.start, self.end, self.code = start, time.monotonic(), code
 
 
-def first_success(told: list[Told], *, after: float) -> float | None:
-    return min((each.end for each in told if each.code is None and each.start > after), default=None)
+def first_success(requests: list[Request], *, after: float) -> float | None:
+    return min((each.end for each in requests if each.code is None and each.start > after), default=None)
 
 
 @asynccontextmanager
-async def polling(asking: Clients, customer_ids: list[str]) -> AsyncGenerator[list[Told]]:
+async def polling(asking: Clients, customer_ids: list[str]) -> AsyncGenerator[list[Request]]:
     """A new request every tenth of a second, whatever became of those before."""
-    told: list[Told] = []
+    requests: list[Request] = []
 
     async def poll(number: int) -> None:
         start, customer_id = time.monotonic(), customer_ids[number % len(customer_ids)]
@@ -121,10 +122,10 @@ async def polling(asking: Clients, customer_ids: list[str]) -> AsyncGenerator[li
         try:
             answer = await asking.ask(asking.gateways[number % 2], customerId=customer_id, **given)
         except httpx2.HTTPError as failed:
-            told.append(Told(start, type(failed).__name__))
+            requests.append(Request(start, type(failed).__name__))
             return
         codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
-        told.append(Told(start, codes[0] if codes else None))
+        requests.append(Request(start, codes[0] if codes else None))
 
     async with asyncio.TaskGroup() as polls:
 
@@ -135,6 +136,6 @@ async def polling(asking: Clients, customer_ids: list[str]) -> AsyncGenerator[li
 
         sending = polls.create_task(forever())
         try:
-            yield told
+            yield requests
         finally:
             sending.cancel()

@@ -17,13 +17,14 @@ from pymongo import MongoClient
 
 from app.store import indexes
 from app.store.driver import Store
-from tests.faults.processes import Gateway, Process, within
-from tests.faults.restarts import ASKED, DRAIN_SECONDS, bearer, restart, serving, workers_of
+from tests.faults.restarts import restart
+from tests.support.processes import Gateway, Process, within
+from tests.support.serving import ASKED, DRAIN_SECONDS, bearer, serving, workers_of
 
 
 @pytest.fixture(scope="module")
 def gateway(mongodb_uri: str, database_name: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
-    """With two workers."""
+    """Starts a gateway with two workers."""
     name = f"{database_name}_leaving"
 
     async def prepare() -> None:
@@ -68,14 +69,14 @@ async def test_a_worker_that_dies_is_replaced(gateway: Gateway) -> None:
 
 
 async def test_workers_are_replaced_under_load_and_no_request_is_dropped(gateway: Gateway) -> None:
-    told = await restart(gateway, times=1, clients=4)
-    assert told.answers > 20
-    assert told.probes > 20
-    assert told.dropped == {}
+    counts = await restart(gateway, times=1, clients=4)
+    assert counts.answers > 20
+    assert counts.probes > 20
+    assert counts.dropped == {}
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
-    """Its log: every line is of one form, whoever wrote it."""
+    """Reads the log: every line has one form, whichever logger wrote it."""
     return [json.loads(line) for line in (folder / "gateway.log").read_text().splitlines()]
 
 

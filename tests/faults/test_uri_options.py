@@ -25,9 +25,9 @@ from app.settings import Limits
 from app.store import indexes, previews
 from app.store.driver import DeleteMany, Driver, Store
 from app.store.schema import COLLECTIONS
-from tests.conftest import AUTHORITY, SECRET, token
-from tests.faults.processes import ReplicaSet, initiate, replica_set, within
-from tests.world import NOW, World
+from tests.support.processes import ReplicaSet, initiate, replica_set, within
+from tests.support.tokens import AUTHORITY, SECRET, token
+from tests.support.world import NOW, World
 
 DATABASE: Final = "options"
 PREFERENCES: Final = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
@@ -72,6 +72,7 @@ class Servers(CommandListener):
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[ReplicaSet]:
+    """Starts a replica set, and records which server is asked for what."""
     with replica_set(tmp_path_factory.mktemp("options")) as started:
         initiate(started.nodes)
         started.wait_until_well()

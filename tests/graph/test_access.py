@@ -1,6 +1,6 @@
 """Who may see what: every field of every type, for every role, on one's own and on others' customers.
 
-What is stored is a canary in every text: see accounts.py.
+What is stored is a canary in every text: see tests/support/accounts.py.
 """
 
 import base64
@@ -28,8 +28,7 @@ from app.graph import RULES, masks_for
 from app.settings import Limits
 from app.store import previews
 from app.store.driver import Document, Store
-from tests.conftest import Ask, token
-from tests.graph.accounts import (
+from tests.support.accounts import (
     MAY_LEARN,
     OTHERS,
     SETS_OF_ROLES,
@@ -41,13 +40,15 @@ from tests.graph.accounts import (
     learnt,
     token_of,
 )
-from tests.graph.walk import schema
-from tests.world import World
+from tests.support.gateway import Ask
+from tests.support.schema_walk import schema
+from tests.support.tokens import token
+from tests.support.world import World
 
 
 @pytest.fixture
 def limits() -> Limits:
-    """The widest: some tests here ask for all there is at once."""
+    """Sets the widest limits: some tests here ask for all there is at once."""
     return Limits(
         max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9, cost_per_minute=10**12
     )
@@ -55,6 +56,7 @@ def limits() -> Limits:
 
 @pytest.fixture
 async def accounts(world: World) -> tuple[Account, Account]:
+    """Stores an account of one's own and another, each referred by an affiliate."""
     return await account_of(world, "own", affiliateId="aff-1"), await account_of(world, "other", affiliateId="aff-2")
 
 
@@ -421,7 +423,7 @@ def test_the_page_about_access_has_the_table_of_grants() -> None:
 
 
 def test_who_has_a_staff_role_gets_nothing_from_a_referral() -> None:
-    """And so it need not be looked up whether they referred a customer."""
+    """It need not be looked up, then, whether they referred a customer."""
     for role in set(Role) - STRANGERS:
         assert masks_for(frozenset({role, Role.AFFILIATE})) == masks_for(frozenset({role}))
     assert not {grant.permission for grant in GRANTS if grant.role is Role.AFFILIATE}

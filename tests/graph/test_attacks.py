@@ -31,10 +31,10 @@ from app.domain.access import Role
 from app.settings import Limits
 from app.store import previews
 from app.store.driver import DeleteMany, Document, UpdateOne
-from tests.conftest import Ask
-from tests.graph.accounts import CANARY, STRANGERS, Account, account_of, allowed_of, canary, token_of
-from tests.graph.walk import schema
-from tests.world import NOW, World
+from tests.support.accounts import CANARY, STRANGERS, Account, account_of, allowed_of, canary, token_of
+from tests.support.gateway import Ask
+from tests.support.schema_walk import schema
+from tests.support.world import NOW, World
 
 Literal: TypeAlias = str
 """A value as it is written in a query."""
@@ -51,7 +51,7 @@ _WHOSE = ("own", "referred", "other")
 
 @pytest.fixture
 def limits() -> Limits:
-    """The widest: many guesses are made at once."""
+    """Sets the widest limits: many guesses are made at once."""
     return Limits(
         max_tokens=10**6,
         max_body_bytes=10**7,
@@ -152,8 +152,8 @@ def shown(type_: GraphQLNamedType) -> str:
     if type_.name.endswith("Connection"):
         return "{ totalCount pageInfo { hasNextPage } nodes { id } }"
     leaves = [name for name, field in type_.fields.items() if is_leaf_type(get_named_type(field.type))]
-    told = [name for name in ("id", "total", "number", "type", "count", "text", "value") if name in leaves]
-    return "{ __typename " + " ".join(told) + " }"
+    telling = [name for name in ("id", "total", "number", "type", "count", "text", "value") if name in leaves]
+    return "{ __typename " + " ".join(telling) + " }"
 
 
 def questions(accounts: Mapping[str, Account]) -> list[str]:
@@ -218,7 +218,7 @@ async def hide_elsewhere(world: World, roles: tuple[Role, ...]) -> int:
 
 
 def _row_is_hidden(activity: Document, whose: str, learnable: set[tuple[str, str]]) -> bool:
-    """Of those who do not see that it is there at all."""
+    """Whether these roles do not see at all that the row is there."""
     kind = "note" if activity["isNote"] else {"STAFF": "staff", "OWNER": "birthday"}.get(activity["audience"])
     return bool(kind) and (whose, kind) not in learnable
 

@@ -16,9 +16,11 @@ from app.schema.enums import ActivityOrderField
 from app.store import indexes
 from app.store.driver import Document, ReplaceOne, Store
 from app.store.schema import COLLECTIONS
-from tests.conftest import Ask, Commands, token
-from tests.graph.walk import Place, below
-from tests.world import AGENT, NOW, World, ago
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.schema_walk import Place, below
+from tests.support.tokens import token
+from tests.support.world import AGENT, NOW, World, ago
 
 INTERNALS = ("mongo", "bson", "traceback", "exception", ".py", "customerid", "strawberry", "graphql-core", "$")
 """Words that have no place in what a client reads."""

@@ -7,9 +7,9 @@ import pytest
 from graphql import GraphQLInputObjectType
 
 from app.store.driver import Document
-from tests.conftest import Ask
-from tests.graph.walk import schema
-from tests.world import World
+from tests.support.gateway import Ask
+from tests.support.schema_walk import schema
+from tests.support.world import World
 
 IN_LINES = {
     "AddNoteInput.message",

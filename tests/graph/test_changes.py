@@ -15,38 +15,26 @@ from app.domain import points
 from app.domain.access import GRANTS, PERMITTED, Permission, Role
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from app.store.schema import COLLECTIONS
-from tests.conftest import Ask, Commands, token
-from tests.graph.walk import schema
-from tests.world import NOW, World
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.mutations import (
+    ADD_NOTE,
+    ADJUST,
+    APPROVE_POINTS,
+    DECLINE_POINTS,
+    EMAIL_PASS,
+    PUSH_PASS,
+    RECORD,
+    REDEEM,
+    REQUEST_POINTS,
+    RESEND,
+    SHOWN,
+    STATUS,
+)
+from tests.support.schema_walk import schema
+from tests.support.tokens import token
+from tests.support.world import NOW, World
 
-ERRORS = "userErrors { code field message }"
-ACTOR = "actor { kind userId name accessLevel }"
-SHOWN = f"activity {{ id type title message points subject {{ id }} {ACTOR} }} {ERRORS}"
-ADD_NOTE = f"""mutation($input: AddNoteInput!) {{ addNote(input: $input) {{
-  note {{ id message author {{ name }} mentions links {{ id }} }} customer {{ id }} {SHOWN} }} }}"""
-ADJUST = f"""mutation($input: AdjustPointsInput!) {{ adjustPoints(input: $input) {{
-  entry {{ id seq kind points balanceAfter reason }}
-  customer {{ points {{ spendable audit {{ ok entries }} }} }} {SHOWN} }} }}"""
-REDEEM = f"""mutation($input: RedeemCouponInput!) {{ redeemCoupon(input: $input) {{
-  coupons {{ id redeemed redeemedBy {{ name }} }} {SHOWN} }} }}"""
-STATUS = f"""mutation($input: ChangeCustomerStatusInput!) {{ changeCustomerStatus(input: $input) {{
-  statusChange {{ from to reason }} customer {{ status hasStatusDetails }} {SHOWN} }} }}"""
-RESEND = f"""mutation($input: ResendEmailInput!) {{ resendEmail(input: $input) {{
-  email {{ id subject }} delivery {{ id to status attempts requestedAt deliveredAt error }} {SHOWN} }} }}"""
-EMAIL_PASS = f"""mutation($input: EmailPassInput!) {{ emailPass(input: $input) {{
-  pass {{ id }} email {{ id subject to html text sentAt }} delivery {{ id to status }} {SHOWN} }} }}"""
-PUSH_PASS = f"""mutation($input: PushPassInput!) {{ pushPass(input: $input) {{
-  pass {{ id }} push {{ id status attempts informedAt error }} {SHOWN} }} }}"""
-RECORD = f"""mutation($input: RecordActivityInput!) {{ recordActivity(input: $input) {{
-  activity {{ occurredAt source attributes {{ name value }} }} customer {{ points {{ spendable }} }} {ERRORS} }} }}"""
-ADJUSTMENT = "adjustment { id status points reason requestedBy { userId } decidedBy { userId } decisionReason }"
-REQUEST_POINTS = f"""mutation($input: RequestPointsAdjustmentInput!) {{ requestPointsAdjustment(input: $input) {{
-  {ADJUSTMENT} customer {{ points {{ spendable }} }} {SHOWN} }} }}"""
-APPROVE_POINTS = f"""mutation($input: ApprovePointsAdjustmentInput!) {{ approvePointsAdjustment(input: $input) {{
-  {ADJUSTMENT} entry {{ id points balanceAfter reason adjustment {{ id }} }}
-  customer {{ points {{ spendable audit {{ ok }} }} }} {SHOWN} }} }}"""
-DECLINE_POINTS = f"""mutation($input: DeclinePointsAdjustmentInput!) {{ declinePointsAdjustment(input: $input) {{
-  {ADJUSTMENT} {SHOWN} }} }}"""
 KEEP = {"audit", "counters"}
 
 
@@ -63,7 +51,7 @@ async def _rows(store: Store, collection: str) -> list[Document]:
 
 
 async def _fingerprint(store: Store) -> str:
-    """Of everything but the audit log."""
+    """Hashes everything but the audit log."""
     rows = {name: await store.find(name, {}, sort={"_id": 1}) for name in COLLECTIONS if name not in KEEP}
     return hashlib.sha256(json.dumps(rows, default=str, sort_keys=True).encode()).hexdigest()
 
@@ -559,7 +547,7 @@ DOORS = (ADJUST, RECORD)
 async def test_many_small_changes_move_no_more_points_than_a_large_one(
     doors: tuple[str, str], signs: tuple[int, int], ask: Ask, world: World
 ) -> None:
-    """Of one subject, one customer and 24 hours, whatever the doors and the signs are."""
+    """Points add up for one subject, one customer and 24 hours, whatever the doors and the signs are."""
     ada, bob = await world.customer(), await world.customer()
     for each in (ada, bob):
         await world.ledger(each, points.earn(points.empty(), 5_000, now=NOW))

@@ -1,7 +1,7 @@
 """One customer, whole."""
 
-from tests.conftest import Ask
-from tests.world import World
+from tests.support.gateway import Ask
+from tests.support.world import World
 
 
 async def test_a_customer_is_found_by_number(ask: Ask, world: World) -> None:

@@ -16,10 +16,12 @@ from app.services.importing import import_lines
 from app.store import previews
 from app.store.driver import Document, Store, UpdateMany
 from app.store.indexes import refresh_customers
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
-from tests.graph.walk import fields_of, values_of
-from tests.world import NOW, World, ago
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
+from tests.support.schema_walk import fields_of, values_of
+from tests.support.tokens import token
+from tests.support.world import NOW, World, ago
 
 LIST = """query($f: CustomerFilter, $o: CustomerOrder, $first: Int, $after: String, $last: Int, $before: String) {
   customers(filter: $f, orderBy: $o, first: $first, after: $after, last: $last, before: $before) {
@@ -51,7 +53,7 @@ NAMES = ["Zoë Müller", "ZOE MULLER", "zoe mullen", "Ada Lovelace", "ada lovela
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
-    """Eighty customers with every value of every filter, as they are stored."""
+    """Stores eighty customers with every value of every filter, and returns them as they are stored."""
     random = Random(5)
     for number in range(80):
         more: Document = {"country": random.choice(("DE", "SE"))} if random.random() < 0.6 else {}

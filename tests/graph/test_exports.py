@@ -23,9 +23,11 @@ from app.services import export_rows
 from app.services.export_job import Exporter
 from app.store import files
 from app.store.driver import Document, Store, UpdateOne
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
-from tests.world import AGENT, NOW, WHOLE, World, ago
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
+from tests.support.tokens import token
+from tests.support.world import AGENT, NOW, WHOLE, World, ago
 
 EXPORT = "export { id status table format columns rows total url error startedAt finishedAt expiresAt }"
 SHOWN = f"{{ {EXPORT} userErrors {{ code field message }} }}"
@@ -39,7 +41,7 @@ ROWS = 7
 
 @pytest.fixture
 def exporter(store: Store, monkeypatch: pytest.MonkeyPatch) -> Exporter:
-    """Of small batches, so that a few rows are many of them."""
+    """Works in small batches, so that a few rows are many of them."""
     monkeypatch.setattr(export_rows, "ROWS", ROWS)
     return Exporter(store, masks_for)
 
@@ -116,7 +118,7 @@ async def test_ndjson_has_the_values_as_they_are(
 async def test_every_column_shows_what_its_field_shows(
     name: ExportTable, ask: Ask, client: httpx2.AsyncClient, exporter: Exporter, world: World
 ) -> None:
-    """Of a customer who has everything, and of an activity that has: no column is empty, or another's."""
+    """A customer has everything, and so has an activity: no column is empty, or another's."""
     ada = await world.customer(
         **WHOLE, country="SE", spendable=7, name="Ada", lastActivityAt=NOW, identities=[{"source": "esuite", "id": "7"}]
     )
@@ -401,7 +403,7 @@ class Killed(BaseException):
 
 
 def killed_after(monkeypatch: pytest.MonkeyPatch, saves: int, *, after: Callable[[], Any] | None = None) -> None:
-    """The worker ends, or ``after`` happens to it, once it has saved so many batches."""
+    """Ends the worker, or lets ``after`` happen to it, once it has saved that many batches."""
     save, done = Exporter._save, 0  # pyright: ignore[reportPrivateUsage] # where it dies
 
     async def counted(*arguments: Any) -> None:

@@ -16,9 +16,9 @@ from app.domain import points
 from app.domain.attributes import to_text
 from app.domain.mail_html import MOST_TAGS, harmless
 from app.store.driver import Document, Store, UpdateOne
-from tests.conftest import Ask
-from tests.graph.walk import Place, below, schema
-from tests.world import AGENT, LATER, NOW, SYSTEM, World, ago
+from tests.support.gateway import Ask
+from tests.support.schema_walk import Place, below, schema
+from tests.support.world import AGENT, LATER, NOW, SYSTEM, World, ago
 
 ALWAYS_NULL: set[str] = set()
 """Fields that no document has a value for."""

@@ -11,9 +11,10 @@ from app.domain.ids import file_id
 from app.http.tokens import verifier
 from app.main import build_app, routes
 from app.store.driver import Document, Store, UpdateMany
-from tests.conftest import AUTHORITY, SECRET, Ask, token
-from tests.graph.test_changes import EMAIL_PASS, PUSH_PASS, REDEEM, RESEND
-from tests.world import World
+from tests.support.gateway import Ask
+from tests.support.mutations import EMAIL_PASS, PUSH_PASS, REDEEM, RESEND
+from tests.support.tokens import AUTHORITY, SECRET, token
+from tests.support.world import World
 
 DELIVERY = (
     "query($id: ID!) { node(id: $id) { ... on EmailDelivery { status attempts to } ... on PassPush { push: status } } }"
@@ -51,9 +52,9 @@ async def test_a_mail_is_resent_to_the_address_that_is_registered_now(ask: Ask, 
     (stored,) = await world.store.find("deliveries", {})
     assert stored["emailId"] == email["_id"]
     assert stored["dueAt"] == stored["requestedAt"] < stored["giveUpAt"]
-    (told,) = await world.store.find("activities", {})
-    assert told["emailId"] == email["_id"]
-    assert told["attributes"] == {"emailSubject": "Your receipt", "toAddress": "new@example.com"}
+    (activity,) = await world.store.find("activities", {})
+    assert activity["emailId"] == email["_id"]
+    assert activity["attributes"] == {"emailSubject": "Your receipt", "toAddress": "new@example.com"}
 
 
 async def test_a_delivery_can_be_asked_for_again_as_a_node_and_is_on_the_mail(ask: Ask, world: World) -> None:
@@ -182,7 +183,7 @@ async def test_a_push_is_queued_and_nowhere_called_an_update(ask: Ask, world: Wo
 async def test_without_a_wallet_service_passes_list_and_are_not_pushed(store: Store, world: World) -> None:
     ada = await world.customer(email="ada@example.com")
     pass_ = await world.pass_(ada)
-    told = await world.activity(ada, "PASS_ADDED", subjectId=pass_["_id"])
+    activity = await world.activity(ada, "PASS_ADDED", subjectId=pass_["_id"])
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
     app = build_app(routes(store.database, authenticate, timeout_seconds=60))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
@@ -196,7 +197,7 @@ async def test_without_a_wallet_service_passes_list_and_are_not_pushed(store: St
         assert refused["pushPass"]["userErrors"][0]["code"] == "WALLET_OFF"
         tile = """query($id: ID!) { node(id: $id) { ... on Activity {
           availableActions customer { passes { nodes { id } } } } } }"""
-        shown = (await asked(tile, id=told["_id"]))["node"]
+        shown = (await asked(tile, id=activity["_id"]))["node"]
         assert shown == {"availableActions": [], "customer": {"passes": {"nodes": [{"id": pass_["_id"]}]}}}
     assert await store.find("pushes", {}) == []
 
@@ -206,13 +207,13 @@ async def test_without_a_wallet_service_passes_list_and_are_not_pushed(store: St
 
 async def test_a_customer_is_told_of_a_redeemed_coupon_only_if_asked(ask: Ask, world: World) -> None:
     ada = await world.customer(email="ada@example.com")
-    silent, told = await world.coupon(ada, code="A"), await world.coupon(ada, code="B<1>", value="10 %")
+    silent, mailed = await world.coupon(ada, code="A"), await world.coupon(ada, code="B<1>", value="10 %")
     query = REDEEM.replace("coupons {", "delivery { to status } coupons {")
     quiet = await _payload(ask, query, customerId=ada["_id"], couponIds=[silent["_id"]], idempotencyKey="1")
     assert quiet["delivery"] is None
     assert await world.store.find("deliveries", {}) == []
     loud = await _payload(
-        ask, query, customerId=ada["_id"], couponIds=[told["_id"]], notifyCustomer=True, idempotencyKey="2"
+        ask, query, customerId=ada["_id"], couponIds=[mailed["_id"]], notifyCustomer=True, idempotencyKey="2"
     )
     assert loud["delivery"] == {"to": "ada@example.com", "status": "QUEUED"}
     (email,) = await world.store.find("emails", {})
@@ -220,7 +221,7 @@ async def test_a_customer_is_told_of_a_redeemed_coupon_only_if_asked(ask: Ask, w
     assert "B&lt;1&gt;" in email["html"]
     assert "B<1>: 10 %" in email["text"]
     (activity,) = await world.store.find("activities", {"emailId": email["_id"]})
-    assert activity["subjectId"] == told["_id"]
+    assert activity["subjectId"] == mailed["_id"]
     assert len(await world.store.find("activities", {})) == 2
 
 

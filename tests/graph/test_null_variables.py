@@ -10,10 +10,10 @@ from graphql import GraphQLInputObjectType, is_required_argument, is_required_in
 from structlog.testing import capture_logs
 
 from app.execution import Choice, Execution
-from tests.conftest import token
-from tests.graph.walk import Place, below, schema
-from tests.http.battery import sensible
-from tests.world import World
+from tests.support.battery import sensible
+from tests.support.schema_walk import Place, below, schema
+from tests.support.tokens import token
+from tests.support.world import World
 
 MISTAKES = {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}
 
@@ -36,6 +36,7 @@ class Position:
 
 @pytest.fixture(params=["compiled", "graphql-core"])
 def execution(request: pytest.FixtureRequest) -> Execution:
+    """Executes by compiled plans and as graphql-core does."""
     choice: Choice = request.param
     return Execution(choice)
 

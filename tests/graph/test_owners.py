@@ -3,8 +3,8 @@
 from typing import Any
 
 from app.domain import points
-from tests.conftest import Ask
-from tests.world import NOW, World
+from tests.support.gateway import Ask
+from tests.support.world import NOW, World
 
 QUERY = """query($ids: [ID!]!) { nodes(ids: $ids) {
   ... on Activity { subject { id } email { id } note { id } availableActions }

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.store.driver import Document
-from tests.conftest import Ask
-from tests.world import World, ago
+from tests.support.gateway import Ask
+from tests.support.world import World, ago
 
 # ---------------------------------------------------------------- what a list is, said once more and differently
 
@@ -196,7 +196,7 @@ class Crowd:
 
 @pytest.fixture
 async def crowd(world: World) -> Crowd:
-    """A customer with 90 rows of every kind; another one has as many, which nobody should see."""
+    """Stores a customer with 90 rows of every kind, and another one with as many, which nobody should see."""
     ada, eve = await world.customer(), await world.customer()
     random = Random(7)
     rows: dict[str, list[Document]] = {}
@@ -426,7 +426,7 @@ async def test_a_page_has_twenty_rows_unless_told(ask: Ask, world: World) -> Non
 
 AT = datetime(2026, 1, 31, 9, 30, 0, 123_000, UTC)
 FINE = ("09:30:00.122999999Z", "09:30:00.123Z", "09:30:00.1230000001Z", "09:30:00.1234Z", "09:30:00.124Z")
-"""Of rows at .123 and .124: before both, at the first, just behind it, between them, at the second."""
+"""Moments around rows at .123 and .124: before both, at the first, just behind it, between them, at the second."""
 WINDOWED = {
     "activities": ("activities", "occurredAt"),
     "pointsHistory": ("points", "occurredAt"),

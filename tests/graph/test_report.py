@@ -17,9 +17,11 @@ from app.services.expiry import expire_due
 from app.services.importing import import_lines
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
-from tests.world import NOW, World, ago
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
+from tests.support.tokens import token
+from tests.support.world import NOW, World, ago
 
 REPORT = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {
   total actions { type title total } customFields { username userId name value total } details { totalCount } } }"""
@@ -127,12 +129,12 @@ async def reported(ask: Ask, given: Mapping[str, Any], **who: Any) -> Document:
 
 @pytest.fixture
 async def history(world: World) -> list[Document]:
-    """Six hundred activities of forty days. Half of the days are counted already, some counted and stale again."""
+    """Stores 600 activities of forty days. Half of the days are counted already, some counted and stale again."""
     random, ada = Random(7), await world.customer()
     rows = await world.many("activities", ada, *(drawn(random) for _ in range(500)))
     await daily_counts.count_days(world.store, ago(days=10), grace=NOBODY_WRITES)
     late = await world.many("activities", ada, *(drawn(random) for _ in range(100)))
-    since = [row for row in late if row["occurredAt"].day % 2]  # of the other days nobody was told: they are told now
+    since = [row for row in late if row["occurredAt"].day % 2]  # nothing said that the other days changed: this does
     await daily_counts.mark_days_stale(world.store, since, now=NOW, session=None)
     others = [row for row in late if row not in since]
     await daily_counts.mark_days_stale(world.store, others, now=NOW, session=None)
@@ -359,7 +361,7 @@ async def test_a_change_of_today_writes_nothing_about_days(ask: Ask, world: Worl
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
-    """Sixty days of fifty activities each, all counted."""
+    """Stores sixty days of fifty activities each, all counted."""
     random = Random(3)
     ada = await world.customer()
     rows = [{**drawn(random), "occurredAt": ago(days=n % 60, minutes=n // 60)} for n in range(3_000)]

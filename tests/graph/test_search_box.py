@@ -11,10 +11,12 @@ from app.domain.search import search_copies
 from app.graph import RULES
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
-from tests.conftest import Ask, Commands, token
-from tests.graph.test_cost import documents_read, explained
-from tests.graph.walk import schema, values_of
-from tests.world import AGENT, NOW, World, ago
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.query_plans import documents_read, explained
+from tests.support.schema_walk import schema, values_of
+from tests.support.tokens import token
+from tests.support.world import AGENT, NOW, World, ago
 
 SEARCH = """query($text: String!, $first: Int) { search(text: $text, first: $first) {
   customer { number name } matches { kind value isExact node { id } } } }"""
@@ -32,7 +34,7 @@ async def numbers(ask: Ask, text: str, **more: Any) -> list[str]:
 
 @pytest.fixture
 async def anna(world: World) -> Document:
-    """Has one of everything that can be searched, among others who have not."""
+    """Stores a customer with one of everything that can be searched, among others who have not."""
     for number in range(20):
         other = await world.customer(name=f"Other {number}", email=f"other{number}@example.com")
         await world.transaction(other, number=f"T-9{number}")

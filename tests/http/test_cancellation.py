@@ -11,19 +11,20 @@ import pytest
 from app.http import protocol
 from app.settings import Limits
 from app.store.driver import Store
-from tests.conftest import token
-from tests.http.conftest import Slow, door, endless, post, served
-from tests.world import World
+from tests.support.gateway import gateway_app, post, serve
+from tests.support.slow_database import Slow, endless
+from tests.support.tokens import token
+from tests.support.world import World
 
 SECONDS = 1.0
-"""Of a request, in these tests."""
+"""How long a request may take in these tests."""
 LATE_SECONDS = 3
 """By which a busy machine may be late."""
 
 
 @pytest.fixture(autouse=True)
 def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What asyncio says of exceptions that nobody looked at."""
+    """Collects what asyncio says of exceptions that nobody looked at."""
 
     def said() -> list[str]:
         gc.collect()
@@ -33,7 +34,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 
 async def until(store: Store, wanted: int) -> None:
-    """Until so many commands without end go on in the database."""
+    """Waits until that many commands without end go on in the database."""
     async with asyncio.timeout(30):
         while await endless(store) != wanted:  # noqa: ASYNC110 # the database tells nobody
             await asyncio.sleep(0.02)
@@ -62,7 +63,7 @@ async def test_a_request_ends_in_its_time_here_and_in_the_database(
 ) -> None:
     ada = await world.customer()
     slow("customers")
-    async with served(door(store, timeout_seconds=SECONDS)) as port:
+    async with serve(gateway_app(store, timeout_seconds=SECONDS)) as port:
         start = time.monotonic()
         status, _, body = await answered(port, post(f'{{ node(id: "{ada["_id"]}") {{ id }} }}'))
         assert time.monotonic() - start < SECONDS + LATE_SECONDS
@@ -82,7 +83,7 @@ async def test_a_client_that_hangs_up_ends_its_work_here_and_in_the_database(
 ) -> None:
     ada = await world.everything()
     slow("customers")
-    async with served(door(store, Limits(max_at_once=1, max_waiting=0), timeout_seconds=60)) as port:
+    async with serve(gateway_app(store, Limits(max_at_once=1, max_waiting=0), timeout_seconds=60)) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(post(f'{{ node(id: "{ada["_id"]}") {{ ... on Customer {{ coupons {{ totalCount }} }} }} }}'))
         await until(store, 1)
@@ -98,7 +99,7 @@ async def test_another_clients_work_goes_on_when_one_hangs_up(store: Store, worl
     ada = await world.customer()
     slow("customers")
     query = f'{{ node(id: "{ada["_id"]}") {{ id }} }}'
-    async with served(door(store, timeout_seconds=60)) as port:
+    async with serve(gateway_app(store, timeout_seconds=60)) as port:
         _, one = await asyncio.open_connection("127.0.0.1", port)
         _, other = await asyncio.open_connection("127.0.0.1", port)
         # Both with one request id, which is theirs to choose.
@@ -122,7 +123,7 @@ async def test_half_a_request_is_closed_or_refused_in_time_while_others_are_serv
     monkeypatch.setattr(protocol, "_HEADERS_SECONDS", SECONDS)
     whole = post("{ viewer { name } }")
     head = whole.index(b"\r\n\r\n")
-    async with served(door(store, timeout_seconds=SECONDS)) as port:
+    async with serve(gateway_app(store, timeout_seconds=SECONDS)) as port:
         halves = {
             "nothing": b"",
             "half a header": whole[:30],
@@ -158,7 +159,7 @@ async def test_a_byte_now_and_then_buys_no_time(store: Store, monkeypatch: pytes
     monkeypatch.setattr(protocol, "_HEADERS_SECONDS", SECONDS)
     whole = post("{ viewer { name } }", token())
     head = whole.index(b"\r\n\r\n") + 4
-    async with served(door(store, timeout_seconds=SECONDS)) as port:
+    async with serve(gateway_app(store, timeout_seconds=SECONDS)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         sent = 20 if where == "header" else head
         writer.write(whole[:sent])
@@ -178,7 +179,7 @@ async def test_a_connection_that_is_kept_may_rest_and_is_asked_again(
 ) -> None:
     """The time for headers is no time for thought."""
     monkeypatch.setattr(protocol, "_HEADERS_SECONDS", 0.5)
-    async with served(door(store)) as port:
+    async with serve(gateway_app(store)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(2):
             writer.write(post("{ viewer { name } }"))

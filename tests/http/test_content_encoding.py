@@ -10,7 +10,7 @@ import pytest
 from graphql import get_introspection_query
 
 from app.http.content_encoding import accepts_gzip
-from tests.conftest import token
+from tests.support.tokens import token
 
 LARGE = {"query": get_introspection_query()}
 SMALL = {"query": "{ viewer { name } }"}

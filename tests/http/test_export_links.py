@@ -13,8 +13,8 @@ from app.graph import masks_for
 from app.services.export_job import Exporter
 from app.store import files
 from app.store.driver import Document, UpdateOne
-from tests.conftest import Ask
-from tests.world import World
+from tests.support.gateway import Ask
+from tests.support.world import World
 
 URL = "query($id: ID!) { node(id: $id) { ... on Export { url } } }"
 ADMIN = {"subject": "tess", "roles": ["ADMIN"]}
@@ -23,7 +23,7 @@ REFUSED = {"cache-control": "private, no-store", "content-type": "application/js
 
 @pytest.fixture
 async def export(world: World) -> Document:
-    """A file of three customers, in chunks of ten bytes."""
+    """Stores a file of three customers, in chunks of ten bytes."""
     for number in range(3):
         await world.customer(number=f"{number:03}", name="Zoë")
     export = await world.export(requestedBy=ADMIN)

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 
 from app.http import graphiql
 from app.http.graphiql import Config
-from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
 
 pytestmark = pytest.mark.xdist_group("demo")  # one demo process is enough
 
@@ -54,6 +54,7 @@ TABS = {  # each with something that its answer shows
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
+    """Launches a Chromium, or skips the test where there is none."""
     chromium = find_chromium()
     if chromium is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
@@ -63,6 +64,7 @@ def browser() -> Generator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, gateway_url: str) -> Generator[Page]:
+    """Visits the demo's page."""
     with visit(browser, gateway_url.rstrip("/")) as page:
         page.goto("/")
         expect(page.locator(EDITOR)).to_contain_text("query Customer360")
@@ -276,6 +278,7 @@ def asks_for_schema(response: PageResponse) -> bool:
 
 @pytest.fixture
 def client() -> TestClient:
+    """Serves the GraphiQL page alone."""
     return TestClient(Starlette(routes=[*graphiql.routes, Route("/graphql", graphiql.endpoint({}))]))
 
 

@@ -21,8 +21,9 @@ from app.operations.errors import error_payload, format_error
 from app.operations.rates import RateLimited
 from app.settings import Limits
 from app.store.driver import OutOfTime, Store
-from tests.conftest import AUTHORITY, SECRET, Commands, token
-from tests.world import World
+from tests.support.commands import Commands
+from tests.support.tokens import AUTHORITY, SECRET, token
+from tests.support.world import World
 
 QUERY = {"query": "{ viewer { name } }"}
 CHANGE = 'mutation { addNote(input: {customerId: "cus_x", message: "x", idempotencyKey: "k"}) { note { id } } }'
@@ -206,9 +207,9 @@ async def test_an_operation_name_that_nobody_has_says_so(client: httpx2.AsyncCli
         await get(client, query=query, operationName="Three"),
     ):
         assert (response.status_code, code_of(response)) == (400, "OPERATION_RESOLUTION_FAILURE")
-        told = response.json()["errors"][0]["message"]
-        assert told.startswith('The document has no operation "Three"')
-        assert told.endswith(message)
+        text = response.json()["errors"][0]["message"]
+        assert text.startswith('The document has no operation "Three"')
+        assert text.endswith(message)
 
 
 PERSISTED = {"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"}

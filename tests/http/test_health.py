@@ -12,11 +12,11 @@ from app.http import health
 from app.store import indexes
 from app.store.driver import FOLDS_CASE, Store
 from app.store.schema import COLLECTIONS
-from tests.conftest import Commands
+from tests.support.commands import Commands
 
 
 class Clock:
-    """Stands still until it is told."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
@@ -27,18 +27,20 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
+    """Gives a clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 async def probes(store: Store, clock: Clock) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Probes the database by the clock that stands still."""
     app = Starlette(routes=health.routes(store.database, clock=clock))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
 
 async def problems(probes: httpx2.AsyncClient, clock: Clock) -> list[str]:
-    """Of a probe that comes when nothing is known any more."""
+    """Returns what a probe finds that comes when nothing is known any more."""
     clock.seconds += health.READY_SECONDS
     answer = await probes.get("/readyz")
     said = answer.json()
@@ -111,10 +113,10 @@ async def test_what_another_version_has_keeps_this_one_from_nothing_and_is_told(
     try:
         assert await problems(probes, clock) == []
         assert await indexes.missing(store) == []
-        told = await indexes.differences(store)
+        differences = await indexes.differences(store)
         expected = {f"{name}: the validator differs" for name in COLLECTIONS}
         expected |= {f"{name}.ofAnotherVersion: unknown" for name in COLLECTIONS} | {"idempotency.at: differs"}
-        assert set(told) == expected
+        assert set(differences) == expected
         assert "ofAnotherVersion" in await indexes.foreign(store)
     finally:
         await store.command({"drop": "ofAnotherVersion"})
@@ -179,7 +181,7 @@ async def test_it_lives(client: httpx2.AsyncClient) -> None:
 
 @pytest.fixture
 async def cut_off() -> AsyncGenerator[httpx2.AsyncClient]:
-    """A gateway whose database is away.
+    """Calls a gateway whose database is away.
 
     Always Motor: closed half way through a connection, PyMongo 4.20 leaves its socket open, and warnings are errors.
     """

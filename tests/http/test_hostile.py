@@ -12,9 +12,10 @@ import pytest
 from app.domain.access import Role
 from app.http.request import JSON, RESPONSE
 from app.store.driver import Document
-from tests.conftest import Commands, token
-from tests.http.battery import OBJECTS, TEXTS, battery, holes, pages, types
-from tests.world import World
+from tests.support.battery import OBJECTS, TEXTS, battery, holes, pages, types
+from tests.support.commands import Commands
+from tests.support.tokens import token
+from tests.support.world import World
 
 INTERNALS = ("mongo", "bson", "traceback", "exception", ".py", "strawberry", "graphql-core")
 REFUSALS = {"BAD_USER_INPUT", "BAD_CURSOR"}

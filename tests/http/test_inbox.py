@@ -19,20 +19,22 @@ from app.domain.mail_html import harmless
 from app.http import inbox as module
 from app.http.inbox import Inbox, InboxUnavailable, routes
 from app.sample import mails
-from tests.domain.test_mail_html import judge
-from tests.hostile_html import HOSTILE
+from tests.support.hostile_html import HOSTILE
+from tests.support.mail_judge import judge
 
 TO = "ada@example.com"
 
 
 @pytest.fixture
 async def inbox() -> AsyncGenerator[Inbox]:
+    """Opens an inbox."""
     async with Inbox.open() as inbox:
         yield inbox
 
 
 @pytest.fixture
 async def client(inbox: Inbox) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Calls the pages of the inbox."""
     transport = httpx2.ASGITransport(Starlette(routes=routes(inbox)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://demo") as client:
         yield client

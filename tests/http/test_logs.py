@@ -14,9 +14,9 @@ from app import logs
 from app.http import middleware, protocol
 from app.http.quiet import EVERY_SECONDS, QuietLine
 from app.store.driver import Store
-from tests.conftest import token
-from tests.http.conftest import door, served
-from tests.world import World
+from tests.support.gateway import gateway_app, serve
+from tests.support.tokens import token
+from tests.support.world import World
 
 CANARY = "canary-that-must-not-sing"
 
@@ -128,7 +128,7 @@ async def test_what_anybody_can_send_without_a_token_is_one_line_however_often(
     logs.configure("DEBUG")
     monkeypatch.setattr(middleware, "_IGNORED_ID", QuietLine("ignored a malformed X-Request-ID"))
     monkeypatch.setattr(protocol, "_UNREADABLE", QuietLine("refused what is not HTTP"))
-    async with served(door(store)) as port:
+    async with serve(gateway_app(store)) as port:
         for _ in range(20):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(sent)

@@ -21,8 +21,8 @@ from starlette.applications import Starlette
 from app.domain.mail_html import harmless
 from app.http.inbox import Inbox, routes
 from app.sample import mails
-from tests.hostile_html import HOSTILE
-from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.hostile_html import HOSTILE
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -66,6 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
+    """Launches a Chromium, or skips the test where there is none."""
     chromium = find_chromium()
     if chromium is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
@@ -75,6 +76,7 @@ def browser() -> Generator[Browser]:
 
 @pytest.fixture
 def tracker() -> Generator[Tracker]:
+    """Runs a tracker, which notes who visits it."""
     with Tracker() as tracker:
         thread = Thread(target=tracker.serve_forever)
         thread.start()
@@ -131,7 +133,7 @@ def test_a_mail_as_shops_send_them_looks_the_same(browser: Browser) -> None:
 
 @pytest.fixture
 def inbox_url() -> Generator[tuple[str, str]]:
-    """Where the pages are, and where mails go: both served from one event loop, as in the demo."""
+    """Runs an inbox whose pages and mail server share an event loop, as in the demo; says where both are."""
     addresses: Queue[tuple[str, str]] = Queue()
     servers: list[uvicorn.Server] = []
 

@@ -10,13 +10,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.http.metrics_endpoint import FRESH_SECONDS, Queues
 from app.metrics import observe_command
 from app.store.driver import Driver, Store
-from tests.conftest import Commands, token
-from tests.world import World
+from tests.support.commands import Commands
+from tests.support.tokens import token
+from tests.support.world import World
 
 CANARY = "canary7"
 OF_PYTHON = {"generation", "implementation", "major", "minor", "patchlevel", "version"}
 OF_STAMINA = {"callable", "error_type", "retry_num"}
-"""Of retries anywhere: names of our functions and of exceptions. A gateway that logs has switched it off (logs.py)."""
+"""Labels of retries: names of our functions and of exceptions. A gateway that logs has switched it off (logs.py)."""
 
 
 async def figures(client: httpx2.AsyncClient) -> dict[str, float]:
@@ -62,8 +63,8 @@ async def test_commands_to_the_database_are_timed_by_name(
     client: httpx2.AsyncClient, mongodb_uri: str, database_name: str, driver: Driver
 ) -> None:
     before = await figures(client)
-    async with Store.open(mongodb_uri, database_name, driver=driver, on_command=observe_command) as told:
-        await told.find("customers", {"_id": CANARY})
+    async with Store.open(mongodb_uri, database_name, driver=driver, on_command=observe_command) as observed:
+        await observed.find("customers", {"_id": CANARY})
     after = await figures(client)
     name = "gateway_database_command_seconds_count command=find"
     assert after[name] - before.get(name, 0) == 1

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from app.http.middleware import SHUTDOWN
 from app.main import build_app
-from tests.conftest import token
+from tests.support.tokens import token
 
 SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 

@@ -15,8 +15,8 @@ from app.http import protocol
 from app.http.middleware import RequestMiddleware
 from app.http.protocol import MAX_HEAD_BYTES
 from app.store.driver import Store
-from tests.conftest import token
-from tests.http.conftest import door, served
+from tests.support.gateway import gateway_app, serve
+from tests.support.tokens import token
 
 Segments: TypeAlias = list[bytes]
 BODY = json.dumps({"query": "{ viewer { name } }"}).encode()
@@ -25,7 +25,8 @@ VIEWER = {"data": {"viewer": {"name": "Tess Tester"}}}
 
 @pytest.fixture
 async def port(store: Store) -> AsyncGenerator[int]:
-    async with served(door(store)) as port:
+    """Serves the application on a real port."""
+    async with serve(gateway_app(store)) as port:
         yield port
 
 
@@ -91,7 +92,7 @@ CHUNKED = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (BODY[:7], BO
 
 
 def cut(*upgrade: str, body: bytes, framing: str) -> dict[str, Segments]:
-    """The same request, in pieces of several sizes."""
+    """Cuts one request into pieces of several sizes."""
     whole = head(*upgrade, framing) + body
     end = len(whole) - len(body)
     places = {
@@ -136,7 +137,7 @@ async def test_a_body_behind_an_upgrade_is_never_a_second_request(upgrade: tuple
     smuggled = head("Content-Length: 0", target="/smuggled")
     length = f"Content-Length: {len(smuggled)}"
     chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(smuggled), smuggled)
-    async with served(RequestMiddleware(counting)) as port:
+    async with serve(RequestMiddleware(counting)) as port:
         for framing, body in ((length, smuggled), ("Transfer-Encoding: chunked", chunks)):
             for what, segments in cut(*upgrade, body=body, framing=framing).items():
                 seen.clear()
@@ -319,7 +320,7 @@ async def test_of_many_connections_that_do_not_say_what_they_want_the_first_is_c
     """Whoever has been answered is not among them, however long the connection stays."""
     monkeypatch.setattr(protocol, "MAX_UNFINISHED", 5)
     request = b"GET /livez HTTP/1.1\r\nHost: g\r\n\r\n"
-    async with served(door(store)) as port, AsyncExitStack() as stack:
+    async with serve(gateway_app(store)) as port, AsyncExitStack() as stack:
         answered = [await stack.enter_async_context(connected(port)) for _ in range(5)]
         for reader, writer in answered:
             writer.write(request)
@@ -333,7 +334,7 @@ async def test_of_many_connections_that_do_not_say_what_they_want_the_first_is_c
 
 async def test_a_connection_without_a_token_holds_nothing_of_a_body_once_it_was_answered(store: Store) -> None:
     head = b"POST /graphql HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n"
-    async with served(door(store)) as port, AsyncExitStack() as stack:
+    async with serve(gateway_app(store)) as port, AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(connected(port)) for _ in range(10)]
         for reader, writer in opened:
             writer.write(head + b"x" * 60_000)

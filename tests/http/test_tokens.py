@@ -144,7 +144,7 @@ class Issuer:
 
 
 class Clock:
-    """The monotonic one, by which the age of keys is told."""
+    """A monotonic clock, by which the age of keys is measured."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -155,6 +155,7 @@ class Clock:
 
 @pytest.fixture
 async def issuer() -> AsyncGenerator[Issuer]:
+    """Runs an issuer that publishes its keys."""
     issuer = Issuer()
     yield issuer
     issuer.close()
@@ -162,6 +163,7 @@ async def issuer() -> AsyncGenerator[Issuer]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Replaces the clock by which the age of keys is measured."""
     clock = Clock()
     monkeypatch.setattr(tokens, "monotonic", clock)
     return clock
@@ -746,11 +748,13 @@ class Counted:
 
 @pytest.fixture
 def counted() -> Counted:
+    """Counts how often keys are looked up."""
     return Counted()
 
 
 @pytest.fixture
 def remembering(counted: Counted) -> Verifier:
+    """Gives a verifier that remembers tokens, with keys that count."""
     return Verifier(counted, issuer=ISSUER, audience=AUDIENCE)
 
 

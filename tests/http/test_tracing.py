@@ -12,15 +12,16 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from app import tracing
 from app.metrics import observe_command
 from app.store.driver import Driver, Store
-from tests.conftest import token
-from tests.http.conftest import door
-from tests.world import World
+from tests.support.gateway import gateway_app
+from tests.support.tokens import token
+from tests.support.world import World
 
 CANARY = "canary9"
 
 
 @pytest.fixture
 def spans() -> Generator[InMemorySpanExporter]:
+    """Collects the spans that are ended."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracing.use(provider)
@@ -40,7 +41,7 @@ async def test_a_request_is_one_trace_down_to_its_commands(
     ada = await world.customer(name=CANARY)
     async with (
         Store.open(mongodb_uri, database_name, driver=driver, on_command=observe_command) as store,
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(door(store)), base_url="http://gateway") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(gateway_app(store)), base_url="http://gateway") as client,
     ):
         answer = await ask(client, f"query {CANARY}($id: ID!) {{ node(id: $id) {{ id }} }}", id=ada["_id"])
         assert answer.json()["data"] == {"node": {"id": ada["_id"]}}

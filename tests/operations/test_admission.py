@@ -1,4 +1,4 @@
-"""More requests than can be borne: some are told so at once, none waits without end, and it is over when it is over."""
+"""More requests than can be borne: some are refused at once, none waits without end, and it is over when it is over."""
 
 import asyncio
 from typing import Any
@@ -10,9 +10,9 @@ from app.http.request import JSON, RESPONSE
 from app.operations.admission import Admission, Overloaded
 from app.settings import Limits
 from app.store.driver import Document, Store
-from tests.conftest import token
-from tests.http.conftest import door
-from tests.world import World
+from tests.support.gateway import gateway_app
+from tests.support.tokens import token
+from tests.support.world import World
 
 FEW = Limits(max_at_once=2, max_waiting=3, max_waiting_seconds=0.5)
 
@@ -39,7 +39,7 @@ async def test_whoever_is_too_many_is_told_at_once_and_all_are_served_when_it_is
 ) -> None:
     ada = await world.customer()
     query = f'{{ node(id: "{ada["_id"]}") {{ id }} }}'
-    app, held = door(store, FEW), asyncio.Event()
+    app, held = gateway_app(store, FEW), asyncio.Event()
     aggregate, begun = Store.aggregate, list[str | None]()
 
     async def hold(self: Store, collection: str | None, *given: Any, **more: Any) -> list[Document]:

@@ -28,12 +28,12 @@ from app.operations.errors import InvalidDocument
 from app.operations.operation import Operation
 from app.settings import Limits
 from app.store.driver import Store
-from tests.conftest import token
-from tests.execution.documents import Words, written
-from tests.graph.walk import below
-from tests.http.conftest import door
-from tests.operations.prices import cost, cost_plans
-from tests.world import NOW
+from tests.support.gateway import gateway_app
+from tests.support.prices import cost, cost_plans
+from tests.support.random_queries import Words, written
+from tests.support.schema_walk import below
+from tests.support.tokens import token
+from tests.support.world import NOW
 
 WORDS = Words(["cus_x", "act_x"], ["C-1"], ["a@example.com"], ["changedFields"], ["NOTE_ADDED"], ["x"])
 
@@ -389,7 +389,7 @@ REFUSED = {
 async def test_what_is_refused_counts_against_its_senders_minute(kind: str, store: Store) -> None:
     refused = REFUSED[kind]
     body = refused if isinstance(refused, bytes) else json.dumps(refused).encode()
-    app = door(store, Limits(cost_per_minute=35_000))
+    app = gateway_app(store, Limits(cost_per_minute=35_000))
     headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         answer = await client.post("/graphql", content=body, headers=headers)
@@ -402,7 +402,7 @@ async def test_what_is_refused_counts_against_its_senders_minute(kind: str, stor
 
 
 async def test_a_body_is_paid_for_by_its_bytes_before_it_is_read_to_its_end(store: Store) -> None:
-    app = door(store, Limits(cost_per_minute=5_000))
+    app = gateway_app(store, Limits(cost_per_minute=5_000))
     headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         body = b'{"query": "' + b" " * 1_000_000  # never JSON
@@ -411,9 +411,9 @@ async def test_a_body_is_paid_for_by_its_bytes_before_it_is_read_to_its_end(stor
 
 
 async def test_large_bodies_are_read_few_at_a_time_and_small_ones_pass_them(store: Store) -> None:
-    """Whoever is one too many is told so; nobody's megabytes wait in our memory."""
+    """One client too many is refused; nobody's megabytes wait in our memory."""
     limits = Limits(max_at_once=2, max_waiting=3, max_waiting_seconds=0.05)
-    app, begun, go = door(store, limits), list[int](), asyncio.Event()
+    app, begun, go = gateway_app(store, limits), list[int](), asyncio.Event()
     headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
 
     async def endless(number: int) -> AsyncIterator[bytes]:

@@ -44,10 +44,12 @@ from app.operations.document_limits import DocumentLimitExceeded
 from app.operations.errors import InvalidDocument
 from app.settings import Limits
 from app.store.driver import Document
-from tests.conftest import Ask, Commands, token
-from tests.graph.walk import below
-from tests.operations.prices import cost
-from tests.world import World
+from tests.support.commands import Commands
+from tests.support.gateway import Ask
+from tests.support.prices import cost
+from tests.support.schema_walk import below
+from tests.support.tokens import token
+from tests.support.world import World
 
 LIMITS = Limits()
 INTROSPECTION = get_introspection_query(input_value_deprecation=True)

@@ -20,22 +20,24 @@ from app.operations.cost import COMMAND, REQUEST
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
 from app.store import previews
 from app.store.driver import Document, Store
-from tests.conftest import Commands
-from tests.execution.cases import executed, operation_of
-from tests.graph.test_cost import COLLECTION_OF, documents_read, explained
-from tests.graph.walk import Place, below
-from tests.operations.prices import cost
-from tests.world import NOW, World, ago
+from tests.support.commands import Commands
+from tests.support.customer_lists import COLLECTION_OF
+from tests.support.execution_cases import executed, operation_of
+from tests.support.prices import cost
+from tests.support.query_plans import documents_read, explained
+from tests.support.schema_walk import Place, below
+from tests.support.world import NOW, World, ago
 
 CUSTOMERS, ROWS = 8, 80
 CALL, DOCUMENT = 0.025, 0.6
 """Units: a call of a function, the driver's included; a document that the database looks at."""
 FACTOR = 5
-"""Of time it is 3. Calls are not all alike, and nobody counts what the database adds up."""
+"""The bound on time is 3. Calls are not all alike, and nobody counts what the database adds up."""
 
 
 @pytest.fixture
 async def crowd(world: World) -> list[Document]:
+    """Stores customers with everything, and many rows in every list."""
     customers = [await world.everything() for _ in range(CUSTOMERS)]
     for customer in customers:
         for collection in COLLECTION_OF.values():

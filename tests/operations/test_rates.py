@@ -27,9 +27,10 @@ from app.operations.rates import RateLimited, Rates
 from app.settings import Limits, PerMinute
 from app.store import counters
 from app.store.driver import Store
-from tests.conftest import Commands, token
-from tests.http.conftest import door
-from tests.world import World
+from tests.support.commands import Commands
+from tests.support.gateway import gateway_app
+from tests.support.tokens import token
+from tests.support.world import World
 
 QUERY = {"query": "{ viewer { name } }"}
 
@@ -42,6 +43,7 @@ def change(customer_id: str, *keys: str) -> dict[str, Any]:
 
 @pytest.fixture
 def limits() -> Limits:
+    """Allows three changes a minute."""
     return Limits(changes_per_minute=3)
 
 
@@ -59,18 +61,18 @@ async def ask(client: httpx2.AsyncClient, asked: dict[str, Any], subject: str = 
 
 
 @asynccontextmanager
-async def telling(monkeypatch: pytest.MonkeyPatch, *told: Rates) -> AsyncGenerator[None]:
+async def telling(monkeypatch: pytest.MonkeyPatch, *limiter: Rates) -> AsyncGenerator[None]:
     monkeypatch.setattr(rates, "_FLUSH_SECONDS", 0.01)
-    async with background_task(told[0].flush_forever()), background_task(told[1].flush_forever()):
+    async with background_task(limiter[0].flush_forever()), background_task(limiter[1].flush_forever()):
         yield
 
 
-async def refused(told: Rates, subject: str, within_seconds: float = 10) -> RateLimited | None:
+async def refused(limiter: Rates, subject: str, within_seconds: float = 10) -> RateLimited | None:
     """The refusal that comes of it, once what was spent is known."""
     until = time.monotonic() + within_seconds
     while time.monotonic() < until:
         try:
-            told.spend(viewer(subject), 0)
+            limiter.spend(viewer(subject), 0)
         except RateLimited as refusal:
             return refusal
         await asyncio.sleep(0.01)
@@ -122,19 +124,19 @@ async def test_the_limit_ends_with_its_minute(client: httpx2.AsyncClient, world:
 async def test_of_many_at_once_over_two_processes_exactly_so_many_pass(store: Store, limits: Limits) -> None:
     one, other = rates_of(store, cost=1, changes=20), rates_of(store, cost=1, changes=20)
 
-    async def passes(told: Rates) -> bool:
+    async def passes(limiter: Rates) -> bool:
         try:
-            await told.change(viewer("tess"), 1, store)
+            await limiter.change(viewer("tess"), 1, store)
         except RateLimited:
             return False
         return True
 
-    passed = await asyncio.gather(*(passes(told) for _ in range(30) for told in (one, other)))
+    passed = await asyncio.gather(*(passes(limiter) for _ in range(30) for limiter in (one, other)))
     assert passed.count(True) == 20
 
 
 async def shift(store: Store, by: timedelta) -> None:
-    """As if all had been counted so much later."""
+    """Makes all that was counted that much older."""
     for row in await store.find("counters", {}):
         changed = {"$set": {"expiresAt": row["expiresAt"] + by}}
         await store.find_one_and_update("counters", {"_id": row["_id"]}, changed)
@@ -177,7 +179,7 @@ async def test_the_one_who_spends_what_is_left_is_known_to_all(store: Store, mon
 
 
 async def test_who_spends_all_of_it_at_once_is_refused_before_anybody_is_told(store: Store) -> None:
-    app = door(store, Limits(cost_per_minute=300))
+    app = gateway_app(store, Limits(cost_per_minute=300))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         answers = [await ask(client, QUERY) for _ in range(20)]
     statuses = [answer.status_code for answer in answers]
@@ -202,33 +204,33 @@ async def test_a_count_begins_anew_when_it_has_ended(store: Store) -> None:
 
 
 def test_a_setting_has_one_number_for_all_and_others_for_some_roles() -> None:
-    told = PerMinute.read("600 API_USER=6000 CUSTOMER=60")
-    assert told.of({Role.ADMIN}) == 600
-    assert told.of({Role.API_USER}) == 6_000
-    assert told.of({Role.CUSTOMER}) == 60
-    assert told.of({Role.CUSTOMER, Role.AFFILIATE}) == 600, "the most that any of them may have"
+    limiter = PerMinute.read("600 API_USER=6000 CUSTOMER=60")
+    assert limiter.of({Role.ADMIN}) == 600
+    assert limiter.of({Role.API_USER}) == 6_000
+    assert limiter.of({Role.CUSTOMER}) == 60
+    assert limiter.of({Role.CUSTOMER, Role.AFFILIATE}) == 600, "the most that any of them may have"
     assert PerMinute.read(7).of({Role.API_USER}) == PerMinute.read("7").of(set()) == 7
 
 
 @pytest.mark.parametrize("limit", [Limits().cost_per_minute, Limits().changes_per_minute])
 def test_an_integration_may_ask_for_more_than_a_person_unless_told(limit: str | int) -> None:
-    told = PerMinute.read(limit)
-    assert told.of({Role.API_USER}) >= 10 * told.of({Role.ADMIN})
+    limiter = PerMinute.read(limit)
+    assert limiter.of({Role.API_USER}) >= 10 * limiter.of({Role.ADMIN})
 
 
 async def test_each_role_has_its_own_minute_for_reading_and_for_changes(store: Store) -> None:
-    told = rates_of(store, cost="10 API_USER=1000", changes="1 API_USER=3")
+    limiter = rates_of(store, cost="10 API_USER=1000", changes="1 API_USER=3")
     person, machine = viewer("tess"), viewer("portal", Role.API_USER)
-    told.spend(person, 10)
-    told.spend(machine, 1_000)
+    limiter.spend(person, 10)
+    limiter.spend(machine, 1_000)
     for each in (person, machine):
         with pytest.raises(RateLimited):
-            told.spend(each, 1)
-    await told.change(person, 1, store)
-    await told.change(machine, 3, store)
+            limiter.spend(each, 1)
+    await limiter.change(person, 1, store)
+    await limiter.change(machine, 3, store)
     for each in (person, machine):
         with pytest.raises(RateLimited):
-            await told.change(each, 1, store)
+            await limiter.change(each, 1, store)
 
 
 # ---------------------------------------------------------------- a database that is away
@@ -236,15 +238,15 @@ async def test_each_role_has_its_own_minute_for_reading_and_for_changes(store: S
 
 async def test_what_was_spent_ends_with_its_minute_without_any_database(store: Store) -> None:
     now = [0.0]
-    told = rates_of(store, cost=100, clock=lambda: now[0])
-    told.spend(viewer("tess"), 100)
+    limiter = rates_of(store, cost=100, clock=lambda: now[0])
+    limiter.spend(viewer("tess"), 100)
     for seconds in (0, 30, 59):
         now[0] = seconds
         with pytest.raises(RateLimited) as refusal:
-            told.spend(viewer("tess"), 1)
+            limiter.spend(viewer("tess"), 1)
         assert refusal.value.seconds == pytest.approx(60 - seconds, abs=1)
     now[0] = 60
-    told.spend(viewer("tess"), 100)
+    limiter.spend(viewer("tess"), 100)
 
 
 async def test_what_nobody_was_told_of_for_a_minute_is_told_to_nobody(
@@ -261,11 +263,11 @@ async def test_what_nobody_was_told_of_for_a_minute_is_told_to_nobody(
 
     monkeypatch.setattr(counters, "add", sometimes)
     monkeypatch.setattr(rates, "_FLUSH_SECONDS", 0.005)
-    told = rates_of(store, cost=100, clock=lambda: now[0])
-    async with background_task(told.flush_forever()):
+    limiter = rates_of(store, cost=100, clock=lambda: now[0])
+    async with background_task(limiter.flush_forever()):
         for minute in range(5):
             now[0] = 60.0 * minute
-            told.spend(viewer("tess"), 70)
+            limiter.spend(viewer("tess"), 70)
             await asyncio.sleep(0.02)
         away[0] = False
         async with asyncio.timeout(10):
@@ -288,8 +290,8 @@ async def test_a_database_that_is_away_uses_nobodys_minute_up_and_one_that_a_que
 ) -> None:
     """Whether a field cannot be read, or already the customer who asks."""
     ada = await world.customer()
-    told = rates_of(store, cost=20 * 200)
-    app = door(store, rates=told)
+    limiter = rates_of(store, cost=20 * 200)
+    app = gateway_app(store, rates=limiter)
     bearer = token(role, **({"customer_id": ada["_id"]} if role == Role.CUSTOMER else {}))
     query = {"query": f'{{ node(id: "{ada["_id"]}") {{ ... on Customer {{ activityFacets {{ type }} }} }} }}'}
 
@@ -316,7 +318,7 @@ async def test_what_was_never_begun_because_of_others_costs_its_sender_next_to_n
     store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await world.customer()
-    app = door(store, rates=rates_of(store, cost=20 * 200))
+    app = gateway_app(store, rates=rates_of(store, cost=20 * 200))
     query = {"query": f'{{ node(id: "{ada["_id"]}") {{ ... on Customer {{ activityFacets {{ type }} }} }} }}'}
 
     async def overloaded(*_: object) -> None:

@@ -33,11 +33,13 @@ World = dict[str, list[Document]]
 
 @pytest.fixture(scope="module", params=DAYS, ids=lambda now: f"{now:%Y-%m-%d}")
 def now(request: pytest.FixtureRequest) -> datetime:
+    """Gives each of the days on which a sample is made."""
     return request.param
 
 
 @pytest.fixture(scope="module")
 def world(now: datetime) -> World:
+    """Makes the documents of a sample."""
     return documents_of(range(1, CUSTOMERS + 1), now)
 
 

@@ -1,44 +1,13 @@
 """An import as a test sees it: lines in; verdicts, rejects and a fingerprint of the whole database out."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
-from hashlib import blake2b
-from typing import Any, Final, Protocol
+from datetime import UTC, tzinfo
 
 import pytest
 
-from app.domain.ids import derived_id
-from app.services.importing import LineOutcome, Reject, Summary, import_lines
-from app.store.driver import Document, Store
-from app.store.schema import COLLECTIONS
-
-NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-ADA = derived_id("customers", source="esuite", source_id="E1001")
-AGENT = {"kind": "AGENT", "id": "mira", "name": "Mira Sol", "accessLevel": "FINANCE"}
-SYSTEM = {"kind": "IMPORT", "name": "System"}
-
-Line = Mapping[str, Any]
-
-
-@dataclass
-class Run:
-    summary: Summary
-    rejects: list[Reject] = field(default_factory=list[Reject])
-
-    @property
-    def reasons(self) -> dict[int, str]:
-        return {reject.line: reject.reason for reject in self.rejects}
-
-    @property
-    def totals(self) -> dict[LineOutcome, int]:
-        return {outcome: count for outcome in LineOutcome if (count := self.summary.total(outcome))}
-
-
-class Bring(Protocol):
-    async def __call__(self, *lines: Line | bytes, lines_per_chunk: int = 1_000, zone: tzinfo = UTC) -> Run: ...
+from app.services.importing import Reject, import_lines
+from app.store.driver import Store
+from tests.support.import_lines import NOW, Bring, Line, Run
 
 
 @pytest.fixture
@@ -56,70 +25,3 @@ def bring(store: Store) -> Bring:
         return Run(summary, rejects)
 
     return bring
-
-
-async def fingerprint(store: Store, *, without: Callable[[Document], object] = lambda document: None) -> str:
-    """Of every document in every collection, order aside. ``without`` may take out of each what is not to count."""
-    digest = blake2b()
-    for collection in COLLECTIONS:
-        for document in await store.find(collection, {}, sort={"_id": 1}):
-            without(document)
-            digest.update(json.dumps([collection, document], sort_keys=True, default=str).encode())
-    return digest.hexdigest()
-
-
-async def only(store: Store, collection: str) -> Document:
-    """The one document there."""
-    [document] = await store.find(collection, {})
-    return document
-
-
-async def ada(store: Store) -> Document:
-    [found] = await store.find("customers", {"_id": ADA})
-    return found
-
-
-def customer(number: str = "1001", **details: Any) -> Line:
-    """Known to esuite by ``E`` and their number."""
-    return {
-        "kind": "customer",
-        "source": "esuite",
-        "id": f"E{number}",
-        "number": number,
-        "name": f"Customer {number}",
-        "registeredAt": "2023-01-01T00:00:00Z",
-        **details,
-    }
-
-
-def link(one: str, two: str) -> Line:
-    """Between two identities, written ``source/id``."""
-    return {"kind": "customerLink", **_identity(one), "to": _identity(two)}
-
-
-def thing(kind: str, source_id: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
-    return {"kind": kind, "source": "loyalty", "id": source_id, "customer": _identity(of), **content}
-
-
-def activity(source_id: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
-    given = {"type": "BIRTHDAY", "occurredAt": "2024-01-01T00:00:00Z", **content}
-    return thing("activity", source_id, of=of, **given)
-
-
-def points(source_id: str, kind: str, amount: int, *, of: str = "esuite/E1001", **content: Any) -> Line:
-    given = {"pointsKind": kind, "points": amount, "occurredAt": "2024-01-01T00:00:00Z", **content}
-    return thing("points", source_id, of=of, **given)
-
-
-def status(source_id: str, to: str, changed_at: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
-    return thing("status", source_id, of=of, to=to, changedAt=changed_at, **content)
-
-
-def coupon(source_id: str, *, of: str = "esuite/E1001", **content: Any) -> Line:
-    given = {"code": "TEN", "type": "percentage", "value": "10 %", "addedAt": "2024-01-01T00:00:00Z", "origin": "RULE"}
-    return thing("coupon", source_id, of=of, **{**given, **content})
-
-
-def _identity(written: str) -> Line:
-    source, _, source_id = written.partition("/")
-    return {"source": source, "id": source_id}

@@ -7,7 +7,7 @@ import pytest
 from app.domain.access import Forbidden, Role, Viewer
 from app.services.audit import AuditTrail
 from app.store.driver import Store, UpdateOne
-from tests.world import NOW, World
+from tests.support.world import NOW, World
 
 VIEWER = Viewer("tess", "Tess Tester", frozenset({Role.FINANCE}))
 ASKED = AuditTrail(VIEWER, "changeCustomerStatus", "req-1", NOW)

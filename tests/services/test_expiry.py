@@ -13,7 +13,7 @@ from app.services.changes import Changes, CustomerLocks
 from app.services.expiry import expire_due
 from app.services.points import adjust
 from app.store.driver import Store
-from tests.world import NOW, World
+from tests.support.world import NOW, World
 
 LATER = NOW + timedelta(days=40)
 
@@ -101,7 +101,7 @@ async def test_points_spent_by_an_action_of_before_their_expiry_are_not_expired(
 
     state = (await _customer(store))["points"]
     assert (state["spent"], state["expired"], points.spendable(state)) == (60, 40, 0)
-    told = await store.find("activities", {"type": "POINTS_EXPIRED"})
-    assert sum(activity["points"] for activity in told) == -40
+    expiries = await store.find("activities", {"type": "POINTS_EXPIRED"})
+    assert sum(activity["points"] for activity in expiries) == -40
     entries: Any = await store.find("points", {}, sort={"seq": 1})
     assert points.audit(state, entries)["ok"]

@@ -9,7 +9,7 @@ from app.graph import masks_for
 from app.services.export_job import Exporter
 from app.store import files
 from app.store.driver import Document, Driver, InsertOne, Store, UpdateOne
-from tests.world import World, ago
+from tests.support.world import World, ago
 
 ROWS = 5_000
 ADMIN = {"subject": "tess", "roles": ["ADMIN"]}

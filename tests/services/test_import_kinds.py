@@ -12,7 +12,7 @@ from app.domain.points import audit
 from app.services.expiry import expire_due
 from app.services.importing import LineOutcome
 from app.store.driver import Store
-from tests.services.conftest import (
+from tests.support.import_lines import (
     ADA,
     AGENT,
     NOW,

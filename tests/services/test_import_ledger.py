@@ -11,7 +11,7 @@ from app.domain.points import as_of, audit, empty, owed, spendable
 from app.services.expiry import expire_due
 from app.services.importing import LineOutcome
 from app.store.driver import Store
-from tests.services.conftest import NOW, Bring, Line, ada, customer, points, status
+from tests.support.import_lines import NOW, Bring, Line, ada, customer, points, status
 
 
 def at(day: str) -> str:
@@ -33,9 +33,9 @@ async def figures(store: Store, now: datetime = NOW) -> dict[str, int]:
     entries: Any = await store.find("points", {"customerId": found["_id"]}, sort={"seq": 1})
     assert audit(stored, entries) == {"ok": True, "entries": len(entries), "drift": 0}
     state = as_of(stored, now)
-    told = {name: state[name] for name in ("earned", "spent", "expired", "reserved", "pending")}
+    totals = {name: state[name] for name in ("earned", "spent", "expired", "reserved", "pending")}
     return {
-        name: value for name, value in {**told, "owed": owed(state), "spendable": spendable(state)}.items() if value
+        name: value for name, value in {**totals, "owed": owed(state), "spendable": spendable(state)}.items() if value
     }
 
 
@@ -45,7 +45,7 @@ async def history(store: Store) -> list[tuple[str, int]]:
 
 
 async def timeline(store: Store) -> list[tuple[int, datetime]]:
-    """What is told of points that expired."""
+    """Returns the activities of points that expired."""
     activities = await store.find("activities", {"type": "POINTS_EXPIRED"}, sort={"occurredAt": 1})
     return [(activity["points"], activity["occurredAt"]) for activity in activities]
 

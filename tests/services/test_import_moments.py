@@ -11,8 +11,8 @@ from app.domain.ids import derived_id
 from app.services.importing import LineOutcome
 from app.store import indexes, previews
 from app.store.driver import Store, UpdateMany, UpdateOne
-from tests.conftest import Ask
-from tests.services.conftest import ADA, NOW, Bring, Line, activity, ada, coupon, customer, points, status, thing
+from tests.support.gateway import Ask
+from tests.support.import_lines import ADA, NOW, Bring, Line, activity, ada, coupon, customer, points, status, thing
 
 MOMENT: Final = "2024-01-01T00:00:00Z"
 COLLECTIONS: Final = {
@@ -55,7 +55,7 @@ async def shown(ask: Ask, field: str, arguments: str = "") -> list[str]:
 
 
 async def walked(ask: Ask, field: str, *, backwards: bool, size: int) -> list[str]:
-    """The same, by pages and their cursors."""
+    """Returns the ids of a list, newest first, by pages and their cursors."""
     ids: list[str] = []
     cursor = None
     name, arguments = field.removesuffix(")").partition("(")[::2]
@@ -88,7 +88,7 @@ async def test_rows_of_one_moment_are_listed_as_they_arrived(
     for size in (1, 4, 100):
         for backwards in (False, True):
             assert await walked(ask, field, backwards=backwards, size=size) == expected
-    assert await shown(ask, field) == expected[:20]  # from the head
+    assert await shown(ask, field) == expected[:20]  # from the preview
     assert await previews.differences(store) == []
     # The same lines in another order arrived long ago.
     run = await bring(*(row(collection, number) for number in sorted(numbers)))
@@ -197,10 +197,10 @@ async def test_changes_that_one_request_makes_are_listed_as_they_were_made(
         customer(by: {id: $id}) { activities { nodes { id note { message } } } } auditLog { nodes { wrote } }
     }"""
     found = (await ask(query, id=ADA))["data"]
-    told = found["customer"]["activities"]["nodes"]
-    assert [activity["note"]["message"] for activity in told] == [f"{number}" for number in reversed(range(5))]
+    activities = found["customer"]["activities"]["nodes"]
+    assert [activity["note"]["message"] for activity in activities] == [f"{number}" for number in reversed(range(5))]
     rows = found["auditLog"]["nodes"]
-    assert all(activity["id"] in row["wrote"] for activity, row in zip(told, rows, strict=True))
+    assert all(activity["id"] in row["wrote"] for activity, row in zip(activities, rows, strict=True))
 
 
 # ---------------------------------------------------------------- what earlier versions leave

@@ -1,4 +1,4 @@
-"""A row that an import moves from one customer to another: both are read as they are now, heads or none."""
+"""A row that an import moves from one customer to another: both are read as they are now, previews or none."""
 
 from collections.abc import Callable
 from itertools import permutations
@@ -9,8 +9,8 @@ import pytest
 from app.domain.ids import derived_id
 from app.store import previews
 from app.store.driver import Document, Store
-from tests.conftest import Ask
-from tests.services.conftest import Bring, Line, coupon, customer, fingerprint, thing
+from tests.support.gateway import Ask
+from tests.support.import_lines import Bring, Line, coupon, customer, fingerprint, thing
 
 IDS: Final = {n: derived_id("customers", source="esuite", source_id=f"E{n}") for n in ("1001", "1002", "1003")}
 
@@ -60,7 +60,7 @@ async def test_wherever_a_row_goes_it_is_found_there_and_nowhere_else(
 
 
 @pytest.mark.parametrize("collection", ROWS)
-async def test_whoever_dies_before_the_heads_are_made_leaves_nobody_with_a_wrong_one(
+async def test_whoever_dies_before_the_previews_are_made_leaves_nobody_with_a_wrong_one(
     collection: str, bring: Bring, ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bring(*(customer(number) for number in IDS), ROWS[collection]("1001"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.services.importing import LineOutcome
 from app.store.driver import Document, Store
 from app.store.schema import COLLECTIONS
-from tests.services.conftest import Bring, Line, activity, coupon, customer, fingerprint, link, points, status, thing
+from tests.support.import_lines import Bring, Line, activity, coupon, customer, fingerprint, link, points, status, thing
 
 EXAMPLES = sorted(Path("examples/import").glob("*.ndjson"))
 
@@ -88,7 +88,7 @@ def forget_when(document: Document) -> None:
     for key in ("recordedAt", "arrival", "parkedAt", "revision", "order"):
         document.pop(key, None)
     document.get("line", {}).pop("number", None)
-    if "activitiesMore" in document:  # heads of lists
+    if "activitiesMore" in document:  # previews of lists
         for row in document["activities"]:
             del row["recordedAt"]
         for row in (*document["points"], *document["statuses"]):

@@ -1,4 +1,4 @@
-"""The gateway against its source's own ledger (tests/domain/loyalty.py): files, a worker and an agent on a database."""
+"""The gateway against its source's own ledger (tests/support/loyalty.py): files, a worker, an agent, a database."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,8 +12,8 @@ from app.services import points as service
 from app.services.changes import Changes, CustomerLocks
 from app.services.expiry import expire_due
 from app.store.driver import Store
-from tests.domain.loyalty import Export, Line, life
-from tests.services.conftest import ADA, Bring, Run, ada, customer, points
+from tests.support.import_lines import ADA, Bring, Run, ada, customer, points
+from tests.support.loyalty import Export, Line, life
 
 
 def exported(line: Line) -> Line:
@@ -28,9 +28,9 @@ async def balance(store: Store, now: datetime) -> int:
     state = (await ada(store)).get("points") or empty()
     entries = await store.find("points", {}, sort={"seq": 1})
     assert audit(state, entries) == {"ok": True, "entries": len(entries), "drift": 0}  # pyright: ignore[reportArgumentType] # documents are entries
-    told = [-activity["points"] for activity in await store.find("activities", {"type": "POINTS_EXPIRED"})]
+    expiries = [-activity["points"] for activity in await store.find("activities", {"type": "POINTS_EXPIRED"})]
     here = [-entry["points"] for entry in entries if (entry["kind"], entry["source"]) == ("EXPIRED", "platform")]
-    assert sorted(told) == sorted(here), "the timeline tells of each expiry"
+    assert sorted(expiries) == sorted(here), "the timeline tells of each expiry"
     state = as_of(state, now)
     return spendable(state) - owed(state)
 

@@ -10,7 +10,7 @@ import pytest
 from app.domain.points import INT32_MAX
 from app.services.importing import LINE_LIMIT_BYTES, UNREADABLE, LineOutcome, Reject, import_lines, lines_of
 from app.store.driver import Store, UpdateMany
-from tests.services.conftest import NOW, Bring, Line, activity, coupon, customer, link, points, status, thing
+from tests.support.import_lines import NOW, Bring, Line, activity, coupon, customer, link, points, status, thing
 
 ANYONE: Line = customer()
 KINDS = "kind must be one of customer, customerLink, activity, points, coupon, transaction, pass, status, email, note"

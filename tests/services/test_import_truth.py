@@ -15,8 +15,8 @@ from app.services import writing
 from app.services.importing import LineOutcome
 from app.services.statuses import apply_due
 from app.store.driver import Document, Store, UpdateOne
-from tests.conftest import Ask
-from tests.services.conftest import ADA, NOW, Bring, activity, ada, coupon, customer, status, thing
+from tests.support.gateway import Ask
+from tests.support.import_lines import ADA, NOW, Bring, activity, ada, coupon, customer, status, thing
 
 MOMENT = "2024-01-01T00:00:00Z"
 EMAIL = {"subject": "Hi", "to": "a@example.com"}

@@ -8,7 +8,7 @@ import pytest
 from app.domain.points import audit
 from app.services.importing import LineOutcome
 from app.store.driver import Store
-from tests.services.conftest import (
+from tests.support.import_lines import (
     ADA,
     AGENT,
     Bring,

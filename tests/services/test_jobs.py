@@ -21,8 +21,8 @@ from app.services.export_job import Exporter
 from app.store import indexes, previews
 from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker
-from tests.conftest import Commands
-from tests.world import NOW, World, ago
+from tests.support.commands import Commands
+from tests.support.world import NOW, World, ago
 
 LATER = NOW + timedelta(days=40)
 SPOILT: dict[str, Document] = {
@@ -96,10 +96,10 @@ async def test_one_who_is_gone_before_their_turn_is_passed_over(
     customers = sorted([await with_due_points(world) for _ in range(2)], key=lambda each: each["_id"])
     gone, other = customers
     await previews.refresh_stale(store)
-    find = store.find
+    find = Store.find
 
-    async def then_gone(collection: str, where: Any, **given: Any) -> list[Document]:
-        found = await find(collection, where, **given)
+    async def then_gone(its: Store, collection: str, where: Any, **given: Any) -> list[Document]:
+        found = await find(its, collection, where, **given)
         if given.get("limit") == 500:
             if how == "erased":
                 await store.command({"delete": "customers", "deletes": [{"q": {"_id": gone["_id"]}, "limit": 1}]})
@@ -109,7 +109,7 @@ async def test_one_who_is_gone_before_their_turn_is_passed_over(
                 await store.write("customers", [UpdateOne({"_id": gone["_id"]}, {"$set": {"points.buckets": []}})])
         return found
 
-    monkeypatch.setattr(store, "find", then_gone)
+    monkeypatch.setattr(Store, "find", then_gone)
     assert await expire_due(store, LATER) == 1
     monkeypatch.undo()
     assert await spendable(store, other) == 0

@@ -11,9 +11,9 @@ from app.environment import SettingsError, read_settings
 from app.services.changes import DeliveryPolicy
 from app.services.letters import PARTS, SAMPLES, Letters, usable_letters
 from app.store.driver import Store
-from tests.conftest import AUTHORITY, SECRET, token
-from tests.http.browser import HOW_TO_GET_ONE, find_chromium, launch
-from tests.world import World
+from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch
+from tests.support.tokens import AUTHORITY, SECRET, token
+from tests.support.world import World
 
 ROOT = Path(__file__).parents[2]
 ADA = SAMPLES["pass"][0]

@@ -10,9 +10,9 @@ from app.services.repairs import ledgers, put_statuses_in_order, walk_ledgers
 from app.store import previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from app.store.indexes import refresh_customers, wrong_copies
-from tests.conftest import Ask
-from tests.services.conftest import ADA, Bring, ada, customer, fingerprint, points, status
-from tests.world import NOW
+from tests.support.gateway import Ask
+from tests.support.import_lines import ADA, Bring, ada, customer, fingerprint, points, status
+from tests.support.world import NOW
 
 AUDIT = "query($id: ID!) { customer(by: {id: $id}) { points { spendable audit { ok drift } } } }"
 LEDGER = [

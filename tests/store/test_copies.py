@@ -14,8 +14,8 @@ from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
 from app.store import indexes, previews
 from app.store.driver import Driver, Store, UpdateOne
-from tests.conftest import Ask
-from tests.world import NOW, World, ago
+from tests.support.gateway import Ask
+from tests.support.world import NOW, World, ago
 
 BIRTHDAY = CATALOGUE["BIRTHDAY"]
 CHANGES: Mapping[str, CatalogueType | None] = {
@@ -35,7 +35,7 @@ def use(monkeypatch: pytest.MonkeyPatch, row: CatalogueType | None) -> None:
 
 @pytest.fixture(params=CHANGES, ids=list(CHANGES))
 async def newer(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> CatalogueType | None:
-    """A database as the older version leaves it, whole; the newer version is the one that runs."""
+    """Leaves a database whole as the older version does; the newer version is the one that runs."""
     change = CHANGES[cast(str, request.param)]
     use(monkeypatch, None if change is None else BIRTHDAY)
     for _ in range(3):
@@ -83,7 +83,7 @@ class Dies(BaseException):
 
 
 class Mortal(Store):
-    """Dies after a command, whichever it is told."""
+    """Dies after a command, whichever a test names."""
 
     commands_left = 10**9
 

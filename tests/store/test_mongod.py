@@ -96,9 +96,9 @@ def test_a_stranger_on_its_port_makes_it_move(tmp_path: Path) -> None:
 def test_without_any_mongod_the_ways_out_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_mongod(monkeypatch)
     assert find_mongod() is None
-    with pytest.raises(MongodUnavailable) as told, embedded_mongod(tmp_path):
+    with pytest.raises(MongodUnavailable) as error, embedded_mongod(tmp_path):
         pytest.fail("it must not start")
-    assert all(way in str(told.value) for way in ("MONGODB_URI", "PATH", "make setup"))
+    assert all(way in str(error.value) for way in ("MONGODB_URI", "PATH", "make setup"))
 
 
 def test_a_mongod_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,10 +113,10 @@ def test_a_mongod_that_lacks_a_library_says_which_and_how_to_get_it(
 ) -> None:
     a_mongod(tmp_path, "echo 'error while loading shared libraries: libcurl.so.4: no such file' >&2; exit 127")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MongodUnavailable) as told, embedded_mongod(tmp_path):
+    with pytest.raises(MongodUnavailable) as error, embedded_mongod(tmp_path):
         pytest.fail("it must not start")
-    assert "libcurl.so.4" in str(told.value)
-    assert "apt-get install libcurl4" in str(told.value)
+    assert "libcurl.so.4" in str(error.value)
+    assert "apt-get install libcurl4" in str(error.value)
 
 
 # ---------------------------------------------------------------- helpers

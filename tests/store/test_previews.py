@@ -1,4 +1,4 @@
-"""Heads of lists: the same rows as the lists have, believed only while they are the customer's present ones."""
+"""Previews of lists: the rows that the lists have, believed only while they are the customer's present ones."""
 
 import asyncio
 import os
@@ -14,9 +14,10 @@ from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREV
 from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from bench.workloads import LISTS
-from tests.conftest import Ask, Commands
-from tests.graph.test_cost import noise
-from tests.world import World, ago
+from tests.support.commands import Commands
+from tests.support.customer_lists import noise
+from tests.support.gateway import Ask
+from tests.support.world import World, ago
 
 PAGES = " ".join(
     f"{name}{size}: {name}(first: {size}) {{ nodes {{ id }} pageInfo {{ hasNextPage endCursor }} }}"
@@ -31,7 +32,7 @@ ACTIVITIES = "query($id: ID!) { customer(by: {id: $id}) { activities { nodes { i
 
 @pytest.fixture
 async def customers(world: World) -> list[Document]:
-    """With no rows, and with as many as make a page full, more than full, or too many for a head."""
+    """Stores customers with no rows, and with as many as fill a page, more than fill it, and too many for a preview."""
     customers = [await world.customer() for _ in range(5)]
     for customer, rows in zip(customers, (0, 10, 11, 21, 30), strict=True):
         for name in PREVIEWS:
@@ -39,7 +40,7 @@ async def customers(world: World) -> list[Document]:
     return customers
 
 
-async def test_a_page_is_the_same_with_a_head_and_without(
+async def test_a_page_is_the_same_with_a_preview_and_without(
     ask: Ask, store: Store, commands: Commands, customers: list[Document]
 ) -> None:
     ids = [customer["_id"] for customer in customers]
@@ -67,14 +68,14 @@ async def test_who_has_changed_since_is_read_without(ask: Ask, world: World) -> 
     assert await ask(ACTIVITIES, id=ada["_id"]) == answer
 
 
-async def test_an_older_head_replaces_no_newer_one(world: World) -> None:
+async def test_an_older_preview_replaces_no_newer_one(world: World) -> None:
     ada = await world.customer(revision=3)
     await previews.refresh(world.store, [ada["_id"]])
     await world.store.write("heads", [UpdateOne({"_id": ada["_id"]}, {"$set": {"revision": 4}})])
     await world.activity(ada)
     await previews.refresh(world.store, [ada["_id"]])
-    (head,) = await world.store.find("heads", {})
-    assert (head["revision"], head["activities"]) == (4, [])
+    (preview,) = await world.store.find("heads", {})
+    assert (preview["revision"], preview["activities"]) == (4, [])
 
 
 async def test_more_than_a_document_can_hold_is_one_customers_alone(ask: Ask, world: World) -> None:
@@ -84,7 +85,7 @@ async def test_more_than_a_document_can_hold_is_one_customers_alone(ask: Ask, wo
         "activities", big, *({"attributes": megabyte, "occurredAt": ago(days=n)} for n in range(20))
     )
     await previews.refresh(world.store, [big["_id"], small["_id"]])
-    assert [head["_id"] for head in await world.store.find("heads", {})] == [small["_id"]]
+    assert [preview["_id"] for preview in await world.store.find("heads", {})] == [small["_id"]]
     answer = await ask(ACTIVITIES, id=big["_id"])
     assert [each["id"] for each in answer["data"]["customer"]["activities"]["nodes"]] == [row["_id"] for row in rows]
 
@@ -97,8 +98,8 @@ async def test_a_database_that_is_away_is_waited_for_once() -> None:
 
 
 @pytest.fixture
-async def no_heads(store: Store) -> AsyncGenerator[None]:
-    """Nobody can write any: they are a view."""
+async def no_previews(store: Store) -> AsyncGenerator[None]:
+    """Makes previews impossible to write: their collection is a view."""
     await store.command({"drop": "heads"})
     await store.command({"create": "heads", "viewOn": "customers", "pipeline": [{"$match": {"_id": None}}]})
     yield
@@ -106,8 +107,8 @@ async def no_heads(store: Store) -> AsyncGenerator[None]:
     await indexes.apply(store)
 
 
-@pytest.mark.usefixtures("no_heads")
-async def test_a_change_is_made_whether_or_not_its_head_can_be_kept(ask: Ask, world: World) -> None:
+@pytest.mark.usefixtures("no_previews")
+async def test_a_change_is_made_whether_or_not_its_preview_can_be_kept(ask: Ask, world: World) -> None:
     ada = await world.customer()
     given = {"customerId": ada["_id"], "idempotencyKey": "one", "message": "Called back."}
     made = (await ask(ADD_NOTE, i=given))["data"]["addNote"]
@@ -125,8 +126,8 @@ async def test_what_was_written_past_the_gateway_is_found_and_mended(world: Worl
     assert await previews.differences(world.store) == []
     assert await previews.refresh_stale(world.store) == 2
     assert await previews.differences(world.store) == []
-    (head,) = await world.store.find("heads", {"_id": ada["_id"]})
-    assert len(head["activities"]) == 1
+    (preview,) = await world.store.find("heads", {"_id": ada["_id"]})
+    assert len(preview["activities"]) == 1
     assert {bob["_id"], ada["_id"]} == {each["_id"] for each in await world.store.find("heads", {})}
 
 
@@ -135,9 +136,9 @@ async def test_what_activities_copy_from_the_catalogue_is_copied_anew(world: Wor
     activity = await world.activity(ada, group="POINTS")
     await previews.refresh(world.store, [ada["_id"]])
     await indexes.apply(world.store)
-    (head,) = await world.store.find("heads", {})
-    assert head["activities"][0]["_id"] == activity["_id"]
-    assert head["activities"][0]["group"] != "POINTS"
+    (preview,) = await world.store.find("heads", {})
+    assert preview["activities"][0]["_id"] == activity["_id"]
+    assert preview["activities"][0]["group"] != "POINTS"
 
 
 async def test_many_are_kept_in_batches(world: World) -> None:
@@ -158,8 +159,8 @@ def test_the_form_of_previews_is_the_same_in_every_process() -> None:
     assert " at 0x" not in repr(PREVIEWS)
 
 
-async def test_a_head_of_another_form_is_believed_by_nobody_and_made_again(ask: Ask, world: World) -> None:
-    """A newer version's, an older one's, or one of before forms were told."""
+async def test_a_preview_of_another_form_is_believed_by_nobody_and_made_again(ask: Ask, world: World) -> None:
+    """A newer version's, an older one's, or one from before previews had a form."""
     ada = await world.customer()
     activity = await world.activity(ada)
     for change in ({"$set": {"form": "another"}}, {"$unset": {"form": ""}}):
@@ -173,7 +174,7 @@ async def test_a_head_of_another_form_is_believed_by_nobody_and_made_again(ask: 
 
 
 @pytest.mark.parametrize("part", [part for parts in PREVIEW_PARTS.values() for part in parts])
-async def test_a_head_that_lacks_a_part_gives_the_others(
+async def test_a_preview_that_lacks_a_part_gives_the_others(
     part: str, ask: Ask, store: Store, customers: list[Document]
 ) -> None:
     ids = [customer["_id"] for customer in customers]
@@ -183,7 +184,7 @@ async def test_a_head_that_lacks_a_part_gives_the_others(
     assert await ask(BY_ID.format(PAGES), ids=ids) == without
 
 
-async def test_the_form_is_another_as_soon_as_anything_of_a_head_is() -> None:
+async def test_the_form_is_another_as_soon_as_anything_of_a_preview_is() -> None:
     forms = {listings.PREVIEW_FORM}
     for name, value in (("size", 19), ("selection", replace(PREVIEWS["coupons"].selection, descending=False))):
         changed = {**PREVIEWS, "coupons": replace(PREVIEWS["coupons"], **{name: value})}

@@ -30,7 +30,7 @@ from pymongo.monitoring import CommandListener
 
 from app.store.driver import Document, Driver, Store, Unavailable
 from app.store.mongod import WAYS_OUT, MongodUnavailable, find_mongod
-from tests.faults.processes import free_ports
+from tests.support.processes import free_ports
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("wire")]  # its servers once, not once for each process
 
@@ -42,6 +42,7 @@ NOT_PRIMARY, SHUTTING_DOWN, UNREACHABLE, TOO_LATE, INTERRUPTED = 10107, 91, 6, 5
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Runs every async test here on asyncio and on uvloop."""
     return "asyncio", {"use_uvloop": request.param}
 
 
@@ -136,7 +137,7 @@ async def test_an_error_of_the_commands_own_is_raised_and_not_repeated(
                 await side.store.find(collection, {})
             assert failed() == 1
         side.error = raised.value
-    assert told(both.wire.error) == told(both.driver.error)
+    assert error_summary(both.wire.error) == error_summary(both.driver.error)
     assert both.wire.error
     assert both.wire.error.has_error_label("Label")
 
@@ -526,7 +527,7 @@ class Both:
             with pytest.raises(Exception) as raised:  # noqa: PT011 # which is what is compared
                 await ask(side.store)
             side.error = raised.value
-        assert told(self.wire.error) == told(self.driver.error)
+        assert error_summary(self.wire.error) == error_summary(self.driver.error)
 
 
 def shown(seen: list[tuple[str, Document]]) -> list[tuple[str, Document]]:
@@ -545,7 +546,7 @@ def shown(seen: list[tuple[str, Document]]) -> list[tuple[str, Document]]:
     ]
 
 
-def told(error: Any) -> tuple[Any, ...]:
+def error_summary(error: Any) -> tuple[Any, ...]:
     """Its class, code and labels, and its words as far as they are not about the moment."""
     kind: type[Any] = error.__class__
     words = str(error).split(", full error")[0].split("remaining")[0]
@@ -570,7 +571,7 @@ async def eventually(question: Callable[[], Any], seconds: float = 10) -> bool:
 
 @contextmanager
 def failing(mongod: "Mongod", command: str, *, times: int, **how: Any) -> Generator[Callable[[], int]]:
-    """So many of these commands fail, or wait; says how many did."""
+    """Makes that many of these commands fail, or wait; says how many did."""
     data = {"failCommands": [command], **how}
     begun = mongod.admin({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})["count"]
     count = begun
@@ -682,6 +683,7 @@ async def fill(mongod: Mongod) -> None:
 
 @pytest.fixture(scope="module")
 async def mongod(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> AsyncGenerator[Mongod]:
+    """Starts a mongod with documents in it."""
     with begun(tmp_path_factory.mktemp("wire") / "db") as started:
         await fill(started)
         yield started
@@ -689,7 +691,7 @@ async def mongod(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -
 
 @pytest.fixture(scope="module")
 async def own(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> AsyncGenerator[Mongod]:
-    """One that may be frozen and killed."""
+    """Starts a mongod that may be frozen and killed."""
     with begun(tmp_path_factory.mktemp("own") / "db") as started:
         await fill(started)
         yield started
@@ -697,7 +699,7 @@ async def own(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> A
 
 @pytest.fixture(scope="module")
 async def secured(tmp_path_factory: pytest.TempPathFactory, anyio_backend: Any) -> AsyncGenerator[Mongod]:
-    """One that wants a user and TLS."""
+    """Starts a mongod that wants a user and TLS."""
     folder = tmp_path_factory.mktemp("secured")
     certificate, key = certified(folder), folder / "key"
     key.write_text("a secret of the members")
@@ -732,7 +734,7 @@ async def sides(mongod: Mongod, driver: Driver) -> AsyncGenerator[Both]:
 
 @pytest.fixture
 async def both(mongod: Mongod, driver: Driver) -> AsyncGenerator[Both]:
-    """Two stores of one server: one that reads by wire, and one that does not."""
+    """Opens two stores of one server: one that reads by wire, and one that does not."""
     async with sides(mongod, driver) as made:
         yield made
 

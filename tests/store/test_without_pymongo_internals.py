@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from app.store import pymongo_internals, shortcuts
 from app.store.driver import Driver, Store
-from tests.conftest import Commands
+from tests.support.commands import Commands
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ast.parse(Path(pymongo_internals.__file__).read_text())

@@ -41,7 +41,7 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 @dataclass
 class Process:
-    """One child of ours, which can die and freeze and come back at the same address."""
+    """A child process, which can die and freeze and come back at the same address."""
 
     command: list[str]
     log: Path
@@ -93,6 +93,8 @@ class Process:
 
 @dataclass
 class Node(Process):
+    """A server of a replica set."""
+
     port: int = 0
 
     @cached_property
@@ -111,6 +113,8 @@ class Node(Process):
 
 @dataclass
 class ReplicaSet:
+    """Three servers, and which of them takes writes."""
+
     nodes: list[Node]
 
     @property
@@ -152,7 +156,7 @@ class ReplicaSet:
 
 @contextmanager
 def replica_set(folder: Path) -> Generator[ReplicaSet]:
-    """Three servers that are starting and do not know each other yet: see ``initiate``."""
+    """Starts three servers that do not know each other yet: see ``initiate``."""
     mongod = find_mongod()
     if mongod is None:
         raise MongodUnavailable(WAYS_OUT)
@@ -177,6 +181,7 @@ def replica_set(folder: Path) -> Generator[ReplicaSet]:
 
 
 def initiate(nodes: list[Node]) -> None:
+    """Makes a replica set of these servers."""
     config = {
         "_id": REPLICA_SET,
         "members": [{"_id": index, "host": f"127.0.0.1:{node.port}"} for index, node in enumerate(nodes)],
@@ -190,6 +195,8 @@ def initiate(nodes: list[Node]) -> None:
 
 @dataclass
 class Gateway(Process):
+    """A process that serves GraphQL."""
+
     port: int = 0
 
     @property
@@ -208,7 +215,7 @@ class Gateway(Process):
 
 @contextmanager
 def gateways(count: int, folder: Path, environment: dict[str, str]) -> Generator[list[Gateway]]:
-    """``python -m app serve``, so many times, on one database; they are starting."""
+    """Starts ``python -m app serve`` that many times on one database. They need not serve yet."""
     made: list[Gateway] = []
     try:
         for index, port in enumerate(free_ports(count)):
@@ -223,7 +230,7 @@ def gateways(count: int, folder: Path, environment: dict[str, str]) -> Generator
 
 
 def within(seconds: float, question: Callable[[], T | None], what: str) -> T:
-    """The first answer that is true. Raises TimeoutError."""
+    """Returns the first answer that is true. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while True:
         if answer := question():
@@ -234,7 +241,7 @@ def within(seconds: float, question: Callable[[], T | None], what: str) -> T:
 
 
 def free_ports(count: int) -> list[int]:
-    """Below those that the system gives to whoever connects: one of them could be taken while its owner is dead.
+    """Finds ports below those that the system gives to clients, which could take one while its owner is dead.
 
     Even by who asks whether it lives: a connection from a port of this machine to itself is one.
     """

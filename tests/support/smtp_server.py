@@ -1,4 +1,4 @@
-"""A mail server of our own, on the test's event loop: it behaves as it is told, and keeps every mail it took."""
+"""A mail server of our own, on the test's event loop: it behaves as a test wants, and keeps every mail that it took."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Does(StrEnum):
-    """What becomes of one mail."""
+    """What a mail server does with one mail."""
 
     TAKES_IT = "takes it"
     SAYS_451 = "answers 451"
@@ -32,7 +32,7 @@ REFUSES = {Does.SAYS_550_TO_THE_ADDRESS, Does.SAYS_550_TO_THE_MAIL}
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One that was taken."""
+    """A mail that was accepted."""
 
     sender: str
     to: list[str]
@@ -55,7 +55,7 @@ class Mail:
 
 
 class Grumpy(SMTP):
-    """Answers some commands as its peer is told to, and all others as the protocol has it."""
+    """Answers some commands as its peer wants, and all others as the protocol has it."""
 
     def _refused(self, command: str) -> str | None:
         peer: Peer = self.event_handler
@@ -112,7 +112,7 @@ class Grumpy(SMTP):
 
 @dataclass
 class Peer:
-    """``does`` is asked once for each mail that is offered, with its addressee.
+    """A mail server; ``does`` is asked once for each mail that is offered, with its addressee.
 
     ``refuses`` has a reply for a command, BANNER for what is said first, and END for what is said to the mail itself.
     """
@@ -132,12 +132,12 @@ class Peer:
         return f"smtp://127.0.0.1:{self.port}"
 
     def then(self, *deeds: Does) -> None:
-        """One after another, and then it takes whatever comes."""
+        """Does one deed after another, and then takes whatever comes."""
         left = iter(deeds)
         self.does = lambda _to: next(left, Does.TAKES_IT)
 
     def hang_up(self) -> None:
-        """On everybody who is connected, as a server does that has heard nothing for long."""
+        """Closes all connections, as a server does that has heard nothing for long."""
         for connection in self.connections:
             if connection.transport is not None:
                 connection.transport.close()
@@ -178,7 +178,7 @@ class Peer:
 
 
 async def _forever() -> NoReturn:
-    """Until the line is gone: aiosmtpd cancels us then."""
+    """Waits until the line is gone: aiosmtpd cancels us then."""
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
 
@@ -199,7 +199,7 @@ async def mail_server(
     size: int | None = None,
     port: int = 0,
 ) -> AsyncGenerator[Peer]:
-    """``tls`` is from the first byte; ``starttls`` is offered; a ``user`` may sign in, and is kept with their mails."""
+    """Runs a mail server: ``tls`` from the first byte, ``starttls`` offered, and a ``user`` who may sign in."""
     peer = Peer(tls=tls is not None)
     loop = asyncio.get_running_loop()
 

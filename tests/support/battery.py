@@ -13,7 +13,7 @@ from graphql import (
     is_required_input_field,
 )
 
-from tests.graph.walk import Place, below, schema
+from tests.support.schema_walk import Place, below, schema
 
 LIMIT, COST, INPUT = "QUERY_LIMIT_EXCEEDED", "COST_LIMIT_EXCEEDED", "BAD_USER_INPUT"
 UNRESOLVED = "OPERATION_RESOLUTION_FAILURE"
@@ -22,7 +22,7 @@ SYNTAX, INVALID, MALFORMED = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
 
 @dataclass(frozen=True)
 class Case:
-    """A request that must be refused with ``code``, and ``status`` by who knows GraphQL's own media type."""
+    """A request to be refused with ``code``, and with ``status`` for clients that accept GraphQL's own media type."""
 
     name: str
     body: bytes
@@ -31,10 +31,12 @@ class Case:
 
 
 def case(name: str, query: str, code: str, **variables: Any) -> Case:
+    """Makes a case of a query and its variables."""
     return Case(name, json.dumps({"query": query, "variables": variables}).encode(), code)
 
 
 def battery() -> Iterator[Case]:
+    """Yields all hostile requests."""
     yield from of_types()
     yield from of_pages()
     yield from of_texts()
@@ -45,7 +47,7 @@ def battery() -> Iterator[Case]:
 
 
 def types() -> list[GraphQLObjectType]:
-    """Everything that has an id, and so can be reached at once."""
+    """Returns every type that has an id, and so can be reached at once."""
     return [
         type_
         for type_ in schema().type_map.values()
@@ -54,10 +56,12 @@ def types() -> list[GraphQLObjectType]:
 
 
 def at(type_name: str, selection: str) -> str:
+    """Writes a query that selects this of a node of the type."""
     return f'{{ node(id: "cus_x") {{ ... on {type_name} {{ {selection} }} }} }}'
 
 
 def of_types() -> Iterator[Case]:
+    """Yields the cases of each type."""
     for type_ in types():
         on = type_.name
         yield case(f"31 aliases on {on}", at(on, numbered("a{}: __typename", 31)), LIMIT)
@@ -84,6 +88,7 @@ def of_types() -> Iterator[Case]:
 
 
 def numbered(template: str, count: int) -> str:
+    """Repeats a template, with the number of each and the next one put in."""
     return " ".join(template.format(number, next=number + 1) for number in range(count))
 
 
@@ -122,6 +127,7 @@ def pages() -> list[Place]:
 
 
 def of_pages() -> Iterator[Case]:
+    """Yields the cases of each list."""
     many = ["cus_x"] * 100
     for place in pages():
         page = numbered(f"a{{}}: {place.name}(first: 100) {{{{ nodes {{{{ __typename id }}}} }}}}", 5)
@@ -155,6 +161,7 @@ SCHEMA = f"__schema {{{{ types {{{{ {_FIELDS} }}}} }}}}"
 
 
 def of_texts() -> Iterator[Case]:
+    """Yields the cases of documents that are too long, too deep or wrong."""
     viewer = "{ viewer { name } }"
     yield case("a document of 1,000,000 characters", "#" * 1_000_000 + "\n" + viewer, LIMIT)
     yield case("25,000 comments", "#\n" * 24_000 + viewer, LIMIT)
@@ -185,6 +192,7 @@ def of_texts() -> Iterator[Case]:
 
 
 def of_bodies() -> Iterator[Case]:
+    """Yields the cases of bodies that are too large, too deep or no JSON."""
     query = b'{"query": "query($a: [ID!]!) { nodes(ids: $a) { id } }", "variables": {"a": %s}}'
     yield Case("a body of 2 MiB", b" " * 2 * 1_048_576, "REQUEST_TOO_LARGE", 413)
     yield Case("lists, 100,000 deep", query % (b"[" * 100_000), MALFORMED)
@@ -270,6 +278,7 @@ def filled(field: Any) -> Iterator[tuple[str, str, str]]:
 
 
 def inside(type_: Any, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yields path, scalar and literal for every place for a text inside a type."""
     bare = str(type_).strip("!")
     if bare.startswith("["):
         for inner, type_name, literal in inside(
@@ -292,6 +301,7 @@ def inside(type_: Any, path: str) -> Iterator[tuple[str, str, str]]:
 
 
 def sensible(type_: Any, name: str = "") -> str:
+    """Writes a literal that the type accepts."""
     bare = str(type_).strip("!")
     if bare.startswith("["):
         return "[]"

@@ -12,7 +12,7 @@ from app.operations.operation import Operation
 
 
 def cost(query: str, *, compiled: bool = True, **variables: Any) -> int:
-    """With coerced variables. The document is valid and has one operation."""
+    """Prices an operation with coerced variables. The document is valid and has one operation."""
     document = parse(query)
     assert validate(executable, document) == []
     (plan,) = cost_plans(document, compiled=compiled).values()
@@ -20,6 +20,7 @@ def cost(query: str, *, compiled: bool = True, **variables: Any) -> int:
 
 
 def cost_plans(document: DocumentNode, *, compiled: bool = True) -> Mapping[str | None, CostPlan]:
+    """Returns the cost plan of each operation of a document, by its name."""
     operations = Operation.each_of(document, executable)
     shapes = {name: shape_of(each.node, each.fragments) for name, each in operations.items()}
     return Pricer(executable, compiled=compiled).plans(document, shapes)

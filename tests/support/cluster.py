@@ -15,9 +15,9 @@ from app.domain.access import Role
 from app.http.tokens import issue
 from app.store import indexes
 from app.store.driver import Driver, Store
-from tests.faults.processes import Gateway, Process, ReplicaSet, gateways, initiate, replica_set
-from tests.faults.senders import REQUEST_TIMEOUT_SECONDS, Clients, Verdict, clients, verdict
-from tests.world import World
+from tests.support.processes import Gateway, Process, ReplicaSet, gateways, initiate, replica_set
+from tests.support.senders import REQUEST_TIMEOUT_SECONDS, Clients, Verdict, clients, verdict
+from tests.support.world import World
 
 DATABASE: Final = "faults"
 AUTHORITY: Final[dict[str, Any]] = {"issuer": "https://issuer.example", "audience": "faults"}
@@ -27,18 +27,21 @@ BALANCE: Final = 100_000
 
 @dataclass
 class Cluster:
+    """Three servers and two gateways, all of which may be killed and frozen."""
+
     servers: ReplicaSet
     gateways: Sequence[Gateway]
     driver: Driver
 
     @asynccontextmanager
     async def store(self) -> AsyncGenerator[Store]:
-        """The database itself, past every gateway."""
+        """Opens the database itself, past every gateway."""
         async with Store.open(self.servers.uri, DATABASE, driver=self.driver, timeout_seconds=30) as store:
             yield store
 
     @asynccontextmanager
     async def clients(self) -> AsyncGenerator[Clients]:
+        """Opens clients of both gateways, with an administrator's token."""
         bearer = issue(
             SECRET, roles=[Role.ADMIN], subject="tess", name="Tess Tester", lifetime=timedelta(hours=12), **AUTHORITY
         )
@@ -46,7 +49,7 @@ class Cluster:
             yield asking
 
     async def restore(self) -> None:
-        """Everything runs again and takes part."""
+        """Revives all that is dead or frozen, and waits until everything takes part."""
         for process in (*self.servers.nodes, *self.gateways):
             process.revive()  # not in a thread: on Linux a child ends with the thread that began it
         await asyncio.to_thread(self.servers.wait_until_well)
@@ -56,6 +59,7 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path, driver: Driver) -> Generator[Cluster]:
+    """Starts a cluster, whose parts need not be well yet: see ``Cluster.restore``."""
     with replica_set(folder) as servers:
         environment = {
             "MONGODB_URI": servers.uri,
@@ -83,6 +87,7 @@ async def _prepare(uri: str, driver: Driver) -> None:
 
 
 async def rich_customers(store: Store, count: int, *, balance: int = BALANCE) -> list[str]:
+    """Stores customers with that many points each, and returns their ids."""
     world, made = World(store), list[str]()
     for _ in range(count):
         customer = await world.customer(number=f"F-{random.getrandbits(64):x}")
@@ -95,16 +100,19 @@ async def rich_customers(store: Store, count: int, *, balance: int = BALANCE) ->
 
 
 async def kill_primary(cluster: Cluster) -> None:
+    """Kills the primary."""
     await _kill(await asyncio.to_thread(cluster.servers.wait_for_primary))
 
 
 async def freeze_primary(cluster: Cluster) -> None:
+    """Freezes the primary for three seconds."""
     primary = await asyncio.to_thread(cluster.servers.wait_for_primary)
     primary.freeze()
     await asyncio.sleep(3)
 
 
 async def kill_gateway(cluster: Cluster) -> None:
+    """Kills one of the gateways."""
     await _kill(random.choice(cluster.gateways))
 
 
@@ -123,6 +131,8 @@ FAULTS: Final[Mapping[str, Fault]] = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """What was done to a cluster, and what the database says afterwards."""
+
     faults: Sequence[str]
     senders: int
     verdict: Verdict
@@ -140,7 +150,7 @@ async def run(
     at_most_seconds: float,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """The faults, one after another while everybody adjusts; then what the database says. It ends early if it must."""
+    """Does one fault after another while everybody adjusts points, then reads the database. Ends early if it must."""
     start = time.monotonic()
     done, over = list[str](), asyncio.Event()
     await cluster.restore()

@@ -16,8 +16,9 @@ from app.graph import OBJECT_TYPES, executable
 from app.schema.connection import PAGED_EDGES, FilterInput, OrderInput, PagedEdge, paged
 from app.schema.passes import Pass
 from app.store.driver import Document
-from tests.conftest import Ask, token
-from tests.world import AGENT, SYSTEM, World
+from tests.support.gateway import Ask
+from tests.support.tokens import token
+from tests.support.world import AGENT, SYSTEM, World
 
 EDGES = {
     f"{name}.{field.python_name}": PAGED_EDGES[resolver.wrapped_func]
@@ -104,6 +105,7 @@ SELECTIONS = [
 
 @pytest.fixture(params=["compiled", "graphql-core"])
 def execution(request: pytest.FixtureRequest) -> Execution:
+    """Executes by compiled plans and as graphql-core does."""
     return Execution(request.param)
 
 

@@ -27,6 +27,8 @@ class Point:
 
 @dataclass
 class Loyalty:
+    """One customer's points as single things, and the lines that are exported of them."""
+
     sweeps: bool
     """It writes a line for what has expired, every night; else it says only when points expire."""
     random: Random
@@ -176,7 +178,7 @@ class Loyalty:
 
 
 def in_order(points: list[Point]) -> list[Point]:
-    """Soonest to expire first."""
+    """Sorts points, soonest to expire first."""
     return sorted(points, key=lambda point: point.expires_at or datetime.max.replace(tzinfo=UTC))
 
 
@@ -193,7 +195,7 @@ class Export:
 
 
 def life(random: Random, *, sweeps: bool, days: int, gifts: bool = False, is_lenient: bool = False) -> list[Export]:
-    """A customer's, as it is exported night by night, just after the sweep."""
+    """Lives a customer's days, and returns what is exported night by night, just after the sweep."""
     system = Loyalty(sweeps, random, is_lenient)
     if random.random() < 0.3:
         system.correct()

@@ -14,8 +14,8 @@ from app.domain import points
 from app.domain.access import Role
 from app.domain.ids import new_id
 from app.store.driver import Document
-from tests.conftest import token
-from tests.world import LATER, NOW, World
+from tests.support.tokens import token
+from tests.support.world import LATER, NOW, World
 
 ALL_BUT_THE_LOG = {
     "plain",
@@ -64,10 +64,13 @@ class Account:
 
 
 def canary(whose: str, kind: str) -> str:
+    """Writes a text that says whose it is and what kind of thing it is."""
     return f"canary-{whose}-{kind}"
 
 
 async def account_of(world: World, whose: str, **given: Any) -> Account:
+    """Stores an account in which every text is a canary."""
+
     def a(kind: str) -> str:
         return canary(whose, kind)
 
@@ -159,6 +162,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
 
 
 def token_of(role: Role, own: Account, *more: Role) -> str:
+    """Issues a token for the role, or for several; as a customer, for the own account."""
     roles = (role, *more)
     return token(
         *roles,
@@ -168,11 +172,12 @@ def token_of(role: Role, own: Account, *more: Role) -> str:
 
 
 def learnt(text: str) -> set[tuple[str, str]]:
+    """Returns whose canaries of which kind are in a text."""
     return set(CANARY.findall(text))
 
 
 def reaching_of(roles: Collection[Role], whose: str) -> set[Role]:
-    """Those of the roles that reach this account. An affiliate's own account is theirs as a customer."""
+    """Returns those of the roles that reach this account. An affiliate's own account is theirs as a customer."""
     reaching = set(roles) - STRANGERS
     if whose == "own" and Role.CUSTOMER in roles:
         return reaching | {Role.CUSTOMER}
@@ -180,7 +185,7 @@ def reaching_of(roles: Collection[Role], whose: str) -> set[Role]:
 
 
 def allowed_of(roles: Collection[Role]) -> set[tuple[str, str]]:
-    """By account and kind: what the roles that reach the account may learn, each by itself.
+    """Returns by account and kind what the roles that reach the account may learn, each by itself.
 
     Which rows there are is decided for the whole viewer: with an affiliate's role, and none of staff's, the narrower.
     """

@@ -25,6 +25,7 @@ Composite: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
 
 @cache
 def schema() -> GraphQLSchema:
+    """Returns the schema that clients see."""
     return build_schema(sdl.printed())
 
 
@@ -77,7 +78,7 @@ class Place:
 
 
 def flat(value: Any) -> Iterator[Any]:
-    """The values in nested lists, nulls left out."""
+    """Yields the values in nested lists, nulls left out."""
     match value:
         case None:
             pass
@@ -90,7 +91,7 @@ def flat(value: Any) -> Iterator[Any]:
 
 @cache
 def below(type_name: str) -> dict[str, Place]:
-    """Each field of each type that is reached from ``type_name``, by its coordinate; the shortest way to it."""
+    """Returns each field of each type below ``type_name``, by its coordinate, with the shortest way to it."""
     start = schema().get_type(type_name)
     assert isinstance(start, Composite)
     found: dict[str, Place] = {}
@@ -108,7 +109,7 @@ def below(type_name: str) -> dict[str, Place]:
 
 
 def everything(type_name: str, *above: str) -> str:
-    """A selection of every field of a type and of all types below it, but for those that it hangs on itself."""
+    """Selects every field of a type and of all types below it, but for those that it hangs on itself."""
     own = [place for place in below(type_name).values() if place.above is None]
     return " ".join(
         place.asked("" if place.is_leaf else everything(place.type_name, type_name, *above))
@@ -118,13 +119,14 @@ def everything(type_name: str, *above: str) -> str:
 
 
 def fields_of(input_name: str) -> dict[str, str]:
-    """An input's fields, and their types."""
+    """Returns an input's fields, and their types."""
     type_ = schema().get_type(input_name)
     assert isinstance(type_, GraphQLInputObjectType)
     return {name: _name_of(field.type) for name, field in type_.fields.items()}
 
 
 def values_of(enum_name: str) -> list[str]:
+    """Returns the names of an enum's values."""
     type_ = schema().get_type(enum_name)
     assert isinstance(type_, GraphQLEnumType)
     return list(type_.values)

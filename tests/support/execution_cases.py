@@ -1,4 +1,4 @@
-"""The same case through both executors: a document, who asks, what is stored, and what fails."""
+"""Cases for both executors: a document, who asks, what is stored, and what fails."""
 
 import asyncio
 import inspect
@@ -32,8 +32,8 @@ from app.settings import Limits
 from app.store import previews
 from app.store.driver import DeleteOne, Store, StoreError, UpdateOne
 from app.store.driver import Document as Stored
-from tests.execution.documents import Words, written
-from tests.world import AGENT, NOW, World
+from tests.support.random_queries import Words, written
+from tests.support.world import AGENT, NOW, World
 
 LIMITS = Limits(max_failed_fields=100_000)
 FAILURES: Mapping[str, Exception] = {
@@ -75,6 +75,8 @@ class FaultyStore:
 
 @dataclass(frozen=True)
 class Case:
+    """One operation: what it asks, for whom, and what fails meanwhile."""
+
     text: str
     variables: Mapping[str, Any]
     viewer: Viewer
@@ -85,7 +87,7 @@ class Case:
 
 
 class Both:
-    """A plan's answer and graphql-core's, as bytes."""
+    """Answers by a plan and as graphql-core does, both as bytes."""
 
     def __init__(self, store: Store) -> None:
         self.store = FaultyStore(store)
@@ -113,7 +115,7 @@ class Both:
 
 
 def operation_of(document: DocumentNode, schema: GraphQLSchema = executable, name: str | None = None) -> Operation:
-    """The one of that name; the first one without."""
+    """Returns the operation of that name; the first one, by default."""
     operations = Operation.each_of(document, schema)
     return operations[name] if name else next(iter(operations.values()))
 
@@ -128,7 +130,7 @@ async def executed(
     name: str | None = None,
     limits: Limits = LIMITS,
 ) -> ExecutionResult:
-    """``asked``: an operation, where its plans are to be kept from one time to the next."""
+    """Executes ``asked``; an operation, where its plans are to be kept from one time to the next."""
     operation = asked if isinstance(asked, Operation) else operation_of(asked, schema, name)
     made = operation.execution(dict(variables or {}), limits, suggests=True)
     if isinstance(made, list):
@@ -150,6 +152,7 @@ _breaking: frozenset[str] = frozenset()
 
 @contextmanager
 def breaking(fields: frozenset[str]) -> Generator[None]:
+    """Lets the resolvers of these fields fail."""
     global _breaking  # resolvers know nothing of a case
     _breaking = fields
     try:
@@ -163,7 +166,7 @@ _as_they_are: dict[int, tuple[Any, Callable[..., Any]]] = {}
 
 
 def let_resolvers_fail() -> list[str]:
-    """Wraps every resolver; the fields that have one."""
+    """Wraps every resolver, and returns the fields that have one."""
     fields: list[str] = []
     for concrete in schema.schema_converter.type_map.values():
         definition: Any = concrete.definition
@@ -191,6 +194,7 @@ def let_resolvers_fail() -> list[str]:
 
 
 def resolvers_as_they_are() -> None:
+    """Unwraps every resolver."""
     for resolver, function in _as_they_are.values():
         READ_KEYS.pop(resolver.wrapped_func, None)
         PAGED_EDGES.pop(resolver.wrapped_func, None)
@@ -244,7 +248,7 @@ ODD: Sequence[Any] = (None, 5, "odd", [], {}, ["a", 1], {"kind": "AGENT"}, NOW, 
 
 
 async def populated(store: Store, rng: random.Random) -> Words:
-    """Customers with everything, some with nothing, and copies of documents of which keys are missing or odd."""
+    """Stores customers with everything, some with nothing, and copies of documents of which keys are missing or odd."""
     world = World(store)
     customers = [await world.everything() for _ in range(3)] + [await world.customer(affiliateId="aff")]
     for customer in customers[:2]:
@@ -285,6 +289,8 @@ async def populated(store: Store, rng: random.Random) -> Words:
 
 
 def viewers(customer_ids: Sequence[str]) -> list[Viewer]:
+    """Returns a viewer of each role, and of two at once."""
+
     def viewer(*roles: Role) -> Viewer:
         return Viewer("tess", "Tess", frozenset(roles), customer_ids[0], "aff")
 
@@ -292,7 +298,7 @@ def viewers(customer_ids: Sequence[str]) -> list[Viewer]:
 
 
 def cases(words: Words, fields: Sequence[str], rng: random.Random, *, of_each: int = 6) -> Iterator[Case]:
-    """For ever: each document as several viewers, half of the time with something failing."""
+    """Yields cases without end: each document as several viewers, half of the time with something failing."""
     people = viewers([each for each in words.ids if each.startswith("cus_")])
     while True:
         document = written(executable, words, rng)

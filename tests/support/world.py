@@ -20,7 +20,7 @@ AGENT = {"kind": "AGENT", "id": "agent-7", "name": "Grace Hopper", "accessLevel"
 
 
 def ago(**units: float) -> datetime:
-    """So long before NOW."""
+    """Returns the moment so long before NOW."""
     return NOW - timedelta(**units)
 
 
@@ -91,7 +91,7 @@ WHOLE: Mapping[str, Any] = {
 
 
 class World:
-    """Each method stores one document and returns it; ``many`` stores several at once."""
+    """Stores one document with each method and returns it; ``many`` stores several at once."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -116,7 +116,7 @@ class World:
         return customer
 
     async def many(self, collection: str, customer: Document, *given: Document) -> list[Document]:
-        """In the order given. What each of them does not say comes from ``SHAPES``."""
+        """Stores documents in the order given. What each of them does not say comes from ``SHAPES``."""
         shape = SHAPES[collection]
         documents = [
             {"_id": new_id(collection), "customerId": customer["_id"], **shape(each), **each} for each in given
@@ -130,7 +130,7 @@ class World:
         return await self._one("activities", customer, {"type": type_, **given})
 
     async def ledger(self, customer: Document, *postings: points.Posting, **given: Any) -> list[Document]:
-        """Entries of one posting after another, and the state they leave."""
+        """Stores the entries of one posting after another, and the state they leave."""
         decided = [{**entry, "kind": entry["kind"].value, **given} for posting in postings for entry in posting.entries]
         entries = await self.many("points", customer, *decided)
         state = {"$set": balance(postings[-1].state)}
@@ -163,7 +163,7 @@ class World:
         return await self._one("notes", customer, given)
 
     async def export(self, **given: Any) -> Document:
-        """One that tess, who the tests' tokens are for, has asked for and that waits for a worker."""
+        """Stores an export that waits for a worker, requested by tess, whose the tests' tokens are."""
         self._born += 1
         shape: Document = {
             "_id": new_id("exports"),
@@ -187,7 +187,7 @@ class World:
         return export
 
     async def everything(self) -> Document:
-        """A customer with a value in every field of the schema, at least once; the activity's subject is a coupon."""
+        """Stores a customer with a value in every field, at least once; the activity's subject is a coupon."""
         survivor = await self.customer()
         identities = [{"source": "esuite", "id": survivor["number"]}]
         ada = await self.customer(**WHOLE, mergedIntoId=survivor["_id"], identities=identities)

@@ -14,7 +14,7 @@ import httpx2
 from app.domain import points
 from app.domain.points import PointsState
 from app.store.driver import Document, Store
-from tests.faults.processes import Gateway
+from tests.support.processes import Gateway
 
 REQUEST_TIMEOUT_SECONDS: Final = 5
 PATIENCE_SECONDS: Final = 90
@@ -26,6 +26,8 @@ ADJUST: Final = """mutation($input: AdjustPointsInput!) { adjustPoints(input: $i
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
+    """An adjustment that a gateway acknowledged."""
+
     key: str
     customer_id: str
     points: int
@@ -35,7 +37,7 @@ class Acknowledged:
 
 @dataclass
 class Clients:
-    """What they sent, and what they were told."""
+    """What clients sent, and what was acknowledged."""
 
     gateways: Sequence[Gateway]
     bearer: str
@@ -72,7 +74,7 @@ class Clients:
         raise AssertionError("unreachable")
 
     async def adjust(self, customer_id: str, key: str, amount: int) -> None:
-        """One adjustment, from three clients at once. All of them are told the same."""
+        """Makes one adjustment, from three clients at once. All of them get one answer."""
         given = {"customerId": customer_id, "points": amount, "reason": "Faults", "idempotencyKey": key}
 
         async def send(sender: int) -> Acknowledged:
@@ -80,9 +82,9 @@ class Clients:
             assert payload["userErrors"] == [], payload
             assert payload["entry"]["points"] == amount
             self.at.append(time.monotonic())
-            told = Acknowledged(key, customer_id, amount, payload["entry"]["id"], payload["activity"]["id"])
-            assert self.acknowledged.setdefault(key, told) == told
-            return told
+            adjustment = Acknowledged(key, customer_id, amount, payload["entry"]["id"], payload["activity"]["id"])
+            assert self.acknowledged.setdefault(key, adjustment) == adjustment
+            return adjustment
 
         async with asyncio.TaskGroup() as senders:
             for sender in range(SENDERS):
@@ -103,6 +105,7 @@ class Clients:
 
 @asynccontextmanager
 async def clients(gateways: Sequence[Gateway], bearer: str) -> AsyncGenerator[Clients]:
+    """Opens clients of these gateways."""
     limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
     async with httpx2.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS + 15, limits=limits, trust_env=False) as http:
         yield Clients(gateways, bearer, http)
@@ -110,7 +113,7 @@ async def clients(gateways: Sequence[Gateway], bearer: str) -> AsyncGenerator[Cl
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the database says about what the clients were told."""
+    """What the database says about what was acknowledged."""
 
     keys: int
     lost: list[str]
@@ -119,7 +122,7 @@ class Verdict:
 
 
 async def verdict(store: Store, acknowledged: dict[str, Acknowledged], customer_ids: Sequence[str]) -> Verdict:
-    """Reads every row. A key is lost where a row of what was acknowledged is missing or is another one."""
+    """Reads every row, and judges. A key is lost where a row of what was acknowledged is missing or is another one."""
     rows = {
         name: await store.find(name, {"customerId": {"$in": list(customer_ids)}}, sort={"seq": 1})
         for name in ("points", "activities", "idempotency", "audit")
@@ -133,19 +136,19 @@ async def verdict(store: Store, acknowledged: dict[str, Acknowledged], customer_
             audits.setdefault(wrote, []).append(row)
     lost: list[str] = []
     doubled: list[str] = []
-    for key, told in acknowledged.items():
+    for key, adjustment in acknowledged.items():
         written = [entry["_id"] for entry in entries.get(key, [])]
         of_it = [
             written,
-            [each["_id"] for each in activities.get(told.entry_id, [])],
+            [each["_id"] for each in activities.get(adjustment.entry_id, [])],
             [each["wrote"]["entry"] for each in records.get(key, [])],
-            [each["outcome"] for each in audits.get(told.entry_id, [])],
+            [each["outcome"] for each in audits.get(adjustment.entry_id, [])],
         ]
         if any(len(each) > 1 for each in of_it):
             doubled.append(key)
-        elif of_it != [[told.entry_id], [told.activity_id], [told.entry_id], ["ACCEPTED"]]:
+        elif of_it != [[adjustment.entry_id], [adjustment.activity_id], [adjustment.entry_id], ["ACCEPTED"]]:
             lost.append(key)
-    # What nobody was told of would be one too many: everyone insists until they are told.
+    # What nobody got an answer for would be one too many: every client insists until it has one.
     doubled += [key for key in {*entries, *records} if key not in acknowledged]
     unbalanced = [
         customer_id for customer_id in customer_ids if not await _balanced(store, customer_id, rows["points"])

@@ -27,6 +27,7 @@ expect.set_options(timeout=20_000)  # a laptop that runs the whole suite at once
 
 
 def find_chromium() -> str | None:
+    """Returns the path of a Chromium; None where there is none."""
     if chosen := os.environ.get("CHROMIUM"):
         return shutil.which(chosen)
     found = next(filter(None, map(shutil.which, NAMES)), None)
@@ -35,7 +36,7 @@ def find_chromium() -> str | None:
 
 @contextmanager
 def launch(chromium: str) -> Generator[Browser]:
-    """A browser for servers on 127.0.0.1. Playwright occupies the thread's event loop: no async test meanwhile."""
+    """Launches a browser for servers on 127.0.0.1. Playwright occupies the event loop: no async test meanwhile."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,
@@ -48,7 +49,7 @@ def launch(chromium: str) -> Generator[Browser]:
 
 @contextmanager
 def visit(browser: Browser, base_url: str, *, forgiving: str | None = None) -> Generator[Page]:
-    """A visitor with empty storage. On leaving, asserts that the page kept to its origin and raised no complaint.
+    """Opens a page with empty storage. On leaving, asserts that it kept to its origin and raised no complaint.
 
     Complaints that contain ``forgiving`` are meant to happen.
     """

@@ -32,6 +32,8 @@ class Words:
 
 @dataclass
 class Document:
+    """A query, and values of its variables."""
+
     text: str
     variables: dict[str, Any]
 
@@ -184,6 +186,8 @@ class Writer:
 
 @dataclass(frozen=True)
 class Enum:
+    """A value of an enum, which is written without quotes."""
+
     name: str = field()
 
 
@@ -222,7 +226,7 @@ def _plain(value: Any) -> Any:
 
 
 def written(schema: GraphQLSchema, words: Words, rng: random.Random) -> Document:
-    """A valid one: those in which fields of one name conflict are thrown away."""
+    """Writes a valid document: those in which fields of one name conflict are thrown away."""
     while True:
         document = Writer(schema, words, rng).document()
         if len(document.text) < 3_000 and not validate(schema, parse(document.text)):

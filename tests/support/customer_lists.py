@@ -1,0 +1,123 @@
+"""A customer's lists: rows that fill them, and each of their filters and orders."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from app.store.driver import Document
+from tests.support.schema_walk import below, fields_of, values_of
+from tests.support.world import ago
+
+FILTERS: Mapping[str, Mapping[str, str]] = {
+    "ActivityFilter": {
+        "from": f'"{ago(days=30).isoformat()}"',
+        "to": f'"{ago(days=30).isoformat()}"',
+        "types": '["SUBSCRIPTION_RENEWED", "NOTE_ADDED"]',
+        "groups": "[SUBSCRIPTION, NOTE]",
+        "actorKinds": "[AGENT, API]",
+        "actorIds": '["mira"]',
+        "sources": '["platform", "overview"]',
+        "notes": "ONLY",
+        "hideSystem": "true",
+        "legacy": "true",
+    },
+    "PointsFilter": {
+        "from": f'"{ago(days=30).isoformat()}"',
+        "to": f'"{ago(days=30).isoformat()}"',
+        "kinds": "[SPENT, EXPIRED]",
+    },
+    "CouponFilter": {"redeemed": "true", "origins": "[REWARD, MANUAL]"},
+    "TransactionFilter": {
+        "from": f'"{ago(days=30).isoformat()}"',
+        "to": f'"{ago(days=30).isoformat()}"',
+        "types": "[REFUND, VOID]",
+        "statuses": "[PENDING, REJECTED]",
+    },
+}
+"""Each filter of the schema, with a value that some rows have and most have not."""
+
+
+def cycle(number: int, *values: Any) -> Any:
+    """Returns the value whose turn it is."""
+    return values[number % len(values)]
+
+
+def noise(collection: str, number: int) -> Document:
+    """Returns a row's keys: every value of every filter, never in two rows in a row; two each are of one moment."""
+    return {**_noise(collection, number), **({"order": number} if number % 3 else {})}
+
+
+def _noise(collection: str, number: int) -> Document:
+    moment = ago(days=number // 2 * 2)
+    match collection:
+        case "activities":
+            return {
+                "type": cycle(number, "ORDER_CREATED", "NOTE_ADDED", "BIRTHDAY", "SUBSCRIPTION_RENEWED", "OLD"),
+                "source": cycle(number, "esuite", "billing", "platform", "loyalty", "overview", "callcenter", "esuite"),
+                "actor": {
+                    "kind": cycle(number, "SYSTEM", "AGENT", "IMPORT", "API", "SYSTEM", "CUSTOMER"),
+                    "name": "X",
+                    **({"id": "mira"} if number % 4 == 0 else {}),
+                },
+                "occurredAt": moment,
+                **({"points": number} if number % 3 == 0 else {}),
+            }
+        case "points":
+            kind = cycle(number, "EARNED", "SPENT", "RESERVED", "EXPIRED", "ADJUSTED")
+            return {"seq": number + 1, "kind": kind, "occurredAt": moment}
+        case "coupons":
+            return {"addedAt": moment, "redeemed": number % 3 == 0, "origin": cycle(number, "RULE", "REWARD", "MANUAL")}
+        case "transactions":
+            type_, status = cycle(number, "SALE", "REFUND", "SALE", "VOID"), cycle(number, "ACCEPTED", "PENDING")
+            return {"occurredAt": moment, "type": type_, "status": status}
+        case "passes" | "notes":
+            return {"createdAt": moment}
+        case "emails":
+            return {"sentAt": moment}
+        case _:
+            return {"changedAt": moment}
+
+
+COLLECTION_OF = {
+    "statusHistory": "statuses",
+    "activities": "activities",
+    "pointsHistory": "points",
+    "coupons": "coupons",
+    "transactions": "transactions",
+    "passes": "passes",
+    "notes": "notes",
+    "emailHistory": "emails",
+}
+
+
+def lists() -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yields each list of a customer: its name, and the types of its arguments."""
+    for place in below("Customer").values():
+        if place.on == "Customer" and "first" in place.field.args:
+            yield place.name, place.arguments
+
+
+def single_filters() -> Iterator[tuple[str, str]]:
+    """Yields each list with no filter, and with each of its filters alone."""
+    for name, arguments in lists():
+        yield name, ""
+        for condition, value in filters_of(arguments).items():
+            yield name, f"filter: {{{condition}: {value}}}"
+
+
+def orders() -> Iterator[tuple[str, str]]:
+    """Yields each list in each order that can be asked for."""
+    for name, arguments in lists():
+        if "orderBy" in arguments:
+            by, direction = fields_of(arguments["orderBy"]).values()
+            for field, way in product(values_of(by), values_of(direction)):
+                yield name, f"orderBy: {{field: {field}, direction: {way}}}"
+
+
+def filters_of(arguments: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns the conditions of a list's filter, each with a value."""
+    if "filter" not in arguments:
+        return {}
+    values = FILTERS[arguments["filter"]]
+    assert values.keys() == fields_of(arguments["filter"]).keys(), "a filter came or went: its cost is to be shown"
+    return values

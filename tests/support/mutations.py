@@ -1,0 +1,30 @@
+"""The texts of mutations, each with all that its payload shows."""
+
+ERRORS = "userErrors { code field message }"
+ACTOR = "actor { kind userId name accessLevel }"
+SHOWN = f"activity {{ id type title message points subject {{ id }} {ACTOR} }} {ERRORS}"
+ADD_NOTE = f"""mutation($input: AddNoteInput!) {{ addNote(input: $input) {{
+  note {{ id message author {{ name }} mentions links {{ id }} }} customer {{ id }} {SHOWN} }} }}"""
+ADJUST = f"""mutation($input: AdjustPointsInput!) {{ adjustPoints(input: $input) {{
+  entry {{ id seq kind points balanceAfter reason }}
+  customer {{ points {{ spendable audit {{ ok entries }} }} }} {SHOWN} }} }}"""
+REDEEM = f"""mutation($input: RedeemCouponInput!) {{ redeemCoupon(input: $input) {{
+  coupons {{ id redeemed redeemedBy {{ name }} }} {SHOWN} }} }}"""
+STATUS = f"""mutation($input: ChangeCustomerStatusInput!) {{ changeCustomerStatus(input: $input) {{
+  statusChange {{ from to reason }} customer {{ status hasStatusDetails }} {SHOWN} }} }}"""
+RESEND = f"""mutation($input: ResendEmailInput!) {{ resendEmail(input: $input) {{
+  email {{ id subject }} delivery {{ id to status attempts requestedAt deliveredAt error }} {SHOWN} }} }}"""
+EMAIL_PASS = f"""mutation($input: EmailPassInput!) {{ emailPass(input: $input) {{
+  pass {{ id }} email {{ id subject to html text sentAt }} delivery {{ id to status }} {SHOWN} }} }}"""
+PUSH_PASS = f"""mutation($input: PushPassInput!) {{ pushPass(input: $input) {{
+  pass {{ id }} push {{ id status attempts informedAt error }} {SHOWN} }} }}"""
+RECORD = f"""mutation($input: RecordActivityInput!) {{ recordActivity(input: $input) {{
+  activity {{ occurredAt source attributes {{ name value }} }} customer {{ points {{ spendable }} }} {ERRORS} }} }}"""
+ADJUSTMENT = "adjustment { id status points reason requestedBy { userId } decidedBy { userId } decisionReason }"
+REQUEST_POINTS = f"""mutation($input: RequestPointsAdjustmentInput!) {{ requestPointsAdjustment(input: $input) {{
+  {ADJUSTMENT} customer {{ points {{ spendable }} }} {SHOWN} }} }}"""
+APPROVE_POINTS = f"""mutation($input: ApprovePointsAdjustmentInput!) {{ approvePointsAdjustment(input: $input) {{
+  {ADJUSTMENT} entry {{ id points balanceAfter reason adjustment {{ id }} }}
+  customer {{ points {{ spendable audit {{ ok }} }} }} {SHOWN} }} }}"""
+DECLINE_POINTS = f"""mutation($input: DeclinePointsAdjustmentInput!) {{ declinePointsAdjustment(input: $input) {{
+  {ADJUSTMENT} {SHOWN} }} }}"""
