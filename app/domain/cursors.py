@@ -1,4 +1,4 @@
-"""What a client says to page through a list: how many, and from which cursor on. Pure.
+"""Reads what a client says to page through a list: how many rows, and from which cursor on. Pure.
 
 A cursor is where a page ended. It counts only for the list that gave it, and is encrypted: whoever has one learns
 nothing that a row hides, and nobody makes one up to find out where a row would stand.
@@ -33,7 +33,7 @@ KEY_BYTES: Final = 32
 
 
 class Cipher:
-    """Equal for equal positions, so that a client may compare cursors (AES-SIV, RFC 5297).
+    """The cipher encrypts equal positions equally, so that a client may compare cursors (AES-SIV, RFC 5297).
 
     The key is this process's own until `use` brings the one that all processes share.
     """
@@ -55,7 +55,7 @@ MAXIMUM_SIZE: Final = 100
 def slice_of(
     selection: Selection, parent: str, *, first: int | None, after: str | None, last: int | None, before: str | None
 ) -> Slice:
-    """The part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
+    """Returns the part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
     backwards = last is not None or before is not None
     if backwards and (first is not None or after is not None):
         raise BadUserInput(
@@ -67,7 +67,7 @@ def slice_of(
 
 
 def size_of(asked: int | None, name: str = "first") -> int:
-    """How many rows, if the argument ``name`` asks for so many. Raises BadUserInput."""
+    """Returns the number of rows that the argument ``name`` asks for, or the default. Raises BadUserInput."""
     if asked is None:
         return DEFAULT_SIZE
     if not 0 <= asked <= MAXIMUM_SIZE:
@@ -88,7 +88,10 @@ def encode(selection: Selection, parent: str, position: Position) -> str:
 
 
 def decode(cursor: str, selection: Selection, parent: str) -> Position:
-    """Raises BadCursor for what ``encode`` never made, or made for another list, filter, order or owner."""
+    """Returns the position in a cursor.
+
+    Raises BadCursor for what ``encode`` never made, or made for another list, filter, order or owner.
+    """
     try:
         tag, *values = _items(cursor)
     except ValueError:
@@ -119,7 +122,7 @@ def _items(cursor: str) -> list[Any]:
 
 
 def _value(key: str, value: Any, *, may_be_none: bool) -> Any:
-    """A cursor comes from outside: nothing but a plain value of the key's own type reaches the database."""
+    """Returns the value if the key's type has it: a cursor comes from outside, nothing else reaches the database."""
     if value is None and may_be_none:
         return None
     if key in _TEXTS:
@@ -143,14 +146,14 @@ def _tag(selection: Selection, parent: str) -> str:
 
 @lru_cache(256)
 def _list_of(selection: Selection) -> bytes:
-    """The same for each spelling of the same rows in the same order, and for no others."""
+    """Returns what is equal for each spelling of the same rows in the same order, and for no others."""
     listing = selection.listing
     where, keys = _canonical(selection.where), listing.orders[selection.order].keys
     return repr((listing.collection, listing.prefix, where, selection.order, keys, selection.descending)).encode()
 
 
 def _canonical(value: object) -> object:
-    """Conditions, and the values of a set, in an order of their own, each once."""
+    """Returns conditions, and the values of a set, in an order of their own, each once."""
     match value:
         case In(values):
             return "In", sorted({repr(each) for each in values})

@@ -1,4 +1,4 @@
-"""What can be exported: tables and their columns, who may read them, links to files, conditions that are kept. Pure.
+"""Declares what can be exported: tables and their columns, who may read them, links to files, stored conditions. Pure.
 
 A column has the name of the field that shows the same in GraphQL, below ``Customer`` or ``Activity``.
 """
@@ -28,7 +28,10 @@ ATTRIBUTE: Final = "attribute."
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``keys`` of a row are all that ``read`` looks at; the rules mask ``field`` of ``collection``."""
+    """A column reads one value of a row.
+
+    ``read`` looks at no other ``keys`` of the row; the rules mask ``field`` of ``collection``.
+    """
 
     name: str
     collection: str
@@ -76,7 +79,7 @@ CUSTOMER: Final = "customer"
 
 
 def chosen(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:
-    """The columns, all of the table's unless told. Raises BadUserInput, and Forbidden for one that may not be read."""
+    """Returns the chosen columns, by default all that may be read. Raises BadUserInput, Forbidden."""
     known = TABLES[table].split()
     if names is None:
         return tuple(column for name in known if not _forbidden(column := column_of(table, name), masks))
@@ -104,7 +107,7 @@ def _forbidden(column: Column, masks: Masks) -> bool:
 
 @cache
 def column_of(table: ExportTable, name: str) -> Column:
-    """``name`` is one that ``chosen`` let pass."""
+    """Returns the column of this name, which is one that ``chosen`` let pass."""
     collection, path = _COLLECTIONS.get(table, ""), tuple(name.split("."))
     if table == ExportTable.DETAILS and path[0] == CUSTOMER:
         (key,) = _stored(path[1:])
@@ -140,7 +143,7 @@ def _read(path: tuple[str, ...]) -> Callable[[Document], Any]:
 
 
 def kept(where: Where) -> list[Document]:
-    """As a document can hold them; ``where_of`` is the way back."""
+    """Returns the conditions as a document can hold them; ``where_of`` is the way back."""
     return [{"key": key, **_kept(condition)} for key, condition in where]
 
 
@@ -184,7 +187,7 @@ def file_name(export: Mapping[str, Any], made: datetime) -> str:
 
 
 def link(export: Mapping[str, Any], until: datetime) -> str:
-    """The path that opens the file to whoever has it, until then. It takes the export's secret to make one."""
+    """Returns the path that opens the file to everybody who has it, until then; it takes the export's secret."""
     expires = int(until.timestamp())
     return f"/exports/{export['_id']}?expires={expires}&signature={signature(export, expires)}"
 

@@ -1,4 +1,4 @@
-"""Which lists hang on what, and the orders they come in. Data.
+"""Declares which lists hang on what, and the orders they come in. Data.
 
 An order's keys make a position unique; the indexes of store/schema.py begin with the prefix and end with them.
 ``order`` puts rows of one moment in order (domain/moments.py).
@@ -91,7 +91,7 @@ PREVIEW_PARTS: Final = {name: (name, f"{name}More") for name in PREVIEWS}
 
 
 def form_of(previews: Mapping[str, Slice], first: int, parts: Mapping[str, tuple[str, str]]) -> str:
-    """A fingerprint of what a preview is."""
+    """Returns a fingerprint of what a preview is."""
     return sha256(repr((previews, first, parts)).encode()).hexdigest()[:16]
 
 
@@ -100,7 +100,7 @@ PREVIEW_FORM: Final = form_of(PREVIEWS, PREVIEW_FIRST, PREVIEW_PARTS)
 
 
 def parts_of_preview(slice_: Slice) -> tuple[str, ...]:
-    """The keys of a customer's preview that hold its rows (store/previews.py); empty if it is in none."""
+    """Returns the keys of a customer's preview that hold the slice's rows (store/previews.py); empty if none does."""
     name = slice_.selection.listing.collection
     preview = PREVIEWS.get(name)
     if preview is None or slice_.selection != preview.selection or slice_.position is not None or slice_.backwards:

@@ -1,4 +1,4 @@
-"""The points ledger: what may be earned, spent, reserved and undone, and what each of these leaves behind.
+"""Keeps the points ledger: what may be earned, spent, reserved and undone, and what each of these leaves behind.
 
 Pure: no clock, no I/O, and no idea of who or why.
 
@@ -61,7 +61,7 @@ MOVES: dict[PointsKind, tuple[Figure, Figure]] = {
 
 
 class Bucket(TypedDict):
-    """Points that expire together: one bucket for each expiry, one for those that never do."""
+    """A bucket holds points that expire together: one for each expiry, one for those that never do."""
 
     expiresAt: datetime | None
     remaining: int
@@ -69,7 +69,7 @@ class Bucket(TypedDict):
 
 
 class PointsState(TypedDict):
-    """A customer's balance. Buckets soonest first, never empty.
+    """The state is a customer's balance. Buckets come soonest first and are never empty.
 
     Always: sum of remaining = earned - spent - expired + owed. The newest entry is of ``latestAt``. States of earlier
     versions have neither that nor ``owed``.
@@ -87,14 +87,14 @@ class PointsState(TypedDict):
 
 
 class Portion(TypedDict):
-    """Points of one expiry; always positive."""
+    """A portion holds points of one expiry; always positive."""
 
     expiresAt: datetime | None
     points: int
 
 
 class Movement(TypedDict):
-    """What happened, as whoever tells it says it; ``refundOf`` is the seq of the entry that it undoes."""
+    """A movement says what happened, as its source tells it; ``refundOf`` is the seq of the entry that it undoes."""
 
     kind: PointsKind
     points: int
@@ -106,7 +106,7 @@ class Movement(TypedDict):
 
 
 class Entry(TypedDict):
-    """The part of a ledger document that is decided here; whoever stores it adds the customer, who and why."""
+    """An entry is the part of a ledger document that is decided here; services add the customer and the actor."""
 
     seq: int
     kind: PointsKind
@@ -131,13 +131,13 @@ class LedgerAudit(TypedDict):
 
 
 class Posting(NamedTuple):
-    """A decision: the entries to add, in order, and the state once they are."""
+    """A posting holds the entries that a decision adds, in order, and the state after them."""
 
     state: PointsState
     entries: tuple[Entry, ...] = ()
 
     def then(self, kind: PointsKind, points: int, *, now: datetime, expires_at: datetime | None = None) -> "Posting":
-        """This, and one entry more, which is the newest. Raises TotalExceeded."""
+        """Returns this posting with one entry more, which is the newest. Raises TotalExceeded."""
         at = max(stored(now), self.state.get("latestAt", stored(now)))
         movement: Movement = {"kind": kind, "points": points, "occurredAt": at, "source": HERE}
         if expires_at:
@@ -145,7 +145,7 @@ class Posting(NamedTuple):
         return self._with(movement)
 
     def then_expired(self, now: datetime) -> "Posting":
-        """This, and what is due by ``now`` expired: an entry for each bucket, of its expiry, soonest first."""
+        """Returns this posting with what is due by ``now`` expired: an entry for each bucket, soonest first."""
         posting = self
         for bucket, held in _reservations(self.state):
             expires_at, rest = bucket["expiresAt"], bucket["remaining"] - held
@@ -179,7 +179,10 @@ class TotalExceeded(Refusal):
 
 
 class InvalidPoints(Refusal):
-    """Points that no spendable balance makes right: none at all, the wrong sign, or more than there is to undo."""
+    """Raised for points that no balance makes right: none, the wrong sign, or more than there is to undo.
+
+    The client sees a user error, an import a reject.
+    """
 
     code, field = "INVALID", ("points",)
 
@@ -189,7 +192,10 @@ class InvalidExpiry(Refusal):
 
 
 class OutOfOrder(Refusal):
-    """Too much was out of order for one go; what was judged is in, and the rest may be given again."""
+    """Raised if too much was out of order for one go. An import sees a reject.
+
+    What was judged is in, and the rest may be given again.
+    """
 
     code, field = "INVALID", ("occurredAt",)
 
@@ -205,22 +211,22 @@ def empty() -> PointsState:
 
 
 def spendable(state: PointsState) -> int:
-    """What is left to spend, due points included until they are expired: see ``as_of``."""
+    """Returns what is left to spend, due points included until they are expired: see ``as_of``."""
     return sum(bucket["remaining"] for bucket in state["buckets"]) - state["reserved"]
 
 
 def owed(state: PointsState) -> int:
-    """What was taken beyond what was there: what comes in pays it first."""
+    """Returns what was taken beyond what was there: what comes in pays it first."""
     return state.get("owed", 0)
 
 
 def as_of(state: PointsState, now: datetime) -> PointsState:
-    """What the balance is worth now: due points count as expired, though no entry says so yet."""
+    """Returns what the balance is worth now: due points count as expired, though no entry says so yet."""
     return {**expire_due(state, now=now).state, "seq": state["seq"]}
 
 
 def end_of_day(at: datetime, zone: tzinfo = UTC) -> datetime:
-    """The midnight that ends the day of ``at`` in ``zone``. Raises OverflowError on the calendar's last day."""
+    """Returns the midnight that ends the day of ``at`` in ``zone``. Raises OverflowError on the calendar's last day."""
     day = at.astimezone(zone).date() + timedelta(days=1)
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
@@ -234,17 +240,20 @@ def expiry(expires_at: datetime) -> datetime | None:
 
 
 def earn(state: PointsState, points: int, *, now: datetime, expires_at: datetime | None = None) -> Posting:
-    """Raises InvalidPoints, InvalidExpiry, TotalExceeded."""
+    """Returns the posting that gives points. Raises InvalidPoints, InvalidExpiry, TotalExceeded."""
     return Posting(state).then(PointsKind.EARNED, _positive(points), now=now, expires_at=_lasting(expires_at, now))
 
 
 def spend(state: PointsState, points: int, *, now: datetime) -> Posting:
-    """What is due expires first; then the soonest to expire are taken. Raises InvalidPoints, NotEnoughPoints."""
+    """Returns the posting that spends points, soonest to expire first. Raises InvalidPoints, NotEnoughPoints.
+
+    What is due expires before.
+    """
     return _deducted(Posting(state).then_expired(now), PointsKind.SPENT, points, now)
 
 
 def adjust(state: PointsState, points: int, *, now: datetime, expires_at: datetime | None = None) -> Posting:
-    """Added as if earned, or deducted as if spent. Raises what ``earn`` and ``spend`` raise."""
+    """Returns the posting that adds points like ``earn``, or deducts them like ``spend``. Raises what they raise."""
     if points > 0:
         return Posting(state).then(PointsKind.ADJUSTED, points, now=now, expires_at=_lasting(expires_at, now))
     if expires_at:
@@ -253,7 +262,7 @@ def adjust(state: PointsState, points: int, *, now: datetime, expires_at: dateti
 
 
 def expire_due(state: PointsState, *, now: datetime) -> Posting:
-    """No entries if nothing is due, or if all that is due is reserved."""
+    """Returns the posting that expires due points; without entries if nothing is due, or if all of it is reserved."""
     return Posting(state).then_expired(now)
 
 
@@ -288,7 +297,7 @@ def pend(state: PointsState, points: int, *, now: datetime) -> Posting:
 
 
 def activate(state: PointsState, points: int, *, now: datetime, expires_at: datetime | None = None) -> Posting:
-    """Pending points become earned ones. Raises InvalidPoints, InvalidExpiry, TotalExceeded."""
+    """Turns pending points into earned ones. Raises InvalidPoints, InvalidExpiry, TotalExceeded."""
     _at_most(state["pending"], points, "pending")
     expires_at = _lasting(expires_at, now)
     posting = Posting(state).then(PointsKind.PENDING, -points, now=now)
@@ -305,7 +314,7 @@ _STEPS_AT_MOST: Final = 200_000
 
 
 class Entered(NamedTuple):
-    """What became of some movements, by their place: the entry, or why there is none.
+    """It says what happened to some movements, by their place: the entry, or why there is none.
 
     The posting has their entries and, after those, this gateway's own: what it had expired wrongly, given back.
     """
@@ -316,7 +325,10 @@ class Entered(NamedTuple):
 
 
 def needs_entries(state: PointsState, movements: Iterable[Movement]) -> bool:
-    """Whether ``enter`` needs all entries: the state is enough for what is newer than it and looks back at nothing."""
+    """Returns whether ``enter`` needs all entries.
+
+    The state is enough for what is newer than it and looks back at nothing.
+    """
     latest = state.get("latestAt")
     return bool(state["seq"]) and any(
         latest is None
@@ -356,11 +368,11 @@ class _Judge:
 
     @cached_property
     def _before(self) -> "_Book":
-        """What the accepted ones leave. A long ledger takes milliseconds to walk through: only once it is asked for."""
+        """Returns what the accepted ones leave; made once it is asked for, as walking a ledger takes milliseconds."""
         return self._book([])
 
     def decide(self) -> None:
-        """Everything at once if that is right, as it mostly is; else one by one, as long as one makes another right."""
+        """Accepts everything at once if that is right, as it mostly is; else one by one."""
         sound = [place for place, entry in enumerate(self._movements) if self._is_sound(place, entry)]
         if all(movement["source"] != HERE for movement in self._movements) and self._is_right(sound):
             self._accepted = sound
@@ -436,7 +448,7 @@ class _Judge:
         return _walked(deepcopy(self._base), entries)
 
     def entered(self) -> Entered:
-        """The accepted ones numbered as they came or, should that lead below zero, as they happened."""
+        """Returns the accepted ones numbered as they came or, should that lead below zero, as they happened."""
         order, book = self._accepted, self._whole
         if _dips([self._movements[place] for place in order], _balance(self._start)):
             order, book = sorted(order, key=lambda place: _chronological(self._movements[place])), None
@@ -468,7 +480,7 @@ class _Judge:
 
 
 def _objection(before: "_Book", after: "_Book", movement: Entry | None) -> Refusal | None:
-    """Why not ``after``: the movement, or one of several, is what it has more than ``before``."""
+    """Returns why not ``after``, or None. The movement, or one of several, is what it has more than ``before``."""
     more = after.owed - before.owed
     points = abs(movement["points"]) if movement else 0
     if movement is None:
@@ -494,12 +506,12 @@ def _objection(before: "_Book", after: "_Book", movement: Entry | None) -> Refus
 
 
 def replay(entries: Iterable[Entry]) -> PointsState:
-    """The state from all of a customer's entries."""
+    """Returns the state that follows from all of a customer's entries."""
     return _walked(_Book(), list(entries)).state()
 
 
 def audit(state: PointsState, entries: Iterable[Entry]) -> LedgerAudit:
-    """Whether the state, every ``balanceAfter`` and every ``seq`` follow from all entries, in the order of ``seq``."""
+    """Compares the state, each ``balanceAfter`` and each ``seq`` with what follows from all entries, by ``seq``."""
     known = list(entries)
     recomputed = replay(known)
     # A state of an earlier version says less.
@@ -512,7 +524,7 @@ def audit(state: PointsState, entries: Iterable[Entry]) -> LedgerAudit:
 
 
 def walked_anew(state: PointsState, entries: Iterable[Entry]) -> PointsState | None:
-    """What the state should be, where the entries are whole and the balance is theirs, but not its parts.
+    """Returns what the state should be, where the entries are whole and the balance is theirs, but not its parts.
 
     Earlier versions took entries in the order in which they came. None where nothing is to be mended, or cannot be.
     """
@@ -522,7 +534,7 @@ def walked_anew(state: PointsState, entries: Iterable[Entry]) -> PointsState | N
 
 
 def _are_whole(entries: Sequence[Entry]) -> bool:
-    """Whether none is missing, and each says the balance that it left."""
+    """Returns whether no entry is missing, and each says the balance that it left."""
     balance = 0
     for count, entry in enumerate(entries, start=1):
         balance += entry["points"] if entry["kind"] in HISTORY else 0
@@ -541,7 +553,7 @@ def _soonest(lot: _Lot) -> tuple[datetime, str]:
 
 
 class _Book:
-    """A ledger while it is walked through: figures, and the points that make them up, by expiry and source."""
+    """The book is a ledger while it is walked through: figures, and the points behind them, by expiry and source."""
 
     def __init__(self) -> None:
         self.figures: Counter[str] = Counter()
@@ -585,7 +597,7 @@ class _Book:
         return book
 
     def add(self, entry: Entry) -> None:
-        """One entry more, not before the others by time."""
+        """Adds an entry that is not before the others by time."""
         kind, points, at = PointsKind(entry["kind"]), entry["points"], entry["occurredAt"]
         figure = _figure(entry)
         # Two figures count what came, the other three what went.
@@ -630,11 +642,11 @@ class _Book:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is owed and every figure is one that can be: there is nothing to object to then."""
+        """Returns whether nothing is owed and every figure is possible: there is nothing to object to then."""
         return not self.owed and all(0 <= count <= MAX_TOTAL for count in self.figures.values())
 
     def excess(self) -> Counter[datetime]:
-        """What entries of ours have expired and should not have, by the expiry: it was used before, or is not ours."""
+        """Returns what entries of ours have wrongly expired, by the expiry: it was used before, or is not ours."""
         rest = self._by_expiry()
         return +Counter({at: written - rest[at] for at, written in self.written.items()})
 
@@ -667,7 +679,7 @@ class _Book:
         return state
 
     def _by_expiry(self) -> Counter[datetime | None]:
-        """What is not reserved."""
+        """Returns what is not reserved, by expiry."""
         free = Counter[datetime | None]()
         for expires_at, count in self.due.items():
             free[expires_at] += count
@@ -685,17 +697,17 @@ class _Book:
         self._settle([lot for lot in self.waiting if self.swept[lot.source] < now])
 
     def finish(self) -> None:
-        """When there is nothing more to add."""
+        """Settles what still waits, when there is nothing more to add."""
         self._settle(list(self.waiting))
 
     def _settle(self, lots: Iterable[_Lot]) -> None:
-        """What a source leaves when it has told what expired has no expiry any more."""
+        """Takes the expiry from what a source leaves when it has told what expired."""
         for lot in lots:
             self.free[_Lot(None, lot.source)] += self.waiting.pop(lot)
         self._pay()
 
     def _take(self, entry: Entry, count: int, own: Collection[_Lot] = ()) -> list[tuple[_Lot, int]]:
-        """Of its own lots first, then soonest to expire; what is not there is borrowed."""
+        """Takes points of the entry's own lots first, then those soonest to expire; what is not there is borrowed."""
         taken: list[tuple[_Lot, int]] = []
         for lot in sorted(self.free, key=lambda lot: (lot not in own, *_soonest(lot))):
             if count and self.free[lot]:
@@ -715,7 +727,7 @@ class _Book:
         return taken
 
     def _pay(self) -> None:
-        """What is owed, with what can be spent, soonest to expire first."""
+        """Pays what is owed with what can be spent, soonest to expire first."""
         if not self.owed:
             return
         for lot in sorted(self.free, key=_soonest):
@@ -734,7 +746,7 @@ class _Book:
         self._unmatched += count
 
     def _give_back(self, entry: Entry, count: int) -> None:
-        """As if less had been spent: last taken, first returned."""
+        """Gives points back as if less had been spent: last taken, first returned."""
         original = entry.get("refundOf", 0)
         skip = self._given_back[original]
         self._given_back[original] += count
@@ -748,7 +760,7 @@ class _Book:
 
 
 def _walked(book: _Book, entries: Sequence[Entry]) -> _Book:
-    """The book after these entries."""
+    """Returns the book after these entries."""
     for entry in entries:
         if entry["kind"] == PointsKind.EXPIRED and not _is_ours(entry):
             swept = book.swept.get(entry["source"], entry["occurredAt"])
@@ -760,7 +772,7 @@ def _walked(book: _Book, entries: Sequence[Entry]) -> _Book:
 
 
 def _chronological(entry: Entry) -> tuple[datetime, bool, int, int]:
-    """By time. At one moment what a source tells comes first, in the order in which one thing leads to another."""
+    """Sorts by time; at one moment what a source tells comes first, in the order in which one leads to another."""
     here = entry["source"] == HERE
     place = 0 if here else _CHAIN.get((PointsKind(entry["kind"]), entry["points"] > 0), 0)
     return entry["occurredAt"], here, place, entry["seq"]
@@ -804,14 +816,14 @@ def _is_ours(entry: Entry) -> bool:
 
 
 def _written_at(entry: Entry) -> datetime:
-    """The expiry that an EXPIRED entry of ours tells of."""
+    """Returns the expiry that an EXPIRED entry of ours tells of."""
     for allocation in entry.get("allocations", ()):  # earlier versions dated some by the clock
         return allocation["expiresAt"] or entry["occurredAt"]
     return entry["occurredAt"]
 
 
 def _returned(lot: _Lot, entry: Entry) -> _Lot:
-    """What comes back after its expiry can be spent until the end of that day."""
+    """Returns the lot of points that come back: after their expiry they can be spent until the end of that day."""
     at = entry["occurredAt"]
     if lot.expires_at is None or lot.expires_at > at:
         return lot
@@ -819,7 +831,7 @@ def _returned(lot: _Lot, entry: Entry) -> _Lot:
 
 
 def _reservations(state: PointsState) -> list[tuple[Bucket, int]]:
-    """Each bucket, and how much of it is reserved; earlier versions did not say it, it is what expires soonest."""
+    """Returns each bucket, and how much of it is reserved; in states of earlier versions, what expires soonest."""
     left = state["reserved"] - sum(bucket.get("reserved", 0) for bucket in state["buckets"])
     reserved: list[tuple[Bucket, int]] = []
     for bucket in state["buckets"]:
@@ -830,7 +842,7 @@ def _reservations(state: PointsState) -> list[tuple[Bucket, int]]:
 
 
 def _parts(points: int) -> list[int]:
-    """What entries can hold, one after another."""
+    """Splits points into amounts that an entry can hold."""
     whole, rest = divmod(points, INT32_MAX)
     return [INT32_MAX] * whole + [rest] * bool(rest)
 
@@ -845,7 +857,7 @@ def _entry(state: PointsState, movement: Movement) -> Entry:
 
 
 def _numbered(posting: Posting, movement: Movement | Entry) -> Posting:
-    """With one entry more; of its state only the figures that a balance needs."""
+    """Returns the posting with one entry more; of its state only the figures that a balance needs."""
     entry = _entry(posting.state, movement)  # pyright: ignore[reportArgumentType] # an entry is a movement and more
     state: PointsState = {**posting.state, "seq": entry["seq"]}
     figure = _figure(entry)
@@ -863,7 +875,7 @@ def _dips(entries: Iterable[Entry], balance: int) -> bool:
 
 
 def _portion(excess: Counter[datetime], points: int) -> list[Portion]:
-    """Up to so many of the excess, soonest first; they are gone from it."""
+    """Takes up to ``points`` of the excess, soonest first, and returns them."""
     portion: list[Portion] = []
     for expires_at in sorted(excess):
         taken = min(points, excess[expires_at])
@@ -877,7 +889,7 @@ def _portion(excess: Counter[datetime], points: int) -> list[Portion]:
 
 
 def _undoes(entry: Entry) -> int:
-    """How much of its original; earlier versions took a shortfall from what they wrote."""
+    """Returns how much of its original the entry undoes; earlier versions took a shortfall from what they wrote."""
     return abs(entry["points"]) + (entry.get("shortfall", 0) if "allocations" in entry else 0)
 
 
@@ -922,7 +934,7 @@ _SIGNS: Final[Mapping[PointsKind, Literal[-1, 0, 1]]] = {
 
 
 def _check(movement: Movement | Entry) -> None:
-    """Whether it can be at all, whatever else there is. Raises InvalidPoints, InvalidExpiry."""
+    """Raises InvalidPoints or InvalidExpiry for a movement that cannot be, whatever else there is."""
     points, kind = movement["points"], PointsKind(movement["kind"])
     if points == 0 and not _SIGNS[kind]:
         _positive(points)
@@ -933,7 +945,7 @@ def _check(movement: Movement | Entry) -> None:
 
 
 def _check_undone(entry: Entry, original: Entry) -> None:
-    """Whether there is such a thing to undo in the original. Raises InvalidPoints."""
+    """Raises InvalidPoints if the original has nothing of the kind to undo."""
     of = "spent" if entry["points"] > 0 else "earned"
     if _figure(original) != of or original["kind"] == PointsKind.REFUNDED:
         said = f"{original['kind']} {original['points']}"
@@ -941,7 +953,7 @@ def _check_undone(entry: Entry, original: Entry) -> None:
 
 
 def _lasting(expires_at: datetime | None, now: datetime) -> datetime | None:
-    """The expiry of points given ``now``. Raises InvalidExpiry."""
+    """Returns the stored expiry of points given ``now``. Raises InvalidExpiry if it is not later."""
     if expires_at is None:
         return None
     if expires_at <= now:
