@@ -21,8 +21,8 @@ SHOWN: Final = frozenset({"image/png", "image/gif", "image/jpeg", "image/webp", 
 """Types of images that are shown inside of a mail. Others, such as drawings that run scripts, are files only."""
 
 
-class Opened(NamedTuple):
-    """It says what a link opens, and who asked for the link; it does not say who follows it."""
+class LinkTarget(NamedTuple):
+    """A link's target: which file it opens, until when, and who asked for it; it does not say who follows it."""
 
     email_id: str
     file_id: str
@@ -40,7 +40,7 @@ def link(attachment: Mapping[str, Any], until: datetime, asker: Viewer) -> str:
     return f"{PATH}/{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
 
 
-def opened(token: str) -> Opened | None:
+def open_link(token: str) -> LinkTarget | None:
     """Returns what a link opens; None for a token that ``link`` never made."""
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
@@ -49,7 +49,7 @@ def opened(token: str) -> Opened | None:
             return None
         email_id, file_id, name, media_type = file
         viewer = Viewer(subject, asker, frozenset(map(Role, roles)))
-        return Opened(email_id, file_id, name, media_type, datetime.fromtimestamp(until, UTC), viewer)
+        return LinkTarget(email_id, file_id, name, media_type, datetime.fromtimestamp(until, UTC), viewer)
     except (binascii.Error, ValueError, TypeError, InvalidTag):
         return None
 

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from app.domain.moments import MAX_ORDER, ORDER
-from app.domain.paging import AnyOf, In, Page, Position, Selection, Slice, Where
+from app.domain.paging import AnyOf, In, Page, PageRequest, Position, Selection, Where
 from app.domain.points import MAX_TOTAL
 from app.domain.refusals import BadCursor, BadUserInput
 
@@ -52,9 +52,9 @@ DEFAULT_SIZE: Final = 20
 MAXIMUM_SIZE: Final = 100
 
 
-def slice_of(
+def page_request_of(
     selection: Selection, parent: str, *, first: int | None, after: str | None, last: int | None, before: str | None
-) -> Slice:
+) -> PageRequest:
     """Returns the part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
     backwards = last is not None or before is not None
     if backwards and (first is not None or after is not None):
@@ -63,7 +63,7 @@ def slice_of(
         )
     name, size, cursor = ("last", last, before) if backwards else ("first", first, after)
     position = None if cursor is None else decode(cursor, selection, parent)
-    return Slice(selection, size_of(size, name), position, backwards)
+    return PageRequest(selection, size_of(size, name), position, backwards)
 
 
 def size_of(asked: int | None, name: str = "first") -> int:
@@ -76,7 +76,7 @@ def size_of(asked: int | None, name: str = "first") -> int:
 
 
 def cursor_of(page: Page, document: Mapping[str, Any]) -> str:
-    selection = page.slice.selection
+    selection = page.request.selection
     keys = selection.listing.orders[selection.order].keys
     return encode(selection, page.parent, tuple(document.get(key) for key in keys))
 

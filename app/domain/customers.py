@@ -20,7 +20,7 @@ from app.domain.refusals import Refusal
 from app.domain.search import SEARCH_COPIES, SEARCHED_KEYS, search_copies
 
 Document = dict[str, Any]
-COPIES: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"}) | SEARCH_COPIES
+DENORMALISED_FIELDS: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"}) | SEARCH_COPIES
 COPIED_KEYS: Final = ("points", *SEARCHED_KEYS)
 """What of a customer their copies are made from, besides their activities."""
 
@@ -50,7 +50,7 @@ def balance(state: PointsState) -> Document:
     return {"points": state, "spendable": spendable(state)}
 
 
-def noticed(activities: Iterable[Mapping[str, Any]]) -> Document:
+def activity_summary_update(activities: Iterable[Mapping[str, Any]]) -> Document:
     """Returns the update of a customer that keeps up with new activities: in any order, and as often as one likes."""
     newest: Document = {}
     campaigns: dict[str, None] = {}
@@ -69,8 +69,8 @@ def noticed(activities: Iterable[Mapping[str, Any]]) -> Document:
 
 
 def copies(customer: Mapping[str, Any], activities: Iterable[Mapping[str, Any]]) -> Document:
-    """Returns all keys of ``COPIES`` that have a value, made from the customer and all of their activities."""
-    update = noticed(activities)
+    """Returns the ``DENORMALISED_FIELDS`` that have a value, made from the customer and all of their activities."""
+    update = activity_summary_update(activities)
     newest = update.get("$max", {})
     campaigns = update.get("$addToSet", {}).get("campaigns", {}).get("$each")
     by_type = {key.removeprefix("lastByType."): at for key, at in newest.items() if key != "lastActivityAt"}

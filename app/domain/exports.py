@@ -78,7 +78,7 @@ CUSTOMER: Final = "customer"
 """The key of a row of the details under which its customer is put, for columns of theirs."""
 
 
-def chosen(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:
+def choose_columns(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:
     """Returns the chosen columns, by default all that may be read. Raises BadUserInput, Forbidden."""
     known = TABLES[table].split()
     if names is None:
@@ -107,7 +107,7 @@ def _forbidden(column: Column, masks: Masks) -> bool:
 
 @cache
 def column_of(table: ExportTable, name: str) -> Column:
-    """Returns the column of this name, which is one that ``chosen`` let pass."""
+    """Returns the column of this name, which is one that ``choose_columns`` let pass."""
     collection, path = _COLLECTIONS.get(table, ""), tuple(name.split("."))
     if table == ExportTable.DETAILS and path[0] == CUSTOMER:
         (key,) = _stored(path[1:])
@@ -139,19 +139,19 @@ def _read(path: tuple[str, ...]) -> Callable[[Document], Any]:
     return read
 
 
-# ---------------------------------------------------------------- conditions, kept until a worker comes to them
+# ---------------------------------------------------------------- conditions, stored until a worker comes to them
 
 
-def kept(where: Where) -> list[Document]:
+def conditions_of(where: Where) -> list[Document]:
     """Returns the conditions as a document can hold them; ``where_of`` is the way back."""
-    return [{"key": key, **_kept(condition)} for key, condition in where]
+    return [{"key": key, **_stored_condition(condition)} for key, condition in where]
 
 
 def where_of(conditions: Iterable[Mapping[str, Any]]) -> Where:
     return tuple((each["key"], _condition(each)) for each in conditions)
 
 
-def _kept(condition: Condition) -> Document:
+def _stored_condition(condition: Condition) -> Document:
     match condition:
         case In(values):
             return {"in": [asdict(each) if isinstance(each, Named) else each for each in values]}
@@ -160,9 +160,9 @@ def _kept(condition: Condition) -> Document:
         case Between(at_least, below):
             return {"atLeast": at_least, "below": below}
         case Has(element):
-            return {"has": _kept(element)}
+            return {"has": _stored_condition(element)}
         case AnyOf(wheres):
-            return {"anyOf": [kept(where) for where in wheres]}
+            return {"anyOf": [conditions_of(where) for where in wheres]}
 
 
 def _condition(each: Mapping[str, Any]) -> Condition:

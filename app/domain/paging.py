@@ -131,11 +131,11 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class PageRequest:
     """A page request asks for ``size`` rows of a selection after ``position``.
 
-    ``backwards`` counts from the end, or before the position. ``keys`` are all that is read of the rows besides what makes
-    a cursor; None reads everything.
+    ``backwards`` counts from the end, or before the position. ``keys`` are all that is read of the rows besides what
+    makes a cursor; None reads everything.
     """
 
     selection: Selection
@@ -153,11 +153,11 @@ class Slice:
         """Returns the hash that was computed once: a request is looked up again and again on the way to its page."""
         return self._hash
 
-    def reading(self, keys: tuple[str, ...] | None) -> "Slice":
-        return Slice(self.selection, self.size, self.position, self.backwards, keys)
+    def with_fields(self, keys: tuple[str, ...] | None) -> "PageRequest":
+        return PageRequest(self.selection, self.size, self.position, self.backwards, keys)
 
     @property
-    def wanted_keys(self) -> dict[str, int] | None:
+    def projection(self) -> dict[str, int] | None:
         """Returns the projection of the keys to read; None reads everything."""
         if self.keys is None:
             return None
@@ -172,7 +172,7 @@ class Prefetch:
     ``pages`` of their lists, none of it behind a cursor, and these ``fields`` of themselves; None means everything.
     """
 
-    pages: tuple[Slice, ...] = ()
+    pages: tuple[PageRequest, ...] = ()
     fields: frozenset[str] | None = None
 
 
@@ -181,7 +181,7 @@ class Page:
     """A page holds rows in the selection's order, and says whether there are more before and after them."""
 
     parent: str
-    slice: Slice
+    request: PageRequest
     rows: list[dict[str, Any]]
     has_next: bool
     has_previous: bool

@@ -523,7 +523,7 @@ def audit(state: PointsState, entries: Iterable[Entry]) -> LedgerAudit:
     }
 
 
-def walked_anew(state: PointsState, entries: Iterable[Entry]) -> PointsState | None:
+def recompute(state: PointsState, entries: Iterable[Entry]) -> PointsState | None:
     """Returns what the state should be, where the entries are whole and the balance is theirs, but not its parts.
 
     Earlier versions took entries in the order in which they came. None where nothing is to be mended, or cannot be.

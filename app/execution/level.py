@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from app.domain.activities import uncatalogued_sources
-from app.domain.paging import Prefetch, Slice
+from app.domain.paging import PageRequest, Prefetch
 from app.execution.slots import Completion, PendingValue
 from app.loaders.loader import Deferred, Reader
 
@@ -51,15 +51,17 @@ async def values_of(
     return values
 
 
-def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[Slice, ...]:
+def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[PageRequest, ...]:
     """What the edges of the customers to come will ask, if only one field is waiting for any who have edges."""
     try:
         fields = [field for field in {slot.field for slot, *_ in level} if field.edges]
     except GraphQLError:  # a directive among them cannot be judged: told where it stands
         return ()
     asked = [run.shared_page(edge) for field in fields for edge in field.edges] if len(fields) == 1 else []
-    slices = dict.fromkeys(slice_ for slice_ in asked if isinstance(slice_, Slice))
-    return tuple(slice_ for slice_ in slices if not uncatalogued_sources(slice_.selection))  # may have to be refused
+    page_requests = dict.fromkeys(page_request for page_request in asked if isinstance(page_request, PageRequest))
+    return tuple(
+        page_request for page_request in page_requests if not uncatalogued_sources(page_request.selection)
+    )  # may have to be refused
 
 
 def _then(then: Callable[[Any], Any], found: Any) -> Any:

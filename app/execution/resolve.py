@@ -10,7 +10,7 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from app.domain.paging import Slice
+from app.domain.paging import PageRequest
 from app.execution.arguments import converter_of, reader_of
 from app.execution.document import walked
 from app.execution.slots import Call, Completion, Field, Path, Resolver
@@ -95,7 +95,7 @@ def _directly(field: Field, definition: Any) -> Resolver:
 def _paged(field: Field, edge: PagedEdge, arguments: Callable[[Completion], Mapping[str, Any]], each: Call) -> Resolver:
     """An edge that asks the same of all its parents, unless there is a cursor, which is one parent's."""
 
-    def ask(run: Completion) -> Slice | None:
+    def ask(run: Completion) -> PageRequest | None:
         return edge.shared_page(run.context.viewer.roles, arguments(run))
 
     def call(source: Any, run: Completion, path: Path) -> Any:

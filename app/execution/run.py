@@ -12,7 +12,7 @@ from graphql.execution import ExecutionResult
 from strawberry.execution import optimized_is_awaitable
 
 from app.domain.access import Role
-from app.domain.paging import Slice
+from app.domain.paging import PageRequest
 from app.execution.complete import discard_promise
 from app.execution.context import ExecutionContext
 from app.execution.errors import ends_answer
@@ -35,7 +35,7 @@ class Run:
         self.plan, self._errors = plan, list[GraphQLError]()
         self._data: dict[str, Any] | None = None
         self._nulled, self._ended = dict[int, Path](), False
-        self._shared_pages: dict[Field, Slice | Exception | None] = {}
+        self._shared_pages: dict[Field, PageRequest | Exception | None] = {}
         self._arguments: dict[Field, Mapping[str, Any]] = {}
 
     async def execute(self) -> ExecutionResult:
@@ -118,23 +118,23 @@ class Run:
             self._arguments[field] = make(self)
         return self._arguments[field]
 
-    def shared_page(self, edge: Field) -> Slice | Exception | None:
+    def shared_page(self, edge: Field) -> PageRequest | Exception | None:
         """What an edge asks of all its parents, or why it may not; None if a cursor makes it one parent's."""
         if edge not in self._shared_pages:
             roles = self.context.viewer.roles
             self._shared_pages[edge] = edge.answers.get(roles) or self._ask(edge, roles)
         return self._shared_pages[edge]
 
-    def _ask(self, edge: Field, roles: frozenset[Role]) -> Slice | Exception | None:
+    def _ask(self, edge: Field, roles: frozenset[Role]) -> PageRequest | Exception | None:
         assert edge.resolver.ask
         try:
-            slice_: Slice | None = edge.resolver.ask(self)
-            slice_ = slice_ and slice_.reading(self.plan.row_keys(edge))
+            page_request: PageRequest | None = edge.resolver.ask(self)
+            page_request = page_request and page_request.with_fields(self.plan.row_keys(edge))
         except Exception as error:
             return error
-        if slice_ and is_constant(edge.nodes[0]):
-            edge.answers[roles] = slice_
-        return slice_
+        if page_request and is_constant(edge.nodes[0]):
+            edge.answers[roles] = page_request
+        return page_request
 
     def info(self, field: Field, path: Path) -> Any:
         return cast(Any, self.execution.fallback).build_resolve_info(

@@ -14,7 +14,7 @@ from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import Path as GraphQLPath
 
 from app.domain.access import Role
-from app.domain.paging import Slice
+from app.domain.paging import PageRequest
 from app.schema.base import Node
 
 _IS_NODE: Final = Node.is_type_of.__func__
@@ -89,7 +89,7 @@ class Completion(Protocol):
         """Discards what was deferred since ``mark``: it belongs to what is null now."""
         ...
 
-    def shared_page(self, edge: "Field") -> Slice | Exception | None:
+    def shared_page(self, edge: "Field") -> PageRequest | Exception | None:
         """What an edge asks of all its parents, or why it may not; None if a cursor makes it one parent's."""
         ...
 
@@ -136,7 +136,7 @@ class Resolver:
     call: Call
     key: str | None = None
     simple: Callable[[Any], Any] | None = None
-    ask: Callable[[Completion], Slice | None] | None = None
+    ask: Callable[[Completion], PageRequest | None] | None = None
     reads: tuple[str, ...] | None = None
     awaits: bool = False
 
@@ -172,7 +172,7 @@ class Field(Slot):
         self.key, self.details, self.definition = key, details, definition
         self.nodes: list[FieldNode] = [each.node for each in details]
         self.name, self.parent = self.nodes[0].name.value, parent.type
-        self.answers: dict[frozenset[Role], Slice] = {}
+        self.answers: dict[frozenset[Role], PageRequest] = {}
         """Of an edge whose arguments are the same in each run: what it asks of all parents, by its viewer's roles."""
         super().__init__(self, parent.slot, cast(Any, definition).type)
 

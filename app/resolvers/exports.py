@@ -7,7 +7,7 @@ import strawberry
 
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import NotFound
-from app.domain.exports import chosen
+from app.domain.exports import choose_columns
 from app.domain.ids import is_id_of
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
@@ -33,7 +33,7 @@ async def export_customers(
             "exportCustomers",
             ExportTable.CUSTOMERS,
             input.format,
-            chosen(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
+            choose_columns(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
             where=(*asked.where(viewer), *await seen(info)),
             **order.sorting(asked)._asdict(),
             key=input.idempotency_key,
@@ -53,7 +53,7 @@ async def export_report(
             "exportReport",
             table,
             input.format,
-            chosen(table, input.columns, info.context.loaders.gate.masks),
+            choose_columns(table, input.columns, info.context.loaders.gate.masks),
             where=input.filter.where(info.context.viewer),
             order="OCCURRED_AT",
             descending=True,

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Protocol, TypeAlias
 import strawberry
 
 from app.domain.access import Role
-from app.domain.cursors import cursor_of, slice_of
-from app.domain.paging import Listing, Page, Selection, Slice, Sorting, Where, both
+from app.domain.cursors import cursor_of, page_request_of
+from app.domain.paging import Listing, Page, PageRequest, Selection, Sorting, Where, both
 from app.schema.base import Document, Info, Source
 from app.schema.rules import WITH_OWNER, Access
 
@@ -104,7 +104,7 @@ class Connection(Generic[T]):
     @strawberry.field(description="The number of rows in the whole list. Counted only if it is selected.")
     @staticmethod
     def total_count(page: strawberry.Parent[Page], info: Info) -> int | None:
-        return cast(Source, info.context.loaders.counts.defer((page.parent, page.slice.selection)))
+        return cast(Source, info.context.loaders.counts.defer((page.parent, page.request.selection)))
 
 
 # ---------------------------------------------------------------- edges
@@ -143,12 +143,12 @@ class PagedEdge:
         sorting = order.sorting(filter) if order else None
         return selection_of(self.listing, roles, filter.where(roles) if filter else (), sorting)
 
-    def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice:
+    def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest:
         """The part of ``parent``'s list that the arguments ask for. Raises BadUserInput, BadCursor, Forbidden."""
         selection = self.selection(given.get("filter"), given.get("order_by"), roles)
-        return slice_of(selection, parent, **{name: given.get(name) for name in _RELAY})
+        return page_request_of(selection, parent, **{name: given.get(name) for name in _RELAY})
 
-    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice | None:
+    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest | None:
         """Returns the page that all parents share; None if a cursor makes it a part of one parent's list."""
         if given.get("after") is not None or given.get("before") is not None:
             return None
@@ -173,8 +173,8 @@ def paged(
 
     def resolve(parent: Document, info: Info, **given: Any) -> Source:
         parent_id: str = parent["_id"]
-        slice_ = edge.page(parent_id, info.context.viewer.roles, given)
-        return info.context.loaders.pages.defer(parent_id, slice_)
+        page_request = edge.page(parent_id, info.context.viewer.roles, given)
+        return info.context.loaders.pages.defer(parent_id, page_request)
 
     arguments: dict[str, Any] = {**_RELAY}
     if filter:
@@ -221,8 +221,8 @@ def page_of_all(
 ) -> Source:
     """A page of a list that hangs on nothing, still to be awaited. Raises BadUserInput, BadCursor."""
     selection = selection_of(listing, info.context.viewer.roles, where, sorting)
-    slice_ = slice_of(selection, "", first=first, after=after, last=last, before=before)
-    return info.context.loaders.pages.defer("", slice_)
+    page_request = page_request_of(selection, "", first=first, after=after, last=last, before=before)
+    return info.context.loaders.pages.defer("", page_request)
 
 
 def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None) -> Source:
@@ -236,5 +236,5 @@ def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None
         return [row for row in page.rows if row.get("customerId") == customer_id] if page else None
 
     selection = selection_of(listing, info.context.viewer.roles)
-    slice_ = slice_of(selection, parent["_id"], first=first, after=None, last=None, before=None)
-    return info.context.loaders.pages.defer(parent["_id"], slice_, own)
+    page_request = page_request_of(selection, parent["_id"], first=first, after=None, last=None, before=None)
+    return info.context.loaders.pages.defer(parent["_id"], page_request, own)

@@ -9,7 +9,7 @@ from app.domain.access import Masks
 from app.domain.cells import PLAIN, Layout, Separator, head, lines, zone_of
 from app.domain.exports import CUSTOMER, Column, column_of, where_of
 from app.domain.listings import CUSTOMERS, REPORT
-from app.domain.paging import Position, Selection, Slice, Where
+from app.domain.paging import PageRequest, Position, Selection, Where
 from app.domain.report import actions
 from app.domain.vocabulary import ExportFormat, ExportTable
 from app.store import pages, report
@@ -137,9 +137,9 @@ async def _pages(
     keys = tuple(dict.fromkeys(key for column in plan.columns for key in column.keys))
     while not is_last:
         # A page reads one row more than its size, to know whether there are more; here that one is a row, too.
-        slice_ = Slice(selection, ROWS - 1, position, keys=keys)
+        page_request = PageRequest(selection, ROWS - 1, position, keys=keys)
         with within(_READ_SECONDS):
-            found = (await pages.read_pages(store, slice_, [""]))[""]
+            found = (await pages.read_pages(store, page_request, [""]))[""]
             rows = await _seen(store, plan, found)
         is_last = len(found) < ROWS
         position = tuple(found[-1].get(key) for key in plan.order_keys) if found else position

@@ -7,7 +7,7 @@ from typing import Any
 from app.domain import changes
 from app.domain.cells import PLAIN, Layout
 from app.domain.changes import IdempotencyConflict, Invalid, LimitExceeded
-from app.domain.exports import UNFINISHED, Column, kept
+from app.domain.exports import UNFINISHED, Column, conditions_of
 from app.domain.ids import new_id
 from app.domain.paging import Where
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
@@ -38,7 +38,7 @@ async def request(
         "table": table.value,
         "format": format_.value,
         "columns": names,
-        "where": kept(where),
+        "where": conditions_of(where),
         "order": order,
         "descending": descending,
         **_written(layout),

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from app.domain.customers import balance
 from app.domain.moments import ORDER
-from app.domain.points import Entry, PointsState, audit, walked_anew
+from app.domain.points import Entry, PointsState, audit, recompute
 from app.domain.statuses import places
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store
@@ -41,7 +41,7 @@ async def ledgers(store: Store) -> Ledgers:
         entries = await _entries(store, list(states))
         for customer_id, state in states.items():
             try:
-                if walked_anew(state, entries[customer_id]):
+                if recompute(state, entries[customer_id]):
                     found.stale.append(customer_id)
                 elif not audit(state, entries[customer_id])["ok"]:
                     found.broken.append(customer_id)
@@ -61,7 +61,7 @@ async def walk_ledgers(store: Store, now: datetime) -> Ledgers:
 async def _walk(customer_id: str, rows: CustomerRows) -> None:
     for state in (await _states(rows.store, {"_id": customer_id}, session=rows.session)).values():
         entries = await _entries(rows.store, [customer_id], session=rows.session)
-        if mended := walked_anew(state, entries[customer_id]):
+        if mended := recompute(state, entries[customer_id]):
             rows.set_on_customer(customer_id, balance(mended))
 
 

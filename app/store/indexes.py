@@ -12,7 +12,7 @@ from bson import MinKey
 from pymongo.errors import OperationFailure
 
 from app.catalogue import SOURCES, copied, rules_of_copies
-from app.domain.customers import COPIED_KEYS, COPIES, copies
+from app.domain.customers import COPIED_KEYS, DENORMALISED_FIELDS, copies
 from app.domain.kinds import BY_COLLECTION
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER
@@ -143,7 +143,7 @@ async def _create(store: Store, name: str, validator: Mapping[str, Any]) -> None
 
 def fingerprint() -> str:
     """Returns a fingerprint of the rules of copies: of activities from the catalogue, of customers from activities."""
-    return sha256(repr((rules_of_copies(), sorted(COPIES), SEARCH_REVISION)).encode()).hexdigest()[:16]
+    return sha256(repr((rules_of_copies(), sorted(DENORMALISED_FIELDS), SEARCH_REVISION)).encode()).hexdigest()[:16]
 
 
 async def refresh_copies(store: Store) -> None:
@@ -247,7 +247,8 @@ async def wrong_copies(store: Store) -> list[str]:
         different = [
             each["_id"]
             for each in states
-            if {key: each[key] for key in COPIES if key in each} != _comparable_copies(each, made[each["_id"]])
+            if {key: each[key] for key in DENORMALISED_FIELDS if key in each}
+            != _comparable_copies(each, made[each["_id"]])
         ]
         return different, states[-1]["_id"] if states else ""
 
@@ -290,14 +291,14 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
         refreshed, last = refreshed + len(batch) - len(failed), batch[-1]
 
 
-_COPYING: Final = dict.fromkeys((*COPIED_KEYS, *COPIES), 1)
+_COPYING: Final = dict.fromkeys((*COPIED_KEYS, *DENORMALISED_FIELDS), 1)
 
 
 async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> None:
     states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields=_COPYING, session=session)
     updates: list[UpdateOne] = []
     for customer_id, made in (await _made_copies(store, states, session)).items():
-        gone = dict.fromkeys(COPIES - made.keys(), "")
+        gone = dict.fromkeys(DENORMALISED_FIELDS - made.keys(), "")
         updates.append(UpdateOne({"_id": customer_id}, {"$set": made, **({"$unset": gone} if gone else {})}))
     await store.write("customers", updates, ordered=False, session=session)
 

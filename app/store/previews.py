@@ -23,7 +23,7 @@ _AT_ONCE: Final = 200
 # up to it; and where two make a preview at a time, the one that knows of more remains.
 _MAKING: Final[Pipeline] = (
     {"$project": {"revision": {"$ifNull": ["$revision", 0]}, "form": {"$literal": PREVIEW_FORM}}},
-    *({"$lookup": {"from": name, **joined(slice_), "as": name}} for name, slice_ in PREVIEWS.items()),
+    *({"$lookup": {"from": name, **joined(page_request), "as": name}} for name, page_request in PREVIEWS.items()),
     {
         "$addFields": {
             key: {"$slice": [f"${name}", *rows]}

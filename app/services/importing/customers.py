@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from app.domain.customers import COPIES
+from app.domain.customers import DENORMALISED_FIELDS
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Line, LineKind, primary_first
 from app.domain.refusals import Refusal
@@ -33,7 +33,7 @@ from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
 _AT_MOST: Final = 100
-_OTHERS: Final = {"revision", "points", *COPIES}
+_OTHERS: Final = {"revision", "points", *DENORMALISED_FIELDS}
 """What of a customer other lines change."""
 _NEW: Final[Document] = {
     "paymentCount": 0,
