@@ -170,7 +170,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
                 ("searchTags", "searchEmails", "searchPhones", "searchWords"), _list(_LONG_TEXT, at_most=1_000)
             ),
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
-            # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
+            # The ledger's state as the rules left it (domain/points/); absent before the first entry.
             "points": _object(
                 dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), _TOTAL)
                 | {

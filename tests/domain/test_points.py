@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from app.domain.points import (
     HISTORY,
     MAX_TOTAL,
-    Entered,
     Entry,
+    Judgement,
     Movement,
     PointsKind,
     PointsState,
@@ -68,7 +68,7 @@ def told(kind: str, points: int, at: datetime = NOW, **more: Any) -> Movement:
     return movement
 
 
-def entered(*movements: Movement) -> Entered:
+def entered(*movements: Movement) -> Judgement:
     """What becomes of these, told together, where there was nothing."""
     return enter(empty(), movements)
 
@@ -318,7 +318,7 @@ def test_what_cannot_be_is_refused_alone() -> None:
 def test_a_ledger_too_much_out_of_order_says_so_and_takes_the_rest_another_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.domain.points._STEPS_AT_MOST", 50)
+    monkeypatch.setattr("app.domain.points.judgement._STEPS_AT_MOST", 50)
     lines = [told("SPENT", -1, NOW + number * DAY) for number in range(90, 0, -1)]
     first = entered(*lines, told("EARNED", 89))
     assert {refusal.code for refusal in first.refused.values()} == {"INVALID"}

@@ -14,8 +14,8 @@ from app.domain.import_lines import Line
 from app.domain.moments import ORDER, order_of
 from app.domain.points import (
     HERE,
-    Entered,
     Entry,
+    Judgement,
     Movement,
     PointsKind,
     PointsState,
@@ -230,7 +230,7 @@ class Ledger:
             movement["graceEndsAt"] = end_of_day(movement["occurredAt"], self._zone)
         return movement
 
-    def _write(self, owner: Document, before: PointsState, lines: Sequence[Document], entered: Entered) -> None:
+    def _write(self, owner: Document, before: PointsState, lines: Sequence[Document], entered: Judgement) -> None:
         if not entered.posting.entries:
             return
         owner["points"] = self.states[owner["_id"]] = entered.posting.state
