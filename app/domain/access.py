@@ -200,8 +200,8 @@ class Viewer:
 
     def owns(self, asker: Mapping[str, Any]) -> bool:
         """Returns whether this viewer asked for it, with no more roles than now. Administrators own everything."""
-        asked = asker["subject"] == self.subject and self.roles.issuperset(asker["roles"])
-        return asked or Role.ADMIN in self.roles
+        is_asker = asker["subject"] == self.subject and self.roles.issuperset(asker["roles"])
+        return is_asker or Role.ADMIN in self.roles
 
     def knows(self, row: CatalogueType) -> bool:
         """Returns whether activities of this type exist for this viewer: ``activity_rows``, for the catalogue."""

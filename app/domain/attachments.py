@@ -35,8 +35,8 @@ class LinkTarget(NamedTuple):
 def link(attachment: Mapping[str, Any], until: datetime, asker: Viewer) -> str:
     """Returns the path that opens the file to everybody who has it, until then."""
     file = [attachment[key] for key in ("emailId", "fileId", "name", "mediaType")]
-    said = [PATH, *file, int(until.timestamp()), asker.subject, asker.name, sorted(asker.roles)]
-    sealed = CIPHER.encrypt(json.dumps(said, separators=(",", ":")).encode(), None)
+    payload = [PATH, *file, int(until.timestamp()), asker.subject, asker.name, sorted(asker.roles)]
+    sealed = CIPHER.encrypt(json.dumps(payload, separators=(",", ":")).encode(), None)
     return f"{PATH}/{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
 
 

@@ -66,13 +66,13 @@ def page_request_of(
     return PageRequest(selection, size_of(size, name), position, backwards)
 
 
-def size_of(asked: int | None, name: str = "first") -> int:
+def size_of(size: int | None, name: str = "first") -> int:
     """Returns the number of rows that the argument ``name`` asks for, or the default. Raises BadUserInput."""
-    if asked is None:
+    if size is None:
         return DEFAULT_SIZE
-    if not 0 <= asked <= MAXIMUM_SIZE:
-        raise BadUserInput(f"{name} must lie between 0 and {MAXIMUM_SIZE}; it is {asked}.", name)
-    return asked
+    if not 0 <= size <= MAXIMUM_SIZE:
+        raise BadUserInput(f"{name} must lie between 0 and {MAXIMUM_SIZE}; it is {size}.", name)
+    return size
 
 
 def cursor_of(page: Page, document: Mapping[str, Any]) -> str:

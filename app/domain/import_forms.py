@@ -54,10 +54,10 @@ class Problems(ValueError):
 class Form(NamedTuple):
     """A form reads one value. ``read`` raises ValueError, or Problems where it can say more.
 
-    ``wanted`` completes "<key> must be …". ``key`` is how a document spells the key, where that differs from the line.
+    ``requirement`` completes "<key> must be …". ``key`` is how a document spells the key, where that differs from the line.
     """
 
-    wanted: str
+    requirement: str
     read: Callable[[Any], Any]
     key: str = ""
 
@@ -91,7 +91,7 @@ class LineShape:
             except Problems as inner:
                 problems += inner.within(key).sentences
             except ValueError:
-                problems.append(f"{key} must be {form.wanted}.")
+                problems.append(f"{key} must be {form.requirement}.")
         for key in given.keys() - forms.keys():
             guess = nearest(key, forms)
             problems.append(f"{key} is unknown" + (f"; did you mean {guess}?" if guess else "."))
@@ -168,7 +168,7 @@ def _subject(value: object) -> str:
     return given
 
 
-def matching(pattern: str, wanted: str) -> Form:
+def matching(pattern: str, requirement: str) -> Form:
     compiled = re.compile(pattern)
 
     def read(value: object) -> str:
@@ -176,7 +176,7 @@ def matching(pattern: str, wanted: str) -> Form:
             raise ValueError
         return value
 
-    return Form(wanted, read)
+    return Form(requirement, read)
 
 
 def integer(at_least: int, at_most: int = INT32_MAX) -> Form:
@@ -270,14 +270,14 @@ def _attributes(value: object) -> Mapping[str, object]:
 
 
 TEXT = text()
-SUBJECT = Form(f"{TEXT.wanted}, also when it is decoded", _subject)
-SOURCE = Form(f"{TEXT.wanted}, and not {OURS}, which is this gateway itself", _source)
+SUBJECT = Form(f"{TEXT.requirement}, also when it is decoded", _subject)
+SOURCE = Form(f"{TEXT.requirement}, and not {OURS}, which is this gateway itself", _source)
 LONG_TEXT = text(10_000, lines=True)
 NAME = trimmed()
 BODY = body(4_000_000)
 TIME = _as_attribute(AttributeKind.DATETIME)
 DATE = _as_attribute(AttributeKind.DATE)
-TIME_OR_DATE = Form(f"{TIME.wanted}, or {DATE.wanted}", partial(_first_of, (TIME, DATE)))
+TIME_OR_DATE = Form(f"{TIME.requirement}, or {DATE.requirement}", partial(_first_of, (TIME, DATE)))
 MONEY = _as_attribute(AttributeKind.MONEY)
 BOOLEAN = _as_attribute(AttributeKind.BOOLEAN)
 POINTS = integer(-INT32_MAX)
@@ -310,8 +310,8 @@ ATTRIBUTES = Form("an object of names and values", _attributes)
 # ---------------------------------------------------------------- what is made of others
 
 
-def object_of(wanted: str, required: Mapping[str, Form], optional: Mapping[str, Form] | None = None) -> Form:
-    return Form(f"an object with {wanted}", LineShape(required, optional or {}).read)
+def object_of(requirement: str, required: Mapping[str, Form], optional: Mapping[str, Form] | None = None) -> Form:
+    return Form(f"an object with {requirement}", LineShape(required, optional or {}).read)
 
 
 def list_of(form: Form, *, at_most: int = 100) -> Form:
@@ -326,7 +326,7 @@ def list_of(form: Form, *, at_most: int = 100) -> Form:
                 raise inner.within(str(position)) from None
         return items
 
-    return Form(f"a list of at most {at_most}, each {form.wanted}", read)
+    return Form(f"a list of at most {at_most}, each {form.requirement}", read)
 
 
 _NAMED = object_of("source and id", {"source": SOURCE, "id": TEXT})
@@ -336,7 +336,7 @@ def _identity(value: object) -> Identity:
     return Identity(**_NAMED.read(value))
 
 
-IDENTITY = Form(_NAMED.wanted, _identity)
+IDENTITY = Form(_NAMED.requirement, _identity)
 
 
 def reference(collection: str) -> Form:
@@ -346,7 +346,7 @@ def reference(collection: str) -> Form:
         source, source_id = _identity(value)
         return derived_id(collection, source=source, source_id=source_id)
 
-    return Form(IDENTITY.wanted, read)
+    return Form(IDENTITY.requirement, read)
 
 
 def reference_to_one_of(collections: Mapping[str, str]) -> Form:
@@ -358,4 +358,4 @@ def reference_to_one_of(collections: Mapping[str, str]) -> Form:
         given = named.read(value)
         return derived_id(collections[given["kind"]], source=given["source"], source_id=given["id"])
 
-    return Form(named.wanted, read)
+    return Form(named.requirement, read)

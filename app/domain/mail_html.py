@@ -173,12 +173,12 @@ def _renamed(name: str) -> str:
 
 def _few(attributes: str, images: Mapping[str, str] = NO_IMAGES) -> str:
     """Returns the first attributes that may stay, quoted in one way. Their number costs the parser its square."""
-    kept: dict[str, str] = {}
+    values: dict[str, str] = {}
     for attribute in _EACH.finditer(attributes):
         name = attribute["name"].lower()
-        if name in _ATTRIBUTES and len(kept) < _MOST_ATTRIBUTES:
+        if name in _ATTRIBUTES and len(values) < _MOST_ATTRIBUTES:
             value = attribute["double"] or attribute["single"] or attribute["bare"] or ""
             if name == "src" and value.strip()[:4].lower() == "cid:":
                 value = images.get(unquote(unescape(value.strip()[4:])), "")
-            kept.setdefault(name, value.replace('"', "&quot;"))
-    return "".join(f' {name}="{value}"' for name, value in kept.items())
+            values.setdefault(name, value.replace('"', "&quot;"))
+    return "".join(f' {name}="{value}"' for name, value in values.items())

@@ -22,9 +22,9 @@ def next_try(now: datetime, *, attempts: int, give_up_at: datetime, chance: floa
     return min(now + pause, give_up_at)
 
 
-def reason(said: str) -> str:
+def reason(text: str) -> str:
     """Returns a server's text as it is stored and shown: one line of up to 500 characters."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in said).split())
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if len(line) <= 500 else f"{line[:499]}…"
 
 

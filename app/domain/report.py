@@ -78,8 +78,8 @@ def add_up(tallies: Iterable[Sequence[Mapping[str, Any]]], where: Where) -> Coun
     for counts in tallies:
         for each in counts:
             actor = {"actor.kind": each["kind"], "actor.accessLevel": each.get("accessLevel")}
-            asked = all(holds(conditions.get(key), value) for key, value in actor.items())
-            if asked and ("actor.name" not in conditions or each["isSystem"]):
+            matches = all(holds(conditions.get(key), value) for key, value in actor.items())
+            if matches and ("actor.name" not in conditions or each["isSystem"]):
                 totals.update(each["types"])
     return totals
 

@@ -92,8 +92,8 @@ def _decomposed(text: str, letters: Mapping[str, str]) -> str:
     """Replaces letters first, then accents: a letter that has an accent of its own may be written as two."""
     composed = normalize("NFC", "".join(map(_weight, normalize("NFC", text)))).casefold()
     replaced = normalize("NFKD", "".join(letters.get(character, character) for character in composed)).casefold()
-    kept = "".join(_weight(letters.get(character, character)) for character in replaced)
-    return normalize("NFKD", kept)
+    visible = "".join(_weight(letters.get(character, character)) for character in replaced)
+    return normalize("NFKD", visible)
 
 
 def _weight(character: str) -> str:
@@ -146,7 +146,7 @@ class Word:
     ways: tuple[tuple[str, ...], ...]
 
 
-def asked_words(text: str) -> tuple[Word, ...]:
+def query_words(text: str) -> tuple[Word, ...]:
     return tuple(word for chunk in text.split() if (word := _asked(chunk)).ways)
 
 
@@ -203,7 +203,7 @@ class Phone:
     national: tuple[str, ...]
 
 
-def asked_phone(text: str, region: str | None) -> Phone | None:
+def query_phone(text: str, region: str | None) -> Phone | None:
     """Returns the phone number that the text is, or None. Numbers without a country are from ``region``."""
     if len(digits := _digits(text)) < _DIGITS_AT_LEAST or len(digits) > 20 or not _LIKE_A_NUMBER.fullmatch(text):
         return None

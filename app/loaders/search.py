@@ -19,14 +19,14 @@ from app.domain.search import (
     Word,
     address,
     addresses_of,
-    asked_phone,
-    asked_words,
     begins,
     cleaned,
     folded,
     home_of,
     phones,
     phones_of,
+    query_phone,
+    query_words,
     words,
 )
 from app.domain.vocabulary import SearchMatchKind as Kind
@@ -87,11 +87,11 @@ class Asked:
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
-        return asked_words(self.text)
+        return query_words(self.text)
 
     @cached_property
     def phone(self) -> Phone | None:
-        return asked_phone(self.text, self.region)
+        return query_phone(self.text, self.region)
 
 
 class Search:

@@ -125,8 +125,8 @@ class Book:
             case PointsKind.RESERVED:
                 matched = min(count, self._unmatched)
                 self._unmatched -= matched
-                for lot, taken in self._take(entry, count - matched):
-                    self.held[lot] += taken
+                for lot, portion in self._take(entry, count - matched):
+                    self.held[lot] += portion
             case PointsKind.RELEASED:
                 self._release(entry, count)
             case PointsKind.EXPIRED:
@@ -134,9 +134,9 @@ class Book:
                     self.written[settled["expiresAt"] or NEVER] -= settled["points"]
                     count += settled["points"]
                 for lot in sorted((lot for lot in self.waiting if lot.source == entry["source"]), key=soonest):
-                    told = min(count, self.waiting[lot])
-                    self.waiting[lot] -= told
-                    count -= told
+                    expired = min(count, self.waiting[lot])
+                    self.waiting[lot] -= expired
+                    count -= expired
                 self._take(entry, count, [lot for lot in self.free if lot.source == entry["source"]])
             case PointsKind.REFUNDED:
                 expires_at = self._expiries.get(entry.get("refundOf", 0), EVER)
@@ -215,23 +215,23 @@ class Book:
 
     def _take(self, entry: Entry, count: int, own: Collection[Lot] = ()) -> list[tuple[Lot, int]]:
         """Takes points of the entry's own lots first, then those soonest to expire; what is not there is borrowed."""
-        taken: list[tuple[Lot, int]] = []
+        portions: list[tuple[Lot, int]] = []
         for lot in sorted(self.free, key=lambda lot: (lot not in own, *soonest(lot))):
             if count and self.free[lot]:
                 portion = min(count, self.free[lot])
                 self.free[lot] -= portion
                 count -= portion
-                taken.append((lot, portion))
+                portions.append((lot, portion))
         self.free = +self.free
         if count:
-            taken.append((Lot(None, ""), count))
+            portions.append((Lot(None, ""), count))
             self.owed += count
             self.short[entry["seq"]] += count
             if entry["kind"] in JUDGED and entry["source"] != HERE:
                 self.judged_short += count
             else:
                 self.other_short += count
-        return taken
+        return portions
 
     def _pay(self) -> None:
         """Pays what is owed with what can be spent, soonest to expire first."""

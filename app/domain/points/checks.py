@@ -23,9 +23,9 @@ def audit(state: PointsState, entries: Iterable[Entry]) -> LedgerAudit:
     known = list(entries)
     recomputed = replay(known)
     # A state of an earlier version says less.
-    said: Any = {**recomputed, "owed": 0, **state}
+    complete: Any = {**recomputed, "owed": 0, **state}
     return {
-        "ok": _are_whole(known) and recomputed == said,
+        "ok": _are_whole(known) and recomputed == complete,
         "entries": len(known),
         "drift": balance_of(state) - balance_of(recomputed),
     }
@@ -37,8 +37,8 @@ def recompute(state: PointsState, entries: Iterable[Entry]) -> PointsState | Non
     Earlier versions took entries in the order in which they came. None where nothing is to be mended, or cannot be.
     """
     known = list(entries)
-    told = audit(state, known)
-    return None if told["ok"] or told["drift"] or not _are_whole(known) else replay(known)
+    result = audit(state, known)
+    return None if result["ok"] or result["drift"] or not _are_whole(known) else replay(known)
 
 
 def _are_whole(entries: Sequence[Entry]) -> bool:

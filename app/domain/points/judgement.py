@@ -247,11 +247,11 @@ def _portion(excess: Counter[datetime], points: int) -> list[Portion]:
     """Takes up to ``points`` of the excess, soonest first, and returns them."""
     portion: list[Portion] = []
     for expires_at in sorted(excess):
-        taken = min(points, excess[expires_at])
-        if taken > 0:
-            portion.append({"expiresAt": expires_at, "points": taken})
-            excess[expires_at] -= taken
-            points -= taken
+        part = min(points, excess[expires_at])
+        if part > 0:
+            portion.append({"expiresAt": expires_at, "points": part})
+            excess[expires_at] -= part
+            points -= part
     for expires_at in [at for at, left in excess.items() if not left]:
         del excess[expires_at]
     return portion
@@ -290,5 +290,5 @@ def _check_undone(entry: Entry, original: Entry) -> None:
     """Raises InvalidPoints if the original has nothing of the kind to undo."""
     of = "spent" if entry["points"] > 0 else "earned"
     if figure_of(original) != of or original["kind"] == PointsKind.REFUNDED:
-        said = f"{original['kind']} {original['points']}"
-        raise InvalidPoints(f"refundOf names {said}: no points were {of} by it.")
+        name = f"{original['kind']} {original['points']}"
+        raise InvalidPoints(f"refundOf names {name}: no points were {of} by it.")
