@@ -54,7 +54,7 @@ class Problems(ValueError):
 class Form(NamedTuple):
     """A form reads one value. ``read`` raises ValueError, or Problems where it can say more.
 
-    ``requirement`` completes "<key> must be …". ``key`` is how a document spells the key, where that differs from the line.
+    ``requirement`` completes "<key> must be …". ``key`` is how a document spells the key, if the line has another.
     """
 
     requirement: str
