@@ -1,4 +1,4 @@
-"""The timeline: what happened, who says so, and how to look through it."""
+"""Declares the timeline: what happened, who says so, and how to look through it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -199,7 +199,7 @@ class ActivityGroupCount:
 
 
 def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
-    """In the order of ``counts``."""
+    """Returns the facets that the viewer may know, in the order of ``counts``."""
     return [
         {"type": code, "title": row.title, "icon": row.icon, "group": row.group, "count": count}
         for code, count in counts.items()
@@ -208,7 +208,7 @@ def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
 
 
 def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
-    """In the order in which the groups are declared."""
+    """Returns the counts of groups, in the order in which the groups are declared."""
     totals = dict.fromkeys(Group, 0)
     for facet in facets_of(counts, viewer):
         totals[facet["group"]] += facet["count"]
@@ -255,7 +255,7 @@ class ActivityFilter:
     )
 
     def where(self, roles: frozenset[Role]) -> Where:
-        """Conditions, those that select most first: the first that has an index of its own is the one that is used.
+        """Returns conditions, those that select most first: the first with an index of its own is used.
 
         Raises BadUserInput, Forbidden.
         """
@@ -298,7 +298,7 @@ class ActivityOrder:
     direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
 
     def sorting(self, asked: ActivityFilter) -> Sorting:
-        """Raises BadUserInput."""
+        """Returns the sorting. Raises BadUserInput for legacy entries by type."""
         if asked.legacy and self.field == ActivityOrderField.TYPE:
             raise BadUserInput("Legacy entries cannot be sorted by type: choose another order.", "orderBy")
         return Sorting(self.field, self.direction == OrderDirection.DESC)

@@ -1,4 +1,4 @@
-"""Changes as clients ask for them, and what they get back: an input, a payload, user errors as data."""
+"""Declares changes as clients ask for them, and what they get back: an input, a payload, user errors as data."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -85,7 +85,7 @@ class UserError:
 
 @strawberry.type
 class Changed:
-    """What every payload has; no type of the schema's own."""
+    """Every payload has these fields; the schema has no type of this name."""
 
     activity: Activity | None = strawberry.field(description="The activity that records the change on the timeline.")
     customer: Customer | None = strawberry.field(description="The customer after the change.")

@@ -1,4 +1,4 @@
-"""The one connection: Relay's shape over keyset pages, forwards and backwards."""
+"""Declares the one connection: Relay's shape over keyset pages, forwards and backwards."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -111,13 +111,13 @@ class Connection(Generic[T]):
 
 
 class FilterInput(Protocol):
-    """An input that says which rows."""
+    """A filter says which rows a list has."""
 
     def where(self, roles: frozenset[Role], /) -> Where: ...
 
 
 class OrderInput(Protocol):
-    """An input that says in which order. ``default`` is the order without it, in words."""
+    """An order says in which order rows come. ``default`` is the order without it, in words."""
 
     default: ClassVar[str]
 
@@ -126,7 +126,7 @@ class OrderInput(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PagedEdge:
-    """A list that hangs on an object, as data: which rows it has is a matter of arguments and roles alone.
+    """A paged edge is a list that hangs on an object, as data: arguments and roles alone say which rows it has.
 
     Nothing here is given an owner, a viewer or a clock. What it answers to a viewer is therefore true for all viewers
     of the same roles, and for all owners: a plan asks once for a level, and remembers the answer.
@@ -137,14 +137,16 @@ class PagedEdge:
     order: Callable[[], OrderInput] | None
 
     def selection(self, filter: FilterInput | None, order: OrderInput | None, roles: frozenset[Role]) -> Selection:
-        """The rows, and their order. Raises BadUserInput, Forbidden."""
+        """Returns the rows to select, and their order. Raises BadUserInput, Forbidden."""
         filter = filter or (self.filter() if self.filter else None)
         order = order or (self.order() if self.order else None)
         sorting = order.sorting(filter) if order else None
         return selection_of(self.listing, roles, filter.where(roles) if filter else (), sorting)
 
     def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest:
-        """The part of ``parent``'s list that the arguments ask for. Raises BadUserInput, BadCursor, Forbidden."""
+        """Returns the page of ``parent``'s list that the arguments ask for. Raises BadUserInput, BadCursor,
+        Forbidden.
+        """
         selection = self.selection(given.get("filter"), given.get("order_by"), roles)
         return page_request_of(selection, parent, **{name: given.get(name) for name in _RELAY})
 
@@ -168,7 +170,7 @@ def paged(
     order: type[OrderInput] | None = None,
     description: str,
 ) -> Any:
-    """A field with a page of ``listing``, whose rows are ``node``s, for each document of the type that declares it."""
+    """Returns a field with a page of ``listing``, whose rows are ``node``s, for each document of the declaring type."""
     edge = PagedEdge(listing, filter, order)
 
     def resolve(parent: Document, info: Info, **given: Any) -> Source:
@@ -203,7 +205,7 @@ def paged(
 def selection_of(
     listing: Listing, roles: frozenset[Role], where: Where = (), sorting: Sorting | None = None
 ) -> Selection:
-    """The rows of ``listing`` that exist for these roles, in its first order unless told."""
+    """Returns the rows of ``listing`` that exist for these roles, by default in its first order."""
     order, descending = sorting or Sorting(next(iter(listing.orders)))
     return Selection(listing, both(where, listing.visible(roles)), order, descending)
 
@@ -219,16 +221,16 @@ def page_of_all(
     last: int | None,
     before: str | None,
 ) -> Source:
-    """A page of a list that hangs on nothing, still to be awaited. Raises BadUserInput, BadCursor."""
+    """Returns a page of a list that hangs on nothing, still to be awaited. Raises BadUserInput, BadCursor."""
     selection = selection_of(listing, info.context.viewer.roles, where, sorting)
     page_request = page_request_of(selection, "", first=first, after=after, last=last, before=before)
     return info.context.loaders.pages.defer("", page_request)
 
 
 def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None) -> Source:
-    """The first rows of ``listing`` without a page around them, still to be awaited.
+    """Returns the first rows of ``listing`` without a page around them, still to be awaited.
 
-    Those of the parent's own customer only: a row that names what is another's is nobody's.
+    Only rows of the parent's own customer: a row that names what is another's is nobody's.
     """
     customer_id = parent.get("customerId")
 

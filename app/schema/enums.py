@@ -1,4 +1,4 @@
-"""The closed sets of values, in words."""
+"""Declares the closed sets of values, in words."""
 
 from enum import StrEnum
 from typing import Final

@@ -1,4 +1,4 @@
-"Notes by agents."
+"""Declares notes by agents."""
 
 from datetime import datetime
 from typing import ClassVar, cast

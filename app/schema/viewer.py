@@ -1,4 +1,4 @@
-"""Who the token says is asking."""
+"""Declares the viewer: who the token says is asking."""
 
 from typing import ClassVar, cast
 
