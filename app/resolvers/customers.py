@@ -1,4 +1,4 @@
-"""Ways in to customers: to one by name, to many by what they have in common."""
+"""Resolves customers: one by name, many by what they have in common."""
 
 from typing import Annotated, cast
 
@@ -29,7 +29,7 @@ def customer(
     name, viewer = _name(info, by), info.context.viewer
 
     def only(found: list[Source] | None) -> Source:
-        """Raises Ambiguous."""
+        """Returns the one customer that is found. Raises Ambiguous."""
         # By what is not theirs to read, nobody is found.
         found = [each for each in found or () if by.number or viewer.may(Permission.SEARCH_BY_CONTACT, each["_id"])]
         if len(found) > 1:
@@ -40,7 +40,7 @@ def customer(
 
 
 def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
-    """As the loader calls it. Raises Forbidden."""
+    """Returns the name as the loader knows it. Raises Forbidden."""
     if by.number:
         return ("number", search_term("number", by.number.value))
     info.context.viewer.require(Permission.SEARCH_BY_CONTACT)

@@ -1,4 +1,4 @@
-"""Exports, admitted: may they? What is asked for is judged like the list or the report that it is an export of."""
+"""Admits exports: each is judged like the list or the report that it is an export of."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -79,7 +79,7 @@ async def cancel_export(
 
 
 async def _made(info: Info, mutation: str, change: Callable[[], Awaitable[str]]) -> Source:
-    """The payload. Accepted or refused, the audit log says so. Raises Forbidden, BadUserInput, as reading would."""
+    """Returns the payload. Accepted or refused, the audit log says so. Raises Forbidden, BadUserInput."""
     of = info.context.changes
     try:
         info.context.viewer.require(Permission.EXPORT)

@@ -1,4 +1,4 @@
-"""Ways in to anything that has an id."""
+"""Resolves anything that has an id."""
 
 from typing import Annotated, cast
 
