@@ -11,7 +11,7 @@ from app.domain.refusals import Ambiguous
 from app.domain.search import address
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of_all
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, visible_customers
 from app.schema.customers import Customer, CustomerBy
 from app.schema.filters import search_term
 
@@ -68,6 +68,6 @@ async def customers(
 ) -> Connection[Customer] | None:
     asked, order = filter or CustomerFilter(), order_by or CustomerOrder()
     check_order(info, order)
-    where = (*asked.where(info.context.viewer), *await seen(info))
+    where = (*asked.where(info.context.viewer), *await visible_customers(info))
     sorting = order.sorting(asked)
     return await page_of_all(info, CUSTOMERS, where, sorting, first=first, after=after, last=last, before=before)

@@ -13,7 +13,7 @@ from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
 from app.schema import exports as schema
 from app.schema.base import Info, Source
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, visible_customers
 from app.services import exports
 
 Input = strawberry.argument(description="The change to make.")
@@ -34,7 +34,7 @@ async def export_customers(
             ExportTable.CUSTOMERS,
             input.format,
             choose_columns(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
-            where=(*asked.where(viewer), *await seen(info)),
+            where=(*asked.where(viewer), *await visible_customers(info)),
             **order.sorting(asked)._asdict(),
             key=input.idempotency_key,
             layout=(input.layout or schema.ExportLayout()).read(),

@@ -15,7 +15,7 @@ from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Sorting, Where
 from app.domain.refusals import BadUserInput, Refusal, unknown
 from app.domain.vocabulary import ActorKind as Kind
-from app.schema.base import Document, Info, Node, Source, awaited, follow, follow_own, reads
+from app.schema.base import Document, Info, Node, Source, follow, follow_own, load_deferred, reads
 from app.schema.emails import Email
 from app.schema.enums import (
     ActivityAction,
@@ -152,7 +152,7 @@ class Activity(Node):
     @staticmethod
     async def available_actions(activity: strawberry.Parent[Document], info: Info) -> list[ActivityAction] | None:
         subject, customer = await asyncio.gather(
-            awaited(follow_own(info, activity, "subjectId")), awaited(follow(info, activity, "customerId"))
+            load_deferred(follow_own(info, activity, "subjectId")), load_deferred(follow(info, activity, "customerId"))
         )
         context = info.context
         return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)

@@ -86,7 +86,7 @@ def follow(info: Info, document: Document, key: str) -> Source:
     node_id = document.get(key)
     if isinstance(node_id, Refusal):
         raise node_id
-    return linked(info, node_id) if node_id else None
+    return linked_document(info, node_id) if node_id else None
 
 
 def follow_own(info: Info, document: Document, key: str) -> Source:
@@ -105,12 +105,12 @@ def follow_own(info: Info, document: Document, key: str) -> Source:
     return deferred
 
 
-async def awaited(deferred: Source) -> Source:
+async def load_deferred(deferred: Source) -> Source:
     """Returns what `follow` and its kin deferred, once it is read."""
     return None if deferred is None else await deferred
 
 
-def linked(info: Info, node_id: object) -> Source:
+def linked_document(info: Info, node_id: object) -> Source:
     """Returns the document of an id that another one holds, still to be awaited.
 
     Raises TypeError for what is not an id, before it costs its neighbours.
@@ -120,7 +120,7 @@ def linked(info: Info, node_id: object) -> Source:
     return info.context.loaders.documents.defer(node_id)
 
 
-def caught(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Source:
+def result_or_error(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Source:
     """Returns what ``call`` returns or raises: an item that fails costs its own place in a list, no other."""
     try:
         return call(*args, **kwargs)
@@ -234,7 +234,7 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
 # ---------------------------------------------------------------- words
 
 
-def described(enum: E, description: str, **values: str) -> E:
+def describe(enum: E, description: str, **values: str) -> E:
     """Returns the enum as GraphQL sees it, with a description for each of its values."""
     named = strawberry.enum(enum, description=description)
     definition: StrawberryEnumDefinition = vars(named)["__strawberry_definition__"]

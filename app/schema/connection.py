@@ -144,9 +144,7 @@ class PagedEdge:
         return selection_of(self.listing, roles, filter.where(roles) if filter else (), sorting)
 
     def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest:
-        """Returns the page of ``parent``'s list that the arguments ask for. Raises BadUserInput, BadCursor,
-        Forbidden.
-        """
+        """Returns the page of ``parent``'s list that is asked for. Raises BadUserInput, BadCursor, Forbidden."""
         selection = self.selection(given.get("filter"), given.get("order_by"), roles)
         return page_request_of(selection, parent, **{name: given.get(name) for name in _RELAY})
 

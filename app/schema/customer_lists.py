@@ -200,7 +200,7 @@ def check_order(info: Info, order: CustomerOrder) -> None:
         raise Forbidden("Your role may not sort by what it may not read.", "orderBy")
 
 
-async def seen(info: Info) -> Where:
+async def visible_customers(info: Info) -> Where:
     """Returns the condition that a customer exists for the viewer; the gate applies it to what is asked for by name."""
     viewer = info.context.viewer
     if viewer.sees_all_customers:
