@@ -1,4 +1,4 @@
-"""Pages and counts of any listing, for any number of parents."""
+"""Reads pages and counts of any listing, for any number of parents."""
 
 import asyncio
 from collections import defaultdict
@@ -35,17 +35,17 @@ class Pages:
     def defer(
         self, parent: str, page_request: PageRequest, then: Callable[[Page | None], Any] | None = None
     ) -> Deferred:
-        """A page that is read when it is awaited, or with the others of a level."""
+        """Returns a page that is read when it is awaited, or with the others of a level."""
         return Deferred(self, (parent, page_request), then)
 
     def promise(self, key: tuple[str, PageRequest], prefetch: Prefetch | None = None) -> "asyncio.Future[Page | None]":
-        """A page that is read with the others of this tick."""
+        """Returns a future of the page, which is read with the others of this tick."""
         return self._loader.promise(key)
 
     async def load_all(
         self, keys: Sequence[tuple[str, PageRequest]], prefetch: Prefetch | None = None
     ) -> list[Page | Exception]:
-        """All at once: one command for all page_requests of the same parents. An exception is its own key's."""
+        """Returns the pages: one command for all requests of the same parents. An exception belongs to its own key."""
         places: dict[int, dict[str, Page | Exception]] = {}  # most often one request serves all parents
         unread: dict[PageRequest, dict[str, None]] = {}
         known: list[Any] = []
@@ -72,7 +72,7 @@ class Pages:
         return [places[id(page_request)][parent] for parent, page_request in keys]
 
     async def _read(self, owners: Sequence[str], among: Collection[PageRequest]) -> None:
-        """If page_requests cannot be read together, each is read by itself: a fault costs its own list."""
+        """Reads pages together; if that fails, each by itself, so that a fault costs its own list only."""
         refused = await _refused(self._store, among)
         for page_request, refusal in refused.items():
             self._found[page_request].update(dict.fromkeys(owners, refusal))
@@ -95,7 +95,7 @@ class Pages:
                 self._keep(page_request, ((owner, rows[owner]) for owner in owners))
 
     def add(self, found: Mapping[PageRequest, Mapping[str, list[Document]]]) -> None:
-        """Takes pages that were read with their customers. Whom the gate keeps out, nobody can ask for a page of."""
+        """Takes pages that were read with their customers; those whom the gate keeps out cannot be asked for."""
         for page_request, rows in found.items():
             self._keep(page_request, rows.items())
 
@@ -106,7 +106,7 @@ class Pages:
 
 
 async def _refused(store: Store, page_requests: Collection[PageRequest]) -> Mapping[PageRequest, Exception]:
-    """Those that name a source of activities that there is not. A command only where one is not of the catalogue."""
+    """Returns refusals for requests that name an unknown source. A command only if the catalogue lacks one."""
     named = {
         page_request: names for page_request in page_requests if (names := uncatalogued_sources(page_request.selection))
     }
@@ -124,7 +124,7 @@ async def _refused(store: Store, page_requests: Collection[PageRequest]) -> Mapp
 async def pages_of(
     store: Store, gate: Gate, keys: Sequence[tuple[str, PageRequest]]
 ) -> Mapping[tuple[str, PageRequest], Page | Exception]:
-    """One command for each distinct page request. The parents were admitted, so their rows need only be masked."""
+    """Returns pages by one command for each distinct request. Their parents were admitted, so rows are only masked."""
 
     async def read(page_request: PageRequest, parents: list[str]) -> Mapping[str, Page | Exception]:
         if refusal := (await _refused(store, [page_request])).get(page_request):
@@ -138,7 +138,7 @@ async def pages_of(
 async def counts_of(
     store: Store, keys: Sequence[tuple[str, Selection]]
 ) -> Mapping[tuple[str, Selection], int | Exception]:
-    """One command per distinct selection. Zero where there is nothing."""
+    """Returns counts, 0 where there is nothing, by one command for each distinct selection."""
 
     async def count(selection: Selection, parents: list[str]) -> Mapping[str, int]:
         if selection.listing is REPORT:
@@ -151,14 +151,14 @@ async def counts_of(
 
 
 def _is_shared(page_request: PageRequest) -> bool:
-    """Whether it can be read together with others: it hangs on parents, and has no position in the list of one."""
+    """Returns whether it can be read together with others: it hangs on parents, and has no position in one's list."""
     return page_request.position is None and page_request.selection.listing.parent_key is not None
 
 
 async def _each(
     read: Callable[[T, list[str]], Awaitable[Mapping[str, V]]], keys: Sequence[tuple[str, T]]
 ) -> Mapping[tuple[str, T], V | Exception]:
-    """One ``read`` for all parents of whom the same is asked. If one fails, that is no fault of the others."""
+    """Calls ``read`` once for all parents of the same request. If one call fails, the others do not."""
     parents: dict[T, list[str]] = defaultdict(list)
     for parent, asked in keys:
         parents[asked].append(parent)
@@ -174,7 +174,7 @@ async def _each(
 
 
 def _masked_page(gate: Gate, owner: str, page_request: PageRequest, found: list[Document]) -> Page | Exception:
-    """A row that is too broken to be masked costs its own page. Of rows that are hidden there is no page."""
+    """Returns the masked page, or its exception: a broken row costs its own page, and hidden rows have none."""
     collection = page_request.selection.listing.collection
     if gate.hides(collection, owner):
         return Forbidden("Your role may not read this.")
@@ -185,7 +185,7 @@ def _masked_page(gate: Gate, owner: str, page_request: PageRequest, found: list[
 
 
 def _page(parent: str, page_request: PageRequest, found: list[Document]) -> Page:
-    """``found`` has one row too many, at the far end, where there are more."""
+    """Makes a page of ``found``, which has one row too many, at the far end, if there are more."""
     size, beyond = page_request.size, page_request.position is not None
     more = len(found) > size
     if page_request.backwards:
