@@ -1,4 +1,4 @@
-"""What an export holds: rows in batches, read by keyset, as whoever asked may see them."""
+"""Reads what an export holds: rows in batches, by keyset, as the asker may see them."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -22,12 +22,12 @@ _READ_SECONDS: Final = 45
 
 
 class Unreadable(Exception):
-    """A row cannot be written. The message is for people."""
+    """Raised if a row cannot be written; the export fails with its message, which is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What is read, and how it is written. ``masks`` are of whoever asked for it."""
+    """A plan says what is read, and how it is written. ``masks`` are the asker's."""
 
     table: ExportTable
     format: ExportFormat
@@ -56,14 +56,14 @@ class ExportPlan:
         return self.selection.listing.orders[self.order].keys
 
     def position_of(self, export: Mapping[str, Any]) -> Position | None:
-        """Where what is made already ends; None where nothing is, or where it is of an order that we do not have."""
+        """Returns where the file ends already; None at its beginning, or if its order is one that we do not have."""
         position: Position = tuple(export.get("position", ()))
         return position if len(position) == len(self.order_keys) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows as bytes, and the position behind them; none where a batch is all there is."""
+    """A batch holds rows as bytes, and the position behind them; no position if the batch is all."""
 
     rows: int
     data: bytes
@@ -81,7 +81,7 @@ def layout_of(export: Mapping[str, Any]) -> Layout:
 
 
 async def total(store: Store, plan: ExportPlan) -> int | None:
-    """How many rows there will be, if nothing changes; None: it is not known before they are read."""
+    """Returns how many rows there will be, if nothing changes; None if it is not known before they are read."""
     match plan.table:
         case ExportTable.CUSTOMERS:
             return sum((await pages.count(store, plan.selection, ["customers"], at_most=None)).values())
@@ -92,7 +92,10 @@ async def total(store: Store, plan: ExportPlan) -> int | None:
 
 
 async def batches(store: Store, plan: ExportPlan, position: Position | None = None) -> AsyncGenerator[Batch]:
-    """From the beginning, head first, or from a position; at least one, in constant memory. Raises Unreadable."""
+    """Yields batches from the beginning, head first, or from a position; at least one. Raises Unreadable.
+
+    Memory is constant.
+    """
     begin = b"" if position else head(plan.format, [column.title for column in plan.columns], plan.layout)
     async for rows, behind, is_last in _rows(store, plan, position):
         data = await asyncio.to_thread(_written, plan, rows)  # whoever is served beside it need not wait for so many
@@ -147,7 +150,7 @@ async def _pages(
 
 
 async def _seen(store: Store, plan: ExportPlan, found: Sequence[Document]) -> list[Document]:
-    """As who asked may see them; beside activities the customers of whom a column tells."""
+    """Returns rows as the asker may see them, and with activities the customers of whom a column tells."""
     collection = plan.selection.listing.collection
     rows = [plan.masks.applied(collection, row) for row in found]
     told = {column.field: 1 for column in plan.columns if column.collection != collection}
