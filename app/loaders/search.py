@@ -72,7 +72,7 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True)
 class SearchText:
-    """A search text, with all that it may be."""
+    """A search text knows all that it may be: a word, an address, a number."""
 
     text: str
     region: str | None
