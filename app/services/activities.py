@@ -52,10 +52,9 @@ async def record(
     amount: int | None,
     key: str,
 ) -> Wrote:
-    """Records an activity that the catalogue allows. By the ledger's rules ``amount`` points are earned or, negative,
-    spent.
+    """Records an activity that the catalogue allows, and earns ``amount`` points, or spends them if negative.
 
-    Viewers who may not adjust as many points may not record them either.
+    The ledger's rules apply. Viewers who may not adjust as many points may not record them either.
     """
     row = CATALOGUE.get(type_)
     if row is None or not of.viewer.knows(row):

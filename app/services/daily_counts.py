@@ -36,8 +36,8 @@ async def mark_days_stale(
 async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE, backoff: Backoff | None = None) -> int:
     """Counts the days that were opened before, opens new ones, and returns how many it counted.
 
-    Without grace only if nobody writes. Each day by itself: one that cannot be written is logged, left alone for a while
-    if ``backoff`` is there to remember it, and counted by each report that asks for it. Raises Unavailable.
+    Without grace only if nobody writes. Each day by itself: one that cannot be written is logged, left alone for a
+    while if ``backoff`` is there to remember it, and counted by each report that asks for it. Raises Unavailable.
     """
     await _open(store, now, backoff)
     opened = {**_UNCOUNTED, "since": {"$lte": now - grace}}
