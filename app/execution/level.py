@@ -1,4 +1,4 @@
-"""All that the fields of one level wait for, in one call for each kind of thing."""
+"""Reads all that the fields of one level wait for, in one call for each kind of thing."""
 
 import asyncio
 from collections import defaultdict
@@ -16,7 +16,7 @@ from app.loaders.loader import Deferred, Reader
 async def values_of(
     run: Completion, level: Sequence[PendingValue], customer_fields: frozenset[str] | None
 ) -> list[Any]:
-    """What each of a level has waited for; an exception is a value here."""
+    """Returns what each of a level has waited for; an exception is a value here."""
     values: list[Any] = [each.value for each in level]
     deferred: dict[Reader, list[int]] = defaultdict(list)
     others: list[int] = []
@@ -52,7 +52,7 @@ async def values_of(
 
 
 def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[PageRequest, ...]:
-    """What the edges of the customers to come will ask, if only one field is waiting for any who have edges."""
+    """Returns what edges of the customers to come will ask, if only one waiting field has any with edges."""
     try:
         fields = [field for field in {slot.field for slot, *_ in level} if field.edges]
     except GraphQLError:  # a directive among them cannot be judged: told where it stands
@@ -65,7 +65,7 @@ def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[Page
 
 
 def _then(then: Callable[[Any], Any], found: Any) -> Any:
-    """The field's value; an exception is a value here."""
+    """Returns the field's value; an exception is a value here."""
     if isinstance(found, Exception):
         return found
     try:
@@ -75,7 +75,7 @@ def _then(then: Callable[[Any], Any], found: Any) -> Any:
 
 
 async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
-    """What becomes of each; an exception is a value here, unless it ends everything."""
+    """Returns what becomes of each; an exception is a value here, unless it ends everything."""
     if len(awaitables) == 1:
         try:
             return [await awaitables[0]]
