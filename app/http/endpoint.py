@@ -90,8 +90,9 @@ class GraphQLEndpoint:
         return await self._pipeline.execute(request, viewer, partial(CancelOnDisconnect, receive))
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive, viewer: Viewer) -> GraphQLRequest:
-        """Reads the request. Raises HTTPError, PersistedQueryNotSupported, ClientDisconnect, Overloaded,
-        RateLimited.
+        """Reads the request.
+
+        Raises HTTPError, PersistedQueryNotSupported, ClientDisconnect, Overloaded, RateLimited.
         """
         length = headers.get(b"content-length", b"")
         is_small = scope["method"] == "GET" or (length.isdigit() and len(length) < 10 and int(length) <= _SMALL_BYTES)

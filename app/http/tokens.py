@@ -202,9 +202,7 @@ def _bearer(authorization: str) -> str:
 
 
 def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
-    """Returns the viewer. Null and blank are absent; an unknown role is left out, and one that needs an id without
-    it.
-    """
+    """Returns the viewer. Null and blank are absent; roles that are unknown, or lack their id, are left out."""
     for claim in ("exp", "nbf", "iat"):
         if type(claims.get(claim, 0)) not in (int, float):  # the library takes "1" and true for numbers
             raise _odd(claim)
@@ -279,9 +277,7 @@ def _odd(claim: str) -> Unauthenticated:
 
 class _Keys(Protocol):
     async def find(self, *, kid: str | None, algorithm: object) -> PyJWK | None:
-        """Returns the key of ours that the token means, if any; it verifies one algorithm only. Raises
-        KeysUnavailable.
-        """
+        """Returns our key that the token means, if any; it verifies one algorithm only. Raises KeysUnavailable."""
         ...
 
 
