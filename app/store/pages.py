@@ -1,4 +1,4 @@
-"""Pages of a keyset: which documents come next after a position, in an order that new rows cannot disturb.
+"""Reads pages of a keyset: which documents come next after a position, in an order that new rows cannot disturb.
 
 What lists there are is said in domain/listings.py; here a page request becomes commands. One parent is a ``find``;
 several are one ``$lookup`` of N index seeks. A position (cursor) belongs to one parent only, so several parents never
@@ -41,7 +41,7 @@ CustomerPages: TypeAlias = Mapping[PageRequest, Mapping[str, list[Document]]]
 
 
 async def read_pages(store: Store, page_request: PageRequest, parents: Sequence[str]) -> Mapping[str, list[Document]]:
-    """By parent, in the selection's order: one row more than ``size`` where there is one, at the far end.
+    """Returns rows by parent, in the selection's order: one more than ``size`` if there are more, at the far end.
 
     One command, however many parents. Reads no more documents than it returns as long as the selection has at most
     one condition that has an index of its own; with more, at most what matches the first of them. In an order that is
@@ -66,7 +66,7 @@ async def read_together(
 async def read_with_pages(
     store: Store, where: Mapping[str, Any], prefetch: Prefetch, fields: Iterable[str] = (), *, several: bool
 ) -> tuple[list[Document], CustomerPages]:
-    """The customers who meet a condition, with these ``fields`` besides those of ``prefetch``, and its pages of theirs.
+    """Returns the customers who meet a condition, with these ``fields``, and what ``prefetch`` asks of them.
 
     Pages come by page request and customer; one is missing where it has to be read by itself. One command.
 
@@ -80,7 +80,7 @@ async def read_with_pages(
 
 
 def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] | None:
-    """All that is read of the customers themselves; None is everything."""
+    """Returns all that is read of the customers themselves; None means everything."""
     return None if prefetch.fields is None else prefetch.fields.union(("_id", *fields))
 
 
@@ -122,7 +122,7 @@ def prefetch_stages(
 
 
 def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:
-    """Of each field these keys, or all of it."""
+    """Returns the projection to these keys of each field, or all of it."""
     fields = (
         field
         for place, keys in wanted.items()
@@ -134,8 +134,7 @@ def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:
 def split_prefetched(
     page_requests: Sequence[PageRequest], found: Sequence[Document], *, with_previews: bool = False
 ) -> tuple[list[Document], list[dict[str, list[Document]]]]:
-    """Splits what has passed ``prefetch_stages``: documents as they are stored, and the pages of each request by their
-    ids.
+    """Splits what has passed ``prefetch_stages``: the stored documents, and the pages of each request by their ids.
 
     A page of a preview is missing if the customer has changed since the preview was made.
     """
@@ -169,14 +168,14 @@ def _has_current_preview(found: Document) -> bool:
 
 
 def joined(page_request: PageRequest) -> Document:
-    """What a ``$lookup`` does for each parent, whose id is ``_id``."""
+    """Returns what a ``$lookup`` does for each parent, whose id is ``_id``."""
     return _Plan.of(page_request).joined()
 
 
 async def count(
     store: Store, selection: Selection, parents: Sequence[str], *, at_most: int | None = COUNT_AT_MOST
 ) -> Mapping[str, int]:
-    """How many rows each parent has; one command, answered from the index where it can be.
+    """Returns how many rows each parent has; one command, answered from the index where it can be.
 
     The order makes no difference to a count, but not every order's index holds all that it takes to answer.
     """
@@ -195,7 +194,7 @@ async def count(
 async def count_by(
     store: Store, selection: Selection, key: str, time: str, windows: Sequence[Between], *, in_order: bool = False
 ) -> Mapping[str, int]:
-    """How many rows a list that hangs on nothing has in these windows of ``time``, by the value of ``key``.
+    """Returns how many rows a list without parents has in these windows of ``time``, by the value of ``key``.
 
     One command, answered from the index where it can be: the order's own with ``in_order``.
     """
@@ -209,7 +208,7 @@ async def count_by(
 
 
 def matching(selection: Selection) -> Mapping[str, Any]:
-    """The condition that a row is part of the selection."""
+    """Returns the condition that a row is part of the selection."""
     return _all_of({**dict(selection.listing.base), **dict(selection.where)})
 
 
@@ -227,7 +226,7 @@ _WIDE: Final = frozenset({"activities", "points"})
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """One segment, or two where the order's first key may be absent: those that have it come first."""
+    """A plan has one segment, or two if the order's first key may be absent: rows that have it come first."""
 
     page_request: PageRequest
     index: Index
@@ -279,7 +278,7 @@ class _Plan:
         )
 
     def joined(self) -> Document:
-        """What a ``$lookup`` does for each parent: an equality of its own is cheaper than an ``$expr``.
+        """Returns what a ``$lookup`` does for each parent: an equality of its own is cheaper than an ``$expr``.
 
         A later segment can have no other.
         """
@@ -289,12 +288,12 @@ class _Plan:
         return {"localField": "_id", "foreignField": key, **parent, "pipeline": pipeline}
 
     def _there(self) -> Document:
-        """No hint can keep the planner from another index, which may hold what lacks the key that this one asks for."""
+        """Returns a condition that keeps the planner, which takes no hint here, from an index that lacks rows."""
         asks = self.index.partial_on
         return {asks: _THERE} if asks and self.segments[0].get(asks) == _ALWAYS else {}
 
     def _union(self, owned: Document, also_owned: Document) -> list[Document]:
-        """The later segment is read only as far as the earlier one leaves the page unfilled."""
+        """Reads the later segment only as far as the earlier one leaves the page unfilled."""
         first, *later = [
             [{"$match": _within(whose, where)}, {"$sort": self.sort}, {"$limit": self.limit}]
             for where, whose in zip(self.segments, (owned, also_owned), strict=False)
@@ -306,7 +305,7 @@ class _Plan:
 
 
 def _within(owned: Document, where: Document) -> Document:
-    """``where`` of these owners' rows; a rooted ``$or`` stays one, whose branches merge without a sort."""
+    """Returns ``where`` of these owners' rows; a rooted ``$or`` stays one, whose branches merge without a sort."""
     return {"$or": [{**branch, **owned} for branch in where["$or"]]} if "$or" in where else {**where, **owned}
 
 
@@ -315,7 +314,7 @@ def _collation(listing: Listing) -> Mapping[str, Any] | None:
 
 
 def _index_for(selection: Selection) -> Index:
-    """The index of this order for the first condition that has one, else the order's own.
+    """Returns the index of this order for the first condition that has one, else the order's own.
 
     Where a condition names very many values the order's own is better than a seek for each of them. Behind a range an
     index is in no order.
@@ -366,7 +365,7 @@ def _condition(value: In | Exactly | Between | Has) -> Any:
 
 
 def _after(keys: Sequence[str], position: Position, forward: int) -> list[Document]:
-    """Disjuncts, each a range of an index on ``keys``: equal in the first i keys and beyond in the next."""
+    """Returns disjuncts, each a range of an index on ``keys``: equal in the first i keys and beyond in the next."""
     return [
         {**dict(zip(keys[:i], position[:i], strict=True)), keys[i]: _beyond(keys[i], position[i], forward)}
         for i in reversed(range(len(keys)))
@@ -375,7 +374,7 @@ def _after(keys: Sequence[str], position: Position, forward: int) -> list[Docume
 
 
 def _beyond(key: str, value: Any, forward: int) -> Document:
-    """A range. Rows that lack ``order`` come before all that have it, which no comparison with a number says."""
+    """Returns a range. Rows without ``order`` come before all others, which no comparison with a number says."""
     if key == ORDER and value is None:
         return _PRESENT
     if key == ORDER and forward == -1:
@@ -384,7 +383,7 @@ def _beyond(key: str, value: Any, forward: int) -> Document:
 
 
 def _any_of(conditions: Document, disjuncts: list[Document], index: Index) -> Document:
-    """``conditions`` and one of ``disjuncts``, as a rooted ``$or`` of plain index ranges, which merge without a sort.
+    """Joins ``conditions`` and one of ``disjuncts`` to a rooted ``$or`` of index ranges, which merge without a sort.
 
     Hence a condition on several values becomes a branch for each, where the index has its key before the order's.
     """

@@ -1,4 +1,4 @@
-"""Previews: the newest rows of a customer's lists in one document, which answers nearly every screen.
+"""Keeps previews: the newest rows of a customer's lists in one document, which answers nearly every screen.
 
 A preview is a copy. It is made whole from the lists (domain/listings.py: PREVIEWS) after each change, and carries the
 ``revision`` of the customer at which it was made. Every transaction that writes such a row counts that up, and readers
