@@ -64,9 +64,9 @@ async def write(store: Store, plan: ExportPlan, done: Done, file: BinaryIO, adva
 
 @contextmanager
 def open_out(out: Path | None) -> Generator[BinaryIO]:
-    """The file to write to, or standard output. ``out`` appears when it is whole; until then what was there is kept.
+    """Yields the file to write to, or standard output. Raises OSError.
 
-    Raises OSError.
+    ``out`` appears when it is whole; until then what was there is kept.
     """
     if out is None:
         yield sys.stdout.buffer

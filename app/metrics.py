@@ -1,4 +1,4 @@
-"""What is counted while the gateway works. Each process counts for itself; gauges are read from the database."""
+"""Declares what is counted while the gateway works. Each process counts for itself; gauges are the database's."""
 
 from functools import cache
 from typing import Final
