@@ -34,7 +34,7 @@ class Execution:
         """
         plan, by = self._plan(execution)
         self.counted[by] += 1
-        metrics.executed(by).inc()
+        metrics.operations_by_executor(by).inc()
         result = with_argument_refusals(
             await (Run(plan, execution).execute() if plan else execution.fallback.execute())
         )

@@ -66,9 +66,9 @@ class GraphQLEndpoint:
             with tracing.span("request"):
                 response = await self._respond(scope, headers, receive)
         except ClientDisconnect:
-            metrics.answered("CLIENT_GONE").inc()
+            metrics.requests_by_outcome("CLIENT_GONE").inc()
             return
-        metrics.answered(response.outcome).inc()
+        metrics.requests_by_outcome(response.outcome).inc()
         metrics.SECONDS.observe(time.perf_counter() - start)
         await _send(response, _type_or_json(headers), send)
 

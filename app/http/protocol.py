@@ -191,7 +191,7 @@ class Protocol(HttpToolsProtocol):
         if self._refused:
             return
         self._refused = True
-        metrics.answered(code).inc()
+        metrics.requests_by_outcome(code).inc()
         self._farewell = _response(status, {"errors": [error_payload(code, message)]}, headers)
         cycle: Any = self.cycle
         if cycle and not cycle.response_complete:
