@@ -176,7 +176,7 @@ class Mutation:
 
 
 class _Names(NameConverter):
-    """Strawberry asks for the name of every input field in every request: here once."""
+    """Strawberry asks for the name of every input field in every request; here it is made once."""
 
     apply_naming_config = cache(NameConverter.apply_naming_config)
 

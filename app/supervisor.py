@@ -28,7 +28,7 @@ _END_SECONDS: Final = 30
 
 
 class GatewayServer(uvicorn.Server):
-    """Uvicorn's server, which says when it is ready here, and can stop listening while it still answers."""
+    """This is Uvicorn's server; it says when it is ready, and can stop listening while it still answers."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

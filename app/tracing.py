@@ -20,9 +20,7 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def begin() -> None:
-    """Begins tracing, once for each process, before it serves. Standard variables say where spans go, and their
-    names.
-    """
+    """Begins tracing, once for each process, before it serves. Standard variables say where spans go."""
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") and importlib.util.find_spec("opentelemetry.sdk"):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource

@@ -78,7 +78,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueAttribute:
-    """An attribute of a type. ``between`` bounds an INTEGER, both ends included.
+    """A type has attributes. ``between`` bounds an INTEGER, both ends included.
 
     ``personal`` ones are addresses, PANs, coupon codes and subjects.
     """
@@ -93,7 +93,10 @@ class CatalogueAttribute:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueType:
-    """A row of the catalogue: documents store its ``code``, people read its ``title`` as the source prints it."""
+    """A type is a row of the catalogue: documents store its ``code``, and people read its ``title``.
+
+    The title is exactly what the source prints.
+    """
 
     code: str
     title: str

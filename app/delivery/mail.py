@@ -48,7 +48,7 @@ _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The server that mails go to: ``smtp://user:password@host:port``, or ``smtps://`` for TLS from the first byte."""
+    """Mails go to this server: ``smtp://user:password@host:port``, or ``smtps://`` for TLS from the first byte."""
 
     tls: bool
     host: str

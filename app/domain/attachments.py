@@ -22,7 +22,7 @@ SHOWN: Final = frozenset({"image/png", "image/gif", "image/jpeg", "image/webp", 
 
 
 class LinkTarget(NamedTuple):
-    """A link's target: which file it opens, until when, and who asked for it; it does not say who follows it."""
+    """A link opens this file, until then; it says who asked for the link, and not who follows it."""
 
     email_id: str
     file_id: str

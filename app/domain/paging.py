@@ -14,7 +14,7 @@ Position: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A name with its value, as an element of a list."""
+    """A name has its value, as an element of a list."""
 
     name: str
     value: str

@@ -141,7 +141,7 @@ def words(names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a search. Each of ``ways`` is one way to find it: all its beginnings together."""
+    """A word of a search has several ``ways`` to be found: each is all its beginnings together."""
 
     ways: tuple[tuple[str, ...], ...]
 

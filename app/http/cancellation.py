@@ -14,7 +14,7 @@ _MOMENT_SECONDS: Final = 0.02
 
 
 class CancelAfter:
-    """What is awaited inside is cancelled when the time is over (TimeoutError): asyncio.timeout, at half the price."""
+    """The block inside is cancelled when the time is over (TimeoutError): asyncio.timeout, at half the price."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

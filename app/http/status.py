@@ -19,7 +19,7 @@ from app.store.driver import Unavailable
 
 
 class Status(NamedTuple):
-    """The status of a response. ``for_all``: also for clients that accept ``application/json`` only.
+    """A status has a code and headers. ``for_all``: also for clients that accept ``application/json`` only.
 
     They read the body of any other failure.
     """

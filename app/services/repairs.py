@@ -23,7 +23,7 @@ _AT_ONCE: Final = 100
 
 @dataclass(slots=True)
 class Ledgers:
-    """The ledgers whose points are not what their entries leave, by customer."""
+    """The ledgers are those whose points are not what their entries leave, by customer."""
 
     stale: list[str] = field(default_factory=list[str])
     """The entries are whole, and come to the same balance: they are walked anew."""

@@ -153,9 +153,7 @@ def _stop(folder: Path) -> None:
 
 
 def _runs(folder: Path) -> bool:
-    """Returns whether the server runs: it inherited a lock, which ends with it. (A pid lives until init collects
-    it.)
-    """
+    """Returns whether the server runs: it inherited a lock, which ends with it, as its pid does not."""
     with (folder / "server.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
