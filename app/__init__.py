@@ -1,1 +1,1 @@
-"""The customer gateway: one GraphQL query returns a customer whole."""
+"""Holds the customer gateway: one GraphQL query returns a customer whole."""

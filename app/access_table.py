@@ -1,4 +1,4 @@
-"""The access rules as tables for people: `python -m app access`, and docs/access.md."""
+"""Prints the access rules as tables for people: `python -m app access`, and docs/access.md."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -20,7 +20,7 @@ _SCOPES: Final = {Scope.ALL: "all", Scope.OWN: "own", Scope.REFERRED: "referred"
 
 
 def rows() -> Iterator[str]:
-    """A line per field, then one per permission. Rows are another matter: see ``Viewer.activity_rows`` and the gate."""
+    """Yields a line per field, then one per permission. Rows are another matter: see ``Viewer.activity_rows``."""
     yield _row("field", _ABBREVIATED.values())
     for (type_, field), rule in sorted(RULES.items()):
         yield _row(f"{type_}.{field}", (rule.verdict(role) for role in _ABBREVIATED))
@@ -30,7 +30,7 @@ def rows() -> Iterator[str]:
 
 
 def permissions() -> Iterator[list[str]]:
-    """The customers that each role sees, and those to whom each permission is granted, with its limit, if any."""
+    """Yields the customers that each role sees, and those to whom each permission is granted, with its limit."""
     yield ["permission", *_ABBREVIATED.values()]
     yield ["(read)", *(_SCOPES[SCOPE_OF[role]] for role in _ABBREVIATED)]
     granted = {(grant.permission, grant.role): grant for grant in GRANTS}
@@ -39,7 +39,7 @@ def permissions() -> Iterator[list[str]]:
 
 
 def markdown() -> str:
-    """``permissions`` as docs/access.md shows them."""
+    """Returns ``permissions`` as docs/access.md shows them."""
     head, *lines = permissions()
     table = [head, ["---"] * len(head), *lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in table)

@@ -1,4 +1,4 @@
-"""Tokens without an issuer of tokens: for development and the demo, never for `serve`."""
+"""Makes tokens without an issuer of tokens: for development and the demo, never for `serve`."""
 
 import secrets
 from datetime import timedelta
@@ -12,7 +12,7 @@ from app.http.tokens import issue
 
 
 def settled(settings: Settings) -> Settings:
-    """With an issuer, and a secret kept beside the data where the environment names neither keys nor a secret."""
+    """Returns settings with an issuer, and a secret kept beside the data if the environment names no keys."""
     issuer = settings.jwt_issuer or "development"
     if settings.jwks_url or settings.jwt_secret:
         return settings.model_copy(update={"jwt_issuer": issuer})
@@ -25,7 +25,7 @@ def settled(settings: Settings) -> Settings:
 
 
 def has_secret(settings: Settings) -> bool:
-    """Whether a demo made one beside the data."""
+    """Returns whether a demo made a secret beside the data."""
     return _secret_file(settings).exists()
 
 
@@ -36,7 +36,7 @@ def _secret_file(settings: Settings) -> Path:
 def token(
     settings: Settings, role: Role, *, subject: str | None = None, name: str | None = None, **ids: str | None
 ) -> str:
-    """Valid for a week. Raises SettingsError where only the issuer of JWKS_URL could make one."""
+    """Returns a token, valid for a week. Raises SettingsError where only the issuer of JWKS_URL could make one."""
     if settings.jwt_secret is None:
         raise SettingsError("JWT_SECRET is not set: with JWKS_URL, tokens come from the issuer whose keys it has.")
     return issue(
@@ -53,7 +53,7 @@ def token(
 
 
 def people(settings: Settings) -> dict[str, str]:
-    """A token for each role, an agent's first; the customer is C-100001, the affiliate one who referred customers."""
+    """Returns a token for each role, an agent's first; the customer is C-100001, the affiliate has customers."""
     from app.sample.people import AFFILIATE, AGENTS, customer_id
 
     agents = {agent["accessLevel"]: agent for agent in AGENTS}

@@ -1,4 +1,4 @@
-"""What keeps `serve` from starting or from answering, in sentences: `serve` refuses with them, `doctor` lists them."""
+"""Finds what keeps `serve` from starting or from answering: `serve` refuses with it, `doctor` lists it."""
 
 import socket
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ NO_DATABASE: Final = "MONGODB_URI is not set. `serve` runs no database of its ow
 
 
 class Finding(NamedTuple):
-    """``fault`` is a sentence that names the way out, or None where all is well and ``state`` says what there is."""
+    """A finding's ``fault`` is a sentence that names the way out; None if all is well, as ``state`` says."""
 
     subject: str
     state: str
@@ -24,7 +24,7 @@ class Finding(NamedTuple):
 
 
 def findings_of(settings: Settings) -> Iterator[Finding]:
-    """What can be judged without asking anybody."""
+    """Yields what can be judged without asking anybody."""
     yield Finding(
         "tokens", "checked by " + ("JWKS_URL" if settings.jwks_url else "JWT_SECRET"), _tokens_fault(settings)
     )
@@ -42,7 +42,7 @@ def findings_of(settings: Settings) -> Iterator[Finding]:
 
 
 async def finding_of_database(store: Store) -> Finding:
-    """What the database says, or that it says nothing."""
+    """Returns what the database says, or that it says nothing."""
     try:
         hello = await store.command({"hello": 1})
         if not {"setName", "msg"} & hello.keys():  # of a replica set, or of mongos
@@ -59,7 +59,7 @@ async def finding_of_database(store: Store) -> Finding:
 
 
 def address_fault(settings: Settings) -> str | None:
-    """Why HOST cannot be listened on; a port that is taken is another matter, and may be taken by this gateway."""
+    """Returns why HOST cannot be listened on, if it cannot; a port that is taken is another matter."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         with socket.socket(family) as probe:

@@ -1,4 +1,4 @@
-"""What the environment decides. Read once, frozen; an unusable value stops the start with a message that names it."""
+"""Reads what the environment decides, once; an unusable value stops the start with a message that names it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ EXAMPLES: Final = {
 
 
 def _usable(read: Callable[[str], object]) -> Callable[[str], str]:
-    """A text that ``read`` can read, as it is."""
+    """Returns a check that ``read`` can read a text, and leaves it as it is."""
 
     def usable(text: str) -> str:
         read(text)
@@ -61,7 +61,7 @@ def _usable_secret(secret: SecretStr) -> SecretStr:
 
 # All are frozen, and pydantic merges their configurations.
 class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
-    """One attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
+    """The settings have one attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
@@ -145,11 +145,14 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
 
 
 class SettingsError(Exception):
-    """One line per variable that cannot be used: its name, its fault, an example."""
+    """Raised with a line for each variable that cannot be used: its name, its fault, an example.
+
+    The command line prints it and ends.
+    """
 
 
 def read_settings(**given: object) -> Settings:
-    """From the environment; ``given`` (the command line's options) wins. Raises SettingsError."""
+    """Reads the environment; ``given`` (the command line's options) wins. Raises SettingsError."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # pyright: ignore[reportArgumentType] # pydantic judges
     except ValidationError as invalid:
@@ -181,5 +184,5 @@ _PLAINER: Final = {
 
 
 def _fault(error: ErrorDetails) -> str:
-    """Pydantic's words, except where they mean little to who sets variables."""
+    """Returns Pydantic's words, except where they mean little to people who set variables."""
     return _PLAINER.get(error["type"]) or error["msg"].removeprefix("Value error, ").rstrip(".")

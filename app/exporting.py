@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from app.domain.access import Role, Viewer
 from app.domain.cells import PLAIN, Layout
-from app.domain.exports import chosen
+from app.domain.exports import choose_columns
 from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
 from app.graph import input_of, masks_for
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
@@ -46,10 +46,12 @@ def plan(
     if table:
         whole = ExportTable(table)
         where = input_of(ReportFilter, filter_).where(ADMINISTRATOR)
-        return ExportPlan(whole, format_, chosen(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout)
+        return ExportPlan(
+            whole, format_, choose_columns(whole, columns, masks), where, "OCCURRED_AT", True, masks, layout
+        )
     whole, order = ExportTable.CUSTOMERS, input_of(CustomerOrder, order_by)
     asked = input_of(CustomerFilter, filter_)
-    columns_ = chosen(whole, columns, masks)
+    columns_ = choose_columns(whole, columns, masks)
     return ExportPlan(whole, format_, columns_, asked.where(ADMINISTRATOR), *order.sorting(asked), masks, layout)
 
 
@@ -62,9 +64,9 @@ async def write(store: Store, plan: ExportPlan, done: Done, file: BinaryIO, adva
 
 @contextmanager
 def open_out(out: Path | None) -> Generator[BinaryIO]:
-    """The file to write to, or standard output. ``out`` appears when it is whole; until then what was there is kept.
+    """Yields the file to write to, or standard output. Raises OSError.
 
-    Raises OSError.
+    ``out`` appears when it is whole; until then what was there is kept.
     """
     if out is None:
         yield sys.stdout.buffer

@@ -1,4 +1,4 @@
-"""The executable schema: one line per way in."""
+"""Builds the executable schema: one line per way in."""
 
 from collections.abc import Collection
 from functools import cache
@@ -176,7 +176,7 @@ class Mutation:
 
 
 class _Names(NameConverter):
-    """Strawberry's, which is asked for the name of every input field in every request."""
+    """Strawberry asks for the name of every input field in every request; here it is made once."""
 
     apply_naming_config = cache(NameConverter.apply_naming_config)
 
@@ -214,8 +214,10 @@ executable.directives = tuple(map(_as_published, executable.directives))
 
 
 def _listed(name: str, part: str, members: Collection[str]) -> GraphQLNamedType:
-    """An introspection type as this schema lists it, with some of its members. The library has one of each for all
-    schemas of the process, and makes no other."""
+    """Returns an introspection type as this schema lists it, with some of its members.
+
+    The library has one of each for all schemas of the process, and makes no other.
+    """
     known = introspection_types[name]
     listed: GraphQLNamedType = object.__new__(type(known))
     vars(listed).update(vars(known))
@@ -228,7 +230,7 @@ executable.type_map["__Directive"] = _listed("__Directive", "fields", PUBLISHED_
 
 
 def input_of(kind: type[T], given: object) -> T:
-    """An input as a variable of a request would be. Raises BadUserInput."""
+    """Returns an input as a variable of a request would be. Raises BadUserInput."""
     type_ = executable.type_map[kind.__name__]
     assert isinstance(type_, GraphQLInputObjectType)
     faults: list[str] = []

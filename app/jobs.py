@@ -1,4 +1,4 @@
-"""Work that goes on until it is stopped: what one job raises is logged, and stops neither itself nor any other."""
+"""Keeps work going until it is stopped: what one job raises is logged, and stops neither itself nor any other."""
 
 import asyncio
 import time
@@ -35,13 +35,13 @@ async def keep_going(
 
 
 def log_failure(job: str, fault: BaseException, **more: Any) -> None:
-    """One line, without what is stored: an error's own words may hold it."""
+    """Logs one line, without what is stored: an error's own words may hold it."""
     _log.error("job failed", job=job, fault=type(fault).__name__, exc_info=fault, **more)
 
 
 @dataclass(slots=True)
 class Backoff:
-    """What failed and is left alone for a while: a minute at first, twice as long each time, an hour at most."""
+    """A backoff leaves alone what failed: a minute at first, twice as long each time, an hour at most."""
 
     first_seconds: float = 60
     longest_seconds: float = 3_600

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, with ids instead of what is stored.
+"""Writes logs: one JSON object a line on standard error, with ids instead of what is stored.
 
 What the server and other libraries log by Python's own ``logging`` comes in the same form.
 """
@@ -25,7 +25,7 @@ def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 
 
 def _without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """An exception becomes its class and where it was raised: its words may hold what is stored."""
+    """Replaces an exception by its class and where it was raised: its words may hold what is stored."""
     given: Any = event.pop("exc_info", None)
     if isinstance(given, tuple):
         given = cast(tuple[Any, ...], given)[1]
@@ -48,7 +48,7 @@ def _causes(fault: BaseException) -> list[BaseException]:
 
 
 def _places(traceback: TracebackType | None) -> list[str]:
-    """Files, lines and functions, the innermost last."""
+    """Returns files, lines and functions, the innermost last."""
     return [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in extract_tb(traceback)][-20:]
 
 
@@ -60,7 +60,7 @@ def _short(file: str) -> str:
 
 
 def _retrying(details: stamina.instrumentation.RetryDetails) -> None:
-    """Stamina's own line would show the arguments: what is stored."""
+    """Logs a retry without the arguments that Stamina's own line would show: they are what is stored."""
     fault = type(details.caused_by).__name__
     structlog.get_logger("gateway").warning(
         "trying again", what=details.name, fault=fault, seconds=round(details.wait_for, 2)
@@ -85,7 +85,7 @@ class _Handler(logging.Handler):
 
 
 def _access(record: logging.LogRecord) -> dict[str, Any]:
-    """Without the query of the address: it may hold a GraphQL document, its variables, or the secret of a link."""
+    """Returns the line without the query of the address, which may hold a document, variables or a secret."""
     args: Any = record.args
     client, method, path, version, status = args
     path = str(path).partition("?")[0]
@@ -101,7 +101,7 @@ _PROCESSORS: Final[tuple[Processor, ...]] = (
 
 
 def configure(level: str, *, access: bool = False) -> None:
-    """``access``: a line for each request that was answered, whatever the level."""
+    """Sets up logging. ``access``: a line for each request that was answered, whatever the level."""
     handler = _Handler()
     root = logging.getLogger()
     root.handlers = [each for each in root.handlers if type(each) is not _Handler]
@@ -121,6 +121,6 @@ def configure(level: str, *, access: bool = False) -> None:
 
 
 def starting(what: str, **where: Any) -> None:
-    """The line with which a long-running command begins: what starts, where it listens, which database it uses."""
+    """Logs how a long-running command begins: what starts, where it listens, which database it uses."""
     said: Mapping[str, Any] = {key: value for key, value in where.items() if value is not None}
     structlog.get_logger(what).info("starting", **said)

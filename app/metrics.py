@@ -1,4 +1,4 @@
-"""What is counted while the gateway works. Each process counts for itself; gauges are read from the database."""
+"""Declares what is counted while the gateway works. Each process counts for itself; gauges are the database's."""
 
 from functools import cache
 from typing import Final
@@ -16,8 +16,8 @@ SECONDS: Final = Histogram(
 COST: Final = Histogram(
     "gateway_request_cost", "What executed requests cost, in units.", buckets=(10, 50, 200, 1_000, 5_000, 20_000)
 )
-EXECUTED: Final = Counter(
-    "gateway_executed", "Operations that were executed: by a plan, or by graphql-core, and why.", ["by"]
+OPERATIONS: Final = Counter(
+    "gateway_operations", "Operations that were executed: by a plan, or by graphql-core, and why.", ["executor"]
 )
 BATCH: Final = Histogram(
     "gateway_batch_size", "How many keys were read together.", buckets=(1, 2, 5, 10, 50, 200, 1_000)
@@ -29,13 +29,11 @@ COMMANDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5),
 )
 
-HANDED_OVER: Final = Counter(
+DELIVERIES: Final = Counter(
     "gateway_outbox_handed_over", "Mails and wallet messages that their server took.", ["channel"]
 )
-TRIED_IN_VAIN: Final = Counter(
-    "gateway_outbox_tried_in_vain", "Attempts that failed and will be repeated.", ["channel"]
-)
-GIVEN_UP: Final = Counter(
+RETRIES: Final = Counter("gateway_outbox_retries", "Attempts that failed and will be repeated.", ["channel"])
+FAILURES: Final = Counter(
     "gateway_outbox_given_up", "Mails and wallet messages that were refused for good or given up.", ["channel"]
 )
 QUEUED: Final = Gauge(
@@ -52,12 +50,13 @@ OLDEST: Final = Gauge(
 )
 
 
-answered = cache(REQUESTS.labels)
-executed = cache(EXECUTED.labels)
-_took = cache(COMMANDS.labels)
+requests_by_outcome = cache(REQUESTS.labels)
+operations_by_executor = cache(OPERATIONS.labels)
+_seconds_by_command = cache(COMMANDS.labels)
 """By their label, of which there are few: looking one up costs as much as counting."""
 
 
 def observe_command(command: str, seconds: float, succeeded: bool) -> None:
-    _took(command).observe(seconds)
+    """Counts a command to the database, and traces it."""
+    _seconds_by_command(command).observe(seconds)
     tracing.took(f"mongodb {command}", seconds, succeeded=succeeded)

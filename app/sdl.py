@@ -1,4 +1,4 @@
-"""The public schema as text, and what a change of it does to its readers and clients."""
+"""Prints the public schema, and says what a change of it does to its readers and clients."""
 
 from collections.abc import Iterator
 
@@ -19,12 +19,12 @@ def printed() -> str:
 
 
 def undescribed() -> list[str]:
-    """What a stranger would have to guess at: every type, field, argument or value without a description."""
+    """Returns every type, field, argument or value without a description: a stranger would have to guess."""
     return [name for name, description in _elements() if not description]
 
 
 def breaking_changes(older: str) -> list[str]:
-    """What no longer works for clients of ``older``; a removed field that was deprecated there is forgiven."""
+    """Returns what no longer works for clients of ``older``; removing a field deprecated there is forgiven."""
     before = build_schema(older)
     deprecated = {
         f"{name}.{field}"

@@ -1,4 +1,4 @@
-"""Processes that serve: one, or several on one socket; and how they leave without dropping anybody."""
+"""Runs the processes that serve: one, or several on one socket; they leave without dropping anybody."""
 
 import asyncio
 import gc
@@ -56,7 +56,7 @@ def run(
     drain_seconds: float = 0,
     max_head_bytes: int = MAX_HEAD_BYTES,
 ) -> None:
-    """Until a signal ends it. Several workers need the application as the name of what makes it.
+    """Serves until a signal ends it. Several workers need the application as the name of what makes it.
 
     SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
     its successor is ready.
@@ -71,10 +71,10 @@ def run(
 
 
 def tune_gc() -> None:
-    """What is there when serving begins stays, and is not looked at again; requests leave few cycles behind.
+    """Freezes what exists when serving begins, and collects garbage more rarely.
 
-    A list of fifty customers spends half as long on garbage as with Python's own thresholds, and its longest pause is
-    4 ms, not 100. Higher ones make pauses longer.
+    Requests leave few cycles behind. A list of fifty customers spends half as long on garbage as with Python's own
+    thresholds, and its longest pause is 4 ms, not 100. Higher ones make pauses longer.
     """
     gc.collect()
     gc.freeze()
@@ -83,11 +83,12 @@ def tune_gc() -> None:
 
 @contextmanager
 def drain_on_sigterm(seconds: float) -> Generator[None]:
-    """On SIGTERM this process first says that it is not ready, and answers on so long, until who sends it requests
-    has heard of it. The handler before ours ends it then, or at once on a second signal.
+    """Makes this process say on SIGTERM that it is not ready, and answer on for ``seconds`` before it ends.
+
+    Balancers hear of it meanwhile. The handler before ours ends it then, or at once on a second signal.
 
     Where another process serves in its place (``supervisor.REPLACED``) it takes no new connection from then on, and
-    who asks on an old one whether it is ready hears of the other.
+    a probe that asks on an old one whether it is ready hears of the other.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What the rooms below ask of the environment: claims, limits and rates. ``environment.py`` reads it."""
+"""Declares what the rooms below ask of the environment: claims, limits and rates. ``environment.py`` reads it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from app.domain.access import STAFF, Role
 
 
 def _roles(names: str) -> str:
-    """The same. Raises ValueError for what is no role."""
+    """Returns the names unchanged. Raises ValueError for an unknown role."""
     if strangers := set(names.split()) - {role.value for role in Role}:
         raise ValueError(f"no role is called {' or '.join(sorted(strangers))}")
     return names
@@ -18,14 +18,14 @@ def _roles(names: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PerMinute:
-    """How much one subject may have in a minute: one number for all, and others for some roles."""
+    """It limits what one subject may have in a minute: one number for all, and others for some roles."""
 
     default: int
     by_role: Mapping[Role, int]
 
     @classmethod
     def read(cls, text: str | int) -> "PerMinute":
-        """From `600000 API_USER=6000000`. Raises ValueError."""
+        """Reads `600000 API_USER=6000000`. Raises ValueError."""
         numbers: dict[str, int] = {}
         for word in str(text).split():
             name, _, digits = word.rpartition("=")
@@ -41,7 +41,7 @@ class PerMinute:
         return cls(numbers.pop(""), {Role(name): number for name, number in numbers.items()})
 
     def of(self, roles: Collection[Role]) -> int:
-        """The most that any of the roles may have."""
+        """Returns the most that any of the roles may have."""
         return max((self.by_role.get(role, self.default) for role in roles), default=self.default)
 
 
@@ -54,7 +54,7 @@ _ClaimName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ClaimNames(BaseModel, frozen=True):
-    """Under which names a token says whom it is for: a claim's own name, dots and all, or a path into objects.
+    """The claim names say where a token says whom it is for: a claim's own name, dots and all, or a path into objects.
 
     docs/tokens.md has the meaning of each.
     """
@@ -68,7 +68,7 @@ class ClaimNames(BaseModel, frozen=True):
 
 
 class Limits(BaseModel, frozen=True):
-    """How much one request may ask for. What each figure protects: docs/decisions/0012."""
+    """The limits say how much one request may ask for. What each figure protects: docs/decisions/0012."""
 
     max_head_bytes: PositiveInt = Field(
         default=16_384, description="The longest request line with its headers, in bytes; a query by GET is in it."

@@ -1,4 +1,4 @@
-"""Several processes that serve on one socket: started, watched, replaced one by one, and ended together."""
+"""Starts, watches, replaces and ends several processes that serve on one socket."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ _END_SECONDS: Final = 30
 
 
 class GatewayServer(uvicorn.Server):
-    """Uvicorn's, which says when it is ready, and can stop listening while it still answers."""
+    """This is Uvicorn's server; it says when it is ready, and can stop listening while it still answers."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -37,13 +37,13 @@ class GatewayServer(uvicorn.Server):
             _log.info("ready", process=os.getpid())
 
     def stop_listening(self) -> None:
-        """Connections that are open stay; new ones go to whoever else listens on the same socket."""
+        """Stops listening. Open connections stay; new ones go to other processes on the same socket."""
         for server in self.servers:
             server.close()
 
 
 class WorkerProcess(Process):
-    """One process that serves. It is asked now and then whether it lives, and nobody waits for its answer."""
+    """A worker is one process that serves. It is asked now and then whether it lives, without waiting for it."""
 
     _asked_at: float | None = None
     _answered_at = 0.0
@@ -51,7 +51,7 @@ class WorkerProcess(Process):
 
     @property
     def server(self) -> uvicorn.Server:
-        """In the worker's own process."""
+        """Returns the server, in the worker's own process."""
         if self._server is None:
             self._server = GatewayServer(config=self.config)
         return self._server
@@ -87,7 +87,7 @@ class WorkerProcess(Process):
 
 
 class Supervisor:
-    """SIGHUP replaces the workers, each once its successor serves. SIGTERM and SIGINT end them all, at any time."""
+    """On SIGHUP a supervisor replaces the workers, each once its successor serves. SIGTERM and SIGINT end them."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket, *, drain_seconds: float) -> None:
         self._config, self._listener, self._drain_seconds = config, listener, drain_seconds
@@ -97,7 +97,7 @@ class Supervisor:
         self._hung_up = False
 
     def run(self) -> None:
-        """Until a signal ends it, or a worker cannot begin: then by SystemExit."""
+        """Runs until a signal ends it, or a worker cannot begin: then by SystemExit."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_ending)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -131,7 +131,7 @@ class Supervisor:
         return worker
 
     def _tend(self) -> bool:
-        """Puts another in the place of each worker that died. False if one cannot even begin."""
+        """Replaces each worker that died. Returns False if one cannot even begin."""
         self._replaced = [worker for worker in self._replaced if worker.process.is_alive()]
         for index, worker in enumerate(self._workers):
             if worker.look():
@@ -188,7 +188,7 @@ class Supervisor:
 
 
 def run(config: uvicorn.Config, listener: socket.socket, *, drain_seconds: float) -> None:
-    """One process that serves, this one; or several that this one watches."""
+    """Runs one process that serves, this one; or several that this one watches."""
     if config.workers == 1:
         GatewayServer(config).run(sockets=[listener])
     else:

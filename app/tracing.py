@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, where the extra is installed and OTEL_EXPORTER_OTLP_ENDPOINT is set; else nothing at all.
+"""Traces by OpenTelemetry, if the extra is installed and OTEL_EXPORTER_OTLP_ENDPOINT is set; else not at all.
 
 A span has names, codes and figures; never a document, a variable, or what is stored.
 """
@@ -20,7 +20,7 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def begin() -> None:
-    """Once for each process, before it serves. Where spans go, and how they are named, the standard variables say."""
+    """Begins tracing, once for each process, before it serves. Standard variables say where spans go."""
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") and importlib.util.find_spec("opentelemetry.sdk"):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -33,7 +33,7 @@ def begin() -> None:
 
 
 def use(provider: Any) -> None:
-    """From then on spans go there; None ends it."""
+    """Sends spans to this provider from then on; None ends it."""
     _TRACING.tracer = provider and provider.get_tracer("customer-gateway")
 
 
@@ -57,7 +57,7 @@ def _span(name: str, attributes: dict[str, str | int]) -> Generator[None]:
 
 
 def took(name: str, seconds: float, *, succeeded: bool) -> None:
-    """A span that has just ended. Below the request's wherever the thread that tells of it knows of one."""
+    """Writes a span that has just ended, below the request's if the thread that tells of it knows one."""
     if _TRACING.tracer is not None:
         end = time.time_ns()
         begun = _TRACING.tracer.start_span(name, start_time=end - int(seconds * 1e9))

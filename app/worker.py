@@ -1,4 +1,4 @@
-"""What the worker does: five jobs side by side, none of which stops another."""
+"""Does the worker's five jobs side by side, none of which stops another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ class Worker:
     _days: Backoff = field(default_factory=Backoff)
 
     async def run(self) -> None:
-        """Until it is cancelled. Each failure is logged."""
+        """Runs until it is cancelled. Each failure is logged."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.exporter.run())

@@ -18,7 +18,7 @@ from subprocess import run
 from typing import Any, Final
 
 from app.domain.access import Role
-from app.domain.exports import TABLES, kept
+from app.domain.exports import TABLES, conditions_of
 from app.domain.ids import new_id
 from app.domain.paging import Between, Where
 from app.domain.vocabulary import ExportFormat, ExportTable
@@ -85,7 +85,7 @@ def exported(format_: ExportFormat, where: Where) -> Document:
         "table": ExportTable.DETAILS.value,
         "format": format_.value,
         "columns": COLUMNS,
-        "where": kept(where),
+        "where": conditions_of(where),
         "order": "OCCURRED_AT",
         "descending": True,
         "status": "QUEUED",

@@ -1,4 +1,4 @@
-"""The activity types of every source system, as data: rows and look-ups, no rules.
+"""Holds the activity types of every source system as data: rows and look-ups, no rules.
 
 A code is the title in UPPER_SNAKE. Where titles collide (case aside), the first keeps the bare code, in the order
 esuite, platform, overview, billing, callcenter, loyalty; the others write ``SOURCE_`` before theirs. Documents store
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def by_code(rows: Iterable[CatalogueType]) -> Mapping[str, CatalogueType]:
-    """Read-only and in the given order. Raises ValueError where two rows share a code or an icon."""
+    """Returns the rows by code, read-only, in the given order. Raises ValueError if two share a code or an icon."""
     rows = tuple(rows)
     counted = Counter(f"code {row.code}" for row in rows) + Counter(f"icon {row.icon}" for row in rows)
     if shared := [key for key, count in counted.items() if count > 1]:
@@ -47,7 +47,7 @@ NOTE_TYPES = frozenset(row.code for row in CATALOGUE.values() if row.is_note)
 
 
 def types_in(groups: Collection[ActivityGroup] | None = None, source: str | None = None) -> tuple[CatalogueType, ...]:
-    """In the catalogue's order; None does not narrow."""
+    """Returns the types of these groups and this source in the catalogue's order; None does not narrow."""
     return tuple(
         row
         for row in CATALOGUE.values()
@@ -56,8 +56,9 @@ def types_in(groups: Collection[ActivityGroup] | None = None, source: str | None
 
 
 def copied(code: str) -> dict[str, object]:
-    """What an activity's document copies from the catalogue because indexes need it; of a legacy entry nobody knows
-    who may learn of it, so customers do not.
+    """Returns what an activity's document copies from the catalogue because indexes need it.
+
+    The catalogue does not say who may learn of a legacy entry, so customers may not.
     """
     row = CATALOGUE.get(code)
     if row is None:
@@ -66,5 +67,5 @@ def copied(code: str) -> dict[str, object]:
 
 
 def rules_of_copies() -> dict[str, dict[str, object]]:
-    """``copied`` of every type, and of what is none."""
+    """Returns ``copied`` of every type, and of an unknown one."""
     return {code: copied(code) for code in (*CATALOGUE, "")}

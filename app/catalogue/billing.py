@@ -1,4 +1,4 @@
-"""The timeline of the billing back office. Its document describes interactions, not types: the types are ours."""
+"""Holds the timeline of the billing back office. Its document describes interactions, not types: the types are ours."""
 
 from functools import partial
 

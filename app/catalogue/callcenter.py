@@ -1,4 +1,4 @@
-"""The 58 actions of the call-centre CRM's customer service report, in its document's order.
+"""Holds the 58 actions of the call-centre CRM's customer service report, in its document's order.
 
 Titles and explanations are the document's own. It names no attributes; the few here are ours.
 """

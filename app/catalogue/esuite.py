@@ -1,4 +1,4 @@
-"""The 30 interactions of the subscription billing's customer activity, in its document's order.
+"""Holds the 30 interactions of the subscription billing's customer activity, in its document's order.
 
 Attributes are the document's. Required is what it always prints; a renewal may come without a discount, and a failed
 billing carries the response code of one payment provider only.

@@ -1,4 +1,4 @@
-"""What this gateway writes itself: exactly one activity per change.
+"""Holds what this gateway writes itself: exactly one activity per change.
 
 Reasons are the activity's message, never an attribute, so that hiding messages from customers hides them too.
 """

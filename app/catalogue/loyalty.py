@@ -1,4 +1,4 @@
-"""The events of the loyalty platform's activity log.
+"""Holds the events of the loyalty platform's activity log.
 
 Its document names purchase and level promotion; the other types are ours. Points are a field of the activity, not an
 attribute.

@@ -1,4 +1,4 @@
-"""What a row of the catalogue is, how one is written, and how a word near its name is found. Holds no rows."""
+"""Defines a row of the catalogue, how it is written, and how a word near its name is found. Holds no rows."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from functools import lru_cache
 
 
 class ActivityGroup(StrEnum):
-    """What a timeline folds together."""
+    """A group holds the types that a timeline folds together."""
 
     CUSTOMER = "CUSTOMER"
     ADDRESS = "ADDRESS"
@@ -33,7 +33,7 @@ class ActivityGroup(StrEnum):
 
 
 class AttributeKind(StrEnum):
-    """How an attribute's value is stored and written; ``app.domain.attributes`` holds the forms."""
+    """The kind says how an attribute's value is stored and written; ``app.domain.attributes`` holds the forms."""
 
     TEXT = "TEXT"
     INTEGER = "INTEGER"
@@ -46,7 +46,7 @@ class AttributeKind(StrEnum):
 
 
 class Audience(StrEnum):
-    """Who may learn that such an activity exists, beside staff.
+    """The audience says who may learn that such an activity exists, besides staff.
 
     STAFF: nobody. OWNER: the customer, and no affiliate, because that it happened is personal. CUSTOMER: everybody who
     sees the customer.
@@ -58,7 +58,7 @@ class Audience(StrEnum):
 
 
 class Writers(StrEnum):
-    """Who may record such an activity by hand; systems import theirs, whatever this says.
+    """The writers are those who may record such an activity by hand; systems import theirs, whatever this says.
 
     PEOPLE: everybody who may record at all. SYSTEMS: administrators and the tokens of systems, because others would
     only claim what a system has found out. NOBODY: it is the trace of a change that something else makes.
@@ -70,7 +70,7 @@ class Writers(StrEnum):
 
 
 class Origin(StrEnum):
-    """DOCUMENT: the source's document names the type. OURS: the document only implies it."""
+    """DOCUMENT means that the source's document names the type, OURS that the document only implies it."""
 
     DOCUMENT = "DOCUMENT"
     OURS = "OURS"
@@ -78,7 +78,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueAttribute:
-    """``between`` bounds an INTEGER, both ends included. ``personal``: addresses, PANs, coupon codes, subjects."""
+    """A type has attributes. ``between`` bounds an INTEGER, both ends included.
+
+    ``personal`` ones are addresses, PANs, coupon codes and subjects.
+    """
 
     name: str
     label: str
@@ -90,7 +93,10 @@ class CatalogueAttribute:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueType:
-    """``code`` is what documents store and ``title`` what people read, exactly as the source prints it."""
+    """A type is a row of the catalogue: documents store its ``code``, and people read its ``title``.
+
+    The title is exactly what the source prints.
+    """
 
     code: str
     title: str
@@ -117,7 +123,8 @@ def activity_type(
     writers: Writers | None = None,
     is_note: bool = False,
 ) -> CatalogueType:
-    """One row. Its code is the title in UPPER_SNAKE unless given, its icon the code in kebab-case.
+    """Returns one row. Its code is by default the title in UPPER_SNAKE, its icon the code in kebab-case. Its code is
+    the title in UPPER_SNAKE unless given, its icon the code in kebab-case.
 
     Writers default to PEOPLE; to SYSTEMS where it is for staff and about compliance.
     """
@@ -130,7 +137,7 @@ def activity_type(
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:
-    """The option that ``word`` most likely misspells, case aside; None when nothing is close."""
+    """Returns the option that ``word`` most likely misspells, case aside; None when nothing is close."""
     return _nearest(word, frozenset(options))
 
 

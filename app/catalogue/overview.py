@@ -1,4 +1,4 @@
-"""The activities of the subscription CRM's customer overview.
+"""Holds the activities of the subscription CRM's customer overview.
 
 Its document names the first two as examples of "every time something was created"; the others continue its manner.
 """

@@ -1,4 +1,4 @@
-"""Attributes that more than one source uses, named once. All optional: no document demands them."""
+"""Names attributes that more than one source uses. All are optional: no document demands them."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Mails: put together from what is stored, and handed to an SMTP server over connections that are kept."""
+"""Makes mails of what is stored, and hands them to an SMTP server over connections that stay open."""
 
 import asyncio
 import re
@@ -48,7 +48,7 @@ _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where mails go: ``smtp://user:password@host:port``, or ``smtps://`` for TLS from the first byte."""
+    """Mails go to this server: ``smtp://user:password@host:port``, or ``smtps://`` for TLS from the first byte."""
 
     tls: bool
     host: str
@@ -58,7 +58,7 @@ class MailServer:
 
     @classmethod
     def of(cls, url: str) -> "MailServer":
-        """Raises ValueError."""
+        """Returns the server of this URL. Raises ValueError."""
         parts = urlsplit(url)
         more = parts.path.strip("/") or parts.query or parts.fragment
         if parts.scheme not in _PORTS or not parts.hostname or parts.port == 0 or more:
@@ -74,7 +74,7 @@ class MailServer:
 
 
 def sender_of(text: str) -> Address:
-    """From ``service@example.com`` or ``Customer service <service@example.com>``. Raises ValueError."""
+    """Reads ``service@example.com`` or ``Customer service <service@example.com>``. Raises ValueError."""
     given = _SENDER.fullmatch(text)
     address = deliverable(given["bare"] or given["address"]) if given else None
     # An address in other letters would need a server that takes them for each mail, whoever it goes to.
@@ -93,7 +93,7 @@ class Mailer:
     _idle: list[tuple[aiosmtplib.SMTP, float]] = field(default_factory=list[tuple[aiosmtplib.SMTP, float]])
 
     async def hand_over(self, to: str, message: bytes) -> None:
-        """Raises TryLater, Undeliverable."""
+        """Hands a mail to the server. Raises TryLater, Undeliverable."""
         options = [] if to.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
         try:
             async with self._connection() as connection:
@@ -142,7 +142,7 @@ class Mailer:
             self._idle.append((connection, time.monotonic()))
 
     async def _opened(self) -> aiosmtplib.SMTP:
-        """Raises TryLater, whatever is said: no mail was refused yet."""
+        """Opens a connection. Raises TryLater, whatever the server says: no mail was refused yet."""
         server = self.server
         connection = aiosmtplib.SMTP(
             hostname=server.host, port=server.port, use_tls=server.tls, timeout=self.timeout_seconds
@@ -183,7 +183,7 @@ def _why_not_open(failed: OSError | SMTPException) -> str:
 
 
 def channel(store: Store, mailer: Mailer, give_up: GiveUp | None = None) -> Channel:
-    """The relay's: what waits in ``deliveries``."""
+    """Returns the channel of the mails that wait in ``deliveries``, for the relay."""
 
     async def send(delivery: Document) -> None:
         found = await store.find("emails", {"_id": delivery["emailId"]})
@@ -200,7 +200,7 @@ def channel(store: Store, mailer: Mailer, give_up: GiveUp | None = None) -> Chan
         files = [stored[each] for each in email.get("fileIds", []) if each in stored]
         files += [{**each, "content": stored[each["fileId"]]["content"]} for each in attached]
         # In a thread: twenty megabytes take a second, and ours is also the loop of those who ask.
-        message = await asyncio.to_thread(composed, email, files, delivery, sender=mailer.sender)
+        message = await asyncio.to_thread(compose, email, files, delivery, sender=mailer.sender)
         await mailer.hand_over(delivery["to"], message)
 
     async def arrived(delivery: Document, at: datetime) -> None:
@@ -210,8 +210,8 @@ def channel(store: Store, mailer: Mailer, give_up: GiveUp | None = None) -> Chan
     return Channel("mail", "deliveries", "SENT", "deliveredAt", send, arrived, give_up)
 
 
-def composed(email: Document, files: Iterable[Document], delivery: Document, *, sender: Address) -> bytes:
-    """The mail as it goes over the wire: the same bytes at each attempt, with the same ``Message-ID``.
+def compose(email: Document, files: Iterable[Document], delivery: Document, *, sender: Address) -> bytes:
+    """Returns the mail as it goes over the wire: the same bytes at each attempt, with the same ``Message-ID``.
 
     Text and HTML are those that are stored, byte for byte, in base64. What is no text for a header is made one line.
     """
@@ -250,8 +250,10 @@ def composed(email: Document, files: Iterable[Document], delivery: Document, *, 
 
 
 def _list_lines(email: Document) -> bytes:
-    """The header lines of a mailing list (RFC 2369, RFC 8058). ``EmailMessage`` would encode what is longer than a
-    line, and no address may be."""
+    """Returns the header lines of a mailing list (RFC 2369, RFC 8058).
+
+    ``EmailMessage`` would encode what is longer than a line, and no address may be.
+    """
     addresses = re.findall(r"<[^<>]*>", one_line(email.get("listUnsubscribe", "")))
     if not addresses:
         return b""
@@ -260,7 +262,7 @@ def _list_lines(email: Document) -> bytes:
 
 
 def _subject_line(subject: str) -> bytes:
-    """The header line of a subject, which reads as the very text that it was made from.
+    """Returns the header line of a subject, which reads as the very text that it was made from.
 
     ``EmailMessage`` folds between two encoded words (RFC 2047, 6.2) and can lose a blank there, differently in each
     version of Python. Here a subject is either plain, short ASCII that nobody folds, or encoded words throughout,

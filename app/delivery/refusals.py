@@ -1,4 +1,4 @@
-"""Whom a mail server's refusal is about: this mail, and then it is final, or us, and then the mail waits. Pure.
+"""Judges a mail server's refusal: if it is about this mail it is final, if it is about us the mail waits. Pure.
 
 By the reply's enhanced status code (RFC 3463 and its registry), and where there is none by the reply code and the
 command that it answers (RFC 5321, 4.3.2). Many servers say at RCPT what they have against the client or the sender.
@@ -28,7 +28,7 @@ _CONTENT_RULES: Final = frozenset({0, 1, 16})
 
 
 class Stage(StrEnum):
-    """The command that is answered; CONNECTION is all that comes before the first mail."""
+    """The stage is the command that is answered; CONNECTION is all that comes before the first mail."""
 
     CONNECTION = "CONNECTION"
     MAIL = "MAIL"
@@ -37,7 +37,7 @@ class Stage(StrEnum):
 
 
 def is_final(stage: Stage, code: int, message: str) -> bool:
-    """Whether trying again is in vain: the refusal is permanent, and about this mail or its recipient."""
+    """Returns whether trying again is in vain: the refusal is permanent, and about this mail or its recipient."""
     if code not in _PERMANENT or stage is Stage.CONNECTION:
         return False
     enhanced = _ENHANCED.match(message)

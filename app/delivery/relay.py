@@ -172,7 +172,7 @@ class Relay:
             "$unset": dict.fromkeys(("dueAt", "giveUpAt", "error"), ""),
         }
         await self._insist(lambda: self.store.write(channel.collection, [UpdateOne({"_id": entry["_id"]}, done)]))
-        metrics.HANDED_OVER.labels(channel.name).inc()
+        metrics.DELIVERIES.labels(channel.name).inc()
 
     async def _insist(self, note: Callable[[], Awaitable[object]]) -> None:
         """Until the database has it; where it refuses, for about as long as the lease lasts. Raises StoreError."""
@@ -198,13 +198,13 @@ class Relay:
             await self._failed(channel, entry, f"Given up after {times}. {reason}")
             return
         if await self._noted(channel, entry, {"$set": {"dueAt": due, "error": outbox.reason(reason)}}):
-            metrics.TRIED_IN_VAIN.labels(channel.name).inc()
+            metrics.RETRIES.labels(channel.name).inc()
 
     async def _failed(self, channel: Channel, entry: Document, reason: str) -> None:
         keys = {"status": "FAILED", "error": outbox.reason(reason)}
         update = {"$set": keys, "$unset": {"dueAt": "", "giveUpAt": ""}}
         if await self._given_up(channel, entry, update, keys["error"]):
-            metrics.GIVEN_UP.labels(channel.name).inc()
+            metrics.FAILURES.labels(channel.name).inc()
             _log.warning("given up", channel=channel.name, entry=entry["_id"])
 
     @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)

@@ -1,7 +1,4 @@
-"""The wallet service, informed that a pass should be updated: one signed request, by the Standard Webhooks scheme.
-
-https://www.standardwebhooks.com: ``webhook-id`` is the same at each attempt, so that the service knows a repetition.
-"""
+"""Informs the wallet service that a pass should be updated: one signed request, as Standard Webhooks has it."""
 
 import base64
 import hashlib
@@ -35,7 +32,7 @@ class Wallet:
     client: httpx2.AsyncClient
 
     async def inform(self, message_id: str, message: Document) -> None:
-        """Raises TryLater, Undeliverable."""
+        """Sends one message. Raises TryLater, Undeliverable."""
         body = orjson.dumps(message)
         headers = {"Content-Type": "application/json", **signed(self.secret, message_id, int(time.time()), body)}
         try:
@@ -53,14 +50,14 @@ class Wallet:
 
 
 def signed(secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The headers of one attempt. ``timestamp`` is in seconds."""
+    """Returns the headers of one attempt. ``timestamp`` is in seconds."""
     content = f"{message_id}.{timestamp}.".encode() + body
     signature = base64.b64encode(hmac.digest(secret, content, hashlib.sha256)).decode()
     return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{signature}"}
 
 
 def secret_of(text: str) -> bytes:
-    """From ``whsec_`` and base64. Raises ValueError for what is none, or not 24 to 64 bytes long."""
+    """Reads ``whsec_`` and base64. Raises ValueError for another form, or if it is not 24 to 64 bytes long."""
     try:
         secret = base64.b64decode(text.removeprefix("whsec_"), validate=True)
     except ValueError:
@@ -71,7 +68,7 @@ def secret_of(text: str) -> bytes:
 
 
 def channel(store: Store, wallet: Wallet) -> Channel:
-    """The relay's: what waits in ``pushes``."""
+    """Returns the channel of the messages that wait in ``pushes``, for the relay."""
 
     async def send(push: Document) -> None:
         found = await store.find("passes", {"_id": push["passId"]})

@@ -1,1 +1,1 @@
-"""The rules of the gateway. Pure: no I/O, no framework, no clock."""
+"""Holds the rules of the gateway. Pure: no I/O, no framework, no clock."""

@@ -1,4 +1,4 @@
-"""Who is asking, what they may do, and to whom. Pure.
+"""Says who may do what, and to which customers. Pure.
 
 A role reaches customers of one scope. A viewer with several roles has, for each customer, the rights of those roles
 that reach this customer: roles add up, and never multiply.
@@ -26,7 +26,7 @@ PEOPLE: Final = STAFF - {Role.API_USER}
 
 
 class Permission(StrEnum):
-    """What a viewer may do beyond reading what they see."""
+    """A permission lets a viewer do more than read what they see."""
 
     SEARCH_BY_CONTACT = "SEARCH_BY_CONTACT"
     SEARCH_BY_LABEL = "SEARCH_BY_LABEL"
@@ -46,7 +46,7 @@ class Permission(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which customers a right is for."""
+    """A scope says which customers a right is for."""
 
     OWN = "OWN"
     """The account that the token's customer has."""
@@ -56,7 +56,7 @@ class Scope(StrEnum):
 
 
 class Grant(NamedTuple):
-    """A right of a role. ``limit`` is the most of it for one customer in 24 hours; None is no limit."""
+    """A grant is a right of a role. ``limit`` is the most of it for one customer in 24 hours; None means no limit."""
 
     role: Role
     permission: Permission
@@ -111,19 +111,19 @@ PERMITTED: Final[Mapping[Permission, frozenset[Role]]] = {
 
 
 class Forbidden(Refusal):
-    """Asked for by somebody who may not have it."""
+    """Raised when a viewer may not have what they ask for; the client sees the code FORBIDDEN."""
 
     code = "FORBIDDEN"
 
 
 def require(roles: frozenset[Role], permission: Permission) -> None:
-    """Raises Forbidden for roles of which none has the permission."""
+    """Raises Forbidden if none of the roles has the permission."""
     if not roles & PERMITTED[permission]:
         raise Forbidden(f"Your role does not include {permission}.")
 
 
 def activity_rows(roles: frozenset[Role]) -> tuple[tuple[str, In], ...]:
-    """The conditions under which an activity exists for these roles, in every list, count and facet alike."""
+    """Returns the conditions under which an activity exists for these roles, in lists, counts and facets alike."""
     audiences = [Audience.CUSTOMER.value]
     if Role.AFFILIATE not in roles:
         audiences.append(Audience.OWNER.value)
@@ -133,19 +133,22 @@ def activity_rows(roles: frozenset[Role]) -> tuple[tuple[str, In], ...]:
 
 
 def knows(roles: frozenset[Role], row: CatalogueType) -> bool:
-    """Whether activities of this type exist for viewers of these roles: ``activity_rows``, for the catalogue."""
+    """Returns whether activities of this type exist for these roles: ``activity_rows``, for the catalogue."""
     copies = {"audience": row.audience.value, "isNote": row.is_note}
     return all(copies[key] in condition.values for key, condition in activity_rows(roles))
 
 
 def reads_actors(roles: frozenset[Role]) -> bool:
-    """Whether viewers of these roles may learn who acted, in every account that they see."""
+    """Returns whether viewers of these roles may learn who acted, in every account that they see."""
     return bool(roles & STAFF) or Role.CUSTOMER not in roles
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who the token says is asking. ``customer_id`` belongs to a customer, ``affiliate_id`` to an affiliate."""
+    """A viewer is the caller that the token names.
+
+    ``customer_id`` belongs to a customer, ``affiliate_id`` to an affiliate.
+    """
 
     subject: str
     name: str
@@ -158,7 +161,7 @@ class Viewer:
         return bool(self.roles & STAFF)
 
     def roles_on(self, customer_id: str) -> frozenset[Role]:
-        """Those of their roles that reach a customer whom they see.
+        """Returns those of the viewer's roles that reach a customer whom they see.
 
         Staff need no referral to see a customer, and so get nothing from one.
         """
@@ -168,13 +171,13 @@ class Viewer:
         return staff or self.roles & {Role.AFFILIATE}
 
     def limit_on(self, permission: Permission, customer_id: str | None = None) -> int | None:
-        """The most for one customer in 24 hours; None: no limit. 0 where it is not permitted at all."""
+        """Returns the most for one customer in 24 hours; None without a limit, 0 where it is not permitted at all."""
         roles = self.roles if customer_id is None else self.roles_on(customer_id)
         limits = [grant.limit for grant in GRANTS if grant.permission is permission and grant.role in roles]
         return None if None in limits else max((limit for limit in limits if limit is not None), default=0)
 
     def may(self, permission: Permission, customer_id: str | None = None) -> bool:
-        """To this customer; to any at all, where none is given."""
+        """Returns whether the viewer has the permission for this customer, or for any at all if none is given."""
         roles = self.roles if customer_id is None else self.roles_on(customer_id)
         return bool(roles & PERMITTED[permission])
 
@@ -183,12 +186,12 @@ class Viewer:
 
     @property
     def activity_rows(self) -> tuple[tuple[str, In], ...]:
-        """Which activities exist for this viewer, in every list, count and facet alike."""
+        """Returns the conditions under which an activity exists for this viewer, in lists, counts and facets alike."""
         return activity_rows(self.roles)
 
     @property
     def reads_actors(self) -> bool:
-        """Whether they may learn who acted, in every account that they see."""
+        """Returns whether the viewer may learn who acted, in every account that they see."""
         return reads_actors(self.roles)
 
     @property
@@ -196,43 +199,43 @@ class Viewer:
         return not self.roles & (PERMITTED[Permission.REPORT] - {Role.SALES_REP})
 
     def owns(self, asker: Mapping[str, Any]) -> bool:
-        """Whether it was this viewer who asked, with no more roles than now; administrators own what anybody did."""
-        asked = asker["subject"] == self.subject and self.roles.issuperset(asker["roles"])
-        return asked or Role.ADMIN in self.roles
+        """Returns whether this viewer asked for it, with no more roles than now. Administrators own everything."""
+        is_asker = asker["subject"] == self.subject and self.roles.issuperset(asker["roles"])
+        return is_asker or Role.ADMIN in self.roles
 
     def knows(self, row: CatalogueType) -> bool:
-        """Whether activities of this type exist for this viewer: ``activity_rows``, for the catalogue."""
+        """Returns whether activities of this type exist for this viewer: ``activity_rows``, for the catalogue."""
         return knows(self.roles, row)
 
     def may_to_all(self, permission: Permission) -> bool:
-        """To every customer whom they see."""
+        """Returns whether the viewer has the permission for every customer whom they see."""
         reaching = {self.roles_on(self.customer_id or ""), self.roles_on("")} - {frozenset[Role]()}
         return all(roles & PERMITTED[permission] for roles in reaching)
 
     def require(self, permission: Permission, customer_id: str | None = None) -> None:
-        """Raises Forbidden."""
+        """Raises Forbidden if the viewer lacks the permission for this customer; for all, if none is given."""
         require(self.roles if customer_id is None else self.roles_on(customer_id), permission)
 
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """What documents lose before certain roles see them: whole collections, or the values of certain keys."""
+    """Masks say what documents lose before certain roles see them: whole collections, or the values of certain keys."""
 
     hidden: frozenset[str]
     changes: Mapping[str, tuple[tuple[str, Callable[[Any], Any]], ...]]
 
     def forbids(self, collection: str, key: str) -> bool:
-        """Whether a value under that key is refused, and not only replaced."""
+        """Returns whether a value under that key is refused, and not only replaced."""
         return collection in self.hidden or any(
             name == key and isinstance(change(None), Forbidden) for name, change in self.changes.get(collection, ())
         )
 
     def shows(self, collection: str, key: str) -> bool:
-        """Whether a value under that key is seen as it is stored."""
+        """Returns whether a value under that key is seen as it is stored."""
         changes = self.changes.get(collection, ())
         return collection not in self.hidden and all(name != key for name, _ in changes)
 
     def applied(self, collection: str, document: dict[str, Any]) -> dict[str, Any]:
-        """The document itself where nothing is taken from it."""
+        """Returns the document with its masks applied; the document itself where nothing is taken from it."""
         changes = self.changes.get(collection)
         return {**document, **{key: change(document.get(key)) for key, change in changes}} if changes else document

@@ -1,4 +1,4 @@
-"""What an activity's tile may offer, and which sources of activities are known. Pure."""
+"""Decides what an activity's tile may offer, and which sources of activities are known. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def available_actions(
     *,
     wallet: bool,
 ) -> list[ActivityAction]:
-    """In display order; nothing for a closed customer, and nothing that would be refused.
+    """Returns the actions in display order; none for a closed customer, and none that would be refused.
 
     ``wallet``: whether a wallet service is connected.
     """
@@ -59,5 +59,5 @@ def uncatalogued_sources(selection: Selection) -> list[str]:
 
 
 def unknown_source(name: str) -> BadUserInput:
-    """The refusal of a filter by a source that neither the catalogue nor any imported activity has."""
+    """Returns the refusal of a filter by a source that neither the catalogue nor any imported activity has."""
     return unknown("source", name, SOURCES, "sources")

@@ -1,4 +1,4 @@
-"""Points that take two people: one asks, another decides. Pure."""
+"""Decides about points that take two people: one asks, another approves or declines. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,20 +27,20 @@ class SamePerson(Refusal):
 
 
 def check_open(adjustment: Mapping[str, Any]) -> None:
-    """Raises AlreadyDecided."""
+    """Raises AlreadyDecided for an adjustment that is no longer pending."""
     if adjustment["status"] != AdjustmentStatus.PENDING:
         raise AlreadyDecided(adjustment["status"])
 
 
 def check_approvable(adjustment: Mapping[str, Any], viewer: Viewer) -> None:
-    """Raises AlreadyDecided, SamePerson."""
+    """Raises AlreadyDecided, and SamePerson where the viewer asked for the adjustment."""
     check_open(adjustment)
     if _asked_for(adjustment, viewer):
         raise SamePerson
 
 
 def may_decline(adjustment: Mapping[str, Any], viewer: Viewer) -> bool:
-    """Who approves may decline, and who asked may withdraw."""
+    """Returns whether the viewer may decline: people who may approve it, and the one who asked, who withdraws it."""
     return _asked_for(adjustment, viewer) or viewer.may(Permission.APPROVE_ADJUSTMENT, adjustment["customerId"])
 
 

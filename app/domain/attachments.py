@@ -1,4 +1,4 @@
-"""What mails carry: files by name, type and content id, and links that open one to whoever has them. Pure.
+"""Makes and opens links to the files that mails carry: a link opens one file to everybody who has it. Pure.
 
 A link is encrypted with the key that all processes share (domain/cursors.py): it says which file it opens and until
 when, and nobody makes one up.
@@ -21,8 +21,8 @@ SHOWN: Final = frozenset({"image/png", "image/gif", "image/jpeg", "image/webp", 
 """Types of images that are shown inside of a mail. Others, such as drawings that run scripts, are files only."""
 
 
-class Opened(NamedTuple):
-    """What a link opens, and who asked for it: it does not say who follows it."""
+class LinkTarget(NamedTuple):
+    """A link opens this file, until then; it says who asked for the link, and not who follows it."""
 
     email_id: str
     file_id: str
@@ -33,15 +33,15 @@ class Opened(NamedTuple):
 
 
 def link(attachment: Mapping[str, Any], until: datetime, asker: Viewer) -> str:
-    """The path that opens the file to whoever has it, until then."""
+    """Returns the path that opens the file to everybody who has it, until then."""
     file = [attachment[key] for key in ("emailId", "fileId", "name", "mediaType")]
-    said = [PATH, *file, int(until.timestamp()), asker.subject, asker.name, sorted(asker.roles)]
-    sealed = CIPHER.encrypt(json.dumps(said, separators=(",", ":")).encode(), None)
+    payload = [PATH, *file, int(until.timestamp()), asker.subject, asker.name, sorted(asker.roles)]
+    sealed = CIPHER.encrypt(json.dumps(payload, separators=(",", ":")).encode(), None)
     return f"{PATH}/{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
 
 
-def opened(token: str) -> Opened | None:
-    """None for what ``link`` never made."""
+def open_link(token: str) -> LinkTarget | None:
+    """Returns what a link opens; None for a token that ``link`` never made."""
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         purpose, *file, until, subject, asker, roles = json.loads(CIPHER.decrypt(sealed, None))
@@ -49,12 +49,12 @@ def opened(token: str) -> Opened | None:
             return None
         email_id, file_id, name, media_type = file
         viewer = Viewer(subject, asker, frozenset(map(Role, roles)))
-        return Opened(email_id, file_id, name, media_type, datetime.fromtimestamp(until, UTC), viewer)
+        return LinkTarget(email_id, file_id, name, media_type, datetime.fromtimestamp(until, UTC), viewer)
     except (binascii.Error, ValueError, TypeError, InvalidTag):
         return None
 
 
 def images_of(email: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Its inline images that may be shown, by content id."""
+    """Returns the mail's inline images that may be shown, by content id."""
     attachments: list[Mapping[str, Any]] = email.get("attachments") or []
     return {each["contentId"]: each for each in attachments if "contentId" in each and each["mediaType"] in SHOWN}

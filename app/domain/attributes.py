@@ -1,4 +1,4 @@
-"""The values of activity attributes: how each kind is stored, written as text and read. Pure.
+"""Reads and writes the values of activity attributes: how each kind is stored and written as text. Pure.
 
 A value has three forms: raw, as documents store it; text, canonical; and what JSON naturally holds. ``parse`` reads all
 three into the raw one. ``parse(kind, to_text(raw)) == raw``, except for a LIST with ", " inside an item.
@@ -38,7 +38,9 @@ FORMS: Mapping[AttributeKind, str] = {
 
 
 class AttributeProblems(ValueError):
-    """Everything wrong with a set of attributes: ``problems`` holds (name, sentence) pairs."""
+    """Raised with everything that is wrong with a set of attributes; ``problems`` holds (name, sentence) pairs.
+    Services turn it into a refusal, an import into a reject.
+    """
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         super().__init__(" ".join(sentence for _, sentence in problems))
@@ -46,7 +48,7 @@ class AttributeProblems(ValueError):
 
 
 def to_text(raw: Raw) -> str:
-    """Raises TypeError for what no kind holds."""
+    """Returns the canonical text of a stored value. Raises TypeError for what no kind holds."""
     match raw:
         case bool():
             return "true" if raw else "false"
@@ -66,12 +68,12 @@ def to_text(raw: Raw) -> str:
 
 
 def items(raw: Raw) -> list[str] | None:
-    """The items of a LIST, None for any other kind."""
+    """Returns the items of a LIST, None for any other kind."""
     return raw if isinstance(raw, list) else None
 
 
 def kind_of(raw: object) -> AttributeKind:
-    """The kind a value shows by itself, where no definition says it. Raises TypeError for what no kind holds."""
+    """Returns the kind that a value shows by itself. Raises TypeError for what no kind holds."""
     match raw:
         case bool():
             return AttributeKind.BOOLEAN
@@ -92,7 +94,7 @@ def kind_of(raw: object) -> AttributeKind:
 
 
 def label_of(name: str) -> str:
-    """A label for a name outside the catalogue: ``maskedPAN`` and ``masked_pan`` become words, acronyms stay."""
+    """Returns a label for a name that the catalogue lacks: ``maskedPAN`` becomes words, acronyms stay."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+", " ", name)
     words = [word if len(word) > 1 and word.isupper() else word.lower() for word in spaced.split()]
     label = " ".join(words) or name
@@ -100,7 +102,7 @@ def label_of(name: str) -> str:
 
 
 def parse(kind: AttributeKind, value: object) -> Raw:
-    """The raw form. Raises ValueError with one sentence that says what was expected.
+    """Returns the raw form of a value. Raises ValueError with one sentence that says what was expected.
 
     Times become UTC, cut to the milliseconds that MongoDB keeps. The text of a LIST is split at every ", ": an item
     that contains it has to come in a JSON list.
@@ -112,7 +114,7 @@ def parse(kind: AttributeKind, value: object) -> Raw:
 
 
 def parse_all(definitions: Iterable[CatalogueAttribute], given: Mapping[str, object]) -> dict[str, Raw]:
-    """The raw attributes by name. Null counts as not given. Raises AttributeProblems with all that is wrong."""
+    """Returns the raw attributes by name; null counts as not given. Raises AttributeProblems with all that is wrong."""
     defined = {definition.name: definition for definition in definitions}
     raws: dict[str, Raw] = {}
     problems: list[tuple[str, str]] = []
@@ -221,7 +223,7 @@ def _date(value: object) -> str:
 
 
 def _datetime(value: object) -> datetime:
-    """RFC 3339, and what else of ISO 8601 Python reads: source systems write it."""
+    """Reads RFC 3339, and what else of ISO 8601 Python reads: source systems write it."""
     if isinstance(value, str):
         try:
             return stored(moment(value))

@@ -1,4 +1,4 @@
-"""Rows as they stand in a file: CSV for people's spreadsheets, NDJSON for programs. Pure.
+"""Writes rows as they stand in a file: CSV for people's spreadsheets, NDJSON for programs. Pure.
 
 CSV is RFC 4180: commas (or another separator), CRLF, quotes where they are needed, UTF-8. A cell of *text* that a
 spreadsheet would take for a formula, whole or split at another separator, gets an apostrophe there; figures and times
@@ -30,7 +30,7 @@ MEDIA_TYPES: Final = {
 
 
 class Separator(StrEnum):
-    """What stands between the cells of a line."""
+    """A separator stands between the cells of a line."""
 
     COMMA = "COMMA"
     SEMICOLON = "SEMICOLON"
@@ -43,7 +43,10 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is written. The mark is what some spreadsheets know UTF-8 by; times are in UTC without a ``zone``."""
+    """A layout says how a file is written.
+
+    The mark is what some spreadsheets know UTF-8 by; times are in UTC without a ``zone``.
+    """
 
     separator: Separator = Separator.COMMA
     byte_order_mark: bool = False
@@ -54,7 +57,7 @@ PLAIN: Final = Layout()
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Raises BadUserInput for what is no time zone."""
+    """Returns the time zone of this name. Raises BadUserInput for an unknown one."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -64,14 +67,14 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def head(format_: ExportFormat, titles: Sequence[str], layout: Layout = PLAIN) -> bytes:
-    """What a file begins with."""
+    """Returns what a file begins with."""
     if format_ != ExportFormat.CSV:
         return b""
     return (_BYTE_ORDER_MARK if layout.byte_order_mark else b"") + _csv([titles], layout)
 
 
 def lines(format_: ExportFormat, names: Sequence[str], rows: Iterable[Sequence[Any]], layout: Layout = PLAIN) -> bytes:
-    """Values as documents hold them, in the order of ``names``. Raises TypeError for one of no known kind."""
+    """Returns rows, with values in the order of ``names``, as lines of a file. Raises TypeError for unknown kinds."""
     if format_ == ExportFormat.CSV:
         return _csv(([cell(value, layout.zone) for value in row] for row in rows), layout)
     return b"".join(
@@ -85,7 +88,7 @@ def lines(format_: ExportFormat, names: Sequence[str], rows: Iterable[Sequence[A
 
 
 def cell(value: Any, zone: ZoneInfo | None = None) -> str:
-    """A value as text. What was masked is empty."""
+    """Returns a value as text; empty for what was masked."""
     match value:
         case str():
             return _harmless(value)
@@ -111,9 +114,9 @@ _SUM: Final = re.compile(r"[\s()]*\+[\s()]*\d+(?:\.\d+)?[\s()]*(?:[-/]+[\s()]*\d
 
 
 def _harmless(text: str) -> str:
-    """The text with an apostrophe in front of whatever a spreadsheet would take for a formula.
+    """Returns the text with an apostrophe in front of all that a spreadsheet would take for a formula.
 
-    Also inside of it: who opens the file with another separator splits it there.
+    Also inside of it: a spreadsheet that is told another separator splits it there.
     """
     if not _MAY_BE_FORMULA.search(text):
         return text

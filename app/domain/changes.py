@@ -1,4 +1,4 @@
-"""What every change has in common before anything is read: whole input, a key, texts that can be stored. Pure."""
+"""Checks what all changes have in common before anything is read: input, a key, texts that can be stored. Pure."""
 
 import json
 import unicodedata
@@ -49,9 +49,9 @@ class IdempotencyConflict(Refusal):
 
 
 def text(value: str, *field: str, at_most: int, lines: bool = True) -> str:
-    """The text as it is stored: composed, without blank ends. ``lines`` admits line breaks, whoever's they are.
+    """Returns the text as it is stored: composed, without blank ends. ``lines`` admits line breaks of all systems.
 
-    Raises Invalid for one of which nothing can be seen, that is too long, or no text at all.
+    Raises Invalid for a text that is too long, of which nothing can be seen, or that holds control characters.
     """
     unified = value.replace("\r\n", "\n").replace("\r", "\n") if lines else value
     stripped = unicodedata.normalize("NFC", unified).strip()
@@ -67,19 +67,19 @@ def text(value: str, *field: str, at_most: int, lines: bool = True) -> str:
 
 
 def key(value: str) -> str:
-    """Raises Invalid."""
+    """Returns the idempotency key as it is stored. Raises Invalid for one that is empty, too long or unprintable."""
     if not 1 <= len(value) <= KEY_AT_MOST:
         raise Invalid(f"A key has 1 to {KEY_AT_MOST} characters; this one has {len(value)}.", "idempotencyKey")
     return text(value, "idempotencyKey", at_most=KEY_AT_MOST, lines=False)
 
 
 def fingerprint(given: Mapping[str, Any]) -> str:
-    """Equal for equal input, whatever the order of its keys."""
+    """Returns a hash that is equal for equal input, whatever the order of its keys."""
     return sha256(json.dumps(given, sort_keys=True, default=str, ensure_ascii=True).encode()).hexdigest()
 
 
 def actor_of(viewer: Viewer, customer_id: str) -> dict[str, str]:
-    """The actor of a change that the viewer makes to this customer: who the token says, by a role that reaches them."""
+    """Returns the actor of a change that the viewer makes to this customer, with the first role that reaches them."""
     level = next(role for role in _BY_WEIGHT if role in viewer.roles_on(customer_id))
     kind = {Role.CUSTOMER: ActorKind.CUSTOMER, Role.API_USER: ActorKind.API}.get(level, ActorKind.AGENT)
     return {"kind": kind.value, "id": viewer.subject, "name": viewer.name, "accessLevel": level.value}

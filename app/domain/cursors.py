@@ -1,4 +1,4 @@
-"""What a client says to page through a list: how many, and from which cursor on. Pure.
+"""Reads what a client says to page through a list: how many rows, and from which cursor on. Pure.
 
 A cursor is where a page ended. It counts only for the list that gave it, and is encrypted: whoever has one learns
 nothing that a row hides, and nobody makes one up to find out where a row would stand.
@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from app.domain.moments import MAX_ORDER, ORDER
-from app.domain.paging import AnyOf, In, Page, Position, Selection, Slice, Where
+from app.domain.paging import AnyOf, In, Page, PageRequest, Position, Selection, Where
 from app.domain.points import MAX_TOTAL
 from app.domain.refusals import BadCursor, BadUserInput
 
@@ -33,7 +33,7 @@ KEY_BYTES: Final = 32
 
 
 class Cipher:
-    """Equal for equal positions, so that a client may compare cursors (AES-SIV, RFC 5297).
+    """The cipher encrypts equal positions equally, so that a client may compare cursors (AES-SIV, RFC 5297).
 
     The key is this process's own until `use` brings the one that all processes share.
     """
@@ -52,10 +52,10 @@ DEFAULT_SIZE: Final = 20
 MAXIMUM_SIZE: Final = 100
 
 
-def slice_of(
+def page_request_of(
     selection: Selection, parent: str, *, first: int | None, after: str | None, last: int | None, before: str | None
-) -> Slice:
-    """The part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
+) -> PageRequest:
+    """Returns the part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
     backwards = last is not None or before is not None
     if backwards and (first is not None or after is not None):
         raise BadUserInput(
@@ -63,20 +63,20 @@ def slice_of(
         )
     name, size, cursor = ("last", last, before) if backwards else ("first", first, after)
     position = None if cursor is None else decode(cursor, selection, parent)
-    return Slice(selection, size_of(size, name), position, backwards)
+    return PageRequest(selection, size_of(size, name), position, backwards)
 
 
-def size_of(asked: int | None, name: str = "first") -> int:
-    """How many rows, if the argument ``name`` asks for so many. Raises BadUserInput."""
-    if asked is None:
+def size_of(size: int | None, name: str = "first") -> int:
+    """Returns the number of rows that the argument ``name`` asks for, or the default. Raises BadUserInput."""
+    if size is None:
         return DEFAULT_SIZE
-    if not 0 <= asked <= MAXIMUM_SIZE:
-        raise BadUserInput(f"{name} must lie between 0 and {MAXIMUM_SIZE}; it is {asked}.", name)
-    return asked
+    if not 0 <= size <= MAXIMUM_SIZE:
+        raise BadUserInput(f"{name} must lie between 0 and {MAXIMUM_SIZE}; it is {size}.", name)
+    return size
 
 
 def cursor_of(page: Page, document: Mapping[str, Any]) -> str:
-    selection = page.slice.selection
+    selection = page.request.selection
     keys = selection.listing.orders[selection.order].keys
     return encode(selection, page.parent, tuple(document.get(key) for key in keys))
 
@@ -88,7 +88,10 @@ def encode(selection: Selection, parent: str, position: Position) -> str:
 
 
 def decode(cursor: str, selection: Selection, parent: str) -> Position:
-    """Raises BadCursor for what ``encode`` never made, or made for another list, filter, order or owner."""
+    """Returns the position in a cursor.
+
+    Raises BadCursor for what ``encode`` never made, or made for another list, filter, order or owner.
+    """
     try:
         tag, *values = _items(cursor)
     except ValueError:
@@ -119,7 +122,7 @@ def _items(cursor: str) -> list[Any]:
 
 
 def _value(key: str, value: Any, *, may_be_none: bool) -> Any:
-    """A cursor comes from outside: nothing but a plain value of the key's own type reaches the database."""
+    """Returns the value if the key's type has it: a cursor comes from outside, nothing else reaches the database."""
     if value is None and may_be_none:
         return None
     if key in _TEXTS:
@@ -143,14 +146,14 @@ def _tag(selection: Selection, parent: str) -> str:
 
 @lru_cache(256)
 def _list_of(selection: Selection) -> bytes:
-    """The same for each spelling of the same rows in the same order, and for no others."""
+    """Returns what is equal for each spelling of the same rows in the same order, and for no others."""
     listing = selection.listing
     where, keys = _canonical(selection.where), listing.orders[selection.order].keys
     return repr((listing.collection, listing.prefix, where, selection.order, keys, selection.descending)).encode()
 
 
 def _canonical(value: object) -> object:
-    """Conditions, and the values of a set, in an order of their own, each once."""
+    """Returns conditions, and the values of a set, in an order of their own, each once."""
     match value:
         case In(values):
             return "In", sorted({repr(each) for each in values})

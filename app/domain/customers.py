@@ -1,4 +1,4 @@
-"""What a customer's document keeps of their activities and points, for lists of customers to be filtered and sorted by.
+"""Makes what a customer's document keeps of their activities and points, for lists of customers to filter and sort by.
 
 Copies, never the truth: each can be made again from what it copies. Pure.
 
@@ -20,13 +20,13 @@ from app.domain.refusals import Refusal
 from app.domain.search import SEARCH_COPIES, SEARCHED_KEYS, search_copies
 
 Document = dict[str, Any]
-COPIES: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"}) | SEARCH_COPIES
+DENORMALISED_FIELDS: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"}) | SEARCH_COPIES
 COPIED_KEYS: Final = ("points", *SEARCHED_KEYS)
 """What of a customer their copies are made from, besides their activities."""
 
 
 def country_of(customer: Mapping[str, Any]) -> str | None:
-    """The billing address's unless it is known otherwise; nothing where the address is not for its viewer."""
+    """Returns the customer's country, else their billing address's; None where the viewer may not see the address."""
     if "country" in customer or isinstance(customer.get("billingAddress"), Refusal):
         return customer.get("country")
     return customer.get("billingAddress", {}).get("country")
@@ -36,7 +36,7 @@ _SCHEME: Final = re.compile(r"[\s\x00-\x1f]*(?!https?://)[a-z][a-z0-9+-]*\s*:(?!
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a link to it opens a web page, and runs nothing: with ``http://``, ``https://`` or no scheme at all."""
+    """Returns whether a link to it opens a web page and runs nothing: ``http://``, ``https://`` or no scheme at all."""
     return not _SCHEME.match(text) and text.isprintable()
 
 
@@ -46,12 +46,12 @@ def emails_of(customer: Mapping[str, Any]) -> Sequence[Document]:
 
 
 def balance(state: PointsState) -> Document:
-    """The keys of a customer that has this balance."""
+    """Returns the keys of a customer that has this balance."""
     return {"points": state, "spendable": spendable(state)}
 
 
-def noticed(activities: Iterable[Mapping[str, Any]]) -> Document:
-    """The update of their customer that keeps up with new activities: in any order, and as often as one likes."""
+def activity_summary_update(activities: Iterable[Mapping[str, Any]]) -> Document:
+    """Returns the update of a customer that keeps up with new activities: in any order, and as often as one likes."""
     newest: Document = {}
     campaigns: dict[str, None] = {}
     for activity in activities:
@@ -69,8 +69,8 @@ def noticed(activities: Iterable[Mapping[str, Any]]) -> Document:
 
 
 def copies(customer: Mapping[str, Any], activities: Iterable[Mapping[str, Any]]) -> Document:
-    """Those of the keys in ``COPIES`` that there is something to say for, from all activities."""
-    update = noticed(activities)
+    """Returns the ``DENORMALISED_FIELDS`` that have a value, made from the customer and all of their activities."""
+    update = activity_summary_update(activities)
     newest = update.get("$max", {})
     campaigns = update.get("$addToSet", {}).get("campaigns", {}).get("$each")
     by_type = {key.removeprefix("lastByType."): at for key, at in newest.items() if key != "lastActivityAt"}

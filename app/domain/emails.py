@@ -1,4 +1,4 @@
-"""Whom a mail goes to. Pure."""
+"""Decides whom a mail goes to. Pure."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,7 +14,7 @@ class NoRegisteredEmail(Refusal):
 
 
 def registered_address(customer: Mapping[str, Any]) -> str:
-    """Their registered address as it is now, fit for an envelope. Raises NoRegisteredEmail."""
+    """Returns the customer's registered address as it is now, fit for an envelope. Raises NoRegisteredEmail."""
     given = customer.get("email")
     if not given:
         raise NoRegisteredEmail("This customer has no registered e-mail address. Nothing was sent.")
@@ -27,7 +27,7 @@ def registered_address(customer: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1_000)
 def deliverable(given: str) -> str | None:
-    """The address as servers take it; None for what is none. Nobody is asked whether it exists."""
+    """Returns the address as servers take it; None for an invalid one. No server is asked whether it exists."""
     try:
         address = validate_email(given, check_deliverability=False)
     except EmailNotValidError:

@@ -1,4 +1,4 @@
-"""What can be exported: tables and their columns, who may read them, links to files, conditions that are kept. Pure.
+"""Declares what can be exported: tables and their columns, who may read them, links to files, stored conditions. Pure.
 
 A column has the name of the field that shows the same in GraphQL, below ``Customer`` or ``Activity``.
 """
@@ -28,7 +28,10 @@ ATTRIBUTE: Final = "attribute."
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``keys`` of a row are all that ``read`` looks at; the rules mask ``field`` of ``collection``."""
+    """A column reads one value of a row.
+
+    ``read`` looks at no other ``keys`` of the row; the rules mask ``field`` of ``collection``.
+    """
 
     name: str
     collection: str
@@ -75,8 +78,8 @@ CUSTOMER: Final = "customer"
 """The key of a row of the details under which its customer is put, for columns of theirs."""
 
 
-def chosen(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:
-    """The columns, all of the table's unless told. Raises BadUserInput, and Forbidden for one that may not be read."""
+def choose_columns(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:
+    """Returns the chosen columns, by default all that may be read. Raises BadUserInput, Forbidden."""
     known = TABLES[table].split()
     if names is None:
         return tuple(column for name in known if not _forbidden(column := column_of(table, name), masks))
@@ -104,7 +107,7 @@ def _forbidden(column: Column, masks: Masks) -> bool:
 
 @cache
 def column_of(table: ExportTable, name: str) -> Column:
-    """``name`` is one that ``chosen`` let pass."""
+    """Returns the column of this name, which is one that ``choose_columns`` let pass."""
     collection, path = _COLLECTIONS.get(table, ""), tuple(name.split("."))
     if table == ExportTable.DETAILS and path[0] == CUSTOMER:
         (key,) = _stored(path[1:])
@@ -136,19 +139,19 @@ def _read(path: tuple[str, ...]) -> Callable[[Document], Any]:
     return read
 
 
-# ---------------------------------------------------------------- conditions, kept until a worker comes to them
+# ---------------------------------------------------------------- conditions, stored until a worker comes to them
 
 
-def kept(where: Where) -> list[Document]:
-    """As a document can hold them; ``where_of`` is the way back."""
-    return [{"key": key, **_kept(condition)} for key, condition in where]
+def conditions_of(where: Where) -> list[Document]:
+    """Returns the conditions as a document can hold them; ``where_of`` is the way back."""
+    return [{"key": key, **_stored_condition(condition)} for key, condition in where]
 
 
 def where_of(conditions: Iterable[Mapping[str, Any]]) -> Where:
     return tuple((each["key"], _condition(each)) for each in conditions)
 
 
-def _kept(condition: Condition) -> Document:
+def _stored_condition(condition: Condition) -> Document:
     match condition:
         case In(values):
             return {"in": [asdict(each) if isinstance(each, Named) else each for each in values]}
@@ -157,9 +160,9 @@ def _kept(condition: Condition) -> Document:
         case Between(at_least, below):
             return {"atLeast": at_least, "below": below}
         case Has(element):
-            return {"has": _kept(element)}
+            return {"has": _stored_condition(element)}
         case AnyOf(wheres):
-            return {"anyOf": [kept(where) for where in wheres]}
+            return {"anyOf": [conditions_of(where) for where in wheres]}
 
 
 def _condition(each: Mapping[str, Any]) -> Condition:
@@ -184,7 +187,7 @@ def file_name(export: Mapping[str, Any], made: datetime) -> str:
 
 
 def link(export: Mapping[str, Any], until: datetime) -> str:
-    """The path that opens the file to whoever has it, until then. It takes the export's secret to make one."""
+    """Returns the path that opens the file to everybody who has it, until then; it takes the export's secret."""
     expires = int(until.timestamp())
     return f"/exports/{export['_id']}?expires={expires}&signature={signature(export, expires)}"
 

@@ -1,4 +1,4 @@
-"""How the values in a line of an import are read, and what is said of those that cannot be. Pure.
+"""Says how the values in a line of an import are read, and what is said of those that cannot be. Pure.
 
 What is read fits the validators of the collections (store/schema.py): no line that passes here can stop a write.
 """
@@ -28,7 +28,7 @@ _FILE_AT_MOST = 512 * 1024  # in base64 it still fits into a line
 
 
 class Identity(NamedTuple):
-    """What a source system calls a thing."""
+    """An identity is what a source system calls a thing."""
 
     source: str
     id: str
@@ -38,7 +38,10 @@ class Identity(NamedTuple):
 
 
 class Problems(ValueError):
-    """All that is wrong with an object: sentences that begin with the key, as a path where it lies deeper."""
+    """Raised with all that is wrong with an object: sentences that begin with the key, as a path where it lies deeper.
+
+    The import catches it and writes the sentences into the rejects file.
+    """
 
     def __init__(self, *sentences: str) -> None:
         super().__init__(" ".join(sentences))
@@ -49,12 +52,12 @@ class Problems(ValueError):
 
 
 class Form(NamedTuple):
-    """``wanted`` completes "<key> must be …". ``read`` raises ValueError, or Problems where it can say more.
+    """A form reads one value. ``read`` raises ValueError, or Problems where it can say more.
 
-    ``key`` is how a document spells the key, where that differs from the line.
+    ``requirement`` completes "<key> must be …". ``key`` is how a document spells the key, if the line has another.
     """
 
-    wanted: str
+    requirement: str
     read: Callable[[Any], Any]
     key: str = ""
 
@@ -64,13 +67,13 @@ class Form(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LineShape:
-    """The keys of an object. What is null or an empty text counts as left out."""
+    """A shape holds the keys of an object. A value that is null or an empty text counts as left out."""
 
     required: Mapping[str, Form] = field(default_factory=dict[str, Form])
     optional: Mapping[str, Form] = field(default_factory=dict[str, Form])
 
     def read(self, given: object) -> dict[str, Any]:
-        """Raises Problems, or ValueError where this is no object."""
+        """Returns the document that the object says. Raises Problems, or ValueError if it is not an object."""
         if not isinstance(given, dict):
             raise ValueError
         given = cast(dict[str, Any], given)
@@ -88,7 +91,7 @@ class LineShape:
             except Problems as inner:
                 problems += inner.within(key).sentences
             except ValueError:
-                problems.append(f"{key} must be {form.wanted}.")
+                problems.append(f"{key} must be {form.requirement}.")
         for key in given.keys() - forms.keys():
             guess = nearest(key, forms)
             problems.append(f"{key} is unknown" + (f"; did you mean {guess}?" if guess else "."))
@@ -107,7 +110,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")  # has no UTF-8 form, so nothing cou
 
 
 def text(at_most: int = 1_000, *, lines: bool = False) -> Form:
-    """Something to see. ``lines`` admits line breaks and tabs."""
+    """Returns the form of a text that shows something. ``lines`` admits line breaks and tabs."""
     refused = _CONTROL_IN_LINES if lines else _CONTROL
 
     def read(value: object) -> str:
@@ -122,7 +125,7 @@ def text(at_most: int = 1_000, *, lines: bool = False) -> Form:
 
 
 def trimmed(at_most: int = 1_000) -> Form:
-    """A text by which people and lists know something: without blank ends, with single blanks inside."""
+    """Returns the form of a text that names something: without blank ends, with single blanks inside."""
     form = text(at_most)
 
     def read(value: object) -> str:
@@ -132,7 +135,7 @@ def trimmed(at_most: int = 1_000) -> Form:
 
 
 def body(at_most: int) -> Form:
-    """A text that is kept as it is, whatever its line ends and controls."""
+    """Returns the form of a text that is stored as it is, whatever its line ends and controls."""
 
     def read(value: object) -> str:
         if not isinstance(value, str) or not 0 < len(value) <= at_most or _SURROGATE.search(value):
@@ -153,7 +156,7 @@ def _source(value: object) -> str:
 
 
 def _subject(value: object) -> str:
-    """What it says once its encoded words (RFC 2047) are decoded is a line of text, too."""
+    """Returns a subject that is a line of text also once its encoded words (RFC 2047) are decoded."""
     given = TEXT.read(value)
     if "=?" in given:
         try:
@@ -165,7 +168,7 @@ def _subject(value: object) -> str:
     return given
 
 
-def matching(pattern: str, wanted: str) -> Form:
+def matching(pattern: str, requirement: str) -> Form:
     compiled = re.compile(pattern)
 
     def read(value: object) -> str:
@@ -173,7 +176,7 @@ def matching(pattern: str, wanted: str) -> Form:
             raise ValueError
         return value
 
-    return Form(wanted, read)
+    return Form(requirement, read)
 
 
 def integer(at_least: int, at_most: int = INT32_MAX) -> Form:
@@ -238,7 +241,7 @@ def _media_type(value: object) -> str:
 
 
 def _content_id(value: object) -> str:
-    """Without the angle brackets that a header has around it."""
+    """Returns the id without the angle brackets that a header has around it."""
     given = text(250).read(value).strip()
     bare = given[1:-1] if given.startswith("<") and given.endswith(">") else given
     if not _CONTENT_ID.fullmatch(bare):
@@ -247,7 +250,7 @@ def _content_id(value: object) -> str:
 
 
 def _mailboxes(value: object) -> str:
-    """One address or several, with or without names, as they stand in a header."""
+    """Returns one address or several, with or without names, as they stand in a header."""
     given = text().read(value)
     found = getaddresses([given])
     if not found or any("@" not in each for _, each in found):
@@ -267,14 +270,14 @@ def _attributes(value: object) -> Mapping[str, object]:
 
 
 TEXT = text()
-SUBJECT = Form(f"{TEXT.wanted}, also when it is decoded", _subject)
-SOURCE = Form(f"{TEXT.wanted}, and not {OURS}, which is this gateway itself", _source)
+SUBJECT = Form(f"{TEXT.requirement}, also when it is decoded", _subject)
+SOURCE = Form(f"{TEXT.requirement}, and not {OURS}, which is this gateway itself", _source)
 LONG_TEXT = text(10_000, lines=True)
 NAME = trimmed()
 BODY = body(4_000_000)
 TIME = _as_attribute(AttributeKind.DATETIME)
 DATE = _as_attribute(AttributeKind.DATE)
-TIME_OR_DATE = Form(f"{TIME.wanted}, or {DATE.wanted}", partial(_first_of, (TIME, DATE)))
+TIME_OR_DATE = Form(f"{TIME.requirement}, or {DATE.requirement}", partial(_first_of, (TIME, DATE)))
 MONEY = _as_attribute(AttributeKind.MONEY)
 BOOLEAN = _as_attribute(AttributeKind.BOOLEAN)
 POINTS = integer(-INT32_MAX)
@@ -307,8 +310,8 @@ ATTRIBUTES = Form("an object of names and values", _attributes)
 # ---------------------------------------------------------------- what is made of others
 
 
-def object_of(wanted: str, required: Mapping[str, Form], optional: Mapping[str, Form] | None = None) -> Form:
-    return Form(f"an object with {wanted}", LineShape(required, optional or {}).read)
+def object_of(requirement: str, required: Mapping[str, Form], optional: Mapping[str, Form] | None = None) -> Form:
+    return Form(f"an object with {requirement}", LineShape(required, optional or {}).read)
 
 
 def list_of(form: Form, *, at_most: int = 100) -> Form:
@@ -323,7 +326,7 @@ def list_of(form: Form, *, at_most: int = 100) -> Form:
                 raise inner.within(str(position)) from None
         return items
 
-    return Form(f"a list of at most {at_most}, each {form.wanted}", read)
+    return Form(f"a list of at most {at_most}, each {form.requirement}", read)
 
 
 _NAMED = object_of("source and id", {"source": SOURCE, "id": TEXT})
@@ -333,21 +336,21 @@ def _identity(value: object) -> Identity:
     return Identity(**_NAMED.read(value))
 
 
-IDENTITY = Form(_NAMED.wanted, _identity)
+IDENTITY = Form(_NAMED.requirement, _identity)
 
 
 def reference(collection: str) -> Form:
-    """Reads {source, id} of another imported thing as its id here, whether it is here yet or not."""
+    """Returns the form that reads {source, id} of an imported thing as its id here, whether it exists yet or not."""
 
     def read(value: object) -> str:
         source, source_id = _identity(value)
         return derived_id(collection, source=source, source_id=source_id)
 
-    return Form(IDENTITY.wanted, read)
+    return Form(IDENTITY.requirement, read)
 
 
 def reference_to_one_of(collections: Mapping[str, str]) -> Form:
-    """By {kind, source, id}, where several kinds may be meant."""
+    """Returns the form that reads {kind, source, id}, where several kinds may be meant."""
     kind = matching("|".join(collections), f"one of {', '.join(collections)}")
     named = object_of("kind, source and id", {"kind": kind, "source": TEXT, "id": TEXT})
 
@@ -355,4 +358,4 @@ def reference_to_one_of(collections: Mapping[str, str]) -> Form:
         given = named.read(value)
         return derived_id(collections[given["kind"]], source=given["source"], source_id=given["id"])
 
-    return Form(named.wanted, read)
+    return Form(named.requirement, read)

@@ -1,4 +1,4 @@
-"""The lines of an import: one shape for each kind, and what a line means beyond its single values. Pure.
+"""Declares the lines of an import: one shape for each kind, and what a line means beyond its single values. Pure.
 
 A line comes here as a decoded JSON object. docs/import.md tells people the same, with examples.
 """
@@ -67,7 +67,7 @@ from app.domain.vocabulary import (
 
 
 class LineKind(StrEnum):
-    """Value = the word in the line."""
+    """The kind of a line is the word that the line says."""
 
     CUSTOMER = "customer"
     CUSTOMER_LINK = "customerLink"
@@ -92,7 +92,7 @@ IMPORTER: Final = {"kind": ActorKind.IMPORT.value, "name": "System"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``document`` is what will be stored, but for what only the database knows.
+    """A line is read: ``document`` is what will be stored, but for what only the database knows.
 
     ``owner`` is None where the line itself says who a customer is. There ``document`` holds all ``identities`` of the
     customer, or those that a customerLink joins; the line's own is the first.
@@ -109,12 +109,12 @@ class Line:
 
     @property
     def names(self) -> Sequence[Identity]:
-        """The customer that it speaks of, by all identities that it gives."""
+        """Returns the customer that the line speaks of, by all identities that it gives."""
         return (self.owner,) if self.owner else self.document["identities"]
 
 
 def parse(given: Mapping[str, Any]) -> Line:
-    """Raises Problems with all that is wrong."""
+    """Returns the line that an object says. Raises Problems with all that is wrong."""
     word = given.get("kind")
     if not isinstance(word, str) or word not in LINE_SHAPES:
         guess = nearest(word, LINE_SHAPES) if isinstance(word, str) else None
@@ -138,7 +138,7 @@ def parse(given: Mapping[str, Any]) -> Line:
 
 
 def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dict[str, Any]]:
-    """These contact points with ``value`` as the one primary, added where it is missing."""
+    """Returns these contact points with ``value`` as the one primary, added where it is missing."""
     own = [contact for contact in contacts if contact["value"].casefold() == value.casefold()]
     return [
         {**(own[0] if own else {}), "value": value, "primary": True},
@@ -325,7 +325,7 @@ def _activity(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _attributes(row: CatalogueType | None, given: Mapping[str, object]) -> dict[str, Raw]:
-    """Those of the catalogue as it demands; a source may know more than its document tells, so others stay as given."""
+    """Returns attributes of the catalogue as it demands them, and others as given: sources may know more than it."""
     definitions = {definition.name: definition for definition in row.attributes} if row else {}
     raws: dict[str, Raw] = {}
     problems: list[str] = []
@@ -374,7 +374,7 @@ def _email(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _actor(key: str, given: dict[str, Any], source: str) -> dict[str, Any]:
-    """With the name that people are shown; none for a customer who is to be called by their own."""
+    """Returns the actor with the name that people are shown; without one for a customer, who is called by their own."""
     kind = given["kind"]
     machine = kind in (ActorKind.SYSTEM, ActorKind.IMPORT)
     if machine or (source == "esuite" and kind in (ActorKind.API, ActorKind.CUSTOMER)):  # that system says so

@@ -1,4 +1,4 @@
-"""The kinds of documents that have an id: one row for each, and every table of theirs is read from here. Pure."""
+"""Lists the kinds of documents that have an id: one row for each, and every table of theirs is read from here. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is called what, of one kind of document."""
+    """A kind says what one kind of document is called in each place."""
 
     collection: str
     """Where it is stored."""

@@ -1,4 +1,4 @@
-"""Which lists hang on what, and the orders they come in. Data.
+"""Declares which lists hang on what, and the orders they come in. Data.
 
 An order's keys make a position unique; the indexes of store/schema.py begin with the prefix and end with them.
 ``order`` puts rows of one moment in order (domain/moments.py).
@@ -10,7 +10,7 @@ from typing import Final
 
 from app.domain.access import activity_rows
 from app.domain.moments import ORDER
-from app.domain.paging import In, Listing, Order, Selection, Slice
+from app.domain.paging import In, Listing, Order, PageRequest, Selection
 from app.domain.points import HISTORY
 
 ACTIVITIES: Final = Listing(
@@ -73,7 +73,7 @@ ORDERED: Final = frozenset(
 """The collections whose rows are written with the key ``order``."""
 
 PREVIEWS: Final = {
-    listing.collection: Slice(Selection(listing, where, next(iter(listing.orders))), size=20)
+    listing.collection: PageRequest(Selection(listing, where, next(iter(listing.orders))), size=20)
     for listing, where in (
         (ACTIVITIES, (("legacy", In((False,))),)),
         (POINTS, ()),
@@ -90,8 +90,8 @@ PREVIEW_PARTS: Final = {name: (name, f"{name}More") for name in PREVIEWS}
 """The keys of both."""
 
 
-def form_of(previews: Mapping[str, Slice], first: int, parts: Mapping[str, tuple[str, str]]) -> str:
-    """A fingerprint of what a preview is."""
+def form_of(previews: Mapping[str, PageRequest], first: int, parts: Mapping[str, tuple[str, str]]) -> str:
+    """Returns a fingerprint of what a preview is."""
     return sha256(repr((previews, first, parts)).encode()).hexdigest()[:16]
 
 
@@ -99,12 +99,17 @@ PREVIEW_FORM: Final = form_of(PREVIEWS, PREVIEW_FIRST, PREVIEW_PARTS)
 """A version takes previews of its own form only."""
 
 
-def parts_of_preview(slice_: Slice) -> tuple[str, ...]:
-    """The keys of a customer's preview that hold its rows (store/previews.py); empty if it is in none."""
-    name = slice_.selection.listing.collection
+def parts_of_preview(page_request: PageRequest) -> tuple[str, ...]:
+    """Returns the keys of a customer's preview that hold the requested rows (store/previews.py); empty if none does."""
+    name = page_request.selection.listing.collection
     preview = PREVIEWS.get(name)
-    if preview is None or slice_.selection != preview.selection or slice_.position is not None or slice_.backwards:
+    if (
+        preview is None
+        or page_request.selection != preview.selection
+        or page_request.position is not None
+        or page_request.backwards
+    ):
         return ()
-    if slice_.size < PREVIEW_FIRST:
+    if page_request.size < PREVIEW_FIRST:
         return PREVIEW_PARTS[name][:1]
-    return PREVIEW_PARTS[name] if slice_.size <= preview.size else ()
+    return PREVIEW_PARTS[name] if page_request.size <= preview.size else ()

@@ -1,4 +1,4 @@
-"""The HTML of a mail, made harmless for showing: it runs nothing, fetches nothing, asks for nothing.
+"""Makes the HTML of a mail harmless for showing: it runs nothing, fetches nothing, asks for nothing.
 
 What a tag, an attribute or an address may be is nh3's to judge, by the lists below. Before that, whatever the parser
 needs more than linear time or memory for is taken away (``_tamed``).
@@ -53,7 +53,7 @@ _IMAGE: Final = re.compile(r"data:image/(?:png|gif|jpeg|webp|avif|bmp);base64,[A
 
 
 def harmless(html: str, images: Mapping[str, str] = NO_IMAGES) -> str:
-    """A whole document that looks like the mail, for a sandboxed frame's ``srcdoc``. Never raises.
+    """Returns a whole document that looks like the mail, for a sandboxed frame's ``srcdoc``. Never raises.
 
     Links open outside the frame, and only by http, https, mailto or tel. Images are those that the mail itself brings:
     ``images`` are addresses (``data:``) for what it names by content id (``cid:``).
@@ -72,7 +72,7 @@ def harmless(html: str, images: Mapping[str, str] = NO_IMAGES) -> str:
 
 
 def _judged(_tag: str, name: str, value: str) -> str | None:
-    """An attribute's value as it may stay, entities read; None takes the attribute away."""
+    """Returns an attribute's value as it may stay, entities read; None takes the attribute away."""
     match name:
         case "href":
             return value if _LINK.fullmatch(value.strip()) else None
@@ -98,7 +98,7 @@ _CLEANER: Final = Cleaner(
 
 
 def _kept(attributes: str) -> str:
-    """What a div may keep of them."""
+    """Returns what a div may keep of these attributes."""
     return _CLEANER.clean(f"<div{attributes}></div>").removeprefix("<div").removesuffix("></div>")
 
 
@@ -116,7 +116,7 @@ _DECLARATION: Final = re.compile(
 
 
 def _style(css: str) -> str:
-    """The declarations that can only change looks. One with an image keeps the rest of what it says."""
+    """Returns the declarations that can only change looks. One with an image keeps the rest of what it says."""
     if len(css) > _LONGEST_STYLE:
         return ""
     declarations = _URL.sub("", css).split(";")
@@ -148,7 +148,7 @@ _NAMED_BACK: Final = re.compile(rf"(</?)x-(?=(?:{'|'.join(_INLINE)})[ >])")
 
 
 def _tamed(html: str, outer: dict[str, str], images: Mapping[str, str]) -> str:
-    """The same with known tags only, comments and raw text gone; ``outer`` gets the attributes of html and body.
+    """Returns the HTML with known tags only, without comments; ``outer`` gets the attributes of html and body.
 
     Inline tags become ``x-b`` and so on for the parser. HTML opens them anew in every paragraph after one that left
     them open: 35 kB of them make 28 MB and take a gigabyte. Names that it does not know nest like any other.
@@ -172,13 +172,13 @@ def _renamed(name: str) -> str:
 
 
 def _few(attributes: str, images: Mapping[str, str] = NO_IMAGES) -> str:
-    """The first of the attributes that may stay, quoted in one way. Their number costs the parser its square."""
-    kept: dict[str, str] = {}
+    """Returns the first attributes that may stay, quoted in one way. Their number costs the parser its square."""
+    values: dict[str, str] = {}
     for attribute in _EACH.finditer(attributes):
         name = attribute["name"].lower()
-        if name in _ATTRIBUTES and len(kept) < _MOST_ATTRIBUTES:
+        if name in _ATTRIBUTES and len(values) < _MOST_ATTRIBUTES:
             value = attribute["double"] or attribute["single"] or attribute["bare"] or ""
             if name == "src" and value.strip()[:4].lower() == "cid:":
                 value = images.get(unquote(unescape(value.strip()[4:])), "")
-            kept.setdefault(name, value.replace('"', "&quot;"))
-    return "".join(f' {name}="{value}"' for name, value in kept.items())
+            values.setdefault(name, value.replace('"', "&quot;"))
+    return "".join(f' {name}="{value}"' for name, value in values.items())

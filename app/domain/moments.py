@@ -1,4 +1,4 @@
-"""The order of rows of one moment: the key ``order`` that each row of a list by time is written with. Pure.
+"""Numbers the rows of one moment: every row of a list by time is written with the key ``order``. Pure.
 
 Times are stored by the millisecond, and most sources tell whole seconds, so that many rows share one. Rows of earlier
 versions have no such key, and come first. docs/decisions/0028 says why it is as it is.
@@ -17,11 +17,11 @@ _ROWS_AT_MOST: Final = 16
 
 
 def order_of(arrived_at: datetime, number: int = 0) -> int:
-    """Nanoseconds since 1970, and the row's number among those that arrived then: its line in a file, say."""
+    """Returns nanoseconds since 1970, plus the row's number among those that arrived then: its line in a file, say."""
     return (arrived_at - _EPOCH) // _MICROSECOND * 1_000 + number
 
 
 def put_in_order(rows: Iterable[dict[str, Any]], arrived_at: datetime, change: int) -> None:
-    """Rows of one change made here. ``change`` is the number of the change: their customer's ``revision``."""
+    """Sets ``order`` on the rows of one change made here. ``change`` is its number: their customer's ``revision``."""
     for place, row in enumerate(rows):
         row[ORDER] = order_of(arrived_at, change * _ROWS_AT_MOST + min(place, _ROWS_AT_MOST - 1))

@@ -1,4 +1,4 @@
-"""When what must leave this house is tried again, and when it is given up. Pure."""
+"""Decides when a delivery is tried again, and when it is given up. Pure."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +11,7 @@ _NO_TEXT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def next_try(now: datetime, *, attempts: int, give_up_at: datetime, chance: float) -> datetime | None:
-    """After so many attempts (1 or more) that failed; None: it is given up.
+    """Returns when to try again after ``attempts`` (1 or more) that failed; None gives up.
 
     Pauses double up to ten minutes. ``chance``, from 0 to 1, takes up to half of one away, so that what failed
     together does not come back together. The last try falls on ``give_up_at``.
@@ -22,12 +22,12 @@ def next_try(now: datetime, *, attempts: int, give_up_at: datetime, chance: floa
     return min(now + pause, give_up_at)
 
 
-def reason(said: str) -> str:
-    """As it is kept and shown: one line of up to 500 characters, whatever a stranger's server said."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in said).split())
+def reason(text: str) -> str:
+    """Returns a server's text as it is stored and shown: one line of up to 500 characters."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if len(line) <= 500 else f"{line[:499]}…"
 
 
 def one_line(text: str) -> str:
-    """Fit for a header: without line breaks and other controls, so that it can be no second one."""
+    """Returns the text fit for a header: without line breaks and other controls, so that it cannot begin another."""
     return "".join(" " if category(character) in _NO_TEXT else character for character in text).strip()

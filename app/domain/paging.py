@@ -1,4 +1,4 @@
-"""Lists and the parts of them that may be asked for: conditions, orders, positions, pages. Pure values; no I/O."""
+"""Defines lists and the parts of them that may be asked for: conditions, orders, positions, pages. No I/O."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Position: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An element of a list of names with their values."""
+    """A name has its value, as an element of a list."""
 
     name: str
     value: str
@@ -22,21 +22,21 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """Is one of these; of a list, has one of these."""
+    """The value is one of these; a list has one of these."""
 
     values: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Exactly:
-    """Is this text and no other, also in a list that takes A for a."""
+    """The value is this text and no other, also in a list that takes A for a."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """At least the one, below the other; None leaves that side open."""
+    """The value is at least the one and below the other; None leaves that side open."""
 
     at_least: Any = None
     below: Any = None
@@ -44,14 +44,14 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """Is a list with an element in this range. A range alone may begin with one element and end with another."""
+    """The value is a list with an element in this range. Without it, two elements could make the range together."""
 
     element: Between
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One of these holds at least. The key it stands under is no field, only a name of its own."""
+    """At least one of these conditions holds. The key that it stands under is a name of its own, not a field."""
 
     wheres: "tuple[Where, ...]"
 
@@ -62,7 +62,7 @@ Where: TypeAlias = tuple[tuple[str, Condition], ...]
 
 
 def both(where: Where, also: Where) -> Where:
-    """Conditions of ``where`` and of ``also``, by field; two on one field hold together."""
+    """Returns the conditions of ``where`` and of ``also``, by field; two on one field hold together."""
     conditions = dict(where)
     for key, condition in also:
         match conditions.get(key), condition:
@@ -75,7 +75,7 @@ def both(where: Where, also: Where) -> Where:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Document keys, ties included. ``nulls_last`` where the first key may be absent."""
+    """An order names the document keys to sort by, ties included. ``nulls_last``: the first key may be absent."""
 
     keys: tuple[str, ...]
     nulls_last: bool = False
@@ -87,7 +87,7 @@ def _all_rows(_: frozenset[AccessLevel]) -> Where:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """A list that hangs on a parent, or on nothing. ``prefix`` are the equalities that its indexes begin with.
+    """A listing is a list that hangs on a parent, or on nothing. Its indexes begin with the equalities ``prefix``.
 
     ``visible`` are the conditions under which a row exists for viewers of these roles.
 
@@ -109,12 +109,12 @@ class Listing:
         return next(iter(self.prefix), None) if self.owned else None
 
     def owned_by(self, parent: object) -> dict[str, object]:
-        """The condition that a row belongs to ``parent``."""
+        """Returns the condition that a row belongs to ``parent``."""
         return {self.parent_key: parent} if self.parent_key else {}
 
 
 class Sorting(NamedTuple):
-    """An order of a listing, and which way."""
+    """A sorting names an order of a listing, and its direction."""
 
     order: str
     descending: bool = True
@@ -122,7 +122,7 @@ class Sorting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows of a listing, and in which order."""
+    """A selection says which rows of a listing come, and in which order."""
 
     listing: Listing
     where: Where
@@ -131,10 +131,11 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """``size`` rows of a selection after ``position``; ``backwards`` counts from the end, or before the position.
+class PageRequest:
+    """A page request asks for ``size`` rows of a selection after ``position``.
 
-    ``keys`` are all that is wanted of the rows besides what makes a cursor; None is everything.
+    ``backwards`` counts from the end, or before the position. ``keys`` are all that is read of the rows besides what
+    makes a cursor; None reads everything.
     """
 
     selection: Selection
@@ -149,15 +150,15 @@ class Slice:
         object.__setattr__(self, "_hash", hash(values))
 
     def __hash__(self) -> int:
-        """Worked out once: a slice is looked up again and again on its way to its page."""
+        """Returns the hash that was computed once: a request is looked up again and again on the way to its page."""
         return self._hash
 
-    def reading(self, keys: tuple[str, ...] | None) -> "Slice":
-        return Slice(self.selection, self.size, self.position, self.backwards, keys)
+    def with_fields(self, keys: tuple[str, ...] | None) -> "PageRequest":
+        return PageRequest(self.selection, self.size, self.position, self.backwards, keys)
 
     @property
-    def wanted_keys(self) -> dict[str, int] | None:
-        """As a projection."""
+    def projection(self) -> dict[str, int] | None:
+        """Returns the projection of the keys to read; None reads everything."""
         if self.keys is None:
             return None
         order = self.selection.listing.orders[self.selection.order]
@@ -166,21 +167,21 @@ class Slice:
 
 @dataclass(slots=True, eq=False)
 class Prefetch:
-    """What will be asked of customers who are about to be read.
+    """A prefetch says what will be asked of customers who are about to be read.
 
-    ``pages`` of their lists, none of it behind a cursor, and these ``fields`` of themselves; None is everything.
+    ``pages`` of their lists, none of it behind a cursor, and these ``fields`` of themselves; None means everything.
     """
 
-    pages: tuple[Slice, ...] = ()
+    pages: tuple[PageRequest, ...] = ()
     fields: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in the selection's order, and whether there are more before and after them."""
+    """A page holds rows in the selection's order, and says whether there are more before and after them."""
 
     parent: str
-    slice: Slice
+    request: PageRequest
     rows: list[dict[str, Any]]
     has_next: bool
     has_previous: bool

@@ -1,4 +1,7 @@
-"""What every no has in common: a code for programs, a sentence for people. How GraphQL shows it is not decided here."""
+"""Defines what all refusals have in common: a code for programs, a sentence for people.
+
+How GraphQL shows it is not decided here.
+"""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -7,7 +10,10 @@ from app.catalogue.model import nearest
 
 
 class Refusal(Exception):
-    """A rule said no, and nothing was changed. The message is one sentence that a person can act on."""
+    """Raised if a rule says no; nothing was changed. Resolvers catch it: the client sees its code and message.
+
+    The message is one sentence that a person can act on.
+    """
 
     code: ClassVar[str]
     field: tuple[str, ...] = ()
@@ -20,19 +26,19 @@ class Refusal(Exception):
 
 
 class BadUserInput(Refusal):
-    """The arguments contradict each other or lie outside their limits, whatever is stored."""
+    """Raised if arguments contradict each other or lie outside their limits, whatever is stored."""
 
     code = "BAD_USER_INPUT"
 
 
 class BadCursor(Refusal):
-    """The cursor is not ours, or belongs to a list in another order."""
+    """Raised for a cursor that is not ours, or belongs to a list in another order."""
 
     code = "BAD_CURSOR"
 
 
 class Ambiguous(Refusal):
-    """Several match where one was asked for: an arbitrary one of them would be a guess."""
+    """Raised if several match where one was asked for: an arbitrary one of them would be a guess."""
 
     code = "AMBIGUOUS"
 
@@ -41,7 +47,7 @@ class Ambiguous(Refusal):
 
 
 def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:
-    """A refusal that suggests the nearest of what there is."""
+    """Returns a refusal that suggests the nearest of what there is."""
     given = given[:100]
     suggestion = nearest(given, known)
     hint = f' Did you mean "{suggestion}"?' if suggestion else ""

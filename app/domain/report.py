@@ -1,4 +1,4 @@
-"""What the customer-service report counts, and which of it a day's tally has counted already. Pure."""
+"""Says what the customer-service report counts, and which of it daily counts hold already. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,14 +20,14 @@ Window = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A report's conditions in two parts that share no row: what tallies know, and what only the activities do."""
+    """A split has a report's conditions in two parts that share no row: for daily counts, and for the activities."""
 
     tallied: Where | None
     raw: Where | None
 
 
 def split(where: Where) -> Split:
-    """Tallies hold no names of people: these are few rows each, and "System" is nearly all of them."""
+    """Splits a report's conditions: daily counts hold no names of people, but for "System", which most rows have."""
     conditions = dict(where)
     if not conditions.keys() <= _TALLIED:
         return Split(None, where)
@@ -43,25 +43,25 @@ def split(where: Where) -> Split:
 
 
 def window_of(where: Where) -> Window:
-    """Every report has one."""
+    """Returns the report's window; every report has one."""
     window = dict(where)["occurredAt"]
     assert isinstance(window, Between)
     return window.at_least, window.below
 
 
 def whole_days(window: Window) -> Window:
-    """The midnights (UTC) between which the window holds whole days; none if the second is not later."""
+    """Returns the midnights (UTC) between which the window holds whole days; none if the second is not later."""
     first, end = day_of(window[0]), day_of(window[1])
     return (first if first == window[0] else first + DAY), end
 
 
 def day_of(moment: datetime) -> datetime:
-    """The midnight (UTC) that begins its day."""
+    """Returns the midnight (UTC) that begins the moment's day."""
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def without(days: Iterable[datetime], window: Window) -> list[Window]:
-    """What is left of the window without these days, all of which lie in it; oldest first."""
+    """Returns what is left of the window without these days, all of which lie in it; oldest first."""
     rest: list[Window] = []
     begin, end = window
     for day in sorted(days):
@@ -72,20 +72,20 @@ def without(days: Iterable[datetime], window: Window) -> list[Window]:
 
 
 def add_up(tallies: Iterable[Sequence[Mapping[str, Any]]], where: Where) -> Counter[str]:
-    """The counts of days, by type: of those kinds of actor that ``where`` asks for."""
+    """Returns the counts of days, by type: of those kinds of actor that ``where`` asks for."""
     conditions = dict(where)
     totals: Counter[str] = Counter()
     for counts in tallies:
         for each in counts:
             actor = {"actor.kind": each["kind"], "actor.accessLevel": each.get("accessLevel")}
-            asked = all(holds(conditions.get(key), value) for key, value in actor.items())
-            if asked and ("actor.name" not in conditions or each["isSystem"]):
+            matches = all(holds(conditions.get(key), value) for key, value in actor.items())
+            if matches and ("actor.name" not in conditions or each["isSystem"]):
                 totals.update(each["types"])
     return totals
 
 
 def of_types(totals: Mapping[str, int], where: Where) -> dict[str, int]:
-    """Without the types that ``where`` does not ask for; whether a type is a note, the catalogue knows."""
+    """Returns the totals without types that ``where`` does not ask for; the catalogue knows which types are notes."""
     conditions = dict(where)
     return {
         code: total
@@ -97,7 +97,7 @@ def of_types(totals: Mapping[str, int], where: Where) -> dict[str, int]:
 
 
 def actions(totals: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The table of actions: most frequent first."""
+    """Returns the table of actions, most frequent first."""
     rows = sorted(totals.items(), key=lambda counted: (-counted[1], counted[0]))
     return [{"type": code, "title": CATALOGUE[code].title, "total": total} for code, total in rows]
 

@@ -1,12 +1,12 @@
-"""Text as it is compared: what is stored and what is asked for pass the same functions. Pure.
+"""Makes text comparable: what is stored and what is asked for pass the same functions. Pure.
 
 - ``cleaned``: as people are shown it, without the blanks that nobody typed on purpose.
 - ``folded``: as it is found; case, accents, kinds of apostrophe and invisible characters make no difference.
 - ``address``: an e-mail address, which is exact but for case and for how its domain is written.
 - ``words`` and ``phones``: what a search finds a customer by.
 
-``search_copies`` keeps these of a customer in their document; whoever writes one there writes the other. A change of
-what they return needs another ``SEARCH_REVISION``: then `indexes --apply` makes them again.
+``search_copies`` keeps these of a customer in their document; all code that writes one there writes the other. A change
+of what they return needs another ``SEARCH_REVISION``: then `indexes --apply` makes them again.
 """
 
 import re
@@ -47,17 +47,17 @@ _MAX_WORD_CHARACTERS: Final = 60
 
 
 def cleaned(text: str) -> str:
-    """The text in Unicode's composed form, without blank ends, and with single blanks inside."""
+    """Returns the text in Unicode's composed form, without blank ends, and with single blanks inside."""
     return " ".join(normalize("NFC", text).split())
 
 
 def folded(text: str) -> str:
-    """The text as it is compared; empty where nothing of it can be seen."""
+    """Returns the text as it is compared; empty where nothing of it can be seen."""
     return normalize("NFC", " ".join(_decomposed(text, _FOLDS).split()))
 
 
 def is_visible(text: str) -> bool:
-    """Whether anything of it can be seen: a mark alone, or what has no shape, finds everybody or nobody."""
+    """Returns whether anything of the text can be seen: a mark alone finds everybody or nobody."""
     return any(category(character)[0] not in "CMZ" for character in folded(text))
 
 
@@ -89,11 +89,11 @@ _MARKS: Final = re.compile(
 
 
 def _decomposed(text: str, letters: Mapping[str, str]) -> str:
-    """Letters are replaced first: one that has an accent of its own may be written as two."""
+    """Replaces letters first, then accents: a letter that has an accent of its own may be written as two."""
     composed = normalize("NFC", "".join(map(_weight, normalize("NFC", text)))).casefold()
     replaced = normalize("NFKD", "".join(letters.get(character, character) for character in composed)).casefold()
-    kept = "".join(_weight(letters.get(character, character)) for character in replaced)
-    return normalize("NFKD", kept)
+    visible = "".join(_weight(letters.get(character, character)) for character in replaced)
+    return normalize("NFKD", visible)
 
 
 def _weight(character: str) -> str:
@@ -108,7 +108,7 @@ def _weight(character: str) -> str:
 
 
 def address(text: str) -> str:
-    """An e-mail address, or the beginning of one, as it is compared: case and the form of its domain aside."""
+    """Returns an e-mail address, or the beginning of one, as it is compared: case and the form of its domain aside."""
     plain = "".join(c for c in normalize("NFC", text) if not c.isspace() and category(c) not in ("Cc", "Cf", "Cs"))
     local, at, domain = plain.rpartition("@")
     if not at:
@@ -127,7 +127,7 @@ def _domain(domain: str) -> str:
 
 
 def words(names: Iterable[str]) -> list[str]:
-    """All by which these names are found, each from its beginning: their words, joined parts, other spellings."""
+    """Returns all by which names are found, each from its beginning: words, joined parts, other spellings; sorted."""
     found: dict[str, None] = {}
     for name in names:
         chunks = name.split()
@@ -141,12 +141,12 @@ def words(names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word that is asked for. Each of ``ways`` is one way to find it: all its beginnings together."""
+    """A word of a search has several ``ways`` to be found: each is all its beginnings together."""
 
     ways: tuple[tuple[str, ...], ...]
 
 
-def asked_words(text: str) -> tuple[Word, ...]:
+def query_words(text: str) -> tuple[Word, ...]:
     return tuple(word for chunk in text.split() if (word := _asked(chunk)).ways)
 
 
@@ -158,24 +158,24 @@ def _asked(chunk: str) -> Word:
 
 
 def _pieces(chunk: str) -> list[str]:
-    """The same but for apostrophes: O'Brien is one word to many, and two to others."""
+    """Splits at marks other than apostrophes: O'Brien is one word to many, and two to others."""
     return [piece for piece in re.split(r"[^\w'’‘`´ʼ]+", normalize("NFC", chunk)) if piece]
 
 
 def _parts(chunk: str) -> list[str]:
-    """What stands between apostrophes, hyphens and other marks."""
+    """Splits at apostrophes, hyphens and other marks."""
     return [part for part in re.split(r"[\W_]+", normalize("NFC", chunk)) if part]
 
 
 def _spellings(chunk: str) -> list[str]:
-    """Letters and figures alone: as it is folded, and as it is transliterated where that is another way."""
+    """Returns letters and figures alone: folded, and transliterated where that is another way."""
     both = (_decomposed(chunk, letters) for letters in (_FOLDS, _TRANSLITERATIONS))
     plain = (normalize("NFC", re.sub(r"[\W_]+", "", each))[:_MAX_WORD_CHARACTERS] for each in both)
     return list(dict.fromkeys(plain))
 
 
 def begins(word: Word, held: Iterable[str], *, whole: bool = False) -> bool:
-    """Whether one of these words begins so; or is so, if ``whole``."""
+    """Returns whether one of these words begins with the asked one; or equals it, if ``whole``."""
     held = list(held)
     return any(
         all(any(each == part if whole else each.startswith(part) for each in held) for part in way) for way in word.ways
@@ -188,7 +188,7 @@ _DIGITS_AT_LEAST: Final = 5
 
 
 def phones(value: str, country: str | None) -> list[str]:
-    """A stored number in E.164, where that is known, and without its country."""
+    """Returns a stored number in E.164, where that is known, and without its country."""
     if number := _number(value, country):
         return [_e164(number), phonenumbers.national_significant_number(number)]
     digits = _digits(value)
@@ -197,14 +197,14 @@ def phones(value: str, country: str | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number that is asked for: in E.164, as ``exact`` as it can be; ``national`` is without its country."""
+    """A number of a search: ``exact`` holds it in E.164 as it may be meant, ``national`` without its country."""
 
     exact: tuple[str, ...]
     national: tuple[str, ...]
 
 
-def asked_phone(text: str, region: str | None) -> Phone | None:
-    """None for what is no phone number. ``region`` is where numbers without a country are from."""
+def query_phone(text: str, region: str | None) -> Phone | None:
+    """Returns the phone number that the text is, or None. Numbers without a country are from ``region``."""
     if len(digits := _digits(text)) < _DIGITS_AT_LEAST or len(digits) > 20 or not _LIKE_A_NUMBER.fullmatch(text):
         return None
     numbers = [number for number in (_number(text, region), _number(f"+{digits}", None)) if number]
@@ -256,7 +256,7 @@ def names_of(customer: Mapping[str, Any]) -> list[str]:
 
 
 def addresses_of(customer: Mapping[str, Any]) -> list[str]:
-    """All their e-mail addresses, the registered one first; none where they are not for their viewer."""
+    """Returns the customer's e-mail addresses, the registered one first; none where the viewer may not see them."""
     values = [customer.get("email"), *(each.get("value") for each in _list(customer, "emails"))]
     return list(dict.fromkeys(value for value in values if isinstance(value, str)))
 
@@ -266,7 +266,7 @@ def phones_of(customer: Mapping[str, Any]) -> list[str]:
 
 
 def home_of(customer: Mapping[str, Any]) -> str | None:
-    """The country that their phone numbers are from, where these do not say so."""
+    """Returns the country that the customer's phone numbers are from, where these do not say so."""
     billing = customer.get("billingAddress")
     return customer.get("country") or (
         cast(Mapping[str, Any], billing).get("country") if type(billing) is dict else None
@@ -274,7 +274,7 @@ def home_of(customer: Mapping[str, Any]) -> str | None:
 
 
 def search_copies(customer: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the keys in ``SEARCH_COPIES`` that there is something to say for."""
+    """Returns all keys of ``SEARCH_COPIES`` that have a value."""
     numbers = [form for value in phones_of(customer) for form in phones(value, home_of(customer))]
     made: dict[str, Any] = {
         "searchName": folded(str(customer["name"])),
@@ -293,7 +293,7 @@ def _each(values: Iterable[str]) -> list[str]:
 
 
 def _list(customer: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
-    """Empty where what is stored is none, or was masked."""
+    """Returns the list under the key; empty where another value is stored, or it was masked."""
     value = customer.get(key)
     if isinstance(value, Refusal) or not isinstance(value, list):
         return []

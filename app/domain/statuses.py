@@ -1,4 +1,4 @@
-"""Which status may follow which, and what the change is called on the timeline. Pure."""
+"""Decides which status may follow which, and how the timeline calls the change. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class CustomerClosed(Refusal):
 
 
 def change(from_: CustomerStatus, to: CustomerStatus) -> str:
-    """The activity's type. Raises CustomerClosed, SameStatus."""
+    """Returns the type of the activity that tells of the change. Raises CustomerClosed, SameStatus."""
     if from_ in CLOSED:
         raise CustomerClosed(from_)
     if from_ == to:
@@ -50,7 +50,7 @@ def change(from_: CustomerStatus, to: CustomerStatus) -> str:
 
 
 def in_order(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Changes as they happened: by time; of one moment by the chain from status to status, then as they arrived."""
+    """Returns changes as they happened: by time, then by the chain from status to status, then as they arrived."""
     ordered: list[Mapping[str, Any]] = []
     by_time = sorted(history, key=lambda each: (each["changedAt"], _arrival(each)))
     for _, of_moment in groupby(by_time, key=lambda each: each["changedAt"]):
@@ -67,7 +67,7 @@ _Links: TypeAlias = Counter[tuple[str | None, str]]
 
 
 def _next(waiting: Sequence[Mapping[str, Any]], status: str | None) -> int:
-    """The place of the change that comes next after ``status``; of equals the one that arrived first."""
+    """Returns the place of the change that comes next after ``status``; among equals, the one that arrived first."""
     if len(waiting) == 1:
         return 0
     links = _Links((each.get("from"), each["to"]) for each in waiting)
@@ -86,7 +86,7 @@ def _next(waiting: Sequence[Mapping[str, Any]], status: str | None) -> int:
 
 
 def _is_chain(links: _Links, start: str) -> bool:
-    """Whether all can be walked one after the other from ``start``: an Eulerian trail."""
+    """Returns whether all can be walked one after the other from ``start``: an Eulerian trail."""
     surplus: Counter[str | None] = Counter()
     for (one, other), count in links.items():
         surplus[one] += count
@@ -100,7 +100,7 @@ def _is_chain(links: _Links, start: str) -> bool:
 
 
 def places(history: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
-    """By id, the places of those changes that share their moment with others."""
+    """Returns, by id, the places of those changes that share their moment with others."""
     moments = Counter(each["changedAt"] for each in history)
     if len(moments) == len(history):
         return {}
@@ -113,7 +113,7 @@ def places(history: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
 
 
 def status_now(history: Sequence[Mapping[str, Any]], now: datetime) -> str | None:
-    """The status after all that has happened by now; None where nothing has."""
+    """Returns the status after all that has happened by now; None where nothing has."""
     happened = in_order([each for each in history if not is_pending(each, now)])
     return happened[-1]["to"] if happened else None
 
@@ -123,6 +123,6 @@ def is_pending(change: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _arrival(change: Mapping[str, Any]) -> tuple[float, int]:
-    """Those of older versions came first."""
+    """Returns what sorts changes by their arrival; those of older versions came first."""
     recorded = change.get("recordedAt")
     return (recorded.timestamp() if recorded else 0.0, change.get("arrival", 0))

@@ -1,4 +1,4 @@
-"""Moments as clients write them (RFC 3339), and as they are stored: in UTC, with milliseconds. Pure."""
+"""Reads moments as clients write them (RFC 3339), and cuts them to what is stored: UTC, with milliseconds. Pure."""
 
 import re
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ CLOCK_ALLOWANCE: Final = timedelta(minutes=5)
 
 
 def moment(text: str) -> datetime:
-    """The moment in UTC, exact to the microsecond. Raises ValueError.
+    """Returns the moment in UTC, exact to the microsecond. Raises ValueError.
 
     What is finer is not lost to ``first_millisecond``: a moment between two milliseconds stays between them. A leap
     second is the second after it, as clocks of computers count.
@@ -38,23 +38,29 @@ def moment(text: str) -> datetime:
 
 
 def _microsecond(fraction: str) -> int:
-    """Of a second's digits. Where only finer ones stand behind a millisecond, they count as one microsecond."""
+    """Returns the microsecond that a second's digits say.
+
+    Where only finer digits stand behind a millisecond, they count as one microsecond.
+    """
     microsecond = int(fraction[:6].ljust(6, "0"))
     is_between = microsecond % 1_000 == 0 and fraction[6:].strip("0") != ""
     return microsecond + is_between
 
 
 def stored(at: datetime) -> datetime:
-    """The millisecond that a moment lies in: what is stored of it."""
+    """Returns the millisecond that a moment lies in: what is stored of it."""
     return at.replace(microsecond=at.microsecond // 1_000 * 1_000)
 
 
 def first_millisecond(at: datetime) -> datetime:
-    """The first that is not before a moment. Stored times are milliseconds: those from the moment on are those from
-    this one on, and those before it are those before this one. Raises OverflowError at the end of the year 9999."""
+    """Returns the first millisecond that is not before a moment. Raises OverflowError at the end of the year 9999.
+
+    Stored times are milliseconds: those from the moment on are those from this one on, and those before it are those
+    before this one.
+    """
     return at if at.microsecond % 1_000 == 0 else stored(at) + _MILLISECOND
 
 
 def lies_ahead(at: datetime, now: datetime) -> bool:
-    """Whether it cannot have happened yet, even if clocks differ."""
+    """Returns whether it cannot have happened yet, even if clocks differ."""
     return at - now > CLOCK_ALLOWANCE

@@ -1,4 +1,4 @@
-"""The words that documents and schema share: closed sets of values. Value = name."""
+"""Lists the words that documents and schema share: closed sets of values. Value = name."""
 
 from enum import StrEnum
 

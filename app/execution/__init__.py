@@ -19,7 +19,7 @@ MAX_PLANS: Final = 4
 
 
 class Execution:
-    """Executes operations of one schema. ``counted`` has how many by a plan, and of the others why not.
+    """An execution runs operations of one schema. ``counted`` has how many by a plan, and of the others why not.
 
     What is worked out about an operation is kept with it (``ExecutionContext.plans``), and goes when it goes.
     """
@@ -34,7 +34,7 @@ class Execution:
         """
         plan, by = self._plan(execution)
         self.counted[by] += 1
-        metrics.executed(by).inc()
+        metrics.operations_by_executor(by).inc()
         result = with_argument_refusals(
             await (Run(plan, execution).execute() if plan else execution.fallback.execute())
         )
@@ -43,12 +43,12 @@ class Execution:
         return result
 
     def makes_plan(self, execution: ExecutionContext) -> bool:
-        """Whether running it takes a plan that is not there yet."""
+        """Returns whether running it takes a plan that does not exist yet."""
         shape = self._shape(execution)
         return self._uncovered(shape) is None and _key(shape, execution) not in execution.plans.by_values
 
     def _plan(self, execution: ExecutionContext) -> tuple[Plan | None, str]:
-        """Or none, and why."""
+        """Returns the plan, or none and why."""
         shape = self._shape(execution)
         if uncovered := self._uncovered(shape):
             return None, uncovered
@@ -79,9 +79,9 @@ def _key(shape: Shape, execution: ExecutionContext) -> Key:
 
 
 def _place_in_order(error: GraphQLError) -> tuple[Any, ...]:
-    """Keys and indexes do not compare with each other, and nothing is at the same place as both.
+    """Sorts errors by path; what ended the whole answer comes last.
 
-    What ended the whole answer comes last.
+    Keys and indexes do not compare with each other, and nothing is at the same place as both.
     """
     keys = ((isinstance(key, str), key if isinstance(key, int) else 0, str(key)) for key in error.path or ())
     return (ends_answer(error), *keys)

@@ -1,4 +1,4 @@
-"""A field's arguments as its resolver takes them: what does not depend on a request's variables is worked out once.
+"""Reads a field's arguments as its resolver takes them: what depends on no variable is worked out once.
 
 Whatever is not plainly as it should be goes the way of graphql-core and Strawberry, who know what to say of it.
 """
@@ -39,14 +39,14 @@ Convert = Callable[[Any], Any]
 
 
 class _Unknown(Exception):
-    """Nothing that we know how to do; never leaves this module."""
+    """Raised for what this module does not know how to do; never leaves it."""
 
 
 # ---------------------------------------------------------------- from the document
 
 
 def reader_of(definition: GraphQLField, node: FieldNode) -> Read:
-    """What ``get_argument_values`` returns, by the names of the schema."""
+    """Returns a function that returns what ``get_argument_values`` does, by the names of the schema."""
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
     try:
         return _together(_parts(definition.args, given, is_required_argument))
@@ -128,7 +128,7 @@ def _certain(make: Callable[[], Any]) -> Any:
 
 @cache
 def converter_of(schema: Any, field: StrawberryField) -> Convert:
-    """What ``convert_arguments`` does, for the arguments of one field of Strawberry's schema."""
+    """Returns a function that does what ``convert_arguments`` does, for one field of Strawberry's schema."""
     registry, config = schema.schema_converter.scalar_registry, schema.config
     arguments = cast(Any, field).arguments
     try:
@@ -143,7 +143,7 @@ def converter_of(schema: Any, field: StrawberryField) -> Convert:
 
 
 class _Converters:
-    """``convert_argument`` in parts, by type."""
+    """Converters do what ``convert_argument`` does, in parts, by type."""
 
     def __init__(self, registry: Any, config: Any) -> None:
         self._registry, self._config = registry, config

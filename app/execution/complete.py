@@ -1,4 +1,4 @@
-"""From what a field found to what the client gets, by the field's type: graphql-core's ``complete_value`` in parts.
+"""Completes what a field found by its type: graphql-core's ``complete_value`` in parts.
 
 Each part gets a value that is there, and raises what graphql-core raises; ``Run.complete_value`` says
 where, and what then.

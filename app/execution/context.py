@@ -1,4 +1,4 @@
-"""What is executed: one operation of a valid document, with its coerced variables and the context of its request."""
+"""Holds what is executed: one operation of a valid document, with its coerced variables and its request's context."""
 
 import re
 from bisect import bisect_right
@@ -23,7 +23,7 @@ _LINE_END: Final = re.compile("\r\n|[\n\r]")
 
 
 class ExecutionContext:
-    """One operation with its variables. ``context_value`` is set before it is executed.
+    """The context holds one operation with its variables. ``context_value`` is set before it is executed.
 
     It knows what to make of a field that failed, whoever executes; graphql-core's own executor is made where that does.
     """
@@ -92,6 +92,6 @@ class ExecutionContext:
 
     @cached_property
     def _lines(self) -> list[int]:
-        """Where each line of the document begins."""
+        """Returns where each line of the document begins."""
         loc = cast(Any, self.operation).loc
         return [0, *(found.end() for found in _LINE_END.finditer(loc.source.body))]

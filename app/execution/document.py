@@ -1,4 +1,4 @@
-"""What an operation asks for before any variable is known, and whether a plan can cover it."""
+"""Says what an operation asks for before any variable is known, and whether a plan can cover it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ _INTROSPECTION: Final = {"__schema", "__type"}
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """``directive_variables`` decide what is included. ``uncovered`` says why there can be no plan."""
+    """A shape says what an operation is like: ``directive_variables`` decide what is included.
+
+    ``uncovered`` says why there can be no plan.
+    """
 
     directive_variables: tuple[str, ...]
     uncovered: str | None
@@ -36,7 +39,7 @@ def shape_of(operation: OperationDefinitionNode, fragments: Mapping[str, Fragmen
 
 
 def walked(*nodes: Node) -> Iterator[Node]:
-    """Nodes of a document and all below them."""
+    """Yields nodes of a document and all below them."""
     ahead: list[Any] = [*nodes]
     for each in ahead:
         yield each

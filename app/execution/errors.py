@@ -1,4 +1,4 @@
-"""What goes wrong while a field is executed: what ends one field, and what ends the whole answer.
+"""Judges what goes wrong while a field is executed: what ends one field, and what ends the whole answer.
 
 A refusal keeps its words. Anything else that happens inside a field is ours to mend: the log has its kind and its
 place, and never its text, which may hold what is stored.
@@ -16,7 +16,7 @@ _log: Final = structlog.get_logger("gateway")
 
 
 class TooManyErrors(Refusal):
-    """Raised where more fields of an answer fail than anybody will read: each failure costs as much as many values.
+    """Raised if more fields of an answer fail than anybody will read: each failure costs as much as many values.
 
     It ends the answer: the client sees ``data: null`` and TOO_MANY_ERRORS.
     """
@@ -28,12 +28,12 @@ class TooManyErrors(Refusal):
 
 
 def ends_answer(error: Exception) -> bool:
-    """Whether an error ends the whole answer, and not a field of it."""
+    """Returns whether an error ends the whole answer, and not a field of it."""
     return isinstance(error, GraphQLError) and isinstance(cause_of(error), TooManyErrors)
 
 
 def cause_of(error: GraphQLError) -> Exception | None:
-    """What was raised first, if the error is no more than its place."""
+    """Returns what was raised first, if the error is no more than its place."""
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error:
         cause = cause.original_error
@@ -41,9 +41,11 @@ def cause_of(error: GraphQLError) -> Exception | None:
 
 
 def argument_refusal(error: Exception) -> BadUserInput | None:
-    """The refusal that an error while executing is, if a value of the request cannot be the argument that it is given
-    to: null for a variable whose place must not be null, which no validation can foresee (GraphQL September 2025, 6.4.1
-    Coercing Field Arguments). graphql-core's errors point at that value then."""
+    """Returns the refusal if a value of the request cannot be the argument that it is given to.
+
+    That is null for a variable whose place must not be null, which no validation can foresee (GraphQL September 2025,
+    6.4.1 Coercing Field Arguments). graphql-core's errors point at that value then.
+    """
     found: Exception | None = error
     while isinstance(found, GraphQLError):
         if found.nodes and isinstance(found.nodes[0], ValueNode | ObjectFieldNode):
@@ -53,7 +55,7 @@ def argument_refusal(error: Exception) -> BadUserInput | None:
 
 
 def with_argument_refusals(result: ExecutionResult) -> ExecutionResult:
-    """The result, where no field but a directive at the root has such an argument: that error has no path yet."""
+    """Returns the result with refusals for such arguments of a directive at the root: that error has no path yet."""
     for index, error in enumerate(result.errors or ()):
         if error.path is None and (refusal := argument_refusal(error)):
             cast(Any, result.errors)[index] = GraphQLError(str(refusal), error.nodes, original_error=refusal)
@@ -61,7 +63,7 @@ def with_argument_refusals(result: ExecutionResult) -> ExecutionResult:
 
 
 def with_json_null(message: str) -> str:
-    """graphql-core's message with null as clients write it."""
+    """Returns graphql-core's message with null as clients write it."""
     return message.replace("not to be None", "not to be null")
 
 

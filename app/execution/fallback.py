@@ -1,4 +1,4 @@
-"""graphql-core's executor: it executes whatever no plan covers."""
+"""Executes by graphql-core whatever no plan covers."""
 
 from collections.abc import Callable
 from inspect import isawaitable
@@ -47,7 +47,7 @@ class FallbackExecutor(StrawberryGraphQLCoreExecutionContext):
         return await result if isawaitable(result) else result
 
     def _document_at(self, path: GraphQLPath | None) -> str | None:
-        """The id of the nearest document on the way up."""
+        """Returns the id of the nearest document on the way up."""
         while path is not None:
             path = path.prev
             source = self._sources.get(id(path))

@@ -1,4 +1,4 @@
-"""The fields of an object as one Python function, for objects that are completed often.
+"""Writes the fields of an object as one Python function, for objects that are completed often.
 
 It does what ``ObjectPlan`` does field by field, and hands every value that is not plainly as it should be to the same
 ``Run.complete_value``. Only names that GraphQL or our schema allow get into its text, as literals.
@@ -21,7 +21,7 @@ _AS_THEY_ARE: Final = {
 
 
 def inlined(fields: list[Field], otherwise: Execute) -> Execute:
-    """A function that executes these fields; ``otherwise`` is for sources that are no documents."""
+    """Returns a function that executes these fields; ``otherwise`` is for sources that are no documents."""
     names: dict[str, Any] = {"otherwise": otherwise}
     lines = ["def execute(source, run, path):"]
     if any(field.resolver.key for field in fields):
@@ -50,7 +50,7 @@ def inlined(fields: list[Field], otherwise: Execute) -> Execute:
 
 
 def _found(field: Field, number: int, names: dict[str, Any]) -> list[str] | None:
-    """Lines that leave what the field finds in its variable; None where only its resolver knows how."""
+    """Returns lines that leave what the field finds in its variable; None if only its resolver knows how."""
     value, resolver = f"v{number}", field.resolver
     if field.name == "__typename":
         return [f"{value} = {field.parent.name!r}"]
@@ -63,7 +63,7 @@ def _found(field: Field, number: int, names: dict[str, Any]) -> list[str] | None
 
 
 def _completed(field: Field, number: int, names: dict[str, Any]) -> list[str]:
-    """Lines that complete the value in the field's variable."""
+    """Returns lines that complete the value in the field's variable."""
     value = f"v{number}"
     type_: Any = field.type
     settle = f"{value} = run.complete_value(f{number}, {value}, (path, {field.key!r}, {value}))"
@@ -87,7 +87,7 @@ def _completed(field: Field, number: int, names: dict[str, Any]) -> list[str]:
 
 
 def _words(type_: GraphQLEnumType) -> dict[str, str]:
-    """What a text in the database becomes."""
+    """Returns what each text in the database becomes."""
     words: dict[str, str] = {}
     for value in type_.values.values():
         if isinstance(value.value, str):

@@ -1,4 +1,4 @@
-"""Which keys of documents a plan needs, so that no others are read."""
+"""Says which keys of documents a plan needs, so that no others are read."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""All that the fields of one level wait for, in one call for each kind of thing."""
+"""Reads all that the fields of one level wait for, in one call for each kind of thing."""
 
 import asyncio
 from collections import defaultdict
@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from app.domain.activities import uncatalogued_sources
-from app.domain.paging import Prefetch, Slice
+from app.domain.paging import PageRequest, Prefetch
 from app.execution.slots import Completion, PendingValue
 from app.loaders.loader import Deferred, Reader
 
@@ -16,7 +16,7 @@ from app.loaders.loader import Deferred, Reader
 async def values_of(
     run: Completion, level: Sequence[PendingValue], customer_fields: frozenset[str] | None
 ) -> list[Any]:
-    """What each of a level has waited for; an exception is a value here."""
+    """Returns what each of a level has waited for; an exception is a value here."""
     values: list[Any] = [each.value for each in level]
     deferred: dict[Reader, list[int]] = defaultdict(list)
     others: list[int] = []
@@ -51,19 +51,21 @@ async def values_of(
     return values
 
 
-def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[Slice, ...]:
-    """What the edges of the customers to come will ask, if only one field is waiting for any who have edges."""
+def _pages_to_come(run: Completion, level: Sequence[PendingValue]) -> tuple[PageRequest, ...]:
+    """Returns what edges of the customers to come will ask, if only one waiting field has any with edges."""
     try:
         fields = [field for field in {slot.field for slot, *_ in level} if field.edges]
     except GraphQLError:  # a directive among them cannot be judged: told where it stands
         return ()
     asked = [run.shared_page(edge) for field in fields for edge in field.edges] if len(fields) == 1 else []
-    slices = dict.fromkeys(slice_ for slice_ in asked if isinstance(slice_, Slice))
-    return tuple(slice_ for slice_ in slices if not uncatalogued_sources(slice_.selection))  # may have to be refused
+    page_requests = dict.fromkeys(page_request for page_request in asked if isinstance(page_request, PageRequest))
+    return tuple(
+        page_request for page_request in page_requests if not uncatalogued_sources(page_request.selection)
+    )  # may have to be refused
 
 
 def _then(then: Callable[[Any], Any], found: Any) -> Any:
-    """The field's value; an exception is a value here."""
+    """Returns the field's value; an exception is a value here."""
     if isinstance(found, Exception):
         return found
     try:
@@ -73,7 +75,7 @@ def _then(then: Callable[[Any], Any], found: Any) -> Any:
 
 
 async def _gathered(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
-    """What becomes of each; an exception is a value here, unless it ends everything."""
+    """Returns what becomes of each; an exception is a value here, unless it ends everything."""
     if len(awaitables) == 1:
         try:
             return [await awaitables[0]]

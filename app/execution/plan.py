@@ -1,4 +1,4 @@
-"""What an operation asks for, worked out once: which fields of which objects, in which slots of the answer.
+"""Works out once what an operation asks for: which fields of which objects, in which slots of the answer.
 
 Merging, fragments, ``@skip`` and ``@include`` are graphql-core's own ``collect_fields``; nothing here depends on a
 variable but those that these directives name.
@@ -32,7 +32,7 @@ Key: TypeAlias = tuple[tuple[str, Any], ...]
 
 
 class Plan:
-    """One operation with one choice of what its directives include."""
+    """A plan is one operation with one choice of what its directives include."""
 
     def __init__(
         self,
@@ -49,17 +49,17 @@ class Plan:
 
     @cached_property
     def customer_keys(self) -> frozenset[str] | None:
-        """All keys that may be looked at in customers; None is everything."""
+        """Returns all keys that may be looked at in customers; None means everything."""
         return customer_keys_of(self.root)
 
     def row_keys(self, edge: Field) -> tuple[str, ...] | None:
-        """All keys that may be looked at in the rows of the edge's page; None is everything."""
+        """Returns all keys that may be looked at in the rows of the edge's page; None means everything."""
         if edge not in self._row_keys:
             self._row_keys[edge] = row_keys_of(edge)
         return self._row_keys[edge]
 
     def build_fields(self, object_plan: ObjectPlan) -> list[Field]:
-        """Raises GraphQLError for a directive whose variable is null."""
+        """Returns the fields of an object. Raises GraphQLError for a directive whose variable is null."""
         type_, slot = object_plan.type, object_plan.slot
         found = self._collected(type_, slot.field.details if slot else None)
         fields = [
@@ -76,7 +76,7 @@ class Plan:
         return inlined(fields, otherwise)
 
     def _build(self, slot: Slot) -> None:
-        """How the slot's value is completed, and which objects may be in it."""
+        """Sets how the slot's value is completed, and which objects may be in it."""
         slot.objects = tuple
         if slot.type.__class__ is GraphQLList:
             item = Slot(slot.field, slot, slot.type.of_type)
@@ -93,7 +93,7 @@ class Plan:
             slot.complete, slot.objects = one.complete, lambda: (one,)
 
     def _collected(self, type_: GraphQLObjectType, details: list[FieldDetails] | None) -> dict[str, list[FieldDetails]]:
-        """The fields of an object that was found for ``details``, or of the operation itself, by response key."""
+        """Returns the fields of an object that was found for ``details``, or of the operation, by response key."""
         how = (self.schema, self.fragments, self._variables)
         if details is None:
             return collect_fields(*how, type_, self.operation).grouped_field_set
@@ -102,7 +102,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Plans:
-    """The plans of one operation. They are kept as long as the operation is."""
+    """It holds the plans of one operation, as long as the operation itself is kept."""
 
     shape: Shape | None = None
     by_values: dict[Key, Plan] = field(default_factory=dict[Key, Plan])

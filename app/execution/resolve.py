@@ -1,4 +1,4 @@
-"""How a field finds its value: by its key, by calling its resolver, or the way graphql-core would."""
+"""Finds a field's value: by its key, by calling its resolver, or the way graphql-core would."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -10,7 +10,7 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from app.domain.paging import Slice
+from app.domain.paging import PageRequest
 from app.execution.arguments import converter_of, reader_of
 from app.execution.document import walked
 from app.execution.slots import Call, Completion, Field, Path, Resolver
@@ -20,7 +20,7 @@ from app.schema.connection import PAGED_EDGES, PagedEdge
 
 
 class Info(strawberry.Info[Any, Any]):
-    """Strawberry's, of which little is ever looked at: what graphql-core would make of it, is made on demand."""
+    """The info of a resolver makes on demand what graphql-core would make of it: little is ever looked at."""
 
     def __init__(self, run: Completion, field: Field, path: Path, strawberry_field: StrawberryField) -> None:
         self._run, self._of, self._at, self._field = run, field, path, strawberry_field
@@ -63,7 +63,7 @@ def _as_graphql_core(field: Field) -> Resolver:
 
 
 def _directly(field: Field, definition: Any) -> Resolver:
-    """The resolver's own function, with the arguments that Strawberry would call it with."""
+    """Calls the resolver's own function, with the arguments that Strawberry would call it with."""
     resolver = definition.base_resolver
     function = cast(Callable[..., Any], resolver.wrapped_func)
     takes_source = resolver.parent_parameter or resolver.root_parameter
@@ -93,9 +93,9 @@ def _directly(field: Field, definition: Any) -> Resolver:
 
 
 def _paged(field: Field, edge: PagedEdge, arguments: Callable[[Completion], Mapping[str, Any]], each: Call) -> Resolver:
-    """An edge that asks the same of all its parents, unless there is a cursor, which is one parent's."""
+    """Asks the same of all parents of an edge, unless there is a cursor, which is one parent's."""
 
-    def ask(run: Completion) -> Slice | None:
+    def ask(run: Completion) -> PageRequest | None:
         return edge.shared_page(run.context.viewer.roles, arguments(run))
 
     def call(source: Any, run: Completion, path: Path) -> Any:
@@ -108,14 +108,14 @@ def _paged(field: Field, edge: PagedEdge, arguments: Callable[[Completion], Mapp
 
 
 def is_constant(node: FieldNode) -> bool:
-    """Whether no variable is in its arguments."""
+    """Returns whether the field's arguments contain no variable."""
     return not any(isinstance(each, VariableNode) for each in walked(*node.arguments or ()))
 
 
 def _arguments_of(
     field: Field, converted: Callable[[Completion, Mapping[str, Any]], Mapping[str, Any]]
 ) -> Callable[[Completion], Mapping[str, Any]]:
-    """The field's arguments: worked out once where no variable is in them, else once per run. May raise.
+    """Returns the field's arguments: worked out once if no variable is in them, else once per run. May raise.
 
     Resolvers share them and must leave them as they are.
     """

@@ -1,4 +1,4 @@
-"""One execution of a plan: level by level, with one read for all that the fields of a level want.
+"""Executes a plan once: level by level, with one read for all that the fields of a level want.
 
 An object is completed as far as it can be without waiting; what has to wait is noted down with the slot it belongs in.
 Then everything that was noted is awaited at once, completed into its slots, and so on until nothing waits.
@@ -12,7 +12,7 @@ from graphql.execution import ExecutionResult
 from strawberry.execution import optimized_is_awaitable
 
 from app.domain.access import Role
-from app.domain.paging import Slice
+from app.domain.paging import PageRequest
 from app.execution.complete import discard_promise
 from app.execution.context import ExecutionContext
 from app.execution.errors import ends_answer
@@ -26,7 +26,7 @@ _PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple}
 
 
 class Run:
-    """Executes a plan once."""
+    """A run executes a plan once."""
 
     def __init__(self, plan: Plan, execution: ExecutionContext) -> None:
         self.execution = execution
@@ -35,7 +35,7 @@ class Run:
         self.plan, self._errors = plan, list[GraphQLError]()
         self._data: dict[str, Any] | None = None
         self._nulled, self._ended = dict[int, Path](), False
-        self._shared_pages: dict[Field, Slice | Exception | None] = {}
+        self._shared_pages: dict[Field, PageRequest | Exception | None] = {}
         self._arguments: dict[Field, Mapping[str, Any]] = {}
 
     async def execute(self) -> ExecutionResult:
@@ -77,7 +77,7 @@ class Run:
         self.pending.append(PendingValue(slot, value, holder, key, path))
 
     def complete_value(self, slot: Slot, value: Any, path: Path) -> Any:
-        """The value as the client gets it. Where that cannot be: null and an error, or the error raised."""
+        """Returns the value as the client gets it; else null with an error, or it raises the error."""
         if isinstance(value, Exception):
             return self.handle_field_error(slot, value, path)
         if value is None or value is Undefined:
@@ -95,7 +95,7 @@ class Run:
             return self.handle_field_error(slot, error, path)
 
     def handle_field_error(self, slot: Slot, error: Exception, path: Path) -> None:
-        """Null, if the slot may be null. Raises the error with its place otherwise, for the slot above."""
+        """Returns null if the slot may be null. Raises the error with its place otherwise, for the slot above."""
         # GraphQL October 2021, 6.4.4 Handling Field Errors
         if getattr(error, "path", None) is None:
             field = slot.field
@@ -113,28 +113,28 @@ class Run:
         del self.pending[mark:]
 
     def arguments_of(self, field: Field, make: Callable[[Completion], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """The field's arguments, made when first asked for."""
+        """Returns the field's arguments, made when first asked for."""
         if field not in self._arguments:
             self._arguments[field] = make(self)
         return self._arguments[field]
 
-    def shared_page(self, edge: Field) -> Slice | Exception | None:
-        """What an edge asks of all its parents, or why it may not; None if a cursor makes it one parent's."""
+    def shared_page(self, edge: Field) -> PageRequest | Exception | None:
+        """Returns what an edge asks of all its parents, or why it may not; None if a cursor makes it one parent's."""
         if edge not in self._shared_pages:
             roles = self.context.viewer.roles
             self._shared_pages[edge] = edge.answers.get(roles) or self._ask(edge, roles)
         return self._shared_pages[edge]
 
-    def _ask(self, edge: Field, roles: frozenset[Role]) -> Slice | Exception | None:
+    def _ask(self, edge: Field, roles: frozenset[Role]) -> PageRequest | Exception | None:
         assert edge.resolver.ask
         try:
-            slice_: Slice | None = edge.resolver.ask(self)
-            slice_ = slice_ and slice_.reading(self.plan.row_keys(edge))
+            page_request: PageRequest | None = edge.resolver.ask(self)
+            page_request = page_request and page_request.with_fields(self.plan.row_keys(edge))
         except Exception as error:
             return error
-        if slice_ and is_constant(edge.nodes[0]):
-            edge.answers[roles] = slice_
-        return slice_
+        if page_request and is_constant(edge.nodes[0]):
+            edge.answers[roles] = page_request
+        return page_request
 
     def info(self, field: Field, path: Path) -> Any:
         return cast(Any, self.execution.fallback).build_resolve_info(
@@ -168,7 +168,7 @@ class Run:
     # ------------------------------------------------------------ nulls that come late
 
     def _null_above(self, slot: Slot, path: Path, error: GraphQLError) -> None:
-        """Null for the nearest slot above that may be null."""
+        """Puts null in the nearest slot above that may be null."""
         above, at = slot.above, path[0]
         while above and at and (not above.nullable or ends_answer(error)):
             above, at = above.above, at[0]

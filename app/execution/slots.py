@@ -1,4 +1,4 @@
-"""The ground of execution: where a value belongs in the answer, and what completing it needs. It knows no run.
+"""Defines the ground of execution: where a value belongs in the answer, and what completing it needs. It knows no run.
 
 A slot holds one value: a field's, or an item's of its list.
 """
@@ -14,7 +14,7 @@ from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import Path as GraphQLPath
 
 from app.domain.access import Role
-from app.domain.paging import Slice
+from app.domain.paging import PageRequest
 from app.schema.base import Node
 
 _IS_NODE: Final = Node.is_type_of.__func__
@@ -28,7 +28,7 @@ Path: TypeAlias = tuple[Any, str | int, object]
 
 
 def keys_of(path: Path | None) -> list[str | int]:
-    """The path's keys from the root down, as errors have them."""
+    """Returns the path's keys from the root down, as errors have them."""
     keys: list[str | int] = []
     while path:
         keys.append(path[1])
@@ -37,7 +37,7 @@ def keys_of(path: Path | None) -> list[str | int]:
 
 
 def document_at(path: Path | None) -> str | None:
-    """The id of the nearest document on the way up."""
+    """Returns the id of the nearest document on the way up."""
     while path:
         source: Any = path[2]
         if isinstance(source, dict) and "_id" in source:
@@ -47,7 +47,7 @@ def document_at(path: Path | None) -> str | None:
 
 
 def graphql_path(slot: "Slot | None", path: Path) -> GraphQLPath:
-    """The path as resolvers know it."""
+    """Returns the path as resolvers know it."""
     above = graphql_path(slot.above if slot else None, path[0]) if path[0] else None
     name = slot.field.parent.name if slot and slot is slot.field else None
     return GraphQLPath(above, path[1], name)
@@ -57,7 +57,7 @@ def graphql_path(slot: "Slot | None", path: Path) -> GraphQLPath:
 
 
 class Completion(Protocol):
-    """What resolving a field, or completing its value, needs of the run that it is part of."""
+    """What resolving a field, or completing its value, needs is here, of the run that it is part of."""
 
     context: Any
     """The context of the request."""
@@ -70,11 +70,11 @@ class Completion(Protocol):
         ...
 
     def complete_value(self, slot: "Slot", value: Any, path: Path) -> Any:
-        """The value as the client gets it. Where that cannot be: null and an error, or the error raised."""
+        """Returns the value as the client gets it; else null with an error, or it raises the error."""
         ...
 
     def is_deferred(self, value: object) -> bool:
-        """Whether the value has to be awaited."""
+        """Returns whether the value has to be awaited."""
         ...
 
     def defer(self, slot: "Slot", value: object, holder: Any, key: str | int, path: Path) -> None:
@@ -82,28 +82,28 @@ class Completion(Protocol):
         ...
 
     def handle_field_error(self, slot: "Slot", error: Exception, path: Path) -> None:
-        """Null, if the slot may be null. Raises the error with its place otherwise, for the slot above."""
+        """Returns null if the slot may be null. Raises the error with its place otherwise, for the slot above."""
         ...
 
     def discard(self, mark: int) -> None:
         """Discards what was deferred since ``mark``: it belongs to what is null now."""
         ...
 
-    def shared_page(self, edge: "Field") -> Slice | Exception | None:
-        """What an edge asks of all its parents, or why it may not; None if a cursor makes it one parent's."""
+    def shared_page(self, edge: "Field") -> PageRequest | Exception | None:
+        """Returns what an edge asks of all its parents, or why it may not; None if it is one parent's."""
         ...
 
     def arguments_of(self, field: "Field", make: "Callable[[Completion], Mapping[str, Any]]") -> Mapping[str, Any]:
-        """The field's arguments, made when first asked for."""
+        """Returns the field's arguments, made when first asked for."""
         ...
 
     def info(self, field: "Field", path: Path) -> Any:
-        """graphql-core's ``info`` for a resolver."""
+        """Returns graphql-core's ``info`` for a resolver."""
         ...
 
 
 class PendingValue(NamedTuple):
-    """What ``value`` promises belongs into ``holder[key]``, the slot at ``path``."""
+    """A pending value belongs into ``holder[key]``, the slot at ``path``, once ``value`` has brought it."""
 
     slot: "Slot"
     value: Any
@@ -113,7 +113,7 @@ class PendingValue(NamedTuple):
 
 
 class Complete(Protocol):
-    """Completes a value that is there by the type of its slot."""
+    """It completes a value that is there by the type of its slot."""
 
     def __call__(self, value: Any, run: Completion, path: Path, /) -> Any: ...
 
@@ -126,7 +126,7 @@ Execute: TypeAlias = Callable[[Any, Completion, Path | None], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
-    """How a field finds its value. ``call`` is enough; the others say what more is known.
+    """A resolver says how a field finds its value. ``call`` is enough; the others say what more is known.
 
     ``key`` is the document's key under which the value is, ``simple`` a resolver that takes nothing but its source,
     ``ask`` what an edge asks of all its parents at once, ``reads`` all keys that are looked at in a document;
@@ -136,7 +136,7 @@ class Resolver:
     call: Call
     key: str | None = None
     simple: Callable[[Any], Any] | None = None
-    ask: Callable[[Completion], Slice | None] | None = None
+    ask: Callable[[Completion], PageRequest | None] | None = None
     reads: tuple[str, ...] | None = None
     awaits: bool = False
 
@@ -145,7 +145,7 @@ class Resolver:
 
 
 class Slot:
-    """``above`` is the slot that holds the object or the list in which this one is; None for the root's fields.
+    """A slot holds one value. ``above`` is the slot whose object or list it is in; None for the root's fields.
 
     ``complete`` and ``objects`` are set by the plan that it is part of.
     """
@@ -162,7 +162,7 @@ class Slot:
 
 
 class Field(Slot):
-    """A field of an object, merged from all its ``nodes``, under its response ``key``."""
+    """A field is the slot of an object's field, merged from all its ``nodes``, under its response ``key``."""
 
     __slots__ = ("__dict__", "answers", "definition", "details", "key", "name", "nodes", "parent", "resolver")
 
@@ -172,30 +172,30 @@ class Field(Slot):
         self.key, self.details, self.definition = key, details, definition
         self.nodes: list[FieldNode] = [each.node for each in details]
         self.name, self.parent = self.nodes[0].name.value, parent.type
-        self.answers: dict[frozenset[Role], Slice] = {}
+        self.answers: dict[frozenset[Role], PageRequest] = {}
         """Of an edge whose arguments are the same in each run: what it asks of all parents, by its viewer's roles."""
         super().__init__(self, parent.slot, cast(Any, definition).type)
 
     @cached_property
     def edges(self) -> "tuple[Field, ...]":
-        """The paged edges of what this field finds: they may be asked once for all of it (``schema.connection``)."""
+        """Returns the paged edges of what this field finds: they may be asked once for all of it."""
         return tuple(field for each in self.objects() for field in each.fields if field.resolver.ask)
 
 
 class Builder(Protocol):
-    """Builds the parts of a plan when they are first needed."""
+    """A builder makes the parts of a plan when they are first needed."""
 
     def build_fields(self, object_plan: "ObjectPlan") -> list[Field]:
-        """Raises GraphQLError for a directive whose variable is null."""
+        """Returns the fields of an object. Raises GraphQLError for a directive whose variable is null."""
         ...
 
     def build_function(self, fields: list[Field], otherwise: Execute) -> Execute:
-        """One function that executes these fields; ``otherwise`` is for sources that are no documents."""
+        """Returns one function that executes these fields; ``otherwise`` is for sources that are no documents."""
         ...
 
 
 class ObjectPlan:
-    """The fields that are asked of an object of one type in one slot; None is the root's."""
+    """An object plan has the fields that are asked of an object of one type in one slot; None is the root's."""
 
     def __init__(self, builder: Builder, type_: GraphQLObjectType, slot: Slot | None) -> None:
         self.type, self.slot, self._builder, self._seen = type_, slot, builder, 0
@@ -205,7 +205,7 @@ class ObjectPlan:
 
     @cached_property
     def fields(self) -> list[Field]:
-        """Raises GraphQLError for a directive whose variable is null."""
+        """Returns the fields. Raises GraphQLError for a directive whose variable is null."""
         return self._builder.build_fields(self)
 
     def complete(self, source: Any, run: Completion, path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.domain.attachments import PATH, opened
+from app.domain.attachments import PATH, open_link
 from app.domain.outbox import one_line
 from app.http.status import retry_after
 from app.operations.errors import UNAVAILABLE, error_payload
@@ -27,7 +27,7 @@ _ANSWER_SECONDS: Final = 5
 
 def routes(database: Database) -> list[BaseRoute]:
     async def file(request: Request) -> Response:
-        link = opened(request.path_params["token"])
+        link = open_link(request.path_params["token"])
         if link is None:
             return _refused(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is no link of ours: ask for the attachment's url.")
         if datetime.now(UTC) >= link.until:

@@ -1,4 +1,4 @@
-"""Work is cancelled when its time is over, or its client has left: nobody works for somebody who is not there."""
+"""Cancels work when its time is over, or its client has left: nobody works for somebody who is not there."""
 
 import asyncio
 from types import TracebackType
@@ -14,7 +14,7 @@ _MOMENT_SECONDS: Final = 0.02
 
 
 class CancelAfter:
-    """What is awaited inside is cancelled when the time is over (TimeoutError): asyncio.timeout, at half the price."""
+    """The block inside is cancelled when the time is over (TimeoutError): asyncio.timeout, at half the price."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -42,11 +42,11 @@ class CancelAfter:
 
 
 class ClientLeft(ClientDisconnect, Abandoned):
-    """Raised inside of CancelOnDisconnect where the client closes its connection; nobody is sent anything."""
+    """Raised inside of CancelOnDisconnect if the client closes its connection; nobody is sent anything."""
 
 
 class CancelOnDisconnect(CancelAfter):
-    """As CancelAfter; and it is cancelled when the client leaves (ClientLeft). The request's body has been read."""
+    """This also cancels when the client leaves (ClientLeft). The request's body has been read."""
 
     def __init__(self, receive: Receive, seconds: float) -> None:
         super().__init__(_MOMENT_SECONDS)

@@ -1,4 +1,4 @@
-"""Answers compressed by gzip, for those who accept it: docs/decisions/0024."""
+"""Compresses answers by gzip for clients that accept it: docs/decisions/0024."""
 
 from functools import lru_cache
 from typing import Final
@@ -18,7 +18,7 @@ _TWICE: Final = b"Accept-Encoding, Accept-Encoding"
 
 
 class Compression(GZipMiddleware):
-    """Starlette's; whoever does not ask for gzip passes it by."""
+    """Starlette's middleware compresses; clients that do not ask for gzip pass it by."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app, _SMALLEST_BYTES, _LEVEL, exclude_content_types=_AS_THEY_ARE)
@@ -41,7 +41,7 @@ class Compression(GZipMiddleware):
 
 @lru_cache(64)
 def accepts_gzip(accepted: bytes) -> bool:
-    """Whether a list of codings names gzip, and not with a weight of none (RFC 9110, 12.5.3)."""
+    """Returns whether a list of codings names gzip, and not with a weight of 0 (RFC 9110, 12.5.3)."""
     for coding in accepted.decode("latin-1").lower().split(","):
         name, *parameters = (part.strip() for part in coding.split(";"))
         if name == "gzip":

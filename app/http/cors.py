@@ -1,4 +1,4 @@
-"""CORS: which other origins' pages may call us. Who may not is told why, and how to change it."""
+"""Says which other origins' pages may call us (CORS). A refused page learns why, and how to change it."""
 
 from http import HTTPStatus
 from typing import Final
@@ -22,7 +22,7 @@ _log = structlog.get_logger("gateway")
 
 
 class Cors(CORSMiddleware):
-    """Starlette's. Without ``origins`` CORS is off: no answer has a header of CORS, and a preflight is told so.
+    """Starlette's middleware answers preflights. Without ``origins`` CORS is off, and a preflight says so.
 
     A page of a listed origin may send any header: clients and monitoring libraries add theirs, and tokens are the only
     header that grants anything. No cookie is ever asked for.
@@ -71,6 +71,6 @@ class Cors(CORSMiddleware):
 
 
 def _refused(message: str, response: Response | None = None) -> Response:
-    """With the headers of the ``response`` that it replaces, so that whatever lies between keeps the two apart."""
+    """Returns a refusal with the headers of the ``response`` that it replaces, so that caches keep the two apart."""
     vary = {"Vary": response.headers["vary"] if response else "Origin"}
     return JSONResponse({"errors": [error_payload("CORS_REFUSED", message)]}, HTTPStatus.BAD_REQUEST, vary)

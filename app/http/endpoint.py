@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: reads a request, has it answered, and sends the response."""
+"""Serves GraphQL over HTTP: reads a request, has it answered, and sends the response."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -41,7 +41,7 @@ Authenticate = Callable[[str | None], Awaitable[Viewer]]
 
 
 class GraphQLEndpoint:
-    """Answers programs with JSON, and a browser that comes to look with GraphiQL. Without a token: 401 and nothing."""
+    """The endpoint answers programs with JSON, and a visiting browser with GraphiQL; without a token: 401."""
 
     def __init__(
         self,
@@ -66,14 +66,14 @@ class GraphQLEndpoint:
             with tracing.span("request"):
                 response = await self._respond(scope, headers, receive)
         except ClientDisconnect:
-            metrics.answered("CLIENT_GONE").inc()
+            metrics.requests_by_outcome("CLIENT_GONE").inc()
             return
-        metrics.answered(response.outcome).inc()
+        metrics.requests_by_outcome(response.outcome).inc()
         metrics.SECONDS.observe(time.perf_counter() - start)
         await _send(response, _type_or_json(headers), send)
 
     async def _respond(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLResponse:
-        """Raises ClientDisconnect."""
+        """Returns the response, also for what failed. Raises ClientDisconnect."""
         try:
             media_type(headers.get(b"accept", b""))
             return GraphQLResponse(await self._execute_request(scope, headers, receive))
@@ -83,14 +83,17 @@ class GraphQLEndpoint:
             return failure(error)
 
     async def _execute_request(self, scope: Scope, headers: Headers, receive: Receive) -> dict[str, object]:
-        """The response's body. Raises what ``status.py`` knows, and ClientDisconnect."""
+        """Returns the response's body. Raises what ``status.py`` knows, and ClientDisconnect."""
         viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
         self._pipeline.admit(viewer)
         request = await self._read(scope, headers, receive, viewer)
         return await self._pipeline.execute(request, viewer, partial(CancelOnDisconnect, receive))
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive, viewer: Viewer) -> GraphQLRequest:
-        """Raises HTTPError, PersistedQueryNotSupported, ClientDisconnect, Overloaded, RateLimited."""
+        """Reads the request.
+
+        Raises HTTPError, PersistedQueryNotSupported, ClientDisconnect, Overloaded, RateLimited.
+        """
         length = headers.get(b"content-length", b"")
         is_small = scope["method"] == "GET" or (length.isdigit() and len(length) < 10 and int(length) <= _SMALL_BYTES)
 
@@ -116,7 +119,7 @@ def _type_or_json(headers: Headers) -> str:
 
 
 async def _send(response: GraphQLResponse, type_: str, send: Send) -> None:
-    """As a Starlette response would, with headers that are known beforehand."""
+    """Sends as a Starlette response would, with headers that are known beforehand."""
     body = orjson.dumps(response.body)
     headers = [_TYPES[type_], (b"content-length", b"%d" % len(body)), *_HEADERS]
     if response.status.headers:

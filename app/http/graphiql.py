@@ -1,4 +1,4 @@
-"""GraphiQL for a browser, from the build that ships in ``static/``: no CDN, no inline script, no other origin.
+"""Serves GraphiQL from the build that ships in ``static/``: no CDN, no inline script, no other origin.
 
 Its sources are in ``web/``; ``make web`` rebuilds. It serves files only: whether a visitor may run a query is
 decided where queries come in.
@@ -51,7 +51,7 @@ NOT_BUILT = """<!doctype html>
 
 
 def asks_for_page(request: Request) -> bool:
-    """Whether a person's browser came to look, rather than a client with a query."""
+    """Returns whether a person's browser came to look, rather than a client with a query."""
     return (
         request.method in ("GET", "HEAD")
         and "query" not in request.query_params
@@ -60,20 +60,20 @@ def asks_for_page(request: Request) -> bool:
 
 
 class GraphiQLViewer(TypedDict):
-    """Somebody to be: an entry of the page's menu, and the headers that make a request theirs."""
+    """A viewer of the page's menu has a label, and the headers that make a request theirs."""
 
     label: str
     headers: Mapping[str, str]
 
 
 class Config(TypedDict, total=False):
-    """What the page is told. Without ``viewers`` it has no menu, and its visitor brings a token of their own."""
+    """The configuration tells the page what it needs. Without ``viewers`` its visitor brings a token of their own."""
 
     viewers: Sequence[GraphiQLViewer]
 
 
 def endpoint(config: Config) -> Callable[[Request], Response]:
-    """A handler of requests for the page. Whoever can load it has the viewers' tokens: for demos only."""
+    """Returns a handler of requests for the page. All who can load it have the viewers' tokens: for demos only."""
 
     def graphiql_page(request: Request) -> Response:
         return page(config=config, files="../graphiql/" if request.url.path.endswith("/") else "./graphiql/")
@@ -82,7 +82,7 @@ def endpoint(config: Config) -> Callable[[Request], Response]:
 
 
 def page(*, config: Config, files: str = "./graphiql/") -> Response:
-    """The page, whose scripts are in ``files``; it is the first of its viewers until its visitor chooses another."""
+    """Returns the page, whose scripts are in ``files``; its visitor is the first viewer until they choose another."""
     # One address answers pages and data, and the page may hold tokens.
     headers = {**SAFE_HEADERS, "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
     try:
@@ -99,7 +99,7 @@ async def _home(request: Request) -> Response:
 
 class _Assets(StaticFiles):
     async def check_config(self) -> None:
-        """A missing build is for the page to report; its files are then simply not found."""
+        """Checks nothing: a missing build is for the page to report; its files are then simply not found."""
 
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200

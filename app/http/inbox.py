@@ -1,4 +1,4 @@
-"""The demo's inbox: an SMTP server of our own on this machine, and the pages that show what it got.
+"""Runs the demo's inbox: an SMTP server of our own on this machine, and the pages that show what it got.
 
 It takes whatever SMTP allows and keeps the last of it in memory. Nothing here trusts a mail: names, subjects and
 headers are text, HTML is made harmless and shown in a frame of its own, files are only ever downloaded.
@@ -58,7 +58,7 @@ SAFE_HEADERS: Final = {
 
 
 class InboxUnavailable(Exception):
-    """The package that receives mails is not installed. The message says how to get it."""
+    """Raised if the package that receives mails is not installed; the demo prints how to get it."""
 
 
 # ---------------------------------------------------------------- mails
@@ -66,7 +66,7 @@ class InboxUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What is attached. ``name`` is the sender's without paths and control characters, or one of ours."""
+    """A file is attached. ``name`` is the sender's without paths and control characters, or one of ours."""
 
     name: str
     type: str
@@ -75,7 +75,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a mail shows: either body may be missing, and both. Whatever is not one of them is a file."""
+    """The content is what a mail shows: either body may be missing, and both. Everything else is a file."""
 
     html: str | None
     text: str | None
@@ -84,7 +84,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One as it came. ``number`` counts from 1; sender and recipients are the envelope's; ``again``: it came before."""
+    """A mail is stored as it came. ``number`` counts from 1; sender and recipients are the envelope's.
+
+    ``again``: it came before.
+    """
 
     number: int
     received_at: datetime
@@ -95,11 +98,11 @@ class Mail:
     again: bool
 
     def header(self, name: str) -> str:
-        """The first of that name, read; empty if there is none."""
+        """Returns the first header of that name as people read it; empty without one."""
         return _first(self.headers, name)
 
     def content(self) -> Content:
-        """Parsed anew each time: what is kept is what came. A mail that cannot be parsed is its own text."""
+        """Returns the content, parsed anew each time. A mail that cannot be parsed is its own text."""
         try:
             return _content(message_from_bytes(self.raw))
         except Exception:  # the parser gives up on some mails in ways that nobody lists
@@ -124,7 +127,7 @@ def _content(message: Message) -> Content:
 
 
 def _parts(message: Message) -> Iterator[Message]:
-    """The leaves in order; a mail inside a mail is one."""
+    """Yields the leaves in order; a mail inside a mail is one."""
     waiting = [message]
     while waiting:
         part = waiting.pop()
@@ -144,7 +147,7 @@ def _first(headers: Sequence[tuple[str, str]], name: str) -> str:
 
 
 def _words(raw: str) -> str:
-    """A header's value as people read it: one line, encoded words decoded; as it came where that is impossible."""
+    """Returns a header's value as people read it: one line, decoded; as it came where that is impossible."""
     value = re.sub(r"\s+", " ", _clean(raw[: 4 * _LONGEST_HEADER]))
     with suppress(HeaderParseError, LookupError, ValueError):
         value = _clean(str(make_header(decode_header(value))))
@@ -152,7 +155,7 @@ def _words(raw: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Bytes that the parser left as half characters are read as UTF-8; what controls or turns text is a blank."""
+    """Reads bytes that the parser left as half characters as UTF-8; what controls or turns text becomes a blank."""
     try:
         raw = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -176,7 +179,7 @@ def _file_name(part: Message, number: int) -> str:
 
 
 class Inbox:
-    """The last mails that came, at most MOST_MAILS of them and MOST_BYTES. ``url`` is where to send."""
+    """The inbox keeps the last mails, at most MOST_MAILS of them and MOST_BYTES. ``url`` is where to send."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -216,7 +219,7 @@ class Inbox:
             await server.wait_closed()
 
     async def handle_DATA(self, _server: "SMTP", _session: "Session", envelope: "Envelope") -> str:  # noqa: N802 # theirs
-        """What the SMTP server calls with each mail, and the answer to who sent it."""
+        """Returns the answer to a mail; the SMTP server calls it with each."""
         raw = envelope.original_content or b""
         headers = _headers(raw)
         message_id = _first(headers, "Message-ID")
@@ -237,7 +240,7 @@ class Inbox:
 
     @property
     def mails(self) -> Sequence[Mail]:
-        """Newest first."""
+        """Returns the mails, newest first."""
         return [*self._mails][::-1]
 
     def find(self, number: int) -> Mail | None:
@@ -260,7 +263,7 @@ def _page(template: str, status_code: int = 200, **values: object) -> Response:
 
 
 def routes(inbox: Inbox) -> list[BaseRoute]:
-    """The list, a mail, a file of it. The handlers are plain functions: Starlette runs them in threads."""
+    """Returns the pages of the list, a mail and a file. Their handlers are plain functions: Starlette runs threads."""
 
     def mails(_: Request) -> Response:
         return _page("inbox.html", mails=inbox.mails, url=inbox.url, most=MOST_MAILS)

@@ -40,7 +40,7 @@ _IGNORED_ID: Final = QuietLine(f"ignored a malformed {REQUEST_ID}")
 
 
 class Shutdown:
-    """Whether this process is ``draining``: it answers on, and keeps no connection open.
+    """The shutdown says whether this process is ``draining``: it answers on, and keeps no connection open.
 
     It is not ready any more, unless it is ``replaced``: another process serves this address.
     """
@@ -55,7 +55,7 @@ SHUTDOWN: Final = Shutdown()
 
 
 class RequestMiddleware:
-    """The outermost middleware: what every request and every response has."""
+    """The outermost middleware does what every request and every response needs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -90,7 +90,7 @@ class RequestMiddleware:
 
 
 def _headers_of(scope: Scope) -> Mapping[bytes, bytes]:
-    """By name. Lines of one name become one list, for whoever comes after us as well (RFC 9110, 5.2)."""
+    """Returns headers by name; lines of one name become one list, for the next reader, too (RFC 9110, 5.2)."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if len(headers) < len(scope["headers"]):
         lines: dict[bytes, list[bytes]] = {}
@@ -102,7 +102,7 @@ def _headers_of(scope: Scope) -> Mapping[bytes, bytes]:
 
 
 def _opens_websocket(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
-    """Whether it is a handshake (RFC 6455, 4.1). Any other Upgrade is ignored (RFC 9110, 7.8)."""
+    """Returns whether it is a handshake (RFC 6455, 4.1). Any other Upgrade is ignored (RFC 9110, 7.8)."""
     upgrade, connection = (headers.get(name, b"").lower() for name in (b"upgrade", b"connection"))
     is_asked = b"websocket" in _items(upgrade) and b"upgrade" in _items(connection)
     return is_asked and scope["method"] == "GET" and scope["http_version"] == "1.1"
@@ -113,7 +113,7 @@ def _items(value: bytes) -> list[bytes]:
 
 
 def _request_id(given: str) -> bytes:
-    """The client's own, if it is of 32 hexadecimal digits; a new one otherwise. Logs know it from then on."""
+    """Returns the client's own id if it has 32 hexadecimal digits, else a new one. Logs know it from then on."""
     valid = given and is_valid_uuid4(given)
     request_id = given if valid else token_hex(16)
     correlation_id.set(request_id)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as it comes from the socket: uvicorn's protocol, with bounds of our own and one way to take an Upgrade."""
+"""Speaks HTTP/1.1 on the socket: uvicorn's protocol, with bounds of our own and one way to take an Upgrade."""
 
 import http
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class _Parser(httptools.HttpRequestParser):
 
 
 class _Refused(Exception):
-    """Ends the parsing of what was refused meanwhile; never leaves uvicorn."""
+    """Raised to end the parsing of what was refused meanwhile; never leaves uvicorn."""
 
 
 class _Nowhere(list[tuple[bytes, bytes]]):
@@ -77,7 +77,7 @@ _NOWHERE: Final = _Nowhere()
 
 
 class Protocol(HttpToolsProtocol):
-    """Uvicorn's, which waits for a request that was begun and not finished for ever, and takes heads of any length.
+    """Uvicorn's protocol waits for an unfinished request for ever, and takes heads of any length; this one does not.
 
     A head is a request line and its headers; ``h11_max_incomplete_event_size`` of uvicorn's configuration bounds it.
     """
@@ -140,7 +140,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Raises _Refused."""
+        """Handles a whole head. Raises _Refused."""
         self._head_bytes = None
         if not self.parser.should_upgrade():
             self._forget()
@@ -159,11 +159,11 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _should_upgrade(self) -> bool:
-        """What asks for another protocol goes to nobody: its head is read again."""
+        """Returns True: what asks for another protocol goes to nobody, and its head is read again."""
         return True
 
     def head_without_upgrade(self) -> bytes:
-        """The head that has just been read, to be read again."""
+        """Returns the head that has just been read, to be read again."""
         self._upgrade = [each for each in self.headers if each[0] == _UPGRADE]
         line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         headers = (b"%b: %b" % each for each in self.headers if each[0] != _UPGRADE)
@@ -177,7 +177,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse(400, "BAD_REQUEST", "This is not an HTTP request that can be read.")
 
     def _refuse_head(self) -> None:
-        """A query by GET is told that its address is too long, if that is what is; all others that their head is."""
+        """Refuses a head that is too long, or the address of a query by GET, if that is what is too long."""
         most = self._max_head_bytes
         is_query = self.parser.get_method() == b"GET" and self.url.startswith(b"/graphql")
         if is_query and len(self.url) > most // 2:
@@ -191,7 +191,7 @@ class Protocol(HttpToolsProtocol):
         if self._refused:
             return
         self._refused = True
-        metrics.answered(code).inc()
+        metrics.requests_by_outcome(code).inc()
         self._farewell = _response(status, {"errors": [error_payload(code, message)]}, headers)
         cycle: Any = self.cycle
         if cycle and not cycle.response_complete:

@@ -1,4 +1,4 @@
-"""Log lines that anybody can cause, without a token as well: counted, and written at most once in a while."""
+"""Writes log lines that anybody can cause, without a token as well, at most once in a while, with their count."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _log = structlog.get_logger("gateway")
 
 
 class QuietLine:
-    """One kind of line. ``times`` in it says how often it was caused since it was last written."""
+    """One kind of line is written. ``times`` in it says how often it was caused since it was last written."""
 
     def __init__(self, event: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._event, self._clock = event, clock

@@ -1,4 +1,4 @@
-"""A GraphQL request, read from HTTP: four parameters, or a refusal with its status."""
+"""Reads a GraphQL request from HTTP: four parameters, or a refusal with its status."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -25,7 +25,7 @@ _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 
 
 class HTTPError(Exception):
-    """Raised where there is no GraphQL request.
+    """Raised if there is no GraphQL request.
 
     The endpoint answers with its ``status``, which says so to whatever lies between the client and us.
     """
@@ -63,7 +63,7 @@ class PersistedQueryNotSupported(RequestRefusal):
 
 @lru_cache(64)
 def media_type(accept: bytes) -> str:
-    """The type to answer with: the one that the client likes best, JSON unless it says so. Raises HTTPError."""
+    """Returns the type to answer with: the one that the client likes best, by default JSON. Raises HTTPError."""
     if not accept.strip():
         return JSON
     wishes = dict(map(_wish, accept.decode("latin-1").lower().split(",")))
@@ -75,7 +75,7 @@ def media_type(accept: bytes) -> str:
 
 
 def _wish(media_range: str) -> tuple[str, float]:
-    """A media range, and how much it is liked: 1 by default."""
+    """Returns a media range, and how much it is liked: 1 by default."""
     name, *parameters = (part.strip() for part in media_range.split(";"))
     for parameter in parameters:
         if parameter.startswith("q="):
@@ -92,7 +92,7 @@ def headers_of(scope: Scope) -> Headers:
 
 
 async def read_request(scope: Scope, headers: Headers, receive: Receive, limits: Limits) -> GraphQLRequest:
-    """Raises HTTPError, PersistedQueryNotSupported, and ClientDisconnect if the client goes away meanwhile."""
+    """Reads the request. Raises HTTPError, PersistedQueryNotSupported, and ClientDisconnect if the client leaves."""
     match scope["method"]:
         case "GET":
             return _request_of(_from_address(scope, limits), may_change=False)
@@ -105,7 +105,7 @@ async def read_request(scope: Scope, headers: Headers, receive: Receive, limits:
 
 @lru_cache(64)
 def _check_type(content_type: bytes, encoding: bytes) -> None:
-    """JSON only: a page of another origin can send it to us only if CORS allows it to. Raises HTTPError."""
+    """Raises HTTPError for all but JSON, which a page of another origin can send only if CORS allows it to."""
     name, *parameters = (part.strip().lower() for part in content_type.decode("latin-1").split(";"))
     if name != JSON:
         raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}, in UTF-8.", Accept=JSON)
@@ -122,7 +122,7 @@ _CHARSETS: Final = ("utf-8", "utf8")
 
 
 async def _body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
-    """Never more than is allowed, whatever the client says its length is. Raises HTTPError, ClientDisconnect."""
+    """Returns the body, never more than is allowed, whatever its length says. Raises HTTPError, ClientDisconnect."""
     most = limits.max_body_bytes
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 18 or int(length) > most):
@@ -146,7 +146,7 @@ def _too_large(most: int) -> HTTPError:
 
 
 def _parsed(text: bytes | str) -> object:
-    """The JSON value; a byte order mark in front of it is borne (RFC 8259, 8.1)."""
+    """Returns the JSON value; a byte order mark in front of it is borne (RFC 8259, 8.1)."""
     mark: Any = _BYTE_ORDER_MARK if isinstance(text, str) else _BYTE_ORDER_MARK.encode()
     try:
         return orjson.loads(text.removeprefix(mark))  # refuses half characters, endless numbers, too deep nesting

@@ -1,4 +1,4 @@
-"""Which exception is which HTTP status, with which headers; and the response that says so."""
+"""Says which exception is which HTTP status, with which headers; and makes the response."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,7 +19,10 @@ from app.store.driver import Unavailable
 
 
 class Status(NamedTuple):
-    """``for_all``: also for clients that accept ``application/json`` only; they read the body of any other failure."""
+    """A status has a code and headers. ``for_all``: also for clients that accept ``application/json`` only.
+
+    They read the body of any other failure.
+    """
 
     code: int
     headers: Mapping[str, str] = {}
@@ -56,13 +59,13 @@ class GraphQLResponse(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """The code of its first error, or OK."""
+        """Returns the code of its first error, or OK."""
         errors = self.body.get("errors")
         return errors[0]["extensions"]["code"] if errors else "OK"
 
 
 def failure(error: Exception) -> GraphQLResponse:
-    """The response to a request that was not executed. What is no refusal is logged as a fault of ours."""
+    """Returns the response to a request that was not executed. What is not a refusal is logged as a fault of ours."""
     if isinstance(error, HTTPError):
         body = {"errors": [error_payload(error.code, str(error))]}
         status = Status(error.status, error.headers)
@@ -73,6 +76,6 @@ def failure(error: Exception) -> GraphQLResponse:
 
 
 def retry_after(error: Mapping[str, Any]) -> Mapping[str, str]:
-    """The header that says when to return, of an error that says it."""
+    """Returns the header that says when to return, for an error that says it."""
     seconds = error["extensions"].get("retryAfterSeconds")
     return {} if seconds is None else {"Retry-After": f"{seconds:.0f}"}

@@ -1,4 +1,4 @@
-"""Bearer tokens: who is asking, proven by keys and algorithms that we choose and the token never does (RFC 8725).
+"""Verifies bearer tokens by keys and algorithms that we choose and the token never does (RFC 8725).
 
 Every refusal is a sentence of ours: nothing of the token and nothing of the library's words leaves this module.
 """
@@ -64,13 +64,16 @@ _log = structlog.get_logger("gateway")
 
 
 class Unauthenticated(Refusal):
-    """There is no token, or none that can be believed."""
+    """Raised if there is no token, or none that can be believed; the client sees 401 and UNAUTHENTICATED."""
 
     code = "UNAUTHENTICATED"
 
 
 class KeysUnavailable(Refusal):
-    """The issuer's keys were never read: the token may be good, and nobody can tell."""
+    """Raised if the issuer's keys were never read: the token may be good, and nobody can tell.
+
+    The client sees 503 and UNAVAILABLE.
+    """
 
     code = "UNAVAILABLE"
 
@@ -93,7 +96,7 @@ _SENTENCES: Final[dict[type[PyJWTError], str]] = {
 def verifier(
     *, jwks_url: str | None, secret: str | None, issuer: str, audience: str, names: ClaimNames = _CLAIM_NAMES
 ) -> "Verifier":
-    """By the keys that the issuer publishes, or a shared secret (development): exactly one. Raises ValueError."""
+    """Returns a verifier by the issuer's published keys, or by a shared secret (development). Raises ValueError."""
     if not (issuer and audience):
         raise ValueError("JWT_ISSUER and JWT_AUDIENCE must be set.")
     match jwks_url, secret:
@@ -118,7 +121,7 @@ def issue(
     lifetime: timedelta,
     names: ClaimNames = _CLAIM_NAMES,
 ) -> str:
-    """A development token. Raises ValueError for a secret that cannot be used."""
+    """Returns a development token. Raises ValueError for a secret that cannot be used."""
     now = int(time())
     claims = {
         "iss": issuer,
@@ -144,7 +147,7 @@ class _Verified:
 
 
 class Verifier:
-    """CustomerLocks an Authorization header into a viewer, and remembers whom it verified lately."""
+    """A verifier turns an Authorization header into a viewer, and remembers whom it verified lately."""
 
     def __init__(self, keys: "_Keys", *, issuer: str, audience: str, names: ClaimNames = _CLAIM_NAMES) -> None:
         self._keys = keys
@@ -154,7 +157,7 @@ class Verifier:
         self._verified: dict[bytes, _Verified] = {}
 
     async def viewer(self, authorization: str | None) -> Viewer:
-        """Raises Unauthenticated, or KeysUnavailable."""
+        """Returns the viewer. Raises Unauthenticated, or KeysUnavailable."""
         if not authorization or len(authorization) > HEADER_MAX_BYTES:  # long ones are refused unread
             raise Unauthenticated(_NO_TOKEN)
         digest = sha256(authorization.encode()).digest()  # so that memory holds nothing to steal
@@ -199,7 +202,7 @@ def _bearer(authorization: str) -> str:
 
 
 def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
-    """Null and blank are absent; an unknown role is none; who owns nothing is neither customer nor affiliate."""
+    """Returns the viewer. Null and blank are absent; roles that are unknown, or lack their id, are left out."""
     for claim in ("exp", "nbf", "iat"):
         if type(claims.get(claim, 0)) not in (int, float):  # the library takes "1" and true for numbers
             raise _odd(claim)
@@ -225,7 +228,7 @@ def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
 
 
 def _shown_name(name: str, subject: str) -> str:
-    """One line of at most 100 characters, which is not taken for this gateway's own words on a timeline."""
+    """Returns one line of at most 100 characters, which cannot be taken for this gateway's own words."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
     shown = next(
         (each for each in (line, subject) if each and normalize("NFKC", each).casefold() not in _OUR_NAMES), ""
@@ -234,7 +237,7 @@ def _shown_name(name: str, subject: str) -> str:
 
 
 def _claim(claims: dict[str, Any], name: str) -> object:
-    """By its own name, which may have dots (a URL does), or else by a path into objects; None where there is none."""
+    """Returns the claim by its own name, which may have dots (a URL does), or else by a path into objects."""
     if name in claims:
         return claims[name]
     found: object = claims
@@ -274,7 +277,7 @@ def _odd(claim: str) -> Unauthenticated:
 
 class _Keys(Protocol):
     async def find(self, *, kid: str | None, algorithm: object) -> PyJWK | None:
-        """The key of ours that the token means, if any; it verifies one algorithm only. Raises KeysUnavailable."""
+        """Returns our key that the token means, if any; it verifies one algorithm only. Raises KeysUnavailable."""
         ...
 
 
@@ -296,7 +299,7 @@ def _secret_key(secret: str) -> PyJWK:
 
 
 class _PublishedKeys:
-    """The issuer's keys, read again now and then, and when a token names one that is not known.
+    """The issuer's keys are read again now and then, and when a token names one that is not known.
 
     Only a token with an unknown key waits for the issuer. Keys stay in use for as long as it does not answer.
     """
@@ -326,7 +329,7 @@ class _PublishedKeys:
         return self._keys.get(wanted)
 
     def _refresh(self) -> asyncio.Task[None]:
-        """The latest reading: a new one, if enough time has passed."""
+        """Returns the latest reading: a new one, if enough time has passed."""
         now = monotonic()
         if self._reading is None or now - self._asked_at >= KEYS_PAUSE_SECONDS:
             self._asked_at = now
@@ -367,13 +370,13 @@ def _fetch(url: str) -> bytes:
 
 
 def _usable(jwks: bytes) -> dict[tuple[str | None, str], PyJWK]:
-    """By kid and algorithm: the token names both, and gets a key only where we have the pair."""
+    """Returns keys by kid and algorithm: the token names both, and gets a key only where we have the pair."""
     keys = [key for jwk in json.loads(jwks)["keys"] if (key := _key(jwk))]
     return {(key.key_id, key.algorithm_name): key for key in keys}
 
 
 def _key(jwk: dict[str, Any]) -> PyJWK | None:
-    """The key, if it is for signatures and is no private one that was published."""
+    """Returns the key, if it is for signatures and not a private one that was published."""
     try:
         for_signatures = jwk.get("use", "sig") == "sig" and "verify" in jwk.get("key_ops", ["verify"])
         named = isinstance(jwk.get("kid"), str | None)

@@ -1,4 +1,4 @@
-"""Batched reads, made anew for each request. Every document passes the gate."""
+"""Reads in batches, made anew for each request. Every document passes the gate."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from app.store.driver import Document, Store, StoreError
 
 
 class Loaders:
-    """One attribute per question that a field may ask, made when it is asked first.
+    """Holds a loader for each question that a field may ask, made when it is asked first.
 
     None of them refers back to this: what a request has read is free when it ends, not when garbage is next collected.
     """
@@ -70,7 +70,7 @@ class Loaders:
 async def _by_id(
     store: Store, gate: Gate, pages: Pages, ids: Sequence[str], prefetch: Prefetch
 ) -> Mapping[str, Document | Exception]:
-    """If kinds cannot be read together, each is read by itself: a fault costs its own."""
+    """Reads all kinds together; if that fails, each by itself, so that a fault costs its own kind only."""
     try:
         documents, their_pages = await by_id(store, ids, prefetch)
         pages.add(their_pages)

@@ -1,4 +1,4 @@
-"""Which types of activity an account really has."""
+"""Counts which types of activity an account really has."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,9 +6,10 @@ from app.store.driver import Store
 
 
 async def type_counts(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
-    """By customer, then by type, most frequent first; legacy entries are left out, as no filter finds them by type.
+    """Returns counts by customer, then by type, most frequent first, without legacy entries.
 
-    One command, answered from the index ``customerId_legacy_type_occurredAt_order_id`` without reading a document.
+    No filter finds those by type. One command, answered from the index ``customerId_legacy_type_occurredAt_order_id``
+    without reading a document.
     """
     match = {"customerId": {"$in": list(customer_ids)}, "legacy": False, "type": {"$gte": ""}}
     group = {"_id": {"customerId": "$customerId", "type": "$type"}, "count": {"$sum": 1}}

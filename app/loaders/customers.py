@@ -1,4 +1,4 @@
-"""Customers by what people and systems call them."""
+"""Reads customers by what people and systems call them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ _LOOKED_AT: Final = ("number", "identities", "status")
 async def by_name(
     store: Store, names: Sequence[Name], prefetch: Prefetch
 ) -> tuple[Mapping[Name, list[Document]], CustomerPages]:
-    """All that answer to each name: numbers and identities are unique, an e-mail may be shared; case is no difference.
-    And the pages that come with them.
+    """Returns all customers of each name, and the pages that come with them.
 
-    One command for numbers and identities, one for e-mails.
+    Numbers and identities are unique, an e-mail may be shared; case makes no difference. One command for numbers and
+    identities, one for e-mails.
     """
     found: dict[Name, list[Document]] = defaultdict(list)
     pages: CustomerPages = {}
@@ -73,11 +73,11 @@ def _answers(customer: Document, name: Name) -> bool:
 
 
 def _list(customer: Document, key: str) -> list[Document]:
-    """Empty where what is stored is none: a broken document costs its fields, and is found nonetheless."""
+    """Returns the list under the key; empty if something else is stored: a broken document is found nonetheless."""
     value = customer.get(key)
     return [each for each in cast(list[Any], value) if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def surviving(customers: list[Document]) -> list[Document]:
-    """Who was merged into another steps aside for others of the same name."""
+    """Returns the customers that were not merged into another, or all if there are no others."""
     return [customer for customer in customers if customer.get("status") != CustomerStatus.MERGED] or customers

@@ -1,4 +1,4 @@
-"""Documents by their id, whatever their kind."""
+"""Reads documents by their id, whatever their kind."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from app.store.pages import CustomerPages, fields_of, read_with_pages
 
 
 def by_kind(ids: Sequence[str]) -> dict[str, list[str]]:
-    """By collection."""
+    """Returns the ids by collection."""
     kinds: dict[str, list[str]] = defaultdict(list)
     for node_id in ids:
         kinds[collection_of(node_id)].append(node_id)
@@ -19,7 +19,7 @@ def by_kind(ids: Sequence[str]) -> dict[str, list[str]]:
 
 
 async def by_id(store: Store, ids: Sequence[str], prefetch: Prefetch) -> tuple[Mapping[str, Document], CustomerPages]:
-    """The documents, and the pages of customers that come with them. One command, however many ids and kinds.
+    """Returns the documents, and the pages of customers that come with them. One command, however many ids and kinds.
 
     Ids are of kinds we know (``collection_of`` has seen them).
     """

@@ -1,4 +1,4 @@
-"""What every batched read shares: keys in, a mapping out. Order, gaps and caching are dealt with here, once."""
+"""Defines what every batched read shares: keys in, a mapping out; order, gaps and caching."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 class Reader(Protocol):
-    """What reads the keys that fields want: a loader, or pages."""
+    """A reader reads the keys that fields want: a loader, or pages."""
 
     def promise(self, key: Any, prefetch: Prefetch | None = None, /) -> asyncio.Future[Any]: ...
 
@@ -24,9 +24,9 @@ class Reader(Protocol):
 
 
 class Loader(Generic[K, V]):
-    """Lives for one request: reads a key once, and all keys of one tick together. None where ``read`` finds nothing.
+    """A loader lives for one request: it reads a key once, and all keys of one tick together.
 
-    An exception that ``read`` finds is raised for its own key only.
+    A key that ``read`` does not find is None. An exception that ``read`` finds is raised for its own key only.
     """
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V | Exception]]]) -> None:
@@ -35,7 +35,7 @@ class Loader(Generic[K, V]):
 
     @cached_property
     def _loader(self) -> DataLoader[K, Any]:
-        """Made for who waits for the tick to end; a whole level (``load_all``) needs none."""
+        """Makes a loader for callers that wait for the tick to end; a whole level (``load_all``) needs none."""
 
         async def in_order(keys: list[K]) -> list[V | Exception | None]:
             BATCH.observe(len(keys))
@@ -48,21 +48,21 @@ class Loader(Generic[K, V]):
         return await self._loader.load(key)
 
     def promise(self, key: K, prefetch: Prefetch | None = None) -> asyncio.Future[V | None]:
-        """A value that is read with the others of this tick."""
+        """Returns a future of the value, which is read with the others of this tick."""
         return self._loader.load(key)
 
     def defer(self, key: K, then: "Callable[[V | None], Any] | None" = None) -> "Deferred":
-        """A value that is read when it is awaited, or with the others of a level."""
+        """Returns a value that is read when it is awaited, or with the others of a level."""
         return Deferred(self, key, then)
 
     def prime(self, key: K, value: V | None) -> None:
-        """What another loader has read need not be read again."""
+        """Takes a value that another loader has read, so that it is not read again."""
         if key not in self._known:
             self._known[key] = asyncio.get_running_loop().create_future()
             self._known[key].set_result(value)
 
     async def load_all(self, keys: Sequence[K], prefetch: Prefetch | None = None) -> "list[V | Exception | None]":
-        """Several at once and at once, without waiting for the tick to end. An exception is its own key's."""
+        """Returns the values of several keys, without waiting for the tick to end. An exception is its own key's."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._known]
         found: Mapping[K, V | Exception] = {}
         try:
@@ -84,7 +84,7 @@ class Loader(Generic[K, V]):
 
 
 class CustomerLoader(Loader[K, V]):
-    """A loader of what may be customers, who come with what will be asked of them."""
+    """This loader reads what may be customers, who come with what will be asked of them."""
 
     def __init__(self, read: Callable[[Sequence[K], Prefetch], Awaitable[Mapping[K, V | Exception]]]) -> None:
         self._read_with = read
@@ -109,7 +109,7 @@ _NOTHING = Prefetch()
 
 
 async def _outcome(promise: "asyncio.Future[Any] | None") -> Any:
-    """What becomes of a promise; an exception is a value here."""
+    """Returns what the promise brings; an exception is a value here."""
     if promise is None:
         return None
     try:
@@ -120,10 +120,10 @@ async def _outcome(promise: "asyncio.Future[Any] | None") -> Any:
 
 @dataclass(slots=True, eq=False)
 class Deferred:
-    """A key that a field wants; ``then`` makes the field's value of what is read.
+    """A deferred value is a key that a field wants; ``then`` makes the field's value of what is read.
 
-    Awaited, it is read with all others of the tick. Who collects what a whole level wants (app/execution) reads that
-    in one call instead.
+    Awaited, it is read with all others of the tick. A level of an execution (app/execution) reads all of its own in one
+    call instead.
     """
 
     loader: Reader

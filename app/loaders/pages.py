@@ -1,4 +1,4 @@
-"""Pages and counts of any listing, for any number of parents."""
+"""Reads pages and counts of any listing, for any number of parents."""
 
 import asyncio
 from collections import defaultdict
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from app.domain.access import Forbidden
 from app.domain.activities import uncatalogued_sources, unknown_source
 from app.domain.listings import REPORT
-from app.domain.paging import Page, Prefetch, Selection, Slice
+from app.domain.paging import Page, PageRequest, Prefetch, Selection
 from app.loaders.gate import Gate
 from app.loaders.loader import Deferred, Loader
 from app.metrics import BATCH
@@ -17,111 +17,120 @@ from app.store import pages
 from app.store.driver import Document, Store
 from app.store.report import type_totals
 
-T = TypeVar("T", Slice, Selection)
+T = TypeVar("T", PageRequest, Selection)
 V = TypeVar("V")
 
 
 class Pages:
-    """The pages of one request: one of each parent and slice. The parent of a list that hangs on nothing is ``""``."""
+    """Loads the pages of one GraphQL request by parent and page request.
+
+    The parent of a list that hangs on nothing is ``""``.
+    """
 
     def __init__(self, store: Store, gate: Gate) -> None:
         self._store, self._gate = store, gate
         self._loader = Loader(partial(pages_of, store, gate))
-        self._found: dict[Slice, dict[str, Page | Exception]] = defaultdict(dict)
+        self._found: dict[PageRequest, dict[str, Page | Exception]] = defaultdict(dict)
 
-    def defer(self, parent: str, slice_: Slice, then: Callable[[Page | None], Any] | None = None) -> Deferred:
-        """A page that is read when it is awaited, or with the others of a level."""
-        return Deferred(self, (parent, slice_), then)
+    def defer(
+        self, parent: str, page_request: PageRequest, then: Callable[[Page | None], Any] | None = None
+    ) -> Deferred:
+        """Returns a page that is read when it is awaited, or with the others of a level."""
+        return Deferred(self, (parent, page_request), then)
 
-    def promise(self, key: tuple[str, Slice], prefetch: Prefetch | None = None) -> "asyncio.Future[Page | None]":
-        """A page that is read with the others of this tick."""
+    def promise(self, key: tuple[str, PageRequest], prefetch: Prefetch | None = None) -> "asyncio.Future[Page | None]":
+        """Returns a future of the page, which is read with the others of this tick."""
         return self._loader.promise(key)
 
     async def load_all(
-        self, keys: Sequence[tuple[str, Slice]], prefetch: Prefetch | None = None
+        self, keys: Sequence[tuple[str, PageRequest]], prefetch: Prefetch | None = None
     ) -> list[Page | Exception]:
-        """All at once: one command for all slices of the same parents. An exception is its own key's."""
-        places: dict[int, dict[str, Page | Exception]] = {}  # most often one slice serves all parents
-        unread: dict[Slice, dict[str, None]] = {}
+        """Returns the pages: one command for all requests of the same parents. An exception belongs to its own key."""
+        places: dict[int, dict[str, Page | Exception]] = {}  # most often one request serves all parents
+        unread: dict[PageRequest, dict[str, None]] = {}
         known: list[Any] = []
-        for parent, slice_ in keys:
-            place = places.get(id(slice_))
+        for parent, page_request in keys:
+            place = places.get(id(page_request))
             if place is None:
-                place = places[id(slice_)] = self._found[slice_]
+                place = places[id(page_request)] = self._found[page_request]
             page = place.get(parent)
             if page is None:
-                unread.setdefault(slice_, {})[parent] = None
+                unread.setdefault(page_request, {})[parent] = None
             known.append(page)
         if not unread:
             return known
-        missing: dict[tuple[Slice | None, tuple[str, ...]], list[Slice]] = defaultdict(list)
-        for slice_, parents in unread.items():
-            missing[None if _is_shared(slice_) else slice_, tuple(parents)].append(slice_)
+        missing: dict[tuple[PageRequest | None, tuple[str, ...]], list[PageRequest]] = defaultdict(list)
+        for page_request, parents in unread.items():
+            missing[None if _is_shared(page_request) else page_request, tuple(parents)].append(page_request)
         if len(missing) == 1:
-            ((_, parents), slices) = next(iter(missing.items()))
-            await self._read(parents, slices)
+            ((_, parents), page_requests) = next(iter(missing.items()))
+            await self._read(parents, page_requests)
         elif missing:
-            await asyncio.gather(*(self._read(parents, slices) for (_, parents), slices in missing.items()))
-        return [places[id(slice_)][parent] for parent, slice_ in keys]
+            await asyncio.gather(
+                *(self._read(parents, page_requests) for (_, parents), page_requests in missing.items())
+            )
+        return [places[id(page_request)][parent] for parent, page_request in keys]
 
-    async def _read(self, owners: Sequence[str], among: Collection[Slice]) -> None:
-        """If slices cannot be read together, each is read by itself: a fault costs its own list."""
+    async def _read(self, owners: Sequence[str], among: Collection[PageRequest]) -> None:
+        """Reads pages together; if that fails, each by itself, so that a fault costs its own list only."""
         refused = await _refused(self._store, among)
-        for slice_, refusal in refused.items():
-            self._found[slice_].update(dict.fromkeys(owners, refusal))
-        slices = [slice_ for slice_ in among if slice_ not in refused]
-        if not slices:
+        for page_request, refusal in refused.items():
+            self._found[page_request].update(dict.fromkeys(owners, refusal))
+        page_requests = [page_request for page_request in among if page_request not in refused]
+        if not page_requests:
             return
-        BATCH.observe(len(slices) * len(owners))
+        BATCH.observe(len(page_requests) * len(owners))
         try:
-            if len(slices) > 1:
-                found = await pages.read_together(self._store, slices, owners)
+            if len(page_requests) > 1:
+                found = await pages.read_together(self._store, page_requests, owners)
             else:
-                found = [await pages.read_pages(self._store, slices[0], owners)]
+                found = [await pages.read_pages(self._store, page_requests[0], owners)]
         except Exception as failed:
-            if len(slices) > 1:
-                await asyncio.gather(*(self._read(owners, [slice_]) for slice_ in slices))
+            if len(page_requests) > 1:
+                await asyncio.gather(*(self._read(owners, [page_request]) for page_request in page_requests))
             else:
-                self._found[slices[0]].update(dict.fromkeys(owners, failed))
+                self._found[page_requests[0]].update(dict.fromkeys(owners, failed))
         else:
-            for slice_, rows in zip(slices, found, strict=True):
-                self._keep(slice_, ((owner, rows[owner]) for owner in owners))
+            for page_request, rows in zip(page_requests, found, strict=True):
+                self._keep(page_request, ((owner, rows[owner]) for owner in owners))
 
-    def add(self, found: Mapping[Slice, Mapping[str, list[Document]]]) -> None:
-        """Takes pages that were read with their customers. Whom the gate keeps out, nobody can ask for a page of."""
-        for slice_, rows in found.items():
-            self._keep(slice_, rows.items())
+    def add(self, found: Mapping[PageRequest, Mapping[str, list[Document]]]) -> None:
+        """Takes pages that were read with their customers; those whom the gate keeps out cannot be asked for."""
+        for page_request, rows in found.items():
+            self._keep(page_request, rows.items())
 
-    def _keep(self, slice_: Slice, found: Iterable[tuple[str, list[Document]]]) -> None:
-        known, gate = self._found[slice_], self._gate
+    def _keep(self, page_request: PageRequest, found: Iterable[tuple[str, list[Document]]]) -> None:
+        known, gate = self._found[page_request], self._gate
         for owner, rows in found:
-            known[owner] = _masked_page(gate, owner, slice_, rows)
+            known[owner] = _masked_page(gate, owner, page_request, rows)
 
 
-async def _refused(store: Store, slices: Collection[Slice]) -> Mapping[Slice, Exception]:
-    """Those that name a source of activities that there is not. A command only where one is not of the catalogue."""
-    named = {slice_: names for slice_ in slices if (names := uncatalogued_sources(slice_.selection))}
+async def _refused(store: Store, page_requests: Collection[PageRequest]) -> Mapping[PageRequest, Exception]:
+    """Returns refusals for requests that name an unknown source. A command only if the catalogue lacks one."""
+    named = {
+        page_request: names for page_request in page_requests if (names := uncatalogued_sources(page_request.selection))
+    }
     if not named:
         return {}
     names = sorted({name for names in named.values() for name in names})
     known = {row["_id"] for row in await store.find("sources", {"_id": {"$in": names}})}
     return {
-        slice_: unknown_source(others[0])
-        for slice_, names in named.items()
+        page_request: unknown_source(others[0])
+        for page_request, names in named.items()
         if (others := [name for name in names if name not in known])
     }
 
 
 async def pages_of(
-    store: Store, gate: Gate, keys: Sequence[tuple[str, Slice]]
-) -> Mapping[tuple[str, Slice], Page | Exception]:
-    """One command per distinct slice. The parents were admitted, so their rows need only be masked."""
+    store: Store, gate: Gate, keys: Sequence[tuple[str, PageRequest]]
+) -> Mapping[tuple[str, PageRequest], Page | Exception]:
+    """Returns pages by one command for each distinct request. Their parents were admitted, so rows are only masked."""
 
-    async def read(slice_: Slice, parents: list[str]) -> Mapping[str, Page | Exception]:
-        if refusal := (await _refused(store, [slice_])).get(slice_):
+    async def read(page_request: PageRequest, parents: list[str]) -> Mapping[str, Page | Exception]:
+        if refusal := (await _refused(store, [page_request])).get(page_request):
             return dict.fromkeys(parents, refusal)
-        found = await pages.read_pages(store, slice_, parents)
-        return {parent: _masked_page(gate, parent, slice_, found[parent]) for parent in parents}
+        found = await pages.read_pages(store, page_request, parents)
+        return {parent: _masked_page(gate, parent, page_request, found[parent]) for parent in parents}
 
     return await _each(read, keys)
 
@@ -129,7 +138,7 @@ async def pages_of(
 async def counts_of(
     store: Store, keys: Sequence[tuple[str, Selection]]
 ) -> Mapping[tuple[str, Selection], int | Exception]:
-    """One command per distinct selection. Zero where there is nothing."""
+    """Returns counts, 0 where there is nothing, by one command for each distinct selection."""
 
     async def count(selection: Selection, parents: list[str]) -> Mapping[str, int]:
         if selection.listing is REPORT:
@@ -141,15 +150,15 @@ async def counts_of(
     return await _each(count, keys)
 
 
-def _is_shared(slice_: Slice) -> bool:
-    """Whether it can be read together with others: it hangs on parents, and has no position in the list of one."""
-    return slice_.position is None and slice_.selection.listing.parent_key is not None
+def _is_shared(page_request: PageRequest) -> bool:
+    """Returns whether it can be read together with others: it hangs on parents, and has no position in one's list."""
+    return page_request.position is None and page_request.selection.listing.parent_key is not None
 
 
 async def _each(
     read: Callable[[T, list[str]], Awaitable[Mapping[str, V]]], keys: Sequence[tuple[str, T]]
 ) -> Mapping[tuple[str, T], V | Exception]:
-    """One ``read`` for all parents of whom the same is asked. If one fails, that is no fault of the others."""
+    """Calls ``read`` once for all parents of the same request. If one call fails, the others do not."""
     parents: dict[T, list[str]] = defaultdict(list)
     for parent, asked in keys:
         parents[asked].append(parent)
@@ -164,21 +173,21 @@ async def _each(
     return {(parent, asked): value for asked, its in zip(parents, found, strict=True) for parent, value in its.items()}
 
 
-def _masked_page(gate: Gate, owner: str, slice_: Slice, found: list[Document]) -> Page | Exception:
-    """A row that is too broken to be masked costs its own page. Of rows that are hidden there is no page."""
-    collection = slice_.selection.listing.collection
+def _masked_page(gate: Gate, owner: str, page_request: PageRequest, found: list[Document]) -> Page | Exception:
+    """Returns the masked page, or its exception: a broken row costs its own page, and hidden rows have none."""
+    collection = page_request.selection.listing.collection
     if gate.hides(collection, owner):
         return Forbidden("Your role may not read this.")
     try:
-        return _page(owner, slice_, gate.masked(collection, owner, found))
+        return _page(owner, page_request, gate.masked(collection, owner, found))
     except Exception as broken:
         return broken
 
 
-def _page(parent: str, slice_: Slice, found: list[Document]) -> Page:
-    """``found`` has one row too many, at the far end, where there are more."""
-    size, beyond = slice_.size, slice_.position is not None
+def _page(parent: str, page_request: PageRequest, found: list[Document]) -> Page:
+    """Makes a page of ``found``, which has one row too many, at the far end, if there are more."""
+    size, beyond = page_request.size, page_request.position is not None
     more = len(found) > size
-    if slice_.backwards:
-        return Page(parent, slice_, found[-size:] if size else [], has_next=beyond, has_previous=more)
-    return Page(parent, slice_, found[:size], has_next=more, has_previous=beyond)
+    if page_request.backwards:
+        return Page(parent, page_request, found[-size:] if size else [], has_next=beyond, has_previous=more)
+    return Page(parent, page_request, found[:size], has_next=more, has_previous=beyond)

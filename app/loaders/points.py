@@ -1,4 +1,4 @@
-"""The ledger, recomputed."""
+"""Recomputes the ledger."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from app.store.driver import Store
 
 
 async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, LedgerAudit | Exception]:
-    """The stored state against all entries, both read at one point in time. One command; it reads every entry."""
+    """Compares stored states with all entries, both read at one point in time. One command; it reads every entry."""
     wanted = {"$in": list(customer_ids)}
     entries = [
         {"$match": {"customerId": wanted, "seq": {"$gte": 0}}},

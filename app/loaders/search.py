@@ -1,4 +1,4 @@
-"""What the one search box finds: candidates by index, each then compared with what its viewer may see of it.
+"""Finds what the one search box asks for: candidates by index, each then compared with what its viewer may see.
 
 Six commands at most, side by side. Of customers, each way of finding them reads a bounded number; names with several
 words read at most those who have the rarest of them (docs/decisions/0027).
@@ -19,14 +19,14 @@ from app.domain.search import (
     Word,
     address,
     addresses_of,
-    asked_phone,
-    asked_words,
     begins,
     cleaned,
     folded,
     home_of,
     phones,
     phones_of,
+    query_phone,
+    query_words,
     words,
 )
 from app.domain.vocabulary import SearchMatchKind as Kind
@@ -41,7 +41,7 @@ _LAST: Final = "\uffff"
 
 
 class Thing(NamedTuple):
-    """What hangs on a customer and has a number of its own."""
+    """A thing hangs on a customer and has a number of its own."""
 
     kind: Kind
     collection: str
@@ -61,7 +61,7 @@ THINGS: Final = (
 
 
 class Match(NamedTuple):
-    """Orders by likelihood: what is exact before what only begins so, then by kind."""
+    """A match is ordered by likelihood: an exact one before one that only begins with the text, then by kind."""
 
     is_partial: bool
     rank: int
@@ -71,8 +71,8 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A text, and all that it may be."""
+class SearchText:
+    """A search text knows all that it may be: a word, an address, a number."""
 
     text: str
     region: str | None
@@ -87,11 +87,11 @@ class Asked:
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
-        return asked_words(self.text)
+        return query_words(self.text)
 
     @cached_property
     def phone(self) -> Phone | None:
-        return asked_phone(self.text, self.region)
+        return query_phone(self.text, self.region)
 
 
 class Search:
@@ -101,16 +101,16 @@ class Search:
         self._store, self._gate = store, gate
 
     async def hits(self, text: str, region: str | None, size: int) -> list[Document]:
-        """The likeliest customers first, each with what of them was found."""
-        asked = Asked(cleaned(text), region)
+        """Returns the likeliest customers first, each with what of them was found."""
+        query = SearchText(cleaned(text), region)
         customers, things = await asyncio.gather(
-            self._customers(asked), asyncio.gather(*(self._things(thing, asked) for thing in THINGS))
+            self._customers(query), asyncio.gather(*(self._things(thing, query) for thing in THINGS))
         )
         found: defaultdict[str, list[Match]] = defaultdict(list)
         shown: dict[str, Document] = {}
         for customer in customers:
             shown[customer["_id"]] = customer
-            found[customer["_id"]] += _matches(customer, asked)
+            found[customer["_id"]] += _matches(customer, query)
         for customer_id, match in (each for these in things for each in these):
             found[customer_id].append(match)
         names = {customer_id: str(customer.get("searchName", "")) for customer_id, customer in shown.items()}
@@ -118,19 +118,19 @@ class Search:
 
         def likelihood(customer_id: str) -> tuple[Any, ...]:
             name = names.get(customer_id, "")
-            return *best[customer_id][0][:2], name != asked.folded, name, customer_id
+            return *best[customer_id][0][:2], name != query.folded, name, customer_id
 
         return [
             {"customerId": customer_id, "matches": [_shown(match) for match in best[customer_id]]}
             for customer_id in sorted(best, key=likelihood)[:size]
         ]
 
-    async def _customers(self, asked: Asked) -> list[Document]:
-        """One command."""
+    async def _customers(self, query: SearchText) -> list[Document]:
+        """Finds customers by one command."""
         ways = [
             [{"$match": {**way, **reach}}, {"$limit": _CANDIDATES}]
             for reach, masks in self._gate.reaches
-            for way in _ways(asked, masks)
+            for way in _ways(query, masks)
         ]
         if not ways:
             return []
@@ -140,41 +140,41 @@ class Search:
         found = await self._store.aggregate("customers", [*first, keep, *also])
         return await self._admitted(found)
 
-    async def _things(self, thing: Thing, asked: Asked) -> list[tuple[str, Match]]:
-        """One command, and one more of an affiliate. Of a customer the first of each kind."""
+    async def _things(self, thing: Thing, query: SearchText) -> list[tuple[str, Match]]:
+        """Finds things by one command, one more for an affiliate; the first of each kind for a customer."""
         if all(masks.forbids(thing.collection, thing.path[0]) for _, masks in self._gate.reaches):
             return []
         reaches = [reach for reach, _ in self._gate.reaches]
         own = {"customerId": reaches[0]["_id"]} if len(reaches) == 1 and "_id" in reaches[0] else {}
         rows = await self._store.find(
-            thing.collection, {thing.key: asked.text, **own}, limit=_NAMED, collation=FOLDS_CASE
+            thing.collection, {thing.key: query.text, **own}, limit=_NAMED, collation=FOLDS_CASE
         )
         matches: dict[str, Match] = {}
         for row in await self._admitted(rows):
             value = _value(row, thing.path)
-            if isinstance(value, str) and folded(value) == asked.folded:
+            if isinstance(value, str) and folded(value) == query.folded:
                 matches.setdefault(row["customerId"], _match(thing.kind, value, node_id=row["_id"]))
         return list(matches.items())
 
     async def _admitted(self, found: Iterable[Document]) -> list[Document]:
-        """As their viewer sees them. What is too broken to be masked is not found."""
+        """Returns documents as their viewer sees them, without those that are too broken to be masked."""
         admitted = await self._gate.admitted({each["_id"]: each for each in found})
         return [each for each in admitted.values() if not isinstance(each, Exception)]
 
 
-def _ways(asked: Asked, masks: Masks) -> Iterator[Document]:
-    """Conditions, each of which one index answers, for what these masks show."""
-    yield {"searchNumber": asked.folded}
-    yield {"searchNumber": _beginning(asked.folded)}
-    if masks.shows("customers", "emails") and asked.address:
-        yield {"searchEmails": asked.address}
-        if "@" in asked.address or len(asked.address) > 2:
-            yield {"searchEmails": _one_beginning(asked.address)}
-    if masks.shows("customers", "phones") and asked.phone:
-        yield {"searchPhones": {"$in": [*asked.phone.exact, *asked.phone.national]}}
-    if asked.words:
-        yield {"$and": [_has(word, whole=True) for word in asked.words]}
-        yield {"$and": [_has(word) for word in asked.words]}
+def _ways(query: SearchText, masks: Masks) -> Iterator[Document]:
+    """Yields conditions, each of which one index answers, for what these masks show."""
+    yield {"searchNumber": query.folded}
+    yield {"searchNumber": _beginning(query.folded)}
+    if masks.shows("customers", "emails") and query.address:
+        yield {"searchEmails": query.address}
+        if "@" in query.address or len(query.address) > 2:
+            yield {"searchEmails": _one_beginning(query.address)}
+    if masks.shows("customers", "phones") and query.phone:
+        yield {"searchPhones": {"$in": [*query.phone.exact, *query.phone.national]}}
+    if query.words:
+        yield {"$and": [_has(word, whole=True) for word in query.words]}
+        yield {"$and": [_has(word) for word in query.words]}
 
 
 def _has(word: Word, *, whole: bool = False) -> Document:
@@ -187,41 +187,41 @@ def _beginning(text: str) -> Document:
 
 
 def _one_beginning(text: str) -> Document:
-    """Of a list, where the two bounds together must hold of one element."""
+    """Returns the condition that one element begins with the text: both bounds hold of the same one."""
     return {"$elemMatch": _beginning(text)}
 
 
-def _matches(customer: Document, asked: Asked) -> Iterator[Match]:
-    """What of this customer, as the viewer sees them, the text is or begins.
+def _matches(customer: Document, query: SearchText) -> Iterator[Match]:
+    """Yields what of this customer, as the viewer sees them, the text is or begins.
 
     Copies are compared where everybody may read what they copy; of an address or a phone number the value itself is.
     """
     number = str(customer.get("searchNumber", ""))
-    if number.startswith(asked.folded):
-        yield _match(Kind.CUSTOMER_NUMBER, str(customer.get("number")), partial=number != asked.folded)
-    if asked.address and any(each.startswith(asked.address) for each in customer.get("searchEmails", ())):
+    if number.startswith(query.folded):
+        yield _match(Kind.CUSTOMER_NUMBER, str(customer.get("number")), partial=number != query.folded)
+    if query.address and any(each.startswith(query.address) for each in customer.get("searchEmails", ())):
         for value in addresses_of(customer):
-            if address(value).startswith(asked.address):
-                yield _match(Kind.EMAIL, value, partial=address(value) != asked.address)
-    if phone := asked.phone:
+            if address(value).startswith(query.address):
+                yield _match(Kind.EMAIL, value, partial=address(value) != query.address)
+    if phone := query.phone:
         for value in phones_of(customer):
             forms = phones(value, home_of(customer))
             if not {*forms}.isdisjoint((*phone.exact, *phone.national)):
                 yield _match(Kind.PHONE, value, partial={*forms}.isdisjoint(phone.exact))
-    if asked.words and (name := _name(customer, asked)):
+    if query.words and (name := _name(customer, query)):
         yield name
 
 
-def _name(customer: Document, asked: Asked) -> Match | None:
+def _name(customer: Document, query: SearchText) -> Match | None:
     every: list[str] = customer.get("searchWords", [])
-    if not all(begins(word, every) for word in asked.words):
+    if not all(begins(word, every) for word in query.words):
         return None
-    is_whole = all(begins(word, every, whole=True) for word in asked.words)
+    is_whole = all(begins(word, every, whole=True) for word in query.words)
     name, organization = customer.get("name"), customer.get("organization")
     of_organization = (
         isinstance(organization, str)
-        and not all(begins(word, words([str(name)])) for word in asked.words)
-        and all(begins(word, words([organization])) for word in asked.words)
+        and not all(begins(word, words([str(name)])) for word in query.words)
+        and all(begins(word, words([organization])) for word in query.words)
     )
     return _match(Kind.NAME, str(organization if of_organization else name), partial=not is_whole)
 

@@ -1,4 +1,4 @@
-"""How many are worked on at once. Subjects take turns, and whom we cannot serve in good time is told so at once."""
+"""Limits how many requests are worked on at once. Subjects take turns; a request that comes too late is refused."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from app.operations.errors import RequestRefusal
 
 
 class Overloaded(RequestRefusal):
-    """Raised where there is no room for a request, or it waited too long for its turn.
+    """Raised if there is no room for a request, or it waited too long for its turn.
 
     The client sees 503 and OVERLOADED; nothing was executed.
     """
@@ -22,7 +22,7 @@ class Overloaded(RequestRefusal):
 
 @dataclass(slots=True)
 class Admission:
-    """``at_once`` have a turn, ``waiting`` more may wait for one for up to ``seconds``.
+    """An admission gives ``at_once`` turns; ``waiting`` more may wait for one for up to ``seconds``.
 
     The next turn is that of the subject whose last one is longest ago, however many of its requests wait. Where there
     is no more room to wait, the subject with the most requests there gives some up for others.
@@ -37,7 +37,7 @@ class Admission:
     """Requests that wait by their subjects, in the order of the subjects' turns. None of them is empty."""
 
     def reject_if_full(self, subject: str) -> None:
-        """Raises Overloaded where a turn would do so at once: asked first, so that refusing costs next to nothing."""
+        """Raises Overloaded if a turn would do so at once: asked first, so that refusing costs next to nothing."""
         if self._busy >= self.at_once and self._waiting >= self.waiting and self._longest(subject) is None:
             raise Overloaded
 
@@ -81,7 +81,7 @@ class Admission:
             turn.set_result(None)
 
     def _make_room(self, subject: str) -> None:
-        """Raises Overloaded."""
+        """Makes room for a request of this subject. Raises Overloaded."""
         if self._waiting < self.waiting:
             return
         longest = self._longest(subject)
@@ -93,7 +93,7 @@ class Admission:
             turn.set_exception(Overloaded())
 
     def _longest(self, subject: str) -> str | None:
-        """The subject with the most requests that wait, if it has more than this one with another."""
+        """Returns the subject with the most requests that wait, if it has more than this one with another."""
         if not self._queues:
             return None
         longest = max(self._queues, key=lambda each: len(self._queues[each]))
@@ -109,7 +109,7 @@ class Admission:
 
 
 class Turn:
-    """What is done inside is done in a turn of the subject's. Entering raises Overloaded."""
+    """A turn of the subject's lasts as long as the block inside. Entering raises Overloaded."""
 
     __slots__ = ("_admission", "_subject")
 

@@ -1,4 +1,4 @@
-"""What an operation may cost, from its text, the schema and the page sizes asked for. Pure; docs/decisions/0025.
+"""Prices an operation by its text, the schema and the page sizes asked for. Pure; docs/decisions/0025.
 
 One unit is ten microseconds of a core, ours and the database's together: `python -m bench.prices` compares. Everything
 is counted as often as it may occur: a page as full, a link as there, a field as often as it is written. What multiplies
@@ -94,7 +94,7 @@ EMBEDDED: Final = 4
 
 
 class Price(NamedTuple):
-    """``once`` whatever the number of parents, ``each`` for every parent; ``row`` for every row of a page's parent.
+    """A price counts ``once`` for all parents, ``each`` for every parent, and ``row`` for every row of a page's parent.
 
     ``counts``: what is counted of the page or report that the field is of, once however often it is asked for.
     """
@@ -142,7 +142,7 @@ Variables: TypeAlias = Mapping[str, Any]
 
 
 class TooExpensive(RequestRefusal):
-    """Raised where the operation would cost more than one may; the client sees a 400 with its cost."""
+    """Raised if the operation would cost more than one may; the client sees a 400 with its cost."""
 
     code = "COST_LIMIT_EXCEEDED"
 
@@ -154,7 +154,7 @@ class TooExpensive(RequestRefusal):
 
 
 def cost_extension(cost: int, limit: int) -> dict[str, int]:
-    """What a response says of the cost of its operation."""
+    """Returns what a response says of the cost of its operation."""
     return {"requested": cost, "limit": limit, "remaining": max(limit - cost, 0)}
 
 
@@ -164,7 +164,7 @@ def price_of_text(text: str) -> int:
 
 
 def price_of_body(size: int) -> int:
-    """Returns the price of reading so many bytes, before it is known what they say."""
+    """Returns the price of reading ``size`` bytes, before it is known what they say."""
     return size // BODY_BYTES
 
 
@@ -174,7 +174,7 @@ def price_of_plan(fields: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CostPlan:
-    """The cost of one operation, but for its variables. Holds nothing of any viewer.
+    """A cost plan knows the cost of one operation, but for its variables. Holds nothing of any viewer.
 
     ``fields``: how many there are in its plan at most, one for each type where an object may be of several.
     ``variants``: how many plans may be kept, one for each choice of what its directives include.
@@ -188,7 +188,7 @@ class CostPlan:
     """Where no variable has a say."""
 
     def cost(self, variables: Variables) -> int:
-        """With coerced variables. Linear in the document: each fragment is added up once."""
+        """Returns the cost with coerced variables. Linear in the document: each fragment is added up once."""
         if self._certain is not None:
             return self._certain
         added = _Addition(self._fragments, variables).total(self._steps)
@@ -196,14 +196,14 @@ class CostPlan:
 
 
 class Pricer:
-    """Makes cost plans for one schema. ``compiled``: whether queries are executed by plans, where they can be."""
+    """A pricer makes cost plans for one schema. ``compiled``: queries are executed by plans, where they can be."""
 
     def __init__(self, schema: GraphQLSchema, *, compiled: bool = True) -> None:
         self._schema, self._compiled = schema, compiled
         self._lengths = {**LISTS, **_means(schema)}
 
     def plans(self, document: DocumentNode, shapes: Mapping[str | None, Shape]) -> Mapping[str | None, CostPlan]:
-        """By operation's name, as ``shapes`` are. The document is valid."""
+        """Returns cost plans by operation's name, as ``shapes`` are. The document is valid."""
         depends, by_value = _depends_on_variables(document), dict[float, Mapping[str, tuple[_Step, ...]]]()
         plans: dict[str | None, CostPlan] = {}
         for each in document.definitions:
@@ -302,7 +302,7 @@ class _Step:
 
 
 class _Addition:
-    """One evaluation of a plan."""
+    """An addition is one evaluation of a plan."""
 
     def __init__(self, fragments: Mapping[str, tuple[_Step, ...]], variables: Variables) -> None:
         self._fragments, self._variables = fragments, variables
@@ -326,7 +326,7 @@ class _Addition:
 
 
 class _Width:
-    """How many fields a plan of these steps has at most, whatever its variables."""
+    """It counts how many fields a plan of these steps has at most, whatever its variables."""
 
     def __init__(self, fragments: Mapping[str, tuple[_Step, ...]]) -> None:
         self._fragments = fragments
@@ -432,7 +432,7 @@ _SEEKS: Final = frozenset({"last", "after", "before", "filter", "orderBy"})
 
 
 def _customers(given: Mapping[str, Any], *, is_counted: bool) -> float:
-    """What finding them costs, and counting them."""
+    """Returns what finding customers costs, and counting them."""
     asked = {name for name, value in _fields(given.get("filter")).items() if value is not None}
     by_prefix = "emailPrefix" in asked
     sorting = SORT_CUSTOMERS if asked and "orderBy" in given else 0
@@ -456,7 +456,7 @@ def _report(arguments: Mapping[str, ValueNode], value: float) -> _Combination:
 
 
 def _days(*window: datetime | str | None) -> float:
-    """Texts in the document, times in variables."""
+    """Returns the days of a window: texts in the document, times in variables."""
     try:
         begin, end = (each if isinstance(each, datetime) else moment(each or "") for each in window)
     except ValueError:
@@ -469,7 +469,7 @@ def _fields(value: object) -> dict[str, Any]:
 
 
 def _given(arguments: Mapping[str, ValueNode], variables: Variables) -> dict[str, Any]:
-    """Arguments with a value, in Python."""
+    """Returns arguments with a value, in Python."""
     values = {name: value_from_ast_untyped(node, dict(variables)) for name, node in arguments.items()}
     return {name: value for name, value in values.items() if value is not None and value is not Undefined}
 
@@ -539,8 +539,10 @@ def _page_size(arguments: Mapping[str, ValueNode], variables: Variables) -> int:
 
 
 def _number(value: ValueNode, variables: Variables) -> int:
-    """At least one: what would be read of each row is prepared even where there is none. What lies outside of a list's
-    limits is refused where it is asked for, and reads nothing."""
+    """Returns at least one: what would be read of each row is prepared even where there is none.
+
+    What lies outside of a list's limits is refused where it is asked for, and reads nothing.
+    """
     match value:
         case IntValueNode(value=digits):
             asked = int(digits) if len(digits) < 10 else MAXIMUM_SIZE
@@ -564,7 +566,7 @@ def _length(value: ValueNode | None, variables: Variables) -> int:
 
 
 def _means(schema: GraphQLSchema) -> dict[str, float]:
-    """How long the lists of introspection are in this schema, on average: there is but one answer to ask for."""
+    """Returns how long the lists of introspection are in this schema, on average."""
     types = list(schema.type_map.values())
     with_fields = [type_ for type_ in types if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)]
     fields = [field for type_ in with_fields for field in type_.fields.values()]

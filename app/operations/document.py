@@ -1,7 +1,7 @@
-"""GraphQL documents, from text to what can be executed: parsed, within limits, valid, priced. Each text once.
+"""Prepares GraphQL documents: parsed, within limits, valid, priced; each text once.
 
-A document is prepared beside the event loop, one at a time: subjects take turns, and who waits too long is told so.
-What is kept is the same for every viewer, and bounded by the memory that it takes.
+A document is prepared beside the event loop, one at a time: subjects take turns, and a request that waits too long is
+refused. What is kept is the same for every viewer, and bounded by the memory that it takes.
 """
 
 import asyncio
@@ -47,8 +47,10 @@ _PLAN_FIELD: Final = 3_500
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A valid document. ``introspects``: whether any of it asks for the schema itself. ``size``: the most bytes of
-    memory that it takes, with all the plans that are kept with it."""
+    """A prepared document is valid. ``introspects``: any of it asks for the schema itself.
+
+    ``size``: the most bytes of memory that it takes, with all the plans that are kept with it.
+    """
 
     document: DocumentNode
     operations: Mapping[str | None, tuple[Operation, CostPlan]]
@@ -56,7 +58,7 @@ class Prepared:
     size: int
 
     def chosen(self, operation_name: str | None) -> tuple[Operation, CostPlan]:
-        """The operation of that name, or the only one, and what it costs. Raises OperationUnresolved."""
+        """Returns the operation of that name, or the only one, and what it costs. Raises OperationUnresolved."""
         if operation_name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if operation_name is None or operation_name not in self.operations:
@@ -65,7 +67,7 @@ class Prepared:
 
 
 class OperationUnresolved(RequestRefusal):
-    """Raised where the request does not say which operation of its document is meant; the client sees a 400."""
+    """Raised if the request does not say which operation of its document is meant; the client sees a 400."""
 
     code = "OPERATION_RESOLUTION_FAILURE"
 
@@ -82,7 +84,7 @@ class OperationUnresolved(RequestRefusal):
 
 
 class Documents:
-    """``compiled``: whether queries are executed by plans."""
+    """It prepares documents and keeps them. ``compiled``: queries are executed by plans."""
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, compiled: bool = True) -> None:
         self._schema, self._limits, self._pricer = schema, limits, Pricer(schema, compiled=compiled)
@@ -96,17 +98,17 @@ class Documents:
 
     @property
     def kept_bytes(self) -> int:
-        """The most bytes of memory that all documents that are kept take."""
+        """Returns the most bytes of memory that all documents that are kept take."""
         return self._kept_bytes
 
     def price(self, text: str) -> int:
-        """What preparing it costs; nothing where it is kept."""
+        """Returns what preparing the text costs; 0 if it is kept."""
         return 0 if text in self._kept else price_of_text(text)
 
     async def prepared(self, text: str, subject: str, *, suggests: bool) -> Prepared:
-        """``suggests``: whether errors may say what the schema has instead.
+        """Returns the prepared document. Raises DocumentLimitExceeded, InvalidDocument, Overloaded.
 
-        Raises DocumentLimitExceeded, InvalidDocument, Overloaded.
+        ``suggests``: errors may say what the schema has instead.
         """
         if text not in self._kept:
             await self._turns.enter(subject)
@@ -167,7 +169,7 @@ class Documents:
         self._turns.leave()
 
     def _keep(self, text: str, prepared: Prepared) -> None:
-        """The documents that were asked for longest ago make room; for one that would need it all, none does."""
+        """Keeps a document. Those asked for longest ago make room; for one that would need it all, none does."""
         if prepared.size > self._limits.cached_bytes // 4:
             self._dropped_bytes += prepared.size
             return
@@ -197,7 +199,7 @@ def _introspects(document: DocumentNode) -> bool:
 
 
 def _rules(most: int) -> tuple[type[ASTValidationRule], ...]:
-    """What the specification asks for. The one rule that may take quadratic time and more has a budget."""
+    """Returns the specification's rules. The one rule that may take quadratic time and more has a budget."""
 
     class Bounded(OverlappingFieldsCanBeMergedRule):
         def __init__(self, context: ValidationContext) -> None:

@@ -1,4 +1,4 @@
-"""What a document may be before anybody looks at what it means: one walk over its syntax, each fragment once. Pure.
+"""Limits what a document may be before its meaning is looked at: one walk over its syntax, each fragment once. Pure.
 
 Cycles and doublings of fragments therefore cost nothing; that a cycle is wrong, validation says.
 """
@@ -26,7 +26,7 @@ INTROSPECTION: Final = frozenset({"__schema", "__type"})
 
 
 class DocumentLimitExceeded(RequestRefusal):
-    """Raised where a request is larger than we take. The client sees a 400 with the ``limit`` beside the message."""
+    """Raised if a request is larger than we take. The client sees a 400 with the ``limit`` beside the message."""
 
     code = "QUERY_LIMIT_EXCEEDED"
 
@@ -65,7 +65,7 @@ def check(document: DocumentNode, limits: Limits) -> None:
 
 
 def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
-    """How many changes a mutation asks for."""
+    """Returns how many changes a mutation asks for."""
     fragments = {
         definition.name.value: _shape(definition)
         for definition in document.definitions
@@ -75,7 +75,7 @@ def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
 
 
 def check_variables(variables: dict[str, object], limits: Limits) -> None:
-    """Raises DocumentLimitExceeded for variables with too many values in them. It looks at no more than are allowed."""
+    """Raises DocumentLimitExceeded for variables with too many values; it looks at no more than are allowed."""
     left: list[Any] = [variables]
     found = 0
     while left:
@@ -96,7 +96,7 @@ def check_variables(variables: dict[str, object], limits: Limits) -> None:
 
 
 def at_most(name: str, asked: int, allowed: int, what: str) -> None:
-    """Raises DocumentLimitExceeded."""
+    """Raises DocumentLimitExceeded if there are more than are allowed."""
     if asked > allowed:
         message = f"The document has {asked} {what}; at most {allowed} are allowed."
         raise DocumentLimitExceeded(name, message, allowed=allowed, asked=asked)
@@ -114,7 +114,7 @@ class _Spread:
 
 @dataclass(slots=True)
 class _Shape:
-    """Of one definition. ``depth`` and ``introspection`` leave its fragments out until they are added."""
+    """The shape of one definition. ``depth`` and ``introspection`` leave its fragments out until they are added."""
 
     depth: int = 0
     introspection: int = 0
@@ -166,7 +166,7 @@ def _shape(definition: _Definition) -> _Shape:
 
 
 def _add_fragments(shapes: list[_Shape], fragments: dict[str, _Shape]) -> None:
-    """To each depth what its fragments add. Those that spread none come first; where they form a cycle, nothing is."""
+    """Adds to each depth what its fragments add; nothing if they form a cycle. Those that spread none come first."""
     spreads = {name: {spread.name for spread in shape.spreads} for name, shape in fragments.items()}
     try:
         order = [fragments[name] for name in TopologicalSorter(spreads).static_order() if name in fragments]
@@ -184,7 +184,7 @@ def _add_fragments(shapes: list[_Shape], fragments: dict[str, _Shape]) -> None:
 
 
 def _root_names(operation: _Shape, fragments: dict[str, _Shape]) -> set[str]:
-    """The names at the top of the answer: a field that is written twice is answered once."""
+    """Returns the names at the top of the answer: a field that is written twice is answered once."""
     names, seen, left = set(operation.roots), set[str](), [operation]
     while left:
         for spread in left.pop().spreads:

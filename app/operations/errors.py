@@ -1,4 +1,4 @@
-"""Errors as clients see them: a code for programs, a sentence for people, and where in the request.
+"""Formats errors as clients see them: a code for programs, a sentence for people, and where in the request.
 
 What is ours to mend is told as no more than that, since an exception's text may hold what is stored.
 """
@@ -40,7 +40,7 @@ _RETRY_AFTER_SECONDS: Final = 1
 
 
 class RequestRefusal(Refusal):
-    """Raised where a request is not executed at all. The endpoint catches it; the client sees its code and its message.
+    """Raised if a request is not executed at all. The endpoint catches it; the client sees its code and its message.
 
     ``extensions`` stand in the error beside the code, ``response_extensions`` in the response beside the error.
     """
@@ -61,9 +61,9 @@ class InvalidDocument(Exception):
 
 
 def refusal_body(error: Exception) -> dict[str, Any]:
-    """The response to a request that was not executed: there is no ``data``, not even null.
+    """Returns the response to a request that was not executed: it has no ``data``, not even null.
 
-    What is no refusal is a fault of ours: it is logged.
+    What is not a refusal is a fault of ours: it is logged.
     """
     match error:
         case InvalidDocument(errors=errors, document=document):
@@ -83,7 +83,7 @@ def refusal_body(error: Exception) -> dict[str, Any]:
 
 
 def format_error(error: GraphQLError, document: DocumentNode | None) -> dict[str, Any]:
-    """The error as the client sees it: a message, where, and ``extensions.code``."""
+    """Returns the error as the client sees it: a message, where, and ``extensions.code``."""
     code, message = _classify(error)
     located = error.path or (_path_in_request(error, document) if document and code == "BAD_USER_INPUT" else None)
     cause = cause_of(error)
@@ -96,7 +96,7 @@ def format_error(error: GraphQLError, document: DocumentNode | None) -> dict[str
 
 
 def error_payload(code: str, message: str, **extensions: object) -> dict[str, Any]:
-    """One error. Where the fault is ours, the request's id comes with it: the log has the same.
+    """Returns one error. Where the fault is ours, the request's id comes with it: the log has the same.
 
     What may succeed when it is asked for again says when to.
     """
@@ -131,7 +131,7 @@ def _classify(error: GraphQLError) -> tuple[str, str]:
 
 
 def _path_in_request(error: GraphQLError, document: DocumentNode) -> list[str | int] | None:
-    """The field whose argument is wrong, by response keys from the operation down: nothing was executed yet."""
+    """Returns the field whose argument is wrong, by response keys from the operation down: nothing ran yet."""
     if not error.nodes:
         return None
     node = error.nodes[0]
@@ -162,7 +162,7 @@ def _holds(outer: Node, inner: Node) -> bool:
 
 
 def _first_use(document: DocumentNode, variable: str) -> Node | None:
-    """Where the variable is first given to a field."""
+    """Returns where the variable is first given to a field."""
     uses: list[Node] = []
 
     class Uses(Visitor):

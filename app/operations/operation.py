@@ -1,4 +1,4 @@
-"""The operations of a valid document, and their variables."""
+"""Reads the operations of a valid document, and their variables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from app.settings import Limits
 
 
 class GraphQLRequest(NamedTuple):
-    """What a client asks for. ``may_change``: whether it came by a method that may change anything."""
+    """A request holds what a client asks for. ``may_change``: it came by a method that may change anything."""
 
     query: str
     operation_name: str | None
@@ -36,7 +36,7 @@ class GraphQLRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation of a valid document, and what graphql-core finds out about it before it looks at a request."""
+    """An operation of a valid document knows what graphql-core finds out about it before it looks at a request."""
 
     schema: GraphQLSchema
     node: OperationDefinitionNode
@@ -48,7 +48,7 @@ class Operation:
 
     @classmethod
     def each_of(cls, document: DocumentNode, schema: GraphQLSchema) -> "dict[str | None, Operation]":
-        """By name. Raises GraphQLError if the document is not valid."""
+        """Returns the operations by name. Raises GraphQLError if the document is not valid."""
         fragments = {
             each.name.value: FragmentDetails(each, {one.name: one for one in _signatures(each, schema)} or None)
             for each in document.definitions
@@ -71,7 +71,7 @@ class Operation:
     def execution(
         self, variables: dict[str, Any], limits: Limits, *, suggests: bool
     ) -> ExecutionContext | list[GraphQLError]:
-        """What is executed of it with these variables, or what is wrong with them."""
+        """Returns what is executed of it with these variables, or what is wrong with them."""
         values = self._plain_values(variables) or get_variable_values(
             self.schema, self.node.variable_definitions or (), variables, limits.max_errors, not suggests
         )
@@ -88,7 +88,7 @@ class Operation:
         )
 
     def _plain_values(self, given: Mapping[str, Any]) -> VariableValues | None:
-        """None where graphql-core has to judge."""
+        """Returns the values; None where graphql-core has to judge."""
         values = VariableValues({}, {})
         if not self._is_plain:
             return None
@@ -103,7 +103,7 @@ class Operation:
 
 
 def _signatures(definition: OperationDefinitionNode | FragmentDefinitionNode, schema: GraphQLSchema) -> list[Any]:
-    """graphql-core's own, whose types are open generics. Raises GraphQLError."""
+    """Returns graphql-core's signatures, whose types are open generics. Raises GraphQLError."""
     signatures: list[Any] = []
     for each in definition.variable_definitions or ():
         signature = get_variable_signature(schema, each)

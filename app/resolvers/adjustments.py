@@ -1,4 +1,4 @@
-"""The way in to adjustments that take two people."""
+"""Admits adjustments that take two people."""
 
 from app.domain.access import Forbidden
 from app.domain.listings import ADJUSTMENTS

@@ -1,4 +1,4 @@
-"""The way in to the audit log."""
+"""Admits readers of the audit log."""
 
 from app.domain.access import Permission
 from app.domain.listings import AUDIT

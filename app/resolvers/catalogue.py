@@ -1,4 +1,4 @@
-"""The way in to the catalogue."""
+"""Answers with the catalogue."""
 
 from typing import Annotated, cast
 

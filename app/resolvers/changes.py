@@ -1,4 +1,4 @@
-"""Changes, admitted: may they? One call. What the rules refuse becomes data here and nowhere else."""
+"""Admits changes: one call each. What the rules refuse becomes data here and nowhere else."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -218,7 +218,7 @@ async def _made(
     about: tuple[str, str, str],
     change: Callable[[Changes, Document], Awaitable[Wrote]],
 ) -> Source:
-    """The payload. Accepted or refused, one row of the audit log says so. Raises Forbidden.
+    """Returns the payload. Accepted or refused, one row of the audit log says so. Raises Forbidden.
 
     ``about`` is a collection, the input's field and the id in it; ``change`` gets the document as its viewer sees it.
     """
@@ -246,7 +246,7 @@ async def _made(
 
 
 async def _document(info: Info, node_id: str, collection: str | None = None) -> Source:
-    """None for what is not there, of another kind, not for this viewer to see, or no id at all."""
+    """Returns the document; None if it is missing, of another kind, not for this viewer, or the id is not one."""
     known = is_id_of(collection, node_id) if collection else has_id_form(node_id)
     return await info.context.loaders.documents.load(node_id) if known else None
 

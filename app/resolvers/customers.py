@@ -1,4 +1,4 @@
-"""Ways in to customers: to one by name, to many by what they have in common."""
+"""Resolves customers: one by name, many by what they have in common."""
 
 from typing import Annotated, cast
 
@@ -11,7 +11,7 @@ from app.domain.refusals import Ambiguous
 from app.domain.search import address
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of_all
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, visible_customers
 from app.schema.customers import Customer, CustomerBy
 from app.schema.filters import search_term
 
@@ -29,7 +29,7 @@ def customer(
     name, viewer = _name(info, by), info.context.viewer
 
     def only(found: list[Source] | None) -> Source:
-        """Raises Ambiguous."""
+        """Returns the one customer that is found. Raises Ambiguous."""
         # By what is not theirs to read, nobody is found.
         found = [each for each in found or () if by.number or viewer.may(Permission.SEARCH_BY_CONTACT, each["_id"])]
         if len(found) > 1:
@@ -40,7 +40,7 @@ def customer(
 
 
 def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
-    """As the loader calls it. Raises Forbidden."""
+    """Returns the name as the loader knows it. Raises Forbidden."""
     if by.number:
         return ("number", search_term("number", by.number.value))
     info.context.viewer.require(Permission.SEARCH_BY_CONTACT)
@@ -68,6 +68,6 @@ async def customers(
 ) -> Connection[Customer] | None:
     asked, order = filter or CustomerFilter(), order_by or CustomerOrder()
     check_order(info, order)
-    where = (*asked.where(info.context.viewer), *await seen(info))
+    where = (*asked.where(info.context.viewer), *await visible_customers(info))
     sorting = order.sorting(asked)
     return await page_of_all(info, CUSTOMERS, where, sorting, first=first, after=after, last=last, before=before)

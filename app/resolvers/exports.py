@@ -1,4 +1,4 @@
-"""Exports, admitted: may they? What is asked for is judged like the list or the report that it is an export of."""
+"""Admits exports: each is judged like the list or the report that it is an export of."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -7,13 +7,13 @@ import strawberry
 
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import NotFound
-from app.domain.exports import chosen
+from app.domain.exports import choose_columns
 from app.domain.ids import is_id_of
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
 from app.schema import exports as schema
 from app.schema.base import Info, Source
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, seen
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, visible_customers
 from app.services import exports
 
 Input = strawberry.argument(description="The change to make.")
@@ -33,8 +33,8 @@ async def export_customers(
             "exportCustomers",
             ExportTable.CUSTOMERS,
             input.format,
-            chosen(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
-            where=(*asked.where(viewer), *await seen(info)),
+            choose_columns(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
+            where=(*asked.where(viewer), *await visible_customers(info)),
             **order.sorting(asked)._asdict(),
             key=input.idempotency_key,
             layout=(input.layout or schema.ExportLayout()).read(),
@@ -53,7 +53,7 @@ async def export_report(
             "exportReport",
             table,
             input.format,
-            chosen(table, input.columns, info.context.loaders.gate.masks),
+            choose_columns(table, input.columns, info.context.loaders.gate.masks),
             where=input.filter.where(info.context.viewer),
             order="OCCURRED_AT",
             descending=True,
@@ -79,7 +79,7 @@ async def cancel_export(
 
 
 async def _made(info: Info, mutation: str, change: Callable[[], Awaitable[str]]) -> Source:
-    """The payload. Accepted or refused, the audit log says so. Raises Forbidden, BadUserInput, as reading would."""
+    """Returns the payload. Accepted or refused, the audit log says so. Raises Forbidden, BadUserInput."""
     of = info.context.changes
     try:
         info.context.viewer.require(Permission.EXPORT)

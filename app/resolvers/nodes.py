@@ -1,4 +1,4 @@
-"""Ways in to anything that has an id."""
+"""Resolves anything that has an id."""
 
 from typing import Annotated, cast
 
@@ -7,7 +7,7 @@ import strawberry
 from app.domain.cursors import MAXIMUM_SIZE
 from app.domain.ids import collection_of
 from app.domain.refusals import BadUserInput
-from app.schema.base import Info, Node, Source, caught
+from app.schema.base import Info, Node, Source, result_or_error
 
 
 def node(
@@ -25,7 +25,7 @@ def nodes(
 ) -> list[Node | None]:
     if len(ids) > MAXIMUM_SIZE:
         raise BadUserInput(f"At most {MAXIMUM_SIZE} ids may be asked for at once; there are {len(ids)}.", "ids")
-    return cast(Source, [caught(_document, info, each) for each in ids])
+    return cast(Source, [result_or_error(_document, info, each) for each in ids])
 
 
 def _document(info: Info, node_id: str) -> Source:

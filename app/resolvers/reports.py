@@ -1,4 +1,4 @@
-"""The way in to the customer-service report."""
+"""Resolves the customer-service report."""
 
 from typing import Annotated, cast
 

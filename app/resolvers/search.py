@@ -1,4 +1,4 @@
-"""The one search box."""
+"""Resolves the one search box."""
 
 from typing import Annotated, cast
 

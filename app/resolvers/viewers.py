@@ -1,4 +1,4 @@
-"""The way in to oneself."""
+"""Resolves the viewer."""
 
 from typing import cast
 

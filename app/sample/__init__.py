@@ -1,1 +1,1 @@
-"""Believable sample data: every customer is a small simulation, lived from registration to now."""
+"""Makes believable sample data: every customer is a small simulation, lived from registration to now."""

@@ -1,4 +1,4 @@
-"""How a customer comes to us, what an ordinary life then has in store, and how a few of them end."""
+"""Tells how a customer comes to us, what an ordinary life then has in store, and how a few of them end."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -38,7 +38,7 @@ def settle_in(life: Life) -> None:
 
 
 def look_around(life: Life) -> None:
-    """A lead: an offer, perhaps a basket, no payment."""
+    """Plans a lead's life: an offer, perhaps a basket, no payment."""
     offer = price(SUBSCRIPTIONS[1].euros, life.currency)
     expires = life.date(30)
     quote = {"amount": offer, "expirationDate": expires}
@@ -48,7 +48,7 @@ def look_around(life: Life) -> None:
 
 
 def end_badly(life: Life) -> None:
-    """A few are blocked, and some of those for good; a few leave."""
+    """Plans how a few lives end: some are blocked, and some of those for good; a few leave."""
     fate = life.random.random()
     if fate < 0.03:
         life.plan(life.random.randint(60, 600), lambda: lock_out(life, comes_back=fate < 0.02))
@@ -70,7 +70,7 @@ def leave(life: Life) -> None:
 
 
 def bring_over(life: Life) -> None:
-    """What the old system told on the day of its shutdown; nobody here knows these types."""
+    """Writes what the old system told on the day of its shutdown; the catalogue knows none of these types."""
     since = life.customer["registeredAt"]
     life.tell_legacy(
         "ABO_PRAEMIE_VERSANDT",

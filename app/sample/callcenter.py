@@ -1,4 +1,4 @@
-"""Orders by telephone: sold in a campaign, tried, billed again, shipped, sometimes returned or charged back.
+"""Tells orders by telephone: sold in a campaign, tried, billed again, shipped, sometimes returned or charged back.
 
 Every activity carries the dimensions that the customer service report filters by.
 """
@@ -37,7 +37,7 @@ class PhoneOrder:
     dimensions: dict[str, Any]
 
     def tell(self, code: str, *names: str, by: Document = SYSTEM, late: timedelta = timedelta(), **more: Any) -> None:
-        """``names`` are the attributes that the type has, beside the order."""
+        """Writes an activity of the order. ``names`` are the attributes that the type has besides the order."""
         known: dict[str, Raw] = {
             "productName": self.product.name,
             "amount": price(self.product.euros, self.life.currency),

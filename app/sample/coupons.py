@@ -1,4 +1,4 @@
-"""Coupons: what they are worth, how a customer comes by one, and who marks it as used."""
+"""Tells coupons: what they are worth, how a customer comes by one, and who marks it as used."""
 
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -51,7 +51,7 @@ def add_coupon(life: Life, reward: Reward, origin: CouponOrigin, *, by: Document
 
 
 def redeem(life: Life, coupon: Document) -> None:
-    """By the customer, mostly; by an agent on the phone; or at the back office's till."""
+    """Redeems the coupon: by the customer, mostly; by an agent on the phone; or at the back office's till."""
     by, code = life.random.choices(
         (
             (life.myself, "LOYALTY_COUPON_REDEEMED"),

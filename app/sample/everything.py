@@ -1,4 +1,4 @@
-"""Any activity of the catalogue with all its attributes: the timeline of the customer who has everything."""
+"""Writes any activity of the catalogue with all its attributes: the timeline of the customer who has everything."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -95,7 +95,7 @@ def complete(life: Life) -> None:
 
 
 def fill(life: Life, activities: int) -> None:
-    """Adds what changes nothing but the timeline, until it has that many activities."""
+    """Adds activities that change nothing but the timeline, until it has that many."""
     rows = [row for row in CATALOGUE.values() if row.source in ("esuite", "overview", "callcenter", "billing")]
     rows = [row for row in rows if row.code not in _ONCE]
     while len(life.documents["activities"]) < activities:
@@ -103,7 +103,7 @@ def fill(life: Life, activities: int) -> None:
 
 
 def happen(life: Life, row: CatalogueType) -> None:
-    """On any day since the registration."""
+    """Writes an activity of this type, on any day since the registration."""
     days = (life.now - life.customer["registeredAt"]).days
     life.clock = life.now - timedelta(days=life.random.randrange(1, days))
     life.clock = life.day() + timedelta(seconds=life.random.randrange(8 * 3_600, 22 * 3_600))
@@ -141,7 +141,7 @@ def _actor(life: Life, row: CatalogueType) -> Document:
 
 
 def _value(life: Life, attribute: CatalogueAttribute, about: Document | None) -> Raw:
-    """What the subject says, else what usually stands there, else anything of the kind."""
+    """Returns what the subject says, else what usually stands there, else anything of the kind."""
     if about and (key := _KEYS.get(attribute.name)) and key in about:
         return [about[key]] if attribute.kind is AttributeKind.LIST else about[key]
     if attribute.name in _VALUES:

@@ -1,4 +1,4 @@
-"""What is sold, and in which currency: two shelves of a media house that does not exist."""
+"""Lists what is sold, and in which currency: two shelves of a media house that does not exist."""
 
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -52,7 +52,7 @@ def price(euros: Decimal, currency: str) -> Amount:
 
 
 def money(amount: Decimal, currency: str) -> Amount:
-    """In whole cents."""
+    """Returns the amount in whole cents."""
     return {"amount": amount.quantize(Decimal("0.01")), "currency": currency}
 
 

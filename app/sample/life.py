@@ -1,4 +1,4 @@
-"""One customer's life as documents: things happen in the order of time, and one leads to another.
+"""Writes one customer's life as documents: things happen in the order of time, and one leads to another.
 
 A chapter (subscription.py, loyalty.py, …) writes down what happens at the life's clock and plans what follows. Nothing
 happens after ``now``. The clock is when this gateway learns of a thing; ``late`` is how long ago it happened then.
@@ -66,7 +66,7 @@ class Life:
     # ------------------------------------------------------------ time
 
     def plan(self, days: float, happening: Happening, *, hours: tuple[int, int] = DAYTIME) -> None:
-        """``happening`` that many days from the clock; 0 is later today, within the hour if the day is over."""
+        """Plans a happening that many days from the clock; 0 is later today, within the hour if the day is over."""
         opens, closes = (hour * 3_600_000 for hour in hours)
         milliseconds = opens if opens == closes else self.random.randrange(opens, closes)
         moment = self.day(int(days)) + timedelta(milliseconds=milliseconds)
@@ -79,7 +79,7 @@ class Life:
             heappush(self._agenda, (moment, next(self._planned), happening))
 
     def day(self, days: int = 0) -> datetime:
-        """The midnight that begins the clock's day, or that many days from it."""
+        """Returns the midnight that begins the clock's day, or that many days from it."""
         return self.clock.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
 
     def date(self, days: int = 0) -> str:
@@ -116,13 +116,13 @@ class Life:
         return self.random.choice(options)
 
     def code(self, prefix: str) -> str:
-        """A number such as systems give to orders: given only once."""
+        """Returns a number such as systems give to orders: given only once."""
         return f"{prefix}{self.customer['number'][2:]}{next(self._codes):04}"
 
     # ------------------------------------------------------------ writing down
 
     def write(self, collection: str, fields: Mapping[str, Any]) -> Document:
-        """A document of this customer; None counts as not given."""
+        """Writes a document of this customer and returns it; None counts as not given."""
         documents = self.documents[collection]
         name = f"{self.customer['number']}/{len(documents) + 1}"
         document = {
@@ -135,7 +135,7 @@ class Life:
         return document
 
     def keep_file(self, file: PassFile) -> str:
-        """Its id."""
+        """Stores a file and returns its id."""
         document = {"_id": file_id(file.content), "customerId": self.customer["_id"], **file._asdict()}
         self.documents["files"].append(document)
         return document["_id"]
@@ -153,7 +153,7 @@ class Life:
         about: Document | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> Document:
-        """An activity of the catalogue. ``about`` is its subject, ``more`` the keys that few activities have."""
+        """Writes an activity of the catalogue. ``about`` is its subject, ``more`` the keys that few activities have."""
         row = CATALOGUE[code]
         source = source or row.source
         return self.write(
@@ -176,7 +176,7 @@ class Life:
     def tell_legacy(
         self, code: str, title: str, attributes: Mapping[str, Raw], *, source: str, by: Document, late: timedelta
     ) -> None:
-        """An activity of a type that the catalogue does not know."""
+        """Writes an activity of a type that the catalogue does not know."""
         self.write(
             "activities",
             {
@@ -266,7 +266,7 @@ class Life:
         return wanted
 
     def undo(self, entry: Document, points: int) -> Posting:
-        """So many points of a spending given back or, negative, of an earning clawed back."""
+        """Returns the posting that gives back points of a spending or, negative, claws back those of an earning."""
         undoing: Movement = {
             "kind": PointsKind.REFUNDED,
             "points": points,
@@ -283,6 +283,6 @@ class Life:
 
 
 def shown(actor: Document, source: str) -> Document:
-    """The actor under the name that people are shown: esuite says "System" for API users and customers, too."""
+    """Returns the actor under the name that people are shown: esuite says "System" for API users and customers, too."""
     nameless = actor["kind"] in ("API", "CUSTOMER") and source == "esuite"
     return {**actor, "name": "System"} if nameless else actor

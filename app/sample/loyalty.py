@@ -1,4 +1,4 @@
-"""A member of the loyalty programme: buys, earns, spends, gives back, climbs levels, lets points and coupons expire.
+"""Tells a member of the loyalty programme: buys, earns, spends, gives back, climbs levels, lets points expire.
 
 Every point moves by the ledger's rules; what they refuse does not happen here, because it is not tried.
 """
@@ -73,7 +73,7 @@ class Member:
     # ------------------------------------------------------------ buying
 
     def buy(self, *, waits: bool | None = None) -> None:
-        """``waits`` for the points until nobody can send the goods back; drawn, if not said."""
+        """Buys goods. Points wait (``waits``, drawn by default) until nobody can send the goods back."""
         life = self.life
         # A shop's till sends its sales when it is on line again.
         late = timedelta(days=life.random.randint(1, 3), minutes=17) if life.chance(0.07) else timedelta()
@@ -152,7 +152,7 @@ class Member:
         sale.earned = life.post(posting, reason="Purchase", late=late, transaction=sale.transaction)[-1]
 
     def confirm(self, sale: Sale, points: int) -> None:
-        """The pending period is over: the points are activated or, now and then, the sale is rejected."""
+        """Ends the pending period: the points are activated or, now and then, the sale is rejected."""
         life = self.life
         if life.chance(0.1):
             life.post(
@@ -167,7 +167,7 @@ class Member:
         self.after_sale(sale)
 
     def refund(self, sale: Sale, euros: Decimal, type_: TransactionType) -> None:
-        """Money back, and the points with it, as far as they are still there."""
+        """Gives the money back, and takes back the points, as far as they are still there."""
         life = self.life
         assert sale.earned
         whole = euros == sale.euros
@@ -181,7 +181,7 @@ class Member:
         life.tell("REFUND", self.particulars(sale, euros), by=life.one_of(SERVICE), points=entry["points"], about=back)
 
     def expiry(self, *, days: int | None = None) -> datetime:
-        """In so many days, else at the end of the month, a year from now; a job looks for what is due, soon after."""
+        """Returns an expiry, after ``days`` or at the end of a month next year, and plans the job that looks for it."""
         clock = self.life.clock
         month_end = datetime(clock.year + 1 + clock.month // 12, clock.month % 12 + 1, 1, tzinfo=UTC)
         expiry = self.life.day(days) if days else month_end
@@ -218,7 +218,7 @@ class Member:
         life.tell("POINTS_ADDED", by=life.one_of(SERVICE), points=entry["points"], message=entry["reason"], about=entry)
 
     def reserve(self, points: int, *, days: int = 0) -> None:
-        """At the checkout: paid with points, or the basket is left behind, after so many days."""
+        """Reserves points at the checkout; ``days`` later they pay, or the basket is left behind."""
         life = self.life
         basket: dict[str, Raw] = {"transactionId": life.code("T-")}
         entry = life.post(ledger.reserve(life.points, points, now=life.clock), by=SHOP, reason="Checkout")[-1]

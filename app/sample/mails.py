@@ -1,4 +1,4 @@
-"""The e-mails that customers got, laid out as mail programs want them: tables, inline styles, no image from outside."""
+"""Writes the e-mails that customers got, as mail programs want them: tables, inline styles, no image from outside."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,4 +1,4 @@
-"""The customers whose numbers never change, because README, examples and tests call them by number."""
+"""Makes the customers whose numbers never change, because README, examples and tests call them by number."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _SHARED_EMAIL: Final = "familie.sato@example.com"
 
 
 def messy(index: int, now: datetime) -> Life:
-    """C-100001 has everything, all of it often."""
+    """Makes C-100001, who has everything, all of it often."""
     email = "zoe.mueller-obrien@example.com"
     life = _life(
         index,
@@ -86,12 +86,12 @@ def messy(index: int, now: datetime) -> Life:
 
 
 def empty(index: int, now: datetime) -> Life:
-    """C-100002 has nothing: a lead of whom only the name is known."""
+    """Makes C-100002, who has nothing: a lead of whom only the name is known."""
     return _bare(index, now, name="Nora Blank", days_ago=90)
 
 
 def blocked_twice(index: int, now: datetime) -> Life:
-    """C-100003 was blocked, came back, and is blocked again."""
+    """Makes C-100003, who was blocked, came back, and is blocked again."""
     email = "rufus.bannerman@example.com"
     life = _life(index, now, days_ago=700, origin=people.BRITISH, firstName="Rufus", lastName="Bannerman", email=email)
     register(life)
@@ -104,7 +104,7 @@ def blocked_twice(index: int, now: datetime) -> Life:
 
 
 def sharing(index: int, now: datetime, *, first: str, partner: str) -> Life:
-    """C-100004 and C-100005 are a couple with one e-mail address."""
+    """Makes C-100004 or C-100005, a couple with one e-mail address."""
     life = _life(
         index, now, days_ago=500, origin=people.JAPANESE, firstName=first, lastName="佐藤", email=_SHARED_EMAIL
     )
@@ -127,7 +127,7 @@ def deactivated(index: int, now: datetime) -> Life:
 
 
 def anonymised(index: int, now: datetime) -> Life:
-    """As the erasure leaves it: what happened is known, to whom is not."""
+    """Makes the customer as an erasure leaves them: what happened is known, to whom is not."""
     life = _bare(index, now, name="Anonymised customer", days_ago=640)
     life.plan(0, partial(subscribe, life))
     life.plan(380, partial(_erase, life))
@@ -137,7 +137,7 @@ def anonymised(index: int, now: datetime) -> Life:
 
 
 def merged(index: int, now: datetime) -> Life:
-    """C-100008 was the messy one's second account."""
+    """Makes C-100008, which was the messy one's second account."""
     life = _life(
         index,
         now,

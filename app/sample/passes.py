@@ -1,4 +1,4 @@
-"""A pass as Apple's wallet takes it, but for the signature: nobody can sign for a house that does not exist."""
+"""Makes a pass as Apple's wallet takes it, but for the signature: nobody can sign for a house that does not exist."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""The cast: agents and API users, who are always the same, and customers, who are drawn from pools of names.
+"""Casts people: agents and API users, who are always the same, and customers, who are drawn from pools of names.
 
 Nobody here can be reached: mailboxes are in domains that are reserved for examples, phone numbers in the ranges that
 regulators keep for fiction.
@@ -97,7 +97,7 @@ class _Pool(NamedTuple):
 
 @cache
 def _pool(locale: str) -> _Pool:
-    """Drawn once: a call to Faker costs more than the rest of a customer's document."""
+    """Draws a pool once: a call to Faker costs more than the rest of a customer's document."""
     fake = _faker(locale)
     return _Pool(
         [fake.first_name() for _ in range(200)],
@@ -136,7 +136,7 @@ def customer_id(number: str) -> str:
 
 
 def customer(index: int, *, now: datetime, random: Random, origin: Background | None = None, **known: Any) -> Document:
-    """The document of customer ``index`` on the day of registration; what is ``known`` is not drawn."""
+    """Returns the document of customer ``index`` on the day of registration; what is ``known`` is not drawn."""
     origin = origin or random.choices(list(_IN_A_HUNDRED), list(_IN_A_HUNDRED.values()))[0]
     pool, place = _pool(origin.names), origin.home
     first = known.get("firstName") or random.choice(pool.first_names)

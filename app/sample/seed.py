@@ -28,7 +28,10 @@ _Insert: TypeAlias = Callable[[Store, str, list[Document]], Awaitable[None]]
 
 
 class SampleUnfinished(Exception):
-    """An older version began the sample and did not finish it; the command line says so and ends with exit code 2."""
+    """Raised for a sample that an older version began and did not finish.
+
+    The command line catches it, says so and ends with exit code 2.
+    """
 
 
 async def seed(
@@ -45,7 +48,7 @@ async def seed(
 
 
 async def unfinished(store: Store) -> Document | None:
-    """The mark of a sample that was begun and not finished: its ``customers`` and ``now``."""
+    """Returns the mark of a sample that was begun and not finished: its ``customers`` and ``now``."""
     found = await store.find(_UNFINISHED, _MARK)
     return found[0] if found else None
 
@@ -92,13 +95,13 @@ async def _insert_missing(store: Store, collection: str, documents: list[Documen
 
 
 def _as_stored(now: datetime) -> datetime:
-    """In UTC, and without what MongoDB does not keep of it."""
+    """Returns the moment in UTC, and without what MongoDB does not keep of it."""
     now = now.astimezone(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Document]]:
-    """The documents of these customers (1 is C-100001) by collection. A customer's depend on no other customer."""
+    """Returns the documents of these customers (1 is C-100001) by collection. None depends on another customer."""
     now = _as_stored(now)
     documents: dict[str, list[Document]] = {name: [] for name in (*BY_COLLECTION, "files")}
     for index in indexes:

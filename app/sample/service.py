@@ -1,4 +1,4 @@
-"""What agents do for a customer: notes, points by hand, vouchers, mails sent again, money back, blocks."""
+"""Tells what agents do for a customer: notes, points by hand, vouchers, mails sent again, money back, blocks."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -40,7 +40,7 @@ _TAGS: Final = ("call-back", "paper-invoice", "loyal", "complaint")
 
 
 def contact(life: Life) -> None:
-    """One of the ordinary contacts, drawn by how often they happen."""
+    """Makes one of the ordinary contacts, drawn by how often they happen."""
     contacts: dict[Callable[[Life], None], int] = {
         leave_note: 8,
         adjust_points: 4,
@@ -96,7 +96,7 @@ def adjust_points(life: Life) -> None:
 
 
 def ask_for_points(life: Life) -> None:
-    """More than an agent may adjust alone: it waits for a supervisor."""
+    """Asks for more points than an agent may adjust alone: a supervisor has to approve."""
     agent, reason = life.one_of(SERVICE), "Goodwill: a year of late deliveries, promised by the complaints team"
     adjustment = life.write(
         "adjustments",
@@ -199,7 +199,7 @@ def comment(life: Life) -> None:
 
 
 def record_by_hand(life: Life) -> None:
-    """A loyalty event that an agent wrote here: its source is this gateway, whatever its type's is."""
+    """Records a loyalty event that an agent wrote here: its source is this gateway, whatever its type's is."""
     life.tell("CHECK_IN", {"place": "Book fair"}, by=life.one_of(SERVICE), source="platform")
 
 

@@ -1,4 +1,4 @@
-"""A subscription: bought, renewed, refused by the bank, chased, paused, changed, cancelled, and sometimes bought again.
+"""Tells a subscription: bought, renewed, refused by the bank, chased, paused, changed, cancelled, bought again.
 
 Each step plans the next one, so what a subscription is doing is what it has planned. Renewals keep to their day.
 """
@@ -91,7 +91,7 @@ class Subscription:
         return {"discountName": "Welcome offer", "discountOccurrence": 3 - self.discounts}
 
     def collect(self, discount: dict[str, Raw]) -> None:
-        """One payment, as the systems that hear of it tell it, all at the same moment."""
+        """Collects one payment, as the systems that hear of it tell it, all at the same moment."""
         life = self.life
         life.paid()
         life.tell("SUBSCRIPTION_BILLING_SUCCESS", self.bought | discount)
@@ -136,7 +136,7 @@ class Subscription:
     # ------------------------------------------------------------ changing one's mind
 
     def go_on(self) -> None:
-        """What the customer does before the next renewal: nothing, mostly."""
+        """Plans what the customer does before the next renewal: nothing, mostly."""
         if self.life.chance(0.8):
             return self.renew_when_due()
         whims = (self.schedule_pause, self.change, self.schedule_cancellation, self.fiddle)
@@ -203,7 +203,7 @@ class Subscription:
         self.life.tell("ENTITLEMENTS_REFRESHED", self.bought)
 
     def fiddle(self) -> None:
-        """Small things about paying."""
+        """Changes small things about paying."""
         life = self.life
         match life.random.randrange(3):
             case 0:
@@ -246,7 +246,7 @@ class Subscription:
             self.life.plan(self.life.random.randint(40, 200), partial(subscribe, self.life))
 
     def say(self, code: str) -> None:
-        """What the customer did alone, about this subscription."""
+        """Writes what the customer did alone, about this subscription."""
         self.life.tell(code, self.bought, by=self.life.myself)
 
 

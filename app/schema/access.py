@@ -1,4 +1,4 @@
-"""What the rules take away, taken out of a document once, when it enters a request.
+"""Takes what the rules hide out of a document once, when it enters a request.
 
 Behind that every field is plain, and what staff may read is not touched at all. A field without a rule does not build.
 """
@@ -21,7 +21,10 @@ Definitions = Mapping[str, StrawberryObjectDefinition]
 
 
 def rules_of(definitions: Definitions) -> dict[tuple[str, str], Rule]:
-    """By type and field, in GraphQL's names. Raises TypeError for a field without a rule, a rule without its field."""
+    """Returns the rules by type and field, in GraphQL's names.
+
+    Raises TypeError for a field without a rule, or a rule without its field.
+    """
     return {
         (name, _graphql_name(field)): rule
         for name, definition in definitions.items()
@@ -68,7 +71,7 @@ def _declared(definition: StrawberryObjectDefinition) -> Iterator[tuple[Strawber
 
 
 def _changes(definition: StrawberryObjectDefinition, roles: frozenset[Role]) -> Iterator[tuple[str, Redact]]:
-    """Document key → what becomes of its value. The field ``email`` may follow the key ``emailId``."""
+    """Yields document keys, and what becomes of their values. The field ``email`` may follow the key ``emailId``."""
     for field, rule in _declared(definition):
         if change := rule.for_(roles):
             key = key_of(field.python_name)

@@ -1,4 +1,4 @@
-"""The timeline: what happened, who says so, and how to look through it."""
+"""Declares the timeline: what happened, who says so, and how to look through it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.paging import In, Sorting, Where
 from app.domain.refusals import BadUserInput, Refusal, unknown
 from app.domain.vocabulary import ActorKind as Kind
-from app.schema.base import Document, Info, Node, Source, awaited, follow, follow_own, reads
+from app.schema.base import Document, Info, Node, Source, follow, follow_own, load_deferred, reads
 from app.schema.emails import Email
 from app.schema.enums import (
     ActivityAction,
@@ -152,7 +152,7 @@ class Activity(Node):
     @staticmethod
     async def available_actions(activity: strawberry.Parent[Document], info: Info) -> list[ActivityAction] | None:
         subject, customer = await asyncio.gather(
-            awaited(follow_own(info, activity, "subjectId")), awaited(follow(info, activity, "customerId"))
+            load_deferred(follow_own(info, activity, "subjectId")), load_deferred(follow(info, activity, "customerId"))
         )
         context = info.context
         return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)
@@ -199,7 +199,7 @@ class ActivityGroupCount:
 
 
 def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
-    """In the order of ``counts``."""
+    """Returns the facets that the viewer may know, in the order of ``counts``."""
     return [
         {"type": code, "title": row.title, "icon": row.icon, "group": row.group, "count": count}
         for code, count in counts.items()
@@ -208,7 +208,7 @@ def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
 
 
 def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
-    """In the order in which the groups are declared."""
+    """Returns the counts of groups, in the order in which the groups are declared."""
     totals = dict.fromkeys(Group, 0)
     for facet in facets_of(counts, viewer):
         totals[facet["group"]] += facet["count"]
@@ -255,7 +255,7 @@ class ActivityFilter:
     )
 
     def where(self, roles: frozenset[Role]) -> Where:
-        """Conditions, those that select most first: the first that has an index of its own is the one that is used.
+        """Returns conditions, those that select most first: the first with an index of its own is used.
 
         Raises BadUserInput, Forbidden.
         """
@@ -298,7 +298,7 @@ class ActivityOrder:
     direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
 
     def sorting(self, asked: ActivityFilter) -> Sorting:
-        """Raises BadUserInput."""
+        """Returns the sorting. Raises BadUserInput for legacy entries by type."""
         if asked.legacy and self.field == ActivityOrderField.TYPE:
             raise BadUserInput("Legacy entries cannot be sorted by type: choose another order.", "orderBy")
         return Sorting(self.field, self.direction == OrderDirection.DESC)

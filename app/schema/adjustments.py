@@ -1,4 +1,4 @@
-"""Points that take two people: what was asked for, and what became of it."""
+"""Declares points that take two people: what was asked for, and what became of it."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar
@@ -57,7 +57,7 @@ class PointsAdjustmentFilter:
     )
 
     def where(self) -> Where:
-        """Raises BadUserInput."""
+        """Returns the conditions of the filter. Raises BadUserInput."""
         return (
             *among("customerId", None if self.customer_id is None else [self.customer_id]),
             *among("status", self.statuses),

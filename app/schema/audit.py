@@ -1,4 +1,4 @@
-"""The audit log: who asked for which change, and what became of it."""
+"""Declares the audit log: who asked for which change, and what became of it."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar
@@ -72,7 +72,7 @@ class AuditFilter:
     subject: str | None = strawberry.field(default=None, description="Only changes that this token subject asked for.")
 
     def where(self) -> Where:
-        """Raises BadUserInput."""
+        """Returns the conditions of the filter. Raises BadUserInput."""
         return (
             *among("customerId", None if self.customer_id is None else [self.customer_id]),
             *among("actor.subject", terms("subject", None if self.subject is None else [self.subject])),

@@ -1,4 +1,4 @@
-"""What all types share: documents as sources, nodes, scalars, enums with their words."""
+"""Defines what all types share: documents as sources, nodes, scalars, enums with their words."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -34,12 +34,12 @@ _KEYS: Final = {"id": "_id", "from_": "from", "pass_": "pass", "user_id": "id", 
 
 @cache
 def key_of(python_name: str) -> str:
-    """The document's key for a field: the field's own name, ``occurredAt``."""
+    """Returns the document's key for a field: the field's own name, ``occurredAt``."""
     return _KEYS.get(python_name) or to_camel_case(python_name)
 
 
 def read_key(source: object, python_name: str) -> object:
-    """The default resolver: documents flow untouched from the database to the response."""
+    """Returns the document's value for a field; documents flow untouched from the database to the response."""
     if type(source) is not dict:
         return getattr(source, python_name)
     document = cast(Document, source)
@@ -60,7 +60,7 @@ class Node:
 
     @classmethod
     def is_type_of(cls, *_: object) -> bool:
-        """Sources are plain documents: what they are, their collection has settled."""
+        """Returns True: sources are plain documents, and their collection has settled what they are."""
         return True
 
 
@@ -82,16 +82,18 @@ READ_KEYS: Final[dict[Callable[..., Any], tuple[str, ...]]] = {}
 
 
 def follow(info: Info, document: Document, key: str) -> Source:
-    """The document that ``key`` names, if it names one, still to be awaited. Raises Forbidden where it was masked."""
+    """Returns the document that ``key`` names, if any, still to be awaited. Raises Forbidden if it was masked."""
     node_id = document.get(key)
     if isinstance(node_id, Refusal):
         raise node_id
-    return linked(info, node_id) if node_id else None
+    return linked_document(info, node_id) if node_id else None
 
 
 def follow_own(info: Info, document: Document, key: str) -> Source:
-    """As `follow`, but null where the document belongs to another customer: an id that a source had wrong shows nobody
-    else's. The resolver reads ``customerId``, too."""
+    """Returns what `follow` does, but null if the document belongs to another customer.
+
+    An id that a source had wrong shows nobody else's. The resolver reads ``customerId``, too.
+    """
     owner = document.get("customerId")
 
     def own(found: Document | None) -> Document | None:
@@ -103,23 +105,23 @@ def follow_own(info: Info, document: Document, key: str) -> Source:
     return deferred
 
 
-async def awaited(deferred: Source) -> Source:
-    """What `follow` and its kin return, read."""
+async def load_deferred(deferred: Source) -> Source:
+    """Returns what `follow` and its kin deferred, once it is read."""
     return None if deferred is None else await deferred
 
 
-def linked(info: Info, node_id: object) -> Source:
-    """The document of an id that another one holds, still to be awaited.
+def linked_document(info: Info, node_id: object) -> Source:
+    """Returns the document of an id that another one holds, still to be awaited.
 
-    Raises TypeError if it is none, before it costs its neighbours.
+    Raises TypeError for what is not an id, before it costs its neighbours.
     """
     if not isinstance(node_id, str) or not has_id_form(node_id):
         raise TypeError("not an id")
     return info.context.loaders.documents.defer(node_id)
 
 
-def caught(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Source:
-    """What ``call`` returns or raises: an item that cannot be costs its own place in a list, not its neighbours'."""
+def result_or_error(call: Callable[P, Source], *args: P.args, **kwargs: P.kwargs) -> Source:
+    """Returns what ``call`` returns or raises: an item that fails costs its own place in a list, no other."""
     try:
         return call(*args, **kwargs)
     except Exception as failed:
@@ -144,7 +146,7 @@ def _serialize_time(value: object) -> str:
 
 
 def _parse_time(value: object) -> datetime:
-    """Exact to the microsecond: a filter rounds it up (``filters.during``), a change down (``times.stored``)."""
+    """Returns the time exact to the microsecond: ``filters.during`` rounds it up, ``times.stored`` down."""
     try:
         if isinstance(value, str):
             return times.moment(value)
@@ -232,8 +234,8 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
 # ---------------------------------------------------------------- words
 
 
-def described(enum: E, description: str, **values: str) -> E:
-    """The enum as GraphQL sees it, with a description for each of its values."""
+def describe(enum: E, description: str, **values: str) -> E:
+    """Returns the enum as GraphQL sees it, with a description for each of its values."""
     named = strawberry.enum(enum, description=description)
     definition: StrawberryEnumDefinition = vars(named)["__strawberry_definition__"]
     for value in definition.values:

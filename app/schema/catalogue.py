@@ -1,4 +1,4 @@
-"""The catalogue as clients see it: which types of activity there are, and what each of them tells."""
+"""Declares the catalogue as clients see it: which types of activity there are, and what each of them tells."""
 
 from typing import ClassVar
 

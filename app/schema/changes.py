@@ -1,4 +1,4 @@
-"""Changes as clients ask for them, and what they get back: an input, a payload, user errors as data."""
+"""Declares changes as clients ask for them, and what they get back: an input, a payload, user errors as data."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ import strawberry
 from app.domain.vocabulary import SettableStatus
 from app.schema.activities import Activity
 from app.schema.adjustments import PointsAdjustment
-from app.schema.base import described
+from app.schema.base import describe
 from app.schema.coupons import Coupon
 from app.schema.customers import Customer
 from app.schema.emails import Email, EmailDelivery
@@ -37,7 +37,7 @@ class UserErrorCode(StrEnum):
     WALLET_OFF = "WALLET_OFF"
 
 
-described(
+describe(
     UserErrorCode,
     "A reason why a change was not made.",
     NOT_FOUND="The object does not exist, or this viewer may not see it.",
@@ -55,7 +55,7 @@ described(
     NO_REGISTERED_EMAIL="The customer has no registered e-mail address.",
     WALLET_OFF="No wallet service is connected.",
 )
-described(
+describe(
     SettableStatus,
     "A status that can be set by hand.",
     ACTIVE="The account is in use.",
@@ -85,7 +85,7 @@ class UserError:
 
 @strawberry.type
 class Changed:
-    """What every payload has; no type of the schema's own."""
+    """Every payload has these fields; the schema has no type of this name."""
 
     activity: Activity | None = strawberry.field(description="The activity that records the change on the timeline.")
     customer: Customer | None = strawberry.field(description="The customer after the change.")

@@ -1,4 +1,4 @@
-"""The one connection: Relay's shape over keyset pages, forwards and backwards."""
+"""Declares the one connection: Relay's shape over keyset pages, forwards and backwards."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Protocol, TypeAlias
 import strawberry
 
 from app.domain.access import Role
-from app.domain.cursors import cursor_of, slice_of
-from app.domain.paging import Listing, Page, Selection, Slice, Sorting, Where, both
+from app.domain.cursors import cursor_of, page_request_of
+from app.domain.paging import Listing, Page, PageRequest, Selection, Sorting, Where, both
 from app.schema.base import Document, Info, Source
 from app.schema.rules import WITH_OWNER, Access
 
@@ -104,20 +104,20 @@ class Connection(Generic[T]):
     @strawberry.field(description="The number of rows in the whole list. Counted only if it is selected.")
     @staticmethod
     def total_count(page: strawberry.Parent[Page], info: Info) -> int | None:
-        return cast(Source, info.context.loaders.counts.defer((page.parent, page.slice.selection)))
+        return cast(Source, info.context.loaders.counts.defer((page.parent, page.request.selection)))
 
 
 # ---------------------------------------------------------------- edges
 
 
 class FilterInput(Protocol):
-    """An input that says which rows."""
+    """A filter says which rows a list has."""
 
     def where(self, roles: frozenset[Role], /) -> Where: ...
 
 
 class OrderInput(Protocol):
-    """An input that says in which order. ``default`` is the order without it, in words."""
+    """An order says in which order rows come. ``default`` is the order without it, in words."""
 
     default: ClassVar[str]
 
@@ -126,7 +126,7 @@ class OrderInput(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PagedEdge:
-    """A list that hangs on an object, as data: which rows it has is a matter of arguments and roles alone.
+    """A paged edge is a list that hangs on an object, as data: arguments and roles alone say which rows it has.
 
     Nothing here is given an owner, a viewer or a clock. What it answers to a viewer is therefore true for all viewers
     of the same roles, and for all owners: a plan asks once for a level, and remembers the answer.
@@ -137,18 +137,18 @@ class PagedEdge:
     order: Callable[[], OrderInput] | None
 
     def selection(self, filter: FilterInput | None, order: OrderInput | None, roles: frozenset[Role]) -> Selection:
-        """The rows, and their order. Raises BadUserInput, Forbidden."""
+        """Returns the rows to select, and their order. Raises BadUserInput, Forbidden."""
         filter = filter or (self.filter() if self.filter else None)
         order = order or (self.order() if self.order else None)
         sorting = order.sorting(filter) if order else None
         return selection_of(self.listing, roles, filter.where(roles) if filter else (), sorting)
 
-    def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice:
-        """The part of ``parent``'s list that the arguments ask for. Raises BadUserInput, BadCursor, Forbidden."""
+    def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest:
+        """Returns the page of ``parent``'s list that is asked for. Raises BadUserInput, BadCursor, Forbidden."""
         selection = self.selection(given.get("filter"), given.get("order_by"), roles)
-        return slice_of(selection, parent, **{name: given.get(name) for name in _RELAY})
+        return page_request_of(selection, parent, **{name: given.get(name) for name in _RELAY})
 
-    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice | None:
+    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest | None:
         """Returns the page that all parents share; None if a cursor makes it a part of one parent's list."""
         if given.get("after") is not None or given.get("before") is not None:
             return None
@@ -168,13 +168,13 @@ def paged(
     order: type[OrderInput] | None = None,
     description: str,
 ) -> Any:
-    """A field with a page of ``listing``, whose rows are ``node``s, for each document of the type that declares it."""
+    """Returns a field with a page of ``listing``, whose rows are ``node``s, for each document of the declaring type."""
     edge = PagedEdge(listing, filter, order)
 
     def resolve(parent: Document, info: Info, **given: Any) -> Source:
         parent_id: str = parent["_id"]
-        slice_ = edge.page(parent_id, info.context.viewer.roles, given)
-        return info.context.loaders.pages.defer(parent_id, slice_)
+        page_request = edge.page(parent_id, info.context.viewer.roles, given)
+        return info.context.loaders.pages.defer(parent_id, page_request)
 
     arguments: dict[str, Any] = {**_RELAY}
     if filter:
@@ -203,7 +203,7 @@ def paged(
 def selection_of(
     listing: Listing, roles: frozenset[Role], where: Where = (), sorting: Sorting | None = None
 ) -> Selection:
-    """The rows of ``listing`` that exist for these roles, in its first order unless told."""
+    """Returns the rows of ``listing`` that exist for these roles, by default in its first order."""
     order, descending = sorting or Sorting(next(iter(listing.orders)))
     return Selection(listing, both(where, listing.visible(roles)), order, descending)
 
@@ -219,16 +219,16 @@ def page_of_all(
     last: int | None,
     before: str | None,
 ) -> Source:
-    """A page of a list that hangs on nothing, still to be awaited. Raises BadUserInput, BadCursor."""
+    """Returns a page of a list that hangs on nothing, still to be awaited. Raises BadUserInput, BadCursor."""
     selection = selection_of(listing, info.context.viewer.roles, where, sorting)
-    slice_ = slice_of(selection, "", first=first, after=after, last=last, before=before)
-    return info.context.loaders.pages.defer("", slice_)
+    page_request = page_request_of(selection, "", first=first, after=after, last=last, before=before)
+    return info.context.loaders.pages.defer("", page_request)
 
 
 def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None) -> Source:
-    """The first rows of ``listing`` without a page around them, still to be awaited.
+    """Returns the first rows of ``listing`` without a page around them, still to be awaited.
 
-    Those of the parent's own customer only: a row that names what is another's is nobody's.
+    Only rows of the parent's own customer: a row that names what is another's is nobody's.
     """
     customer_id = parent.get("customerId")
 
@@ -236,5 +236,5 @@ def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None
         return [row for row in page.rows if row.get("customerId") == customer_id] if page else None
 
     selection = selection_of(listing, info.context.viewer.roles)
-    slice_ = slice_of(selection, parent["_id"], first=first, after=None, last=None, before=None)
-    return info.context.loaders.pages.defer(parent["_id"], slice_, own)
+    page_request = page_request_of(selection, parent["_id"], first=first, after=None, last=None, before=None)
+    return info.context.loaders.pages.defer(parent["_id"], page_request, own)

@@ -1,4 +1,4 @@
-"""Coupons that a customer holds or held."""
+"""Declares coupons that a customer holds or held."""
 
 from datetime import datetime
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Which customers, and in which order: segments, conditions, searches."""
+"""Declares which customers a list has, and in which order: segments, conditions, searches."""
 
 from datetime import UTC, datetime
 
@@ -33,7 +33,7 @@ class IntRange:
     max: SafeInt | None = strawberry.field(default=None, description="The largest number.")
 
     def bounds(self, name: str) -> Between:
-        """Raises BadUserInput for a range that holds no number."""
+        """Returns the bounds of the range. Raises BadUserInput if it holds no number."""
         if self.min is not None and self.max is not None and self.min > self.max:
             raise BadUserInput(f"{name}: min must not be greater than max.", name)
         return Between(self.min, None if self.max is None else self.max + 1)
@@ -111,7 +111,7 @@ class CustomerFilter:
     )
 
     def where(self, viewer: Viewer) -> Where:
-        """Raises BadUserInput, and Forbidden for what the viewer may not read."""
+        """Returns the conditions of the filter. Raises BadUserInput, and Forbidden for what the viewer may not read."""
         return (
             *self._named(),
             *self._reached(viewer),
@@ -188,20 +188,20 @@ class CustomerOrder:
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction to sort in.")
 
     def sorting(self, asked: CustomerFilter) -> Sorting:
-        """Those whose name begins so stand in the order of the index that finds them."""
+        """Returns the sorting; customers found by the beginning of their name come in the order of that index."""
         searched = asked.name is not None and self.field == CustomerOrderField.NAME
         return Sorting("SEARCHED_NAME" if searched else self.field.value, self.direction == OrderDirection.DESC)
 
 
 def check_order(info: Info, order: CustomerOrder) -> None:
-    """Raises Forbidden for an order by what is masked from the viewer: where a row stands would tell what it hides."""
+    """Raises Forbidden for an order by what is masked: where a row stands would tell what it hides."""
     keys = CUSTOMERS.orders[order.field].keys
     if any(info.context.loaders.gate.masks_key("customers", key) for key in keys):
         raise Forbidden("Your role may not sort by what it may not read.", "orderBy")
 
 
-async def seen(info: Info) -> Where:
-    """The condition that a customer exists for the viewer, which the gate applies to what is asked for by name."""
+async def visible_customers(info: Info) -> Where:
+    """Returns the condition that a customer exists for the viewer; the gate applies it to what is asked for by name."""
     viewer = info.context.viewer
     if viewer.sees_all_customers:
         return ()

@@ -1,4 +1,4 @@
-"""The customer, whole: who they are, and an edge to everything that hangs on them."""
+"""Declares the customer, whole: who they are, and an edge to everything that hangs on them."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Mails that were sent, and what became of them."""
+"""Declares mails that were sent, and what became of them."""
 
 import asyncio
 import base64
@@ -92,7 +92,7 @@ class Email(Node):
 
 
 async def _images(email: Document, info: Info) -> dict[str, str]:
-    """What the mail's own images are in its HTML, by content id."""
+    """Returns the addresses of the mail's own images in its HTML, by content id."""
     images = images_of(email)
     files = await info.context.loaders.files.load_all([each["fileId"] for each in images.values()])
     return {

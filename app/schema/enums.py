@@ -1,4 +1,4 @@
-"""The closed sets of values, in words."""
+"""Declares the closed sets of values, in words."""
 
 from enum import StrEnum
 from typing import Final
@@ -25,7 +25,7 @@ from app.domain.vocabulary import (
     TransactionStatus,
     TransactionType,
 )
-from app.schema.base import described
+from app.schema.base import describe
 
 __all__ = [
     "AccessLevel",
@@ -57,7 +57,7 @@ __all__ = [
     "TransactionType",
 ]
 
-described(
+describe(
     CustomerStatus,
     "The status of an account.",
     ACTIVE="The account is in use.",
@@ -66,7 +66,7 @@ described(
     ANONYMISED="The account is closed for good, and the personal data are erased.",
     MERGED="The account is closed for good and was merged into another customer, see `mergedInto`.",
 )
-described(
+describe(
     ActorKind,
     "A kind of actor, as precisely as it is known.",
     AGENT="A person who works for the company.",
@@ -75,7 +75,7 @@ described(
     API="A program, through an API.",
     IMPORT="An import that does not name the actor.",
 )
-described(
+describe(
     AccessLevel,
     "A role, as this gateway and the source systems name it.",
     ADMIN="A system administrator.",
@@ -87,7 +87,7 @@ described(
     FINANCE="Someone in finance.",
     CUSTOMER="The customer.",
 )
-described(
+describe(
     ActivityGroup,
     "A predefined group of activity types. Every type belongs to exactly one.",
     CUSTOMER="Changes of the account itself: created, updated, tagged, merged.",
@@ -110,7 +110,7 @@ described(
     COMPLIANCE="Consent, identity checks, fraud and anti-money-laundering.",
     OTHER="Everything else, including entries whose type is not in the catalogue.",
 )
-described(
+describe(
     AttributeKind,
     "The kind of an attribute's value, which says how to show it.",
     TEXT="Plain text.",
@@ -122,7 +122,7 @@ described(
     DATETIME="A moment in UTC: 2026-01-31T09:30:00.000Z.",
     LIST="Several texts, joined by a comma and a space; `values` has them one by one.",
 )
-described(
+describe(
     PointsKind,
     "A kind of ledger entry. The history holds the first five; the others do not change the balance.",
     EARNED="Points came in; `earned` grows.",
@@ -134,28 +134,28 @@ described(
     RELEASED="A reservation was released.",
     PENDING="Points were announced, or what was announced became real or lapsed.",
 )
-described(
+describe(
     AdjustmentStatus,
     "The state of an adjustment that takes two people.",
     PENDING="The points wait for another person's approval.",
     APPROVED="The adjustment was approved and the points were moved.",
     DECLINED="The adjustment was declined or withdrawn; no points were moved.",
 )
-described(
+describe(
     CouponOrigin,
     "How a customer received a coupon.",
     REWARD="The customer claimed it as a reward.",
     RULE="A rule of the programme added it.",
     MANUAL="A person added it by hand.",
 )
-described(
+describe(
     TransactionType,
     "A type of transaction. A refund or a void is a transaction of its own and changes the status of the sale.",
     SALE="The customer paid.",
     REFUND="The customer got money back after settlement.",
     VOID="The sale was reversed before settlement.",
 )
-described(
+describe(
     TransactionStatus,
     "The status of a transaction.",
     ACCEPTED="The transaction counts.",
@@ -165,21 +165,21 @@ described(
     REFUNDED="All of it was refunded.",
     VOIDED="The transaction was reversed before settlement.",
 )
-described(PassType, "A mobile wallet.", APPLE="Apple Wallet.", GOOGLE="Google Wallet.")
-described(
+describe(PassType, "A mobile wallet.", APPLE="Apple Wallet.", GOOGLE="Google Wallet.")
+describe(
     Outcome,
     "The outcome of a requested change.",
     ACCEPTED="The change was made.",
     REFUSED="The change was not made; `code` says why.",
 )
-described(
+describe(
     DeliveryStatus,
     "The state of a delivery of an e-mail.",
     QUEUED="It waits for its first attempt, or for the next one.",
     SENT="The mail server accepted it.",
     FAILED="It failed for good; `error` says why.",
 )
-described(
+describe(
     PushStatus,
     "The state of a request to the wallet service.",
     QUEUED="It waits for its first attempt, or for the next one.",
@@ -192,16 +192,16 @@ _TABLES: Final = {
     "frequent.",
     "DETAILS": "The activities, newest first.",
 }
-described(ReportTable, "A table of the customer-service report.", **_TABLES)
-described(ExportTable, "A table that can be exported.", CUSTOMERS="Customers.", **_TABLES)
-described(
+describe(ReportTable, "A table of the customer-service report.", **_TABLES)
+describe(ExportTable, "A table that can be exported.", CUSTOMERS="Customers.", **_TABLES)
+describe(
     ExportFormat,
     "A file format.",
     CSV="CSV (RFC 4180) in UTF-8 with a header row, for spreadsheets. Text that begins like a "
     "formula gets an apostrophe in front.",
     NDJSON="Newline-delimited JSON, one object per row, for programs.",
 )
-described(
+describe(
     ExportStatus,
     "The state of an export.",
     QUEUED="The export waits for a worker.",
@@ -249,42 +249,42 @@ class PointsOrderField(StrEnum):
     POINTS = "POINTS"
 
 
-described(
+describe(
     NotesFilter,
     "Whether agents' notes are included.",
     INCLUDE="Notes are included.",
     EXCLUDE="Notes are left out.",
     ONLY="Only notes are included.",
 )
-described(OrderDirection, "A sort direction.", ASC="Smallest or oldest first.", DESC="Largest or newest first.")
-described(
+describe(OrderDirection, "A sort direction.", ASC="Smallest or oldest first.", DESC="Largest or newest first.")
+describe(
     ActivityOrderField,
     "A field to sort activities by. Ties are broken by time, then by id; null comes last.",
     OCCURRED_AT="The time when it happened.",
     TYPE="The code of its type.",
     POINTS="The points that it moved; activities that moved none come last.",
 )
-described(
+describe(
     PointsOrderField,
     "A field to sort the points history by. Ties are broken by time, then by id.",
     SEQ="The order of recording, which is the order of the balance.",
     OCCURRED_AT="The time when it happened.",
     POINTS="The number of points, with their sign.",
 )
-described(
+describe(
     CustomerSegment,
     "A built-in segment. Every customer is in exactly one.",
     LEADS="Customers without a payment.",
     CUSTOMERS="Customers with one payment or more.",
 )
-described(
+describe(
     Separator,
     "A separator between the cells of a CSV file.",
     COMMA="A comma, as RFC 4180 has it.",
     SEMICOLON="A semicolon, as spreadsheets expect where the comma begins decimals.",
     TAB="A tab.",
 )
-described(
+describe(
     SearchMatchKind,
     "A kind of value that matches a search, declared by likelihood.",
     CUSTOMER_NUMBER="The customer number.",
@@ -296,7 +296,7 @@ described(
     PASS="The serial number of a pass.",  # noqa: S106 # not a password
     NAME="The name of the person or organisation.",
 )
-described(
+describe(
     CustomerOrderField,
     "A field to sort customers by. Ties are broken by id; null comes last.",
     NAME="The full name, ignoring case and accents.",
@@ -306,7 +306,7 @@ described(
     SPENDABLE_POINTS="The spendable points. Points that have just expired count until the expiry is recorded, "
     "within a minute or so.",
 )
-described(
+describe(
     ActivityAction,
     "An action that can be taken from an activity's tile.",
     RESEND_EMAIL="Send the e-mail again, to the address that is registered now.",

@@ -1,4 +1,4 @@
-"""Exports: asking for a file of customers or of the report, how far it is, and where to get it."""
+"""Declares exports: asking for a file of customers or of the report, its progress, and where to get it."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -56,7 +56,7 @@ class Export(Node):
 
 
 def _status(export: Document, now: datetime) -> ExportStatus:
-    """The worker may not have come to delete a file whose time is over."""
+    """Returns the status: expired also where the worker has not yet deleted a file whose time is over."""
     over = export["status"] == ExportStatus.DONE and export["expiresAt"] <= now
     return ExportStatus.EXPIRED if over else export["status"]
 
@@ -81,7 +81,7 @@ class ExportLayout:
     )
 
     def read(self) -> Layout:
-        """Raises BadUserInput."""
+        """Returns the layout. Raises BadUserInput."""
         zone = None if self.time_zone is None else zone_of(self.time_zone)
         return Layout(self.separator or Separator.COMMA, bool(self.byte_order_mark), zone)
 
@@ -132,7 +132,7 @@ class CancelExportInput:
 
 @strawberry.type
 class Exported:
-    """What their payloads have; no type of the schema's own."""
+    """Every payload of an export has these fields; the schema has no type of this name."""
 
     access: ClassVar[Access] = {WITH_OWNER: "user_errors", EXPORT: "export"}
 

@@ -1,4 +1,4 @@
-"""What filters have in common: windows of time, sets of values, words that must be known."""
+"""Defines what filters have in common: windows of time, sets of values, words that must be known."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ _LAST = "\uffff"
 
 
 def during(key: str, at_least: datetime | None, below: datetime | None) -> Where:
-    """A condition on a time, or none. Raises BadUserInput for a window that ends before it begins.
+    """Returns a condition on a time, if one is given. Raises BadUserInput for a window that ends before it begins.
 
     A window may lie between two milliseconds; then it holds none, and two that adjoin share no row and lose none.
     """
@@ -26,7 +26,7 @@ def during(key: str, at_least: datetime | None, below: datetime | None) -> Where
 
 
 def bound(at: datetime | None) -> datetime | None:
-    """The bound of a window as stored times know it. Raises BadUserInput."""
+    """Returns the bound of a window as stored times know it. Raises BadUserInput at the end of the year 9999."""
     try:
         return at and first_millisecond(at)
     except OverflowError:
@@ -34,7 +34,7 @@ def bound(at: datetime | None) -> datetime | None:
 
 
 def among(key: str, values: Sequence[Any] | None) -> Where:
-    """A condition on a key's value, or none; an empty list matches nothing."""
+    """Returns a condition on a key's value, if values are given; an empty list matches nothing."""
     return () if values is None else ((key, In(tuple(dict.fromkeys(values)))),)
 
 
@@ -45,7 +45,7 @@ def few(name: str, values: Sequence[Any] | None, *, at_most: int = 100) -> None:
 
 
 def search_term(name: str, given: str, *, at_most: int = 1_000) -> str:
-    """The text as it is stored: composed, without blank ends, with single blanks inside.
+    """Returns the text as it is stored: composed, without blank ends, with single blanks inside.
 
     Raises BadUserInput for one of which nothing can be seen, or that is too long to be anybody's.
     """
@@ -74,12 +74,15 @@ def terms(name: str, given: Sequence[str] | None) -> list[str] | None:
 
 
 def beginning(key: str, term: str) -> Where:
-    """A condition that a text begins so, compared as the list compares texts. No character has a meaning of its own."""
+    """Returns a condition that a text begins with the term, compared as the list compares texts.
+
+    No character has a meaning of its own.
+    """
     return ((key, _range(term)),)
 
 
 def has_beginning(key: str, term: str) -> Where:
-    """Returns a condition that one text of a list begins so."""
+    """Returns a condition that one text of a list begins with the term."""
     return ((key, Has(_range(term))),)
 
 

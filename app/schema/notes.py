@@ -1,11 +1,11 @@
-"Notes by agents."
+"""Declares notes by agents."""
 
 from datetime import datetime
 from typing import ClassVar, cast
 
 import strawberry
 
-from app.schema.base import Document, Info, Node, Source, caught, linked
+from app.schema.base import Document, Info, Node, Source, linked_document, result_or_error
 from app.schema.people import Actor
 from app.schema.rules import NOTE, Access
 
@@ -25,4 +25,4 @@ class Note(Node):
     )
     @staticmethod
     def links(note: strawberry.Parent[Document], info: Info) -> list[Node | None]:
-        return cast(Source, [caught(linked, info, node_id) for node_id in note.get("linkIds", [])])
+        return cast(Source, [result_or_error(linked_document, info, node_id) for node_id in note.get("linkIds", [])])

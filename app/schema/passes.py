@@ -1,4 +1,4 @@
-"""Mobile wallet passes, and what became of informing their providers."""
+"""Declares mobile wallet passes, and what became of informing their providers."""
 
 from datetime import datetime
 from typing import ClassVar

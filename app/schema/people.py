@@ -1,4 +1,4 @@
-"""Who did something, and how to reach someone."""
+"""Declares who did something, and how to reach someone."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Points: the balance, and why it is what it is."""
+"""Declares points: the balance, and why it is what it is."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias, cast
@@ -88,7 +88,7 @@ class PointsBalance:
 
 
 def balance_of(customer: Document, now: datetime) -> Source:
-    """The source of PointsBalance: the ledger's state as it counts at ``now``."""
+    """Returns the source of PointsBalance: the ledger's state as it counts at ``now``."""
     stored: PointsState = customer.get("points") or empty()
     state = as_of(stored, now)
     return {
@@ -183,7 +183,7 @@ class PointsFilter:
     )
 
     def where(self, _: frozenset[Role]) -> Where:
-        """Raises BadUserInput."""
+        """Returns the conditions of the filter. Raises BadUserInput for kinds that the history does not hold."""
         if outside := sorted(set(self.kinds or ()) - HISTORY):
             raise BadUserInput(
                 f"The history holds no {' and no '.join(outside)}: they move no balance for good.", "kinds"

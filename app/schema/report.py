@@ -1,4 +1,4 @@
-"""The customer-service report: what people and systems did to all customers, in a window of time."""
+"""Declares the customer-service report: what people and systems did to all customers, in a window of time."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, cast
@@ -104,7 +104,7 @@ class CustomFieldFilter:
     value: str = strawberry.field(description="The value of the field; must match exactly.")
 
     def named(self) -> list[Named]:
-        """As it is given, and as it is stored now. Raises BadUserInput."""
+        """Returns the field as it is given, and as it is stored now. Raises BadUserInput."""
         names, values = (terms("customFields", [each]) or [] for each in (self.name, self.value))
         return [Named(name, value) for name in names for value in values]
 
@@ -152,7 +152,7 @@ class ReportFilter:
     )
 
     def where(self, viewer: Viewer) -> Where:
-        """Conditions, those that select most first: the first that has an index of its own is the one that is used.
+        """Returns conditions, those that select most first: the first with an index of its own is used.
 
         Raises BadUserInput for what contradicts itself, Forbidden.
         """

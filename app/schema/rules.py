@@ -1,4 +1,4 @@
-"""Who may read what, as rules. Each type declares its own in ``access``: one for all its fields, or fields by rule."""
+"""Declares who may read what. Each type has its own rules in ``access``: one for all fields, or fields by rule."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Redact: TypeAlias = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``readers`` have a value as it is stored, ``redacted_for`` get ``redact`` of it, all others FORBIDDEN."""
+    """A rule shows the stored value to ``readers``, ``redact`` of it to ``redacted_for``, and FORBIDDEN to others."""
 
     label: str
     readers: frozenset[Role]
@@ -23,7 +23,7 @@ class Rule:
     redacted_label: str = "null"
 
     def for_(self, roles: frozenset[Role]) -> Redact | None:
-        """What becomes of a value; None where it is left alone."""
+        """Returns what these roles get of a value; None leaves it alone."""
         if roles & self.readers:
             return None
         return self.redact if roles & self.redacted_for else _forbidden
@@ -39,14 +39,14 @@ def _forbidden(_: Any) -> Forbidden:
 
 
 def _support(actor: Document | None) -> Document | None:
-    """To customers every agent is "Support", and nobody has an id."""
+    """Hides agents from customers: every agent is "Support", and nobody has an id."""
     if actor is None:
         return None
     return {"kind": actor["kind"], "name": "Support" if actor["kind"] == ActorKind.AGENT else actor["name"]}
 
 
 def _impersonal(attributes: Document | None) -> Document:
-    """Whatever the catalogue does not vouch for may hold an address too."""
+    """Hides personal attributes, and all that the catalogue does not vouch for: they may hold an address too."""
     return {
         name: _forbidden(raw) if name in PERSONAL or name not in ATTRIBUTE_NAMES else raw
         for name, raw in (attributes or {}).items()

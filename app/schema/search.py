@@ -1,4 +1,4 @@
-"""What a search finds: customers, and what of them was found."""
+"""Declares what a search finds: customers, and what of them was found."""
 
 from typing import ClassVar
 

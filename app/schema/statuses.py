@@ -1,4 +1,4 @@
-"""How an account's status came to be."""
+"""Declares how an account's status came to be."""
 
 from datetime import datetime
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Transactions of the loyalty programme and of billing."""
+"""Declares transactions of the loyalty programme and of billing."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -62,7 +62,7 @@ class TransactionFilter:
     )
 
     def where(self, _: frozenset[Role]) -> Where:
-        """Raises BadUserInput."""
+        """Returns the conditions of the filter. Raises BadUserInput."""
         return (
             *among("type", self.types),
             *among("status", self.statuses),

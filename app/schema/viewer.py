@@ -1,16 +1,16 @@
-"""Who the token says is asking."""
+"""Declares the viewer: who the token says is asking."""
 
 from typing import ClassVar, cast
 
 import strawberry
 
 from app.domain.access import Permission, Viewer
-from app.schema.base import Info, Source, described
+from app.schema.base import Info, Source, describe
 from app.schema.customers import Customer
 from app.schema.enums import AccessLevel
 from app.schema.rules import WITH_OWNER, Access
 
-described(
+describe(
     Permission,
     "A permission beyond reading.",
     SEARCH_BY_CONTACT="Find customers by e-mail address or by an identity in a source system.",

@@ -1,1 +1,1 @@
-"""What changes the database: read, decide, write, in one transaction each."""
+"""Changes the database: read, decide, write, in one transaction each."""

@@ -1,4 +1,4 @@
-"""Activities written by hand: "Add action"."""
+"""Records activities by hand: "Add action"."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,7 +35,7 @@ class PlatformOnlyType(Refusal):
 
 
 class SystemsOnlyType(Forbidden):
-    """A person records what only a system can know; the client sees FORBIDDEN."""
+    """Raised if a person records what only a system can know; the client sees FORBIDDEN."""
 
     def __init__(self, title: str) -> None:
         super().__init__(f'"{title}" is recorded by the system that found it out, never by hand.', "type")
@@ -52,9 +52,9 @@ async def record(
     amount: int | None,
     key: str,
 ) -> Wrote:
-    """Checked against the catalogue. ``amount`` points are earned, or spent if negative, by the ledger's rules.
+    """Records an activity that the catalogue allows, and earns ``amount`` points, or spends them if negative.
 
-    Who may not adjust so many points may not record them either.
+    The ledger's rules apply. Viewers who may not adjust as many points may not record them either.
     """
     row = CATALOGUE.get(type_)
     if row is None or not of.viewer.knows(row):

@@ -1,4 +1,4 @@
-"""Adjustments of points beyond what one person may do: asked for, approved by another, or declined."""
+"""Requests adjustments of points beyond what one person may do; another person approves or declines them."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from app.store.driver import Document
 async def request(
     of: Changes, customer_id: str, amount: int, *, reason: str, expires_at: datetime | None, key: str
 ) -> Wrote:
-    """Whether the points can be moved is judged twice: now, and when they are approved.
+    """Writes a request for an adjustment. Whether the points can be moved is judged now, and again on approval.
 
     Raises what ``points.adjust`` raises.
     """
@@ -48,7 +48,7 @@ async def request(
 
 
 async def approve(of: Changes, adjustment: Document, *, key: str) -> Wrote:
-    """The points are moved as they were asked for. Raises AlreadyDecided, SamePerson, what ``points.adjust`` raises."""
+    """Moves the points as they were asked for. Raises AlreadyDecided, SamePerson, what ``points.adjust`` raises."""
 
     async def decide(customer: Document, session: Session) -> Effect:
         stored = await _stored(of, adjustment, session)
@@ -71,7 +71,10 @@ async def approve(of: Changes, adjustment: Document, *, key: str) -> Wrote:
 
 
 async def decline(of: Changes, adjustment: Document, *, reason: str, key: str) -> Wrote:
-    """Raises AlreadyDecided, and Forbidden for whoever may not approve it and did not ask for it."""
+    """Declines or withdraws a request. Raises AlreadyDecided, Forbidden.
+
+    Those may who may approve it, and the one who asked for it.
+    """
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
     if not adjustments.may_decline(adjustment, of.viewer):
         raise Forbidden(f"Your role does not include {Permission.APPROVE_ADJUSTMENT}.")
@@ -92,7 +95,7 @@ async def decline(of: Changes, adjustment: Document, *, reason: str, key: str) -
 
 
 async def _stored(of: Changes, adjustment: Document, session: Session) -> Document:
-    """As it is inside the transaction. Raises NotFound."""
+    """Returns the adjustment as it is inside the transaction. Raises NotFound."""
     found = await of.store.find("adjustments", {"_id": adjustment["_id"]}, session=session)
     if not found:
         raise NotFound("There is no such adjustment.", "adjustmentId")

@@ -1,4 +1,4 @@
-"""The audit log's one writer: a row for each change that was asked for, accepted or refused. It only ever adds."""
+"""Writes the audit log: a row for each change that was asked for, accepted or refused. It only ever adds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _ROWS: Final = count()
 
 @dataclass(frozen=True, slots=True)
 class AuditTrail:
-    """What is asked for, by whom, in which request: the part of a row that is known before the decision."""
+    """An audit trail holds what is asked for, by whom, in which request: what is known before the decision."""
 
     viewer: Viewer
     action: str
@@ -29,7 +29,7 @@ class AuditTrail:
     async def accepted(
         self, store: Store, session: Any, *, customer_id: str | None, wrote: Sequence[str], columns: Sequence[str] = ()
     ) -> None:
-        """Inside the transaction that wrote: no change without its row, no row without its change.
+        """Writes the row inside the transaction that wrote: no change without its row, no row without its change.
 
         ``columns`` are those of an export.
         """
@@ -39,21 +39,21 @@ class AuditTrail:
         await store.insert("audit", [row], session=session)
 
     async def refused(self, store: Store, refusal: Refusal, *, customer_id: str | None) -> None:
-        """On its own: what was refused has no transaction."""
+        """Writes the row of a refusal on its own: what was refused has no transaction."""
         row = {**self._row(customer_id), "outcome": Outcome.REFUSED.value, "code": refusal.code}
         await store.insert("audit", [row])
 
     async def downloaded(self, store: Store, export_id: str) -> None:
-        """A file that was asked for by this viewer was fetched by whoever had its link."""
+        """Writes that somebody with its link fetched an export of this viewer."""
         await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": [export_id]}])
 
     async def opened(self, store: Store, email_id: str, *, customer_id: str) -> None:
-        """A file of a mail, whose link this viewer was given, was fetched by whoever had it."""
+        """Writes that somebody with its link fetched a file of a mail; this viewer was given the link."""
         row = {**self._row(customer_id), "outcome": Outcome.ACCEPTED.value, "wrote": [email_id]}
         await store.insert("audit", [row])
 
     async def imported(self, store: Store) -> None:
-        """A file was imported, or as much of it as came in."""
+        """Writes that a file was imported, or as much of it as came in."""
         await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": []}])
 
     def _row(self, customer_id: str | None) -> Document:

@@ -1,4 +1,4 @@
-"""Coupons, marked as used, and the customer told if wished."""
+"""Redeems coupons, and tells the customer if wished."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class AlreadyRedeemed(Refusal):
 
 
 async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, notify: bool, key: str) -> Wrote:
-    """All or none. ``notify`` tells the customer by mail.
+    """Redeems all of the coupons or none. ``notify`` tells the customer by mail.
 
     Raises Invalid, NotFound (another customer's is not found), AlreadyRedeemed, NoRegisteredEmail.
     """

@@ -1,8 +1,8 @@
-"""Days that are over, counted: how many activities of which type each had, so that no report counts them again.
+"""Counts days that are over: how many activities of which type each had, so that no report counts them again.
 
 A change of today writes nothing here. What arrives for a day that is over makes that day ``stale``, in the activity's
-own transaction, and the worker counts it anew. A day is counted ``_GRACE`` after it was opened for counting: whoever
-wrote without seeing it open has ended by then, since no transaction lives that long. Hence a day that has counts, and
+own transaction, and the worker counts it anew. A day is counted ``_GRACE`` after it was opened for counting: a writer
+that did not see it open has ended by then, since no transaction lives that long. Hence a day that has counts, and
 is not stale, is exactly what its activities are; and changes do not wait for each other here.
 """
 
@@ -34,10 +34,10 @@ async def mark_days_stale(
 
 
 async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE, backoff: Backoff | None = None) -> int:
-    """How many days were counted; those opened just now are counted next time. Without grace only if nobody writes.
+    """Counts the days that were opened before, opens new ones, and returns how many it counted.
 
-    Each day by itself: one that cannot be written is logged, left alone for a while if ``backoff`` is there to remember
-    it, and counted by each report that asks for it. Raises Unavailable.
+    Without grace only if nobody writes. Each day by itself: one that cannot be written is logged, left alone for a
+    while if ``backoff`` is there to remember it, and counted by each report that asks for it. Raises Unavailable.
     """
     await _open(store, now, backoff)
     opened = {**_UNCOUNTED, "since": {"$lte": now - grace}}
@@ -64,7 +64,7 @@ async def _alone(day: datetime, work: Callable[[], Awaitable[object]], backoff: 
 
 
 async def differences(store: Store) -> list[datetime]:
-    """The days whose counts are not what their activities are. It reads an index entry for each activity."""
+    """Returns the days whose counts are not what their activities are. It reads an index entry for each activity."""
     return [
         tally["_id"]
         for tally in await store.find("tallies", {"stale": False, "counts": {"$exists": True}}, sort={"_id": 1})
@@ -73,7 +73,7 @@ async def differences(store: Store) -> list[datetime]:
 
 
 async def counts_of(store: Store, day: datetime, *, session: Any = None) -> list[Document]:
-    """By kind of actor, then by type; counted, from the index alone."""
+    """Returns a day's counts by kind of actor, then by type; counted, from the index alone."""
     match = {"legacy": False, "occurredAt": {"$gte": day, "$lt": day + DAY}}
     kind = {
         "kind": "$actor.kind",

@@ -1,4 +1,4 @@
-"""Mails: one that was sent, sent again; and new ones, written by a change."""
+"""Sends mails: one that was sent before, and new ones, which a change writes."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ _WINDOW: Final = timedelta(days=1)
 
 
 async def resend(of: Changes, email: Mapping[str, str], *, key: str) -> Wrote:
-    """To the address that is registered now, as it was sent the first time.
+    """Sends a mail as it was sent the first time, to the address that is registered now.
 
     Raises NotFound, NoRegisteredEmail, LimitExceeded.
     """
@@ -47,9 +47,9 @@ async def resend(of: Changes, email: Mapping[str, str], *, key: str) -> Wrote:
 async def check_limits(
     of: Changes, customer_id: str, to: str, session: Session, *, email_id: str | None = None
 ) -> None:
-    """One click too many is no harm; a hundred are, to the customer and to our name with their mail server.
+    """Raises LimitExceeded if too many mails were sent within a day, over all subjects.
 
-    Over all subjects. Raises LimitExceeded.
+    One click too many is no harm; a hundred are, to the customer and to our name with their mail server.
     """
     conditions: list[tuple[str, dict[str, str], int]] = [
         ("to this customer", {"customerId": customer_id}, of.outgoing.most_mails),
@@ -71,7 +71,7 @@ async def check_limits(
 async def written(
     of: Changes, customer: Document, letter: Letter, session: Session, *, file_ids: Sequence[str] = ()
 ) -> tuple[Document, ...]:
-    """A new mail and its delivery, to the registered address. Raises NoRegisteredEmail, LimitExceeded."""
+    """Returns a new mail and its delivery, to the registered address. Raises NoRegisteredEmail, LimitExceeded."""
     to = registered_address(customer)
     await check_limits(of, customer["_id"], to, session)
     email: Document = {
@@ -90,7 +90,7 @@ _SYSTEM: Final[Document] = {"kind": ActorKind.SYSTEM.value, "name": "System"}
 async def give_up(store: Store, delivery: Document, update: Document, reason: str) -> bool:
     """Updates a delivery that is still its relay's, and tells of it on the customer's timeline, both or neither.
 
-    False if somebody has taken it since. Raises StoreError.
+    Returns False if somebody has taken it since. Raises StoreError.
     """
     ours = {"_id": delivery["_id"], "attempts": delivery["attempts"], "dueAt": {"$exists": True}}
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Points past their day, expired: once per due bucket, however many workers run."""
+"""Expires points that are past their day: once per due bucket, however many workers run."""
 
 from datetime import datetime
 from typing import Final
@@ -21,10 +21,10 @@ class _NothingToDo(Exception):
 
 
 async def expire_due(store: Store, now: datetime, *, backoff: Backoff | None = None) -> int:
-    """How many customers lost points by ``now``. What is reserved stays until its reservation ends.
+    """Expires what is due, and returns how many customers lost points by ``now``.
 
-    Each customer by themselves: one who cannot be written is logged and left alone for a while, if ``backoff`` is
-    there to remember them. Raises Unavailable.
+    What is reserved stays until its reservation ends. Each customer by themselves: one who cannot be written is logged
+    and left alone for a while, if ``backoff`` is there to remember them. Raises Unavailable.
     """
     expired, last = 0, ""
     due: Document = {"points.buckets.expiresAt": {"$lte": now}, "status": {"$nin": [each.value for each in CLOSED]}}

@@ -39,12 +39,12 @@ _NO_MORE: Final = dict.fromkeys(("slot", "position"), "")
 
 
 class _Lost(Exception):
-    """Somebody else has it now, or it was cancelled."""
+    """Raised if another worker has the export now, or it was cancelled."""
 
 
 @dataclass(slots=True, repr=False)
 class Exporter:
-    """Any number of processes may run one. ``kept`` is for how long files are there."""
+    """An exporter makes files; any number of processes may run one. Files live as long as ``kept``."""
 
     store: Store
     masks_for: Callable[[frozenset[Role]], Masks]
@@ -55,17 +55,17 @@ class Exporter:
         self._queue = Queue(self.store, "exports")
 
     async def run(self) -> None:
-        """Until it is cancelled; it outlives any absence of the database, and no export stops another."""
+        """Runs until it is cancelled; it outlives any absence of the database, and no export stops another."""
         await keep_going("exporter", self.once, every_seconds=_LOOK_SECONDS)
 
     async def once(self) -> None:
-        """What is due now, one after the other. What is put off meanwhile stays for another time."""
+        """Does what is due now, one after the other. What is put off meanwhile stays for another time."""
         now = datetime.now(UTC)
         while await self._next(due=now):
             pass
 
     async def _next(self, *, due: datetime | None = None) -> bool:
-        """Whether there was anything to do."""
+        """Returns whether there was anything to do."""
         export = await self._taken(due)
         if export is None:
             return False
@@ -89,7 +89,7 @@ class Exporter:
         return True
 
     async def _noted(self, export: Document, noting: Awaitable[None]) -> None:
-        """Where not even that can be written, its lease ends, and it is due again."""
+        """Logs what not even the note of a failure could be written for: its lease ends, and it is due again."""
         try:
             await noting
         except StoreError as fault:
@@ -97,13 +97,13 @@ class Exporter:
 
     @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _taken(self, due: datetime | None) -> Document | None:
-        """The export that has waited longest, ours until the lease ends."""
+        """Returns the export that has waited longest, ours until the lease ends."""
         now = datetime.now(UTC)
         lease = {"$set": {"dueAt": now + LEASE}, "$inc": {"attempts": 1}}
         return await self._queue.take(lease, due=due or now)
 
     async def _make(self, export: Document) -> None:
-        """Raises _Lost, Unreadable, StoreError."""
+        """Makes the file. Raises _Lost, Unreadable, StoreError."""
         if export["attempts"] > _ATTEMPTS + export["rows"] // ROWS:
             await self._failed(export, f"Given up after {export['attempts'] - 1} attempts.")
             return
@@ -145,7 +145,7 @@ class Exporter:
         await self.store.transaction(body)
 
     async def _clear(self, export: Document) -> None:
-        """Of what failed, was cancelled or expired, the file is deleted. Raises StoreError."""
+        """Deletes the file of what failed, was cancelled or expired. Raises StoreError."""
         await files.delete(self.store, export["_id"])
         expired = {"status": ExportStatus.EXPIRED.value} if export["status"] == ExportStatus.DONE else {}
         change = {"$unset": {"dueAt": ""}, **({"$set": expired} if expired else {})}
@@ -171,5 +171,5 @@ class Exporter:
 
 
 def _ours(export: Document) -> Document:
-    """Matches as long as nobody has taken it since, and nobody has cancelled it."""
+    """Matches as long as no other worker has taken the export since, and nobody has cancelled it."""
     return {"_id": export["_id"], "attempts": export["attempts"], "status": {"$in": sorted(UNFINISHED)}}

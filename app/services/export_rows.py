@@ -1,4 +1,4 @@
-"""What an export holds: rows in batches, read by keyset, as whoever asked may see them."""
+"""Reads what an export holds: rows in batches, by keyset, as the asker may see them."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -9,7 +9,7 @@ from app.domain.access import Masks
 from app.domain.cells import PLAIN, Layout, Separator, head, lines, zone_of
 from app.domain.exports import CUSTOMER, Column, column_of, where_of
 from app.domain.listings import CUSTOMERS, REPORT
-from app.domain.paging import Position, Selection, Slice, Where
+from app.domain.paging import PageRequest, Position, Selection, Where
 from app.domain.report import actions
 from app.domain.vocabulary import ExportFormat, ExportTable
 from app.store import pages, report
@@ -22,12 +22,12 @@ _READ_SECONDS: Final = 45
 
 
 class Unreadable(Exception):
-    """A row cannot be written. The message is for people."""
+    """Raised if a row cannot be written; the export fails with its message, which is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What is read, and how it is written. ``masks`` are of whoever asked for it."""
+    """A plan says what is read, and how it is written. ``masks`` are the asker's."""
 
     table: ExportTable
     format: ExportFormat
@@ -56,14 +56,14 @@ class ExportPlan:
         return self.selection.listing.orders[self.order].keys
 
     def position_of(self, export: Mapping[str, Any]) -> Position | None:
-        """Where what is made already ends; None where nothing is, or where it is of an order that we do not have."""
+        """Returns where the file ends already; None at its beginning, or if its order is one that we do not have."""
         position: Position = tuple(export.get("position", ()))
         return position if len(position) == len(self.order_keys) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows as bytes, and the position behind them; none where a batch is all there is."""
+    """A batch holds rows as bytes, and the position behind them; no position if the batch is all."""
 
     rows: int
     data: bytes
@@ -81,7 +81,7 @@ def layout_of(export: Mapping[str, Any]) -> Layout:
 
 
 async def total(store: Store, plan: ExportPlan) -> int | None:
-    """How many rows there will be, if nothing changes; None: it is not known before they are read."""
+    """Returns how many rows there will be, if nothing changes; None if it is not known before they are read."""
     match plan.table:
         case ExportTable.CUSTOMERS:
             return sum((await pages.count(store, plan.selection, ["customers"], at_most=None)).values())
@@ -92,7 +92,10 @@ async def total(store: Store, plan: ExportPlan) -> int | None:
 
 
 async def batches(store: Store, plan: ExportPlan, position: Position | None = None) -> AsyncGenerator[Batch]:
-    """From the beginning, head first, or from a position; at least one, in constant memory. Raises Unreadable."""
+    """Yields batches from the beginning, head first, or from a position; at least one. Raises Unreadable.
+
+    Memory is constant.
+    """
     begin = b"" if position else head(plan.format, [column.title for column in plan.columns], plan.layout)
     async for rows, behind, is_last in _rows(store, plan, position):
         data = await asyncio.to_thread(_written, plan, rows)  # whoever is served beside it need not wait for so many
@@ -135,9 +138,9 @@ async def _pages(
     keys = tuple(dict.fromkeys(key for column in plan.columns for key in column.keys))
     while not is_last:
         # A page reads one row more than its size, to know whether there are more; here that one is a row, too.
-        slice_ = Slice(selection, ROWS - 1, position, keys=keys)
+        page_request = PageRequest(selection, ROWS - 1, position, keys=keys)
         hurried = store.within(_READ_SECONDS)
-        found = (await pages.read_pages(hurried, slice_, [""]))[""]
+        found = (await pages.read_pages(hurried, page_request, [""]))[""]
         rows = await _seen(hurried, plan, found)
         is_last = len(found) < ROWS
         position = tuple(found[-1].get(key) for key in plan.order_keys) if found else position
@@ -145,7 +148,7 @@ async def _pages(
 
 
 async def _seen(store: Store, plan: ExportPlan, found: Sequence[Document]) -> list[Document]:
-    """As who asked may see them; beside activities the customers of whom a column tells."""
+    """Returns rows as the asker may see them, and with activities the customers of whom a column tells."""
     collection = plan.selection.listing.collection
     rows = [plan.masks.applied(collection, row) for row in found]
     told = {column.field: 1 for column in plan.columns if column.collection != collection}

@@ -1,4 +1,4 @@
-"""Exports asked for and called off. What makes them is in ``export_job``."""
+"""Takes orders for exports, and cancels them. What makes them is in ``export_job``."""
 
 import secrets
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from app.domain import changes
 from app.domain.cells import PLAIN, Layout
 from app.domain.changes import IdempotencyConflict, Invalid, LimitExceeded
-from app.domain.exports import UNFINISHED, Column, kept
+from app.domain.exports import UNFINISHED, Column, conditions_of
 from app.domain.ids import new_id
 from app.domain.paging import Where
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
@@ -29,7 +29,7 @@ async def request(
     key: str,
     layout: Layout = PLAIN,
 ) -> str:
-    """The id of the export, queued now or when the same key came first with the same input.
+    """Returns the id of the export, queued now or when the same key came first with the same input.
 
     Raises Invalid, IdempotencyConflict, LimitExceeded.
     """
@@ -38,7 +38,7 @@ async def request(
         "table": table.value,
         "format": format_.value,
         "columns": names,
-        "where": kept(where),
+        "where": conditions_of(where),
         "order": order,
         "descending": descending,
         **_written(layout),
@@ -82,7 +82,7 @@ async def request(
 
 
 def _written(layout: Layout) -> Document:
-    """What is not as it is unless told."""
+    """Returns what differs from the default layout."""
     return {
         **({} if layout.separator == PLAIN.separator else {"separator": layout.separator.value}),
         **({"byteOrderMark": True} if layout.byte_order_mark else {}),
@@ -91,7 +91,7 @@ def _written(layout: Layout) -> Document:
 
 
 async def cancel(of: Changes, export: Document) -> None:
-    """No file and no link are left of it, whether it was finished or not. Again is the same as once. Raises Invalid.
+    """Cancels an export, finished or not: no file and no link are left. Again is the same as once. Raises Invalid.
 
     A worker that is at it stops at its next batch.
     """

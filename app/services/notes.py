@@ -1,4 +1,4 @@
-"""Notes on an account."""
+"""Adds notes to an account."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -21,8 +21,10 @@ async def add(
     key: str,
     is_there: Callable[[str], Awaitable[bool]],
 ) -> Wrote:
-    """Raises Invalid for a text that is none, more than 100 mentions or links, or a link that is no id; NotFound for a
-    link to what is not there for this viewer."""
+    """Adds a note. Raises Invalid, and NotFound for a link to what does not exist for this viewer.
+
+    Invalid: an unusable text, more than 100 mentions or links, or a link that is not an id.
+    """
     message = changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
     mentions = [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions]
     for name, given in (("mentions", mentions), ("links", links)):

@@ -1,4 +1,4 @@
-"""Wallet passes: mailed again, and their provider informed that they should be updated."""
+"""Mails wallet passes again, and informs their provider that they should be updated."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ class WalletOff(Refusal):
 
 
 async def email(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
-    """Its stored file, or else its download link. Raises NotFound, Invalid where it has neither, NoRegisteredEmail."""
+    """Mails the pass's file, else its download link. Raises NotFound, Invalid if it has neither, NoRegisteredEmail."""
 
     async def decide(customer: Document, session: Session) -> Effect:
         found = await _found(of, pass_, session)
@@ -41,7 +41,7 @@ async def email(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
 
 
 async def push(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
-    """The wallet service will be informed; whether the pass changes then is its own affair.
+    """Queues a message to the wallet service; whether the pass changes then is its own affair.
 
     Raises WalletOff, NotFound.
     """
@@ -64,7 +64,7 @@ async def push(of: Changes, pass_: Mapping[str, str], *, key: str) -> Wrote:
 
 
 async def _found(of: Changes, pass_: Mapping[str, str], session: Session) -> Document:
-    """As it is inside the transaction. Raises NotFound."""
+    """Returns the pass as it is inside the transaction. Raises NotFound."""
     own = {"_id": pass_["_id"], "customerId": pass_["customerId"]}
     found = await of.store.find("passes", own, session=session)
     if not found:

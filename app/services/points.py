@@ -1,4 +1,4 @@
-"""The ledger, written: entries, the state they leave, and the activity that tells of them."""
+"""Writes the ledger: entries, the state they leave, and the activity that tells of them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ GIVEN_BACK: Final = "Given back: it was used before it expired, or its own syste
 async def adjust(
     of: Changes, customer_id: str, amount: int, *, reason: str, expires_at: datetime | None, key: str
 ) -> Wrote:
-    """Raises what ``points.adjust`` raises, and what `check_adjustable` raises."""
+    """Adjusts points by hand. Raises what ``points.adjust`` raises, and what `check_adjustable` raises."""
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
 
     async def decide(customer: Document, session: Session) -> Effect:
@@ -44,7 +44,7 @@ def adjusted(
     key: str,
     more: Mapping[str, Any] | None = None,
 ) -> Effect:
-    """The effect of an adjustment; its entry has the keys of ``more``. Raises what ``points.adjust`` raises."""
+    """Returns the effect of an adjustment; its entry has the keys of ``more``. Raises what ``points.adjust`` raises."""
     posting = points.adjust(customer.get("points") or points.empty(), amount, now=of.now, expires_at=expires_at)
     activity = of.activity(customer["_id"], "POINTS_ADJUSTED", points=amount, message=reason)
     own = {"reason": reason, "idempotencyKey": key, "actor": activity["actor"], **(more or {})}
@@ -84,9 +84,9 @@ async def check_adjustable(of: Changes, customer_id: str, amount: int, session: 
 async def earn_or_spend(
     store: Store, customer: Document, amount: int, *, now: datetime, occurred_at: datetime, session: Session
 ) -> Posting:
-    """``amount`` points earned, or spent if negative. Raises what ``points.spend`` raises.
+    """Returns the posting that earns points, or spends them if negative. Raises what ``points.spend`` raises.
 
-    What happened before the newest entry is judged among all of them. The last entry of the posting that is no
+    What happened before the newest entry is judged among all of them. The last entry of the posting that is not an
     expiry is the one asked for.
     """
     state: PointsState = customer.get("points") or points.empty()
@@ -104,9 +104,9 @@ async def earn_or_spend(
 
 
 def entries_of(posting: Posting, customer_id: str, now: datetime, own: Mapping[str, Any]) -> list[Document]:
-    """The posting's documents. The one that was asked for has the keys of ``own`` and is the last; the others expired.
+    """Returns the posting's documents: the one that was asked for is the last, and the others expired.
 
-    Where there is nothing but expiry, nothing was asked for.
+    It has the keys of ``own``. Where there is nothing but expiry, nothing was asked for.
     """
     documents: list[Document] = []
     for entry in sorted(posting.entries, key=lambda entry: entry["kind"] is not PointsKind.EXPIRED):
@@ -127,12 +127,12 @@ def entries_of(posting: Posting, customer_id: str, now: datetime, own: Mapping[s
 
 
 def expiry_activities(entries: list[Document], now: datetime) -> list[Document]:
-    """One for each entry with which points expired."""
+    """Returns an activity for each entry with which points expired."""
     return [expiry_activity(entry, now) for entry in entries if entry["kind"] == PointsKind.EXPIRED]
 
 
 def expiry_activity(entry: Document, now: datetime) -> Document:
-    """What the timeline tells of points that expired, at the moment when they did; or that they were given back."""
+    """Returns what the timeline tells of points that expired, at that moment; or that they were given back."""
     own = {"points": entry["points"], "subjectId": entry["_id"], "message": entry.get("reason")}
     return {
         **activity_of(entry["customerId"], "POINTS_EXPIRED", SYSTEM, now, **own),

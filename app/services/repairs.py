@@ -1,4 +1,4 @@
-"""What earlier versions left, made as this one has it: ledgers walked anew, statuses of one moment put in order.
+"""Repairs what earlier versions left: ledgers walked anew, statuses of one moment put in order.
 
 Each customer in a transaction of their own, while changes go on. Interrupted anywhere, it is completed by starting it
 again: what is mended already is not touched.
@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from app.domain.customers import balance
 from app.domain.moments import ORDER
-from app.domain.points import Entry, PointsState, audit, walked_anew
+from app.domain.points import Entry, PointsState, audit, recompute
 from app.domain.statuses import places
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store
@@ -23,7 +23,7 @@ _AT_ONCE: Final = 100
 
 @dataclass(slots=True)
 class Ledgers:
-    """The customers whose points are not what their entries leave."""
+    """The ledgers are those whose points are not what their entries leave, by customer."""
 
     stale: list[str] = field(default_factory=list[str])
     """The entries are whole, and come to the same balance: they are walked anew."""
@@ -32,7 +32,7 @@ class Ledgers:
 
 
 async def ledgers(store: Store) -> Ledgers:
-    """Those that are to be mended, and those that cannot be. Every entry is read."""
+    """Returns those that are to be mended, and those that cannot be. Every entry is read."""
     found, last = Ledgers(), ""
     while True:
         states = await _states(store, {"_id": {"$gt": last}}, limit=_AT_ONCE)
@@ -41,7 +41,7 @@ async def ledgers(store: Store) -> Ledgers:
         entries = await _entries(store, list(states))
         for customer_id, state in states.items():
             try:
-                if walked_anew(state, entries[customer_id]):
+                if recompute(state, entries[customer_id]):
                     found.stale.append(customer_id)
                 elif not audit(state, entries[customer_id])["ok"]:
                     found.broken.append(customer_id)
@@ -51,7 +51,7 @@ async def ledgers(store: Store) -> Ledgers:
 
 
 async def walk_ledgers(store: Store, now: datetime) -> Ledgers:
-    """Mends what can be mended: of the customer their balance, and nothing else. Those who are ``stale`` were."""
+    """Mends the balances that can be mended, and nothing else, and returns them as ``stale``."""
     found = await ledgers(store)
     for customer_id in found.stale:
         await change_customers(store, partial(_walk, customer_id), now=now)
@@ -61,7 +61,7 @@ async def walk_ledgers(store: Store, now: datetime) -> Ledgers:
 async def _walk(customer_id: str, rows: CustomerRows) -> None:
     for state in (await _states(rows.store, {"_id": customer_id}, session=rows.session)).values():
         entries = await _entries(rows.store, [customer_id], session=rows.session)
-        if mended := walked_anew(state, entries[customer_id]):
+        if mended := recompute(state, entries[customer_id]):
             rows.set_on_customer(customer_id, balance(mended))
 
 
@@ -82,7 +82,7 @@ async def _entries(store: Store, customer_ids: Sequence[str], *, session: Any = 
 
 
 async def put_statuses_in_order(store: Store, now: datetime) -> int:
-    """Gives changes of one moment their places; how many customers had others."""
+    """Gives changes of one moment their places, and returns how many customers had others."""
     mended = 0
     async for customer_ids in _with_several_at_a_moment(store):
         for customer_id in customer_ids:

@@ -1,4 +1,4 @@
-"""An account's status, changed."""
+"""Changes an account's status."""
 
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,10 @@ from app.store.driver import Document, Store
 
 
 async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: str, key: str) -> Wrote:
-    """Raises SameStatus, CustomerClosed; Forbidden where a customer asks for more than to deactivate their own."""
+    """Changes the status. Raises SameStatus, CustomerClosed, Forbidden.
+
+    Customers may only deactivate their own account.
+    """
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
     by_staff = of.viewer.roles_on(customer_id) & PERMITTED[Permission.CHANGE_STATUS] & STAFF
     if not by_staff and to != CustomerStatus.DEACTIVATED:
@@ -44,7 +47,7 @@ async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: s
 
 
 async def apply_due(store: Store, now: datetime) -> int:
-    """Gives customers the status that a change of the future has brought by now; how many customers were looked at.
+    """Gives customers the status that a change of the future has brought by now; returns how many it looked at.
 
     Closed accounts stay closed. Raises StoreError.
     """

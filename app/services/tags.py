@@ -1,4 +1,4 @@
-"""Labels on a customer, put on and taken off."""
+"""Puts labels on a customer, and takes them off."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,10 @@ Decision = Callable[[list[str]], list[str]]
 
 
 async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
-    """Raises Invalid for a text that is none, or a label that they have, case and accents aside; LimitExceeded."""
+    """Puts a label on a customer. Raises Invalid for an unusable text or a label that they have; LimitExceeded.
+
+    Case and accents make no difference.
+    """
     tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:
@@ -28,7 +31,10 @@ async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
 
 
 async def take_off(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
-    """Raises Invalid for a text that is none, or a label that the customer does not have (case and accents aside)."""
+    """Takes a label off a customer. Raises Invalid for an unusable text or a label that they do not have.
+
+    Case and accents make no difference.
+    """
     tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from app.domain.changes import NotFound
-from app.domain.customers import noticed
+from app.domain.customers import activity_summary_update
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, put_in_order
 from app.services.daily_counts import mark_days_stale
@@ -111,7 +111,7 @@ class CustomerRows:
                 put_in_order(own, self.now, self._revisions.get(owner, 0))
 
     def _update(self, owner: str, activities: Sequence[Document]) -> Document:
-        update = noticed(activities)
+        update = activity_summary_update(activities)
         if owner not in self._revisions:
             update["$inc"] = {"revision": 1}
         if keys := self._keys[owner]:

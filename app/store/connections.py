@@ -1,4 +1,4 @@
-"""Connections that PyMongo has opened, signed in and secured, and that from then on are ours: a message, its reply."""
+"""Keeps connections that PyMongo has opened, signed in and secured, and that from then on are ours."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ _HEADER_BYTES: Final = 16
 
 
 class WireConnection(asyncio.Protocol):
-    """One command at a time. It is closed with every reply that nobody waits for any more."""
+    """A connection does one command at a time. It is closed with every reply that is no longer waited for."""
 
     def __init__(self, server: "Server", connection: Any, transport: Any) -> None:
         self._server, self.pymongo, self._transport = server, connection, transport
@@ -33,7 +33,7 @@ class WireConnection(asyncio.Protocol):
         return self._transport.is_closing()
 
     async def ask(self, message: bytes, until: float) -> bytes:
-        """Raises AutoReconnect, NetworkTimeout."""
+        """Sends a message and returns the reply. Raises AutoReconnect, NetworkTimeout."""
         if self._transport.is_closing():
             raise AutoReconnect(f"{self._server.name}: connection closed")
         self._reply = reply = self._loop.create_future()
@@ -70,14 +70,14 @@ class WireConnection(asyncio.Protocol):
         self._server.forget(self)
 
     def fail(self, error: PyMongoError) -> None:
-        """Whoever waits for the reply gets this instead; nobody else does."""
+        """Raises the error where the reply is waited for, and closes the connection."""
         if self._reply and not self._reply.done():
             self._reply.set_exception(error)
         self._transport.abort()
 
 
 class Server:
-    """The connections to one primary: as many as ``maxPoolSize``, the last used first, and who waits for one."""
+    """It holds the connections to one primary, at most ``maxPoolSize``, and the reads that wait for one."""
 
     def __init__(self, client: pymongo_internals.Client, address: tuple[str, int]) -> None:
         self.address, self.name = address, ":".join(map(str, address))
@@ -90,7 +90,10 @@ class Server:
         self._closed = False
 
     async def connection(self, until: float) -> WireConnection:
-        """In the order of asking. Raises WaitQueueTimeoutError; FallBackToDriver if none can be opened."""
+        """Returns a connection, in the order of asking. Raises WaitQueueTimeoutError, FallBackToDriver.
+
+        FallBackToDriver: none can be opened.
+        """
         waiting: asyncio.Future[WireConnection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         self._grow_pool()
@@ -110,7 +113,7 @@ class Server:
             self._give(connection)
 
     def _give(self, connection: WireConnection | None) -> None:
-        """A connection, or leave to open one, to who waits longest."""
+        """Gives a connection, or leave to open one, to the read that waits longest."""
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
@@ -149,13 +152,13 @@ class Server:
         self._grow_pool()
 
     def drop_idle(self) -> None:
-        """One was lost: the others that nobody has tried since may be, too."""
+        """Closes idle connections once one was lost: they may be lost, too."""
         idle, self.idle = self.idle, []
         for connection in idle:
             connection.fail(AutoReconnect(self.name))
 
     def close(self) -> None:
-        """Whoever still reads here, or waits to, is sent to the driver."""
+        """Closes all connections; reads that use one or wait for one go to the driver."""
         self._closed = True
         lost = AutoReconnect(f"{self.name}: closed, or no longer the primary")
         pymongo_internals.interrupt(self._pool)

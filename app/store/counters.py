@@ -1,4 +1,4 @@
-"""Counts that begin anew after a while, shared by all processes. Collection ``counters``."""
+"""Counts for a while, then begins anew; all processes share the counts. Collection ``counters``."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from app.store.driver import DeleteOne, Store
 
 
 async def add(store: Store, key: str, amount: int, *, seconds: int) -> int:
-    """The count with ``amount`` in it; it ends ``seconds`` after it began. One command, by the database's clock."""
+    """Adds to a count and returns it; it ends ``seconds`` after it began. One command, by the database's clock."""
     over = {"$lte": [{"$ifNull": ["$expiresAt", "$$NOW"]}, "$$NOW"]}
     ends = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": seconds}}
     changed: list[dict[str, Any]] = [
@@ -24,7 +24,7 @@ async def add(store: Store, key: str, amount: int, *, seconds: int) -> int:
 
 
 async def read(store: Store, key: str) -> tuple[int, float]:
-    """The count, and when it ends as a Unix time; (0, now) where there is none."""
+    """Returns the count, and when it ends as a Unix time; (0, now) without one."""
     now = datetime.now(UTC)
     found = await store.find("counters", {"_id": key, "expiresAt": {"$gt": now}})
     return (found[0]["count"], found[0]["expiresAt"].timestamp()) if found else (0, now.timestamp())

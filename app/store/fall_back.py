@@ -1,4 +1,4 @@
-"""Why a read by wire did not read. Nothing was read, and the driver may well be able to."""
+"""Says why a read by wire did not read. Nothing was read, and the driver may well be able to."""
 
 
 class FallBackToDriver(Exception):
@@ -6,4 +6,4 @@ class FallBackToDriver(Exception):
 
 
 class UnknownPymongo(FallBackToDriver):
-    """Raised where PyMongo's inside is not as we know it. The driver reads from then on, and one line is logged."""
+    """Raised if PyMongo's inside is not as we know it. The driver reads from then on, and one line is logged."""

@@ -1,7 +1,7 @@
-"""Files in GridFS, written a piece at a time: what was saved with a transaction is there, and what was not is not.
+"""Writes files in GridFS a piece at a time: what was saved with a transaction stays, and nothing else.
 
 The drivers' own writers hold a file open until it is whole. Here each piece is part of somebody's transaction, so that
-who comes after a crash goes on behind the last. Any driver reads what is finished. Collections ``exported.*``.
+the next worker after a crash goes on behind the last. Any driver reads what is finished. Collections ``exported.*``.
 """
 
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ _FILES: Final = "exported.files"
 
 
 async def append(store: Store, file_id: str, length: int, data: bytes, *, session: Any) -> None:
-    """Behind the first ``length`` bytes. All chunks but the last are full: that one is written again."""
+    """Writes data behind the first ``length`` bytes. All chunks but the last are full: that one is written again."""
     number, begun = divmod(length, CHUNK_BYTES)
     if begun and data:
         (last,) = await store.find(_CHUNKS, {"files_id": file_id, "n": number}, session=session)
@@ -32,13 +32,13 @@ async def append(store: Store, file_id: str, length: int, data: bytes, *, sessio
 
 
 async def finish(store: Store, file_id: str, length: int, name: str, *, now: datetime, session: Any) -> None:
-    """There is a file from now on."""
+    """Writes the file's entry: it exists from now on."""
     file = {"_id": file_id, "length": length, "chunkSize": CHUNK_BYTES, "uploadDate": now, "filename": name}
     await store.insert(_FILES, [file], session=session)
 
 
 async def read(database: Database, file_id: str) -> AsyncGenerator[bytes]:
-    """A megabyte at a time."""
+    """Yields the file, a megabyte at a time."""
     number = 0
     while True:
         some = {"files_id": file_id, "n": {"$gte": number, "$lt": number + _AT_ONCE}}
@@ -51,6 +51,6 @@ async def read(database: Database, file_id: str) -> AsyncGenerator[bytes]:
 
 
 async def delete(store: Store, file_id: str) -> None:
-    """Whatever there is of it."""
+    """Deletes whatever exists of the file."""
     await store.write(_FILES, [DeleteMany({"_id": file_id})])
     await store.write(_CHUNKS, [DeleteMany({"files_id": file_id})])

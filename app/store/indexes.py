@@ -1,4 +1,4 @@
-"""Brings the database to what collections.py declares, and says where it differs."""
+"""Brings the database to what schema.py declares, and says where it differs."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from bson import MinKey
 from pymongo.errors import OperationFailure
 
 from app.catalogue import SOURCES, copied, rules_of_copies
-from app.domain.customers import COPIED_KEYS, COPIES, copies
+from app.domain.customers import COPIED_KEYS, DENORMALISED_FIELDS, copies
 from app.domain.kinds import BY_COLLECTION
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER
@@ -38,35 +38,38 @@ _MARKS: Final = {"unfinished"}
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``is_missing``: this version cannot do without. Anything else may be another version's."""
+    """A difference is a line to read. ``is_missing``: this version cannot do without what is missing.
+
+    Anything else may be another version's.
+    """
 
     line: str
     is_missing: bool = False
 
 
 async def differences(store: Store) -> list[str]:
-    """One line for each collection, validator or index that is missing, different or unknown; none: all is well."""
+    """Returns a line for each collection, validator or index that is missing, different or unknown."""
     return [difference.line for difference in _compared(*await _existing(store))]
 
 
 async def missing(store: Store) -> list[str]:
-    """Those lines that keep this version from working. One command.
+    """Returns the lines that keep this version from working. One command.
 
     Indexes that nobody declares, other validators and other lifetimes are a newer or an older version's, which may run
-    beside this one: they are told by ``differences``, and harm nobody.
+    beside this one: ``differences`` tells of them, and they harm nobody.
     """
     return [difference.line for difference in _compared(*await _existing(store)) if difference.is_missing]
 
 
 async def foreign(store: Store) -> list[str]:
-    """The collections of this database that no version of ours is known to have made."""
+    """Returns the collections of this database that no version of ours is known to have made."""
     answer = await store.command({"listCollections": 1, "nameOnly": True})
     names: set[str] = {entry["name"] for entry in answer["cursor"]["firstBatch"]}
     return sorted(name for name in names - COLLECTIONS.keys() - _MARKS if not name.startswith("system."))
 
 
 def _compared(existing: Mapping[str, "_Existing"], search_revision: int) -> list[Difference]:
-    """``search_revision`` is that of the copies by which customers are found."""
+    """Returns the differences. ``search_revision`` is that of the copies by which customers are found."""
     found: list[Difference] = []
     if search_revision < SEARCH_REVISION:
         found.append(Difference("customers: what they are searched by is of an older version", is_missing=True))
@@ -88,7 +91,7 @@ def _compared(existing: Mapping[str, "_Existing"], search_revision: int) -> list
 
 
 def _does(index: Document) -> Document:
-    """What of an index decides which queries it answers and what it keeps out; ``unique`` only where it is."""
+    """Returns what decides which queries an index answers and what it keeps out; ``unique`` only where it is."""
     guards = {"unique": True} if "unique" in index else {}
     return {key: index.get(key) for key in ("key", "collation", "partialFilterExpression")} | guards
 
@@ -117,7 +120,7 @@ async def apply(store: Store) -> None:
 
 
 async def prune(store: Store) -> list[str]:
-    """Drops the indexes that only earlier versions read by, none of which may run any more; their names."""
+    """Drops the indexes that only earlier versions read by, and returns their names. None of those may run any more."""
     existing, _ = await _existing(store)
     dropped: list[str] = []
     for name, collection in COLLECTIONS.items():
@@ -129,7 +132,7 @@ async def prune(store: Store) -> list[str]:
 
 
 async def _create(store: Store, name: str, validator: Mapping[str, Any]) -> None:
-    """Also where somebody else makes the collection in this moment: another `apply`, or a gateway's first write."""
+    """Creates a collection, even if another `apply`, or a gateway's first write, makes it in this moment."""
     try:
         await store.command({"create": name, "validator": validator})
     except OperationFailure as failure:
@@ -143,14 +146,14 @@ async def _create(store: Store, name: str, validator: Mapping[str, Any]) -> None
 
 def fingerprint() -> str:
     """Returns a fingerprint of the rules of copies: of activities from the catalogue, of customers from activities."""
-    return sha256(repr((rules_of_copies(), sorted(COPIES), SEARCH_REVISION)).encode()).hexdigest()[:16]
+    return sha256(repr((rules_of_copies(), sorted(DENORMALISED_FIELDS), SEARCH_REVISION)).encode()).hexdigest()[:16]
 
 
 async def refresh_copies(store: Store) -> None:
-    """Makes again what activities copy from the catalogue, and customers from their activities, where it is outdated.
+    """Makes again what activities copy from the catalogue, and customers from activities, where it is outdated.
 
     While changes go on, and wherever it was interrupted: each customer's copies change in one transaction with their
-    revision and the days that count them, so that nobody sees a half of it. Who cannot be written is logged and left.
+    revision and the days that count them, so that nobody sees a half of it. Customers who cannot be written are logged.
     """
     done: set[str] = set()
     while outdated := await _outdated(store):
@@ -167,8 +170,10 @@ async def refresh_copies(store: Store) -> None:
 
 
 async def _outdated(store: Store) -> list[Document]:
-    """What activities have copied that the catalogue does not say, by type. One pass over all activities, which also
-    finds their sources."""
+    """Returns, by type, what activities have copied that the catalogue does not say.
+
+    One pass over all activities, which also finds their sources.
+    """
     copies = {key: f"${key}" for key in ("type", *copied(""))}
     rows = await store.aggregate("activities", [{"$group": {"_id": copies, "sources": {"$addToSet": "$source"}}}])
     sources: set[str] = {source for row in rows for source in row["sources"]}
@@ -178,12 +183,12 @@ async def _outdated(store: Store) -> list[Document]:
 
 
 async def note_sources(store: Store, names: Iterable[str]) -> None:
-    """Activities may be filtered by these, too."""
+    """Stores sources, so that activities may be filtered by them."""
     await store.write("sources", [UpdateOne({"_id": name}, {"$set": {}}, upsert=True) for name in sorted(names)])
 
 
 async def _owners(store: Store, outdated: Sequence[Document], *, without: Collection[str]) -> list[str]:
-    """Some of the customers who have such activities."""
+    """Returns some of the customers who have such activities."""
     others: Document = {"customerId": {"$nin": sorted(without)}} if without else {}
     group: Document = {"$group": {"_id": "$customerId"}}
     found = await store.aggregate("activities", [{"$match": {"$or": outdated, **others}}, group, {"$limit": _MANY}])
@@ -193,7 +198,7 @@ async def _owners(store: Store, outdated: Sequence[Document], *, without: Collec
 async def _refresh_all(
     store: Store, customer_ids: Sequence[str], session: Any, *, outdated: Sequence[Document]
 ) -> None:
-    """Of these customers: their activities' copies, the days that count them, their own copies and their revision."""
+    """Refreshes these customers' activities, the days that count them, their own copies and their revision."""
     theirs = {"customerId": {"$in": customer_ids}, "legacy": {"$in": [False, True]}, "$or": outdated}
     rows = await store.find("activities", theirs, fields={"occurredAt": 1, "type": 1}, session=session)
     types = sorted({row["type"] for row in rows})
@@ -216,7 +221,7 @@ Work: TypeAlias = Callable[[Store, Sequence[str], Any], Awaitable[None]]
 
 
 async def _each_batch(store: Store, customer_ids: Sequence[str], work: Work) -> set[str]:
-    """The customers of whom it could not be done: each of them alone keeps nobody else from it."""
+    """Does the work in batches, and returns the customers of whom it could not be done: each fails alone."""
     failed: set[str] = set()
     for start in range(0, len(customer_ids), _AT_ONCE):
         batch = customer_ids[start : start + _AT_ONCE]
@@ -235,7 +240,7 @@ async def _each_batch(store: Store, customer_ids: Sequence[str], work: Work) -> 
 
 
 async def wrong_copies(store: Store) -> list[str]:
-    """The customers whose copies are not what they copy."""
+    """Returns the customers whose copies are not what they copy."""
     wrong: list[str] = []
     last = ""
 
@@ -247,7 +252,8 @@ async def wrong_copies(store: Store) -> list[str]:
         different = [
             each["_id"]
             for each in states
-            if {key: each[key] for key in COPIES if key in each} != _comparable_copies(each, made[each["_id"]])
+            if {key: each[key] for key in DENORMALISED_FIELDS if key in each}
+            != _comparable_copies(each, made[each["_id"]])
         ]
         return different, states[-1]["_id"] if states else ""
 
@@ -259,7 +265,7 @@ async def wrong_copies(store: Store) -> list[str]:
 
 
 def _comparable_copies(customer: Document, made: Document) -> Document:
-    """``campaigns`` are a set: who was told of them in another order has the same."""
+    """Returns the copies to compare: ``campaigns`` are a set, whose order makes no difference."""
     kept = customer.get("campaigns", [])
     if sorted(kept) == sorted(made.get("campaigns", [])) and kept:
         return {**made, "campaigns": kept}
@@ -267,12 +273,12 @@ def _comparable_copies(customer: Document, made: Document) -> Document:
 
 
 async def forget_days(store: Store) -> None:
-    """What days had (services/daily_counts.py) is counted anew, as the worker comes to it."""
+    """Marks all counted days stale (services/daily_counts.py), so that the worker counts them anew."""
     await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
 
 
 async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
-    """Makes the copies by which customers are listed (domain/customers.py), where they have none yet; how many did.
+    """Makes the copies by which customers are listed (domain/customers.py) where they lack; returns how many.
 
     While changes go on: each batch is a transaction, which begins again if one of its customers is changed meanwhile.
     """
@@ -290,20 +296,20 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
         refreshed, last = refreshed + len(batch) - len(failed), batch[-1]
 
 
-_COPYING: Final = dict.fromkeys((*COPIED_KEYS, *COPIES), 1)
+_COPYING: Final = dict.fromkeys((*COPIED_KEYS, *DENORMALISED_FIELDS), 1)
 
 
 async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> None:
     states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields=_COPYING, session=session)
     updates: list[UpdateOne] = []
     for customer_id, made in (await _made_copies(store, states, session)).items():
-        gone = dict.fromkeys(COPIES - made.keys(), "")
+        gone = dict.fromkeys(DENORMALISED_FIELDS - made.keys(), "")
         updates.append(UpdateOne({"_id": customer_id}, {"$set": made, **({"$unset": gone} if gone else {})}))
     await store.write("customers", updates, ordered=False, session=session)
 
 
 async def _made_copies(store: Store, states: Sequence[Document], session: Any) -> Mapping[str, Document]:
-    """What these customers' copies are to be, by their id."""
+    """Returns what these customers' copies are to be, by their id."""
     kinds = {key: f"${key}" for key in ("customerId", "type", "legacy", "isNote", "campaign")}
     activities = await store.aggregate(
         "activities",
@@ -327,7 +333,7 @@ async def _made_copies(store: Store, states: Sequence[Document], session: Any) -
 
 
 def validator_of(name: str, collection: Declared) -> Mapping[str, Any]:
-    """The collection's validator, with the keys that follow from its kind and from its lists."""
+    """Returns the collection's validator, with the keys that follow from its kind and from its lists."""
     if name not in BY_COLLECTION:
         return collection.validator
     schema = collection.validator["$jsonSchema"]
@@ -358,14 +364,14 @@ def _comparable(index: Document) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class _Existing:
-    """A collection as it is; of its indexes those that are built."""
+    """A collection as it is, with those of its indexes that are built."""
 
     validator: Mapping[str, Any] | None
     indexes: Mapping[str, Document]
 
 
 async def _existing(store: Store) -> tuple[Mapping[str, _Existing], int]:
-    """By name, those of the collections that we declare, and the revision of what customers are searched by.
+    """Returns our collections by name, and the revision of what customers are searched by.
 
     One command where the server can tell all at once.
     """

@@ -1,7 +1,8 @@
-"""A real mongod for the demo and the tests: one node, a replica set, on loopback, everything in one folder.
+"""Runs a real mongod for the demo and the tests: one node, a replica set, on loopback, everything in one folder.
 
-Any number of processes may use one folder: the first starts the server, the last one out stops it, and who crashes
-is no longer counted, because a lock ends with its process. Not for production: no access control, no second node.
+Any number of processes may use one folder: the first starts the server, the last one out stops it, and a process that
+crashes is no longer counted, because a lock ends with its process. Not for production: no access control, no second
+node.
 """
 
 import fcntl
@@ -32,11 +33,11 @@ WAYS_OUT: Final = """No MongoDB was found. One of these helps:
 
 
 class MongodUnavailable(Exception):
-    """No mongod is there, or it would not start; the message says what to do."""
+    """Raised if no mongod is found, or it does not start; the command line prints what to do."""
 
 
 def find_mongod() -> Path | None:
-    """The one on the PATH, else the one from the package extra."""
+    """Returns the mongod on the PATH, else the one from the package extra."""
     if on_path := shutil.which("mongod"):
         return Path(on_path)
     package = importlib.util.find_spec("fiftyone")
@@ -48,7 +49,7 @@ def find_mongod() -> Path | None:
 
 @contextmanager
 def embedded_mongod(folder: Path) -> Generator[str]:
-    """The URI of the server that lives in ``folder``, started if nobody has. Raises MongodUnavailable."""
+    """Yields the URI of the server that lives in ``folder``, started if nobody has. Raises MongodUnavailable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         users = (folder / "users.lock").open("w")
@@ -71,14 +72,14 @@ def embedded_mongod(folder: Path) -> Generator[str]:
 
 @contextmanager
 def _alone(folder: Path) -> Generator[None]:
-    """Starting and stopping happen one at a time."""
+    """Lets starting and stopping happen one at a time."""
     with (folder / "start.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _start(folder: Path) -> int:
-    """The port of a server that takes writes.
+    """Returns the port of a server that takes writes.
 
     A crash of ours may have left one running, or half begun: it is taken over. One that is just ending is followed.
     """
@@ -152,7 +153,7 @@ def _stop(folder: Path) -> None:
 
 
 def _runs(folder: Path) -> bool:
-    """Whether the server does: it inherited a lock, which ends with it. (A pid remains until init collects it.)"""
+    """Returns whether the server runs: it inherited a lock, which ends with it, as its pid does not."""
     with (folder / "server.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -162,7 +163,7 @@ def _runs(folder: Path) -> bool:
 
 
 def _free_port(remembered: Path) -> int:
-    """The port of last time if it is free, because the replica set remembers its address; else a new one."""
+    """Returns the port of last time if it is free, because the replica set remembers its address; else a new one."""
     with suppress(OSError, ValueError), socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port := int(remembered.read_text())))

@@ -1,6 +1,6 @@
-"""Pages of a keyset: which documents come next after a position, in an order that new rows cannot disturb.
+"""Reads pages of a keyset: which documents come next after a position, in an order that new rows cannot disturb.
 
-What lists there are is said in domain/listings.py; here a slice of one becomes commands. One parent is a ``find``;
+What lists there are is said in domain/listings.py; here a page request becomes commands. One parent is a ``find``;
 several are one ``$lookup`` of N index seeks. A position (cursor) belongs to one parent only, so several parents never
 have one.
 """
@@ -26,22 +26,22 @@ from app.domain.paging import (
     In,
     Listing,
     Named,
+    PageRequest,
     Position,
     Prefetch,
     Selection,
-    Slice,
 )
 from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
 from app.store.schema import COLLECTIONS, Index
 
 PreviewsOf: TypeAlias = Literal["none", "one", "many"]
 """Of how many customers previews may be used."""
-CustomerPages: TypeAlias = Mapping[Slice, Mapping[str, list[Document]]]
-"""Pages that came with their customers, by slice and customer."""
+CustomerPages: TypeAlias = Mapping[PageRequest, Mapping[str, list[Document]]]
+"""Pages that came with their customers, by page request and customer."""
 
 
-async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Mapping[str, list[Document]]:
-    """By parent, in the selection's order: one row more than ``size`` where there is one, at the far end.
+async def read_pages(store: Store, page_request: PageRequest, parents: Sequence[str]) -> Mapping[str, list[Document]]:
+    """Returns rows by parent, in the selection's order: one more than ``size`` if there are more, at the far end.
 
     One command, however many parents. Reads no more documents than it returns as long as the selection has at most
     one condition that has an index of its own; with more, at most what matches the first of them. In an order that is
@@ -49,26 +49,26 @@ async def read_pages(store: Store, slice_: Slice, parents: Sequence[str]) -> Map
     list that is searched: see docs/decisions/0015.
     """
     if len(parents) > 1:
-        return (await read_together(store, [slice_], parents))[0]
-    rows = await _Plan.of(slice_).read_one(store, parents[0])
-    return {parents[0]: rows[::-1] if slice_.backwards else rows}
+        return (await read_together(store, [page_request], parents))[0]
+    rows = await _Plan.of(page_request).read_one(store, parents[0])
+    return {parents[0]: rows[::-1] if page_request.backwards else rows}
 
 
 async def read_together(
-    store: Store, slices: Sequence[Slice], parents: Sequence[str]
+    store: Store, page_requests: Sequence[PageRequest], parents: Sequence[str]
 ) -> Sequence[Mapping[str, list[Document]]]:
-    """The pages of several slices: one command, however many slices and parents. None of the slices has a position."""
+    """Returns the pages of several requests and parents by one command. No request may have a position."""
     owners = {"$documents": [{"_id": parent} for parent in parents]}
-    documents = await store.aggregate(None, [owners, *prefetch_stages(tuple(slices))])
-    return split_prefetched(slices, documents)[1]
+    documents = await store.aggregate(None, [owners, *prefetch_stages(tuple(page_requests))])
+    return split_prefetched(page_requests, documents)[1]
 
 
 async def read_with_pages(
     store: Store, where: Mapping[str, Any], prefetch: Prefetch, fields: Iterable[str] = (), *, several: bool
 ) -> tuple[list[Document], CustomerPages]:
-    """The customers who meet a condition, with these ``fields`` besides those of ``prefetch``, and its pages of theirs.
+    """Returns the customers who meet a condition, with these ``fields``, and what ``prefetch`` asks of them.
 
-    Pages come by slice and customer; one is missing where it has to be read by itself. One command.
+    Pages come by page request and customer; one is missing where it has to be read by itself. One command.
 
     ``several``: whether there may be more than one.
     """
@@ -80,27 +80,26 @@ async def read_with_pages(
 
 
 def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] | None:
-    """All that is read of the customers themselves; None is everything."""
+    """Returns all that is read of the customers themselves; None means everything."""
     return None if prefetch.fields is None else prefetch.fields.union(("_id", *fields))
 
 
 @lru_cache(256)
 def prefetch_stages(
-    slices: tuple[Slice, ...], keys: frozenset[str] | None = None, *, previews_of: PreviewsOf = "none"
+    page_requests: tuple[PageRequest, ...], keys: frozenset[str] | None = None, *, previews_of: PreviewsOf = "none"
 ) -> Pipeline:
-    """Stages that put a page of each slice beside each document of a pipeline: N index seeks, as in ``read_together``.
+    """Returns stages that put a page of each request beside each document of a pipeline: N index seeks.
 
     Pages of ``previews_of`` customers come from one document without a seek (store/previews.py), if it is believed.
-    ``keys`` are those to read of the documents themselves; None: all.
     """
     lookups: list[Document] = []
     wanted: dict[str, Iterable[str] | None] = {"document": keys}
     preview: dict[str, Iterable[str] | None] = {}
-    for index, slice_ in enumerate(slices):
-        name, its_keys, place = slice_.selection.listing.collection, slice_.wanted_keys, f"page{index}"
-        parts = parts_of_preview(slice_) if previews_of != "none" else ()
+    for index, page_request in enumerate(page_requests):
+        name, its_keys, place = page_request.selection.listing.collection, page_request.projection, f"page{index}"
+        parts = parts_of_preview(page_request) if previews_of != "none" else ()
         if not parts:
-            lookups.append({"$lookup": {"from": name, **joined(slice_), "as": place}})
+            lookups.append({"$lookup": {"from": name, **joined(page_request), "as": place}})
             wanted[place] = its_keys
         for part in parts:
             others = preview.get(part, ())
@@ -123,7 +122,7 @@ def prefetch_stages(
 
 
 def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:
-    """Of each field these keys, or all of it."""
+    """Returns the projection to these keys of each field, or all of it."""
     fields = (
         field
         for place, keys in wanted.items()
@@ -133,19 +132,19 @@ def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:
 
 
 def split_prefetched(
-    slices: Sequence[Slice], found: Sequence[Document], *, with_previews: bool = False
+    page_requests: Sequence[PageRequest], found: Sequence[Document], *, with_previews: bool = False
 ) -> tuple[list[Document], list[dict[str, list[Document]]]]:
-    """What has passed ``prefetch_stages``: the documents as they are stored, and the pages of each slice by their ids.
+    """Splits what has passed ``prefetch_stages``: the stored documents, and the pages of each request by their ids.
 
     A page of a preview is missing if the customer has changed since the preview was made.
     """
     documents: list[Document] = [each["document"] for each in found]
     previews = [(each["document"]["_id"], each["preview"][0]) for each in found if _has_current_preview(each)]
     pages: list[dict[str, list[Document]]] = []
-    for index, slice_ in enumerate(slices):
-        parts = parts_of_preview(slice_) if with_previews else ()
+    for index, page_request in enumerate(page_requests):
+        parts = parts_of_preview(page_request) if with_previews else ()
         if parts:
-            size = slice_.size + 1
+            size = page_request.size + 1
             pages.append(
                 {
                     owner: (preview[parts[0]] if len(parts) == 1 else [*chain(*(preview[part] for part in parts))])[
@@ -156,7 +155,7 @@ def split_prefetched(
                 }
             )
         else:
-            step = -1 if slice_.backwards else 1
+            step = -1 if page_request.backwards else 1
             pages.append({each["document"]["_id"]: each[f"page{index}"][::step] for each in found})
     return documents, pages
 
@@ -168,15 +167,15 @@ def _has_current_preview(found: Document) -> bool:
     return previews[0]["revision"] == found["document"].get("revision", 0)
 
 
-def joined(slice_: Slice) -> Document:
-    """What a ``$lookup`` does for each parent, whose id is ``_id``."""
-    return _Plan.of(slice_).joined()
+def joined(page_request: PageRequest) -> Document:
+    """Returns what a ``$lookup`` does for each parent, whose id is ``_id``."""
+    return _Plan.of(page_request).joined()
 
 
 async def count(
     store: Store, selection: Selection, parents: Sequence[str], *, at_most: int | None = COUNT_AT_MOST
 ) -> Mapping[str, int]:
-    """How many rows each parent has; one command, answered from the index where it can be.
+    """Returns how many rows each parent has; one command, answered from the index where it can be.
 
     The order makes no difference to a count, but not every order's index holds all that it takes to answer.
     """
@@ -195,7 +194,7 @@ async def count(
 async def count_by(
     store: Store, selection: Selection, key: str, time: str, windows: Sequence[Between], *, in_order: bool = False
 ) -> Mapping[str, int]:
-    """How many rows a list that hangs on nothing has in these windows of ``time``, by the value of ``key``.
+    """Returns how many rows a list without parents has in these windows of ``time``, by the value of ``key``.
 
     One command, answered from the index where it can be: the order's own with ``in_order``.
     """
@@ -209,11 +208,11 @@ async def count_by(
 
 
 def matching(selection: Selection) -> Mapping[str, Any]:
-    """The condition that a row is part of the selection."""
+    """Returns the condition that a row is part of the selection."""
     return _all_of({**dict(selection.listing.base), **dict(selection.where)})
 
 
-# ---------------------------------------------------------------- how a slice becomes commands
+# ---------------------------------------------------------------- how a page request becomes commands
 
 _ALWAYS: Final = {"$gte": MinKey()}
 """True of every value, of whatever type: what breaks its shape is shown as broken, not passed over."""
@@ -227,21 +226,21 @@ _WIDE: Final = frozenset({"activities", "points"})
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """One segment, or two where the order's first key may be absent: those that have it come first."""
+    """A plan has one segment, or two if the order's first key may be absent: rows that have it come first."""
 
-    slice_: Slice
+    page_request: PageRequest
     index: Index
     segments: Sequence[Document]
     sort: Mapping[str, int]
 
     @classmethod
-    def of(cls, slice_: Slice) -> "_Plan":
-        selection, order = slice_.selection, slice_.selection.listing.orders[slice_.selection.order]
-        forward = 1 if selection.descending is slice_.backwards else -1
+    def of(cls, page_request: PageRequest) -> "_Plan":
+        selection, order = page_request.selection, page_request.selection.listing.orders[page_request.selection.order]
+        forward = 1 if selection.descending is page_request.backwards else -1
         index = _index_for(selection)
         conditions = _conditions(selection, index)
         nothing: Document = {}
-        position = slice_.position or ()
+        position = page_request.position or ()
         after = _after(order.keys, position, forward) if position else [nothing]
         if not order.nulls_last or order.keys[0] in conditions:
             segments = [_any_of(conditions, after, index)]
@@ -249,22 +248,22 @@ class _Plan:
             first = order.keys[0]
             present, absent = {**conditions, first: _PRESENT}, {**conditions, first: None}
             if not position:
-                segments = [absent, present] if slice_.backwards else [present, absent]
+                segments = [absent, present] if page_request.backwards else [present, absent]
             elif position[:1] == (None,):
                 ties = _after(order.keys[1:], position[1:], forward)
-                segments = [_any_of(absent, ties, index)] + ([present] if slice_.backwards else [])
+                segments = [_any_of(absent, ties, index)] + ([present] if page_request.backwards else [])
             else:
-                segments = [_any_of(conditions, after, index)] + ([] if slice_.backwards else [absent])
-        return cls(slice_, index, segments, dict.fromkeys(order.keys, forward))
+                segments = [_any_of(conditions, after, index)] + ([] if page_request.backwards else [absent])
+        return cls(page_request, index, segments, dict.fromkeys(order.keys, forward))
 
     @property
     def limit(self) -> int:
-        return self.slice_.size + 1
+        return self.page_request.size + 1
 
     async def read_one(self, store: Store, parent: str) -> list[Document]:
-        listing = self.slice_.selection.listing
+        listing = self.page_request.selection.listing
         owned = listing.owned_by(parent)
-        collation, keys = _collation(listing), self.slice_.wanted_keys
+        collation, keys = _collation(listing), self.page_request.projection
         if len(self.segments) > 1:
             pipeline = [*self._union(owned, owned), *([{"$project": keys}] if keys else [])]
             return await store.aggregate(listing.collection, pipeline, collation=collation)
@@ -279,34 +278,34 @@ class _Plan:
         )
 
     def joined(self) -> Document:
-        """What a ``$lookup`` does for each parent: an equality of its own is cheaper than an ``$expr``.
+        """Returns what a ``$lookup`` does for each parent: an equality of its own is cheaper than an ``$expr``.
 
         A later segment can have no other.
         """
-        key = self.slice_.selection.listing.parent_key
+        key = self.page_request.selection.listing.parent_key
         pipeline = self._union(self._there(), {"$expr": {"$eq": [f"${key}", "$$parent"]}})
         parent = {"let": {"parent": "$_id"}} if len(self.segments) > 1 else {}
         return {"localField": "_id", "foreignField": key, **parent, "pipeline": pipeline}
 
     def _there(self) -> Document:
-        """No hint can keep the planner from another index, which may hold what lacks the key that this one asks for."""
+        """Returns a condition that keeps the planner, which takes no hint here, from an index that lacks rows."""
         asks = self.index.partial_on
         return {asks: _THERE} if asks and self.segments[0].get(asks) == _ALWAYS else {}
 
     def _union(self, owned: Document, also_owned: Document) -> list[Document]:
-        """The later segment is read only as far as the earlier one leaves the page unfilled."""
+        """Reads the later segment only as far as the earlier one leaves the page unfilled."""
         first, *later = [
             [{"$match": _within(whose, where)}, {"$sort": self.sort}, {"$limit": self.limit}]
             for where, whose in zip(self.segments, (owned, also_owned), strict=False)
         ]
         for pipeline in later:
-            first += [{"$unionWith": {"coll": self.slice_.selection.listing.collection, "pipeline": pipeline}}]
+            first += [{"$unionWith": {"coll": self.page_request.selection.listing.collection, "pipeline": pipeline}}]
             first += [{"$limit": self.limit}]
         return first
 
 
 def _within(owned: Document, where: Document) -> Document:
-    """``where`` of these owners' rows; a rooted ``$or`` stays one, whose branches merge without a sort."""
+    """Returns ``where`` of these owners' rows; a rooted ``$or`` stays one, whose branches merge without a sort."""
     return {"$or": [{**branch, **owned} for branch in where["$or"]]} if "$or" in where else {**where, **owned}
 
 
@@ -315,7 +314,7 @@ def _collation(listing: Listing) -> Mapping[str, Any] | None:
 
 
 def _index_for(selection: Selection) -> Index:
-    """The index of this order for the first condition that has one, else the order's own.
+    """Returns the index of this order for the first condition that has one, else the order's own.
 
     Where a condition names very many values the order's own is better than a seek for each of them. Behind a range an
     index is in no order.
@@ -366,7 +365,7 @@ def _condition(value: In | Exactly | Between | Has) -> Any:
 
 
 def _after(keys: Sequence[str], position: Position, forward: int) -> list[Document]:
-    """Disjuncts, each a range of an index on ``keys``: equal in the first i keys and beyond in the next."""
+    """Returns disjuncts, each a range of an index on ``keys``: equal in the first i keys and beyond in the next."""
     return [
         {**dict(zip(keys[:i], position[:i], strict=True)), keys[i]: _beyond(keys[i], position[i], forward)}
         for i in reversed(range(len(keys)))
@@ -375,7 +374,7 @@ def _after(keys: Sequence[str], position: Position, forward: int) -> list[Docume
 
 
 def _beyond(key: str, value: Any, forward: int) -> Document:
-    """A range. Rows that lack ``order`` come before all that have it, which no comparison with a number says."""
+    """Returns a range. Rows without ``order`` come before all others, which no comparison with a number says."""
     if key == ORDER and value is None:
         return _PRESENT
     if key == ORDER and forward == -1:
@@ -384,7 +383,7 @@ def _beyond(key: str, value: Any, forward: int) -> Document:
 
 
 def _any_of(conditions: Document, disjuncts: list[Document], index: Index) -> Document:
-    """``conditions`` and one of ``disjuncts``, as a rooted ``$or`` of plain index ranges, which merge without a sort.
+    """Joins ``conditions`` and one of ``disjuncts`` to a rooted ``$or`` of index ranges, which merge without a sort.
 
     Hence a condition on several values becomes a branch for each, where the index has its key before the order's.
     """

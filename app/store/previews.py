@@ -1,4 +1,4 @@
-"""Previews: the newest rows of a customer's lists in one document, which answers nearly every screen.
+"""Keeps previews: the newest rows of a customer's lists in one document, which answers nearly every screen.
 
 A preview is a copy. It is made whole from the lists (domain/listings.py: PREVIEWS) after each change, and carries the
 ``revision`` of the customer at which it was made. Every transaction that writes such a row counts that up, and readers
@@ -23,7 +23,7 @@ _AT_ONCE: Final = 200
 # up to it; and where two make a preview at a time, the one that knows of more remains.
 _MAKING: Final[Pipeline] = (
     {"$project": {"revision": {"$ifNull": ["$revision", 0]}, "form": {"$literal": PREVIEW_FORM}}},
-    *({"$lookup": {"from": name, **joined(slice_), "as": name}} for name, slice_ in PREVIEWS.items()),
+    *({"$lookup": {"from": name, **joined(page_request), "as": name}} for name, page_request in PREVIEWS.items()),
     {
         "$addFields": {
             key: {"$slice": [f"${name}", *rows]}

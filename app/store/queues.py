@@ -1,4 +1,4 @@
-"""Documents that wait by ``dueAt``, taken one at a time by any number of processes."""
+"""Takes documents that wait by ``dueAt``, one at a time, for any number of processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ _ORDER: Final = {"dueAt": 1}
 
 @dataclass(slots=True)
 class Queue:
-    """The queue of a collection. A document that cannot be written is logged and passed over for a while."""
+    """A queue takes documents of a collection. One that cannot be written is logged and passed over for a while."""
 
     store: Store
     collection: str
     _broken: Backoff = field(default_factory=Backoff)
 
     async def take(self, change: Mapping[str, Any], *, due: datetime) -> Document | None:
-        """The document that has waited longest by ``due``, changed; None if none does. Raises StoreError."""
+        """Changes and returns the document that has waited longest by ``due``; None without one. Raises StoreError."""
         while True:
             where: Document = {"dueAt": {"$lte": due}}
             if passed := self._broken.left_alone:

@@ -1,4 +1,4 @@
-"""What a report counts: activities of all customers, by type."""
+"""Counts what a report counts: activities of all customers, by type."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,10 @@ from app.store.driver import Document, Store
 
 
 async def type_totals(store: Store, wheres: Sequence[Where]) -> Mapping[Where, Mapping[str, int]]:
-    """By type; at most three commands each. A day that has a tally costs one document, any other row an index entry."""
+    """Returns totals by type; at most three commands each.
+
+    A counted day costs one document, any other row an index entry.
+    """
     return {where: of_types(await _totals(store, where), where) for where in wheres}
 
 
@@ -39,7 +42,7 @@ async def _count(store: Store, where: Where, windows: Sequence[Between], *, by_t
 
 
 async def fields_set(store: Store, where: Where, at_most: int) -> list[Document]:
-    """Who set which field to what, most often first. One command; it reads the activities that set any."""
+    """Returns who set which field to what, most often first. One command; it reads the activities that set any."""
     match = pages.matching(Selection(REPORT, where, "OCCURRED_AT"))
     key: dict[str, Any] = {
         "username": "$actor.name",

@@ -1,4 +1,4 @@
-"""Every collection: what its documents look like and by which indexes they are found. Data; no I/O.
+"""Declares every collection: what its documents look like and by which indexes they are found. Data; no I/O.
 
 Keys are spelled as the GraphQL fields. A key that ends in ``Id`` names another document: ``emailId`` is what the
 field ``email`` follows; ``customerId`` is the owner. Times are UTC with milliseconds, dates without a time are
@@ -39,7 +39,7 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """``keys`` in order, all ascending: a descending page walks the index backwards.
+    """An index has ``keys`` in order, all ascending: a descending page walks it backwards.
 
     ``partial_on`` makes the index partial on the existence of one field, which every document has: the planner may then
     use it only for a query that constrains this field. That steers it where no hint can (inside ``$lookup``), so
@@ -69,7 +69,7 @@ class Collection:
 
     @property
     def superseded(self) -> Set[str]:
-        """Names of the indexes that versions before decision 28 read by, and this one does not."""
+        """Returns names of the indexes that versions before decision 28 read by, and this one does not."""
         former = (
             replace(each, keys=each.keys.replace("order _id", "_id").replace("occurredAt seq", "occurredAt _id"))
             for each in self.indexes
@@ -170,7 +170,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
                 ("searchTags", "searchEmails", "searchPhones", "searchWords"), _list(_LONG_TEXT, at_most=1_000)
             ),
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
-            # The ledger's state as the rules left it (domain/points.py); absent before the first entry.
+            # The ledger's state as the rules left it (domain/points/); absent before the first entry.
             "points": _object(
                 dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), _TOTAL)
                 | {

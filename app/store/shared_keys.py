@@ -1,4 +1,4 @@
-"""Keys that all processes on one database share, made by the first that asks. Collection ``secrets``."""
+"""Keeps keys that all processes on one database share, made by the first that asks. Collection ``secrets``."""
 
 from secrets import token_bytes
 
@@ -6,7 +6,7 @@ from app.store.driver import DuplicateKey, Store
 
 
 async def shared(store: Store, name: str, *, length: int) -> bytes:
-    """The key of that name, of ``length`` bytes. Raises StoreError."""
+    """Returns the key of that name, of ``length`` bytes. Raises StoreError."""
     new = {"$setOnInsert": {"key": token_bytes(length)}}
     try:
         secret = await store.find_one_and_update("secrets", {"_id": name}, new, upsert=True)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.delivery.mail import MailServer, composed, sender_of
+from app.delivery.mail import MailServer, compose, sender_of
 from app.domain.ids import new_id
 from app.store.driver import Document, Store, UpdateOne
 from tests.support.relays import SENDER, Certificate, Post, relay_to
@@ -173,7 +173,7 @@ def test_a_subject_keeps_what_is_not_seen_but_meant(subject: str) -> None:
 
 def _composed(*, to: str = "ada@example.com", files: Sequence[Document] = (), **email: Any) -> bytes:
     delivery = {"_id": new_id("deliveries"), "to": to, "requestedAt": datetime(2026, 1, 1, tzinfo=UTC)}
-    return composed(email, files, delivery, sender=sender_of(SENDER))
+    return compose(email, files, delivery, sender=sender_of(SENDER))
 
 
 def _without_controls(text: str) -> str:

@@ -242,16 +242,16 @@ async def test_of_one_whose_lease_ran_out_only_success_counts(
         second.answers.set()
         await handling[1]
     between = await post.now(delivery)
-    given_up, vain, over = counted("given_up"), counted("tried_in_vain"), counted("handed_over")
+    given_up, vain, over = counted("given_up"), counted("retries"), counted("handed_over")
     first.answers.set()
     await handling[0]
     now = await post.now(delivery)
     if late is Does.TAKES_IT:
         assert shown(now) == {"status": "SENT", "attempts": 2}
-        assert (counted("given_up"), counted("tried_in_vain"), counted("handed_over")) == (given_up, vain, over + 1)
+        assert (counted("given_up"), counted("retries"), counted("handed_over")) == (given_up, vain, over + 1)
     else:
         assert now == between
-        assert (counted("given_up"), counted("tried_in_vain"), counted("handed_over")) == (given_up, vain, over)
+        assert (counted("given_up"), counted("retries"), counted("handed_over")) == (given_up, vain, over)
     second.answers.set()
     await handling[1]
     if late is Does.TAKES_IT:
@@ -275,9 +275,9 @@ class _Held:
 
 def counted(name: str) -> float:
     (family,) = {
-        "handed_over": metrics.HANDED_OVER,
-        "tried_in_vain": metrics.TRIED_IN_VAIN,
-        "given_up": metrics.GIVEN_UP,
+        "handed_over": metrics.DELIVERIES,
+        "retries": metrics.RETRIES,
+        "given_up": metrics.FAILURES,
     }[name].collect()
     return sum(
         each.value for each in family.samples if each.name.endswith("_total") and each.labels["channel"] == "mail"
@@ -482,7 +482,7 @@ async def test_figures_tell_what_waits_and_for_how_long_and_what_became_of_the_r
         await relay.once()
     after = await figures()
     gone = {name: after[name] - before.get(name, 0) for name in after if name.endswith("_total")}
-    assert gone == {"handed_over_total": 1, "tried_in_vain_total": 1, "given_up_total": 1}
+    assert gone == {"handed_over_total": 1, "retries_total": 1, "given_up_total": 1}
     assert (after["queued"], after["oldest_seconds"] > queued["oldest_seconds"]) == (1, True)
 
 

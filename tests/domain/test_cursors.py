@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.cursors import DEFAULT_SIZE, decode, encode, slice_of
+from app.domain.cursors import DEFAULT_SIZE, decode, encode, page_request_of
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
 from app.domain.moments import MAX_ORDER
-from app.domain.paging import AnyOf, Between, Exactly, In, Listing, Named, Position, Selection, Slice, Where
+from app.domain.paging import AnyOf, Between, Exactly, In, Listing, Named, PageRequest, Position, Selection, Where
 from app.domain.points import INT32_MAX
 from app.domain.refusals import BadCursor, BadUserInput
 
@@ -143,14 +143,14 @@ NOTHING: dict[str, Any] = {"first": None, "after": None, "last": None, "before":
     ],
 )
 def test_a_page_is_as_large_as_asked_for(asked: dict[str, Any], size: int, backwards: bool) -> None:
-    assert slice_of(BY_TIME, ADA, **NOTHING | asked) == Slice(BY_TIME, size, None, backwards)
+    assert page_request_of(BY_TIME, ADA, **NOTHING | asked) == PageRequest(BY_TIME, size, None, backwards)
 
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_a_cursor_alone_says_which_way(backwards: bool) -> None:
     place = (datetime(2026, 1, 31, tzinfo=UTC), None, "act_x")
     asked: dict[str, Any] = {"before" if backwards else "after": encode(BY_TIME, ADA, place)}
-    assert slice_of(BY_TIME, ADA, **NOTHING | asked) == Slice(BY_TIME, DEFAULT_SIZE, place, backwards)
+    assert page_request_of(BY_TIME, ADA, **NOTHING | asked) == PageRequest(BY_TIME, DEFAULT_SIZE, place, backwards)
 
 
 @pytest.mark.parametrize(
@@ -168,5 +168,5 @@ def test_a_cursor_alone_says_which_way(backwards: bool) -> None:
 )
 def test_arguments_that_contradict_each_other_or_their_limits_are_refused(asked: dict[str, Any], field: str) -> None:
     with pytest.raises(BadUserInput) as refusal:
-        slice_of(BY_TIME, ADA, **NOTHING | asked)
+        page_request_of(BY_TIME, ADA, **NOTHING | asked)
     assert refusal.value.field == (field,)

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from app.domain.points import (
     HISTORY,
     MAX_TOTAL,
-    Entered,
     Entry,
+    Judgement,
     Movement,
     PointsKind,
     PointsState,
@@ -68,7 +68,7 @@ def movement(kind: str, points: int, at: datetime = NOW, **more: Any) -> Movemen
     return made
 
 
-def entered(*movements: Movement) -> Entered:
+def entered(*movements: Movement) -> Judgement:
     """Enters these movements together into an empty ledger."""
     return enter(empty(), movements)
 
@@ -326,7 +326,7 @@ def test_what_cannot_be_is_refused_alone() -> None:
 def test_a_ledger_too_much_out_of_order_says_so_and_takes_the_rest_another_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.domain.points._STEPS_AT_MOST", 50)
+    monkeypatch.setattr("app.domain.points.judgement._STEPS_AT_MOST", 50)
     lines = [movement("SPENT", -1, NOW + number * DAY) for number in range(90, 0, -1)]
     first = entered(*lines, movement("EARNED", 89))
     assert {refusal.code for refusal in first.refused.values()} == {"INVALID"}

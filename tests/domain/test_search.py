@@ -7,13 +7,13 @@ import pytest
 
 from app.domain.search import (
     address,
-    asked_phone,
-    asked_words,
     begins,
     cleaned,
     folded,
     is_visible,
     phones,
+    query_phone,
+    query_words,
     usable_region,
     words,
 )
@@ -91,12 +91,12 @@ def test_an_address_is_exact_but_for_case_and_the_form_of_its_domain() -> None:
     ],
 )
 def test_a_name_is_found_by_any_part_in_any_order(name: str, asked: str) -> None:
-    assert all(begins(word, words([name])) for word in asked_words(asked))
+    assert all(begins(word, words([name])) for word in query_words(asked))
 
 
 @pytest.mark.parametrize(("name", "asked"), [("Johann Roe", "joe"), ("Anna Müller", "anna b"), ("Anna", "nna")])
 def test_a_name_is_not_found_by_what_is_not_in_it(name: str, asked: str) -> None:
-    assert not all(begins(word, words([name])) for word in asked_words(asked))
+    assert not all(begins(word, words([name])) for word in query_words(asked))
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_a_name_is_not_found_by_what_is_not_in_it(name: str, asked: str) -> None
 def test_a_phone_number_is_the_same_in_any_notation(asked: str) -> None:
     stored = phones("0171 2345678", "DE")
     assert stored == ["+491712345678", "1712345678"]
-    found = asked_phone(asked, None)
+    found = query_phone(asked, None)
     assert found
     assert stored[0] in found.exact
 
 
 def test_a_number_without_a_country_is_the_regions_or_certain_in_none() -> None:
-    own, nobodys = asked_phone("0171 2345678", "DE"), asked_phone("0171 2345678", None)
+    own, nobodys = query_phone("0171 2345678", "DE"), query_phone("0171 2345678", None)
     assert own
     assert nobodys
     assert own.exact == ("+491712345678",)
@@ -122,7 +122,7 @@ def test_a_number_without_a_country_is_the_regions_or_certain_in_none() -> None:
 
 @pytest.mark.parametrize("text", ["C-100001", "anna", "12", "a@b.example", "", "٤"])
 def test_what_is_no_phone_number_is_none(text: str) -> None:
-    assert asked_phone(text, "DE") is None
+    assert query_phone(text, "DE") is None
 
 
 def test_a_region_is_one_that_has_phone_numbers() -> None:

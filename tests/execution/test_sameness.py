@@ -14,7 +14,7 @@ from hypothesis_graphql import nodes, queries
 from app import sdl
 from app.domain.access import Role, Viewer
 from app.domain.listings import POINTS
-from app.domain.paging import Selection, Slice
+from app.domain.paging import PageRequest, Selection
 from app.graph import masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
@@ -77,7 +77,7 @@ async def test_a_row_that_lacks_what_an_order_asks_for_is_on_no_page_however_tha
     del entry["recordedAt"]
     await store.insert("points", [{**entry, "_id": f"{entry['_id']}zzz", "seq": 1_000}])
     for order in POINTS.orders:
-        page = Slice(Selection(POINTS, (), order), 5)
+        page = PageRequest(Selection(POINTS, (), order), 5)
         alone = await read_pages(store, page, [ada["_id"]])
         assert alone[ada["_id"]] == (await read_pages(store, page, [ada["_id"], bob["_id"]]))[ada["_id"]], order
 

@@ -14,7 +14,7 @@ from gridfs import GridFSBucket
 from pymongo import MongoClient
 
 from app.domain.access import PERMITTED, Permission, Role
-from app.domain.exports import TABLES, column_of, kept, where_of
+from app.domain.exports import TABLES, column_of, conditions_of, where_of
 from app.domain.kinds import BY_COLLECTION
 from app.domain.paging import AnyOf, Between, Exactly, In, Named, Where
 from app.domain.vocabulary import ExportTable
@@ -632,7 +632,7 @@ async def test_conditions_are_kept_as_they_were(world: World) -> None:
         ("d", Between(None, 5)),
         ("e?", AnyOf(((("f", In(())),), (("g", Between("a", "a\uffff")), ("h", In((True,))))))),
     )
-    export = await world.export(where=kept(where))
+    export = await world.export(where=conditions_of(where))
     assert where_of((await stored(world.store, export["_id"]))["where"]) == where
 
 

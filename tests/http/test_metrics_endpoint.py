@@ -84,7 +84,7 @@ async def test_no_label_says_who_asked_or_what_for(client: httpx2.AsyncClient, q
     text = (await client.get("/metrics")).text
     assert CANARY not in text
     labels = set(re.findall(r'[{,](\w+)="', text))
-    assert labels <= {"outcome", "by", "command", "channel", "le"} | OF_PYTHON | OF_STAMINA
+    assert labels <= {"outcome", "executor", "command", "channel", "le"} | OF_PYTHON | OF_STAMINA
 
 
 async def test_the_outbox_is_read_once_for_all_who_ask_within_some_seconds(store: Store, commands: Commands) -> None:

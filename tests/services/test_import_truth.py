@@ -256,15 +256,15 @@ async def test_a_line_that_nobody_foresaw_is_rejected_with_an_id_and_stops_no_ot
     lines_per_chunk: int, store: Store, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever raises: here what a line becomes, once it is in a transaction; parked before, and not."""
-    noticed = writing.noticed
+    activity_summary_update = writing.activity_summary_update
 
     def raising(activities: Any) -> Document:
         activities = list(activities)
         if any(each.get("message") == "poison" for each in activities):
             raise OverflowError("nobody thought of this")
-        return noticed(activities)
+        return activity_summary_update(activities)
 
-    monkeypatch.setattr(writing, "noticed", raising)
+    monkeypatch.setattr(writing, "activity_summary_update", raising)
     lines = [activity("bad1", message="poison"), activity("good1"), customer(), activity("good2")]
     lines += [activity("bad2", message="poison"), activity("good3")]
     run = await bring(*lines, lines_per_chunk=lines_per_chunk)

@@ -189,7 +189,7 @@ async def test_the_form_is_another_as_soon_as_anything_of_a_preview_is() -> None
     for name, value in (("size", 19), ("selection", replace(PREVIEWS["coupons"].selection, descending=False))):
         changed = {**PREVIEWS, "coupons": replace(PREVIEWS["coupons"], **{name: value})}
         forms.add(listings.form_of(changed, PREVIEW_FIRST, PREVIEW_PARTS))
-    one_less = {name: slice_ for name, slice_ in PREVIEWS.items() if name != "coupons"}
+    one_less = {name: page_request for name, page_request in PREVIEWS.items() if name != "coupons"}
     forms.add(listings.form_of(one_less, PREVIEW_FIRST, PREVIEW_PARTS))
     forms.add(listings.form_of(PREVIEWS, PREVIEW_FIRST + 1, PREVIEW_PARTS))
     assert len(forms) == 5

@@ -19,7 +19,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from app.context import Context
 from app.domain.access import Role, Viewer
 from app.domain.listings import PREVIEWS
-from app.domain.paging import Slice
+from app.domain.paging import PageRequest
 from app.execution import Execution
 from app.graph import executable, masks_for, schema
 from app.loaders import Loaders
@@ -207,11 +207,11 @@ class _FailingEdge:
     edge: PagedEdge
     name: str
 
-    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> Slice | None:
-        slice_ = self.edge.shared_page(roles, given)
-        if slice_ and self.name in _breaking:
+    def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest | None:
+        page_request = self.edge.shared_page(roles, given)
+        if page_request and self.name in _breaking:
             raise LookupError(f"{self.name} was made to fail")
-        return slice_
+        return page_request
 
 
 def _failing(function: Callable[..., Any], name: str, parent: str | None) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.catalogue import CATALOGUE, copied
 from app.domain import points
-from app.domain.customers import balance, noticed
+from app.domain.customers import activity_summary_update, balance
 from app.domain.ids import new_id
 from app.domain.search import search_copies
 from app.store.driver import Document, Store, UpdateOne
@@ -122,7 +122,7 @@ class World:
             {"_id": new_id(collection), "customerId": customer["_id"], **shape(each), **each} for each in given
         ]
         await self.store.insert(collection, documents)
-        if collection == "activities" and (update := noticed(documents)):
+        if collection == "activities" and (update := activity_summary_update(documents)):
             await self.store.write("customers", [UpdateOne({"_id": customer["_id"]}, update)])
         return documents
 

@@ -1,4 +1,4 @@
-"""The import of other systems' data: lines in, verdicts counted. docs/import.md describes the lines.
+"""Imports other systems' data: lines in, verdicts counted. docs/import.md describes the lines.
 
 What a line is, and what it may say, is decided in ``domain/import_lines.py``. Here lines are taken in chunks, each in
 up to three steps, each step in transactions of its own: who the customers are; what had been parked for them; all
@@ -43,7 +43,10 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One line of the rejects file. Of a line that had been parked, ``line`` counts in the file it was parked from."""
+    """A reject is one line of the rejects file.
+
+    ``line`` of one that had been parked counts in the file from which it was parked.
+    """
 
     line: int
     reason: str
@@ -52,7 +55,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many lines of each kind had which outcome. A line that was parked and came in counts under both."""
+    """A summary counts the lines of each kind by outcome. A line that was parked and came in counts under both."""
 
     counts: Counter[tuple[str, LineOutcome]] = field(default_factory=Counter[tuple[str, LineOutcome]])
     debts: dict[str, Debt] = field(default_factory=dict[str, Debt])
@@ -63,7 +66,7 @@ class Summary:
 
     @property
     def owed(self) -> int:
-        """How many more points customers owe than before: what was taken was not there any more."""
+        """Returns how many more points customers owe than before: what was taken was not there any more."""
         return sum(max(0, debt.after - debt.before) for debt in self.debts.values())
 
     @property
@@ -72,11 +75,11 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """1 if any line was rejected. Parked lines are no failure: they wait for their customer."""
+        """Returns 1 if any line was rejected, else 0. Parked lines are no failure: they wait for their customer."""
         return 1 if self.rejected else 0
 
     def __str__(self) -> str:
-        """A sentence a kind, in the order of the manual: ``activity: 12 imported, 1 rejected``."""
+        """Returns a sentence for each kind, in the order of the manual: ``activity: 12 imported, 1 rejected``."""
         sentences: list[str] = []
         for kind in (*LineKind, UNREADABLE):
             counts = [(self.counts[kind, outcome], outcome) for outcome in LineOutcome if self.counts[kind, outcome]]
@@ -97,7 +100,7 @@ class Summary:
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """Its lines; of one beyond the limit, however long, only as much as shows that it is."""
+    """Yields a file's lines; of a line beyond the limit, however long, only as much as shows that it is."""
     while line := file.readline(LINE_LIMIT_BYTES + 1):
         yield line
         while len(line) > LINE_LIMIT_BYTES and not line.endswith(b"\n"):
@@ -114,9 +117,9 @@ async def import_lines(
     lines_per_chunk: int = 1_000,
     zone: tzinfo = UTC,
 ) -> Summary:
-    """Takes each line in, parks it or rejects it. ``advance`` hears how many lines more are done. Raises StoreError.
+    """Takes each line in, parks it or rejects it. Raises StoreError.
 
-    ``zone`` is the programme's: where days of points end.
+    ``advance`` hears how many lines more are done. ``zone`` is the programme's: where days of points end.
     """
     run = _Run(store, now, zone)
 
@@ -197,14 +200,14 @@ class _Run:
         return brought.verdicts
 
     def _recount(self, updated: Iterable[Updated]) -> None:
-        """What two lines of a file say of one thing is what its last says: the same file again updates nothing."""
+        """Counts what two lines of a file say of one thing as its last says: the same file again updates nothing."""
         for each in updated:
             lines = self.updates.unchanged(each)
             self.summary.counts[each.kind, LineOutcome.UPDATED] -= lines
             self.summary.counts[each.kind, LineOutcome.UNCHANGED] += lines
 
     async def _note_sources(self, arrivals: Sequence[Arrival]) -> None:
-        """Whatever is imported can be filtered by its source. A command for those that this import meets first."""
+        """Makes imported activities findable by their source. A command for those that this import meets first."""
         told = {arrival.line.identity.source for arrival in arrivals if arrival.line.kind is LineKind.ACTIVITY}
         new = sorted(told.difference(SOURCES, self.sources))
         await note_sources(self.store, new)
@@ -213,8 +216,10 @@ class _Run:
     async def _each(
         self, step: Callable[[Sequence[Arrival]], Awaitable[list[Verdict]]], arrivals: Sequence[Arrival]
     ) -> list[Verdict]:
-        """What became of each line. ``step`` is halved for as long as something unforeseen is in it: no line stops
-        another. Raises StoreError where the database is away."""
+        """Returns what became of each line. Raises StoreError if the database is away.
+
+        ``step`` is halved for as long as something unforeseen is in it: no line stops another.
+        """
         try:
             return await step(arrivals)
         except Exception as fault:

@@ -1,4 +1,4 @@
-"""The lines of an import that say who a customer is: customers, and links between two of their identities.
+"""Imports the lines that say who a customer is: customers, and links between two of their identities.
 
 Taken in their order. A link that reaches nobody waits, and is joined the moment that a later line makes one of its
 identities known: where a chunk ends makes no difference.
@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from app.domain.customers import COPIES
+from app.domain.customers import DENORMALISED_FIELDS
 from app.domain.import_forms import Identity
 from app.domain.import_lines import Line, LineKind, primary_first
 from app.domain.refusals import Refusal
@@ -33,7 +33,7 @@ from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
 
 _AT_MOST: Final = 100
-_OTHERS: Final = {"revision", "points", *COPIES}
+_OTHERS: Final = {"revision", "points", *DENORMALISED_FIELDS}
 """What of a customer other lines change."""
 _NEW: Final[Document] = {
     "paymentCount": 0,
@@ -51,7 +51,7 @@ class Introduced(NamedTuple):
 
 
 async def import_identities(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> Introduced:
-    """One transaction; a handful of commands."""
+    """Imports lines about identities in one transaction, by a handful of commands."""
 
     async def body(rows: CustomerRows) -> Introduced:
         register = await _read_register(store, arrivals, rows.session)
@@ -84,7 +84,7 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
 
 
 class _Register:
-    """The customers concerned, as they are after each line taken."""
+    """The register holds the customers concerned, as they are after each line taken."""
 
     def __init__(self, customers: Iterable[Document], links: Iterable[Arrival]) -> None:
         customers = list(customers)
@@ -123,7 +123,7 @@ class _Register:
                 self._retry_waiting(identity)
 
     def settle(self) -> None:
-        """Once it is known what the lines left together: who is as before was not updated."""
+        """Decides, once it is known what the lines left together: a customer who is as before was not updated."""
         same = {key for key, before in self._before.items() if key in self._updates and self._now[key] == before}
         self.operations = [operation for key, operation in self._operations if key not in same]
         self.updated = [
@@ -136,7 +136,7 @@ class _Register:
                 self.verdicts[place] = self.verdicts[place]._replace(outcome=LineOutcome.UNCHANGED)
 
     def new_waiting(self) -> list[Arrival]:
-        """The links that still reach nobody, without those that are parked already."""
+        """Returns the links that still reach nobody, without those that are parked already."""
         waiting = {key: arrival for links in self._waiting.values() for key, arrival in links.items()}
         return [arrival for arrival in waiting.values() if not arrival.was_parked]
 
@@ -166,7 +166,7 @@ class _Register:
         return LineOutcome.UPDATED if customer and line.kind is LineKind.CUSTOMER else LineOutcome.IMPORTED
 
     def _with_survivor(self, line: Line, customer: Document | None) -> Line:
-        """With the customer that this one was merged into, by id. Raises NotImported."""
+        """Returns the line with the customer that this one was merged into, by id. Raises NotImported."""
         if not (into := line.document.get("mergedInto")):
             return line
         survivor = self._by_identity.get(into)
@@ -195,13 +195,15 @@ class _Register:
 
 
 def _print(customer: Document) -> bytes:
-    """Of what lines of this kind say."""
+    """Returns a fingerprint of what lines of this kind say."""
     return fingerprint({key: value for key, value in customer.items() if key not in _OTHERS})
 
 
 def _labelled(customer: Document, source: str, given: Sequence[str]) -> Document:
-    """The labels after ``source`` gave these: those that it gave before and gives no more are gone, unless another
-    source gives them; people's stay. Of an older database, what it gives now counts as given before."""
+    """Returns the labels after ``source`` gave these: those that it gave before and gives no more are gone.
+
+    Unless another source gives them; people's stay. In an older database, what it gives now counts as given before.
+    """
     sources: list[Document] = customer.get("tagSources") or []
     by_source = {folded(each["tag"]) for each in sources}
     if "tagSources" not in customer:
@@ -220,7 +222,7 @@ def _labelled(customer: Document, source: str, given: Sequence[str]) -> Document
 
 
 def _merged(customer: Document, line: Line) -> Document:
-    """Only what the line gives is changed. A status that has a history follows the history alone."""
+    """Changes only what the line gives. A status that has a history follows the history alone."""
     removed = {*line.document.get("remove", ())}
     details = {key: value for key, value in line.document.items() if key not in ("identities", "remove", "tags")}
     if "email" in removed:

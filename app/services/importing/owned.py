@@ -1,4 +1,4 @@
-"""The lines of an import that say what a customer has, or what happened to them: all kinds that name an owner."""
+"""Imports the lines that say what a customer has, or what happened to them: all kinds that name an owner."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,9 +51,10 @@ class ImportedOwned(NamedTuple):
 async def import_owned(
     store: Store, arrivals: Sequence[Arrival], *, now: datetime, held: Held, zone: tzinfo = UTC
 ) -> ImportedOwned:
-    """One transaction: at most two commands a collection, and one or two more for owners, points and statuses.
+    """Imports lines in one transaction; ``held`` is kept up to date.
 
-    One command more makes the previews of those whose lists have changed. ``held`` is kept up to date.
+    At most two commands a collection, and one or two more for owners, points and statuses. One command more makes the
+    previews of those whose lists have changed.
     """
 
     async def body(rows: CustomerRows) -> tuple[list[Verdict], Ledger, list[Updated]]:
@@ -106,7 +107,7 @@ async def _read_batch(
 
 
 def _referred(arrivals: Iterable[Arrival]) -> Mapping[str, list[str]]:
-    """The ids that lines refer to, by collection."""
+    """Returns the ids that lines refer to, by collection."""
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for arrival in arrivals:
         for key in _REFERENCES & arrival.line.document.keys():
@@ -115,7 +116,7 @@ def _referred(arrivals: Iterable[Arrival]) -> Mapping[str, list[str]]:
 
 
 async def _owners_of(store: Store, ids: Mapping[str, list[str]], session: Any) -> Mapping[str, str]:
-    """The ids of the customers who own what is stored of these. A command for each collection."""
+    """Returns the ids of the customers who own what is stored of these. A command for each collection."""
     return {
         document["_id"]: document["customerId"]
         for collection, those in ids.items()
@@ -124,7 +125,7 @@ async def _owners_of(store: Store, ids: Mapping[str, list[str]], session: Any) -
 
 
 async def _survivors(store: Store, owners: Iterable[Document], session: Any) -> Mapping[str, Document]:
-    """By the id of a customer who was merged: the one who is left. A command for each merge in a row."""
+    """Returns, by the id of a customer who was merged, the one who is left. A command for each merge in a row."""
     merged = {owner["_id"]: owner for owner in owners if "mergedIntoId" in owner}
     survivors: dict[str, Document] = dict(merged)
     for _ in range(_MERGES_AT_MOST):
@@ -139,7 +140,7 @@ async def _survivors(store: Store, owners: Iterable[Document], session: Any) -> 
 
 
 class _OwnedBatch:
-    """What is stored of these customers' things, as it is after each line taken."""
+    """The batch holds what is stored of these customers' things, as it is after each line taken."""
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class _OwnedBatch:
         self.updated: list[Updated] = []
 
     def take(self, arrival: Arrival) -> Verdict | None:
-        """None where it is decided with all points of its customer."""
+        """Returns the verdict on a line; None if it is decided later, with all points of its customer."""
         try:
             outcome = self._decide(arrival)
             return arrival.becomes(outcome) if outcome else None
@@ -185,7 +186,7 @@ class _OwnedBatch:
         return verdicts
 
     def settled(self, arrivals: Sequence[Arrival], verdicts: Sequence[Verdict | None]) -> list[Verdict]:
-        """The verdicts, once it is known what the lines left together: what is as it was before was not updated."""
+        """Returns the verdicts once all lines are in: a row that is as it was before was not updated."""
         same = {
             key
             for rows in self._replaced.values()
@@ -256,7 +257,7 @@ class _OwnedBatch:
         return LineOutcome.UPDATED
 
     def _check_references(self, document: Document) -> None:
-        """What a line refers to may come later, but not from another customer. Raises NotImported."""
+        """Raises NotImported for a reference to another customer's; what it refers to may come later."""
         for key in _REFERENCES & document.keys():
             stored = self._stored.get(document[key])
             owner = stored["customerId"] if stored else self._owner_of.get(document[key])
@@ -265,7 +266,7 @@ class _OwnedBatch:
                 raise NotImported(f"{name} names something of another customer.", name)
 
     def _attached(self, attachment: Document, email: Document) -> Document:
-        """What the mail keeps of it. Its content is a file of this customer's alone."""
+        """Returns what the mail keeps of the attachment. Its content is a file of this customer's alone."""
         attachment, content = dict(attachment), attachment["content"]
         del attachment["content"]
         own = file_id(email["customerId"].encode() + b"\0" + content)
@@ -278,7 +279,7 @@ class _OwnedBatch:
         return own_id
 
     def _check_open(self, kind: LineKind, document: Document, owner: Document) -> None:
-        """A closed account takes history alone, and none that would open it. Raises AccountClosed."""
+        """Raises AccountClosed: a closed account takes history alone, and none that would open it."""
         if owner["status"] not in CLOSED:
             return
         if kind is LineKind.STATUS:
@@ -289,7 +290,7 @@ class _OwnedBatch:
         raise AccountClosed(owner["status"])
 
     def _delete(self, kind: LineKind, stored: Document | None, owner: Document) -> LineOutcome:
-        """What was never here is not there either."""
+        """Deletes a row; what was never here is not there either."""
         if stored is None:
             return LineOutcome.UNCHANGED
         if stored["customerId"] != owner["_id"]:
@@ -344,7 +345,7 @@ class _OwnedBatch:
                 rows.set_on_customer(customer_id, {"status": status})
 
     def _put_statuses_in_order(self, rows: CustomerRows) -> None:
-        """The chain of a moment is another with each change more."""
+        """Orders statuses: the chain of a moment is another with each change more."""
         for customer_id in self._restated:
             history = self._history[customer_id]
             place_of = places(history)
@@ -357,7 +358,7 @@ class _OwnedBatch:
 
 
 def _content(document: Document) -> Document:
-    """Blanks aside: an older version kept them as they came."""
+    """Returns the document, blanks aside: an older version kept them as they came."""
     return {key: _compared(value) for key, value in document.items() if key not in _OURS}
 
 

@@ -1,4 +1,4 @@
-"""Where the lines of an import wait that name a customer nobody knows yet.
+"""Parks the lines of an import that name a customer nobody knows yet.
 
 A link waits in two places, one for each identity that it joins; any other line in one.
 """
@@ -34,7 +34,7 @@ async def parked(
     limit: int = 0,
     session: Any = None,
 ) -> list[Document]:
-    """What waits for one of these identities, in the order in which it came."""
+    """Returns what waits for one of these identities, in the order in which it came."""
     if not (waiting := _waiting(identities)):
         return []
     order = {"parkedAt": 1, "line.number": 1}
@@ -42,7 +42,7 @@ async def parked(
 
 
 async def in_groups(store: Store, customers: Sequence[Document], *, lines: int) -> list[list[Identity]]:
-    """The identities that something waits for, by groups of whole customers, for each of whom about ``lines`` wait."""
+    """Returns the identities that lines wait for, in groups of whole customers with about ``lines`` lines each."""
     if not (waiting := _waiting(by_identity(customers))):
         return []
     identity = {"source": "$identity.source", "id": "$identity.id"}
@@ -75,7 +75,7 @@ def parked_line(document: Document) -> Arrival | Verdict:
 
 
 async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:
-    """Each once, however often it comes. What may change gives way to its later self; history does not."""
+    """Parks each line once, however often it comes. What may change gives way to its later self; history does not."""
     wanted = [arrival.place(identity) for arrival in arrivals for identity in arrival.line.names]
     held = await store.find("parked", {"_id": {"$in": wanted}}, session=session) if wanted else []
     places = {document["_id"]: parked_line(document) for document in held}
@@ -108,5 +108,5 @@ async def leave_places(store: Store, places: Iterable[str]) -> None:
 
 
 def leave(arrivals: Iterable[Arrival]) -> list[DeleteOne]:
-    """The operations on ``parked`` for what came in."""
+    """Returns the operations on ``parked`` for what came in."""
     return [DeleteOne({"_id": place}) for arrival in arrivals for place in arrival.places]

@@ -1,4 +1,4 @@
-"""The points lines of an import: each at its own time, among all entries of its customer.
+"""Imports points lines: each at its own time, among all entries of its customer.
 
 What cannot be right yet, because what it needs comes later in the file, is held until the end of the import.
 """
@@ -14,8 +14,8 @@ from app.domain.import_lines import Line
 from app.domain.moments import ORDER, order_of
 from app.domain.points import (
     HERE,
-    Entered,
     Entry,
+    Judgement,
     Movement,
     PointsKind,
     PointsState,
@@ -39,9 +39,9 @@ _HELD_AT_MOST: Final = 20_000
 
 
 class PointsClosed(NotImported):
-    """A points line of after its account was closed, or of any time where no status says since when it is.
+    """Raised for a points line after its account was closed, or if no status says since when it is. A reject.
 
-    Where it was merged, nobody has said into which.
+    A merged account's is rejected if nobody has said into which it was merged.
     """
 
     def __init__(self, status: str, *, is_dated: bool) -> None:
@@ -58,7 +58,7 @@ class PointsClosed(NotImported):
 
 @dataclass(slots=True)
 class Held:
-    """Lines of this import that wait for others of it, by customer, each with the reason to reject it in the end."""
+    """It holds lines that wait for others of this import, by customer, each with the reason to reject it in the end."""
 
     by_customer: dict[str, list[tuple[Arrival, Refusal]]] = field(
         default_factory=dict[str, list[tuple[Arrival, Refusal]]]
@@ -73,7 +73,7 @@ class Held:
 
 
 class Debt(NamedTuple):
-    """What a customer owed before and after."""
+    """A debt says what a customer owed before and after."""
 
     before: int
     after: int
@@ -88,7 +88,10 @@ async def read_ledger(
     zone: tzinfo,
     session: Any,
 ) -> "Ledger":
-    """The ledger of these lines' owners. At most two commands; all entries of those where the state is not enough."""
+    """Returns the ledger of these lines' owners.
+
+    At most two commands; all entries of those where the state is not enough.
+    """
     owners = {owner["_id"]: owner for _, owner in lines}
     waiting = [arrival for owner in owners for arrival, _ in held.by_customer.get(owner, ())]
     all_lines = [*(line for line, _ in lines), *(arrival.line for arrival in waiting)]
@@ -110,7 +113,7 @@ async def read_ledger(
 
 
 class Ledger:
-    """Takes lines, then decides on all lines of a customer together."""
+    """A ledger takes lines, then decides on all lines of a customer together."""
 
     def __init__(
         self, known: Iterable[Document], entries: Iterable[Document], held: Held, *, now: datetime, zone: tzinfo
@@ -130,7 +133,7 @@ class Ledger:
         self.held: dict[str, list[tuple[Arrival, Refusal]]] = {}
 
     def take(self, arrival: Arrival, document: Document, owner: Document) -> LineOutcome | None:
-        """None: it is decided with the others. Raises NotImported."""
+        """Takes a line, and returns its outcome; None if it is decided with the others. Raises NotImported."""
         facts = self._facts(document)
         if stored := self.entries.get(arrival.line.id):
             if not self._says(stored, facts):
@@ -141,7 +144,7 @@ class Ledger:
         return None
 
     def decide(self, statuses: Mapping[str, Document]) -> list[Verdict]:
-        """``statuses`` are the newest of the customers who have any."""
+        """Returns the verdicts on all lines. ``statuses`` are the newest of the customers who have any."""
         verdicts: list[Verdict] = []
         for customer_id, lines in self._lines.items():
             owner = self._owners[customer_id]
@@ -185,7 +188,7 @@ class Ledger:
         return verdicts
 
     def _enter(self, owner: Document, taken: Sequence[tuple[Arrival, Document]]) -> Mapping[str, Refusal]:
-        """Why lines are refused, by their id."""
+        """Returns why lines are refused, by their id."""
         state = _state(owner)
         refused: dict[str, Refusal] = {}
         lines = list(taken)
@@ -206,7 +209,7 @@ class Ledger:
         return refused
 
     def _original(self, facts: Document, owner: Document, places: Mapping[str, int], state: PointsState) -> int | None:
-        """The number of the entry that is undone, as ``enter`` counts; 0 where none is, None where it is not here."""
+        """Returns the number of the entry that is undone, as ``enter`` counts; 0 without one, None if it is missing."""
         original_id = facts.get("refundOfId")
         if original_id is None:
             return 0
@@ -230,7 +233,7 @@ class Ledger:
             movement["graceEndsAt"] = end_of_day(movement["occurredAt"], self._zone)
         return movement
 
-    def _write(self, owner: Document, before: PointsState, lines: Sequence[Document], entered: Entered) -> None:
+    def _write(self, owner: Document, before: PointsState, lines: Sequence[Document], entered: Judgement) -> None:
         if not entered.posting.entries:
             return
         owner["points"] = self.states[owner["_id"]] = entered.posting.state
@@ -256,7 +259,7 @@ class Ledger:
             self.entries[document["_id"]] = document
 
     def _facts(self, document: Document) -> Document:
-        """What the line says. A date as its expiry is the end of that day, where the programme is."""
+        """Returns what the line says. A date as its expiry is the end of that day, where the programme is."""
         facts = dict(document)
         expires_at = facts.pop("expiresAt", None)
         if isinstance(expires_at, str):
@@ -267,7 +270,7 @@ class Ledger:
         return facts
 
     def _says(self, stored: Document, facts: Document) -> bool:
-        """Whether a stored entry is what the line says: what the rules made of it is not the line's to say."""
+        """Returns whether a stored entry is what the line says; what the rules made of it is not the line's to say."""
         said = {key: value for key, value in stored.items() if key not in _DECIDED}
         given = dict(facts)
         original = self.entries.get(given.pop("refundOfId", ""))
@@ -284,14 +287,14 @@ def _state(owner: Document) -> PointsState:
 
 
 def _named(document: Document, owner: Document) -> Document:
-    """A customer is called by their own name."""
+    """Calls a customer by their own name."""
     if "name" in document["actor"]:
         return document
     return {**document, "actor": {**document["actor"], "name": owner["name"]}}
 
 
 def _closed(owner: Document, status: Document | None, at: datetime) -> PointsClosed | None:
-    """Why an account takes no points of ``at``: what happened before it was closed is history."""
+    """Returns why an account takes no points of ``at``: what happened before it was closed is history."""
     now = status["to"] if status else owner["status"]
     if now not in CLOSED or (status and at <= status["changedAt"]):
         return None

@@ -1,4 +1,4 @@
-"""What the steps of an import share: a line that arrived, what became of it, whom it is about."""
+"""Defines what the steps of an import share: a line that arrived, its verdict, and whom it is about."""
 
 import json
 import re
@@ -31,7 +31,7 @@ _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 
 
 class LineOutcome(StrEnum):
-    """UNPARKED: came in after it had been parked, in this run or an earlier one."""
+    """An outcome says what happened to a line. UNPARKED ones had been parked, in this run or an earlier one."""
 
     IMPORTED = "imported"
     UPDATED = "updated"
@@ -43,7 +43,7 @@ class LineOutcome(StrEnum):
 
 
 class NotImported(Refusal):
-    """The line contradicts what is stored."""
+    """Raised if a line contradicts what is stored; the import catches it and writes a reject."""
 
     code = "INVALID"
 
@@ -61,7 +61,7 @@ class AccountClosed(NotImported):
 
 
 class Unforeseen(NotImported):
-    """A fault of ours: the log has it under the same id."""
+    """Raised for a fault of ours: a reject names the id under which the log has it."""
 
     def __init__(self, fault: Exception) -> None:
         request_id = secrets.token_hex(8)
@@ -70,7 +70,7 @@ class Unforeseen(NotImported):
 
 
 class Verdict(NamedTuple):
-    """What became of a line. ``number`` counts in the file that it came with: of a parked line an earlier one."""
+    """A verdict says what became of a line. ``number`` counts in the file that it came with, even an earlier one."""
 
     kind: str
     number: int
@@ -82,7 +82,7 @@ class Verdict(NamedTuple):
 
 
 class Updated(NamedTuple):
-    """A row that lines of one chunk have updated, by fingerprints of what it was before them and is after them."""
+    """An update is a row that lines of one chunk changed, with fingerprints of what it was before and is after them."""
 
     kind: str
     row: str
@@ -97,7 +97,7 @@ def fingerprint(document: Document) -> bytes:
 
 @dataclass(slots=True)
 class _Net:
-    """What lines of this import have done to a row that was there before."""
+    """It counts what lines of this import have done to a row that was there before."""
 
     before: bytes
     lines: int = 0
@@ -107,15 +107,16 @@ class _Net:
 
 @dataclass(slots=True)
 class Updates:
-    """The rows that this import has updated: where its last line makes one what it was before, nothing was updated.
+    """The updates are the rows that this import has changed.
 
-    Of ``_ROWS_AT_MOST`` rows; a line of any other counts as what it did to what it found.
+    A row that its last line makes what it was before was not updated. Of ``_ROWS_AT_MOST`` rows; a line of any other
+    counts as what it did to what it found.
     """
 
     _rows: dict[str, _Net] = field(default_factory=dict[str, _Net])
 
     def unchanged(self, updated: Updated) -> int:
-        """How many lines more, of this chunk and earlier ones, have changed nothing after all; fewer if negative."""
+        """Returns how many lines more, of earlier chunks, too, have changed nothing after all; fewer if negative."""
         if updated.row not in self._rows and len(self._rows) >= _ROWS_AT_MOST:
             return 0
         net = self._rows.setdefault(updated.row, _Net(updated.before))
@@ -129,7 +130,7 @@ _ROWS_AT_MOST: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A line that says what its kind has to say."""
+    """An arrival is a line that says what its kind has to say."""
 
     number: int
     text: str
@@ -141,7 +142,7 @@ class Arrival:
         return self.parked_at is not None
 
     def order(self, now: datetime) -> int:
-        """Among the rows of one moment: when it first came, and its place in the file that it came with."""
+        """Returns its order among the rows of one moment: when it first came, and its place in its file."""
         return order_of(self.parked_at or now, self.number)
 
     def becomes(self, outcome: LineOutcome) -> Verdict:
@@ -154,7 +155,7 @@ class Arrival:
 
     @property
     def key(self) -> str:
-        """What it tells of, and about whom."""
+        """Returns what it tells of, and about whom."""
         return orjson.dumps([self.line.kind, *self.line.identity, *chain.from_iterable(self.line.names)]).decode()
 
     @property
@@ -162,12 +163,12 @@ class Arrival:
         return [self.place(identity) for identity in self.line.names]
 
     def place(self, identity: Identity) -> str:
-        """The ``_id`` under which this waits for ``identity``: the same in every run."""
+        """Returns the ``_id`` under which this waits for ``identity``: the same in every run."""
         return f"{self.key} for {identity}"
 
 
 def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arrival | Verdict:
-    """A line that cannot be read has its verdict already."""
+    """Returns the line that was read, or the verdict on one that cannot be read."""
     kind = UNREADABLE
     try:
         given: object = orjson.loads(text)
@@ -206,7 +207,7 @@ async def customers_known_as(
     fields: Mapping[str, Any] | None = None,
     session: Any = None,
 ) -> list[Document]:
-    """The customers who have one of these identities or numbers. One command; both are indexed."""
+    """Returns the customers who have one of these identities or numbers. One command; both are indexed."""
     anyone: list[Mapping[str, Any]] = [
         # The index is partial on the id, and the planner does not look into $elemMatch for it.
         {"identities": {"$elemMatch": {"source": source, "id": {"$in": ids}}}, "identities.id": {"$exists": True}}

@@ -1,4 +1,4 @@
-"""The letters that this gateway writes itself, from templates that a company can replace: docs/letters.md.
+"""Writes the letters that this gateway sends itself, from templates that a company can replace: docs/letters.md.
 
 Each is three templates here: ``pass.html``, ``pass.txt`` and ``pass.subject.txt``.
 """
@@ -52,7 +52,7 @@ class Letter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Templates of this folder; those that are not there are ours. They are read once."""
+    """The letters have templates in this folder; those that it lacks are ours. They are read once."""
 
     folder: Path | None = None
     _templates: Environment = field(init=False, repr=False, compare=False)
@@ -61,7 +61,7 @@ class Letters:
         object.__setattr__(self, "_templates", _environment(self.folder))
 
     def write(self, letter: str, **words: Any) -> Letter:
-        """``words`` are those of ``SAMPLES``."""
+        """Returns the letter. ``words`` are those of ``SAMPLES``."""
         html, text, subject = (self._templates.get_template(f"{letter}.{part}") for part in PARTS)
         line = " ".join(subject.render(words).split())
         return Letter(line, html.render(words, subject=line), text.render(words, subject=line))
@@ -100,7 +100,7 @@ def _ours() -> Environment:
 
 
 def _made(folder: Path | None) -> Environment:
-    """Templates cannot reach into Python, and change nothing that they are given."""
+    """Makes an environment whose templates cannot reach into Python, and change nothing that they are given."""
     package = PackageLoader("app.services", "letters")
     loaders: list[BaseLoader] = [package, PrefixLoader({OURS: package})]
     return ImmutableSandboxedEnvironment(
@@ -114,7 +114,7 @@ def _made(folder: Path | None) -> Environment:
 
 
 def _place(broken: BaseException, letter: str) -> str:
-    """The template and the line where it broke, as far as that is known."""
+    """Returns the template and the line where it broke, as far as that is known."""
     if isinstance(broken, TemplateSyntaxError):
         return f"{Path(broken.filename or broken.name or letter).name}, line {broken.lineno}"
     traceback, place = broken.__traceback__, f"a template of the letter {letter}"
