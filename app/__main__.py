@@ -72,7 +72,7 @@ def demo(
     customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
     drop: Drop = None,
 ) -> None:
-    """A gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
+    """Run a gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
     everybody = " ".join(Role)  # whatever role one takes in GraphiQL, its manual is there
     settings = loopback_only(development.settled(read_settings(data=data, introspection_roles=everybody)))
     with listening(settings) as listener, database(settings, drop=drop) as uri:
@@ -106,7 +106,7 @@ def demo(
 def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the port.")] = 1,
 ) -> None:
-    """The gateway alone, on the MongoDB of MONGODB_URI. SIGTERM ends it when all that was asked is answered."""
+    """Run the gateway alone, on the MongoDB of MONGODB_URI. SIGTERM ends it when all requests are answered."""
     settings = read_settings()
     if faults := [finding.fault for finding in doctors.findings_of(settings) if finding.fault]:
         fail("\n".join(faults))
@@ -477,7 +477,7 @@ def loopback_only(settings: Settings) -> Settings:
 
 @contextmanager
 def database(settings: Settings, *, drop: str | None = None) -> Generator[str]:
-    """The URI of a server: MONGODB_URI, or a mongod of our own for as long as this lasts.
+    """Yields the URI of a server: MONGODB_URI, or a mongod of our own for as long as this lasts.
 
     ``drop`` names the database that is dropped first; nothing is done where that is not the name in the settings.
     """
@@ -510,7 +510,7 @@ async def _drop(uri: str, settings: Settings) -> None:
 
 @contextmanager
 def existing_database(settings: Settings) -> Generator[str]:
-    """As `database`, for commands that have nothing to do where no data are."""
+    """Yields what `database` yields; fails where there are no data and the command has nothing to do."""
     if not (settings.mongodb_uri or (settings.data / "db").exists()):
         fail(f"There is no database in {settings.data}. Name another folder (--data), or set MONGODB_URI.")
     with database(settings) as uri:
@@ -519,7 +519,7 @@ def existing_database(settings: Settings) -> Generator[str]:
 
 @contextmanager
 def listening(settings: Settings) -> Generator[socket.socket]:
-    """The socket, bound before anything slow begins, so that a taken port is said at once."""
+    """Yields the socket, bound before anything slow begins, so that a taken port is reported at once."""
     if fault := doctors.address_fault(settings):
         fail(fault)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -539,7 +539,7 @@ async def _prepare_demo(uri: str, settings: Settings, customers: int) -> bool:
 
 
 def is_given(context: typer.Context, option: str) -> bool:
-    """Whether the option stands on the command line, with its default value or another."""
+    """Returns whether the option stands on the command line, with its default value or another."""
     source = context.get_parameter_source(option)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -614,7 +614,7 @@ def _lock(file: TextIO, path: Path) -> None:
 
 
 def is_file(path: Path, file: BinaryIO) -> bool:
-    """Whether what is read is the file of that path, also where a shell has opened it."""
+    """Returns whether the input is the file of that path, also where a shell has opened it."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except OSError:  # there is none, or it is no file
@@ -654,7 +654,7 @@ def run(work: Awaitable[T]) -> T:
 
 
 def command(words: str) -> str:
-    """How this very program is called, to be copied from a message."""
+    """Returns the command line that calls this very program, to be copied from a message."""
     python = Path(sys.executable)
     return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m app {words}"
 
@@ -671,7 +671,7 @@ def _without_password(uri: str) -> str:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came; who works until then has ended well, and anybody else was interrupted."""
+    """Raised when SIGTERM arrives: `serve` and `worker` end well by it, any other command was interrupted."""
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

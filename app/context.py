@@ -1,4 +1,4 @@
-"""What a request carries."""
+"""Holds what a request carries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from app.services.changes import Changes
 
 @dataclass(slots=True)
 class Context:
-    """Made for one request and dropped with it. ``now`` is the same for all of it."""
+    """A context is made for one request and dropped with it. ``now`` is the same for all of it."""
 
     viewer: Viewer
     now: datetime
@@ -25,5 +25,5 @@ class Context:
         self.loaders = self.new_loaders()
 
     def forget(self) -> None:
-        """What was read before a change is older than it."""
+        """Forgets what was read before a change."""
         self.loaders = self.new_loaders()

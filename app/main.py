@@ -1,4 +1,4 @@
-"""The composition root: settings in, application and relay out. The lifespan opens and closes everything."""
+"""Builds the application and the relay from the settings. The lifespan opens and closes everything."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
@@ -61,8 +61,10 @@ def routes(
     execution: Execution | None = None,
     phone_region: str | None = None,
 ) -> list[BaseRoute]:
-    """``page`` is what GraphiQL is told: the demo has people to be, anybody else brings a token. ``has_page``: whether
-    there is any."""
+    """Returns every route. ``page`` configures GraphiQL: the demo offers people to be, others bring a token.
+
+    Without ``has_page`` there is no GraphiQL.
+    """
     limits = limits or Limits()
     pipeline = Pipeline(
         executable,
@@ -100,8 +102,10 @@ def build_app(
     hosts: Sequence[str] = ("*",),
     origins: Sequence[str] = (),
 ) -> Router:
-    """With what every request passes: our manners; the hosts we answer for, and the other origins whose pages may call
-    us."""
+    """Returns the application: the routes behind the middleware of every request.
+
+    ``hosts`` are the names that it answers to, ``origins`` the other origins whose pages may call it.
+    """
     around = [Middleware(RequestMiddleware), Middleware(Compression)]
     if "*" not in hosts:
         around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts))
@@ -170,7 +174,7 @@ async def background_workers(
 
 @asynccontextmanager
 async def background_task(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """``work`` goes on for as long as this lasts. Should it fail, that is logged at once, and the rest goes on."""
+    """Runs ``work`` for as long as this lasts. Should it fail, that is logged at once, and the rest goes on."""
     task = asyncio.create_task(work)
     task.add_done_callback(_log_failure)
     try:
@@ -192,8 +196,10 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Router:
-    """``mongodb_uri`` is settled by the caller: the demo has a server of its own. Raises ValueError without keys,
-    SettingsError for half a pair."""
+    """Returns the application. The caller decides ``mongodb_uri``: the demo has a server of its own.
+
+    Raises ValueError without keys, SettingsError for half a pair.
+    """
     with_pairs(settings)
     authenticate = verifier(
         jwks_url=settings.jwks_url,
@@ -244,7 +250,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
 
 
 def from_environment() -> Router:
-    """What each worker process of ``serve`` runs. Raises SettingsError."""
+    """Returns the application that each worker process of ``serve`` runs. Raises SettingsError."""
     settings = read_settings()
     logs.configure(settings.log_level, access=settings.access_log)
     if settings.mongodb_uri is None:

@@ -1,4 +1,4 @@
-"""The outbox, relayed: what changes have queued is handed over at least once, whatever dies meanwhile.
+"""Relays the outbox: what changes have queued is handed over at least once, whatever dies meanwhile.
 
 Any number of processes may run one. A commit wakes them all (the database's change stream), and a timer is there for
 what the stream missed. Who takes an entry has it until a lease ends; if they die, it is due again. An entry is taken
@@ -43,7 +43,7 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One kind of thing that leaves this house. Its collection is its queue."""
+    """A channel sends one kind of thing, such as mails. Its collection is its queue."""
 
     name: str
     collection: str
@@ -64,7 +64,7 @@ GiveUp: TypeAlias = Callable[[Document, Document, str], Awaitable[bool]]
 
 @dataclass(slots=True, repr=False)
 class Relay:
-    """``timeout_seconds`` is how long one handover may take; a lease lasts twice as long."""
+    """A relay hands over what is due. One handover may take ``timeout_seconds``; a lease lasts twice as long."""
 
     store: Store
     channels: Sequence[Channel]
@@ -73,7 +73,7 @@ class Relay:
     _queues: dict[str, Queue] = field(default_factory=dict[str, Queue])
 
     async def run(self) -> None:
-        """Until it is cancelled; it outlives any absence of the database, and no channel stops another."""
+        """Relays until it is cancelled; it outlives any absence of the database, and no channel stops another."""
         async with asyncio.TaskGroup() as tasks:
             if self.channels:
                 tasks.create_task(keep_going("outbox listener", self._listen))
@@ -81,10 +81,10 @@ class Relay:
                 tasks.create_task(keep_going(f"{channel.name} relay", partial(self._relay, channel)))
 
     async def once(self) -> None:
-        """Each entry that is due now, one after the other. What is put off meanwhile stays for another time."""
+        """Hands over each entry that is due now, one after the other. What is put off meanwhile is left."""
         now = datetime.now(UTC)
         for channel in self.channels:
-            while entry := await self._taken(channel, due=now):
+            while entry := await self._claim(channel, due=now):
                 await self._handle(channel, entry)
 
     @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
@@ -103,7 +103,7 @@ class Relay:
             while True:
                 await slots.acquire()
                 awake.clear()  # before looking: what comes while we look wakes us again
-                if entry := await self._taken(channel):
+                if entry := await self._claim(channel):
                     task = asyncio.create_task(self._handle(channel, entry))
                     under_way.add(task)
                     task.add_done_callback(under_way.discard)
@@ -121,23 +121,21 @@ class Relay:
                 task.cancel()
 
     @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-    async def _taken(self, channel: Channel, *, due: datetime | None = None) -> Document | None:
-        """The entry that has waited longest, ours until the lease ends."""
-        now = datetime.now(UTC)
-        lease = {"$set": {"dueAt": now + timedelta(seconds=2 * self.timeout_seconds)}, "$inc": {"attempts": 1}}
+    async def _claim(self, channel: Channel, *, due: datetime | None = None) -> Document | None:
+        """Takes the entry that has waited longest: it is ours until the lease ends."""
         queue = self._queues.setdefault(channel.collection, Queue(self.store, channel.collection))
-        return await queue.take(lease, due=due or now)
+        return await queue.claim(timedelta(seconds=2 * self.timeout_seconds), due=due or datetime.now(UTC))
 
     @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _until_next(self, channel: Channel) -> float:
-        """Seconds."""
+        """Returns the seconds until the next entry is due, five at most."""
         queued = {"dueAt": {"$exists": True}}
         nearest = await self.store.find(channel.collection, queued, sort={"dueAt": 1}, limit=1, fields={"dueAt": 1})
         wait = (nearest[0]["dueAt"] - datetime.now(UTC)).total_seconds() if nearest else _LOOK_SECONDS
         return min(max(wait, 0), _LOOK_SECONDS)
 
     async def _handle(self, channel: Channel, entry: Document) -> None:
-        """Whatever becomes of one entry stops no other."""
+        """Handles one entry; no failure of it stops another."""
         try:
             await self._send(channel, entry)
         except Exception as fault:  # it could not even be noted: its lease ends, and it is due again

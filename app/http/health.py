@@ -1,4 +1,4 @@
-"""Whether to restart us (``/livez``), and whether to send us anybody (``/readyz``)."""
+"""Answers the probes: whether to restart this process (``/livez``), and whether to send it requests (``/readyz``)."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ def routes(database: Database, *, clock: Callable[[], float] = time.monotonic) -
 
 
 class Readiness:
-    """Why this process is not ready: asked of the database once, however many want to know at a time."""
+    """Finds out why this process is not ready. The database is asked once, however many probes wait for the answer."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
@@ -60,7 +60,7 @@ class Readiness:
 
 
 async def _problems(database: Database) -> Sequence[str]:
-    """One command."""
+    """Asks the database with one command."""
     try:
         missing = await indexes.missing(database.within(_ANSWER_SECONDS))
     except StoreError:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus (``/metrics``)."""
+"""Serves the figures for Prometheus (``/metrics``)."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ def routes(database: Database, *, clock: Callable[[], float] = time.monotonic) -
 
 
 class Queues:
-    """The gauges of what waits: read from the database once, however many want to know at a time."""
+    """Keeps the gauges of the queues. The database is read once, however many scrapes wait for the figures."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
@@ -63,7 +63,7 @@ def _counted() -> CollectorRegistry:
 
 
 async def read_queues(store: Store) -> None:
-    """What waits, for all processes together. Two commands, which read no more documents than wait."""
+    """Sets the gauges to what all processes have queued. Two commands read the queued documents only."""
     for channel, collection in _QUEUES.items():
         match = {"dueAt": {"$exists": True}}
         group = {"_id": None, "count": {"$sum": 1}, "oldest": {"$min": "$requestedAt"}}

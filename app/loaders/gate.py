@@ -1,4 +1,4 @@
-"""The one way in for documents: what its viewer may see, as its viewer may see it."""
+"""Lets documents in: those that the viewer may see, as the viewer may see them."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -27,7 +27,7 @@ class Gate:
         self._open = own == viewer.roles_on("") and not (masks.hidden or masks.changes or viewer.activity_rows)
 
     async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document | Exception]:
-        """By id: those whose owner the viewer sees. One command for an affiliate, none for anybody else.
+        """Returns by id the documents whose owner the viewer sees. It takes one command for an affiliate, else none.
 
         One that is too broken to be masked is an exception, and costs its neighbours nothing.
         """
@@ -51,7 +51,7 @@ class Gate:
 
     @property
     def reaches(self) -> tuple[tuple[Mapping[str, str], Masks], ...]:
-        """The conditions under which a customer exists for the viewer, with the masks of those whom each reaches."""
+        """Returns the conditions under which a customer exists for the viewer, each with its masks."""
         viewer = self._viewer
         if viewer.sees_all_customers:
             return (({}, self.masks),)
@@ -60,18 +60,18 @@ class Gate:
         return (*own, *referred)
 
     def masks_key(self, collection: str, key: str) -> bool:
-        """Whether any document that the viewer sees hides the value of that key."""
+        """Returns whether any document that the viewer sees hides the value of that key."""
         changes = (*self._own.changes.get(collection, ()), *self.masks.changes.get(collection, ()))
         return any(name == key for name, _ in changes)
 
     def hides(self, collection: str, parent: str) -> bool:
-        """Whether rows of that customer's are not there for the viewer. What hangs on anything else was let in."""
+        """Returns whether that customer's rows do not exist for the viewer. Other parents came with their rows."""
         if collection not in self._hidden:
             return False
         return parent.startswith("cus_") and collection in self._masks_on(parent).hidden
 
     def masked(self, collection: str, parent: str, documents: list[Document]) -> list[Document]:
-        """The rows of a page. ``parent`` is what they hang on: most often their customer."""
+        """Returns the rows of a page as the viewer may see them. ``parent`` is most often their customer."""
         if self._own is self.masks:
             if collection not in self.masks.changes:
                 return documents

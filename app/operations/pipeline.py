@@ -1,4 +1,4 @@
-"""From a request to its response: prepare, price, admit, execute. Each stage may refuse, at the least cost."""
+"""Answers a request in four stages: prepare, price, admit, execute. Each may refuse, the cheapest first."""
 
 import asyncio
 import secrets
@@ -92,7 +92,7 @@ class Pipeline:
         self._rates.spend(viewer, price_of_body(size))
 
     async def execute(self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel) -> dict[str, Any]:
-        """The response's body.
+        """Returns the response's body.
 
         Raises Refusal, InvalidDocument, Unavailable, TimeoutError, Abandoned: there is no response of GraphQL's then.
         """

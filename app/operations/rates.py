@@ -1,4 +1,4 @@
-"""How much one subject may ask for in a minute, counted for all processes together.
+"""Limits how much one subject may ask for in a minute, counted for all processes together.
 
 Changes are counted one by one, before they are made. What reading costs is counted here at once and in the database
 soon after, so that a query pays no command for it: what processes let through meanwhile is the error.
@@ -57,7 +57,7 @@ class _Minute:
 
 @dataclass(slots=True)
 class Rates:
-    """``cost`` and ``changes`` are what a subject may ask for in a minute."""
+    """Holds what each subject has spent in this minute, with the limits: ``cost`` for reading, ``changes``."""
 
     database: Database
     cost: PerMinute
@@ -132,7 +132,7 @@ async def _seconds_left(limiter: FixedWindowRateLimiter, limit: RateLimitItem, s
 
 
 class MongoStorage(Storage):
-    """The library's counters, in our database."""
+    """Keeps the library's counters in our database."""
 
     STORAGE_SCHEME: ClassVar[Any] = None
 

@@ -1,4 +1,4 @@
-"""How a change is made: once, whole or not at all, whatever dies meanwhile.
+"""Makes a change once, whole or not at all, whatever dies meanwhile.
 
 One transaction: the key (was this done already?), the customer's document (still open? revision + 1, which lets one
 change at a time pass), then what the change decides, its activity, its audit row and its key. The body may run again.
@@ -32,7 +32,7 @@ Wrote: TypeAlias = Mapping[str, str | list[str]]
 
 @dataclass(slots=True)
 class Effect:
-    """What a change decided: new documents by collection, changed keys by collection and id, one activity.
+    """An effect holds what a change decided: new documents, changed keys by collection and id, one activity.
 
     ``first`` are the activities of what had to happen before it: points that were due have expired. ``adjusted_points``
     counts against the viewer's limit.
@@ -154,11 +154,11 @@ class Changes:
         return await self.store.transaction(body)
 
     def activity(self, customer_id: str, type_: str, **more: Any) -> Document:
-        """The one activity that tells of a change of this viewer's."""
+        """Makes the one activity that a change of this viewer's leaves on the timeline."""
         return activity_of(customer_id, type_, changes.actor_of(self.viewer, customer_id), self.now, **more)
 
     def queued(self, collection: str, customer_id: str, **more: Any) -> Document:
-        """What the relay is to send, its own outbox entry: it goes out once the change is committed."""
+        """Makes an entry of the outbox: the relay sends it once the change is committed."""
         return {
             "_id": new_id(collection),
             "customerId": customer_id,
@@ -184,7 +184,7 @@ def _write(effect: Effect, rows: CustomerRows) -> None:
 
 
 async def lock_open_customer(rows: CustomerRows, customer_id: str) -> Document:
-    """The customer, whom nobody else changes until the transaction ends. Raises NotFound, CustomerClosed."""
+    """Returns the customer, whom nobody else changes until the transaction ends. Raises NotFound, CustomerClosed."""
     customer = await rows.lock(customer_id)
     if customer["status"] in CLOSED:
         raise CustomerClosed(customer["status"])
@@ -192,7 +192,7 @@ async def lock_open_customer(rows: CustomerRows, customer_id: str) -> Document:
 
 
 def activity_of(customer_id: str, type_: str, actor: Document, now: datetime, **more: Any) -> Document:
-    """An activity that this gateway writes itself. A key whose value is None is left out."""
+    """Makes an activity that this gateway writes itself. A key whose value is None is left out."""
     return {
         "_id": new_id("activities"),
         "customerId": customer_id,

@@ -66,7 +66,7 @@ class Exporter:
 
     async def _next(self, *, due: datetime | None = None) -> bool:
         """Returns whether there was anything to do."""
-        export = await self._taken(due)
+        export = await self._claim(due)
         if export is None:
             return False
         try:
@@ -96,11 +96,9 @@ class Exporter:
             log_failure("exporter", fault, export=export["_id"])
 
     @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-    async def _taken(self, due: datetime | None) -> Document | None:
+    async def _claim(self, due: datetime | None) -> Document | None:
         """Returns the export that has waited longest, ours until the lease ends."""
-        now = datetime.now(UTC)
-        lease = {"$set": {"dueAt": now + LEASE}, "$inc": {"attempts": 1}}
-        return await self._queue.take(lease, due=due or now)
+        return await self._queue.claim(LEASE, due=due or datetime.now(UTC))
 
     async def _make(self, export: Document) -> None:
         """Makes the file. Raises _Lost, Unreadable, StoreError."""

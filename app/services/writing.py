@@ -23,7 +23,7 @@ Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | 
 
 
 class CustomerRows:
-    """What one transaction writes of customers. It is sent when the body ends, so a body reads nothing of it."""
+    """Collects what one transaction writes of customers. It is sent when the body ends: a body reads none of it."""
 
     def __init__(self, store: Store, session: Any, now: datetime) -> None:
         self.store = store
@@ -40,7 +40,7 @@ class CustomerRows:
         self.new: set[str] = set()
 
     async def lock(self, customer_id: str) -> Document:
-        """The customer, whom nobody else changes until this transaction ends. Raises NotFound."""
+        """Returns the customer, whom nobody else changes until this transaction ends. Raises NotFound."""
         count_up = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
         await self.store.write("customers", [count_up], session=self.session)
         found = await self.store.find("customers", {"_id": customer_id}, session=self.session)
@@ -61,7 +61,7 @@ class CustomerRows:
         self.owners |= {before["customerId"], after["customerId"]}
 
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
-        """``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
+        """Updates a row. ``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
         self._operations[collection].append(UpdateOne({"_id": before["_id"]}, change))
         self.owners.add(before["customerId"])
 
@@ -70,7 +70,7 @@ class CustomerRows:
         self.owners.add(before["customerId"])
 
     def set_on_customer(self, customer_id: str, keys: Mapping[str, Any]) -> None:
-        """Keys of the customer's own document."""
+        """Sets keys of the customer's own document."""
         self._keys[customer_id] |= keys
         self.owners.add(customer_id)
 
@@ -82,7 +82,7 @@ class CustomerRows:
         self.new |= {*new}
 
     async def send(self) -> None:
-        """A command for each collection, and one more for days of the report that are over."""
+        """Sends a command for each collection, and one more for days of the report that are over."""
         await self.store.write("customers", self._customers, session=self.session)
         self._order()
         for collection in {**self._inserted, **self._operations}:
@@ -123,7 +123,7 @@ Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]
 
 
 async def change_customers(store: Store, body: Body[T], *, now: datetime) -> T:
-    """The result of ``body`` once all that it wrote is committed, together or not at all. The body may run twice.
+    """Returns the result of ``body`` once all that it wrote is committed, together or not at all. It may run twice.
 
     Raises what ``body`` raises, with nothing written, and OutOfTime.
     """

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the monotonic clock. Every command to the database has one."""
+    """A deadline is a moment on the monotonic clock. Every command to the database has one."""
 
     at: float
 

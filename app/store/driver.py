@@ -81,7 +81,7 @@ class TryAgain(Exception):
 
 
 class OutOfTime(PyMongoError):
-    """A transaction did not commit before its deadline. Whether its last attempt did is not known."""
+    """Raised where a transaction did not commit by its deadline. Whether its last attempt did is not known."""
 
 
 StoreError = PyMongoError
@@ -94,7 +94,7 @@ _NOT_ALLOWED: Final = frozenset({13, 18, 8000})
 
 
 def is_transient(fault: BaseException) -> bool:
-    """Whether the same may succeed at another time: the database is away, or does not let us in at present.
+    """Returns whether the same may succeed at another time: the database is away, or does not let us in at present.
 
     Anything else is about what was written or asked, and is the same the next time.
     """
@@ -105,7 +105,7 @@ def is_transient(fault: BaseException) -> bool:
 
 
 def is_away(fault: BaseException | None) -> bool:
-    """Whether nothing could be asked of the database just now. Time that a command used up does not say so."""
+    """Returns whether the database could not be asked at all. A command that used up its time does not say so."""
     own_time = NetworkTimeout | WaitQueueTimeoutError
     return isinstance(fault, ConnectionFailure) and not isinstance(fault, own_time)
 
@@ -188,7 +188,7 @@ def _value_to_python(value: datetime | Decimal128) -> datetime | Decimal:
 
 
 class Database:
-    """One database on one client. It reads and writes nothing: for that, ask it for a store, which has a deadline."""
+    """A database is one client's. It reads and writes nothing itself: its stores do, which have a deadline."""
 
     def __init__(self, client: Any, name: str, on_command: OnCommand | None = None, *, wire: bool = True) -> None:
         self.client, self.on_command = client, on_command
@@ -263,12 +263,12 @@ class Database:
 
     @property
     def is_reachable(self) -> bool:
-        """Whether the driver knows of a server that answers, as of its last look, a second ago at most."""
+        """Returns whether the driver knows of a server that answers, as of its last look, a second ago at most."""
         return any(server.is_server_type_known for server in self._servers())
 
     @property
     def is_writable(self) -> bool:
-        """Whether there is a server that takes writes."""
+        """Returns whether there is a server that takes writes."""
         return any(server.is_writable for server in self._servers())
 
     def _servers(self) -> Sequence[Any]:

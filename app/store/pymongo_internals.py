@@ -1,4 +1,4 @@
-"""What is used of PyMongo that it does not promise to keep. All of it is here.
+"""Uses of PyMongo what it does not promise to keep. All of it is here.
 
 Only ``shortcuts.py`` imports it, and what that gives to others. With a PyMongo that lacks any of it, the import fails
 or a call raises UnknownPymongo, and the driver reads by itself. ``tests/store/test_pymongo_internals.py`` names what is
@@ -48,7 +48,7 @@ def _private(function: Callable[P, T]) -> Callable[P, T]:
 
 
 class Timeout(AbstractContextManager[None]):
-    """``pymongo.timeout`` in half its instructions: without the round trip, which each operation sets anew."""
+    """Does what ``pymongo.timeout`` does in half its instructions: each operation sets the round trip."""
 
     __slots__ = ("_deadline", "_seconds", "_timeout")
 
@@ -87,7 +87,7 @@ class Client:
 
     @_private
     def is_plain(self) -> bool:
-        """Whether the URI asks for nothing that reads by wire do not do.
+        """Returns whether the URI asks only for what reads by wire do.
 
         They do not read from secondaries, go through a load balancer, compress, declare an API version, sign in with
         OIDC, secure with PyOpenSSL (which Motor takes where it is installed), nor know ``timeoutMS``,
@@ -130,7 +130,7 @@ class Client:
 
 
 async def opened(pool: Any) -> tuple[Any, Any]:
-    """A connection that is signed in and as PyMongo knows it, and its transport. Raises what PyMongo raises."""
+    """Returns a connection that is signed in and as PyMongo knows it, and its transport. Raises what PyMongo raises."""
     connection: Any = None
     try:
         connection = await pool.connect()
@@ -144,7 +144,7 @@ async def opened(pool: Any) -> tuple[Any, Any]:
 
 @_private
 def sizes(pool: Any) -> tuple[float, float]:
-    """How many connections there may be, and how many may be opened at a time."""
+    """Returns how many connections there may be, and how many may be opened at a time."""
     return pool.max_pool_size, pool.opts.max_connecting
 
 
@@ -162,7 +162,7 @@ def check(reply: dict[str, Any], connection: Any) -> None:
 
 
 class CommandEvents:
-    """The events of one command."""
+    """Sends the events of one command to the listeners."""
 
     @_private
     def __init__(self, listeners: Any, connection: Any, command: dict[str, Any], request: int) -> None:

@@ -1,17 +1,21 @@
 """Takes documents that wait by ``dueAt``, one at a time, for any number of processes."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
 
 from app.jobs import Backoff
-from app.store.driver import Document, Store, StoreError, is_transient
+from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
 
 _log = structlog.get_logger("store")
 _ORDER: Final = {"dueAt": 1}
+_LAST_WORDS_SECONDS: Final = 5
+"""How long a claim may take to end when nobody waits for it any more."""
 
 
 @dataclass(slots=True)
@@ -22,8 +26,32 @@ class Queue:
     collection: str
     _broken: Backoff = field(default_factory=Backoff)
 
-    async def take(self, change: Mapping[str, Any], *, due: datetime) -> Document | None:
-        """Changes and returns the document that has waited longest by ``due``; None without one. Raises StoreError."""
+    async def claim(self, lease: timedelta, *, due: datetime) -> Document | None:
+        """Returns the document that has waited longest by ``due``, its attempts counted up; None without one.
+
+        It is due again when the lease ends. A claim that is cancelled ends first, and gives back what it took: the
+        caller goes on to close the database, and nobody should have to wait for the lease. Raises StoreError.
+        """
+        now = datetime.now(UTC)
+        change = {"$set": {"dueAt": now + lease}, "$inc": {"attempts": 1}}
+        taking = asyncio.ensure_future(self._take(change, due=due))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            await self._give_back(taking, now)
+            raise
+
+    async def _give_back(self, taking: "asyncio.Future[Document | None]", due: datetime) -> None:
+        await asyncio.wait([taking], timeout=_LAST_WORDS_SECONDS)
+        if not taking.done():
+            taking.cancel()
+        elif taking.exception() is None and (taken := taking.result()):
+            ours = {"_id": taken["_id"], "attempts": taken["attempts"], "dueAt": taken["dueAt"]}
+            undo = UpdateOne(ours, {"$set": {"dueAt": due}, "$inc": {"attempts": -1}})
+            with suppress(StoreError):
+                await self.store.within(_LAST_WORDS_SECONDS).write(self.collection, [undo])
+
+    async def _take(self, change: Mapping[str, Any], *, due: datetime) -> Document | None:
         while True:
             where: Document = {"dueAt": {"$lte": due}}
             if passed := self._broken.left_alone:

@@ -1,4 +1,4 @@
-"""Reads by wire: one message to the primary and one back, on connections that PyMongo has opened.
+"""Reads by wire: it takes one message to the primary and one back, on connections that PyMongo has opened.
 
 The driver opens a session, chooses a server, takes a connection, makes a cursor and two tasks for each read, which is
 more work than all else that a small request is. What it does besides, it goes on doing: it watches the servers, and it

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import httpx2
 import pytest
@@ -291,6 +291,29 @@ async def test_a_relay_that_is_stopped_lets_what_is_under_way_end(store: Store, 
         await held.has_it.wait()
         asyncio.get_running_loop().call_later(0.2, held.answers.set)
     assert shown(await post.now(delivery)) == {"status": "SENT", "attempts": 1}
+
+
+async def test_a_relay_that_is_stopped_while_it_claims_gives_the_entry_back_before_its_database_closes(
+    store: Store, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery, held = await post.queued(text="Hello"), _Held(Does.TAKES_IT)
+    claimed, answers, claim = asyncio.Event(), asyncio.Event(), Store.find_one_and_update
+
+    async def slowly(its: Store, *args: Any, **options: Any) -> Document | None:
+        found = await claim(its, *args, **options)
+        claimed.set()
+        await answers.wait()
+        return found
+
+    monkeypatch.setattr(Store, "find_one_and_update", slowly)
+    async with running(Relay(store, [Channel("mail", "deliveries", "SENT", "deliveredAt", held.send)], 30)):
+        await claimed.wait()
+        assert (await post.now(delivery))["attempts"] == 1
+        asyncio.get_running_loop().call_later(0.2, answers.set)
+    entry = await post.now(delivery)
+    assert shown(entry) == {"status": "QUEUED", "attempts": 0}
+    assert entry["dueAt"] <= datetime.now(UTC)  # and not when the lease ends
+    assert not held.has_it.is_set()
 
 
 # ---------------------------------------------------------------- many of them
