@@ -47,7 +47,7 @@ class Effect:
 
 
 Decide: TypeAlias = Callable[[Document, Session], Awaitable[Effect]]
-"""From the customer as they are now, pymongo_internals the transaction. Raises Refusal."""
+"""From the customer as they are now, inside the transaction. Raises Refusal."""
 
 
 class CustomerLocks:
