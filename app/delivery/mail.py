@@ -77,7 +77,7 @@ def sender_of(text: str) -> Address:
     """Reads ``service@example.com`` or ``Customer service <service@example.com>``. Raises ValueError."""
     given = _SENDER.fullmatch(text)
     address = deliverable(given["bare"] or given["address"]) if given else None
-    # An address in other letters would need a server that takes them for each mail, whoever it goes to.
+    # An address in other letters would need a server that takes them for each mail, to any recipient.
     if not (given and address and address.isascii()):
         raise ValueError("it is no e-mail address in ASCII, with or without a name")
     return Address((given["name"] or "").strip(), addr_spec=address)
@@ -213,7 +213,7 @@ def channel(store: Store, mailer: Mailer, give_up: GiveUp | None = None) -> Chan
 def compose(email: Document, files: Iterable[Document], delivery: Document, *, sender: Address) -> bytes:
     """Returns the mail as it goes over the wire: the same bytes at each attempt, with the same ``Message-ID``.
 
-    Text and HTML are those that are stored, byte for byte, in base64. What is no text for a header is made one line.
+    Text and HTML are those that are stored, byte for byte, in base64. What is not fit for a header is made one line.
     """
     message = EmailMessage(POLICY if delivery["to"].isascii() else POLICY.clone(utf8=True))
     message["From"] = sender

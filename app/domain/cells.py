@@ -2,8 +2,8 @@
 
 CSV is RFC 4180: commas (or another separator), CRLF, quotes where they are needed, UTF-8. A cell of *text* that a
 spreadsheet would take for a formula, whole or split at another separator, gets an apostrophe there; figures and times
-are typed here, so -5 stays a number, and a phone number is none unless a spreadsheet would compute it. NDJSON alters no
-value.
+are typed here, so -5 stays a number; and a phone number gets none unless a spreadsheet would compute it. NDJSON alters
+no value.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Reads what a client says to page through a list: how many rows, and from which cursor on. Pure.
 
-A cursor is where a page ended. It counts only for the list that gave it, and is encrypted: whoever has one learns
-nothing that a row hides, and nobody makes one up to find out where a row would stand.
+A cursor is where a page ended. It counts only for the list that gave it, and is encrypted: a client learns nothing that
+a row hides, and nobody makes one up to find out where a row would stand.
 """
 
 import base64

@@ -54,7 +54,7 @@ TABLES: Final[Mapping[ExportTable, str]] = {
     ExportTable.DETAILS: "id occurredAt type title group source actor.name actor.kind actor.accessLevel actor.userId "
     "message points isNote recordedAt customer.id customer.number customer.name",
 }
-"""The columns of each table, in the order in which they come unless told."""
+"""The columns of each table, in their default order."""
 
 _COLLECTIONS: Final = {ExportTable.CUSTOMERS: "customers", ExportTable.DETAILS: "activities"}
 _CUSTOMER: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {

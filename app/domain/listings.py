@@ -83,7 +83,7 @@ PREVIEWS: Final = {
         (STATUSES, ()),
     )
 }
-"""A customer's lists as they are asked for most: all rows, newest first, a page unless told. By collection."""
+"""A customer's lists as they are asked for most: all rows, newest first, a page of default size. By collection."""
 PREVIEW_FIRST: Final = 11
 """A preview is kept in two parts, of which small pages need the first alone: ten rows, and whether there is another."""
 PREVIEW_PARTS: Final = {name: (name, f"{name}More") for name in PREVIEWS}

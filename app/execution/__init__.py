@@ -30,7 +30,7 @@ class Execution:
     async def run(self, execution: ExecutionContext) -> ExecutionResult:
         """Executes one valid operation, with its variables and its context.
 
-        Errors come in the order of their paths, whoever executed.
+        Errors come in the order of their paths, by either executor.
         """
         plan, by = self._plan(execution)
         self.counted[by] += 1

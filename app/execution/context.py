@@ -25,7 +25,7 @@ _LINE_END: Final = re.compile("\r\n|[\n\r]")
 class ExecutionContext:
     """The context holds one operation with its variables. ``context_value`` is set before it is executed.
 
-    It knows what to make of a field that failed, whoever executes; graphql-core's own executor is made where that does.
+    It knows what to make of a field that failed, by either executor; that of graphql-core is made if it executes.
     """
 
     context_value: Any = None

@@ -10,7 +10,7 @@ from starlette.types import Receive
 from app.operations.pipeline import Abandoned
 
 _MOMENT_SECONDS: Final = 0.02
-"""Whoever is answered by then was not watched: watching costs more than a small answer has left to lose."""
+"""A client that is answered by then was not watched: watching costs more than a small answer has left to lose."""
 
 
 class CancelAfter:

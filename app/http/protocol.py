@@ -129,7 +129,7 @@ class Protocol(HttpToolsProtocol):
         if self._begun is None:
             super().shutdown()
             return
-        # Its request may be on the way: whoever connected was told that we listen.
+        # Its request may be on the way: the client was told that we listen.
         self._forget()
         self._begun = self.loop.call_later(_LATE_SECONDS, self.transport.close)
 

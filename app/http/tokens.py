@@ -309,7 +309,7 @@ class _PublishedKeys:
         if parts.scheme not in ("http", "https"):
             raise ValueError("JWKS_URL must begin with https://.")
         if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-            # Whoever can change an answer on its way would choose our keys.
+            # Somebody who can change an answer on its way would choose our keys.
             raise ValueError("JWKS_URL must begin with https://: http:// is for this machine's own addresses only.")
         self._url = url
         self._keys: dict[tuple[str | None, str], PyJWK] | None = None

@@ -17,7 +17,7 @@ Name: TypeAlias = tuple[str, ...]
 An e-mail address is as it is compared (domain/search.py).
 """
 _LOOKED_AT: Final = ("number", "identities", "status")
-"""In whoever was found by number or identity, to tell which name is theirs and whether they were merged away."""
+"""In customers who were found by number or identity, to tell which name is theirs and whether they were merged away."""
 
 
 async def by_name(

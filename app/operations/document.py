@@ -117,7 +117,7 @@ class Documents:
             else:
                 preparing = asyncio.get_running_loop().run_in_executor(self._beside, self._prepare, text, suggests)
                 preparing.add_done_callback(partial(self._end_turn, text))
-                return await asyncio.shield(preparing)  # a turn lasts as long as the work, whoever leaves
+                return await asyncio.shield(preparing)  # a turn lasts as long as the work, even if the client leaves
         self._kept.move_to_end(text)
         return self._kept[text]
 

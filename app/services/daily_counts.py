@@ -17,7 +17,7 @@ from app.jobs import Backoff, log_failure
 from app.store.driver import Document, Store, StoreError, Unavailable, UpdateMany, UpdateOne
 
 _SETTLES: Final = DAY
-"""How long after its end a day is counted. Clocks may differ by so much: whoever writes by theirs knows it is over."""
+"""How long after its end a day is counted. Clocks may differ by as much: every writer knows that it is over."""
 _GRACE: Final = timedelta(minutes=2)
 _LOOKS_BACK: Final = timedelta(days=20 * 366)
 _INDEX: Final = "legacy_occurredAt_order_id_type_isNote_actor.kind_actor.accessLevel_actor.name"
@@ -122,8 +122,8 @@ async def _open(store: Store, now: datetime, backoff: Backoff | None) -> None:
 async def _count(store: Store, opened: Document) -> None:
     async def body(session: Any) -> None:
         counts = await counts_of(store, opened["_id"], session=session)
-        # Whoever makes the day stale meanwhile writes the same document: one of the two begins again. What was opened
-        # again since then is left alone: it has to wait anew.
+        # A writer that makes the day stale meanwhile writes the same document: one of the two begins again. What was
+        # opened again since then is left alone: it has to wait anew.
         await store.write(
             "tallies", [UpdateOne({**opened, **_UNCOUNTED}, {"$set": {"counts": counts}})], session=session
         )

@@ -1,9 +1,9 @@
 """Makes the files that were asked for, a batch of rows at a time, whatever dies meanwhile.
 
-Whoever takes an export has it until a lease ends, which each batch renews. A batch is one transaction: the position
-behind its rows, and its bytes in the file. So who comes after a crash goes on behind the last batch that was saved, and
-who lost the lease, or whose export was cancelled, saves nothing. The same queue deletes files when their time comes:
-an export is due as long as there is something to do for it.
+A worker that takes an export has it until a lease ends, which each batch renews. A batch is one transaction: the
+position behind its rows, and its bytes in the file. So the next worker after a crash goes on behind the last batch that
+was saved, and one that lost the lease, or whose export was cancelled, saves nothing. The same queue deletes files when
+their time comes: an export is due as long as there is something to do for it.
 """
 
 import asyncio

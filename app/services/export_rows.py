@@ -98,7 +98,7 @@ async def batches(store: Store, plan: ExportPlan, position: Position | None = No
     """
     begin = b"" if position else head(plan.format, [column.title for column in plan.columns], plan.layout)
     async for rows, behind, is_last in _rows(store, plan, position):
-        data = await asyncio.to_thread(_written, plan, rows)  # whoever is served beside it need not wait for so many
+        data = await asyncio.to_thread(_written, plan, rows)  # requests beside it need not wait for all of them
         yield Batch(len(rows), begin + data, behind, is_last)
         begin = b""
 

@@ -52,7 +52,7 @@ async def _changed(
         activity = of.activity(customer["_id"], type_, attributes={"tag": tag})
         labels = decide(customer["tags"])
         copies: Document = {"searchTags": list(dict.fromkeys(map(folded, labels)))}
-        if "tagSources" in customer:  # a label that was taken off is no source's any more
+        if "tagSources" in customer:  # a label that was taken off belongs to no source any more
             there = set(copies["searchTags"])
             copies["tagSources"] = [each for each in customer["tagSources"] if folded(each["tag"]) in there]
         changed = {("customers", customer["_id"]): {"tags": labels, **copies}}

@@ -35,7 +35,7 @@ from app.store.driver import Document, Store, UpdateOne
 _OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
 _MERGES_AT_MOST: Final = 10
 _REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
-# What this gateway adds to a line, or refreshes by itself, is no part of what the line says.
+# What this gateway adds to a line, or refreshes by itself, is not part of what the line says.
 _OURS: Final = {"recordedAt", "arrival", "dueAt", ORDER, *copied("")}
 _PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
