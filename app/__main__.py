@@ -24,8 +24,12 @@ from graphql import GraphQLError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app import development, logs, serving
 from app import doctor as doctors
+from app import logs, serving
+from app.demo.inbox import InboxUnavailable
+from app.demo.people import development_token, has_secret, with_issuer
+from app.demo.people import people as demo_people
+from app.demo.sample.seed import SampleUnfinished
 from app.domain.access import Role
 from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
@@ -33,9 +37,7 @@ from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.http import graphiql
-from app.http.inbox import InboxUnavailable
 from app.main import LOOPBACK_HOSTS, application, exporter, relay
-from app.sample.seed import SampleUnfinished
 from app.store import indexes as store_indexes
 from app.store import previews
 from app.store.driver import Document, Store, StoreError
@@ -74,11 +76,11 @@ def demo(
 ) -> None:
     """Run a gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
     everybody = " ".join(Role)  # whatever role one takes in GraphiQL, its manual is there
-    settings = loopback_only(development.settled(read_settings(data=data, introspection_roles=everybody)))
+    settings = loopback_only(with_issuer(read_settings(data=data, introspection_roles=everybody)))
     with listening(settings) as listener, database(settings, drop=drop) as uri:
         if not run(_prepare_demo(uri, settings, customers)) and is_given(context, "customers"):
             console.print(f"  --customers {customers} is ignored: the database has its customers already.")
-        people = development.people(settings)
+        people = demo_people(settings)
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         console.print(f"\n  GraphiQL, with five examples to play:  [bold]{address}/graphql[/bold]")
         if settings.smtp_url is None:
@@ -429,11 +431,11 @@ def token(
 ) -> None:
     """Print a token for development, signed with JWT_SECRET (or the demo's own secret), and nothing else."""
     settings = read_settings(data=data)
-    if not (settings.jwks_url or settings.jwt_secret or development.has_secret(settings)):
+    if not (settings.jwks_url or settings.jwt_secret or has_secret(settings)):
         fail(
             f"There is no secret in {settings.data}: start the demo once, name its folder (--data), or set JWT_SECRET."
         )
-    settings = development.settled(settings)
+    settings = with_issuer(settings)
     if role == Role.CUSTOMER and not customer:
         fail("A customer's token needs --customer, an id (cus_…) or a number.")
     if role == Role.AFFILIATE and not affiliate:
@@ -441,7 +443,7 @@ def token(
     if customer and not is_id_of("customers", customer):
         customer = _customer_id(settings, customer)
     typer.echo(
-        development.token(settings, role, subject=subject, name=name, customer_id=customer, affiliate_id=affiliate)
+        development_token(settings, role, subject=subject, name=name, customer_id=customer, affiliate_id=affiliate)
     )
 
 
@@ -546,8 +548,8 @@ def is_given(context: typer.Context, option: str) -> bool:
 
 async def _seed(store: Store, customers: int) -> bool:
     """Writes the sample into an empty database, or what is missing of one; False where there are other customers."""
-    from app.sample.seed import complete, unfinished
-    from app.sample.seed import seed as write
+    from app.demo.sample.seed import complete, unfinished
+    from app.demo.sample.seed import seed as write
     from app.services.daily_counts import count_days
 
     await store_indexes.apply(store)

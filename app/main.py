@@ -18,6 +18,8 @@ from starlette.types import Lifespan
 from app import logs, tracing
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
+from app.demo.inbox import Inbox
+from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
@@ -26,8 +28,6 @@ from app.http import attachments, exports, graphiql, health, metrics_endpoint
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
-from app.http.inbox import Inbox
-from app.http.inbox import routes as inbox_routes
 from app.http.middleware import RequestMiddleware
 from app.http.tokens import verifier
 from app.jobs import keep_going

@@ -14,11 +14,11 @@ from typing import Any
 
 import httpx2
 
+from app.demo.sample.people import AFFILIATE, customer_id
+from app.demo.sample.seed import seed
 from app.domain.access import Role, Viewer
 from app.http.tokens import issue, verifier
 from app.main import build_app, routes
-from app.sample.people import AFFILIATE, customer_id
-from app.sample.seed import seed
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod

@@ -18,10 +18,10 @@ from typing import Any
 
 import httpx2
 
+from app.demo.sample.people import SALES, SERVICE
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
 from app.main import build_app, routes
-from app.sample.people import SALES, SERVICE
 from app.services.daily_counts import count_days
 from app.store import indexes
 from app.store.driver import Store, StoreError

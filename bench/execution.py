@@ -17,13 +17,13 @@ from typing import Any, Final, cast
 from graphql import parse
 
 from app.context import Context
+from app.demo.sample.seed import seed
 from app.domain.access import Role, Viewer
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.operations.operation import Operation
-from app.sample.seed import seed
 from app.serving import tune_gc
 from app.settings import Limits
 from app.store import indexes

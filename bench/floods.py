@@ -21,9 +21,9 @@ from typing import Any, Final
 
 from pymongo import MongoClient
 
+from app.demo.sample.seed import seed
 from app.domain.access import Role
 from app.http.tokens import issue
-from app.sample.seed import seed
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod

@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx2
 
+from app.demo.sample.seed import seed
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
 from app.main import build_app, routes
-from app.sample.seed import seed
 from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Store

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.sample.seed import seed
+from app.demo.sample.seed import seed
 from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod

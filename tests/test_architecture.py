@@ -40,14 +40,13 @@ MAY_IMPORT = {
     "access_table": "graph domain",
     "exporting": "graph schema services domain store",  # the job's own reading, for whoever sits at the machine
     "http": "operations services settings store domain metrics tracing",
-    "main": "delivery domain environment execution graph http jobs logs metrics operations services serving settings "
-    "store tracing",
+    "main": "delivery demo domain environment execution graph http jobs logs metrics operations services serving "
+    "settings store tracing",
     "worker": "delivery jobs services store",
     "serving": "http supervisor",
     "supervisor": "http logs",
-    "development": "domain environment http sample",
+    "demo": "catalogue domain environment http store",  # tokens are issued as the gateway verifies them
     "doctor": "environment http store",  # what serve refuses, and why
-    "sample": "store domain catalogue",
     "__main__": "*",
 }
 """Besides itself. A room is a folder of app/, or a module that stands there alone."""
@@ -117,7 +116,7 @@ def test_nobody_but_the_graph_imports_resolvers() -> None:
 
 DOOR = "app.services.writing"
 PAST_THE_DOOR = {
-    "app.sample.seed": "a sample is made whole, in a database that nobody reads yet, with its previews",
+    "app.demo.sample.seed": "a sample is made whole, in a database that nobody reads yet, with its previews",
     "app.delivery.relay": "the state of what is queued: deliveries and pushes are no rows of a preview",
 }
 

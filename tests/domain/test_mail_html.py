@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.demo.sample import mails
 from app.domain.mail_html import MOST_ENTITIES, MOST_TAGS, harmless
-from app.sample import mails
 from tests.support.hostile_html import FETCHES, HOSTILE, RUNS
 from tests.support.mail_judge import Walk, judge
 

@@ -15,10 +15,10 @@ import pytest
 from aiosmtplib import send
 from starlette.applications import Starlette
 
+from app.demo import inbox as module
+from app.demo.inbox import Inbox, InboxUnavailable, routes
+from app.demo.sample import mails
 from app.domain.mail_html import harmless
-from app.http import inbox as module
-from app.http.inbox import Inbox, InboxUnavailable, routes
-from app.sample import mails
 from tests.support.hostile_html import HOSTILE
 from tests.support.mail_judge import judge
 

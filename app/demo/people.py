@@ -11,7 +11,7 @@ from app.environment import Settings, SettingsError
 from app.http.tokens import issue
 
 
-def settled(settings: Settings) -> Settings:
+def with_issuer(settings: Settings) -> Settings:
     """Returns settings with an issuer, and a secret kept beside the data if the environment names no keys."""
     issuer = settings.jwt_issuer or "development"
     if settings.jwks_url or settings.jwt_secret:
@@ -33,7 +33,7 @@ def _secret_file(settings: Settings) -> Path:
     return settings.data / "jwt-secret"
 
 
-def token(
+def development_token(
     settings: Settings, role: Role, *, subject: str | None = None, name: str | None = None, **ids: str | None
 ) -> str:
     """Returns a token, valid for a week. Raises SettingsError where only the issuer of JWKS_URL could make one."""
@@ -54,7 +54,7 @@ def token(
 
 def people(settings: Settings) -> dict[str, str]:
     """Returns a token for each role, an agent's first; the customer is C-100001, the affiliate has customers."""
-    from app.sample.people import AFFILIATE, AGENTS, customer_id
+    from app.demo.sample.people import AFFILIATE, AGENTS, customer_id
 
     agents = {agent["accessLevel"]: agent for agent in AGENTS}
     ids: dict[Role, dict[str, str | None]] = {
@@ -62,7 +62,7 @@ def people(settings: Settings) -> dict[str, str]:
         Role.AFFILIATE: {"affiliate_id": AFFILIATE["id"]},
     }
     return {
-        title(role): token(
+        title(role): development_token(
             settings,
             role,
             subject=agents.get(role, {}).get("id"),

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from app.sample import mails, service
-from app.sample.callcenter import order_by_phone
-from app.sample.goods import SUBSCRIPTIONS, price
-from app.sample.life import Life
-from app.sample.loyalty import Member
-from app.sample.people import APP, IMPORT, SALES, SHOP
-from app.sample.subscription import subscribe
+from app.demo.sample import mails, service
+from app.demo.sample.callcenter import order_by_phone
+from app.demo.sample.goods import SUBSCRIPTIONS, price
+from app.demo.sample.life import Life
+from app.demo.sample.loyalty import Member
+from app.demo.sample.people import APP, IMPORT, SALES, SHOP
+from app.demo.sample.subscription import subscribe
 
 
 def register(life: Life) -> None:

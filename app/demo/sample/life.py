@@ -12,6 +12,10 @@ from random import Random
 from typing import Any, Final, TypeVar, cast
 
 from app.catalogue import CATALOGUE, copied
+from app.demo.sample.goods import currency_of
+from app.demo.sample.mails import SampleMail
+from app.demo.sample.passes import PassFile
+from app.demo.sample.people import SYSTEM
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.ids import derived_id, file_id
@@ -20,10 +24,6 @@ from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, order_of
 from app.domain.points import Entry, Movement, PointsKind, Posting
 from app.domain.vocabulary import ActorKind, CustomerStatus
-from app.sample.goods import currency_of
-from app.sample.mails import SampleMail
-from app.sample.passes import PassFile
-from app.sample.people import SYSTEM
 from app.store.driver import Document
 
 Happening = Callable[[], object]

@@ -18,9 +18,9 @@ import uvicorn
 from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
 
+from app.demo.inbox import Inbox, routes
+from app.demo.sample import mails
 from app.domain.mail_html import harmless
-from app.http.inbox import Inbox, routes
-from app.sample import mails
 from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
 from tests.support.hostile_html import HOSTILE
 

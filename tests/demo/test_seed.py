@@ -12,9 +12,9 @@ import pytest
 
 from app.catalogue import CATALOGUE
 from app.catalogue.model import ActivityGroup
+from app.demo.sample.seed import documents_of, seed
 from app.domain.attributes import parse_all
 from app.domain.points import audit, empty
-from app.sample.seed import documents_of, seed
 from app.store.driver import Document, Store
 
 NOW = datetime(2026, 3, 10, 14, 5, 7, 123_000, tzinfo=UTC)

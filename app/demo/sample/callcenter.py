@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from app.demo.sample.goods import HOTLINE, Product, price
+from app.demo.sample.life import NIGHTLY, Life
+from app.demo.sample.people import AFFILIATE, SALES, SERVICE, SYSTEM
 from app.domain.attributes import Raw
-from app.sample.goods import HOTLINE, Product, price
-from app.sample.life import NIGHTLY, Life
-from app.sample.people import AFFILIATE, SALES, SERVICE, SYSTEM
 from app.store.driver import Document
 
 _CAMPAIGNS: Final = (

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from app.catalogue import CATALOGUE
 from app.catalogue.model import AttributeKind, Audience, CatalogueAttribute, CatalogueType
+from app.demo.sample.goods import money
+from app.demo.sample.life import Life
+from app.demo.sample.people import ADMIN, APP, SALES, SERVICE, SHOP, SYSTEM
 from app.domain.attributes import Raw
-from app.sample.goods import money
-from app.sample.life import Life
-from app.sample.people import ADMIN, APP, SALES, SERVICE, SHOP, SYSTEM
 from app.store.driver import Document
 
 _VALUES: Final[dict[str, Raw]] = {

@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from app.demo.sample.goods import money, show
+from app.demo.sample.life import Life
+from app.demo.sample.people import SERVICE, SYSTEM
 from app.domain.attributes import Raw
 from app.domain.vocabulary import CouponOrigin
-from app.sample.goods import money, show
-from app.sample.life import Life
-from app.sample.people import SERVICE, SYSTEM
 from app.store.driver import Document
 
 _DAYS: Final = 60

@@ -6,14 +6,14 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
+from app.demo.sample import everything, people, service
+from app.demo.sample.beginnings import bring_over, leave, register
+from app.demo.sample.callcenter import order_by_phone
+from app.demo.sample.life import Life
+from app.demo.sample.loyalty import Member
+from app.demo.sample.people import ADMIN, AFFILIATE
+from app.demo.sample.subscription import subscribe
 from app.domain.vocabulary import CustomerStatus
-from app.sample import everything, people, service
-from app.sample.beginnings import bring_over, leave, register
-from app.sample.callcenter import order_by_phone
-from app.sample.life import Life
-from app.sample.loyalty import Member
-from app.sample.people import ADMIN, AFFILIATE
-from app.sample.subscription import subscribe
 from app.store.driver import Document
 
 _MESSY_ACTIVITIES: Final = 5_000

@@ -10,15 +10,15 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
+from app.demo.sample import mails
+from app.demo.sample.coupons import BIRTHDAY_GIFT, REWARDS, Reward, add_coupon, redeem
+from app.demo.sample.goods import SHELF, Product, price, show
+from app.demo.sample.life import NIGHTLY, Life
+from app.demo.sample.passes import pkpass
+from app.demo.sample.people import APP, SERVICE, SHOP
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.vocabulary import CouponOrigin, PassType, TransactionStatus, TransactionType
-from app.sample import mails
-from app.sample.coupons import BIRTHDAY_GIFT, REWARDS, Reward, add_coupon, redeem
-from app.sample.goods import SHELF, Product, price, show
-from app.sample.life import NIGHTLY, Life
-from app.sample.passes import pkpass
-from app.sample.people import APP, SERVICE, SHOP
 from app.store.driver import Document
 
 _LEVELS: Final = (("Bronze", 0), ("Silver", 500), ("Gold", 2_000), ("Platinum", 6_000))

@@ -8,11 +8,11 @@ from itertools import pairwise
 from random import Random
 from typing import Final, TypeAlias
 
+from app.demo.sample import beginnings, people
+from app.demo.sample.life import Life
+from app.demo.sample.named import NAMED
 from app.domain.customers import copies
 from app.domain.kinds import BY_COLLECTION
-from app.sample import beginnings, people
-from app.sample.life import Life
-from app.sample.named import NAMED
 from app.store import previews
 from app.store.driver import DeleteOne, Document, ReplaceOne, Store, UpdateOne
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from app.demo.sample import mails
+from app.demo.sample.goods import SUBSCRIPTIONS, Product, price, show
+from app.demo.sample.life import NIGHTLY, Life
+from app.demo.sample.people import SERVICE, SHOP
 from app.domain.attributes import Amount, Raw
-from app.sample import mails
-from app.sample.goods import SUBSCRIPTIONS, Product, price, show
-from app.sample.life import NIGHTLY, Life
-from app.sample.people import SERVICE, SHOP
 
 _METHODS: Final = ("Visa •••• 4242", "Mastercard •••• 4444", "Visa •••• 1881", "Klarna", "SEPA direct debit", "PayPal")
 _REFUSALS: Final = {"dibsAcquirerResponseCode": ("51", "54", "61", "91"), "klarnaResponseCode": ("PAYMENT_REFUSED",)}

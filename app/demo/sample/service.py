@@ -5,13 +5,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from app.demo.sample.coupons import GOODWILL, add_coupon
+from app.demo.sample.goods import price
+from app.demo.sample.life import Life
+from app.demo.sample.people import ADMIN, FINANCE, LEADS, SERVICE
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.vocabulary import AdjustmentStatus, CouponOrigin, CustomerStatus, DeliveryStatus, PushStatus
-from app.sample.coupons import GOODWILL, add_coupon
-from app.sample.goods import price
-from app.sample.life import Life
-from app.sample.people import ADMIN, FINANCE, LEADS, SERVICE
 from app.store.driver import Document
 
 _NOTES: Final = (
