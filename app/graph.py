@@ -9,6 +9,7 @@ from graphql import (
     GraphQLDirective,
     GraphQLInputObjectType,
     GraphQLNamedType,
+    Undefined,
     introspection_types,
 )
 from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
@@ -211,6 +212,18 @@ def _as_published(directive: GraphQLDirective) -> GraphQLDirective:
 executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolvers, executed by operations/pipeline.py
 """What is executed: Strawberry's schema as graphql-core knows it."""
 executable.directives = tuple(map(_as_published, executable.directives))
+
+
+def _forget_null_defaults() -> None:
+    """An argument that may be left out needs no ``= null`` to say so: the resolver has its default."""
+    for type_ in executable.type_map.values():
+        fields = getattr(type_, "fields", {}).values() if not type_.name.startswith("__") else ()
+        for each in [*fields, *(argument for field in fields for argument in getattr(field, "args", {}).values())]:
+            if getattr(each, "default_value", Undefined) is None:
+                each.default_value = Undefined
+
+
+_forget_null_defaults()
 
 
 def _listed(name: str, part: str, members: Collection[str]) -> GraphQLNamedType:

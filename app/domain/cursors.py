@@ -55,8 +55,13 @@ MAXIMUM_SIZE: Final = 100
 def page_request_of(
     selection: Selection, parent: str, *, first: int | None, after: str | None, last: int | None, before: str | None
 ) -> PageRequest:
-    """Returns the part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
+    """Returns the part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor.
+
+    The schema gives ``first`` its default, which is not a request to page forwards.
+    """
     backwards = last is not None or before is not None
+    if backwards and first == DEFAULT_SIZE:
+        first = None
     if backwards and (first is not None or after is not None):
         raise BadUserInput(
             "Page forwards with first and after, or backwards with last and before, not both ways.", "last"

@@ -63,6 +63,13 @@ CUSTOMERS: Final = Listing(
     },
     searched=True,
 )
+ENTRIES_OF_TRANSACTION: Final = Listing(
+    "points",
+    ("transactionId", "kind"),
+    {"OCCURRED_AT": Order(("occurredAt", "seq"))},
+    base=(("kind", In(tuple(sorted(kind.value for kind in HISTORY)))),),
+)
+PUSHES: Final = Listing("pushes", ("passId",), {"REQUESTED_AT": Order(("requestedAt", "_id"))})
 DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
 
 ORDERED: Final = frozenset(

@@ -5,6 +5,7 @@ from typing import Annotated, cast
 import strawberry
 
 from app.domain.access import Permission
+from app.domain.cursors import DEFAULT_SIZE
 from app.domain.ids import collection_of
 from app.domain.listings import CUSTOMERS
 from app.domain.refusals import Ambiguous
@@ -55,7 +56,7 @@ def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
 
 async def customers(
     info: Info,
-    first: First = None,
+    first: First = DEFAULT_SIZE,
     after: After = None,
     last: Last = None,
     before: Before = None,

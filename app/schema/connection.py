@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Protocol, TypeAlias
 import strawberry
 
 from app.domain.access import Role
-from app.domain.cursors import cursor_of, page_request_of
+from app.domain.cursors import DEFAULT_SIZE, cursor_of, page_request_of
 from app.domain.paging import Listing, Page, PageRequest, Selection, Sorting, Where, both
 from app.schema.base import Document, Info, Source
 from app.schema.rules import WITH_OWNER, Access
@@ -19,7 +19,9 @@ Row: TypeAlias = tuple[Page, Document]
 
 First: TypeAlias = Annotated[
     int | None,
-    strawberry.argument(description="Returns the first *n* rows after the `after` cursor. Default 20, maximum 100."),
+    strawberry.argument(
+        description="Returns the first *n* rows after the `after` cursor. Maximum 100. The default gives way to `last`."
+    ),
 ]
 After: TypeAlias = Annotated[
     str | None,
@@ -190,7 +192,9 @@ def paged(
             Parameter("parent", Parameter.KEYWORD_ONLY, annotation=strawberry.Parent[Document]),
             Parameter("info", Parameter.KEYWORD_ONLY, annotation=Info),
             *(
-                Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=each)
+                Parameter(
+                    name, Parameter.KEYWORD_ONLY, default=DEFAULT_SIZE if name == "first" else None, annotation=each
+                )
                 for name, each in arguments.items()
             ),
         ],

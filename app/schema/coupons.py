@@ -10,6 +10,7 @@ from app.domain.paging import Where
 from app.schema.base import Node
 from app.schema.enums import CouponOrigin
 from app.schema.filters import among
+from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
 
@@ -17,7 +18,7 @@ from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
 @strawberry.type(description="A coupon of a customer.")
 class Coupon(Node):
     access: ClassVar[Access] = {
-        WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at",
+        WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at customer",
         CODE: "code",
         ACTOR: "redeemed_by",
     }
@@ -31,6 +32,7 @@ class Coupon(Node):
     redeemed: bool = strawberry.field(description="Whether it was redeemed.")
     redeemed_at: datetime | None = strawberry.field(description="The time when it was redeemed.")
     redeemed_by: Actor | None = strawberry.field(description="The person or program that marked it as redeemed.")
+    customer = owner()
 
 
 @strawberry.input(description="A filter on coupons. Conditions that are left out do not filter.")

@@ -1,13 +1,18 @@
 """Declares mobile wallet passes, and what became of informing their providers."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import strawberry
 
-from app.schema.base import Node
+from app.domain.listings import PUSHES
+from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
+from app.schema.connection import rows_of
 from app.schema.enums import PassType, PushStatus
+from app.schema.owner import owner
 from app.schema.rules import WITH_OWNER, Access
+
+_Push = Annotated["PassPush", strawberry.lazy("app.schema.passes")]
 
 
 @strawberry.type(description="A pass in the customer's mobile wallet.")
@@ -19,6 +24,13 @@ class Pass(Node):
     reward: str | None = strawberry.field(description="The reward on the pass, if there is one.")
     created_at: datetime = strawberry.field(description="The time when it was made.")
     updated_at: datetime = strawberry.field(description="The time of the last change of its content in this gateway.")
+    customer = owner()
+
+    @strawberry.field(description="The requests to the wallet service to update it, newest first.")
+    @staticmethod
+    @reads("_id customerId")
+    def pushes(pass_: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[_Push] | None:
+        return rows_of(info, pass_, PUSHES, first=first)
 
 
 @strawberry.type(
@@ -27,6 +39,12 @@ class Pass(Node):
 )
 class PassPush(Node):
     access: ClassVar[Access] = WITH_OWNER
+
+    @strawberry.field(name="pass", description="The pass that is to be updated.")
+    @staticmethod
+    @reads("passId customerId")
+    def pass_(push: strawberry.Parent[Document], info: Info) -> Pass | None:
+        return follow_own(info, push, "passId")
 
     status: PushStatus = strawberry.field(description="The state of the delivery.")
     attempts: int = strawberry.field(description="The number of attempts so far.")

@@ -2,19 +2,24 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
 from app.domain.access import Role
-from app.domain.listings import REFUNDS
+from app.domain.listings import ENTRIES_OF_TRANSACTION, REFUNDS
 from app.domain.paging import Where
 from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import TransactionStatus, TransactionType
 from app.schema.filters import among, during
+from app.schema.owner import owner
 from app.schema.rules import WITH_OWNER, Access
 
+if TYPE_CHECKING:
+    from app.schema.points import PointsEntry
+
+_Entry = Annotated["PointsEntry", strawberry.lazy("app.schema.points")]
 _Later = Annotated["Transaction", strawberry.lazy("app.schema.transactions")]
 
 
@@ -48,6 +53,19 @@ class Transaction(Node):
     @reads("_id customerId")
     def refunds(transaction: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[_Later] | None:
         return rows_of(info, transaction, REFUNDS, first=first)
+
+    @strawberry.field(
+        description="The entries of the points ledger that belong to it, newest first. Reservations and pending points "
+        "are not included."
+    )
+    @staticmethod
+    @reads("_id customerId")
+    def points_entries(
+        transaction: strawberry.Parent[Document], info: Info, first: ShortList = 20
+    ) -> list[_Entry] | None:
+        return rows_of(info, transaction, ENTRIES_OF_TRANSACTION, first=first)
+
+    customer = owner()
 
 
 @strawberry.input(description="A filter on transactions. Conditions that are left out do not filter.")

@@ -5,7 +5,7 @@ from typing import ClassVar, cast
 import strawberry
 
 from app.domain.access import Permission, Viewer
-from app.schema.base import Info, Source, describe
+from app.schema.base import Info, Source, describe, fingerprint
 from app.schema.customers import Customer
 from app.schema.enums import AccessLevel
 from app.schema.rules import WITH_OWNER, Access
@@ -35,6 +35,11 @@ describe(
 @strawberry.type(name="Viewer", description="The viewer: who the token says is asking, and what they may do.")
 class ViewerType:
     access: ClassVar[Access] = WITH_OWNER
+
+    @strawberry.field(description="A stable id per subject for client caches. Not a node.")
+    @staticmethod
+    def id(viewer: strawberry.Parent[Viewer]) -> strawberry.ID:
+        return strawberry.ID(f"viewer.{fingerprint(viewer.subject)}")
 
     subject: str = strawberry.field(description="The subject of the token.")
     name: str = strawberry.field(description="The name that is shown on what they do.")

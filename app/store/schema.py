@@ -326,6 +326,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId kind seq occurredAt", partial_on="kind"),
             Index("customerId kind occurredAt seq", partial_on="recordedAt"),
             Index("customerId kind points occurredAt seq", partial_on="points"),
+            Index("transactionId kind occurredAt seq", partial_on="transactionId"),
         ),
     ),
     "coupons": Collection(
@@ -378,7 +379,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "pushes": Collection(
         required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
         optional={"informedAt": _TIME, **_UNSENT},
-        indexes=(Index("dueAt", partial_on="dueAt"),),
+        indexes=(Index("passId requestedAt _id"), Index("dueAt", partial_on="dueAt")),
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
