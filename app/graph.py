@@ -20,7 +20,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 
 from app.domain.refusals import BadUserInput
 from app.resolvers import adjustments, audit, catalogue, changes, customers, exports, nodes, reports, search, viewers
-from app.schema.access import masks_of, rules_of
+from app.schema.access import described_rules, masks_of, rules_of
 from app.schema.adjustments import PointsAdjustment
 from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
@@ -261,4 +261,15 @@ OBJECT_TYPES = {
     and not (definition.is_input or definition.is_interface)
 }
 RULES = rules_of(OBJECT_TYPES)
+
+
+def _describe_rules() -> None:
+    """Adds to each description which roles do not get the value: a reader of the schema has no table of roles."""
+    for (name, field), rule in described_rules(OBJECT_TYPES).items():
+        type_: Any = executable.type_map[name]
+        described = type_.fields[field] if field else type_
+        described.description = f"{described.description} {rule.sentence}"
+
+
+_describe_rules()
 masks_for = masks_of(OBJECT_TYPES)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from functools import partial
 from typing import Any, TypeVar
 
-from app.domain.access import Forbidden
+from app.domain.access import Masked
 from app.domain.activities import uncatalogued_sources, unknown_source
 from app.domain.listings import REPORT
 from app.domain.paging import Page, PageRequest, Prefetch, Selection
@@ -177,7 +177,7 @@ def _masked_page(gate: Gate, owner: str, page_request: PageRequest, found: list[
     """Returns the masked page, or its exception: a broken row costs its own page, and hidden rows have none."""
     collection = page_request.selection.listing.collection
     if gate.hides(collection, owner):
-        return Forbidden("Your role may not read this.")
+        return Masked()
     try:
         return _page(owner, page_request, gate.masked(collection, owner, found))
     except Exception as broken:

@@ -110,7 +110,9 @@ class Pipeline:
         else:
             self._rates.charge(viewer, ERROR * len(result.errors or ()))
         errors = [format_error(error, prepared.document) for error in result.errors or ()]
-        extensions = {"cost": cost_extension(cost, self._limits.max_cost)}
+        extensions: dict[str, Any] = {"cost": cost_extension(cost, self._limits.max_cost)}
+        if execution.masked:
+            extensions["masked"] = sorted(execution.masked)
         return {"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions}
 
     # ------------------------------------------------------------ prepare

@@ -55,6 +55,14 @@ class ViewerType:
         return [permission for permission in Permission if viewer.may(permission)]
 
     @strawberry.field(
+        description="What is null for this viewer, so that a screen can omit it: fields, such as `Customer.email`, "
+        "and whole types, such as `Note`. Of the viewer's own record, more may be readable."
+    )
+    @staticmethod
+    def unreadable(viewer: strawberry.Parent[Viewer], info: Info) -> list[str]:
+        return list(info.context.loaders.gate.masks.unreadable)
+
+    @strawberry.field(
         description="The number of points that the viewer may add or deduct per customer in 24 hours, added "
         "up over all changes. More takes another person's approval. 0: none. Null: no limit."
     )
