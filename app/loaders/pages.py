@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from app.domain.access import Masked
 from app.domain.activities import uncatalogued_sources, unknown_source
@@ -17,7 +17,9 @@ from app.store import pages
 from app.store.driver import Document, Store
 from app.store.report import type_totals
 
-T = TypeVar("T", PageRequest, Selection)
+ValueCounts: TypeAlias = tuple[Selection, tuple[str, ...]]
+"""A selection whose rows are counted by the values of these keys."""
+T = TypeVar("T", PageRequest, Selection, ValueCounts)
 V = TypeVar("V")
 
 
@@ -146,6 +148,21 @@ async def counts_of(
             return dict.fromkeys(parents, sum(totals[selection.where].values()))
         found = await pages.count(store, selection, parents)
         return {parent: found.get(parent, 0) for parent in parents}
+
+    return await _each(count, keys)
+
+
+async def value_counts_of(
+    store: Store, keys: Sequence[tuple[str, ValueCounts]]
+) -> Mapping[tuple[str, ValueCounts], list[Document] | Exception]:
+    """Returns how often each value occurs in a selection of a parent's rows, most frequent first.
+
+    One command per distinct selection.
+    """
+
+    async def count(asked: ValueCounts, parents: list[str]) -> Mapping[str, list[Document]]:
+        selection, names = asked
+        return await pages.counts_by_value(store, selection, parents, names)
 
     return await _each(count, keys)
 

@@ -119,6 +119,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "endCursor": Price(0, 0.6),
     "Customer.activityFacets": Price(100, 22),
     "Customer.activityGroups": Price(100, 22),
+    "Customer.activityActors": Price(100, 40),
+    "Customer.activitySources": Price(100, 22),
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
@@ -132,11 +134,17 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
 }
 """On top of what the formula says: by type and field, or by field for every type."""
 
-LISTS: Final[Mapping[str, float]] = {"Query.activityTypes": 160, "Note.links": 2, "Email.deliveries": 2}
+LISTS: Final[Mapping[str, float]] = {
+    "Query.activityTypes": 160,
+    "Note.links": 2,
+    "Email.deliveries": 2,
+    "Pass.pushes": 2,
+    "Transaction.pointsEntries": 2,
+}
 """How long a list is that is neither paged nor embedded."""
 
 _SHORT: Final = ("first", "last")
-_DECISIVE: Final = frozenset({*_SHORT, "after", "before", "filter", "orderBy", "ids", "if"})
+_DECISIVE: Final = frozenset({*_SHORT, "after", "at", "before", "filter", "orderBy", "ids", "if"})
 """Arguments of fields and directives whose value decides what is counted how often."""
 Variables: TypeAlias = Mapping[str, Any]
 

@@ -5,10 +5,13 @@ from typing import Annotated, ClassVar
 
 import strawberry
 
+from app.domain.access import Role
 from app.domain.listings import PUSHES
+from app.domain.paging import Sorting, Where
 from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
 from app.schema.connection import rows_of
-from app.schema.enums import PassType, PushStatus
+from app.schema.enums import OrderDirection, PassOrderField, PassType, PushStatus
+from app.schema.filters import among
 from app.schema.owner import owner
 from app.schema.rules import WITH_OWNER, Access
 
@@ -53,3 +56,24 @@ class PassPush(Node):
         description="The time when the wallet service acknowledged the request."
     )
     error: str | None = strawberry.field(description="The reason why the last attempt failed, in plain words.")
+
+
+@strawberry.input(description="A filter on passes. Conditions that are left out do not filter.")
+class PassFilter:
+    types: list[PassType] | None = strawberry.field(
+        default=None, description="Only passes for these wallets. An empty list matches no rows."
+    )
+
+    def where(self, _: frozenset[Role]) -> Where:
+        return among("type", self.types)
+
+
+@strawberry.input(description="A sort order for passes.")
+class PassOrder:
+    default: ClassVar[str] = "Newest first"
+
+    field: PassOrderField = strawberry.field(default=PassOrderField.CREATED_AT, description="The field to sort by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
+
+    def sorting(self, _: PassFilter) -> Sorting:
+        return Sorting(self.field, self.direction == OrderDirection.DESC)

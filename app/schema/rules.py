@@ -105,6 +105,7 @@ ACTOR: Final = Rule(
     redacted_label='"Support"',
     redacted_sentence='Every agent is "Support", without an id,',
 )
+ACTORS: Final = Rule("who acted", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 ATTRIBUTES: Final = Rule(
     "attributes",
     _REFERRED,

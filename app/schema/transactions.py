@@ -8,10 +8,10 @@ import strawberry
 
 from app.domain.access import Role
 from app.domain.listings import ENTRIES_OF_TRANSACTION, REFUNDS
-from app.domain.paging import Where
+from app.domain.paging import Sorting, Where
 from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
 from app.schema.connection import rows_of
-from app.schema.enums import TransactionStatus, TransactionType
+from app.schema.enums import OrderDirection, TransactionOrderField, TransactionStatus, TransactionType
 from app.schema.filters import among, during
 from app.schema.owner import owner
 from app.schema.rules import WITH_OWNER, Access
@@ -86,3 +86,16 @@ class TransactionFilter:
             *among("status", self.statuses),
             *during("occurredAt", self.from_, self.to),
         )
+
+
+@strawberry.input(description="A sort order for transactions.")
+class TransactionOrder:
+    default: ClassVar[str] = "Newest first"
+
+    field: TransactionOrderField = strawberry.field(
+        default=TransactionOrderField.OCCURRED_AT, description="The field to sort by."
+    )
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
+
+    def sorting(self, _: TransactionFilter) -> Sorting:
+        return Sorting(self.field, self.direction == OrderDirection.DESC)
