@@ -60,6 +60,8 @@ TEXT: Final = 100
 """A text that is not known yet: it is parsed and validated. Spent from the rate only."""
 CHARACTER: Final = 0.5
 """A character of it."""
+LOOKUP: Final = 25
+"""An id of a document that this process does not remember: it is looked up. Spent from the rate only."""
 BODY_BYTES: Final = 2_000
 """So many bytes of a body that came together are a unit; its small beginning is part of the request."""
 ERROR: Final = 3
