@@ -26,7 +26,7 @@ class BadManifest(Exception):
     """Raised for a file that is no manifest. The command line prints it and ends; nothing was loaded."""
 
 
-class Entry(NamedTuple):
+class ManifestEntry(NamedTuple):
     """An entry of a manifest has a key and a text; Apollo's say what operation it is, too."""
 
     key: str
@@ -53,7 +53,7 @@ class Loaded:
     faults: list[Fault] = field(default_factory=list[Fault])
 
 
-def read(text: str) -> list[Entry]:
+def read(text: str) -> list[ManifestEntry]:
     """Returns the entries of a manifest. Raises BadManifest."""
     try:
         manifest = json.loads(text, object_pairs_hook=_once)
@@ -72,7 +72,7 @@ def read(text: str) -> list[Entry]:
     for key, value in given.items():
         if not isinstance(value, str):
             raise BadManifest(f"the value of {key[:100]} is not the text of a document")
-    return [Entry(key.removeprefix(_PREFIX), value) for key, value in given.items()]
+    return [ManifestEntry(key.removeprefix(_PREFIX), value) for key, value in given.items()]
 
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -84,17 +84,17 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _apollo_entry(operation: object) -> Entry:
+def _apollo_entry(operation: object) -> ManifestEntry:
     given = cast("dict[str, Any]", operation if isinstance(operation, dict) else {})
     key, body, name, type_ = map(given.get, ("id", "body", "name", "type"))
     if not (isinstance(key, str) and isinstance(body, str)):
         raise BadManifest("an operation has no id, or no body, that is a string")
     if not (isinstance(name, str | None) and isinstance(type_, str | None)):
         raise BadManifest(f"the name or type of {key[:100]} is not a string")
-    return Entry(key.removeprefix(_PREFIX), body, name, type_)
+    return ManifestEntry(key.removeprefix(_PREFIX), body, name, type_)
 
 
-async def load(store: Store, entries: Sequence[Entry], limits: Limits, now: datetime) -> Loaded:
+async def load(store: Store, entries: Sequence[ManifestEntry], limits: Limits, now: datetime) -> Loaded:
     """Loads what can be executed, and says what is wrong with the rest. What is known already is left as it is."""
     documents, loaded = Documents(executable, limits), Loaded()
     for entry in entries:
@@ -112,7 +112,7 @@ class _Unusable(Exception):
     """Raised for an entry that is not loaded, with the reason."""
 
 
-async def _load(store: Store, entry: Entry, documents: Documents, now: datetime) -> bool:
+async def _load(store: Store, entry: ManifestEntry, documents: Documents, now: datetime) -> bool:
     """Returns whether there was anything to write. Raises _Unusable."""
     _check_key(entry)
     prepared = await _prepared(entry, documents)
@@ -135,7 +135,7 @@ async def _load(store: Store, entry: Entry, documents: Documents, now: datetime)
     return True
 
 
-def _check_key(entry: Entry) -> None:
+def _check_key(entry: ManifestEntry) -> None:
     """Raises _Unusable for a key that no request can send, or that is the hash of another text."""
     if not 1 <= len(entry.key) <= _MAX_KEY_CHARACTERS:
         raise _Unusable(f"an id has 1 to {_MAX_KEY_CHARACTERS} characters; this one has {len(entry.key)}")
@@ -150,7 +150,7 @@ def _check_key(entry: Entry) -> None:
         raise _Unusable(f"its id is not the {algorithm.__name__.removeprefix('openssl_')} of its text")
 
 
-async def _prepared(entry: Entry, documents: Documents) -> Prepared:
+async def _prepared(entry: ManifestEntry, documents: Documents) -> Prepared:
     """Returns the document as a request's would be prepared. Raises _Unusable."""
     try:
         return await documents.prepared(entry.text, "manifest", suggests=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.manifests import BadManifest, Entry, Fault, load, read
+from app.manifests import BadManifest, Fault, ManifestEntry, load, read
 from app.settings import Limits
 from app.store import trusted_documents
 from app.store.driver import Store, StoreError
@@ -31,14 +31,14 @@ WHO = {"id": digest(TEXT), "name": "Who", "type": "query", "body": TEXT}
 @pytest.mark.parametrize(
     ("manifest", "entries"),
     [
-        (apollo(WHO), [Entry(digest(TEXT), TEXT, "Who", "query")]),
-        (apollo({"id": "a", "body": TEXT}), [Entry("a", TEXT)]),
-        (json.dumps({md5(TEXT.encode()).hexdigest(): TEXT}), [Entry(md5(TEXT.encode()).hexdigest(), TEXT)]),
-        (json.dumps({f"sha256:{digest(TEXT)}": TEXT}), [Entry(digest(TEXT), TEXT)]),
+        (apollo(WHO), [ManifestEntry(digest(TEXT), TEXT, "Who", "query")]),
+        (apollo({"id": "a", "body": TEXT}), [ManifestEntry("a", TEXT)]),
+        (json.dumps({md5(TEXT.encode()).hexdigest(): TEXT}), [ManifestEntry(md5(TEXT.encode()).hexdigest(), TEXT)]),
+        (json.dumps({f"sha256:{digest(TEXT)}": TEXT}), [ManifestEntry(digest(TEXT), TEXT)]),
         ("{}", []),
     ],
 )
-def test_the_three_forms_are_read(manifest: str, entries: list[Entry]) -> None:
+def test_the_three_forms_are_read(manifest: str, entries: list[ManifestEntry]) -> None:
     assert read(manifest) == entries
 
 
@@ -69,7 +69,13 @@ def test_what_is_no_manifest_is_refused_whole(text: str, reason: str) -> None:
 
 async def test_loading_twice_is_the_same_as_once_and_ids_add_up(store: Store) -> None:
     sha1s, md5s = sha1(TEXT.encode()).hexdigest(), md5(TEXT.encode()).hexdigest()
-    entries = [*read(apollo(WHO)), Entry(sha1s, TEXT), Entry(md5s, TEXT), Entry("own", TEXT), Entry("note", OTHER)]
+    entries = [
+        *read(apollo(WHO)),
+        ManifestEntry(sha1s, TEXT),
+        ManifestEntry(md5s, TEXT),
+        ManifestEntry("own", TEXT),
+        ManifestEntry("note", OTHER),
+    ]
     first = await load(store, entries, Limits(), NOW)
     assert (first.new, first.known, first.faults) == (5, 0, [])
     again = await load(store, entries, Limits(), datetime(2030, 1, 1, tzinfo=UTC))
@@ -82,27 +88,30 @@ async def test_loading_twice_is_the_same_as_once_and_ids_add_up(store: Store) ->
     ]
 
 
-FAULTS: dict[str, tuple[Entry, str]] = {
-    "a sha256 of another text": (Entry(digest(OTHER), TEXT), "its id is not the sha256 of its text"),
-    "a sha1 of another text": (Entry(sha1(b"").hexdigest(), TEXT), "its id is not the sha1 of its text"),
-    "an md5 of another text": (Entry(md5(b"").hexdigest(), TEXT), "its id is not the md5 of its text"),
-    "an id that is too long": (Entry("x" * 257, TEXT), "an id has 1 to 256 characters; this one has 257"),
-    "an empty id": (Entry("", TEXT), "an id has 1 to 256 characters; this one has 0"),
-    "no GraphQL": (Entry("bad", "{"), "Syntax Error: Expected Name, found <EOF>."),
-    "a field that is not there": (Entry("bad", "{ zzzzzz }"), "Cannot query field 'zzzzzz' on type 'Query'."),
-    "half a character": (Entry("bad", "{ viewer { name } } #\ud800"), "its id or its text holds half a character"),
+FAULTS: dict[str, tuple[ManifestEntry, str]] = {
+    "a sha256 of another text": (ManifestEntry(digest(OTHER), TEXT), "its id is not the sha256 of its text"),
+    "a sha1 of another text": (ManifestEntry(sha1(b"").hexdigest(), TEXT), "its id is not the sha1 of its text"),
+    "an md5 of another text": (ManifestEntry(md5(b"").hexdigest(), TEXT), "its id is not the md5 of its text"),
+    "an id that is too long": (ManifestEntry("x" * 257, TEXT), "an id has 1 to 256 characters; this one has 257"),
+    "an empty id": (ManifestEntry("", TEXT), "an id has 1 to 256 characters; this one has 0"),
+    "no GraphQL": (ManifestEntry("bad", "{"), "Syntax Error: Expected Name, found <EOF>."),
+    "a field that is not there": (ManifestEntry("bad", "{ zzzzzz }"), "Cannot query field 'zzzzzz' on type 'Query'."),
+    "half a character": (
+        ManifestEntry("bad", "{ viewer { name } } #\ud800"),
+        "its id or its text holds half a character",
+    ),
     "too long": (
-        Entry("bad", f"{TEXT} #{'x' * 50_000}"),
+        ManifestEntry("bad", f"{TEXT} #{'x' * 50_000}"),
         "The document has 50031 characters; at most 50000 are allowed.",
     ),
-    "another name": (Entry("bad", TEXT, "Whom"), "its text has no operation of this name; it has Who"),
+    "another name": (ManifestEntry("bad", TEXT, "Whom"), "its text has no operation of this name; it has Who"),
     "a name, and none in the text": (
-        Entry("bad", "{ viewer { name } }", "Who"),
+        ManifestEntry("bad", "{ viewer { name } }", "Who"),
         "its text has no operation of this name; it has one without a name",
     ),
-    "another type": (Entry("bad", TEXT, "Who", "mutation"), "it is a query, not a mutation"),
+    "another type": (ManifestEntry("bad", TEXT, "Who", "mutation"), "it is a query, not a mutation"),
     "an id that is another's": (
-        Entry("taken", OTHER),
+        ManifestEntry("taken", OTHER),
         "its id is that of another text (Who), loaded earlier; drop that one first",
     ),
 }
@@ -111,7 +120,7 @@ FAULTS: dict[str, tuple[Entry, str]] = {
 @pytest.mark.parametrize("kind", FAULTS)
 async def test_a_bad_entry_is_named_with_its_fault_and_stops_no_other(kind: str, store: Store) -> None:
     bad, reason = FAULTS[kind]
-    done = await load(store, [Entry("taken", TEXT), bad, Entry("later", TEXT)], Limits(), NOW)
+    done = await load(store, [ManifestEntry("taken", TEXT), bad, ManifestEntry("later", TEXT)], Limits(), NOW)
     assert (done.new, done.known, done.faults) == (2, 0, [Fault(bad.label, reason)])
     (kept,) = await store.find("documents", {})
     assert kept["keys"] == [*sorted({digest(TEXT), "taken"}), "later"]

@@ -107,8 +107,13 @@ class Pipeline:
         self._admission.reject_if_full(viewer.subject)
         self._rates.spend(viewer, REQUEST)  # also for what turns out to be no request that can be answered
 
+    def require_schema(self, viewer: Viewer) -> None:
+        """Raises Forbidden for those who may not read the schema."""
+        if not viewer.is_one_of(self._readers_of_schema):
+            raise Forbidden("Your role may not read the schema.")
+
     def charge_body(self, viewer: Viewer, size: int) -> None:
-        """Charges a part of a request's body. Raises RateLimited."""
+        """Charges a part of a request's body, or a file that is sent. Raises RateLimited."""
         self._rates.spend(viewer, price_of_body(size))
 
     async def execute(self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel) -> dict[str, Any]:
@@ -143,8 +148,8 @@ class Pipeline:
         self._rates.spend(viewer, self._documents.price(request.query))
         with tracing.span("prepare"):
             prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
-        if prepared.introspects and not reads_schema:
-            raise Forbidden("Your role may not read the schema.")
+        if prepared.introspects:
+            self.require_schema(viewer)
         operation, plan = prepared.chosen(request.operation_name)
         check_variables(request.variables, self._limits)
         execution = operation.execution(request.variables, self._limits, suggests=reads_schema)

@@ -62,7 +62,7 @@ async def gateway(store: Store, mode: str = "ALLOW", **limits: Any) -> AsyncGene
 
 
 async def loaded(store: Store, *entries: tuple[str, str]) -> manifests.Loaded:
-    given = [manifests.Entry(key, text) for key, text in entries]
+    given = [manifests.ManifestEntry(key, text) for key, text in entries]
     return await manifests.load(store, given, Limits(), datetime(2026, 11, 27, tzinfo=UTC))
 
 
@@ -328,7 +328,7 @@ async def test_a_flood_of_random_ids_costs_its_sender_the_minute(known: Store, c
 
 
 async def test_a_trusted_document_costs_what_its_text_costs(known: Store) -> None:
-    """And the first time in a process its look-up and, as any text, its preparation."""
+    """The first time in a process its look-up is paid for besides, and, as any text's, its preparation."""
     cost = REQUEST + 1
     assert (await _affordable(known, {"query": TEXT}, cost, price_of_text(TEXT))) == 5
     assert (await _affordable(known, WAYS["documentId"], cost, price_of_text(TEXT) + LOOKUP)) == 5
