@@ -29,6 +29,7 @@ from app.operations.cost import (
     TooExpensive,
     cost_extension,
     price_of_body,
+    price_of_dearest,
     price_of_plan,
 )
 from app.operations.document import Documents, Prepared
@@ -191,7 +192,9 @@ class Pipeline:
     def _price(self, execution: ExecutionContext, plan: CostPlan, cost: int, viewer: Viewer) -> int:
         """What was spent of the viewer's rate. Raises TooExpensive, RateLimited."""
         if cost > self._limits.max_cost:
-            raise TooExpensive(cost=cost, limit=self._limits.max_cost)
+            self._rates.charge(viewer, price_of_dearest(plan.fields))
+            dearest = plan.dearest(execution.variable_values.coerced)
+            raise TooExpensive(cost=cost, limit=self._limits.max_cost, dearest=dearest)
         metrics.COST.observe(cost)
         spent = cost - REQUEST + (price_of_plan(plan.fields) if self._execution.makes_plan(execution) else 0)
         self._rates.spend(viewer, spent)

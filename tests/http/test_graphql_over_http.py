@@ -543,7 +543,7 @@ async def test_a_fault_before_anything_was_executed_is_500_with_a_code_and_no_wo
         (OutOfTime(), 503, "UNAVAILABLE", 1),
         (KeysUnavailable(), 503, "UNAVAILABLE", 1),
         (TimeoutError(), 503, "DEADLINE_EXCEEDED", 1),
-        (RateLimited("much", seconds=17.2), 429, "RATE_LIMITED", 18),
+        (RateLimited("cost", allowed=100, seconds=17.2), 429, "RATE_LIMITED", 18),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -75,7 +75,12 @@ async def test_it_costs_its_reader_a_part_of_the_minute(store: Store) -> None:
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
         answers = [await get(client, token()) for _ in range(12)]
         assert (answers[0].status_code, answers[-1].status_code, code_of(answers[-1])) == (200, 429, "RATE_LIMITED")
-        assert int(answers[-1].headers["retry-after"]) > 0
+        seconds = int(answers[-1].headers["retry-after"])
+        (error,) = answers[-1].json()["errors"]
+        assert error["extensions"]["limit"] == {"name": "cost", "allowed": 300}
+        assert error["message"] == (
+            f"You have asked for requests that cost more than 300 in the last minute. Try again in {seconds} s."
+        )
 
 
 async def test_who_may_introspect_is_a_setting(store: Store) -> None:
