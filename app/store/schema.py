@@ -565,6 +565,17 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         required={"files_id": _TEXT, "n": _COUNT, "data": {"bsonType": "binData"}},
         indexes=(Index("files_id n", unique=True),),
     ),
+    # Documents that are executed by their ids: see store/trusted_documents.py.
+    "documents": Collection(
+        required={
+            "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
+            "text": _BODY,
+            "keys": _list(_text(256)),
+            "operations": _list(_TEXT),
+            "loadedAt": _TIME,
+        },
+        indexes=(Index("keys", unique=True), Index("operations")),
+    ),
     # What subjects asked for in a minute: see store/counters.py.
     "counters": Collection(
         required={"count": {"bsonType": ["int", "long"]}, "expiresAt": _TIME},
