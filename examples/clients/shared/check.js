@@ -1,0 +1,142 @@
+// What the scripts of all clients share: lines that say what held, plain requests without a cache, and the comparison
+// of what a cache returns with what the server says. A front end needs none of it.
+
+import { readFileSync } from 'node:fs'
+
+const setting = (name) => {
+  const value = process.env[name]
+  if (value === undefined) throw new Error(`${name} is not set. "make clients" starts a gateway and sets it.`)
+  return value
+}
+
+export const GATEWAY = setting('GATEWAY')
+export const TOKENS = JSON.parse(setting('TOKENS'))
+export const walk = () => JSON.parse(readFileSync(setting('WALK'), 'utf8'))
+
+let failures = 0
+
+export function check(held, what) {
+  console.log(`${held ? 'ok' : 'FAILED'} ${what}`)
+  if (!held) failures += 1
+}
+
+/** Runs the checks one after another; one that throws has failed, and the others go on. */
+export async function run(checks) {
+  for (const [name, act] of Object.entries(checks)) {
+    try {
+      await act()
+    } catch (error) {
+      check(false, `${name}: ${error?.stack ?? error}`)
+    }
+  }
+  process.exit(failures ? 1 : 0)
+}
+
+/** Asks the gateway without any client. */
+export async function ask(query, variables = {}, token = TOKENS.ADMIN) {
+  const response = await fetch(GATEWAY, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  })
+  return response.json()
+}
+
+/** Returns fetch, with a list of the requests that it sent, and of the statuses that came back. */
+export function recordingFetch(answers = []) {
+  const sent = []
+  const send = async (url, options) => {
+    const request = { url: String(url), ...options }
+    sent.push(request)
+    const response = answers.shift()?.() ?? (await fetch(url, options))
+    request.status = response.status
+    return response
+  }
+  return { sent, fetch: send }
+}
+
+/** The answer of a gateway that has too much to do: its shape is the gateway's own. */
+export const overloaded = () =>
+  new Response(
+    JSON.stringify({
+      errors: [{ message: 'Try again.', extensions: { code: 'OVERLOADED', retryAfterSeconds: 1 } }],
+    }),
+    { status: 503, headers: { 'content-type': 'application/graphql-response+json', 'retry-after': '1' } },
+  )
+
+/** Yields each operation of the walk: a document with its variables. */
+export function* operations() {
+  for (const { name, query, variables } of walk().documents)
+    for (const each of variables) yield { name, query, variables: each }
+}
+
+const isLeaf = (value) =>
+  value === null || typeof value !== 'object' || (Array.isArray(value) && value.every(isLeaf))
+
+/** Yields every object of an answer that has values of its own. The frames of a page have none. */
+function* rows(value, path = '') {
+  if (Array.isArray(value)) {
+    for (const [index, each] of value.entries()) yield* rows(each, `${path}.${index}`)
+  } else if (value && typeof value === 'object') {
+    const isFrame = 'edges' in value || 'cursor' in value || path.endsWith('pageInfo')
+    const leaves = Object.keys(value).filter((key) => key !== '__typename' && isLeaf(value[key]))
+    if (path && !isFrame && leaves.length) yield [path, leaves]
+    for (const [key, each] of Object.entries(value)) yield* rows(each, path && `${path}.${key}` || key)
+  }
+}
+
+const at = (value, path) => path.split('.').reduce((found, key) => found?.[key], value)
+
+/**
+ * Walks over all documents: asks the server plainly, then through the client, then plainly again, and compares what the
+ * cache returns for all of them at the end. A value that the server itself tells differently the second time (a link
+ * that is good for minutes) is not compared.
+ */
+export async function cacheEqualsServer({ fetchIntoCache, readFromCache }) {
+  const before = [], after = []
+  const all = [...operations()]
+  for (const each of all) before.push((await ask(each.query, each.variables)).data)
+  for (const each of all) await fetchIntoCache(each)
+  for (const each of all) after.push((await ask(each.query, each.variables)).data)
+  let compared = 0, volatile = 0
+  const wrong = {}, met = new Set()
+  for (const [index, each] of all.entries()) {
+    const cached = await readFromCache(each)
+    for (const [path, leaves] of rows(after[index])) {
+      const truth = at(after[index], path)
+      if (typeof truth.id === 'string') met.add(truth.id.slice(0, 4))
+      const row = at(cached, path)
+      compared += 1
+      const differs = leaves.filter((leaf) => {
+        const said = JSON.stringify(truth[leaf])
+        if (JSON.stringify(at(before[index], path)?.[leaf]) !== said) {
+          volatile += 1
+          return false
+        }
+        return JSON.stringify(row?.[leaf]) !== said
+      })
+      if (differs.length) {
+        const kind = `${each.name}: ${path.replace(/\.\d+/g, '[]')}`
+        wrong[kind] ??= { count: 0, example: { field: differs[0], cache: row?.[differs[0]], server: truth[differs[0]] } }
+        wrong[kind].count += 1
+      }
+    }
+  }
+  const count = Object.values(wrong).reduce((sum, each) => sum + each.count, 0)
+  check(count === 0, `cache equals server: ${count} of ${compared} rows are wrong, after ${all.length} queries`)
+  for (const [kind, { count, example }] of Object.entries(wrong).sort((a, b) => b[1].count - a[1].count).slice(0, 12))
+    console.log(`   ${count} × ${kind}, such as ${JSON.stringify(example)}`)
+  if (volatile) console.log(`   ${volatile} values are not compared: they are other ones each time that one asks`)
+  return met
+}
+
+/** The rows of one list as the server has them, to compare pages with. */
+export async function wholeList(number, list, count) {
+  const query = `query ($number: String!, $count: Int!) {
+    customer(by: {number: $number}) { first: ${list}(first: $count) { edges { node { id } } }
+      last: ${list}(last: $count) { edges { node { id } } } } }`
+  const { customer } = (await ask(query, { number, count })).data
+  return { first: customer.first.edges.map((edge) => edge.node.id), last: customer.last.edges.map((edge) => edge.node.id) }
+}
+
+export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other)
