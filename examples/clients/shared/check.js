@@ -10,6 +10,7 @@ const setting = (name) => {
 }
 
 export const GATEWAY = setting('GATEWAY')
+export const SDL = readFileSync(new URL('../../../schema.graphql', import.meta.url), 'utf8')
 export const TOKENS = JSON.parse(setting('TOKENS'))
 export const walk = () => JSON.parse(readFileSync(setting('WALK'), 'utf8'))
 
