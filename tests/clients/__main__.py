@@ -51,6 +51,10 @@ _SETTLED_SECONDS: Final = 30
 # ---------------------------------------------------------------- the gateway
 
 
+class NotStarted(Exception):
+    """Raised if the demo ends before it answers; the text has its log."""
+
+
 @contextmanager
 def running_demo(folder: Path, origins: Sequence[str]) -> Generator[Gateway]:
     """Starts a demo that pages of these origins may call, with a wallet service that takes every request."""
@@ -74,7 +78,11 @@ def running_demo(folder: Path, origins: Sequence[str]) -> Generator[Gateway]:
         gateway = Gateway(command, folder / "gateway.log", environment, port=port)
         gateway.start()
         try:
-            gateway.wait_until_well()
+            assert gateway.running
+            while not gateway.lives():
+                if gateway.running.poll() is not None:
+                    raise NotStarted(f"The demo did not start:\n{gateway.log.read_text()}")
+                time.sleep(0.1)
             yield gateway
         finally:
             assert gateway.running

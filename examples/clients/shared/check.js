@@ -21,8 +21,8 @@ export function check(held, what) {
   if (!held) failures += 1
 }
 
-/** Runs the checks one after another; one that throws has failed, and the others go on. */
-export async function run(checks) {
+/** Runs the checks one after another, then `close`; one that throws has failed, and the others go on. */
+export async function run(checks, close = async () => {}) {
   for (const [name, act] of Object.entries(checks)) {
     try {
       await act()
@@ -30,6 +30,7 @@ export async function run(checks) {
       check(false, `${name}: ${error?.stack ?? error}`)
     }
   }
+  await close()
   process.exit(failures ? 1 : 0)
 }
 
