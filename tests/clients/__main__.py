@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +30,7 @@ from app.demo.sample.people import AFFILIATE
 from app.domain.access import Role
 from app.http.tokens import issue
 from app.store.mongod import embedded_mongod
-from tests.clients.walk import ROWS, SDL, documents, types_with_id
+from tests.clients.walk import ROWS, SDL, Walk, documents
 from tests.support.browser import find_chromium
 from tests.support.node import NODE, NotInstalled, install
 from tests.support.processes import ROOT, Gateway, free_ports
@@ -188,7 +188,7 @@ def wait_until_none_is_queued(asking: Asking, ids: list[str]) -> None:
 
 
 def plan_walk(asking: Asking, sdl: str) -> dict[str, Any]:
-    """Returns what a client asks for: documents with their variables, and the types that have an id."""
+    """Returns what a client asks for: documents, each with the variables that it is sent with."""
     schema = build_schema(sdl)
     first = asking.data("query ($n: Int!) { customers(first: $n) { nodes { id } } }", n=WALKED)
     customers = [node["id"] for node in first["customers"]["nodes"]]
@@ -204,34 +204,44 @@ def plan_walk(asking: Asking, sdl: str) -> dict[str, Any]:
         "search": [{"text": "C-1000"}, {"text": "an"}],
     }
     walked, seen = list[dict[str, Any]](), set(made)
-    for name, root, query in affordable(asking, schema, variables):
-        entry: dict[str, Any] = {"name": name, "query": query, "root": root}
-        if "$ids" in query:
-            entry["variables"] = []
-        else:
-            entry["variables"] = variables.get(root, [{}])
-            answers = [asking.data(query, **each) for each in entry["variables"][:5]]
-            seen |= set(re.findall(r'"id": ?"([a-z]{3}_[^"]+)"', json.dumps(answers)))
-        walked.append(entry)
-    kinds = {each.partition("_")[0]: each for each in sorted(seen)}
-    names = asking.data("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=list(kinds.values()))
-    types = {node["id"].partition("_")[0]: node["__typename"] for node in names["nodes"] if node}
-    for entry in walked:
-        if "$ids" in entry["query"]:
-            ids = [each for each in sorted(seen) if types.get(each.partition("_")[0]) == entry["root"]][:100]
-            entry["variables"] = [{"ids": ids[start : start + 10]} for start in range(0, len(ids), 10)]
-    return {"documents": walked, "typesWithId": [each.name for each in types_with_id(schema)], "customers": customers}
-
-
-def affordable(asking: Asking, schema: Any, variables: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yields each document, with as many rows a page as the gateway lets one operation cost."""
+    by_id = list[Walk]()
     for position, walk in enumerate(documents(schema)):
-        rows, query = ROWS, walk.query
-        example = {"ids": ["cus_none"] * 10} if "$ids" in query else variables.get(walk.root, [{}])[0]
-        while "COST_LIMIT_EXCEEDED" in json.dumps(asking.ask(query, **example).get("errors", [])) and rows > 1:
-            rows //= 2
-            query = list(documents(schema, rows))[position].query
-        yield walk.name, walk.root, query
+        if "$ids" in walk.query:
+            by_id.append(walk)
+            continue
+        of_it = variables.get(walk.root, [{}])
+        query = affordable(asking, lambda rows, at=position: (list(documents(schema, rows))[at].query, of_it[0]))[0]
+        walked.append({"name": walk.name, "query": query, "variables": of_it})
+        answers = [asking.data(query, **each) for each in of_it[:5]]
+        seen |= set(re.findall(r'"id": ?"([a-z]{3}_[a-z0-9]+)"', json.dumps(answers)))
+    types = types_by_prefix(asking, seen)
+    for walk in by_id:
+        ids = [each for each in sorted(seen) if types.get(each[:3]) == walk.root][:100]
+        if ids:
+            _, chunk = affordable(asking, lambda rows, walk=walk, ids=ids: (walk.query, {"ids": ids[:rows]}))
+            size = len(chunk["ids"])
+            parts = [{"ids": ids[start : start + size]} for start in range(0, len(ids), size)]
+            walked.append({"name": walk.name, "query": walk.query, "variables": parts})
+    unmet = {walk.root for walk in by_id} - set(types.values())
+    if unmet:
+        print(f"The demo has no {', '.join(sorted(unmet))} to walk over.")
+    return {"documents": walked}
+
+
+def affordable(asking: Asking, make: Callable[[int], tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
+    """Returns a query and variables with as many rows as the gateway lets one operation cost."""
+    for rows in (ROWS, ROWS // 2, ROWS // 4, 1):
+        query, variables = make(rows)
+        if "COST_LIMIT_EXCEEDED" not in json.dumps(asking.ask(query, **variables).get("errors", [])):
+            return query, variables
+    raise AssertionError(f"too dear with one row: {make(1)}")
+
+
+def types_by_prefix(asking: Asking, ids: set[str]) -> dict[str, str]:
+    """Returns the type that each prefix of an id stands for."""
+    one_of_each = list({each[:3]: each for each in ids}.values())
+    nodes = asking.data("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=one_of_each)["nodes"]
+    return {node["id"][:3]: node["__typename"] for node in nodes if node}
 
 
 # ---------------------------------------------------------------- the scripts

@@ -60,9 +60,11 @@ def documents(schema: GraphQLSchema, rows: int = ROWS) -> Iterator[Walk]:
             else:
                 yield _walk(name, "", f"{name} {{ {_values(schema, _named(field), DEPTH)} }}")
     report = _object(schema, "CustomerServiceReport")
-    selection = f"{_values(schema, report, DEPTH)} details(first: {rows}) {{ {_page(schema, report.fields['details'])} }}"
+    selection = (
+        f"{_values(schema, report, DEPTH)} details(first: {rows}) {{ {_page(schema, report.fields['details'])} }}"
+    )
     yield _walk("report", "$filter: ReportFilter!", f"customerServiceReport(filter: $filter) {{ {selection} }}")
-    hit = _values(schema, _object(schema, "SearchHit"), DEPTH)
+    hit = _values(schema, _named(schema.query_type.fields["search"]), DEPTH)
     yield _walk("search", "$text: String!", f"search(text: $text, first: 20) {{ {hit} }}")
 
 
@@ -82,16 +84,16 @@ def _values(schema: GraphQLSchema, of: GraphQLNamedType, depth: int) -> str:
     if isinstance(of, GraphQLInterfaceType | GraphQLUnionType):
         return _values_of_any(schema, of)
     assert isinstance(of, GraphQLObjectType)
-    selections: list[str] = []
+    selections = ["__typename"]  # most clients add it, and it has a price
     for name, field in of.fields.items():
         type_ = _named(field)
         if any(map(is_required_argument, field.args.values())) or _is_connection(field):
             continue
         if is_leaf_type(type_):
             selections.append(name)
-        elif depth > 0 and (selection := _values(schema, type_, depth - 1)):
+        elif depth > 0:
             rows = f"(first: {NESTED_ROWS})" if "first" in field.args else ""
-            selections.append(f"{name}{rows} {{ {selection} }}")
+            selections.append(f"{name}{rows} {{ {_values(schema, type_, depth - 1)} }}")
     return " ".join(selections)
 
 
@@ -115,7 +117,7 @@ def _page(schema: GraphQLSchema, field: GraphQLField) -> str:
     edges = _object(schema, _named(field).name).fields["edges"]
     row = _values(schema, _named(_object(schema, _named(edges).name).fields["node"]), 2)
     cursors = "hasNextPage hasPreviousPage startCursor endCursor"
-    return f"totalCount edges {{ cursor node {{ {row} }} }} pageInfo {{ {cursors} }}"
+    return f"__typename totalCount edges {{ __typename cursor node {{ {row} }} }} pageInfo {{ __typename {cursors} }}"
 
 
 def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:

@@ -1,7 +1,7 @@
 // Checks Apollo Client against a running gateway: `make clients ARGS=apollo`.
 
 import { gql } from '@apollo/client'
-import { filter, firstValueFrom } from 'rxjs'
+import { filter, firstValueFrom, timeout } from 'rxjs'
 import {
   GATEWAY, TOKENS, ask, cacheEqualsServer, check, overloaded, recordingFetch, run, same, wholeList,
 } from '../shared/check.js'
@@ -52,19 +52,21 @@ await run({
   async 'pages forwards and backwards'() {
     const { client } = clientWith()
     const truth = await wholeList('C-100001', 'activities', 15)
-    const ids = (result) => result.data.customer.activities.edges.map((edge) => edge.node.id)
+    const edgesOf = (result) => result.data.customer.activities.edges
     for (const direction of ['first', 'last']) {
       const number = 'C-100001'
       const query = client.watchQuery({ query: PAGE, variables: { number, [direction]: 5 }, fetchPolicy: 'network-only' })
-      const watching = query.subscribe(() => {})
-      await settled(query)
-      for (let page = 0; page < 2; page += 1) {
-        const { startCursor, endCursor } = query.getCurrentResult().data.customer.activities.pageInfo
+      const shown = (rows) => firstValueFrom(query.pipe(filter((each) => each.data && edgesOf(each).length === rows), timeout(5000)))
+      let result = await shown(5)
+      for (const rows of [10, 15]) {
+        const { startCursor, endCursor } = result.data.customer.activities.pageInfo
         const cursor = direction === 'first' ? { after: endCursor } : { before: startCursor }
+        const grown = shown(rows)
         await query.fetchMore({ variables: { [direction]: 5, ...cursor } })
+        result = await grown
       }
-      check(same(ids(query.getCurrentResult()), truth[direction]), `three pages by ${direction} are one list of 15 rows`)
-      watching.unsubscribe()
+      const ids = edgesOf(result).map((edge) => edge.node.id)
+      check(same(ids, truth[direction]), `three pages by ${direction} are one list of 15 rows`)
     }
   },
 
