@@ -40,7 +40,7 @@ NAMES: Final = ("apollo", "urql", "relay", "typescript", "python", "browser")
 CUSTOMERS: Final = 60
 """The customers of the demo, of whom each client walks over the first ones."""
 WALKED: Final = 40
-SECRET: Final = "a secret of the clients, 32 bytes at least"  # noqa: S105 # for this run only
+SECRET: Final = "a secret of the clients, 32 bytes at least"
 ISSUER, AUDIENCE = "https://clients.example", "customer-gateway"
 POOR_COST_PER_MINUTE: Final = 50
 """The minute of the role FINANCE, so small that the second request is refused as RATE_LIMITED."""
@@ -210,7 +210,9 @@ def plan_walk(asking: Asking, sdl: str) -> dict[str, Any]:
             by_id.append(walk)
             continue
         of_it = variables.get(walk.root, [{}])
-        query = affordable(asking, lambda rows, at=position: (list(documents(schema, rows))[at].query, of_it[0]))[0]
+        query = affordable(
+            asking, lambda rows, at=position, first=of_it[0]: (list(documents(schema, rows))[at].query, first)
+        )[0]
         walked.append({"name": walk.name, "query": query, "variables": of_it})
         answers = [asking.data(query, **each) for each in of_it[:5]]
         seen |= set(re.findall(r'"id": ?"([a-z]{3}_[a-z0-9]+)"', json.dumps(answers)))

@@ -1,7 +1,6 @@
 // Checks Apollo Client against a running gateway: `make clients ARGS=apollo`.
 
 import { gql } from '@apollo/client'
-import { filter, firstValueFrom, timeout } from 'rxjs'
 import {
   GATEWAY, TOKENS, ask, cacheEqualsServer, check, overloaded, recordingFetch, run, same, wholeList,
 } from '../shared/check.js'
@@ -35,7 +34,16 @@ const PAGE = gql`
     }
   }
 `
-const settled = (query) => firstValueFrom(query.pipe(filter((result) => !result.loading)))
+/** Returns what a watched query shows, as soon as it is what is waited for. */
+async function shown(query, isExpected = () => true) {
+  for (let tries = 0; tries < 500; tries += 1) {
+    const { data, loading } = query.getCurrentResult()
+    if (!loading && data && isExpected(data)) return data
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('the screen does not show it')
+}
+
 const VIEWER = gql`query { viewer { subject } }`
 
 await run({
@@ -52,21 +60,20 @@ await run({
   async 'pages forwards and backwards'() {
     const { client } = clientWith()
     const truth = await wholeList('C-100001', 'activities', 15)
-    const edgesOf = (result) => result.data.customer.activities.edges
+    const number = 'C-100001'
     for (const direction of ['first', 'last']) {
-      const number = 'C-100001'
       const query = client.watchQuery({ query: PAGE, variables: { number, [direction]: 5 }, fetchPolicy: 'network-only' })
-      const shown = (rows) => firstValueFrom(query.pipe(filter((each) => each.data && edgesOf(each).length === rows), timeout(5000)))
-      let result = await shown(5)
+      const watching = query.subscribe(() => {})
+      let { customer } = await shown(query)
       for (const rows of [10, 15]) {
-        const { startCursor, endCursor } = result.data.customer.activities.pageInfo
+        const { startCursor, endCursor } = customer.activities.pageInfo
         const cursor = direction === 'first' ? { after: endCursor } : { before: startCursor }
-        const grown = shown(rows)
         await query.fetchMore({ variables: { [direction]: 5, ...cursor } })
-        result = await grown
+        customer = (await shown(query, (data) => data.customer.activities.edges.length === rows)).customer
       }
-      const ids = edgesOf(result).map((edge) => edge.node.id)
+      const ids = customer.activities.edges.map((edge) => edge.node.id)
       check(same(ids, truth[direction]), `three pages by ${direction} are one list of 15 rows`)
+      watching.unsubscribe()
     }
   },
 
@@ -75,15 +82,15 @@ await run({
     const number = 'C-100003'
     const query = client.watchQuery({ query: POINTS, variables: { number } })
     const watching = query.subscribe(() => {})
-    const { customer } = (await settled(query)).data
-    const requests = sent.length
+    const { customer } = await shown(query)
+    const requests = sent.length, before = customer.points.spendable
     const input = { customerId: customer.id, points: 7, reason: 'A check', idempotencyKey: crypto.randomUUID() }
     await client.mutate({ mutation: ADJUST, variables: { input } })
-    const shown = query.getCurrentResult().data.customer.points.spendable
+    const now = (await shown(query, (data) => data.customer.points.spendable !== before)).customer.points.spendable
     const truth = (await ask(POINTS.loc.source.body, { number })).data.customer.points.spendable
     check(
-      shown === truth && truth === customer.points.spendable + 7 && sent.length === requests + 1,
-      `adjustPoints: ${customer.points.spendable} + 7 = ${shown} on screen, by the payload alone`,
+      now === truth && truth === before + 7 && sent.length === requests + 1,
+      `adjustPoints: ${before} + 7 = ${now} on screen, by the payload alone`,
     )
     watching.unsubscribe()
   },
