@@ -116,7 +116,7 @@ def running_wallet() -> Generator[str]:
         server.server_close()
 
 
-def token(role: Role, *, minutes: int = 60, **ids: str) -> str:
+def token(role: Role, *, minutes: int = 60, affiliate_id: str | None = None) -> str:
     """Issues a token; with negative ``minutes`` one that has expired."""
     return issue(
         SECRET,
@@ -126,7 +126,7 @@ def token(role: Role, *, minutes: int = 60, **ids: str) -> str:
         issuer=ISSUER,
         audience=AUDIENCE,
         lifetime=timedelta(minutes=minutes),
-        **ids,
+        affiliate_id=affiliate_id,
     )
 
 

@@ -7,7 +7,7 @@ new field, list or type is asked for as soon as the schema has it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from graphql import (
     GraphQLField,
@@ -127,8 +127,7 @@ def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
 
 
 def _named(field: GraphQLField) -> GraphQLNamedType:
-    of: Any = field.type
-    return get_named_type(of)
+    return cast(Any, get_named_type)(cast(Any, field).type)
 
 
 def _is_connection(field: GraphQLField) -> bool:
