@@ -47,7 +47,7 @@ check: $(READY) ## Format, lint, types, and whether schema.graphql is true and b
 schema: $(READY) ## Write schema.graphql anew
 	@$(BIN)/python -m app schema > .venv/schema.graphql && mv .venv/schema.graphql schema.graphql
 
-clients: $(READY) ## Run the clients of examples/clients against a demo; ARGS="apollo urql" for some. Needs npm's registry, Chromium
+clients: $(READY) ## Run examples/clients against a demo; ARGS="apollo urql" for some. Needs npm's registry and Chromium
 	@$(BIN)/python -m tests.clients $(ARGS)
 
 soak: $(READY) ## A hundred faults on three nodes, 18,000 ledgers, 50,000 queries by both executors; ARGS="--faults 20" for faults only

@@ -22,13 +22,15 @@ const typePolicies = {
 }
 
 /** Gets a new token after UNAUTHENTICATED, waits `retryAfterSeconds` after errors that may pass, and tries again. */
-const recover = (refreshToken, tries = 3) =>
-  new ApolloLink((operation, forward) => {
+function recover(refreshToken, tries = 3) {
+  let refreshing // one new token for all requests that wait for it
+  const refresh = () => (refreshing ??= refreshToken().finally(() => { refreshing = undefined }))
+  return new ApolloLink((operation, forward) => {
     const attempt = (left) =>
       forward(operation).pipe(
         mergeMap((result) => {
           const { code, retryAfterSeconds } = result.data ? {} : (result.errors?.[0]?.extensions ?? {})
-          if (left && code === 'UNAUTHENTICATED') return defer(refreshToken).pipe(mergeMap(() => attempt(left - 1)))
+          if (left && code === 'UNAUTHENTICATED') return defer(refresh).pipe(mergeMap(() => attempt(left - 1)))
           // A change may be repeated, too: its idempotencyKey stays the same.
           if (left && retryAfterSeconds) return timer(retryAfterSeconds * 1000).pipe(mergeMap(() => attempt(left - 1)))
           return of(result)
@@ -36,6 +38,7 @@ const recover = (refreshToken, tries = 3) =>
       )
     return attempt(tries)
   })
+}
 
 export function makeClient({ uri, getToken, refreshToken, fetch }) {
   const authorize = new SetContextLink((_, { headers }) => ({

@@ -30,17 +30,21 @@ class GatewayTransport(HTTPXAsyncTransport):
     ) -> None:
         super().__init__(url, **options)
         self._get_token, self._refresh_token = get_token, refresh_token
+        self._refreshing = asyncio.Lock()
 
     async def execute(self, request: GraphQLRequest, **options: Any) -> ExecutionResult:
         for tries_left in reversed(range(TRIES)):
-            headers = {"Authorization": f"Bearer {self._get_token()}", "Accept": "application/graphql-response+json"}
+            token = self._get_token()
+            headers = {"Authorization": f"Bearer {token}", "Accept": "application/graphql-response+json"}
             result = await super().execute(request, extra_args={"headers": headers}, **options)
             extensions: dict[str, Any] = {}
             if result.data is None and result.errors:
                 extensions = result.errors[0].get("extensions", {})
             # A change may be repeated, too: its idempotencyKey stays the same.
             if tries_left and extensions.get("code") == "UNAUTHENTICATED":
-                await self._refresh_token()
+                async with self._refreshing:  # one new token for all requests that wait for it
+                    if self._get_token() == token:
+                        await self._refresh_token()
             elif tries_left and "retryAfterSeconds" in extensions:
                 await asyncio.sleep(extensions["retryAfterSeconds"])
             else:

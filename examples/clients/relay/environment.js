@@ -6,6 +6,9 @@ const { Environment, Network, RecordSource, Store } = relay
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000))
 
 export function makeEnvironment({ url, getToken, refreshToken, fetch = globalThis.fetch }) {
+  let refreshing // one new token for all requests that wait for it
+  const refresh = () => (refreshing ??= refreshToken().finally(() => { refreshing = undefined }))
+
   /** Gets a new token after UNAUTHENTICATED, waits `retryAfterSeconds` after errors that may pass, and tries again. */
   async function send({ text }, variables, tries = 3) {
     const response = await fetch(url, {
@@ -20,7 +23,7 @@ export function makeEnvironment({ url, getToken, refreshToken, fetch = globalThi
     const result = await response.json()
     const { code, retryAfterSeconds } = result.data ? {} : (result.errors?.[0]?.extensions ?? {})
     if (tries && code === 'UNAUTHENTICATED') {
-      await refreshToken()
+      await refresh()
       return send({ text }, variables, tries - 1)
     }
     if (tries && retryAfterSeconds) {

@@ -14,6 +14,8 @@ export const SDL = readFileSync(new URL('../../../schema.graphql', import.meta.u
 export const TOKENS = JSON.parse(setting('TOKENS'))
 export const walk = () => JSON.parse(readFileSync(setting('WALK'), 'utf8'))
 
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
 let failures = 0
 
 export function check(held, what) {
@@ -134,4 +136,16 @@ export async function wholeList(number, list, count) {
       last: ${list}(last: $count) { edges { node { id } } } } }`
   const { customer } = (await ask(query, { number, count })).data
   return { first: customer.first.edges.map((edge) => edge.node.id), last: customer.last.edges.map((edge) => edge.node.id) }
+}
+
+/** Customers to ask for at once. */
+export const NUMBERS = ['C-100001', 'C-100002', 'C-100003', 'C-100004', 'C-100005']
+
+/** Checks what came of asking for all of NUMBERS with a token that has expired. */
+export function checkRefresh(customers, refreshed, sent) {
+  const count = (status) => sent.filter((request) => request.status === status).length
+  check(
+    customers.every(Boolean) && refreshed === 1 && count(200) === NUMBERS.length,
+    `an expired token: ${count(401)} of ${NUMBERS.length} requests get 401, ${refreshed} refresh, and ${count(200)} succeed`,
+  )
 }

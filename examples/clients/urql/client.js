@@ -26,6 +26,7 @@ export function makeClient({ url, schema, getToken, refreshToken, fetch }) {
   return new Client({
     url,
     fetch,
+    preferGetMethod: false, // addresses of requests end up in logs, and variables would be in them
     exchanges: [
       cacheExchange({ schema, ...policiesOf(schema) }),
       retryExchange({
@@ -45,7 +46,6 @@ export function makeClient({ url, schema, getToken, refreshToken, fetch }) {
         didAuthError: (error) => extensionsOf(error).code === 'UNAUTHENTICATED',
         refreshAuth: refreshToken,
       })),
-      // By POST: addresses of requests end up in logs, and variables would be in them.
       persistedExchange({ preferGetForPersistedQueries: false }),
       fetchExchange,
     ],

@@ -12,6 +12,7 @@ export interface GatewayError {
 export interface Gateway {
   url: string
   getToken(): string
+  /** Gets a new token; requests that ask for one meanwhile should share it. */
   refreshToken(): Promise<void>
   fetch?: typeof fetch
 }
