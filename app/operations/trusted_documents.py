@@ -53,7 +53,7 @@ class DocumentNotTrusted(RequestRefusal):
 
     def __init__(self, *, is_id: bool) -> None:
         super().__init__(
-            "No trusted document has this id. Its operator loads a manifest by `python -m app documents load FILE`."
+            "No trusted document has this id. An operator loads its manifest by `python -m app documents load FILE`."
             if is_id
             else "Your role may send trusted documents only: send the documentId of one instead of a query."
         )

@@ -408,14 +408,16 @@ async def test_a_recorded_activity_is_checked_against_the_catalogue(ask: Ask, wo
     for row in CATALOGUE.values():
         if row.writers is Writers.NOBODY:
             await refused("PLATFORM_ONLY_TYPE", ["type"], row.code)
-    for attributes in (
-        [],
-        [{"name": "billDayFrom", "value": "1"}],
-        [{"name": "billDayFrom", "value": "1"}, {"name": "billDayTo", "value": "soon"}],
-        [{"name": "billDayFrom", "value": "1"}, {"name": "billDayTo", "value": "2"}, {"name": "billDay", "value": "3"}],
-        [{"name": "billDayFrom", "value": "1"}, {"name": "billDayFrom", "value": "2"}],
+    for attributes, field in (
+        ([{"name": "billDayFrom", "value": "1"}], ["attributes", "billDayTo"]),
+        ([{"name": "billDayFrom", "value": "1"}, {"name": "billDayTo", "value": "soon"}], ["attributes", "billDayTo"]),
+        (
+            [*({"name": name, "value": "1"} for name in ("billDayFrom", "billDayTo", "billDay"))],
+            ["attributes", "billDay"],
+        ),
+        ([{"name": "billDayFrom", "value": "1"}, {"name": "billDayFrom", "value": "2"}], ["attributes"]),
     ):
-        await refused("INVALID", ["attributes"], "BILLING_DATE_CHANGED", attributes=attributes)
+        await refused("INVALID", field, "BILLING_DATE_CHANGED", attributes=attributes)
     await refused("INVALID", ["occurredAt"], "CREDIT_CONTROL_CYCLE_EXITED", occurredAt="2999-01-01T00:00:00Z")
     await refused("NOT_ENOUGH_POINTS", ["points"], "CREDIT_CONTROL_CYCLE_EXITED", points=-1)
 

@@ -41,7 +41,7 @@ FAULTS: dict[str, tuple[dict[str, Any], set[tuple[str, ...]]]] = {
     "recordActivity": (
         {
             "customerId": "cus",
-            "type": "SURVEY_ANSWERED",
+            "type": "SURVEY_COMPLETED",
             "message": ZERO,
             "occurredAt": "2100-01-01T00:00:00Z",
             "attributes": [{"name": "nonsense", "value": "1"}, {"name": "rubbish", "value": "1"}],

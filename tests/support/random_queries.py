@@ -153,7 +153,11 @@ class Writer:
                 return Enum(rng.choice([*type_.values]))
             case GraphQLInputObjectType():
                 names = [*type_.fields]
-                chosen = [rng.choice(names)] if type_.is_one_of else rng.sample(names, rng.choice([0, 0, 1, 1, 2]))
+                chosen = (
+                    [rng.choice(names)]
+                    if type_.is_one_of
+                    else rng.sample(names, min(len(names), rng.choice([0, 0, 1, 1, 2])))
+                )
                 required = [key for key, each in type_.fields.items() if isinstance(each.type, GraphQLNonNull)]
                 needed = [] if type_.is_one_of else [key for key in required if type_.fields[key].default is None]
                 return {key: self.value(type_.fields[key].type, key) for key in dict.fromkeys([*chosen, *needed])}
