@@ -2,8 +2,8 @@
 
 import { gql } from '@apollo/client'
 import {
-  GATEWAY, NUMBERS, TOKENS, ask, cacheEqualsServer, check, checkRefresh, overloaded, pause, recordingFetch, run, same,
-  wholeList,
+  GATEWAY, NUMBERS, TOKENS, ask, cacheEqualsServer, check, checkRefresh, hashNotFound, overloaded, pause, recordingFetch,
+  run, same, wholeList,
 } from '../shared/check.js'
 import { makeClient } from './client.js'
 
@@ -120,6 +120,14 @@ await run({
     check(
       data?.viewer && refused && bodies[1].query,
       `a hash alone is refused (${sent[0].status}), and the client sends the document`,
+    )
+
+    const later = clientWith({ answers: [hashNotFound] })
+    const answer = await later.client.query({ query: VIEWER })
+    const second = JSON.parse(later.sent[1].body)
+    check(
+      answer.data?.viewer && second.query && second.extensions.persistedQuery,
+      'a hash that is not found: the client sends the document with it',
     )
   },
 

@@ -59,14 +59,17 @@ export function recordingFetch(answers = []) {
   return { sent, fetch: send }
 }
 
-/** The answer of a gateway that has too much to do: its shape is the gateway's own. */
-export const overloaded = () =>
-  new Response(
-    JSON.stringify({
-      errors: [{ message: 'Try again.', extensions: { code: 'OVERLOADED', retryAfterSeconds: 1 } }],
-    }),
-    { status: 503, headers: { 'content-type': 'application/graphql-response+json', 'retry-after': '1' } },
-  )
+const refusal = (status, message, extensions) => () =>
+  new Response(JSON.stringify({ errors: [{ message, extensions }] }), {
+    status,
+    headers: { 'content-type': 'application/graphql-response+json' },
+  })
+
+/** The answer of a gateway that has too much to do. */
+export const overloaded = refusal(503, 'Try again.', { code: 'OVERLOADED', retryAfterSeconds: 1 })
+
+/** The answer of a gateway that keeps documents, to a hash that it does not know. */
+export const hashNotFound = refusal(200, 'PersistedQueryNotFound', { code: 'PERSISTED_QUERY_NOT_FOUND' })
 
 /** Yields each operation of the walk: a document with its variables. */
 export function* operations() {

@@ -3,8 +3,8 @@
 import { gql } from '@urql/core'
 import { buildSchema, introspectionFromSchema } from 'graphql'
 import {
-  GATEWAY, NUMBERS, SDL, TOKENS, ask, cacheEqualsServer, check, checkRefresh, overloaded, pause, recordingFetch, run, same,
-  wholeList,
+  GATEWAY, NUMBERS, SDL, TOKENS, ask, cacheEqualsServer, check, checkRefresh, hashNotFound, overloaded, pause,
+  recordingFetch, run, same, wholeList,
 } from '../shared/check.js'
 import { makeClient } from './client.js'
 
@@ -110,11 +110,19 @@ await run({
       data?.viewer && refused && bodies[1].query,
       `a hash alone is refused (${sent[0].status}), and the client sends the document`,
     )
+
+    const later = clientWith({ answers: [hashNotFound] })
+    const answer = await later.client.query(VIEWER, {}).toPromise()
+    const second = JSON.parse(later.sent[1].body)
+    check(
+      answer.data?.viewer && second.query && second.extensions.persistedQuery,
+      'a hash that is not found: the client sends the document with it',
+    )
   },
 
   async 'masked fields'() {
     for (const role of ['SALES_REP', 'AFFILIATE']) {
-      const { client } = clientWith({ token: TOKENS[role] })
+      const { client, sent } = clientWith({ token: TOKENS[role] })
       const query = gql`query { customers(first: 5) { edges { node { id number email activities(first: 3) { edges { node {
         id title message } } } } } } }`
       const { data, error } = await client.query(query, {}).toPromise()
@@ -123,6 +131,10 @@ await run({
         rows.length && rows.every((row) => row.number && row.activities),
         `${role}: ${rows.length} customers are shown, with ${error?.graphQLErrors.length ?? 0} errors for masked fields`,
       )
+      const requests = sent.length
+      await client.query(query, {}).toPromise()
+      await pause(200)
+      console.log(`   shown again, the page takes ${sent.length - requests} requests`)
     }
   },
 })
