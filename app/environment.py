@@ -41,6 +41,7 @@ EXAMPLES: Final = {
     "LOG_LEVEL": "INFO",
     "CORS_ORIGINS": "https://desk.example.com https://portal.example.com",
     "INTROSPECTION_ROLES": "ADMIN API_USER",
+    "TRUSTED_DOCUMENTS": "ALLOW CUSTOMER=ONLY",
 }
 
 

@@ -9,6 +9,7 @@ from graphql import (
     GraphQLDirective,
     GraphQLInputObjectType,
     GraphQLNamedType,
+    Undefined,
     introspection_types,
 )
 from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
@@ -19,7 +20,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 
 from app.domain.refusals import BadUserInput
 from app.resolvers import adjustments, audit, catalogue, changes, customers, exports, nodes, reports, search, viewers
-from app.schema.access import masks_of, rules_of
+from app.schema.access import described_rules, masks_of, rules_of
 from app.schema.adjustments import PointsAdjustment
 from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
@@ -213,6 +214,18 @@ executable = schema._schema  # pyright: ignore[reportPrivateUsage] # its resolve
 executable.directives = tuple(map(_as_published, executable.directives))
 
 
+def _forget_null_defaults() -> None:
+    """An argument that may be left out needs no ``= null`` to say so: the resolver has its default."""
+    for type_ in executable.type_map.values():
+        fields = getattr(type_, "fields", {}).values() if not type_.name.startswith("__") else ()
+        for each in [*fields, *(argument for field in fields for argument in getattr(field, "args", {}).values())]:
+            if getattr(each, "default_value", Undefined) is None:
+                each.default_value = Undefined
+
+
+_forget_null_defaults()
+
+
 def _listed(name: str, part: str, members: Collection[str]) -> GraphQLNamedType:
     """Returns an introspection type as this schema lists it, with some of its members.
 
@@ -248,4 +261,15 @@ OBJECT_TYPES = {
     and not (definition.is_input or definition.is_interface)
 }
 RULES = rules_of(OBJECT_TYPES)
+
+
+def _describe_rules() -> None:
+    """Adds to each description which roles do not get the value: a reader of the schema has no table of roles."""
+    for (name, field), rule in described_rules(OBJECT_TYPES).items():
+        type_: Any = executable.type_map[name]
+        described = type_.fields[field] if field else type_
+        described.description = f"{described.description} {rule.sentence}"
+
+
+_describe_rules()
 masks_for = masks_of(OBJECT_TYPES)

@@ -15,7 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Lifespan
 
-from app import logs, tracing
+from app import logs, sdl, tracing
 from app.delivery import mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.demo.inbox import Inbox
@@ -24,7 +24,7 @@ from app.domain import cursors
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import attachments, exports, graphiql, health, metrics_endpoint
+from app.http import attachments, exports, graphiql, health, metrics_endpoint, schema_file
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
@@ -89,6 +89,7 @@ def routes(
         *health.routes(database),
         *metrics_endpoint.routes(database),
         *exports.routes(database),
+        *schema_file.routes(sdl.printed, authenticate, pipeline),
         *attachments.routes(database),
     ]
     ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]

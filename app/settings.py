@@ -1,12 +1,15 @@
 """Declares what the rooms below ask of the environment: claims, limits and rates. ``environment.py`` reads it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PositiveInt
 
 from app.domain.access import STAFF, Role
+
+T = TypeVar("T")
 
 
 def _roles(names: str) -> str:
@@ -26,27 +29,83 @@ class PerMinute:
     @classmethod
     def read(cls, text: str | int) -> "PerMinute":
         """Reads `600000 API_USER=6000000`. Raises ValueError."""
-        numbers: dict[str, int] = {}
-        for word in str(text).split():
-            name, _, digits = word.rpartition("=")
-            if name and name not in {role.value for role in Role}:
-                raise ValueError(f"no role is called {name}")
-            if not (digits.isascii() and digits.isdigit() and int(digits)):
-                raise ValueError(f"{word} does not say how much")
-            if name in numbers:
-                raise ValueError(f"{name or 'the number for all roles'} is there twice")
-            numbers[name] = int(digits)
-        if "" not in numbers:
-            raise ValueError("the number for all other roles is missing")
-        return cls(numbers.pop(""), {Role(name): number for name, number in numbers.items()})
+        return cls(*_by_role(str(text), _number, "number"))
 
     def of(self, roles: Collection[Role]) -> int:
         """Returns the most that any of the roles may have."""
         return max((self.by_role.get(role, self.default) for role in roles), default=self.default)
 
 
+def _number(digits: str) -> int:
+    """Raises ValueError for anything but a whole number above zero."""
+    if not (digits.isascii() and digits.isdigit() and int(digits)):
+        raise ValueError(f"{digits} does not say how much")
+    return int(digits)
+
+
+def _by_role(text: str, read: Callable[[str], T], noun: str) -> tuple[T, Mapping[Role, T]]:
+    """Returns the value for all roles, and those of some roles: `600000 API_USER=6000000`. Raises ValueError."""
+    values: dict[str, T] = {}
+    for word in text.split():
+        name, _, value = word.rpartition("=")
+        if name and name not in {role.value for role in Role}:
+            raise ValueError(f"no role is called {name}")
+        if name in values:
+            raise ValueError(f"{name or f'the {noun} for all roles'} is there twice")
+        values[name] = read(value)
+    if "" not in values:
+        raise ValueError(f"the {noun} for all other roles is missing")
+    return values.pop(""), {Role(name): value for name, value in values.items()}
+
+
 def _per_minute(text: str | int) -> str | int:
     PerMinute.read(text)
+    return text
+
+
+class TrustMode(StrEnum):
+    """It says what names the document of a request: OFF: its text; ONLY: the id of a trusted one; ALLOW: either."""
+
+    OFF = "OFF"
+    ALLOW = "ALLOW"
+    ONLY = "ONLY"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustByRole:
+    """It says who may send texts and who may send ids: one mode for all, and others for some roles.
+
+    What one role may, another role of the same token does not take away.
+    """
+
+    default: TrustMode
+    by_role: Mapping[Role, TrustMode]
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Reads `ALLOW API_USER=ONLY`. Raises ValueError."""
+        return cls(*_by_role(text, _mode, "mode"))
+
+    @property
+    def refuses_texts(self) -> bool:
+        """Returns whether there is a role that may not send texts."""
+        return TrustMode.ONLY in (self.default, *self.by_role.values())
+
+    def takes_texts(self, roles: Collection[Role]) -> bool:
+        return any(self.by_role.get(role, self.default) != TrustMode.ONLY for role in roles)
+
+    def takes_ids(self, roles: Collection[Role]) -> bool:
+        return any(self.by_role.get(role, self.default) != TrustMode.OFF for role in roles)
+
+
+def _mode(word: str) -> TrustMode:
+    if word not in {mode.value for mode in TrustMode}:
+        raise ValueError(f"{word} is not one of {', '.join(TrustMode)}")
+    return TrustMode(word)
+
+
+def _trust(text: str) -> str:
+    TrustByRole.read(text)
     return text
 
 
@@ -115,6 +174,11 @@ class Limits(BaseModel, frozen=True):
     changes_per_minute: Annotated[str | int, AfterValidator(_per_minute)] = Field(
         default="120 API_USER=3000",
         description="The most changes that one subject may ask for in a minute; other numbers for some roles.",
+    )
+    trusted_documents: Annotated[str, AfterValidator(_trust)] = Field(
+        default="ALLOW",
+        description="Whether requests may name a trusted document instead of sending its text: OFF, ALLOW, or ONLY "
+        "those; other modes for some roles.",
     )
     max_at_once: PositiveInt = Field(default=16, description="The most requests that a process works on at once.")
     max_waiting: NonNegativeInt = Field(

@@ -38,10 +38,11 @@ MAY_IMPORT = {
     "graph": "resolvers schema domain",
     "sdl": "graph",
     "access_table": "graph domain",
+    "manifests": "graph operations settings store",  # documents are judged as those of requests are
     "exporting": "graph schema services domain store",  # the job's own reading, for whoever sits at the machine
     "http": "operations services settings store domain metrics tracing",
-    "main": "delivery demo domain environment execution graph http jobs logs metrics operations services serving "
-    "settings store tracing",
+    "main": "delivery demo domain environment execution graph http jobs logs metrics operations sdl services "
+    "serving settings store tracing",
     "worker": "delivery jobs services store",
     "serving": "http supervisor",
     "supervisor": "http logs",

@@ -97,7 +97,7 @@ def bare_environment(**given: str) -> dict[str, str]:
 def test_help_lists_the_words(app: App) -> None:
     helped = app("--help")
     assert helped.code == 0
-    for word in ("demo", "serve", "seed", "import", "indexes", "schema", "token", "doctor", "export"):
+    for word in ("demo", "serve", "seed", "import", "indexes", "schema", "token", "doctor", "export", "documents"):
         assert re.search(rf"^\W*{word}\s", helped.out, re.MULTILINE), word
 
 
@@ -213,6 +213,47 @@ def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: A
     assert result.err.startswith("MongoDB: 127.0.0.1:1: ")
     assert "lovelace" not in result.out + result.err
     assert "Traceback" not in result.err
+
+
+# ---------------------------------------------------------------- trusted documents
+
+
+def test_a_manifest_is_loaded_listed_and_dropped(app: App, database: dict[str, str], tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(
+        json.dumps({"who": "query Who { viewer { name } }", "roles": "query Roles { viewer { roles } }"})
+    )
+    loaded = app("documents", "load", manifest, **database)
+    assert (loaded.code, loaded.err) == (0, "2 documents loaded, 0 were known, 0 are bad.\n")
+    assert app("documents", "load", manifest, **database).err == "0 documents loaded, 2 were known, 0 are bad.\n"
+    lines = app("documents", "list", **database).out.splitlines()
+    assert [line.split()[1::2] for line in lines] == [["Roles", "roles"], ["Who", "who"]]
+    digest = lines[0].split()[0]
+    assert re.fullmatch("sha256:[0-9a-f]{64}", digest)
+    assert app("documents", "drop", digest, **database).out == f"{lines[0]}\n"
+    assert app("documents", "drop", "Who", **database).out == f"{lines[1]}\n"
+    nobody = app("documents", "drop", "Who", **database)
+    assert (nobody.code, nobody.out) == (2, "")
+    assert "No trusted document has the id Who" in nobody.err
+    assert app("documents", "list", **database).out == ""
+
+
+def test_a_bad_document_is_named_and_the_others_are_loaded(app: App, database: dict[str, str], tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"bad": "query Bad { zzzzzz }", "who": "query Who { viewer { name } }"}))
+    loaded = app("documents", "load", manifest, **database)
+    assert loaded.code == 1
+    assert loaded.err.splitlines() == [
+        "bad: Cannot query field 'zzzzzz' on type 'Query'.",
+        "1 documents loaded, 0 were known, 1 are bad.",
+    ]
+    for text, fault in (("[]", "is not a manifest: it is not an object."), ("{", "is not a manifest: it is not JSON")):
+        manifest.write_text(text)
+        refused = app("documents", "load", manifest, **database)
+        assert refused.code == 2
+        assert fault in refused.err
+    missing = app("documents", "load", tmp_path / "nowhere.json", **database)
+    assert (missing.code, "cannot be read: No such file" in missing.err) == (2, True)
 
 
 # ---------------------------------------------------------------- what is done

@@ -116,6 +116,17 @@ class Forbidden(Refusal):
     code = "FORBIDDEN"
 
 
+class Masked(Forbidden):
+    """Stands in a document for a value that the viewer's roles may not read; the client sees null.
+
+    That is no error: what a role may not read is known beforehand (``viewer.unreadable``), and the response names the
+    fields that were masked. Where a field cannot be null it is an error, FORBIDDEN.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Your role may not read this.")
+
+
 def require(roles: frozenset[Role], permission: Permission) -> None:
     """Raises Forbidden if none of the roles has the permission."""
     if not roles & PERMITTED[permission]:
@@ -223,6 +234,8 @@ class Masks:
 
     hidden: frozenset[str]
     changes: Mapping[str, tuple[tuple[str, Callable[[Any], Any]], ...]]
+    unreadable: tuple[str, ...] = ()
+    """What is null for these roles: fields, as ``Type.field``, and whole types."""
 
     def forbids(self, collection: str, key: str) -> bool:
         """Returns whether a value under that key is refused, and not only replaced."""

@@ -21,12 +21,13 @@ from app.domain.moments import MAX_ORDER, ORDER
 from app.domain.paging import AnyOf, In, Page, PageRequest, Position, Selection, Where
 from app.domain.points import MAX_TOTAL
 from app.domain.refusals import BadCursor, BadUserInput
+from app.domain.times import first_millisecond, stored
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _AT_MOST: Final = 12_000  # a name may have 1,000 characters, each of them written as six, in base64
 _TEXTS: Final = {"_id", "type", "name", "searchName", "number"}
-_INTEGERS: Final = {"seq", "points", "spendable"}
+_INTEGERS: Final = {"seq", "points", "spendable", "pointsAwarded"}
 
 
 KEY_BYTES: Final = 32
@@ -53,17 +54,44 @@ MAXIMUM_SIZE: Final = 100
 
 
 def page_request_of(
-    selection: Selection, parent: str, *, first: int | None, after: str | None, last: int | None, before: str | None
+    selection: Selection,
+    parent: str,
+    *,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    at: datetime | None = None,
 ) -> PageRequest:
-    """Returns the part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor."""
+    """Returns the part of ``parent``'s list that Relay's four arguments ask for. Raises BadUserInput, BadCursor.
+
+    The schema gives ``first`` its default, which is not a request to page forwards.
+    """
     backwards = last is not None or before is not None
+    if backwards and first == DEFAULT_SIZE:
+        first = None
     if backwards and (first is not None or after is not None):
         raise BadUserInput(
             "Page forwards with first and after, or backwards with last and before, not both ways.", "last"
         )
+    if at is not None:
+        if after is not None or before is not None:
+            raise BadUserInput("A page begins at a time or at a cursor: leave out at, after or before.", "at")
+        if not selection.listing.orders[selection.order].keys[0].endswith("At"):
+            raise BadUserInput("Only a list in the order of time has a page at a time: leave out orderBy or at.", "at")
+        return PageRequest(
+            selection, size_of(last if backwards else first), _position_at(selection, at), last is not None
+        )
     name, size, cursor = ("last", last, before) if backwards else ("first", first, after)
     position = None if cursor is None else decode(cursor, selection, parent)
     return PageRequest(selection, size_of(size, name), position, backwards)
+
+
+def _position_at(selection: Selection, at: datetime) -> Position:
+    """Returns the position in a list by time from which a page begins with the rows of that moment."""
+    if selection.descending:
+        return stored(at) + _MILLISECOND, None, ""
+    return first_millisecond(at) - _MILLISECOND, MAX_ORDER, "\uffff"
 
 
 def size_of(size: int | None, name: str = "first") -> int:

@@ -3,9 +3,13 @@
 import base64
 import secrets
 from hashlib import blake2b, sha256
+from typing import Final
 
 from app.domain.kinds import BY_COLLECTION, BY_PREFIX
 from app.domain.refusals import BadUserInput
+
+_MAX_CHARACTERS: Final = 100
+"""Of an id that a client gives; ours have 28."""
 
 
 def new_id(collection: str) -> str:
@@ -34,14 +38,27 @@ def is_id_of(collection: str, text: str) -> bool:
     return has_id_form(text) and text.startswith(f"{BY_COLLECTION[collection].prefix}_")
 
 
-def collection_of(node_id: str, *, expected: str | None = None, argument: str = "id") -> str:
-    """Returns the collection that ``node_id`` belongs to. Raises BadUserInput for an unknown or unexpected kind."""
+def check_id(text: str, *field: str, expected: str | None = None) -> None:
+    """Raises BadUserInput for a malformed id: no id at all, one that is too long, or of another kind than expected.
+
+    ``field`` is where a client gave it.
+    """
+    if len(text) > _MAX_CHARACTERS or not (is_id_of(expected, text) if expected else has_id_form(text)):
+        raise _malformed(*field, expected=expected)
+
+
+def collection_of(node_id: str) -> str:
+    """Returns the collection that an id belongs to. Raises BadUserInput for what is not an id."""
     prefix, _, rest = node_id.partition("_")
     kind = BY_PREFIX.get(prefix) if rest else None
-    if kind is None or (expected and kind.collection != expected):
-        start = f'"{BY_COLLECTION[expected].prefix}_"' if expected else "its kind, such as cus_ or act_"
-        raise BadUserInput(f"This is not an id of the kind that belongs here: one begins with {start}.", argument)
+    if kind is None:
+        raise _malformed("id")
     return kind.collection
+
+
+def _malformed(*field: str, expected: str | None = None) -> BadUserInput:
+    start = f'"{BY_COLLECTION[expected].prefix}_"' if expected else "its kind, such as cus_ or act_"
+    return BadUserInput(f"This is not an id of the kind that belongs here: one begins with {start}.", *field)
 
 
 def _id(collection: str, entropy: bytes) -> str:

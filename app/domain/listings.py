@@ -33,9 +33,31 @@ POINTS: Final = Listing(
     },
     base=(("kind", In(tuple(sorted(kind.value for kind in HISTORY)))),),
 )
-COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedAt", "order", "_id"))})
-TRANSACTIONS: Final = Listing("transactions", ("customerId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
-PASSES: Final = Listing("passes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
+COUPONS: Final = Listing(
+    "coupons",
+    ("customerId",),
+    {
+        "ADDED_AT": Order(("addedAt", "order", "_id")),
+        "EXPIRES_AT": Order(("expiresAt", "order", "_id"), nulls_last=True),
+        "REDEEMED_AT": Order(("redeemedAt", "order", "_id"), nulls_last=True),
+    },
+)
+TRANSACTIONS: Final = Listing(
+    "transactions",
+    ("customerId",),
+    {
+        "OCCURRED_AT": Order(("occurredAt", "order", "_id")),
+        "POINTS_AWARDED": Order(("pointsAwarded", "occurredAt", "order", "_id")),
+    },
+)
+PASSES: Final = Listing(
+    "passes",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "UPDATED_AT": Order(("updatedAt", "order", "_id")),
+    },
+)
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "order", "_id"))})
 NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
 EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_last=True)})
@@ -63,6 +85,13 @@ CUSTOMERS: Final = Listing(
     },
     searched=True,
 )
+ENTRIES_OF_TRANSACTION: Final = Listing(
+    "points",
+    ("transactionId", "kind"),
+    {"OCCURRED_AT": Order(("occurredAt", "seq"))},
+    base=(("kind", In(tuple(sorted(kind.value for kind in HISTORY)))),),
+)
+PUSHES: Final = Listing("pushes", ("passId",), {"REQUESTED_AT": Order(("requestedAt", "_id"))})
 DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
 
 ORDERED: Final = frozenset(

@@ -45,6 +45,8 @@ class ExecutionContext:
         self.plans = plans
         self.variable_values, self.hide_suggestions = values, not suggests
         self._failed, self._max_failed = 0, max_failed
+        self.masked = set[str]()
+        """The fields, as ``Type.field``, that are null without an error: the viewer's roles may not read them."""
 
     @cached_property
     def fallback(self) -> FallbackExecutor:
@@ -62,6 +64,7 @@ class ExecutionContext:
             is_awaitable=optimized_is_awaitable,
             hide_suggestions=self.hide_suggestions,
             locate=self.locate,
+            masked=self.masked,
         )
 
     def locate(

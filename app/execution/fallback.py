@@ -4,20 +4,21 @@ from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any, cast
 
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult, GraphQLError, GraphQLNonNull
 from graphql.pyutils import Path as GraphQLPath
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from app.domain.access import Masked
 from app.execution.errors import ends_answer
 
 
 class FallbackExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes an operation by graphql-core, as Strawberry has it; and knows whose field failed."""
 
-    def __init__(self, *args: Any, locate: Callable[..., GraphQLError], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, locate: Callable[..., GraphQLError], masked: set[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sources: dict[int, object] = {}
-        self._locate = locate
+        self._locate, self._masked = locate, masked
 
     def execute_fields(
         self,
@@ -33,6 +34,10 @@ class FallbackExecutor(StrawberryGraphQLCoreExecutionContext):
     def handle_field_error(
         self, raw_error: Exception, return_type: Any, field_details_list: Any, path: GraphQLPath
     ) -> None:
+        if isinstance(raw_error, Masked) and not isinstance(return_type, GraphQLNonNull):
+            of_field = path if path.typename or path.prev is None else path.prev  # else it is an item's, of its list
+            self._masked.add(f"{of_field.typename}.{field_details_list[0].node.name.value}")
+            return
         # What already has a path is on its way up from a field that must not be null, and was dealt with there.
         if getattr(raw_error, "path", None) is None:
             name = f"{path.typename}.{path.key}" if path.typename else str(path.key)

@@ -11,7 +11,7 @@ from graphql import GraphQLError, Undefined
 from graphql.execution import ExecutionResult
 from strawberry.execution import optimized_is_awaitable
 
-from app.domain.access import Role
+from app.domain.access import Masked, Role
 from app.domain.paging import PageRequest
 from app.execution.complete import discard_promise
 from app.execution.context import ExecutionContext
@@ -97,6 +97,9 @@ class Run:
     def handle_field_error(self, slot: Slot, error: Exception, path: Path) -> None:
         """Returns null if the slot may be null. Raises the error with its place otherwise, for the slot above."""
         # GraphQL October 2021, 6.4.4 Handling Field Errors
+        if slot.nullable and isinstance(error, Masked):
+            self.execution.masked.add(f"{slot.field.parent}.{slot.field.name}")
+            return
         if getattr(error, "path", None) is None:
             field = slot.field
             name = f"{field.parent}.{field.key}" if slot is field else str(path[1])

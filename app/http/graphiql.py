@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, stat_result
 from pathlib import Path
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -50,11 +50,15 @@ NOT_BUILT = """<!doctype html>
 """
 
 
+_NAMES_A_DOCUMENT: Final = frozenset({"query", "documentId", "id", "doc_id", "extensions"})
+"""Parameters of a query by GET, which is not a visit."""
+
+
 def asks_for_page(request: Request) -> bool:
     """Returns whether a person's browser came to look, rather than a client with a query."""
     return (
         request.method in ("GET", "HEAD")
-        and "query" not in request.query_params
+        and _NAMES_A_DOCUMENT.isdisjoint(request.query_params)
         and "text/html" in request.headers.get("accept", "")
     )
 

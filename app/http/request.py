@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -10,8 +11,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from app.operations.errors import RequestRefusal
 from app.operations.operation import GraphQLRequest
+from app.operations.trusted_documents import PersistedQueryNotSupported
 from app.settings import Limits
 
 JSON: Final = "application/json"
@@ -22,6 +23,10 @@ Headers = Mapping[bytes, bytes]
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
+_IDS: Final = ("documentId", "id", "doc_id")
+"""Parameters that name a document: GraphQL over HTTP's own (appendix A), and those of Relay and others."""
+_PREFIX: Final = "sha256:"
+_MAX_ID_CHARACTERS: Final = 256
 
 
 class HTTPError(Exception):
@@ -46,19 +51,6 @@ _CODES: Final = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "REQUEST_TOO_LARGE",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
 }
-
-
-class PersistedQueryNotSupported(RequestRefusal):
-    """Raised for a hash of a document instead of the document; the client sees a 400.
-
-    By these very words Apollo's, urql's and other clients know that they are to send the document, and do; any other
-    refusal ends each of their queries for good.
-    """
-
-    code = "PERSISTED_QUERY_NOT_SUPPORTED"
-
-    def __init__(self) -> None:
-        super().__init__("PersistedQueryNotSupported")
 
 
 @lru_cache(64)
@@ -160,10 +152,10 @@ def _from_address(scope: Scope, limits: Limits) -> object:
         message = f"A query by GET may have {most} bytes, headers included. Send it by POST."
         raise HTTPError(HTTPStatus.REQUEST_URI_TOO_LONG, message)
     given = QueryParams(scope["query_string"])
-    if any(len(given.getlist(name)) > 1 for name in _PARAMETERS):
+    if any(len(given.getlist(name)) > 1 for name in (*_PARAMETERS, *_IDS)):
         raise HTTPError(HTTPStatus.BAD_REQUEST, "Give each parameter once.")
     structured = {name: _parsed(given[name]) for name in ("variables", "extensions") if given.get(name)}
-    return {**{name: given[name] for name in ("query", "operationName") if name in given}, **structured}
+    return {**{name: given[name] for name in ("query", "operationName", *_IDS) if name in given}, **structured}
 
 
 def _request_of(body: object, *, may_change: bool) -> GraphQLRequest:
@@ -184,8 +176,36 @@ def _request_of(body: object, *, may_change: bool) -> GraphQLRequest:
     persisted = cast("dict[str, Any]", extensions or {}).get("persistedQuery")
     if persisted is not None and not isinstance(persisted, dict):
         raise HTTPError(HTTPStatus.BAD_REQUEST, "extensions.persistedQuery must be an object or null.")
-    if not query and persisted is not None:
-        raise PersistedQueryNotSupported
-    if not query:
+    is_named = persisted is not None or not given.keys().isdisjoint(_IDS)
+    document_id = _document_id(query, given, cast("dict[str, Any] | None", persisted)) if is_named else None
+    if not query and document_id is None:
         raise HTTPError(HTTPStatus.BAD_REQUEST, "query must be a string: a GraphQL document.")
-    return GraphQLRequest(query, name or None, cast("dict[str, Any]", variables) or {}, may_change)
+    return GraphQLRequest(query or "", name or None, cast("dict[str, Any]", variables) or {}, may_change, document_id)
+
+
+def _document_id(query: str | None, given: Mapping[str, Any], persisted: Mapping[str, Any] | None) -> str | None:
+    """Returns the id of the document without its prefix, or None. Beside a text only a hash of it is an id.
+
+    Raises HTTPError for what is not an id, for two of them, and for the hash of another text;
+    PersistedQueryNotSupported for another version of Apollo's protocol.
+    """
+    digest: object = persisted.get("sha256Hash") if persisted else None
+    if query:
+        document_id = given.get("documentId")
+        hashes = [_PREFIX + digest] if isinstance(digest, str) else []
+        if isinstance(document_id, str) and document_id.startswith(_PREFIX):
+            hashes.append(document_id)
+        ids = hashes and [_PREFIX + sha256(query.encode()).hexdigest()]
+        if not {*hashes} <= {*ids}:
+            raise HTTPError(HTTPStatus.BAD_REQUEST, "provided sha does not match query")  # as Apollo's servers say it
+    else:
+        if persisted is not None and not (persisted.get("version") == 1 and isinstance(digest, str)):
+            raise PersistedQueryNotSupported
+        ids = [each for each in (digest, *map(given.get, _IDS)) if each is not None]
+        if any(not isinstance(each, str) or not 1 <= len(each) <= _MAX_ID_CHARACTERS for each in ids):
+            message = f"The id of a document must be a string of 1 to {_MAX_ID_CHARACTERS} characters."
+            raise HTTPError(HTTPStatus.BAD_REQUEST, message)
+    found = {str(each).removeprefix(_PREFIX) for each in ids}
+    if len(found) > 1:
+        raise HTTPError(HTTPStatus.BAD_REQUEST, "The request names several documents: send one id.")
+    return found.pop() if found else None

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from app.domain.access import Forbidden
 from app.domain.refusals import Refusal
-from app.http.request import HTTPError, PersistedQueryNotSupported
+from app.http.request import HTTPError
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.operations.admission import Overloaded
 from app.operations.cost import TooExpensive
@@ -15,6 +15,7 @@ from app.operations.document_limits import DocumentLimitExceeded
 from app.operations.errors import InvalidDocument, error_payload, refusal_body
 from app.operations.pipeline import ChangeByGet
 from app.operations.rates import RateLimited
+from app.operations.trusted_documents import DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
 from app.store.driver import Unavailable
 
 
@@ -36,6 +37,7 @@ _UNAVAILABLE: Final = Status(HTTPStatus.SERVICE_UNAVAILABLE)
 STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
     Unauthenticated: Status(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}),
     Forbidden: Status(HTTPStatus.FORBIDDEN),
+    DocumentNotTrusted: Status(HTTPStatus.FORBIDDEN),
     ChangeByGet: Status(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"}),
     RateLimited: Status(HTTPStatus.TOO_MANY_REQUESTS),
     KeysUnavailable: _UNAVAILABLE,
@@ -45,6 +47,7 @@ STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
     DocumentLimitExceeded: _BAD_REQUEST,
     TooExpensive: _BAD_REQUEST,
     OperationUnresolved: _BAD_REQUEST,
+    PersistedQueryNotFound: _BAD_REQUEST,
     PersistedQueryNotSupported: _BAD_REQUEST,
     InvalidDocument: _BAD_REQUEST,
     Refusal: _BAD_REQUEST,

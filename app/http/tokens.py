@@ -24,7 +24,7 @@ import structlog
 from jwt import PyJWK, PyJWTError
 
 from app.domain.access import Role, Viewer
-from app.domain.ids import collection_of
+from app.domain.ids import check_id
 from app.domain.refusals import BadUserInput, Refusal
 from app.settings import ClaimNames
 
@@ -212,7 +212,7 @@ def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
     customer_id = _text(claims, names.jwt_customer_id_claim)
     try:
         if customer_id:
-            collection_of(customer_id, expected="customers")
+            check_id(customer_id, expected="customers")
     except BadUserInput:
         raise _odd(names.jwt_customer_id_claim) from None
     owned = {Role.CUSTOMER: customer_id, Role.AFFILIATE: _text(claims, names.jwt_affiliate_id_claim)}

@@ -10,7 +10,7 @@ from app.loaders.customers import Name, by_name, surviving
 from app.loaders.documents import by_id, by_kind
 from app.loaders.gate import Gate
 from app.loaders.loader import CustomerLoader, Loader
-from app.loaders.pages import Pages, counts_of
+from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of
 from app.loaders.search import Search
 from app.store import report
 from app.store.driver import Document, Store, StoreError
@@ -49,6 +49,10 @@ class Loaders:
     @cached_property
     def counts(self) -> Loader[tuple[str, Selection], int]:
         return Loader(partial(counts_of, self._store))
+
+    @cached_property
+    def value_counts(self) -> Loader[tuple[str, ValueCounts], list[Document]]:
+        return Loader(partial(value_counts_of, self._store))
 
     @cached_property
     def type_counts(self) -> Loader[str, Mapping[str, int]]:

@@ -4,9 +4,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from app.domain.access import Forbidden
+from app.domain.access import Masked
 from app.domain.activities import uncatalogued_sources, unknown_source
 from app.domain.listings import REPORT
 from app.domain.paging import Page, PageRequest, Prefetch, Selection
@@ -17,7 +17,9 @@ from app.store import pages
 from app.store.driver import Document, Store
 from app.store.report import type_totals
 
-T = TypeVar("T", PageRequest, Selection)
+ValueCounts: TypeAlias = tuple[Selection, tuple[str, ...]]
+"""A selection whose rows are counted by the values of these keys."""
+T = TypeVar("T", PageRequest, Selection, ValueCounts)
 V = TypeVar("V")
 
 
@@ -150,6 +152,21 @@ async def counts_of(
     return await _each(count, keys)
 
 
+async def value_counts_of(
+    store: Store, keys: Sequence[tuple[str, ValueCounts]]
+) -> Mapping[tuple[str, ValueCounts], list[Document] | Exception]:
+    """Returns how often each value occurs in a selection of a parent's rows, most frequent first.
+
+    One command per distinct selection.
+    """
+
+    async def count(asked: ValueCounts, parents: list[str]) -> Mapping[str, list[Document]]:
+        selection, names = asked
+        return await pages.counts_by_value(store, selection, parents, names)
+
+    return await _each(count, keys)
+
+
 def _is_shared(page_request: PageRequest) -> bool:
     """Returns whether it can be read together with others: it hangs on parents, and has no position in one's list."""
     return page_request.position is None and page_request.selection.listing.parent_key is not None
@@ -177,7 +194,7 @@ def _masked_page(gate: Gate, owner: str, page_request: PageRequest, found: list[
     """Returns the masked page, or its exception: a broken row costs its own page, and hidden rows have none."""
     collection = page_request.selection.listing.collection
     if gate.hides(collection, owner):
-        return Forbidden("Your role may not read this.")
+        return Masked()
     try:
         return _page(owner, page_request, gate.masked(collection, owner, found))
     except Exception as broken:

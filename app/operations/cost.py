@@ -5,10 +5,11 @@ is counted as often as it may occur: a page as full, a link as there, a field as
 is what GraphQL multiplies: rows by the rows above them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from heapq import nlargest
 from math import ceil
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -60,12 +61,16 @@ TEXT: Final = 100
 """A text that is not known yet: it is parsed and validated. Spent from the rate only."""
 CHARACTER: Final = 0.5
 """A character of it."""
+LOOKUP: Final = 25
+"""An id of a document that this process does not remember: it is looked up. Spent from the rate only."""
 BODY_BYTES: Final = 2_000
 """So many bytes of a body that came together are a unit; its small beginning is part of the request."""
 ERROR: Final = 3
 """A field that failed. Nobody can tell before it does."""
 PLAN_FIELD: Final = 3.5
 """A field of an operation that is planned anew. Spent from the rate only."""
+DEAREST_FIELD: Final = 1.2
+"""A field of an operation that is refused for its cost: its part in the whole is found. Spent from the rate only."""
 VALUE: Final = 0.06
 """A value or an object in the answer."""
 CORE_VALUE: Final = 1.0
@@ -119,6 +124,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "endCursor": Price(0, 0.6),
     "Customer.activityFacets": Price(100, 22),
     "Customer.activityGroups": Price(100, 22),
+    "Customer.activityActors": Price(100, 40),
+    "Customer.activitySources": Price(100, 22),
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
@@ -132,25 +139,49 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
 }
 """On top of what the formula says: by type and field, or by field for every type."""
 
-LISTS: Final[Mapping[str, float]] = {"Query.activityTypes": 160, "Note.links": 2, "Email.deliveries": 2}
+LISTS: Final[Mapping[str, float]] = {
+    "Query.activityTypes": 160,
+    "Note.links": 2,
+    "Email.deliveries": 2,
+    "Pass.pushes": 2,
+    "Transaction.pointsEntries": 2,
+}
 """How long a list is that is neither paged nor embedded."""
 
 _SHORT: Final = ("first", "last")
-_DECISIVE: Final = frozenset({*_SHORT, "after", "before", "filter", "orderBy", "ids", "if"})
+_DECISIVE: Final = frozenset({*_SHORT, "after", "at", "before", "filter", "orderBy", "ids", "if"})
 """Arguments of fields and directives whose value decides what is counted how often."""
 Variables: TypeAlias = Mapping[str, Any]
 
 
 class TooExpensive(RequestRefusal):
-    """Raised if the operation would cost more than one may; the client sees a 400 with its cost."""
+    """Raised if the operation would cost more than one may; the client sees a 400 with its cost and dearest fields."""
 
     code = "COST_LIMIT_EXCEEDED"
 
-    def __init__(self, *, cost: int, limit: int) -> None:
+    def __init__(self, *, cost: int, limit: int, dearest: Sequence["FieldCost"]) -> None:
+        fields = ", ".join(f"{_short('.'.join(each.path))} ({each.cost})" for each in dearest)
         super().__init__(
-            f"The operation may cost {cost}; the limit is {limit}. Ask for smaller pages, or for less in each row."
+            f"The operation may cost {cost}; the limit is {limit}. Ask for smaller pages, or for less in each row. "
+            f"Its dearest fields: {fields}."
         )
+        self.extensions = {"dearest": [{"path": [*each.path], "cost": each.cost} for each in dearest]}
         self.response_extensions = {"cost": cost_extension(cost, limit)}
+
+
+class FieldCost(NamedTuple):
+    """It tells what a field costs by itself, at all places of its path: without what is selected in it."""
+
+    path: tuple[str, ...]
+    cost: int
+
+
+def _short(path: str) -> str:
+    """Returns the path, or its end: a sentence has room for three of them."""
+    return path if len(path) <= _PATH_CHARACTERS else f"…{path[-_PATH_CHARACTERS:]}"
+
+
+_PATH_CHARACTERS: Final = 80
 
 
 def cost_extension(cost: int, limit: int) -> dict[str, int]:
@@ -170,6 +201,11 @@ def price_of_body(size: int) -> int:
 
 def price_of_plan(fields: int) -> int:
     return ceil(fields * PLAN_FIELD)
+
+
+def price_of_dearest(fields: int) -> int:
+    """Returns the price of finding an operation's dearest fields."""
+    return ceil(fields * DEAREST_FIELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +229,11 @@ class CostPlan:
             return self._certain
         added = _Addition(self._fragments, variables).total(self._steps)
         return ceil(round(min(REQUEST + added.once + added.each, MAX_REPORTED_COST), 6))
+
+    def dearest(self, variables: Variables, *, most: int = 3) -> Sequence[FieldCost]:
+        """Returns the fields that cost most, the dearest first. It takes longer than ``cost``: for who is refused."""
+        costs = _FieldCosts(self._fragments, variables).all(self._steps)
+        return [FieldCost(path, round(costs[path])) for path in nlargest(most, costs, key=costs.__getitem__)]
 
 
 class Pricer:
@@ -272,7 +313,7 @@ class Pricer:
             combined = _report(arguments, value)
         else:
             combined = _combination(parent, field, named, extra, self._size(coordinate, field, arguments), value)
-        return _Step(conditions, combined, below, types)
+        return _Step(conditions, combined, below, types, key=(node.alias or node.name).value)
 
     def _size(self, coordinate: str, field: GraphQLField, arguments: Mapping[str, ValueNode]) -> "_Size":
         if "ids" in field.args:
@@ -299,6 +340,8 @@ class _Step:
     fields: int = 0
     """How many fields of a plan it is itself."""
     fragment: str | None = None
+    key: str | None = None
+    """A field's name in the answer."""
 
 
 class _Addition:
@@ -323,6 +366,65 @@ class _Addition:
         if name not in self._known:
             self._known[name] = self.total(self._fragments[name])
         return self._known[name]
+
+
+class _FieldCosts:
+    """It tells the fields of one evaluation what each of them costs by itself.
+
+    Each step's price is linear in the prices below it, but for what is counted, so that a field's part in the whole is
+    known from the parts of the fields above it: those of a price's ``once``, ``each`` and ``row``.
+    """
+
+    def __init__(self, fragments: Mapping[str, tuple[_Step, ...]], variables: Variables) -> None:
+        self._fragments, self._variables = fragments, variables
+        self._costs = dict[tuple[str, ...], float]()
+
+    def all(self, steps: tuple[_Step, ...]) -> Mapping[tuple[str, ...], float]:
+        """Returns costs by path; fields that are selected at one path several times are one. Their sum is the price."""
+        self._walk(steps, Price(1, 1, 0), ())
+        return self._costs
+
+    def _walk(self, steps: tuple[_Step, ...], part: Price, path: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """Adds up; returns what is counted for the field above, with the path of the first field that counts it."""
+        counted = dict[str, tuple[str, ...]]()
+        for step in steps:
+            for count, where in self._step(self._with_content(step), part, path).items():
+                counted.setdefault(count, where)
+        return counted
+
+    def _with_content(self, step: _Step) -> _Step:
+        """Returns the step, or the only one that a fragment holds, however deep: chains of them take no time."""
+        while step.key is None and not step.conditions and len(self._below(step)) == 1:
+            (step,) = self._below(step)
+        return step
+
+    def _below(self, step: _Step) -> tuple[_Step, ...]:
+        return self._fragments[step.fragment] if step.fragment else step.below
+
+    def _step(self, step: _Step, part: Price, path: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        if not all(_holds(name, value, self._variables) for name, value in step.conditions):
+            return {}
+        if step.key is None:
+            return self._walk(self._below(step), part, path)
+        path = (*path, step.key)
+        own = step.combined(Price(), self._variables)
+        self._add(path, own, part)
+        if not step.below:
+            return dict.fromkeys(own.counts, path)
+        units = (Price(once=1), Price(each=1), Price(row=1))
+        once, each, row = (_of(part, _minus(step.combined(unit, self._variables), own)) for unit in units)
+        counted = self._walk(step.below, Price(once, each, row), path)
+        for count, where in counted.items():
+            self._add(where, _minus(step.combined(Price(counts=frozenset({count})), self._variables), own), part)
+        left = step.combined(Price(counts=frozenset(counted)), self._variables).counts
+        return {count: counted.get(count, path) for count in left}
+
+    def _add(self, path: tuple[str, ...], price: Price, part: Price) -> None:
+        self._costs[path] = self._costs.get(path, 0) + _of(part, price)
+
+
+def _of(part: Price, price: Price) -> float:
+    return part.once * price.once + part.each * price.each + part.row * price.row
 
 
 class _Width:
@@ -352,6 +454,10 @@ def _adds_nothing(below: Price, _: Variables) -> Price:
 
 def _plus(one: Price, other: Price) -> Price:
     return Price(one.once + other.once, one.each + other.each, one.row + other.row, one.counts | other.counts)
+
+
+def _minus(one: Price, other: Price) -> Price:
+    return Price(one.once - other.once, one.each - other.each, one.row - other.row)
 
 
 def _combination(

@@ -26,12 +26,16 @@ from app.settings import Limits
 
 
 class GraphQLRequest(NamedTuple):
-    """A request holds what a client asks for. ``may_change``: it came by a method that may change anything."""
+    """A request holds what a client asks for. ``may_change``: it came by a method that may change anything.
+
+    ``document_id`` names a trusted document, instead of the text or beside it; without one there is a text.
+    """
 
     query: str
     operation_name: str | None
     variables: dict[str, Any]
     may_change: bool
+    document_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,19 +21,37 @@ from app.execution.errors import cause_of
 from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.operations.admission import Admission, Overloaded
-from app.operations.cost import ERROR, REQUEST, CostPlan, TooExpensive, cost_extension, price_of_body, price_of_plan
+from app.operations.cost import (
+    ERROR,
+    LOOKUP,
+    REQUEST,
+    CostPlan,
+    TooExpensive,
+    cost_extension,
+    price_of_body,
+    price_of_dearest,
+    price_of_plan,
+)
 from app.operations.document import Documents, Prepared
 from app.operations.document_limits import changes, check_variables
 from app.operations.errors import InvalidDocument, RequestRefusal, format_error
 from app.operations.operation import GraphQLRequest
 from app.operations.rates import Rates
+from app.operations.trusted_documents import (
+    DocumentNotTrusted,
+    PersistedQueryNotFound,
+    PersistedQueryNotSupported,
+    TrustedDocuments,
+)
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
-from app.settings import Limits
+from app.settings import Limits, TrustByRole
 from app.store.deadline import Deadline
 from app.store.driver import Database, Store, StoreError, Unavailable, is_away
 
 _SHARE_FOR_CHANGES: Final = 0.9
 """Of a request's time. The rest is for undoing what could not be made, or for reading back what was."""
+_SHARE_FOR_IDS: Final = 8
+"""The texts that are remembered by their ids may take this part of what documents may take, on top of it."""
 _GRACE_SECONDS: Final = 0.5
 """After the time of a request, in which every command to the database has ended: what remains is our own work."""
 _KILL_SECONDS: Final = 10
@@ -76,6 +94,9 @@ class Pipeline:
         self._timeout_seconds, self._limits, self._rates, self._outgoing = timeout_seconds, limits, rates, outgoing
         self._execution, self._locks = execution, CustomerLocks()
         self._documents = Documents(schema, limits, compiled=execution.choice == "compiled")
+        self._trust = TrustByRole.read(limits.trusted_documents)
+        self._refuses_texts = self._trust.refuses_texts
+        self._trusted = TrustedDocuments(limits.cached_bytes // _SHARE_FOR_IDS)
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
         self._killing: set[asyncio.Task[None]] = set()
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
@@ -87,8 +108,13 @@ class Pipeline:
         self._admission.reject_if_full(viewer.subject)
         self._rates.spend(viewer, REQUEST)  # also for what turns out to be no request that can be answered
 
+    def require_schema(self, viewer: Viewer) -> None:
+        """Raises Forbidden for those who may not read the schema."""
+        if not viewer.is_one_of(self._readers_of_schema):
+            raise Forbidden("Your role may not read the schema.")
+
     def charge_body(self, viewer: Viewer, size: int) -> None:
-        """Charges a part of a request's body. Raises RateLimited."""
+        """Charges a part of a request's body, or a file that is sent. Raises RateLimited."""
         self._rates.spend(viewer, price_of_body(size))
 
     async def execute(self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel) -> dict[str, Any]:
@@ -110,19 +136,23 @@ class Pipeline:
         else:
             self._rates.charge(viewer, ERROR * len(result.errors or ()))
         errors = [format_error(error, prepared.document) for error in result.errors or ()]
-        extensions = {"cost": cost_extension(cost, self._limits.max_cost)}
+        extensions: dict[str, Any] = {"cost": cost_extension(cost, self._limits.max_cost)}
+        if execution.masked:
+            extensions["masked"] = sorted(execution.masked)
         return {"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions}
 
     # ------------------------------------------------------------ prepare
 
     async def _prepare(self, request: GraphQLRequest, viewer: Viewer) -> tuple[Prepared, ExecutionContext, CostPlan]:
         """Raises Forbidden, InvalidDocument, and any RequestRefusal."""
+        if self._refuses_texts or request.document_id is not None:
+            request = await self._with_text(request, viewer)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
         self._rates.spend(viewer, self._documents.price(request.query))
         with tracing.span("prepare"):
             prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
-        if prepared.introspects and not reads_schema:
-            raise Forbidden("Your role may not read the schema.")
+        if prepared.introspects:
+            self.require_schema(viewer)
         operation, plan = prepared.chosen(request.operation_name)
         check_variables(request.variables, self._limits)
         execution = operation.execution(request.variables, self._limits, suggests=reads_schema)
@@ -132,12 +162,41 @@ class Pipeline:
             raise ChangeByGet
         return prepared, execution, plan
 
+    async def _with_text(self, request: GraphQLRequest, viewer: Viewer) -> GraphQLRequest:
+        """Returns the request with the text that its id names, or with its own where the viewer may send one.
+
+        Raises DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported, RateLimited, Overloaded,
+        StoreError.
+        """
+        document_id, takes_texts = request.document_id, self._trust.takes_texts(viewer.roles)
+        if request.query and takes_texts:
+            return request
+        if document_id is None:
+            raise DocumentNotTrusted(is_id=False)
+        if not self._trust.takes_ids(viewer.roles):
+            raise PersistedQueryNotSupported
+        store = self._database.within(self._timeout_seconds)
+        if self._trusted.remembers(document_id):
+            text = await self._trusted.text(document_id, store)
+        else:
+            self._rates.spend(viewer, LOOKUP)
+            async with self._admission.turn(viewer.subject):
+                text = await self._trusted.text(document_id, store)
+        if text is not None:
+            return request._replace(query=text)
+        if not takes_texts:
+            raise DocumentNotTrusted(is_id=True)
+        # Where nothing was loaded, a client that asks by each document's id in turn would ask for each twice.
+        raise PersistedQueryNotSupported if self._trusted.is_empty else PersistedQueryNotFound
+
     # ------------------------------------------------------------ price
 
     def _price(self, execution: ExecutionContext, plan: CostPlan, cost: int, viewer: Viewer) -> int:
         """What was spent of the viewer's rate. Raises TooExpensive, RateLimited."""
         if cost > self._limits.max_cost:
-            raise TooExpensive(cost=cost, limit=self._limits.max_cost)
+            self._rates.charge(viewer, price_of_dearest(plan.fields))
+            dearest = plan.dearest(execution.variable_values.coerced)
+            raise TooExpensive(cost=cost, limit=self._limits.max_cost, dearest=dearest)
         metrics.COST.observe(cost)
         spent = cost - REQUEST + (price_of_plan(plan.fields) if self._execution.makes_plan(execution) else 0)
         self._rates.spend(viewer, spent)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import Storage
@@ -31,10 +31,11 @@ class RateLimited(RequestRefusal):
 
     code = "RATE_LIMITED"
 
-    def __init__(self, what: str, *, seconds: float) -> None:
+    def __init__(self, limit: Literal["cost", "changes"], *, allowed: int, seconds: float) -> None:
         self.seconds = max(1, round(seconds + 0.5))
-        self.extensions = {"retryAfterSeconds": self.seconds}
-        super().__init__(f"You have asked for too {what} in the last minute. Try again in {self.seconds} s.")
+        self.extensions = {"limit": {"name": limit, "allowed": allowed}, "retryAfterSeconds": self.seconds}
+        what = f"requests that cost more than {allowed}" if limit == "cost" else f"more than {allowed} changes"
+        super().__init__(f"You have asked for {what} in the last minute. Try again in {self.seconds} s.")
 
 
 class _Budget(NamedTuple):
@@ -72,9 +73,9 @@ class Rates:
         if minute is None or (minute.ends <= now and minute.blocked_until <= now):
             minute = self._minutes[budget] = _Minute(now + _MINUTE_SECONDS)
         if minute.blocked_until > now:
-            raise RateLimited("much", seconds=minute.blocked_until - now)
+            raise RateLimited("cost", allowed=budget.limit, seconds=minute.blocked_until - now)
         if minute.spent + cost > budget.limit:
-            raise RateLimited("much", seconds=minute.ends - now)
+            raise RateLimited("cost", allowed=budget.limit, seconds=minute.ends - now)
         minute.spent += cost
         minute.unflushed += cost
 
@@ -94,7 +95,8 @@ class Rates:
         limiter = _limiter(store)
         limit = RateLimitItemPerMinute(self.changes.of(viewer.roles), namespace="changes")
         if not await limiter.hit(limit, viewer.subject, cost=changes):
-            raise RateLimited("many changes", seconds=await _seconds_left(limiter, limit, viewer.subject))
+            seconds = await _seconds_left(limiter, limit, viewer.subject)
+            raise RateLimited("changes", allowed=limit.amount, seconds=seconds)
 
     async def flush_forever(self) -> None:
         """Counts what was spent here for all processes, again and again, and blocks subjects that spent too much."""

@@ -1,6 +1,7 @@
 """Admits adjustments that take two people."""
 
 from app.domain.access import Forbidden
+from app.domain.cursors import DEFAULT_SIZE
 from app.domain.listings import ADJUSTMENTS
 from app.schema.adjustments import PointsAdjustment, PointsAdjustmentFilter, PointsAdjustmentFilterArgument
 from app.schema.base import Info
@@ -9,7 +10,7 @@ from app.schema.connection import After, Before, Connection, First, Last, page_o
 
 def points_adjustments(
     info: Info,
-    first: First = None,
+    first: First = DEFAULT_SIZE,
     after: After = None,
     last: Last = None,
     before: Before = None,

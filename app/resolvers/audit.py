@@ -1,6 +1,7 @@
 """Admits readers of the audit log."""
 
 from app.domain.access import Permission
+from app.domain.cursors import DEFAULT_SIZE
 from app.domain.listings import AUDIT
 from app.schema.audit import AuditEntry, AuditFilter, AuditFilterArgument
 from app.schema.base import Info
@@ -9,7 +10,7 @@ from app.schema.connection import After, Before, Connection, First, Last, page_o
 
 def audit_log(
     info: Info,
-    first: First = None,
+    first: First = DEFAULT_SIZE,
     after: After = None,
     last: Last = None,
     before: Before = None,

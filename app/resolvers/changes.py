@@ -8,9 +8,9 @@ import strawberry
 
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import Invalid, NotFound
-from app.domain.ids import has_id_form, is_id_of
+from app.domain.ids import check_id
 from app.domain.kinds import BY_COLLECTION
-from app.domain.refusals import Refusal
+from app.domain.refusals import BadUserInput, Refusal
 from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
 from app.schema import changes as schema
@@ -218,7 +218,7 @@ async def _made(
     about: tuple[str, str, str],
     change: Callable[[Changes, Document], Awaitable[Wrote]],
 ) -> Source:
-    """Returns the payload. Accepted or refused, one row of the audit log says so. Raises Forbidden.
+    """Returns the payload. Accepted or refused, one row of the audit log says so. Raises Forbidden, BadUserInput.
 
     ``about`` is a collection, the input's field and the id in it; ``change`` gets the document as its viewer sees it.
     """
@@ -227,7 +227,8 @@ async def _made(
     seen = customer_id = None
     try:
         info.context.viewer.require(permission)  # for any customer at all, or nothing is said of this one
-        seen = await _document(info, node_id, collection)
+        check_id(node_id, argument, expected=collection)
+        seen = await _document(info, node_id)
         if seen is None:
             raise NotFound(f"There is no such {BY_COLLECTION[collection].noun}.", argument)
         customer_id = seen.get("customerId", seen["_id"])
@@ -235,7 +236,7 @@ async def _made(
         wrote = await change(of, seen)
     except Refusal as refusal:
         await of.audit(mutation).refused(of.store, refusal, customer_id=customer_id)
-        if isinstance(refusal, Forbidden):
+        if isinstance(refusal, Forbidden | BadUserInput):
             raise
         error = {"code": refusal.code, "field": list(refusal.field), "message": str(refusal)}
         return {"userErrors": [error], "customer": await _document(info, customer_id) if customer_id else None}
@@ -245,10 +246,9 @@ async def _made(
     return {"userErrors": [], **dict(zip(written, documents, strict=True))}
 
 
-async def _document(info: Info, node_id: str, collection: str | None = None) -> Source:
-    """Returns the document; None if it is missing, of another kind, not for this viewer, or the id is not one."""
-    known = is_id_of(collection, node_id) if collection else has_id_form(node_id)
-    return await info.context.loaders.documents.load(node_id) if known else None
+async def _document(info: Info, node_id: str) -> Source:
+    """Returns the document; None if it is missing or not for this viewer."""
+    return await info.context.loaders.documents.load(node_id)
 
 
 async def _written(info: Info, ids: str | list[str]) -> Source:

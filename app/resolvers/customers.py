@@ -5,7 +5,8 @@ from typing import Annotated, cast
 import strawberry
 
 from app.domain.access import Permission
-from app.domain.ids import collection_of
+from app.domain.cursors import DEFAULT_SIZE
+from app.domain.ids import check_id
 from app.domain.listings import CUSTOMERS
 from app.domain.refusals import Ambiguous
 from app.domain.search import address
@@ -24,7 +25,7 @@ def customer(
 ) -> Customer | None:
     loaders = info.context.loaders
     if by.id:
-        collection_of(by.id.value, expected="customers", argument="by")
+        check_id(by.id.value, "by", "id", expected="customers")
         return cast(Source, loaders.documents.defer(by.id.value))
     name, viewer = _name(info, by), info.context.viewer
 
@@ -55,7 +56,7 @@ def _name(info: Info, by: CustomerBy) -> tuple[str, ...]:
 
 async def customers(
     info: Info,
-    first: First = None,
+    first: First = DEFAULT_SIZE,
     after: After = None,
     last: Last = None,
     before: Before = None,

@@ -8,7 +8,7 @@ import strawberry
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import NotFound
 from app.domain.exports import choose_columns
-from app.domain.ids import is_id_of
+from app.domain.ids import check_id
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
 from app.schema import exports as schema
@@ -68,8 +68,8 @@ async def cancel_export(
     info: Info, input: Annotated[schema.CancelExportInput, Input]
 ) -> schema.CancelExportPayload | None:
     async def cancel() -> str:
-        known = is_id_of("exports", input.export_id)
-        export: Source = await info.context.loaders.documents.load(input.export_id) if known else None
+        check_id(input.export_id, "exportId", expected="exports")
+        export: Source = await info.context.loaders.documents.load(input.export_id)
         if export is None:
             raise NotFound("There is no such export.", "exportId")
         await exports.cancel(info.context.changes, export)

@@ -32,7 +32,22 @@ def rules_of(definitions: Definitions) -> dict[tuple[str, str], Rule]:
     }
 
 
+def described_rules(definitions: Definitions) -> dict[tuple[str, str | None], Rule]:
+    """Returns the rules that hide something, by type and field; one for all fields of a type has no field."""
+    found: dict[tuple[str, str | None], Rule] = {}
+    for name, definition in definitions.items():
+        access = _access(definition)
+        if isinstance(access, Rule):
+            found[name, None] = access
+        elif name != "Query":  # what it needs, it says itself
+            found |= {(name, _graphql_name(field)): rule for field, rule in _declared(definition)}
+    return {place: rule for place, rule in found.items() if rule.sentence}
+
+
 def masks_of(definitions: Definitions) -> Callable[[frozenset[Role]], Masks]:
+    """Returns what documents lose for roles, by the rules of all types."""
+    rules = described_rules(definitions)
+
     @cache
     def masks(roles: frozenset[Role]) -> Masks:
         by_collection = {kind.collection: definitions[kind.type] for kind in KINDS}
@@ -46,7 +61,10 @@ def masks_of(definitions: Definitions) -> Callable[[frozenset[Role]], Masks]:
             for collection, definition in by_collection.items()
             if collection not in hidden and (change := tuple(_changes(definition, roles)))
         }
-        return Masks(frozenset(hidden), changes)
+        unreadable = sorted(
+            f"{name}.{field}" if field else name for (name, field), rule in rules.items() if rule.hides_from(roles)
+        )
+        return Masks(frozenset(hidden), changes, tuple(unreadable))
 
     return masks
 

@@ -1,14 +1,15 @@
 """Declares the timeline: what happened, who says so, and how to look through it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import strawberry
 
 from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
 from app.catalogue.model import ActivityGroup as Group
+from app.catalogue.model import AttributeKind as Attribute
 from app.domain.access import Forbidden, Permission, Role, Viewer, reads_actors, require
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
@@ -30,10 +31,12 @@ from app.schema.filters import among, check_types, during, few, terms
 from app.schema.notes import Note
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
+from app.schema.transactions import Money
 
 if TYPE_CHECKING:
     from app.schema.customers import Customer
 
+ACTOR_KEYS: Final = ("actor.kind", "actor.id", "actor.name", "actor.accessLevel")
 _Customer = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 _IS_NOTE: dict[NotesFilter | None, list[bool]] = {NotesFilter.ONLY: [True], NotesFilter.EXCLUDE: [False]}
 
@@ -49,6 +52,29 @@ class ActivityAttribute:
         description='The value as canonical text: ISO 8601 dates, "12.50 EUR", plain digits; list items joined by ", ".'
     )
     values: list[str] | None = strawberry.field(description="The items of a list; null for any other kind.")
+
+    @strawberry.field(description="The amount, for the kind MONEY; null for any other.")
+    @staticmethod
+    def money(attribute: strawberry.Parent[Document]) -> Money | None:
+        return attribute["raw"] if attribute["kind"] == Attribute.MONEY else None
+
+    @strawberry.field(
+        description="The number as JSON has it, for the kinds INTEGER and DECIMAL; null for any other. `value` has all "
+        "digits of one that JSON rounds."
+    )
+    @staticmethod
+    def number(attribute: strawberry.Parent[Document]) -> float | None:
+        return float(attribute["raw"]) if attribute["kind"] in (Attribute.INTEGER, Attribute.DECIMAL) else None
+
+    @strawberry.field(description="The truth, for the kind BOOLEAN; null for any other.")
+    @staticmethod
+    def boolean(attribute: strawberry.Parent[Document]) -> bool | None:
+        return attribute["raw"] if attribute["kind"] == Attribute.BOOLEAN else None
+
+    @strawberry.field(description="The point in time, for the kind DATETIME; null for any other.")
+    @staticmethod
+    def time(attribute: strawberry.Parent[Document]) -> datetime | None:
+        return attribute["raw"] if attribute["kind"] == Attribute.DATETIME else None
 
 
 @strawberry.type(description="An event on a customer's account, as its source system reported it.")
@@ -176,7 +202,7 @@ def _attributes(activity: Document) -> Source:
 
 
 def _attribute(name: str, label: str, kind: AttributeKind, raw: Raw) -> Document:
-    return {"name": name, "label": label, "kind": kind, "value": to_text(raw), "values": items(raw)}
+    return {"name": name, "label": label, "kind": kind, "value": to_text(raw), "values": items(raw), "raw": raw}
 
 
 @strawberry.type(description="An activity type that occurs on the account, with its count.")
@@ -188,6 +214,22 @@ class ActivityFacet:
     icon: str = strawberry.field(description="The stable key of the icon.")
     group: ActivityGroup = strawberry.field(description="The group that it belongs to.")
     count: int = strawberry.field(description="The number of such activities on the account.")
+
+
+@strawberry.type(description="An actor on the account, with the number of their activities.")
+class ActivityActorCount:
+    access: ClassVar[Access] = WITH_OWNER
+
+    actor: Actor = strawberry.field(description="The person or program.")
+    count: int = strawberry.field(description="The number of activities.")
+
+
+@strawberry.type(description="A source of activities on the account, with their number.")
+class ActivitySourceCount:
+    access: ClassVar[Access] = WITH_OWNER
+
+    source: str = strawberry.field(description="The system that reported them.")
+    count: int = strawberry.field(description="The number of activities.")
 
 
 @strawberry.type(description="An activity group that occurs on the account, with its count.")
@@ -205,6 +247,14 @@ def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
         for code, count in counts.items()
         if (row := CATALOGUE.get(code)) and viewer.knows(row)
     ]
+
+
+def actor_counts_of(counts: Sequence[Document]) -> Source:
+    return [{"actor": each["value"], "count": each["count"]} for each in counts]
+
+
+def source_counts_of(counts: Sequence[Document]) -> Source:
+    return [{"source": each["value"], "count": each["count"]} for each in counts]
 
 
 def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:

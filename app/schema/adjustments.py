@@ -9,7 +9,7 @@ from app.domain.paging import Where
 from app.schema.base import Document, Info, Node, follow, follow_own, reads
 from app.schema.customers import Customer
 from app.schema.enums import AdjustmentStatus
-from app.schema.filters import among
+from app.schema.filters import among, of_customer
 from app.schema.people import Actor
 from app.schema.points import PointsEntry
 from app.schema.rules import ADJUSTMENT, Access
@@ -59,7 +59,7 @@ class PointsAdjustmentFilter:
     def where(self) -> Where:
         """Returns the conditions of the filter. Raises BadUserInput."""
         return (
-            *among("customerId", None if self.customer_id is None else [self.customer_id]),
+            *of_customer(self.customer_id),
             *among("status", self.statuses),
         )
 

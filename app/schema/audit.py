@@ -9,7 +9,7 @@ from app.domain.paging import Where
 from app.schema.base import Document, Info, Node, follow, reads
 from app.schema.customers import Customer
 from app.schema.enums import AccessLevel, Outcome
-from app.schema.filters import among, during, terms
+from app.schema.filters import among, during, of_customer, terms
 from app.schema.rules import AUDIT, Access
 
 
@@ -74,7 +74,7 @@ class AuditFilter:
     def where(self) -> Where:
         """Returns the conditions of the filter. Raises BadUserInput."""
         return (
-            *among("customerId", None if self.customer_id is None else [self.customer_id]),
+            *of_customer(self.customer_id),
             *among("actor.subject", terms("subject", None if self.subject is None else [self.subject])),
             *during("at", self.from_, self.to),
         )

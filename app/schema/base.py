@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from typing import Annotated, Any, Final, NewType, ParamSpec, TypeAlias, TypeVar, cast
 
 import orjson
@@ -79,6 +80,11 @@ def reads(keys: str) -> Callable[[F], F]:
 
 
 READ_KEYS: Final[dict[Callable[..., Any], tuple[str, ...]]] = {}
+
+
+def fingerprint(value: object) -> str:
+    """Returns a short name for a value that is the same in every process."""
+    return sha256(repr(value).encode()).hexdigest()[:24]
 
 
 def follow(info: Info, document: Document, key: str) -> Source:
@@ -212,20 +218,24 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     Date: strawberry.scalar(
         name="Date",
-        description="A calendar date without time or time zone, such as 2026-01-31.",
+        description="A calendar date without time or time zone (RFC 3339, full-date), such as 2026-01-31.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
         serialize=_serialize_date,
         parse_value=_parse_date,
     ),
     SafeInt: strawberry.scalar(
         name="SafeInt",
         description="A whole number from -(2^53 - 1) to 2^53 - 1 as a JSON number, the range that JavaScript "
-        "represents exactly. `Int` ends at 2^31 - 1.",
+        "represents exactly (RFC 8259, section 6). `Int` ends at 2^31 - 1.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259#section-6",
         serialize=_safe_integer,
         parse_value=_safe_integer,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
-        description='A decimal number as a string, such as "12.50": money is never a float.',
+        description="A decimal number as a string (the numeric string of General Decimal Arithmetic without an "
+        'exponent), such as "12.50": money is never a float.',
+        specified_by_url="https://speleotrove.com/decimal/daconvs.html",
         serialize=_serialize_decimal,
         parse_value=_parse_decimal,
     ),

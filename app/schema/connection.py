@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from inspect import Parameter, Signature
 from typing import Annotated, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import strawberry
 
 from app.domain.access import Role
-from app.domain.cursors import cursor_of, page_request_of
+from app.domain.cursors import DEFAULT_SIZE, cursor_of, page_request_of
 from app.domain.paging import Listing, Page, PageRequest, Selection, Sorting, Where, both
 from app.schema.base import Document, Info, Source
 from app.schema.rules import WITH_OWNER, Access
@@ -19,7 +20,9 @@ Row: TypeAlias = tuple[Page, Document]
 
 First: TypeAlias = Annotated[
     int | None,
-    strawberry.argument(description="Returns the first *n* rows after the `after` cursor. Default 20, maximum 100."),
+    strawberry.argument(
+        description="Returns the first *n* rows after the `after` cursor. Maximum 100. The default gives way to `last`."
+    ),
 ]
 After: TypeAlias = Annotated[
     str | None,
@@ -35,6 +38,16 @@ Before: TypeAlias = Annotated[
     str | None,
     strawberry.argument(
         description="Returns rows before this cursor. A cursor is valid only for the list that returned it."
+    ),
+]
+
+
+At: TypeAlias = Annotated[
+    datetime | None,
+    strawberry.argument(
+        description="Begins the page at this time instead of at a cursor, to jump to a date: with `first`, the rows "
+        "from there on in the order of the list; with `last`, the rows just before them. Only in the order of time. "
+        "`pageInfo` assumes rows on the other side of that time."
     ),
 ]
 
@@ -146,17 +159,18 @@ class PagedEdge:
     def page(self, parent: str, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest:
         """Returns the page of ``parent``'s list that is asked for. Raises BadUserInput, BadCursor, Forbidden."""
         selection = self.selection(given.get("filter"), given.get("order_by"), roles)
-        return page_request_of(selection, parent, **{name: given.get(name) for name in _RELAY})
+        return page_request_of(selection, parent, at=given.get("at"), **{name: given.get(name) for name in _RELAY})
 
     def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest | None:
         """Returns the page that all parents share; None if a cursor makes it a part of one parent's list."""
-        if given.get("after") is not None or given.get("before") is not None:
+        if any(given.get(name) is not None for name in _POSITIONS):
             return None
         return self.page("", roles, given)
 
 
 PAGED_EDGES: Final[dict[Callable[..., Any], PagedEdge]] = {}
 """By the resolver that ``paged`` has made."""
+_POSITIONS: Final = ("after", "before", "at")
 _RELAY: Final = {"first": First, "after": After, "last": Last, "before": Before}
 
 
@@ -166,9 +180,13 @@ def paged(
     *,
     filter: type[FilterInput] | None = None,
     order: type[OrderInput] | None = None,
+    at: bool = False,
     description: str,
 ) -> Any:
-    """Returns a field with a page of ``listing``, whose rows are ``node``s, for each document of the declaring type."""
+    """Returns a field with a page of ``listing``, whose rows are ``node``s, for each document of the declaring type.
+
+    ``at``: whether a page may begin at a time.
+    """
     edge = PagedEdge(listing, filter, order)
 
     def resolve(parent: Document, info: Info, **given: Any) -> Source:
@@ -177,6 +195,8 @@ def paged(
         return info.context.loaders.pages.defer(parent_id, page_request)
 
     arguments: dict[str, Any] = {**_RELAY}
+    if at:
+        arguments["at"] = At
     if filter:
         which = strawberry.argument(description="Which rows to return. Default: all.")
         arguments["filter"] = Annotated[cast(Any, filter) | None, which]
@@ -190,7 +210,9 @@ def paged(
             Parameter("parent", Parameter.KEYWORD_ONLY, annotation=strawberry.Parent[Document]),
             Parameter("info", Parameter.KEYWORD_ONLY, annotation=Info),
             *(
-                Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=each)
+                Parameter(
+                    name, Parameter.KEYWORD_ONLY, default=DEFAULT_SIZE if name == "first" else None, annotation=each
+                )
                 for name, each in arguments.items()
             ),
         ],

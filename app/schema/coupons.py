@@ -6,10 +6,11 @@ from typing import ClassVar
 import strawberry
 
 from app.domain.access import Role
-from app.domain.paging import Where
+from app.domain.paging import Sorting, Where
 from app.schema.base import Node
-from app.schema.enums import CouponOrigin
-from app.schema.filters import among
+from app.schema.enums import CouponOrderField, CouponOrigin, OrderDirection
+from app.schema.filters import among, during, terms
+from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
 
@@ -17,7 +18,7 @@ from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
 @strawberry.type(description="A coupon of a customer.")
 class Coupon(Node):
     access: ClassVar[Access] = {
-        WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at",
+        WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at customer",
         CODE: "code",
         ACTOR: "redeemed_by",
     }
@@ -31,6 +32,7 @@ class Coupon(Node):
     redeemed: bool = strawberry.field(description="Whether it was redeemed.")
     redeemed_at: datetime | None = strawberry.field(description="The time when it was redeemed.")
     redeemed_by: Actor | None = strawberry.field(description="The person or program that marked it as redeemed.")
+    customer = owner()
 
 
 @strawberry.input(description="A filter on coupons. Conditions that are left out do not filter.")
@@ -42,9 +44,32 @@ class CouponFilter:
         default=None,
         description="Only coupons that the customer received in one of these ways. An empty list matches no rows.",
     )
+    types: list[str] | None = strawberry.field(
+        default=None, description="Only these kinds, as their source system names them. An empty list matches no rows."
+    )
+    expires_from: datetime | None = strawberry.field(
+        default=None, description="Only coupons that expire at or after this time."
+    )
+    expires_to: datetime | None = strawberry.field(
+        default=None, description="Only coupons that expire before this time."
+    )
 
     def where(self, _: frozenset[Role]) -> Where:
+        """Returns the conditions of the filter. Raises BadUserInput."""
         return (
             *among("redeemed", None if self.redeemed is None else [self.redeemed]),
             *among("origin", self.origins),
+            *among("type", terms("types", self.types)),
+            *during("expiresAt", self.expires_from, self.expires_to),
         )
+
+
+@strawberry.input(description="A sort order for coupons.")
+class CouponOrder:
+    default: ClassVar[str] = "Newest first"
+
+    field: CouponOrderField = strawberry.field(default=CouponOrderField.ADDED_AT, description="The field to sort by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
+
+    def sorting(self, _: CouponFilter) -> Sorting:
+        return Sorting(self.field, self.direction == OrderDirection.DESC)

@@ -7,31 +7,40 @@ from typing import Annotated, ClassVar, cast
 import strawberry
 
 from app.domain.access import Viewer
+from app.domain.cursors import size_of
 from app.domain.customers import country_of, emails_of, is_web_address
 from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, STATUSES, TRANSACTIONS
 from app.domain.refusals import Refusal
 from app.schema.activities import (
+    ACTOR_KEYS,
     Activity,
+    ActivityActorCount,
     ActivityFacet,
     ActivityFilter,
     ActivityGroupCount,
     ActivityOrder,
+    ActivitySourceCount,
+    actor_counts_of,
     facets_of,
     group_counts_of,
+    source_counts_of,
 )
-from app.schema.base import Date, Document, Info, Node, Source, follow, reads
-from app.schema.connection import paged
-from app.schema.coupons import Coupon, CouponFilter
+from app.schema.base import Date, Document, Info, Node, ShortList, Source, follow, reads
+from app.schema.connection import paged, selection_of
+from app.schema.coupons import Coupon, CouponFilter, CouponOrder
 from app.schema.emails import Email
 from app.schema.enums import CustomerStatus
 from app.schema.notes import Note
-from app.schema.passes import Pass
+from app.schema.passes import Pass, PassFilter, PassOrder
 from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import CONTACT, LABELS, LAST, MAIL, NOTE, WITH_OWNER, Access
+from app.schema.rules import ACTORS, CONTACT, LABELS, LAST, MAIL, NOTE, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
-from app.schema.transactions import Transaction, TransactionFilter
+from app.schema.transactions import Transaction, TransactionFilter, TransactionOrder
 
+Counted = Annotated[
+    ActivityFilter | None, strawberry.argument(description="Which activities to count. Default: all that have a type.")
+]
 _Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 
 
@@ -39,10 +48,12 @@ _Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 class Customer(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id number name first_name last_name organization job_title country registered_at payment_count "
-        "status has_status_details merged_into status_history activities activity_facets activity_groups points "
+        "status has_status_details merged_into status_history activities activity_facets activity_groups "
+        "activity_sources points "
         "points_history coupons transactions passes",
         CONTACT: "email emails phones billing_address website date_of_birth identities",
         LABELS: "tags",
+        ACTORS: "activity_actors",
         LAST: "last_activity_at",
         MAIL: "email_history",
         NOTE: "notes",
@@ -118,20 +129,44 @@ class Customer(Node):
         Activity,
         filter=ActivityFilter,
         order=ActivityOrder,
+        at=True,
         description="All activities on the account. Default order: newest first.",
     )
 
     @strawberry.field(description="The activity types that occur on this account, most frequent first.")
     @staticmethod
     @reads("_id")
-    def activity_facets(customer: strawberry.Parent[Document], info: Info) -> list[ActivityFacet] | None:
-        return _of_type_counts(info, customer, facets_of)
+    def activity_facets(
+        customer: strawberry.Parent[Document], info: Info, filter: Counted = None
+    ) -> list[ActivityFacet] | None:
+        return _of_type_counts(info, customer, filter, facets_of)
 
     @strawberry.field(description="The activity groups that occur on this account, in display order.")
     @staticmethod
     @reads("_id")
-    def activity_groups(customer: strawberry.Parent[Document], info: Info) -> list[ActivityGroupCount] | None:
-        return _of_type_counts(info, customer, group_counts_of)
+    def activity_groups(
+        customer: strawberry.Parent[Document], info: Info, filter: Counted = None
+    ) -> list[ActivityGroupCount] | None:
+        return _of_type_counts(info, customer, filter, group_counts_of)
+
+    @strawberry.field(description="The people and programs that acted on this account, most active first.")
+    @staticmethod
+    @reads("_id activityActors")
+    def activity_actors(
+        customer: strawberry.Parent[Document], info: Info, filter: Counted = None, first: ShortList = 20
+    ) -> list[ActivityActorCount] | None:
+        if "activityActors" in customer:  # the rule says that it is not for this viewer
+            return None
+        size = size_of(first)
+        return _value_counts(info, customer, filter, ACTOR_KEYS, lambda counts: actor_counts_of(counts)[:size])
+
+    @strawberry.field(description="The source systems that reported on this account, by number of activities.")
+    @staticmethod
+    @reads("_id")
+    def activity_sources(
+        customer: strawberry.Parent[Document], info: Info, filter: Counted = None
+    ) -> list[ActivitySourceCount] | None:
+        return _value_counts(info, customer, filter, ("source",), source_counts_of)
 
     @strawberry.field(description="The points balance now.")
     @staticmethod
@@ -147,11 +182,27 @@ class Customer(Node):
         description="The entries that changed the balance. Default order: last recorded first. Reservations "
         "and pending points are not included.",
     )
-    coupons = paged(COUPONS, Coupon, filter=CouponFilter, description="All coupons, redeemed or not, newest first.")
-    transactions = paged(
-        TRANSACTIONS, Transaction, filter=TransactionFilter, description="All sales, refunds and voids, newest first."
+    coupons = paged(
+        COUPONS,
+        Coupon,
+        filter=CouponFilter,
+        order=CouponOrder,
+        description="All coupons, redeemed or not. Default order: newest first.",
     )
-    passes = paged(PASSES, Pass, description="All mobile wallet passes, newest first.")
+    transactions = paged(
+        TRANSACTIONS,
+        Transaction,
+        filter=TransactionFilter,
+        order=TransactionOrder,
+        description="All sales, refunds and voids. Default order: newest first.",
+    )
+    passes = paged(
+        PASSES,
+        Pass,
+        filter=PassFilter,
+        order=PassOrder,
+        description="All mobile wallet passes. Default order: newest first.",
+    )
 
     email_history = paged(
         EMAILS,
@@ -164,9 +215,33 @@ class Customer(Node):
     )
 
 
-def _of_type_counts(info: Info, customer: Document, then: Callable[[Mapping[str, int], Viewer], Source]) -> Source:
+def _of_type_counts(
+    info: Info,
+    customer: Document,
+    filter: ActivityFilter | None,
+    then: Callable[[Mapping[str, int], Viewer], Source],
+) -> Source:
     viewer = info.context.viewer
-    return info.context.loaders.type_counts.defer(customer["_id"], lambda counts: then(counts or {}, viewer))
+    if filter is None:  # answered from an index alone
+        return info.context.loaders.type_counts.defer(customer["_id"], lambda counts: then(counts or {}, viewer))
+
+    def by_type(counts: list[Document]) -> Source:
+        return then({each["value"]: each["count"] for each in counts}, viewer)
+
+    return _value_counts(info, customer, filter, ("type",), by_type)
+
+
+def _value_counts(
+    info: Info,
+    customer: Document,
+    filter: ActivityFilter | None,
+    keys: tuple[str, ...],
+    then: Callable[[list[Document]], Source],
+) -> Source:
+    roles = info.context.viewer.roles
+    selection = selection_of(ACTIVITIES, roles, (filter or ActivityFilter()).where(roles))
+    key = (customer["_id"], (selection, keys))
+    return info.context.loaders.value_counts.defer(key, lambda counts: then(counts or []))
 
 
 @strawberry.input(one_of=True, description="A way to identify a customer: set exactly one field.")

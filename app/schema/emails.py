@@ -3,24 +3,32 @@
 import asyncio
 import base64
 from datetime import datetime
-from typing import ClassVar, Final, cast
+from typing import Annotated, ClassVar, Final, cast
 
 import strawberry
 
 from app.domain.attachments import images_of, link
 from app.domain.listings import DELIVERIES
 from app.domain.mail_html import MOST_ENTITIES, MOST_TAGS, harmless
-from app.schema.base import Document, Info, Node, ShortList, Source, reads
+from app.schema.base import Document, Info, Node, ShortList, Source, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import DeliveryStatus
+from app.schema.owner import owner
 from app.schema.rules import MAIL, Access
 
 _LONG: Final = 10_000
+_Email = Annotated["Email", strawberry.lazy("app.schema.emails")]
 
 
 @strawberry.type(description="A delivery of an e-mail through this gateway.")
 class EmailDelivery(Node):
     access: ClassVar[Access] = MAIL
+
+    @strawberry.field(description="The e-mail that is delivered.")
+    @staticmethod
+    @reads("emailId customerId")
+    def email(delivery: strawberry.Parent[Document], info: Info) -> _Email | None:
+        return follow_own(info, delivery, "emailId")
 
     to: str = strawberry.field(description="The address that it is sent to.")
     status: DeliveryStatus = strawberry.field(description="The state of the delivery.")
@@ -84,6 +92,7 @@ class Email(Node):
 
     text: str | None = strawberry.field(description="The plain-text body.")
     sent_at: datetime | None = strawberry.field(description="The time when it was sent.")
+    customer = owner()
 
     @strawberry.field(description="The deliveries through this gateway, newest first.")
     @staticmethod

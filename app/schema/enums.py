@@ -35,6 +35,7 @@ __all__ = [
     "ActorKind",
     "AdjustmentStatus",
     "AttributeKind",
+    "CouponOrderField",
     "CouponOrigin",
     "CustomerOrderField",
     "CustomerSegment",
@@ -46,6 +47,7 @@ __all__ = [
     "NotesFilter",
     "OrderDirection",
     "Outcome",
+    "PassOrderField",
     "PassType",
     "PointsKind",
     "PointsOrderField",
@@ -53,6 +55,7 @@ __all__ = [
     "ReportTable",
     "SearchMatchKind",
     "Separator",
+    "TransactionOrderField",
     "TransactionStatus",
     "TransactionType",
 ]
@@ -243,6 +246,22 @@ class CustomerOrderField(StrEnum):
     SPENDABLE_POINTS = "SPENDABLE_POINTS"
 
 
+class CouponOrderField(StrEnum):
+    ADDED_AT = "ADDED_AT"
+    EXPIRES_AT = "EXPIRES_AT"
+    REDEEMED_AT = "REDEEMED_AT"
+
+
+class TransactionOrderField(StrEnum):
+    OCCURRED_AT = "OCCURRED_AT"
+    POINTS_AWARDED = "POINTS_AWARDED"
+
+
+class PassOrderField(StrEnum):
+    CREATED_AT = "CREATED_AT"
+    UPDATED_AT = "UPDATED_AT"
+
+
 class PointsOrderField(StrEnum):
     SEQ = "SEQ"
     OCCURRED_AT = "OCCURRED_AT"
@@ -257,6 +276,25 @@ describe(
     ONLY="Only notes are included.",
 )
 describe(OrderDirection, "A sort direction.", ASC="Smallest or oldest first.", DESC="Largest or newest first.")
+describe(
+    CouponOrderField,
+    "A field to sort coupons by. Ties are broken by id; null comes last.",
+    ADDED_AT="The time when the customer received it.",
+    EXPIRES_AT="The time when it expires; coupons that never expire come last.",
+    REDEEMED_AT="The time when it was redeemed; coupons that are not redeemed come last.",
+)
+describe(
+    TransactionOrderField,
+    "A field to sort transactions by. Ties are broken by time, then by id.",
+    OCCURRED_AT="The time when it happened.",
+    POINTS_AWARDED="The points that it earned.",
+)
+describe(
+    PassOrderField,
+    "A field to sort passes by. Ties are broken by id.",
+    CREATED_AT="The time when it was made.",
+    UPDATED_AT="The time of the last change of its content.",
+)
 describe(
     ActivityOrderField,
     "A field to sort activities by. Ties are broken by time, then by id; null comes last.",

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.catalogue import CATALOGUE
 from app.domain.access import Role, knows
+from app.domain.ids import check_id
 from app.domain.paging import Between, Has, In, Where
 from app.domain.refusals import BadUserInput, unknown
 from app.domain.search import cleaned, folded, is_visible
@@ -36,6 +37,14 @@ def bound(at: datetime | None) -> datetime | None:
 def among(key: str, values: Sequence[Any] | None) -> Where:
     """Returns a condition on a key's value, if values are given; an empty list matches nothing."""
     return () if values is None else ((key, In(tuple(dict.fromkeys(values)))),)
+
+
+def of_customer(customer_id: str | None) -> Where:
+    """Returns a condition on the customer, if one is given. Raises BadUserInput for what is not a customer's id."""
+    if customer_id is None:
+        return ()
+    check_id(customer_id, "customerId", expected="customers")
+    return among("customerId", [customer_id])
 
 
 def few(name: str, values: Sequence[Any] | None, *, at_most: int = 100) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 import strawberry
 
 from app.schema.base import Document, Info, Node, Source, linked_document, result_or_error
+from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import NOTE, Access
 
@@ -17,6 +18,7 @@ class Note(Node):
     message: str = strawberry.field(description="The text.")
     author: Actor = strawberry.field(description="The person who wrote it.")
     created_at: datetime = strawberry.field(description="The time when it was written.")
+    customer = owner()
     mentions: list[str] = strawberry.field(description="The mentioned colleagues, by user name.")
 
     @strawberry.field(

@@ -13,6 +13,7 @@ from app.domain.refusals import BadUserInput
 from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import among, during
+from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ADJUSTMENT, WITH_OWNER, WORDS, Access
 from app.schema.transactions import Transaction
@@ -113,7 +114,7 @@ def _expiries(balance: Document) -> Source:
 class PointsEntry(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id seq kind points balance_after occurred_at recorded_at expires_at shortfall settled source "
-        "transaction",
+        "transaction customer",
         WORDS: "reason",
         ACTOR: "actor",
         ADJUSTMENT: "adjustment",
@@ -170,6 +171,8 @@ class PointsEntry(Node):
     @reads("transactionId customerId")
     def transaction(entry: strawberry.Parent[Document], info: Info) -> Transaction | None:
         return follow_own(info, entry, "transactionId")
+
+    customer = owner()
 
 
 @strawberry.input(description="A filter on the points history. Conditions that are left out do not filter.")

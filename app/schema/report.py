@@ -7,14 +7,14 @@ import strawberry
 
 from app.catalogue import CATALOGUE, NOTE_TYPES
 from app.domain.access import Permission, Viewer
-from app.domain.cursors import size_of
+from app.domain.cursors import DEFAULT_SIZE, size_of
 from app.domain.listings import REPORT as ROWS
 from app.domain.paging import In, Named, Where, both
 from app.domain.refusals import BadUserInput
 from app.domain.report import actions
 from app.domain.vocabulary import ActorKind
 from app.schema.activities import Activity
-from app.schema.base import Info, Source
+from app.schema.base import Info, Source, fingerprint
 from app.schema.connection import After, Before, Connection, First, Last, page_of_all
 from app.schema.enums import AccessLevel, NotesFilter
 from app.schema.filters import among, check_types, during, few, terms
@@ -54,6 +54,14 @@ class CustomFieldTotal:
 class CustomerServiceReport:
     access: ClassVar[Access] = REPORT
 
+    @strawberry.field(
+        description="A stable id per filter for client caches; another viewer's report of the same filter may have "
+        "another. Not a node."
+    )
+    @staticmethod
+    def id(report: strawberry.Parent[Where]) -> strawberry.ID:
+        return strawberry.ID(f"report.{fingerprint(report)}")
+
     @strawberry.field(description="The total number of actions.")
     @staticmethod
     async def total(report: strawberry.Parent[Where], info: Info) -> int | None:
@@ -85,7 +93,7 @@ class CustomerServiceReport:
     async def details(
         report: strawberry.Parent[Where],
         info: Info,
-        first: First = None,
+        first: First = DEFAULT_SIZE,
         after: After = None,
         last: Last = None,
         before: Before = None,

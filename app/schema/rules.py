@@ -1,11 +1,11 @@
 """Declares who may read what. Each type has its own rules in ``access``: one for all fields, or fields by rule."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
-from app.domain.access import PEOPLE, PERMITTED, STAFF, Forbidden, Permission, Role
+from app.domain.access import PEOPLE, PERMITTED, STAFF, Masked, Permission, Role
 from app.domain.vocabulary import ActorKind
 
 Document: TypeAlias = dict[str, Any]
@@ -21,6 +21,7 @@ class Rule:
     redacted_for: frozenset[Role] = frozenset()
     redact: Redact = lambda _: None
     redacted_label: str = "null"
+    redacted_sentence: str = ""
 
     def for_(self, roles: frozenset[Role]) -> Redact | None:
         """Returns what these roles get of a value; None leaves it alone."""
@@ -28,14 +29,33 @@ class Rule:
             return None
         return self.redact if roles & self.redacted_for else _forbidden
 
+    def hides_from(self, roles: frozenset[Role]) -> bool:
+        """Returns whether these roles get nothing of a value."""
+        return not (roles & self.readers or (roles & self.redacted_for and self.redacted_label != "null"))
+
+    @property
+    def sentence(self) -> str:
+        """Returns what a description says of the roles that do not get the value as it is stored; "" if all do."""
+        nobody = [role for role in Role if self.hides_from(frozenset({role}))]
+        redacted = [role for role in Role if role in self.redacted_for and role not in nobody]
+        parts = [f"Null for {_listed(nobody)}."] if nobody else []
+        if len(nobody) > len(Role) // 2:
+            parts = [f"Only for {_listed(sorted(self.readers | {*redacted}, key=[*Role].index))}; null for others."]
+        return " ".join([*parts, *([f"{self.redacted_sentence} for {_listed(redacted)}."] if redacted else [])])
+
     def verdict(self, role: Role) -> str:
         if role in self.readers:
             return "yes"
         return self.redacted_label if role in self.redacted_for else "no"
 
 
-def _forbidden(_: Any) -> Forbidden:
-    return Forbidden("Your role may not read this.")
+def _listed(roles: Sequence[Role]) -> str:
+    *others, last = roles
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _forbidden(_: Any) -> Masked:
+    return Masked()
 
 
 def _support(actor: Document | None) -> Document | None:
@@ -68,6 +88,7 @@ LABELS: Final = Rule(
     redacted_for=frozenset({Role.CUSTOMER, Role.AFFILIATE}),
     redact=lambda _: [],
     redacted_label="[]",
+    redacted_sentence="Empty",
 )
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
@@ -82,9 +103,16 @@ ACTOR: Final = Rule(
     redacted_for=frozenset({Role.CUSTOMER}),
     redact=_support,
     redacted_label='"Support"',
+    redacted_sentence='Every agent is "Support", without an id,',
 )
+ACTORS: Final = Rule("who acted", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 ATTRIBUTES: Final = Rule(
-    "attributes", _REFERRED, redacted_for=frozenset({Role.AFFILIATE}), redact=_impersonal, redacted_label="impersonal"
+    "attributes",
+    _REFERRED,
+    redacted_for=frozenset({Role.AFFILIATE}),
+    redact=_impersonal,
+    redacted_label="impersonal",
+    redacted_sentence="Without personal values",
 )
 
 Access: TypeAlias = Rule | Mapping[Rule, str]

@@ -2,19 +2,24 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
 from app.domain.access import Role
-from app.domain.listings import REFUNDS
-from app.domain.paging import Where
+from app.domain.listings import ENTRIES_OF_TRANSACTION, REFUNDS
+from app.domain.paging import Sorting, Where
 from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
 from app.schema.connection import rows_of
-from app.schema.enums import TransactionStatus, TransactionType
+from app.schema.enums import OrderDirection, TransactionOrderField, TransactionStatus, TransactionType
 from app.schema.filters import among, during
+from app.schema.owner import owner
 from app.schema.rules import WITH_OWNER, Access
 
+if TYPE_CHECKING:
+    from app.schema.points import PointsEntry
+
+_Entry = Annotated["PointsEntry", strawberry.lazy("app.schema.points")]
 _Later = Annotated["Transaction", strawberry.lazy("app.schema.transactions")]
 
 
@@ -49,6 +54,19 @@ class Transaction(Node):
     def refunds(transaction: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[_Later] | None:
         return rows_of(info, transaction, REFUNDS, first=first)
 
+    @strawberry.field(
+        description="The entries of the points ledger that belong to it, newest first. Reservations and pending points "
+        "are not included."
+    )
+    @staticmethod
+    @reads("_id customerId")
+    def points_entries(
+        transaction: strawberry.Parent[Document], info: Info, first: ShortList = 20
+    ) -> list[_Entry] | None:
+        return rows_of(info, transaction, ENTRIES_OF_TRANSACTION, first=first)
+
+    customer = owner()
+
 
 @strawberry.input(description="A filter on transactions. Conditions that are left out do not filter.")
 class TransactionFilter:
@@ -68,3 +86,16 @@ class TransactionFilter:
             *among("status", self.statuses),
             *during("occurredAt", self.from_, self.to),
         )
+
+
+@strawberry.input(description="A sort order for transactions.")
+class TransactionOrder:
+    default: ClassVar[str] = "Newest first"
+
+    field: TransactionOrderField = strawberry.field(
+        default=TransactionOrderField.OCCURRED_AT, description="The field to sort by."
+    )
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
+
+    def sorting(self, _: TransactionFilter) -> Sorting:
+        return Sorting(self.field, self.direction == OrderDirection.DESC)

@@ -5,7 +5,7 @@ from typing import ClassVar, cast
 import strawberry
 
 from app.domain.access import Permission, Viewer
-from app.schema.base import Info, Source, describe
+from app.schema.base import Info, Source, describe, fingerprint
 from app.schema.customers import Customer
 from app.schema.enums import AccessLevel
 from app.schema.rules import WITH_OWNER, Access
@@ -36,6 +36,11 @@ describe(
 class ViewerType:
     access: ClassVar[Access] = WITH_OWNER
 
+    @strawberry.field(description="A stable id per subject for client caches. Not a node.")
+    @staticmethod
+    def id(viewer: strawberry.Parent[Viewer]) -> strawberry.ID:
+        return strawberry.ID(f"viewer.{fingerprint(viewer.subject)}")
+
     subject: str = strawberry.field(description="The subject of the token.")
     name: str = strawberry.field(description="The name that is shown on what they do.")
 
@@ -48,6 +53,14 @@ class ViewerType:
     @staticmethod
     def permissions(viewer: strawberry.Parent[Viewer]) -> list[Permission]:
         return [permission for permission in Permission if viewer.may(permission)]
+
+    @strawberry.field(
+        description="What is null for this viewer, so that a screen can omit it: fields, such as `Customer.email`, "
+        "and whole types, such as `Note`. Of the viewer's own record, more may be readable."
+    )
+    @staticmethod
+    def unreadable(viewer: strawberry.Parent[Viewer], info: Info) -> list[str]:
+        return list(info.context.loaders.gate.masks.unreadable)
 
     @strawberry.field(
         description="The number of points that the viewer may add or deduct per customer in 24 hours, added "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.domain.changes import Invalid, NotFound
+from app.domain.ids import check_id
 from app.domain.refusals import Refusal
 from app.services import emails
 from app.services.changes import Changes, Effect, Session, Wrote
@@ -21,11 +22,14 @@ class AlreadyRedeemed(Refusal):
 async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, notify: bool, key: str) -> Wrote:
     """Redeems all of the coupons or none. ``notify`` tells the customer by mail.
 
-    Raises Invalid, NotFound (another customer's is not found), AlreadyRedeemed, NoRegisteredEmail.
+    Raises BadUserInput, Invalid, NotFound (another customer's is not found), AlreadyRedeemed, NoRegisteredEmail.
     """
     wanted = list(dict.fromkeys(coupon_ids))
     if not 1 <= len(wanted) <= _AT_MOST:
         raise Invalid(f"Name 1 to {_AT_MOST} coupons; there are {len(wanted)}.", "couponIds")
+
+    for coupon_id in wanted:
+        check_id(coupon_id, "couponIds", expected="coupons")
 
     async def decide(customer: Document, session: Session) -> Effect:
         owned = {"_id": {"$in": wanted}, "customerId": customer["_id"]}

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from app.domain import changes
 from app.domain.changes import Invalid, NotFound
-from app.domain.ids import has_id_form, new_id
+from app.domain.ids import check_id, new_id
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document
 
@@ -23,15 +23,15 @@ async def add(
 ) -> Wrote:
     """Adds a note. Raises Invalid, and NotFound for a link to what does not exist for this viewer.
 
-    Invalid: an unusable text, more than 100 mentions or links, or a link that is not an id.
+    Invalid: an unusable text, or more than 100 mentions or links. BadUserInput: a link that is not an id.
     """
     message = changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
     mentions = [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions]
     for name, given in (("mentions", mentions), ("links", links)):
         if len(given) > _AT_MOST:
             raise Invalid(f"A note has at most {_AT_MOST} {name}; this one has {len(given)}.", name)
-    if not all(map(has_id_form, links)):
-        raise Invalid("A link is the id of something, such as cus_… or txn_….", "links")
+    for link in links:
+        check_id(link, "links")
 
     async def decide(customer: Document, _session: Session) -> Effect:
         for link in dict.fromkeys(links):

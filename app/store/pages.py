@@ -191,6 +191,26 @@ async def count(
     return {row["_id"]: row["count"] for row in rows}
 
 
+async def counts_by_value(
+    store: Store, selection: Selection, parents: Sequence[str], keys: Sequence[str]
+) -> Mapping[str, list[Document]]:
+    """Returns how many rows each parent has of each value of ``keys``, most frequent first: ``value`` and ``count``.
+
+    The value of one key, or a document of several by the last part of their names. One command.
+    """
+    listing = selection.listing
+    index = _index_for(replace(selection, order=next(iter(listing.orders))))
+    match = {**listing.owned_by({"$in": list(parents)}), **_conditions(selection, index)}
+    value: Any = f"${keys[0]}" if len(keys) == 1 else {key.rpartition(".")[2]: f"${key}" for key in keys}
+    group = {"_id": {"parent": f"${listing.parent_key}", "value": value}, "count": {"$sum": 1}}
+    sort = {"count": -1, "_id.value": 1}
+    rows = await store.aggregate(listing.collection, [{"$match": match}, {"$group": group}, {"$sort": sort}])
+    counts: dict[str, list[Document]] = {parent: [] for parent in parents}
+    for row in rows:
+        counts[row["_id"]["parent"]].append({"value": row["_id"].get("value"), "count": row["count"]})
+    return counts
+
+
 async def count_by(
     store: Store, selection: Selection, key: str, time: str, windows: Sequence[Between], *, in_order: bool = False
 ) -> Mapping[str, int]:

@@ -326,6 +326,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId kind seq occurredAt", partial_on="kind"),
             Index("customerId kind occurredAt seq", partial_on="recordedAt"),
             Index("customerId kind points occurredAt seq", partial_on="points"),
+            Index("transactionId kind occurredAt seq", partial_on="transactionId"),
         ),
     ),
     "coupons": Collection(
@@ -343,6 +344,8 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId addedAt order _id", partial_on="addedAt"),
             Index("customerId redeemed addedAt order _id", partial_on="redeemed"),
             Index("customerId origin addedAt order _id", partial_on="origin"),
+            Index("customerId expiresAt order _id"),
+            Index("customerId redeemedAt order _id"),
             Index("code", collation=FOLDS_CASE),
         ),
     ),
@@ -360,6 +363,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId occurredAt order _id", partial_on="occurredAt"),
             Index("customerId type occurredAt order _id", partial_on="type"),
             Index("customerId status occurredAt order _id", partial_on="status"),
+            Index("customerId pointsAwarded occurredAt order _id", partial_on="pointsAwarded"),
             Index("refundOfId occurredAt order _id", partial_on="refundOfId"),
             Index("number", collation=FOLDS_CASE),
         ),
@@ -373,12 +377,16 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "updatedAt": _TIME,
         },
         optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
-        indexes=(Index("customerId createdAt order _id"), Index("serialNumber", collation=FOLDS_CASE)),
+        indexes=(
+            Index("customerId createdAt order _id"),
+            Index("customerId updatedAt order _id"),
+            Index("serialNumber", collation=FOLDS_CASE),
+        ),
     ),
     "pushes": Collection(
         required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
         optional={"informedAt": _TIME, **_UNSENT},
-        indexes=(Index("dueAt", partial_on="dueAt"),),
+        indexes=(Index("passId requestedAt _id"), Index("dueAt", partial_on="dueAt")),
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
@@ -556,6 +564,17 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "exported.chunks": Collection(
         required={"files_id": _TEXT, "n": _COUNT, "data": {"bsonType": "binData"}},
         indexes=(Index("files_id n", unique=True),),
+    ),
+    # Documents that are executed by their ids: see store/trusted_documents.py.
+    "documents": Collection(
+        required={
+            "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
+            "text": _BODY,
+            "keys": _list(_text(256)),
+            "operations": _list(_TEXT),
+            "loadedAt": _TIME,
+        },
+        indexes=(Index("keys", unique=True), Index("operations")),
     ),
     # What subjects asked for in a minute: see store/counters.py.
     "counters": Collection(

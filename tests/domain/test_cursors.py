@@ -8,12 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain import listings
 from app.domain.cursors import DEFAULT_SIZE, decode, encode, page_request_of
 from app.domain.listings import ACTIVITIES, COUPONS, PASSES, POINTS, STATUSES, TRANSACTIONS
-from app.domain.moments import MAX_ORDER
-from app.domain.paging import AnyOf, Between, Exactly, In, Listing, Named, PageRequest, Position, Selection, Where
+from app.domain.moments import MAX_ORDER, ORDER
+from app.domain.paging import (
+    AnyOf,
+    Between,
+    Exactly,
+    In,
+    Listing,
+    Named,
+    Order,
+    PageRequest,
+    Position,
+    Selection,
+    Where,
+)
 from app.domain.points import INT32_MAX
 from app.domain.refusals import BadCursor, BadUserInput
+from app.store.schema import COLLECTIONS
 
 LISTINGS = (ACTIVITIES, POINTS, COUPONS, TRANSACTIONS, PASSES, STATUSES)
 ADA = "cus_ada"
@@ -30,7 +44,7 @@ def values(listing: Listing, key: str) -> st.SearchStrategy[Any]:
             return texts
         case "order":
             return st.none() | st.integers(0, MAX_ORDER)
-        case "seq":
+        case "seq" | "pointsAwarded":
             return integers
         case "points":
             return integers | st.none() if listing is ACTIVITIES else integers
@@ -170,3 +184,25 @@ def test_arguments_that_contradict_each_other_or_their_limits_are_refused(asked:
     with pytest.raises(BadUserInput) as refusal:
         page_request_of(BY_TIME, ADA, **NOTHING | asked)
     assert refusal.value.field == (field,)
+
+
+KEYS = sorted(
+    {
+        (listing.collection, key)
+        for listing in vars(listings).values()
+        if isinstance(listing, Listing)
+        for order in listing.orders.values()
+        for key in order.keys
+        if key not in ("_id", ORDER)
+    }
+)
+
+
+@pytest.mark.parametrize(("collection", "key"), KEYS, ids=".".join)
+def test_a_cursor_knows_the_type_of_each_key_that_a_list_is_ordered_by(collection: str, key: str) -> None:
+    declared = {**COLLECTIONS[collection].required, **COLLECTIONS[collection].optional}[key]
+    kinds = {declared["bsonType"]} if isinstance(declared["bsonType"], str) else {*declared["bsonType"]}
+    value = {"date": datetime(2026, 1, 31, 9, 30, tzinfo=UTC), "string": "a"}.get(min(kinds), 7)
+    listing = Listing(collection, (), {"ONE": Order((key,))})
+    selection = Selection(listing, (), "ONE")
+    assert decode(encode(selection, "", (value,)), selection, "") == (value,)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import httpx2
@@ -83,6 +84,15 @@ MALFORMED: Mapping[str, bytes] = {
     "extensions a list, and no query": b'{"extensions": [{"persistedQuery": {"version": 1}}]}',
     "a persisted query that is a text": b'{"extensions": {"persistedQuery": "abc"}}',
     "a persisted query that is null": b'{"extensions": {"persistedQuery": null}}',
+    "two ids": b'{"id": "a", "doc_id": "b"}',
+    "an id that is a number": b'{"id": 1}',
+    "an id that is empty": b'{"documentId": ""}',
+    "an id that is too long": b'{"documentId": "%b"}' % (b"x" * 257),
+    "an id that is null": b'{"documentId": null}',
+    "an id, and a hash of another": b'{"id": "a", "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "b"}}}',
+    "a text, and the hash of another": b'{"query": "{ viewer { name } }", "documentId": "sha256:0"}',
+    "a text, and Apollo's hash of another": b'{"query": "{ viewer { name } }", "extensions": {"persistedQuery": '
+    b'{"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"}}}',
     "a persisted query, and a query that is a list": b'{"query": [], "extensions": {"persistedQuery": {}}}',
     "a persisted query, and variables that are a text": b'{"variables": "", "extensions": {"persistedQuery": {}}}',
 }
@@ -220,7 +230,10 @@ PERSISTED = {"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759
 async def test_a_hash_instead_of_a_query_is_refused_in_the_words_that_clients_know(
     client: httpx2.AsyncClient, commands: Commands, query: dict[str, Any], persisted: dict[str, Any]
 ) -> None:
-    """With 200 to those who read JSON: Apollo's clients look at a body's errors, of any other status only at that."""
+    """With 200 to those who read JSON: Apollo's clients look at a body's errors, of any other status only at that.
+
+    Nothing was loaded here: they are to send texts from now on, and not each document twice.
+    """
     asked: dict[str, Any] = {"operationName": "Viewer", "variables": {}, "extensions": {"persistedQuery": persisted}}
     for accept, status in ((RESPONSE, 400), (JSON, 200), ("*/*", 200)):
         headers = {"Authorization": f"Bearer {token()}", "Accept": accept}
@@ -233,11 +246,13 @@ async def test_a_hash_instead_of_a_query_is_refused_in_the_words_that_clients_kn
         ):
             assert (response.status_code, code_of(response)) == (status, "PERSISTED_QUERY_NOT_SUPPORTED")
             assert response.json()["errors"][0]["message"] == "PersistedQueryNotSupported"
-    assert commands.sent == []
+    looked_up = persisted == PERSISTED
+    assert commands.names == ["aggregate"] * looked_up
 
 
 async def test_a_query_with_its_hash_is_executed(client: httpx2.AsyncClient) -> None:
-    extensions = {"persistedQuery": PERSISTED}
+    digest = sha256(QUERY["query"].encode()).hexdigest()
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": digest}}
     asked = await post(client, json.dumps({**QUERY, "extensions": extensions}))
     also = await get(client, **QUERY, extensions=json.dumps(extensions))
     assert asked.json()["data"] == also.json()["data"] == {"viewer": {"name": "Tess Tester"}}
@@ -528,7 +543,7 @@ async def test_a_fault_before_anything_was_executed_is_500_with_a_code_and_no_wo
         (OutOfTime(), 503, "UNAVAILABLE", 1),
         (KeysUnavailable(), 503, "UNAVAILABLE", 1),
         (TimeoutError(), 503, "DEADLINE_EXCEEDED", 1),
-        (RateLimited("much", seconds=17.2), 429, "RATE_LIMITED", 18),
+        (RateLimited("cost", allowed=100, seconds=17.2), 429, "RATE_LIMITED", 18),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -28,9 +28,9 @@ def test_each_refusal_of_a_request_is_in_the_table_by_name() -> None:
         (OutOfTime(), 503, "UNAVAILABLE", {"Retry-After": "1"}, True),
         (KeysUnavailable(), 503, "UNAVAILABLE", {"Retry-After": "1"}, True),
         (TimeoutError(), 503, "DEADLINE_EXCEEDED", {"Retry-After": "1"}, True),
-        (RateLimited("much", seconds=30), 429, "RATE_LIMITED", {"Retry-After": "30"}, True),
+        (RateLimited("cost", allowed=100, seconds=30), 429, "RATE_LIMITED", {"Retry-After": "30"}, True),
         (ChangeByGet(), 405, "METHOD_NOT_ALLOWED", {"Allow": "POST"}, True),
-        (TooExpensive(cost=3, limit=2), 400, "COST_LIMIT_EXCEEDED", {}, False),
+        (TooExpensive(cost=3, limit=2, dearest=[]), 400, "COST_LIMIT_EXCEEDED", {}, False),
         (BadUserInput("No."), 400, "BAD_USER_INPUT", {}, False),
         (HTTPError(HTTPStatus.NOT_ACCEPTABLE, "No."), 406, "NOT_ACCEPTABLE", {}, True),
         (LookupError("what is stored"), 500, "INTERNAL", {}, True),
@@ -48,5 +48,5 @@ def test_an_exception_is_a_status_with_headers_and_a_code(
 
 
 def test_an_operation_that_is_too_dear_is_told_its_cost() -> None:
-    response = failure(TooExpensive(cost=30_000, limit=20_000))
+    response = failure(TooExpensive(cost=30_000, limit=20_000, dearest=[]))
     assert response.body["extensions"] == {"cost": {"requested": 30_000, "limit": 20_000, "remaining": 0}}

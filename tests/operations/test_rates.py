@@ -93,6 +93,8 @@ async def test_one_change_too_many_is_refused_with_when_to_come_back_and_changes
     seconds = error["extensions"]["retryAfterSeconds"]
     assert (response.status_code, error["extensions"]["code"]) == (429, "RATE_LIMITED")
     assert 1 <= seconds <= 61
+    assert error["extensions"]["limit"] == {"name": "changes", "allowed": 3}
+    assert error["message"] == (f"You have asked for more than 3 changes in the last minute. Try again in {seconds} s.")
     assert response.headers["retry-after"] == str(seconds)
     assert "data" not in response.json()
     assert len(await world.store.find("notes", {})) == 3

@@ -110,7 +110,11 @@ class Both:
         context = Context(case.viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
         result = await executed(execution, executable, document, case.variables, context)
         return orjson.dumps(
-            {"data": result.data, "errors": [format_error(error, document) for error in result.errors or ()]}
+            {
+                "data": result.data,
+                "errors": [format_error(error, document) for error in result.errors or ()],
+                **(result.extensions or {}),
+            }
         )
 
 
@@ -137,6 +141,7 @@ async def executed(
         return ExecutionResult(None, made)
     made.context_value = context
     result = await execution.run(made)
+    result.extensions = {"masked": sorted(made.masked)}
     # What graphql-core no longer needs, it leaves running. The tasks of anyio and PyMongo last as long as their owners.
     left = [
         each for each in asyncio.all_tasks() - {asyncio.current_task()} if not re.search("anyio|pymongo", repr(each))
