@@ -45,7 +45,7 @@ async function shown(query, isExpected = () => true) {
   throw new Error('the screen does not show it')
 }
 
-const VIEWER = gql`query { viewer { subject } }`
+const VIEWER = gql`query { viewer { id subject } }`
 
 await run({
   async 'cache equals server'() {

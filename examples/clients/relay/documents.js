@@ -34,7 +34,7 @@ export const backwards = graphql`
 `
 export const viewer = graphql`
   query documentsViewerQuery {
-    viewer { subject }
+    viewer { id subject }
   }
 `
 export const customers = graphql`

@@ -37,7 +37,7 @@ const PAGE = gql`
     }
   }
 `
-const VIEWER = gql`query { viewer { subject } }`
+const VIEWER = gql`query { viewer { id subject } }`
 
 await run({
   async 'cache equals server'() {
