@@ -2,12 +2,12 @@
 
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from app.domain.access import Role, Viewer
-from app.domain.refusals import Refusal
+from app.domain.access import Forbidden, Role, Viewer
+from app.domain.refusals import Refusal, Refusals
 from app.domain.search import cleaned, is_visible
 from app.domain.vocabulary import ActorKind
 
@@ -64,6 +64,25 @@ def text(value: str, *field: str, at_most: int, lines: bool = True) -> str:
         beyond = "control characters or broken ones" if lines else "line breaks, control characters or broken ones"
         raise Invalid(f"{field[-1]} must not hold {beyond}.", *field)
     return stripped if lines else cleaned(stripped)
+
+
+def check(*checks: Callable[[], object]) -> None:
+    """Makes all checks. Raises what the only one that fails raises, or Refusals with what several do.
+
+    Forbidden is raised at once: it is no fault of the input.
+    """
+    refusals: list[Refusal] = []
+    for each in checks:
+        try:
+            each()
+        except Forbidden:
+            raise
+        except Refusals as several:
+            refusals += several.refusals
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if refusals:
+        raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
 
 
 def key(value: str) -> str:

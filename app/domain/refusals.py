@@ -3,7 +3,7 @@
 How GraphQL shows it is not decided here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from app.catalogue.model import nearest
@@ -23,6 +23,18 @@ class Refusal(Exception):
         super().__init__(message)
         if field:
             self.field = field
+
+
+class Refusals(Refusal):
+    """Raised with everything that is wrong with an input, so that a person can put all of it right at once.
+
+    It stands for the first of ``refusals``; a resolver shows the client each of them.
+    """
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        first = refusals[0]
+        self.code, self.refusals = first.code, refusals  # pyright: ignore[reportAttributeAccessIssue] # of this one
+        super().__init__(str(first), *first.field)
 
 
 class BadUserInput(Refusal):

@@ -2,22 +2,29 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import strawberry
 
+from app.domain.listings import ACTIVITIES, POINTS
 from app.domain.vocabulary import SettableStatus
-from app.schema.activities import Activity
+from app.schema.activities import Activity, ActivityFilter, ActivityOrder
 from app.schema.adjustments import PointsAdjustment
-from app.schema.base import describe
+from app.schema.base import Document, Info, Source, describe
+from app.schema.connection import Edge, PagedEdge
 from app.schema.coupons import Coupon
 from app.schema.customers import Customer
 from app.schema.emails import Email, EmailDelivery
 from app.schema.notes import Note
 from app.schema.passes import Pass, PassPush
-from app.schema.points import PointsEntry
+from app.schema.points import PointsEntry, PointsFilter, PointsOrder
 from app.schema.rules import ADJUSTMENT, MAIL, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
+
+if TYPE_CHECKING:
+    from app.graph import Query
+
+_Query = Annotated["Query", strawberry.lazy("app.graph")]
 
 
 class UserErrorCode(StrEnum):
@@ -83,15 +90,38 @@ class UserError:
     message: str = strawberry.field(description="The message, a sentence for people.")
 
 
+@strawberry.interface(description="The result of any change.")
+class MutationPayload:
+    user_errors: list[UserError] = strawberry.field(
+        description="All reasons why nothing was changed; empty if the change was made."
+    )
+
+    @strawberry.field(description="Everything that can be read, as it is after the change.")
+    @staticmethod
+    def query() -> _Query:
+        return cast(Source, {})
+
+    @classmethod
+    def is_type_of(cls, *_: object) -> bool:
+        """Returns True: a payload comes from its own mutation only."""
+        return True
+
+
+_COMMON = "activity activity_edge customer query user_errors"
+
+
 @strawberry.type
-class Changed:
-    """Every payload has these fields; the schema has no type of this name."""
+class Changed(MutationPayload):
+    """Every payload about a customer has these fields; the schema has no type of this name."""
+
+    @strawberry.field(description="The activity as a row of `Customer.activities` in its default order, to put on top.")
+    @staticmethod
+    def activity_edge(payload: strawberry.Parent[Document], info: Info) -> Edge[Activity] | None:
+        edge = PagedEdge(ACTIVITIES, ActivityFilter, ActivityOrder)
+        return edge.row(payload.get("activity"), info.context.viewer.roles)
 
     activity: Activity | None = strawberry.field(description="The activity that records the change on the timeline.")
     customer: Customer | None = strawberry.field(description="The customer after the change.")
-    user_errors: list[UserError] = strawberry.field(
-        description="The reasons why nothing was changed; empty if the change was made."
-    )
 
 
 @strawberry.input(description="A note to write on a customer's account.")
@@ -134,6 +164,12 @@ class AdjustPointsPayload(Changed):
 
     entry: PointsEntry | None = strawberry.field(description="The ledger entry that moved the points.")
 
+    @strawberry.field(description="The entry as a row of `Customer.pointsHistory` in its default order, to put on top.")
+    @staticmethod
+    def entry_edge(payload: strawberry.Parent[Document], info: Info) -> Edge[PointsEntry] | None:
+        edge = PagedEdge(POINTS, PointsFilter, PointsOrder)
+        return edge.row(payload.get("entry"), info.context.viewer.roles)
+
 
 @strawberry.input(description="Points to add or deduct once another person has approved them.")
 class RequestPointsAdjustmentInput:
@@ -150,7 +186,10 @@ class RequestPointsAdjustmentInput:
 
 @strawberry.type(description="The result of `requestPointsAdjustment`.")
 class RequestPointsAdjustmentPayload(Changed):
-    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", ADJUSTMENT: "adjustment"}
+    access: ClassVar[Access] = {
+        WITH_OWNER: _COMMON,
+        ADJUSTMENT: "adjustment",
+    }
 
     adjustment: PointsAdjustment | None = strawberry.field(description="The adjustment, which now waits for approval.")
 
@@ -165,7 +204,10 @@ class ApprovePointsAdjustmentInput:
 
 @strawberry.type(description="The result of `approvePointsAdjustment`.")
 class ApprovePointsAdjustmentPayload(Changed):
-    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors entry", ADJUSTMENT: "adjustment"}
+    access: ClassVar[Access] = {
+        WITH_OWNER: f"{_COMMON} entry",
+        ADJUSTMENT: "adjustment",
+    }
 
     adjustment: PointsAdjustment | None = strawberry.field(description="The approved adjustment.")
     entry: PointsEntry | None = strawberry.field(description="The ledger entry that moved the points.")
@@ -182,7 +224,10 @@ class DeclinePointsAdjustmentInput:
 
 @strawberry.type(description="The result of `declinePointsAdjustment`.")
 class DeclinePointsAdjustmentPayload(Changed):
-    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", ADJUSTMENT: "adjustment"}
+    access: ClassVar[Access] = {
+        WITH_OWNER: _COMMON,
+        ADJUSTMENT: "adjustment",
+    }
 
     adjustment: PointsAdjustment | None = strawberry.field(description="The declined adjustment.")
 
@@ -234,7 +279,10 @@ class RedeemCouponInput:
 
 @strawberry.type(description="The result of `redeemCoupon`.")
 class RedeemCouponPayload(Changed):
-    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors coupons", MAIL: "delivery"}
+    access: ClassVar[Access] = {
+        WITH_OWNER: f"{_COMMON} coupons",
+        MAIL: "delivery",
+    }
 
     coupons: list[Coupon] | None = strawberry.field(description="The coupons after the change.")
     delivery: EmailDelivery | None = strawberry.field(
@@ -250,7 +298,7 @@ class ResendEmailInput:
 
 @strawberry.type(description="The result of `resendEmail`.")
 class ResendEmailPayload(Changed):
-    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors", MAIL: "email delivery"}
+    access: ClassVar[Access] = {WITH_OWNER: _COMMON, MAIL: "email delivery"}
 
     email: Email | None = strawberry.field(description="The e-mail.")
     delivery: EmailDelivery | None = strawberry.field(
@@ -266,7 +314,10 @@ class EmailPassInput:
 
 @strawberry.type(description="The result of `emailPass`.")
 class EmailPassPayload(Changed):
-    access: ClassVar[Access] = {WITH_OWNER: "activity customer user_errors pass_", MAIL: "email delivery"}
+    access: ClassVar[Access] = {
+        WITH_OWNER: f"{_COMMON} pass_",
+        MAIL: "email delivery",
+    }
 
     pass_: Pass | None = strawberry.field(name="pass", description="The pass.")
     email: Email | None = strawberry.field(description="The e-mail with the pass or its download link.")

@@ -161,6 +161,17 @@ class PagedEdge:
         selection = self.selection(given.get("filter"), given.get("order_by"), roles)
         return page_request_of(selection, parent, at=given.get("at"), **{name: given.get(name) for name in _RELAY})
 
+    def row(self, document: Document | None, roles: frozenset[Role]) -> Source:
+        """Returns the source of an edge: a document as a row of the list as it is without arguments; None without one.
+
+        Its cursor is good for this list.
+        """
+        if document is None:
+            return None
+        request = PageRequest(self.selection(None, None, roles), DEFAULT_SIZE)
+        parent = document[self.listing.parent_key or "_id"]
+        return Page(parent, request, [document], has_next=False, has_previous=False), document
+
     def shared_page(self, roles: frozenset[Role], given: Mapping[str, Any]) -> PageRequest | None:
         """Returns the page that all parents share; None if a cursor makes it a part of one parent's list."""
         if any(given.get(name) is not None for name in _POSITIONS):

@@ -8,7 +8,7 @@ import strawberry
 from app.domain.cells import Layout, zone_of
 from app.domain.exports import ATTRIBUTE, TABLES, link
 from app.schema.base import Document, Info, Node, reads
-from app.schema.changes import KEY, UserError
+from app.schema.changes import KEY, MutationPayload
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
 from app.schema.enums import ExportFormat, ExportStatus, ExportTable, ReportTable, Separator
 from app.schema.report import ReportFilter
@@ -131,16 +131,13 @@ class CancelExportInput:
 
 
 @strawberry.type
-class Exported:
+class Exported(MutationPayload):
     """Every payload of an export has these fields; the schema has no type of this name."""
 
-    access: ClassVar[Access] = {WITH_OWNER: "user_errors", EXPORT: "export"}
+    access: ClassVar[Access] = {WITH_OWNER: "query user_errors", EXPORT: "export"}
 
     export: Export | None = strawberry.field(
         description="The export. Query it by its id (`node`) to follow its progress."
-    )
-    user_errors: list[UserError] = strawberry.field(
-        description="The reasons why nothing was changed; empty if the change was made."
     )
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from app.catalogue import CATALOGUE, nearest
-from app.catalogue.model import Writers
+from app.catalogue.model import CatalogueType, Writers
 from app.domain import changes
 from app.domain.access import Forbidden, Role
-from app.domain.attributes import AttributeProblems, parse_all
+from app.domain.attributes import AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid
 from app.domain.customers import balance
-from app.domain.refusals import Refusal
+from app.domain.refusals import Refusal, Refusals
 from app.domain.times import lies_ahead
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.points import check_adjustable, earn_or_spend, entries_of, expiry_activities
@@ -63,13 +63,14 @@ async def record(
         raise PlatformOnlyType(row.title)
     if row.writers is Writers.SYSTEMS and not of.viewer.is_one_of({Role.API_USER, Role.ADMIN}):
         raise SystemsOnlyType(row.title)
-    try:
-        raws = parse_all(row.attributes, attributes)
-    except AttributeProblems as problems:
-        raise Invalid(" ".join(sentence for _, sentence in problems.problems), "attributes") from None
+    changes.check(
+        lambda: _read(row, attributes),
+        lambda: message and changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST),
+        lambda: _check_time(occurred_at, of.now),
+        lambda: changes.key(key),
+    )
+    raws = _read(row, attributes)
     message = message and changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
-    if occurred_at and lies_ahead(occurred_at, of.now):
-        raise Invalid("occurredAt lies in the future.", "occurredAt")
 
     async def decide(customer: Document, session: Session) -> Effect:
         if occurred_at and occurred_at < customer["registeredAt"]:
@@ -94,3 +95,17 @@ async def record(
     given = {"customerId": customer_id, "type": type_, "attributes": dict(attributes), "message": message}
     given |= {"occurredAt": occurred_at, "points": amount}
     return await of.run_once("recordActivity", customer_id, key, given, decide)
+
+
+def _read(row: CatalogueType, attributes: Mapping[str, str]) -> Mapping[str, Raw]:
+    """Returns the attributes as they are stored. Raises Invalid, or Refusals for several that are wrong."""
+    try:
+        return parse_all(row.attributes, attributes)
+    except AttributeProblems as problems:
+        refusals = [Invalid(sentence, "attributes", name) for name, sentence in problems.problems]
+        raise (refusals[0] if len(refusals) == 1 else Refusals(refusals)) from None
+
+
+def _check_time(occurred_at: datetime | None, now: datetime) -> None:
+    if occurred_at and lies_ahead(occurred_at, now):
+        raise Invalid("occurredAt lies in the future.", "occurredAt")

@@ -7,7 +7,6 @@ from app.domain import adjustments, changes, points
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import NotFound
 from app.domain.ids import new_id
-from app.domain.points import InvalidPoints
 from app.domain.vocabulary import AdjustmentStatus
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.points import adjusted
@@ -21,9 +20,12 @@ async def request(
 
     Raises what ``points.adjust`` raises.
     """
+    changes.check(
+        lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST),
+        lambda: points.check_adjustment(amount, expires_at),
+        lambda: changes.key(key),
+    )
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
-    if not amount:
-        raise InvalidPoints("At least 1 point has to move, not 0.")
 
     async def decide(customer: Document, _session: Session) -> Effect:
         points.adjust(customer.get("points") or points.empty(), amount, now=of.now, expires_at=expires_at)
@@ -75,6 +77,7 @@ async def decline(of: Changes, adjustment: Document, *, reason: str, key: str) -
 
     Those may who may approve it, and the one who asked for it.
     """
+    changes.check(lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key))
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
     if not adjustments.may_decline(adjustment, of.viewer):
         raise Forbidden(f"Your role does not include {Permission.APPROVE_ADJUSTMENT}.")

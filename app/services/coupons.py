@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.domain import changes
 from app.domain.changes import Invalid, NotFound
 from app.domain.ids import check_id
 from app.domain.refusals import Refusal
@@ -25,8 +26,7 @@ async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, no
     Raises BadUserInput, Invalid, NotFound (another customer's is not found), AlreadyRedeemed, NoRegisteredEmail.
     """
     wanted = list(dict.fromkeys(coupon_ids))
-    if not 1 <= len(wanted) <= _AT_MOST:
-        raise Invalid(f"Name 1 to {_AT_MOST} coupons; there are {len(wanted)}.", "couponIds")
+    changes.check(lambda: _check_number(wanted), lambda: changes.key(key))
 
     for coupon_id in wanted:
         check_id(coupon_id, "couponIds", expected="coupons")
@@ -60,3 +60,8 @@ async def redeem(of: Changes, customer_id: str, coupon_ids: Sequence[str], *, no
 
     given = {"customerId": customer_id, "couponIds": wanted} | ({"notifyCustomer": True} if notify else {})
     return await of.run_once("redeemCoupon", customer_id, key, given, decide)
+
+
+def _check_number(coupon_ids: Sequence[str]) -> None:
+    if not 1 <= len(coupon_ids) <= _AT_MOST:
+        raise Invalid(f"Name 1 to {_AT_MOST} coupons; there are {len(coupon_ids)}.", "couponIds")

@@ -1,6 +1,7 @@
 """Adds notes to an account."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from app.domain import changes
 from app.domain.changes import Invalid, NotFound
@@ -25,11 +26,14 @@ async def add(
 
     Invalid: an unusable text, or more than 100 mentions or links. BadUserInput: a link that is not an id.
     """
+    changes.check(
+        lambda: changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST),
+        lambda: [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions],
+        *(partial(_check_number, name, given) for name, given in (("mentions", mentions), ("links", links))),
+        lambda: changes.key(key),
+    )
     message = changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
     mentions = [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions]
-    for name, given in (("mentions", mentions), ("links", links)):
-        if len(given) > _AT_MOST:
-            raise Invalid(f"A note has at most {_AT_MOST} {name}; this one has {len(given)}.", name)
     for link in links:
         check_id(link, "links")
 
@@ -52,3 +56,8 @@ async def add(
 
     given = {"customerId": customer_id, "message": message, "mentions": mentions, "links": list(links)}
     return await of.run_once("addNote", customer_id, key, given, decide)
+
+
+def _check_number(name: str, given: Sequence[str]) -> None:
+    if len(given) > _AT_MOST:
+        raise Invalid(f"A note has at most {_AT_MOST} {name}; this one has {len(given)}.", name)

@@ -17,6 +17,7 @@ async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: s
 
     Customers may only deactivate their own account.
     """
+    changes.check(lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key))
     reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
     by_staff = of.viewer.roles_on(customer_id) & PERMITTED[Permission.CHANGE_STATUS] & STAFF
     if not by_staff and to != CustomerStatus.DEACTIVATED:

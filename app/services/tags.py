@@ -18,6 +18,7 @@ async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
 
     Case and accents make no difference.
     """
+    changes.check(lambda: changes.text(tag, "tag", at_most=_AT_MOST, lines=False), lambda: changes.key(key))
     tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:
@@ -35,6 +36,7 @@ async def take_off(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrot
 
     Case and accents make no difference.
     """
+    changes.check(lambda: changes.text(tag, "tag", at_most=_AT_MOST, lines=False), lambda: changes.key(key))
     tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
 
     def decide(tags: list[str]) -> list[str]:

@@ -13,13 +13,13 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLList,
+    GraphQLNonNull,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
     build_schema,
     get_named_type,
-    get_nullable_type,
     is_leaf_type,
     is_required_argument,
 )
@@ -137,7 +137,8 @@ def _named(field: GraphQLField) -> GraphQLNamedType:
 
 
 def _is_list(field: GraphQLField) -> bool:
-    return isinstance(cast(Any, get_nullable_type)(cast(Any, field).type), GraphQLList)
+    of: Any = field.type
+    return isinstance(of.of_type if isinstance(of, GraphQLNonNull) else of, GraphQLList)
 
 
 def _is_connection(field: GraphQLField) -> bool:

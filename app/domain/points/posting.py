@@ -74,12 +74,19 @@ def spend(state: PointsState, points: int, *, now: datetime) -> Posting:
     return _deducted(Posting(state).then_expired(now), PointsKind.SPENT, points, now)
 
 
+def check_adjustment(points: int, expires_at: datetime | None) -> None:
+    """Checks what neither the ledger nor the time has a say in. Raises InvalidPoints, InvalidExpiry."""
+    if not points:
+        raise InvalidPoints("At least 1 point has to move, not 0.")
+    if points < 0 and expires_at:
+        raise InvalidExpiry("Only points that are added can expire: leave out the expiry, or add points.")
+
+
 def adjust(state: PointsState, points: int, *, now: datetime, expires_at: datetime | None = None) -> Posting:
     """Returns the posting that adds points like ``earn``, or deducts them like ``spend``. Raises what they raise."""
     if points > 0:
         return Posting(state).then(PointsKind.ADJUSTED, points, now=now, expires_at=check_expiry(expires_at, now))
-    if expires_at:
-        raise InvalidExpiry("Only points that are added can expire: leave out the expiry, or add points.")
+    check_adjustment(points, expires_at)
     return _deducted(Posting(state).then_expired(now), PointsKind.ADJUSTED, -points, now)
 
 

@@ -136,11 +136,12 @@ await run({
       const { client } = clientWith({ token: TOKENS[role] })
       const query = gql`query { customers(first: 5) { edges { node { id number email activities(first: 3) { edges { node {
         id title message } } } } } } }`
-      const { data, error } = await client.query({ query })
+      const { data } = await client.query({ query, errorPolicy: 'none' })
       const rows = data?.customers.edges.map((edge) => edge.node) ?? []
+      const masked = rows.filter((row) => row.email === null).length
       check(
         rows.length && rows.every((row) => row.number && row.activities),
-        `${role}: ${rows.length} customers are shown, with ${error?.errors?.length ?? 0} errors for masked fields`,
+        `${role}: ${rows.length} customers are shown, ${masked} without an address, even by errorPolicy "none"`,
       )
     }
   },
