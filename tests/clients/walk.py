@@ -12,8 +12,6 @@ from typing import Any, Final, cast
 from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
-    GraphQLList,
-    GraphQLNonNull,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -137,8 +135,7 @@ def _named(field: GraphQLField) -> GraphQLNamedType:
 
 
 def _is_list(field: GraphQLField) -> bool:
-    of: Any = field.type
-    return isinstance(of.of_type if isinstance(of, GraphQLNonNull) else of, GraphQLList)
+    return str(cast(Any, field).type).startswith("[")
 
 
 def _is_connection(field: GraphQLField) -> bool:
