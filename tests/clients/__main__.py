@@ -232,7 +232,7 @@ def plan_walk(asking: Asking, sdl: str) -> dict[str, Any]:
 
 def affordable(asking: Asking, make: Callable[[int], tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
     """Returns a query and variables with as many rows as the gateway lets one operation cost."""
-    for rows in (ROWS, ROWS // 2, ROWS // 4, 1):
+    for rows in (ROWS, ROWS // 2, ROWS // 4, ROWS // 8):
         query, variables = make(rows)
         if "COST_LIMIT_EXCEEDED" not in json.dumps(asking.ask(query, **variables).get("errors", [])):
             return query, variables

@@ -25,7 +25,7 @@ from graphql import (
 SDL: Final = Path(__file__).parents[2] / "schema.graphql"
 DEPTH: Final = 3
 """How deep objects nest in a row: an activity, its note, the note's author."""
-ROWS: Final = 10
+ROWS: Final = 8
 NESTED_ROWS: Final = 2
 _PREFIX: Final = "walk"
 """Relay wants an operation to be named after the file that holds it, which is walk.js."""
@@ -80,10 +80,14 @@ def _walk(root: str, variables: str, selection: str, detail: str = "") -> Walk:
 
 
 def _values(schema: GraphQLSchema, of: GraphQLNamedType, depth: int) -> str:
-    """Returns a selection of all values of a type, and of its objects as deep as ``depth`` allows; no pages."""
+    """Returns a selection of all values of a type, and of its objects as deep as ``depth`` allows; no pages.
+
+    What has no id is selected whole or not at all: a cache may replace what it had of it by what comes.
+    """
     if isinstance(of, GraphQLInterfaceType | GraphQLUnionType):
         return _values_of_any(schema, of)
     assert isinstance(of, GraphQLObjectType)
+    depth = DEPTH if _is_value(of) else depth
     selections = ["__typename"]  # most clients add it, and it has a price
     for name, field in of.fields.items():
         type_ = _named(field)
@@ -91,7 +95,7 @@ def _values(schema: GraphQLSchema, of: GraphQLNamedType, depth: int) -> str:
             continue
         if is_leaf_type(type_):
             selections.append(name)
-        elif depth > 0:
+        elif depth > 0 or (_is_value(type_) and not _is_list(field)):
             rows = f"(first: {NESTED_ROWS})" if "first" in field.args else ""
             selections.append(f"{name}{rows} {{ {_values(schema, type_, depth - 1)} }}")
     return " ".join(selections)
@@ -130,9 +134,24 @@ def _named(field: GraphQLField) -> GraphQLNamedType:
     return cast(Any, get_named_type)(cast(Any, field).type)
 
 
+def _is_list(field: GraphQLField) -> bool:
+    return str(cast(Any, field).type).startswith("[")
+
+
 def _is_connection(field: GraphQLField) -> bool:
     type_ = _named(field)
     return isinstance(type_, GraphQLObjectType) and "edges" in type_.fields
+
+
+def _is_value(of: GraphQLNamedType) -> bool:
+    """Returns whether a type has no id, and leads to none."""
+    if not isinstance(of, GraphQLObjectType):
+        return is_leaf_type(of)
+    return (
+        "id" not in of.fields
+        and not any(_is_connection(field) for field in of.fields.values())
+        and all(_is_value(_named(field)) for field in of.fields.values())
+    )
 
 
 def _is_node(of: GraphQLObjectType) -> bool:

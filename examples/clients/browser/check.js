@@ -49,7 +49,7 @@ async function askFrom(port, request) {
       } catch (error) {
         return { thrown: String(error) }
       }
-    }, { url: GATEWAY, query: '{ viewer { subject } }', ...request })
+    }, { url: GATEWAY, query: '{ viewer { id subject } }', ...request })
   } finally {
     await page.close()
   }

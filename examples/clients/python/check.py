@@ -23,7 +23,7 @@ GATEWAY = os.environ["GATEWAY"]
 TOKENS: dict[str, str] = json.loads(os.environ["TOKENS"])
 SDL = (Path(__file__).parents[3] / "schema.graphql").read_text()
 
-VIEWER = "{ viewer { subject } }"
+VIEWER = "{ viewer { id subject } }"
 PAGE = """
 query ($number: String!, $first: Int, $after: String, $last: Int, $before: String) {
   customer(by: {number: $number}) {

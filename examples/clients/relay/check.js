@@ -9,7 +9,7 @@ import {
 } from '../shared/check.js'
 import { makeEnvironment } from './environment.js'
 
-const { commitMutation, createOperationDescriptor, fetchQuery } = relay
+const { ConnectionHandler, commitMutation, createOperationDescriptor, fetchQuery } = relay
 
 const tagged = walk().documents.map(({ query }) => `graphql\`${query}\``).join('\n')
 mkdirSync('generated', { recursive: true })
@@ -39,6 +39,11 @@ async function load(environment, query, variables = {}) {
 
 const read = (environment, query, variables = {}) =>
   environment.lookup(createOperationDescriptor(query, variables).fragment).data
+
+const commit = (environment, mutation, variables) =>
+  new Promise((onCompleted, onError) => {
+    commitMutation(environment, { mutation, variables, onCompleted, onError })
+  })
 
 await run({
   async 'cache equals server'() {
@@ -76,15 +81,27 @@ await run({
     const { customer } = await load(environment, query, { number })
     const requests = sent.length, before = customer.points.spendable
     const input = { customerId: customer.id, points: 7, reason: 'A check', idempotencyKey: crypto.randomUUID() }
-    await new Promise((onCompleted, onError) => {
-      commitMutation(environment, { mutation, variables: { input }, onCompleted, onError })
-    })
+    await commit(environment, mutation, { input })
     const shown = read(environment, query, { number }).customer.points.spendable
     const truth = (await ask(query.params.text, { number })).data.customer.points.spendable
     check(
       shown === truth && truth === before + 7 && sent.length === requests + 1,
       `adjustPoints: ${before} + 7 = ${shown} on screen, by the payload alone`,
     )
+  },
+
+  async 'a list on the screen grows'() {
+    const { environment, sent } = environmentWith()
+    const variables = { number: 'C-100003', first: 5 }
+    const query = await artifact('documentsForwardsQuery')
+    const { customer } = await load(environment, query, variables)
+    const requests = sent.length
+    const connections = [ConnectionHandler.getConnectionID(customer.id, 'forwards_activities')]
+    const input = { customerId: customer.id, points: 7, reason: 'A check', idempotencyKey: crypto.randomUUID() }
+    await commit(environment, await artifact('documentsGrowMutation'), { input, connections })
+    const shown = read(environment, query, variables).customer.activities.edges.map((edge) => edge.node.id)
+    const truth = await wholeList('C-100003', 'activities', 6)
+    check(same(shown, truth.first) && sent.length === requests + 1, 'activityEdge puts the change on top of the timeline')
   },
 
   async 'a token that has expired'() {

@@ -12,6 +12,14 @@ export const adjust = graphql`
     adjustPoints(input: $input) { customer { id points { id spendable } } userErrors { code message } }
   }
 `
+export const grow = graphql`
+  mutation documentsGrowMutation($input: AdjustPointsInput!, $connections: [ID!]!) {
+    adjustPoints(input: $input) {
+      activityEdge @prependEdge(connections: $connections) { cursor node { id title } }
+      userErrors { code message }
+    }
+  }
+`
 export const forwards = graphql`
   query documentsForwardsQuery($number: String!, $first: Int, $after: String) {
     customer(by: {number: $number}) {
@@ -34,7 +42,7 @@ export const backwards = graphql`
 `
 export const viewer = graphql`
   query documentsViewerQuery {
-    viewer { subject }
+    viewer { id subject }
   }
 `
 export const customers = graphql`
