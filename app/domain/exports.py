@@ -15,7 +15,7 @@ from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
 from app.domain.access import Forbidden, Masks
 from app.domain.attributes import label_of
 from app.domain.customers import country_of, emails_of
-from app.domain.paging import AnyOf, Between, Condition, Exactly, Has, In, Named, Where
+from app.domain.paging import AnyOf, Between, Condition, Contains, Exactly, Has, In, Named, Where
 from app.domain.refusals import BadUserInput
 from app.domain.vocabulary import ExportStatus, ExportTable
 
@@ -161,6 +161,8 @@ def _stored_condition(condition: Condition) -> Document:
             return {"atLeast": at_least, "below": below}
         case Has(element):
             return {"has": _stored_condition(element)}
+        case Contains(pattern, in_values):
+            return {"contains": pattern, "inValues": in_values}
         case AnyOf(wheres):
             return {"anyOf": [conditions_of(where) for where in wheres]}
 
@@ -173,6 +175,8 @@ def _condition(each: Mapping[str, Any]) -> Condition:
             return Exactly(text)
         case {"has": {"atLeast": at_least, "below": below}}:
             return Has(Between(at_least, below))
+        case {"contains": pattern, "inValues": in_values}:
+            return Contains(pattern, in_values)
         case {"anyOf": wheres}:
             return AnyOf(tuple(map(where_of, wheres)))
         case _:

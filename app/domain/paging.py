@@ -50,13 +50,21 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """The value is a text that has a part like this pattern; of an object, any of its values is."""
+
+    pattern: str
+    in_values: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """At least one of these conditions holds. The key that it stands under is a name of its own, not a field."""
 
     wheres: "tuple[Where, ...]"
 
 
-Condition: TypeAlias = In | Exactly | Between | Has | AnyOf
+Condition: TypeAlias = In | Exactly | Between | Has | Contains | AnyOf
 Where: TypeAlias = tuple[tuple[str, Condition], ...]
 """Conditions by field, all of which hold. Hashable, so that equal requests meet in one batch."""
 

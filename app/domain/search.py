@@ -56,6 +56,32 @@ def folded(text: str) -> str:
     return normalize("NFC", " ".join(_decomposed(text, _FOLDS).split()))
 
 
+def pattern_of(text: str) -> str:
+    """Returns a regular expression for texts that contain this one, whatever their case and accents.
+
+    No character has a meaning of its own. Blanks match any blanks.
+    """
+    term, parts, at = folded(text), list[str](), 0
+    while at < len(term):
+        pair = term[at : at + 2]
+        if pair in _SPELLINGS and len(pair) == 2:
+            both = "".join(map(_class_of, pair))
+            parts.append(f"(?:{both}|[{''.join(_SPELLINGS[pair])}])")
+        else:
+            parts.append(_class_of(pair[0]))
+        at += len(pair) if pair in _SPELLINGS else 1
+    return "".join(parts)
+
+
+def _class_of(character: str) -> str:
+    if character == " ":
+        return r"\s+"
+    others = _SPELLINGS.get(character)
+    if others is None:
+        return re.escape(character)
+    return f"(?:[{re.escape(character)}{''.join(map(re.escape, others))}][\u0300-\u036f]*)"
+
+
 def is_visible(text: str) -> bool:
     """Returns whether anything of the text can be seen: a mark alone finds everybody or nobody."""
     return any(category(character)[0] not in "CMZ" for character in folded(text))
@@ -88,6 +114,10 @@ _MARKS: Final = re.compile(
 """Accents and points. Not the vowels of Indian scripts, nor what tells Japanese syllables apart."""
 
 
+_SPELLINGS: Final[dict[str, list[str]]] = {}
+"""What folds to a letter, or to two: accented forms and ligatures of the Latin, Greek and Cyrillic blocks."""
+
+
 def _decomposed(text: str, letters: Mapping[str, str]) -> str:
     """Replaces letters first, then accents: a letter that has an accent of its own may be written as two."""
     composed = normalize("NFC", "".join(map(_weight, normalize("NFC", text)))).casefold()
@@ -102,6 +132,12 @@ def _weight(character: str) -> str:
     if category(character[0]) in ("Cc", "Cf", "Cs", "Cn") or character in _BLANK_LETTERS or _MARKS.match(character):
         return ""
     return character
+
+
+for _point in range(0xA0, 0x530):
+    _plain = normalize("NFC", " ".join(_decomposed(chr(_point), _FOLDS).split()))
+    if _plain != chr(_point) and (_plain.isalpha() and len(_plain) <= 2):
+        _SPELLINGS.setdefault(_plain, []).append(chr(_point))
 
 
 # ---------------------------------------------------------------- e-mail addresses

@@ -89,6 +89,8 @@ SEEK: Final = 6.0
 """A page that is not the newest rows, kept with their customer: it is looked up in the list."""
 SEEK_ROW: Final = 0.3
 """A row of it."""
+SCAN: Final = 60.0
+"""A page of one customer's rows that contain a text: rows are read until it is full."""
 CHANGE: Final = 1_000.0
 """A mutation: a transaction of several commands."""
 MAX_REPORTED_COST: Final = 2**31 - 1
@@ -523,6 +525,8 @@ def _page(coordinate: str, arguments: Mapping[str, ValueNode], once: float, each
             own = CUSTOMER_ROW * (rows + 1)
         else:
             added, own = added + COMMAND, PAGE + SEEK + SEEK_ROW * (rows + 1)
+        if of_customer and _fields(given.get("filter")).get("text") is not None:
+            own += SCAN
         if coordinate == DETAILS:
             return Price(added, each + own + below.each + rows * below.row, 0, counts)
         if counts and not is_customers:
@@ -533,7 +537,7 @@ def _page(coordinate: str, arguments: Mapping[str, ValueNode], once: float, each
 
 
 HEAD_ROWS: Final = max(head.size for head in PREVIEWS.values())
-_SEEKS: Final = frozenset({"last", "after", "before", "filter", "orderBy"})
+_SEEKS: Final = frozenset({"last", "after", "at", "before", "filter", "orderBy"})
 """Arguments that ask for other rows than the newest."""
 
 

@@ -10,7 +10,7 @@ from app.domain.access import Forbidden, Permission
 from app.domain.changes import Invalid, NotFound
 from app.domain.ids import check_id
 from app.domain.kinds import BY_COLLECTION
-from app.domain.refusals import BadUserInput, Refusal, Refusals
+from app.domain.refusals import BadUserInput, Refusal
 from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
 from app.schema import changes as schema
@@ -239,17 +239,11 @@ async def _made(
         if isinstance(refusal, Forbidden | BadUserInput):
             raise
         customer = await _document(info, customer_id) if customer_id else None
-        return {"userErrors": user_errors(refusal), "customer": customer}
+        return {"userErrors": schema.user_errors_of(refusal), "customer": customer}
     info.context.forget()
     written = {"customer": customer_id, **wrote}
     documents = await asyncio.gather(*(_written(info, ids) for ids in written.values()))
     return {"userErrors": [], **dict(zip(written, documents, strict=True))}
-
-
-def user_errors(refusal: Refusal) -> list[Document]:
-    """Returns a refusal as clients see it, each by itself where there are several."""
-    several = refusal.refusals if isinstance(refusal, Refusals) else [refusal]
-    return [{"code": each.code, "field": list(each.field), "message": str(each)} for each in several]
 
 
 async def _document(info: Info, node_id: str) -> Source:

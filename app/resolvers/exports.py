@@ -11,9 +11,9 @@ from app.domain.exports import choose_columns
 from app.domain.ids import check_id
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
-from app.resolvers.changes import user_errors
 from app.schema import exports as schema
 from app.schema.base import Info, Source
+from app.schema.changes import user_errors_of
 from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, visible_customers
 from app.services import exports
 
@@ -89,6 +89,6 @@ async def _made(info: Info, mutation: str, change: Callable[[], Awaitable[str]])
         await of.audit(mutation).refused(of.store, refusal, customer_id=None)
         if isinstance(refusal, Forbidden | BadUserInput):
             raise
-        return {"userErrors": user_errors(refusal), "export": None}
+        return {"userErrors": user_errors_of(refusal), "export": None}
     info.context.forget()
     return {"userErrors": [], "export": await info.context.loaders.documents.load(export_id)}

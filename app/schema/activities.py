@@ -1,6 +1,7 @@
 """Declares the timeline: what happened, who says so, and how to look through it."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
@@ -10,11 +11,12 @@ import strawberry
 from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
 from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import AttributeKind as Attribute
-from app.domain.access import Forbidden, Permission, Role, Viewer, reads_actors, require
+from app.domain.access import STAFF, Forbidden, Permission, Role, Viewer, reads_actors, require
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
-from app.domain.paging import In, Sorting, Where
+from app.domain.paging import AnyOf, Contains, In, Sorting, Where
 from app.domain.refusals import BadUserInput, Refusal, unknown
+from app.domain.search import pattern_of
 from app.domain.vocabulary import ActorKind as Kind
 from app.schema.base import Document, Info, Node, Source, follow, follow_own, load_deferred, reads
 from app.schema.emails import Email
@@ -27,7 +29,7 @@ from app.schema.enums import (
     NotesFilter,
     OrderDirection,
 )
-from app.schema.filters import among, check_types, during, few, terms
+from app.schema.filters import among, check_types, during, few, search_term, terms
 from app.schema.notes import Note
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
@@ -295,6 +297,11 @@ class ActivityFilter:
     notes: NotesFilter | None = strawberry.field(
         default=NotesFilter.INCLUDE, description="Whether agents' notes are included."
     )
+    text: str | None = strawberry.field(
+        default=None,
+        description="Only activities that contain this text in their title, message or attributes, ignoring case and "
+        "accents. At most 100 characters. For staff.",
+    )
     hide_system: bool | None = strawberry.field(
         default=False, description="Leave out what systems, API calls and imports did."
     )
@@ -320,6 +327,8 @@ class ActivityFilter:
         if self.actor_ids is not None and not reads_actors(roles):
             raise Forbidden("Your role may not filter by who acted.", "actorIds")
         check_types(self.types or (), roles, "types")
+        if self.text is not None and not roles & STAFF:
+            raise Forbidden("Your role may not search in texts.", "text")
         return (
             *among("type", self.types),
             *among("group", self.groups),
@@ -328,6 +337,7 @@ class ActivityFilter:
             *among("actor.id", terms("actorIds", self.actor_ids)),
             *among("actor.kind", self._actor_kinds()),
             *during("occurredAt", self.from_, self.to),
+            *(_contains(search_term("text", self.text, at_most=100)) if self.text is not None else ()),
             ("legacy", In((False, True) if self.legacy else (False,))),
         )
 
@@ -336,6 +346,24 @@ class ActivityFilter:
         if not self.hide_system:
             return self.actor_kinds
         return people if self.actor_kinds is None else [kind for kind in self.actor_kinds if kind in people]
+
+
+def _contains(text: str) -> Where:
+    pattern = pattern_of(text)
+    titled = tuple(code for code, row in CATALOGUE.items() if re.search(pattern, row.title, re.IGNORECASE))
+    return (
+        (
+            "text",
+            AnyOf(
+                (
+                    (("type", In(titled)),),
+                    (("title", Contains(pattern)),),
+                    (("message", Contains(pattern)),),
+                    (("attributes", Contains(pattern, in_values=True)),),
+                )
+            ),
+        ),
+    )
 
 
 @strawberry.input(description="A sort order for activities.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 import strawberry
 
 from app.domain.listings import ACTIVITIES, POINTS
+from app.domain.refusals import Refusal, Refusals
 from app.domain.vocabulary import SettableStatus
 from app.schema.activities import Activity, ActivityFilter, ActivityOrder
 from app.schema.adjustments import PointsAdjustment
@@ -88,6 +89,12 @@ class UserError:
         description="The path of the input field at fault; empty if it is none in particular."
     )
     message: str = strawberry.field(description="The message, a sentence for people.")
+
+
+def user_errors_of(refusal: Refusal) -> Source:
+    """Returns a refusal as clients see it, each by itself where there are several."""
+    several = refusal.refusals if isinstance(refusal, Refusals) else [refusal]
+    return [{"code": each.code, "field": list(each.field), "message": str(each)} for each in several]
 
 
 @strawberry.interface(description="The result of any change.")

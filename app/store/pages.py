@@ -21,6 +21,7 @@ from app.domain.paging import (
     AnyOf,
     Between,
     Condition,
+    Contains,
     Exactly,
     Has,
     In,
@@ -365,11 +366,32 @@ def _all_of(wanted: Mapping[str, Condition]) -> Document:
         for value in wanted.values()
         if isinstance(value, AnyOf)
     ]
-    fields = {name: _condition(value) for name, value in wanted.items() if not isinstance(value, AnyOf)}
-    return {**fields, **({"$and": either} if either else {})}
+    inside = [
+        {"$expr": _has_text_in_values(name, value.pattern)}
+        for name, value in wanted.items()
+        if isinstance(value, Contains) and value.in_values
+    ]
+    fields = {
+        name: _condition(value)
+        for name, value in wanted.items()
+        if not (isinstance(value, AnyOf) or (isinstance(value, Contains) and value.in_values))
+    }
+    return {**fields, **({"$and": [*either, *inside]} if either or inside else {})}
 
 
-def _condition(value: In | Exactly | Between | Has) -> Any:
+def _has_text_in_values(name: str, pattern: str) -> Document:
+    """Returns an expression: one of the object's values, as text, has a part like the pattern."""
+    values: Document = {"$objectToArray": {"$ifNull": [f"${name}", {}]}}
+    items = {"$cond": [{"$isArray": "$$each.v"}, "$$each.v", [{"$ifNull": ["$$each.v.amount", "$$each.v"]}]]}
+    text = {"$convert": {"input": "$$item", "to": "string", "onError": "", "onNull": ""}}
+    matches = {"$regexMatch": {"input": text, "regex": pattern, "options": "i"}}
+    in_items = {"$anyElementTrue": {"$map": {"input": items, "as": "item", "in": matches}}}
+    return {"$anyElementTrue": {"$map": {"input": values, "as": "each", "in": in_items}}}
+
+
+def _condition(value: In | Exactly | Between | Has | Contains) -> Any:
+    if isinstance(value, Contains):
+        return {"$regex": value.pattern, "$options": "i"}
     if isinstance(value, Has):
         return {"$elemMatch": _condition(value.element)}
     if isinstance(value, Exactly):

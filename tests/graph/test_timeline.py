@@ -136,6 +136,79 @@ async def test_a_time_with_a_cursor_or_in_another_order_is_refused(
     assert words in error["message"]
 
 
+TEXTS = """query($ids: [ID!]!, $text: String!, $after: String) { nodes(ids: $ids) { ... on Customer {
+  activities(filter: {text: $text}, first: 2, after: $after) {
+    totalCount nodes { id } pageInfo { endCursor hasNextPage } }
+  activityFacets(filter: {text: $text}) { count } } } }"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("muller", {"message"}),
+        ("MÜLLER", {"message"}),
+        ("  Müller   rang ", {"message"}),
+        ("cafe", {"attribute", "list"}),
+        ("12.5", {"money"}),
+        ("strasse", {"street"}),
+        ("hauptstrase", set()),
+        ("Straße", {"street"}),
+        ("subscription renewed", {"type"}),
+        (".*", set()),
+        ("nothing", set()),
+        ("ller rang", {"message"}),
+    ],
+)
+async def test_a_text_is_found_in_titles_messages_and_attributes(
+    text: str, found: set[str], ask: Ask, world: World
+) -> None:
+    ada, bob = await world.customer(), await world.customer()
+    rows: dict[str, dict[str, Any]] = {
+        "message": {"type": "COUPON_REDEEMED", "message": "Frau Müller  rang an."},
+        "attribute": {"type": "COUPON_REDEEMED", "attributes": {"place": "Café am Markt"}},
+        "list": {"type": "COUPON_REDEEMED", "attributes": {"places": ["Kino", "CAFE"]}},
+        "money": {"type": "COUPON_REDEEMED", "attributes": {"sum": {"amount": Decimal("12.50"), "currency": "EUR"}}},
+        "street": {"type": "COUPON_REDEEMED", "message": "Hauptstraße 1"},
+        "type": {"type": "SUBSCRIPTION_RENEWED"},
+    }
+    names: dict[str, str] = {}
+    for name, given in rows.items():
+        for customer in (ada, bob):
+            (row,) = await world.many("activities", customer, given)
+            names[row["_id"]] = name
+    for some in ([ada], [ada, bob]):
+        nodes = (await ask(TEXTS, ids=[each["_id"] for each in some], text=text))["data"]["nodes"]
+        for node in nodes:
+            assert node["activities"]["totalCount"] == len(found)
+            assert sum(facet["count"] for facet in node["activityFacets"]) == len(found)
+            assert {names[row["id"]] for row in node["activities"]["nodes"]} <= found
+    seen: set[str] = set()
+    after = None
+    while True:
+        (node,) = (await ask(TEXTS, ids=[ada["_id"]], text=text, after=after))["data"]["nodes"]
+        seen |= {names[row["id"]] for row in node["activities"]["nodes"]}
+        after = node["activities"]["pageInfo"]["endCursor"]
+        if not node["activities"]["pageInfo"]["hasNextPage"]:
+            break
+    assert seen == found
+
+
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.AFFILIATE, Role.API_USER])
+async def test_only_staff_search_in_texts_that_others_may_not_read(role: Role, ask: Ask, world: World) -> None:
+    ada = await world.customer(affiliateId="aff-1")
+    await world.activity(ada, message="a secret")
+    bearer = token(role, customer_id=ada["_id"], affiliate_id="aff-1")
+    query = (
+        'query($id: ID!) { node(id: $id) { ... on Customer { activities(filter: {text: "secret"}) { totalCount } } } }'
+    )
+    answer = await ask(query, token=bearer, id=ada["_id"])
+    if role == Role.API_USER:  # an integration is staff, and reads what staff wrote
+        assert answer["data"]["node"]["activities"] == {"totalCount": 1}
+    else:
+        assert answer["data"]["node"]["activities"] is None
+        assert answer["errors"][0]["extensions"] == {"code": "FORBIDDEN", "field": ["text"]}
+
+
 ORDERS = {
     "coupons": ({"ADDED_AT": "addedAt", "EXPIRES_AT": "expiresAt", "REDEEMED_AT": "redeemedAt"}, True),
     "transactions": ({"OCCURRED_AT": "occurredAt", "POINTS_AWARDED": "pointsAwarded"}, False),

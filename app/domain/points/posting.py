@@ -75,7 +75,7 @@ def spend(state: PointsState, points: int, *, now: datetime) -> Posting:
 
 
 def check_adjustment(points: int, expires_at: datetime | None) -> None:
-    """Checks what neither the ledger nor the time has a say in. Raises InvalidPoints, InvalidExpiry."""
+    """Raises InvalidPoints or InvalidExpiry for an adjustment that no ledger allows, at no time."""
     if not points:
         raise InvalidPoints("At least 1 point has to move, not 0.")
     if points < 0 and expires_at:
