@@ -9,7 +9,7 @@ from app.domain.access import Role
 from app.domain.paging import Sorting, Where
 from app.schema.base import Node
 from app.schema.enums import CouponOrderField, CouponOrigin, OrderDirection
-from app.schema.filters import among, during, terms
+from app.schema.filters import TimeRange, among, during, terms
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
@@ -47,11 +47,8 @@ class CouponFilter:
     types: list[str] | None = strawberry.field(
         default=None, description="Only these kinds, as their source system names them. An empty list matches no rows."
     )
-    expires_from: datetime | None = strawberry.field(
-        default=None, description="Only coupons that expire at or after this time."
-    )
-    expires_to: datetime | None = strawberry.field(
-        default=None, description="Only coupons that expire before this time."
+    expires: TimeRange | None = strawberry.field(
+        default=None, description="Only coupons that expire in this window of time."
     )
 
     def where(self, _: frozenset[Role]) -> Where:
@@ -60,7 +57,7 @@ class CouponFilter:
             *among("redeemed", None if self.redeemed is None else [self.redeemed]),
             *among("origin", self.origins),
             *among("type", terms("types", self.types)),
-            *during("expiresAt", self.expires_from, self.expires_to),
+            *(during("expiresAt", self.expires.from_, self.expires.to) if self.expires else ()),
         )
 
 

@@ -12,6 +12,7 @@ from app.domain.search import address
 from app.schema.base import Info, SafeInt, Source
 from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
 from app.schema.filters import (
+    TimeRange,
     among,
     beginning,
     bound,
@@ -37,12 +38,6 @@ class IntRange:
         if self.min is not None and self.max is not None and self.min > self.max:
             raise BadUserInput(f"{name}: min must not be greater than max.", name)
         return Between(self.min, None if self.max is None else self.max + 1)
-
-
-@strawberry.input(description="A window of time. An end that is left out is open.")
-class TimeRange:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
-    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
 
 
 @strawberry.input(description="A condition that an activity of a type exists, at any time or since a point in time.")

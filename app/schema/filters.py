@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import strawberry
+
 from app.catalogue import CATALOGUE
 from app.domain.access import Role, knows
 from app.domain.ids import check_id
@@ -11,6 +13,13 @@ from app.domain.paging import Between, Has, In, Where
 from app.domain.refusals import BadUserInput, unknown
 from app.domain.search import cleaned, folded, is_visible
 from app.domain.times import first_millisecond
+
+
+@strawberry.input(description="A window of time. An end that is left out is open.")
+class TimeRange:
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
+    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
+
 
 _LAST = "\uffff"
 """Stands behind every other character, in any language's order."""

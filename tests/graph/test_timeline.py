@@ -258,7 +258,7 @@ async def test_filters_of_coupons_and_passes(ask: Ask, world: World) -> None:
     query = """query($id: ID!, $coupons: CouponFilter, $passes: PassFilter) { node(id: $id) { ... on Customer {
       coupons(filter: $coupons) { totalCount nodes { code } }
       passes(filter: $passes) { nodes { serialNumber } } } } }"""
-    window = {"expiresFrom": NOW.isoformat(), "expiresTo": (NOW + timedelta(days=2)).isoformat()}
+    window = {"expires": {"from": NOW.isoformat(), "to": (NOW + timedelta(days=2)).isoformat()}}
     found = await ask(query, id=ada["_id"], coupons={"types": ["kind 1"], **window}, passes={"types": ["GOOGLE"]})
     node = found["data"]["node"]
     assert node["coupons"] == {"totalCount": 1, "nodes": [{"code": "1"}]}
