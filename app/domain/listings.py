@@ -33,15 +33,7 @@ POINTS: Final = Listing(
     },
     base=(("kind", In(tuple(sorted(kind.value for kind in HISTORY)))),),
 )
-COUPONS: Final = Listing(
-    "coupons",
-    ("customerId",),
-    {
-        "ADDED_AT": Order(("addedAt", "order", "_id")),
-        "EXPIRES_AT": Order(("expiresAt", "order", "_id"), nulls_last=True),
-        "REDEEMED_AT": Order(("redeemedAt", "order", "_id"), nulls_last=True),
-    },
-)
+COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedAt", "order", "_id"))})
 TRANSACTIONS: Final = Listing(
     "transactions",
     ("customerId",),

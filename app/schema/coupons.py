@@ -6,10 +6,10 @@ from typing import ClassVar
 import strawberry
 
 from app.domain.access import Role
-from app.domain.paging import Sorting, Where
+from app.domain.paging import Where
 from app.schema.base import Node
-from app.schema.enums import CouponOrderField, CouponOrigin, OrderDirection
-from app.schema.filters import TimeRange, among, during, terms
+from app.schema.enums import CouponOrigin
+from app.schema.filters import among
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
@@ -44,29 +44,9 @@ class CouponFilter:
         default=None,
         description="Only coupons that the customer received in one of these ways. An empty list matches no rows.",
     )
-    types: list[str] | None = strawberry.field(
-        default=None, description="Only these kinds, as their source system names them. An empty list matches no rows."
-    )
-    expires: TimeRange | None = strawberry.field(
-        default=None, description="Only coupons that expire in this window of time."
-    )
 
     def where(self, _: frozenset[Role]) -> Where:
-        """Returns the conditions of the filter. Raises BadUserInput."""
         return (
             *among("redeemed", None if self.redeemed is None else [self.redeemed]),
             *among("origin", self.origins),
-            *among("type", terms("types", self.types)),
-            *(during("expiresAt", self.expires.from_, self.expires.to) if self.expires else ()),
         )
-
-
-@strawberry.input(description="A sort order for coupons.")
-class CouponOrder:
-    default: ClassVar[str] = "Newest first"
-
-    field: CouponOrderField = strawberry.field(default=CouponOrderField.ADDED_AT, description="The field to sort by.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
-
-    def sorting(self, _: CouponFilter) -> Sorting:
-        return Sorting(self.field, self.direction == OrderDirection.DESC)

@@ -35,7 +35,6 @@ __all__ = [
     "ActorKind",
     "AdjustmentStatus",
     "AttributeKind",
-    "CouponOrderField",
     "CouponOrigin",
     "CustomerOrderField",
     "CustomerSegment",
@@ -246,12 +245,6 @@ class CustomerOrderField(StrEnum):
     SPENDABLE_POINTS = "SPENDABLE_POINTS"
 
 
-class CouponOrderField(StrEnum):
-    ADDED_AT = "ADDED_AT"
-    EXPIRES_AT = "EXPIRES_AT"
-    REDEEMED_AT = "REDEEMED_AT"
-
-
 class TransactionOrderField(StrEnum):
     OCCURRED_AT = "OCCURRED_AT"
     POINTS_AWARDED = "POINTS_AWARDED"
@@ -276,13 +269,6 @@ describe(
     ONLY="Only notes are included.",
 )
 describe(OrderDirection, "A sort direction.", ASC="Smallest or oldest first.", DESC="Largest or newest first.")
-describe(
-    CouponOrderField,
-    "A field to sort coupons by. Ties are broken by id; null comes last.",
-    ADDED_AT="The time when the customer received it.",
-    EXPIRES_AT="The time when it expires; coupons that never expire come last.",
-    REDEEMED_AT="The time when it was redeemed; coupons that are not redeemed come last.",
-)
 describe(
     TransactionOrderField,
     "A field to sort transactions by. Ties are broken by time, then by id.",

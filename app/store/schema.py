@@ -344,8 +344,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("customerId addedAt order _id", partial_on="addedAt"),
             Index("customerId redeemed addedAt order _id", partial_on="redeemed"),
             Index("customerId origin addedAt order _id", partial_on="origin"),
-            Index("customerId expiresAt order _id"),
-            Index("customerId redeemedAt order _id"),
             Index("code", collation=FOLDS_CASE),
         ),
     ),
@@ -379,6 +377,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
         indexes=(
             Index("customerId createdAt order _id"),
+            Index("customerId type createdAt order _id", partial_on="type"),
             Index("customerId updatedAt order _id"),
             Index("serialNumber", collation=FOLDS_CASE),
         ),

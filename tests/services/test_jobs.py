@@ -286,7 +286,7 @@ async def test_a_job_that_fails_stops_no_other(
         monkeypatch.setattr(f"app.worker.{broken}", fails)
     else:
         target = relay if broken == "relay" else exporter
-        monkeypatch.setattr(type(target), "_taken", fails)
+        monkeypatch.setattr(type(target), "_claim", fails)
     asked = {
         "expire_due": lambda: store.find("points", {"customerId": ada["_id"], "kind": "EXPIRED"}),
         "count_days": lambda: store.find("tallies", {}),

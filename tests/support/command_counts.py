@@ -11,6 +11,8 @@ ADDS = {
     "Customer.activities": 1,
     "Customer.activityFacets": 1,
     "Customer.activityGroups": 1,
+    "Customer.activityActors": 1,
+    "Customer.activitySources": 1,
     "Customer.pointsHistory": 1,
     "Customer.coupons": 1,
     "Customer.transactions": 1,
