@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import httpx2
 import pytest
+import stamina
 import structlog
 from pymongo import MongoClient
 
@@ -24,7 +25,7 @@ from app.main import build_app, routes
 from app.services.changes import DeliveryPolicy
 from app.settings import Limits
 from app.store import indexes
-from app.store.driver import Driver, Store
+from app.store.driver import Driver, Store, is_transient
 from app.store.mongod import embedded_mongod
 from app.store.schema import COLLECTIONS
 from tests.support.commands import Commands
@@ -84,11 +85,17 @@ async def _database(mongodb_uri: str, database_name: str, driver: Driver) -> Asy
 async def store(_database: tuple[Store, Commands], database_name: str) -> Store:
     """Gives an empty database with all its validators and indexes."""
     store, commands = _database
-    await _nothing_runs(store, database_name)
-    for name in COLLECTIONS.keys() - {"versions"}:  # it says which copies the database has, which has not changed
-        await store.command({"delete": name, "deletes": [{"q": {}, "limit": 0}]})
+    await _empty(store, database_name)
     commands.clear()
     return store
+
+
+@stamina.retry(on=is_transient, attempts=5)
+async def _empty(store: Store, database: str) -> None:
+    """Deletes all documents, once nothing runs. On a busy machine PyMongo may give up a connection that it opens."""
+    await _nothing_runs(store, database)
+    for name in COLLECTIONS.keys() - {"versions"}:  # it says which copies the database has, which has not changed
+        await store.command({"delete": name, "deletes": [{"q": {}, "limit": 0}]})
 
 
 async def _nothing_runs(store: Store, database: str) -> None:
