@@ -4,13 +4,14 @@ import json
 import unicodedata
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from app.domain.access import Forbidden, Role, Viewer
 from app.domain.refusals import Refusal, Refusals
 from app.domain.search import cleaned, is_visible
 from app.domain.vocabulary import ActorKind
 
+T = TypeVar("T")
 KEY_AT_MOST: Final = 128
 REASON_AT_MOST: Final = 1_000
 MESSAGE_AT_MOST: Final = 10_000
@@ -66,13 +67,15 @@ def text(value: str, *field: str, at_most: int, lines: bool = True) -> str:
     return stripped if lines else cleaned(stripped)
 
 
-def check(*checks: Callable[[], object]) -> None:
-    """Makes all checks. Raises what the only one that fails raises, or Refusals with what several do.
+def check(first: Callable[[], T], *others: Callable[[], object]) -> T:
+    """Makes all checks, and returns what the first one read.
+
+    Raises what the only one that fails raises, or Refusals with what several do.
 
     Forbidden is raised at once: it is no fault of the input.
     """
-    refusals: list[Refusal] = []
-    for each in checks:
+    read, refusals = list[T](), list[Refusal]()
+    for each in (lambda: read.append(first()), *others):
         try:
             each()
         except Forbidden:
@@ -83,6 +86,7 @@ def check(*checks: Callable[[], object]) -> None:
             refusals.append(refusal)
     if refusals:
         raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
+    return read[0]
 
 
 def key(value: str) -> str:

@@ -31,6 +31,7 @@ from app.schema.enums import (
 )
 from app.schema.filters import among, check_types, during, few, search_term, terms
 from app.schema.notes import Note
+from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
 from app.schema.transactions import Money
@@ -185,11 +186,7 @@ class Activity(Node):
         context = info.context
         return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)
 
-    @strawberry.field(description="The customer on whose account it happened.")
-    @staticmethod
-    @reads("customerId")
-    def customer(activity: strawberry.Parent[Document], info: Info) -> _Customer | None:
-        return follow(info, activity, "customerId")
+    customer = owner("The customer on whose account it happened.")
 
 
 def _attributes(activity: Document) -> Source:
@@ -251,12 +248,9 @@ def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
     ]
 
 
-def actor_counts_of(counts: Sequence[Document]) -> Source:
-    return [{"actor": each["value"], "count": each["count"]} for each in counts]
-
-
-def source_counts_of(counts: Sequence[Document]) -> Source:
-    return [{"source": each["value"], "count": each["count"]} for each in counts]
+def counts_named(name: str, counts: Sequence[Document]) -> Source:
+    """Returns the counts of values, each value under the name that its type has for it."""
+    return [{name: each["value"], "count": each["count"]} for each in counts]
 
 
 def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:

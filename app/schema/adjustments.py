@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 import strawberry
 
 from app.domain.paging import Where
-from app.schema.base import Document, Info, Node, follow, follow_own, reads
-from app.schema.customers import Customer
+from app.schema.base import Document, Info, Node, follow_own, reads
 from app.schema.enums import AdjustmentStatus
 from app.schema.filters import among, of_customer
+from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.points import PointsEntry
 from app.schema.rules import ADJUSTMENT, Access
@@ -32,10 +32,7 @@ class PointsAdjustment(Node):
     decided_by: Actor | None = strawberry.field(description="The person who approved or declined it.")
     decision_reason: str | None = strawberry.field(description="The reason why it was declined.")
 
-    @strawberry.field(description="The customer's id.")
-    @staticmethod
-    def customer(adjustment: strawberry.Parent[Document], info: Info) -> Customer | None:
-        return follow(info, adjustment, "customerId")
+    customer = owner()
 
     @strawberry.field(description="The ledger entry that the approval made.")
     @staticmethod

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 import strawberry
 
 from app.domain.paging import Where
-from app.schema.base import Document, Info, Node, follow, reads
-from app.schema.customers import Customer
+from app.schema.base import Document, Node, reads
 from app.schema.enums import AccessLevel, Outcome
 from app.schema.filters import among, during, of_customer, terms
+from app.schema.owner import owner
 from app.schema.rules import AUDIT, Access
 
 
@@ -39,10 +39,7 @@ class AuditEntry(Node):
         description="The id of the request, as in its X-Request-ID header and in the logs."
     )
 
-    @strawberry.field(description="The customer whose account the change was about.")
-    @staticmethod
-    def customer(entry: strawberry.Parent[Document], info: Info) -> Customer | None:
-        return follow(info, entry, "customerId")
+    customer = owner("The customer whose account the change was about.")
 
     @strawberry.field(description="The columns of a requested export; empty for any other change.")
     @staticmethod

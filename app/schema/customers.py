@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, ClassVar, cast
 
 import strawberry
@@ -20,10 +21,9 @@ from app.schema.activities import (
     ActivityGroupCount,
     ActivityOrder,
     ActivitySourceCount,
-    actor_counts_of,
+    counts_named,
     facets_of,
     group_counts_of,
-    source_counts_of,
 )
 from app.schema.base import Date, Document, Info, Node, ShortList, Source, follow, reads
 from app.schema.connection import paged, selection_of
@@ -158,7 +158,7 @@ class Customer(Node):
         if "activityActors" in customer:  # the rule says that it is not for this viewer
             return None
         size = size_of(first)
-        return _value_counts(info, customer, filter, ACTOR_KEYS, lambda counts: actor_counts_of(counts)[:size])
+        return _value_counts(info, customer, filter, ACTOR_KEYS, lambda counts: counts_named("actor", counts[:size]))
 
     @strawberry.field(description="The source systems that reported on this account, by number of activities.")
     @staticmethod
@@ -166,7 +166,7 @@ class Customer(Node):
     def activity_sources(
         customer: strawberry.Parent[Document], info: Info, filter: Counted = None
     ) -> list[ActivitySourceCount] | None:
-        return _value_counts(info, customer, filter, ("source",), source_counts_of)
+        return _value_counts(info, customer, filter, ("source",), partial(counts_named, "source"))
 
     @strawberry.field(description="The points balance now.")
     @staticmethod

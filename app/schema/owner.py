@@ -17,6 +17,6 @@ def _customer(document: strawberry.Parent[Document], info: Info) -> _Customer | 
     return follow(info, document, "customerId")
 
 
-def owner() -> Any:
+def owner(description: str = "The customer on whose account it is.") -> Any:
     """Returns the field ``customer``."""
-    return strawberry.field(resolver=_customer, description="The customer on whose account it is.")
+    return strawberry.field(resolver=_customer, description=description)

@@ -5,8 +5,8 @@ from typing import ClassVar
 import strawberry
 
 from app.schema.base import Document, Info, Node, follow, reads
-from app.schema.customers import Customer
 from app.schema.enums import SearchMatchKind
+from app.schema.owner import owner
 from app.schema.rules import WITH_OWNER, Access
 
 
@@ -38,8 +38,4 @@ class SearchHit:
 
     matches: list[SearchMatch] = strawberry.field(description="The values that matched, likeliest first.")
 
-    @strawberry.field(description="The customer.")
-    @staticmethod
-    @reads("customerId")
-    def customer(hit: strawberry.Parent[Document], info: Info) -> Customer | None:
-        return follow(info, hit, "customerId")
+    customer = owner("The customer.")

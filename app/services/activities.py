@@ -63,13 +63,12 @@ async def record(
         raise PlatformOnlyType(row.title)
     if row.writers is Writers.SYSTEMS and not of.viewer.is_one_of({Role.API_USER, Role.ADMIN}):
         raise SystemsOnlyType(row.title)
-    changes.check(
+    raws = changes.check(
         lambda: _read(row, attributes),
         lambda: message and changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST),
         lambda: _check_time(occurred_at, of.now),
         lambda: changes.key(key),
     )
-    raws = _read(row, attributes)
     message = message and changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
 
     async def decide(customer: Document, session: Session) -> Effect:

@@ -20,12 +20,11 @@ async def request(
 
     Raises what ``points.adjust`` raises.
     """
-    changes.check(
+    reason = changes.check(
         lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST),
         lambda: points.check_adjustment(amount, expires_at),
         lambda: changes.key(key),
     )
-    reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
 
     async def decide(customer: Document, _session: Session) -> Effect:
         points.adjust(customer.get("points") or points.empty(), amount, now=of.now, expires_at=expires_at)
@@ -77,8 +76,9 @@ async def decline(of: Changes, adjustment: Document, *, reason: str, key: str) -
 
     Those may who may approve it, and the one who asked for it.
     """
-    changes.check(lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key))
-    reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
+    reason = changes.check(
+        lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key)
+    )
     if not adjustments.may_decline(adjustment, of.viewer):
         raise Forbidden(f"Your role does not include {Permission.APPROVE_ADJUSTMENT}.")
 

@@ -26,13 +26,12 @@ async def add(
 
     Invalid: an unusable text, or more than 100 mentions or links. BadUserInput: a link that is not an id.
     """
-    changes.check(
+    message = changes.check(
         lambda: changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST),
         lambda: [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions],
         *(partial(_check_number, name, given) for name, given in (("mentions", mentions), ("links", links))),
         lambda: changes.key(key),
     )
-    message = changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST)
     mentions = [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions]
     for link in links:
         check_id(link, "links")

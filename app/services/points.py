@@ -23,12 +23,11 @@ async def adjust(
     of: Changes, customer_id: str, amount: int, *, reason: str, expires_at: datetime | None, key: str
 ) -> Wrote:
     """Adjusts points by hand. Raises what ``points.adjust`` raises, and what `check_adjustable` raises."""
-    changes.check(
+    reason = changes.check(
         lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST),
         lambda: points.check_adjustment(amount, expires_at),
         lambda: changes.key(key),
     )
-    reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
 
     async def decide(customer: Document, session: Session) -> Effect:
         await check_adjustable(of, customer_id, amount, session)

@@ -17,8 +17,9 @@ async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: s
 
     Customers may only deactivate their own account.
     """
-    changes.check(lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key))
-    reason = changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
+    reason = changes.check(
+        lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key)
+    )
     by_staff = of.viewer.roles_on(customer_id) & PERMITTED[Permission.CHANGE_STATUS] & STAFF
     if not by_staff and to != CustomerStatus.DEACTIVATED:
         raise Forbidden("You may deactivate your account, and nothing else about its status.", "status")

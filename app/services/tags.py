@@ -18,8 +18,7 @@ async def put_on(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrote:
 
     Case and accents make no difference.
     """
-    changes.check(lambda: changes.text(tag, "tag", at_most=_AT_MOST, lines=False), lambda: changes.key(key))
-    tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
+    tag = changes.check(lambda: changes.text(tag, "tag", at_most=_AT_MOST, lines=False), lambda: changes.key(key))
 
     def decide(tags: list[str]) -> list[str]:
         if _same(tags, tag):
@@ -36,8 +35,7 @@ async def take_off(of: Changes, customer_id: str, tag: str, *, key: str) -> Wrot
 
     Case and accents make no difference.
     """
-    changes.check(lambda: changes.text(tag, "tag", at_most=_AT_MOST, lines=False), lambda: changes.key(key))
-    tag = changes.text(tag, "tag", at_most=_AT_MOST, lines=False)
+    tag = changes.check(lambda: changes.text(tag, "tag", at_most=_AT_MOST, lines=False), lambda: changes.key(key))
 
     def decide(tags: list[str]) -> list[str]:
         if not (found := _same(tags, tag)):
