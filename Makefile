@@ -35,11 +35,12 @@ test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"
 days: $(READY) ## Run the suite on three other days; ARGS="2028-02-29T12:00:00Z" for one of your own. Needs faketime
 	$(BIN)/python -m tests.days $(ARGS) -- $(IN_PARALLEL)
 
-check: $(READY) ## Format, lint, types, and whether schema.graphql is true and breaks nobody
+check: $(READY) ## Format, lint, types, and whether schema.graphql is true and breaks nobody. Needs npm's registry once
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m pyright
 	$(BIN)/python -m app schema --check schema.graphql
+	$(BIN)/python -m tests.support.node tests/schema/lint eslint --config tests/schema/lint/eslint.config.js schema.graphql
 	@if git show $(BASE):schema.graphql > .venv/base.graphql 2>/dev/null; \
 	then $(BIN)/python -m app schema --against .venv/base.graphql; \
 	else echo "No schema.graphql in $(BASE) to compare with."; fi
@@ -64,7 +65,8 @@ web: ## Build the GraphiQL page that app/http/static holds; needs Node.js
 
 clean: ## Remove .venv and all caches; the demo's data stay in .data/mongodb
 	[ ! -d .data ] || find .data -mindepth 1 -maxdepth 1 ! -name mongodb -exec rm -rf {} +
-	rm -rf .venv .hypothesis .pytest_cache .ruff_cache web/node_modules tests/http/audit/node_modules bench/peers/node/node_modules
+	rm -rf .venv .hypothesis .pytest_cache .ruff_cache
+	rm -rf web/node_modules tests/http/audit/node_modules tests/schema/lint/node_modules bench/peers/node/node_modules
 	rm -rf examples/clients/*/node_modules examples/clients/*/generated examples/clients/relay/walk.js examples/clients/python/.venv
 	find app tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,8 +1,12 @@
-"""Node and npm of the development dependencies, and packages by lock files that name no registry."""
+"""Node and npm of the development dependencies, and packages by lock files that name no registry.
+
+`python -m tests.support.node FOLDER PROGRAM …` runs a program of a folder's packages in the directory where one is.
+"""
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -30,3 +34,14 @@ def install(folder: Path) -> None:
     if npm.returncode:
         raise NotInstalled(f"npm could not install the packages of {folder}:\n{npm.stderr}")
     shutil.copy(lock, mark)
+
+
+def main() -> int:
+    folder, program, *arguments = sys.argv[1:]
+    install(Path(folder))
+    command = [str(NODE), str(Path(folder, "node_modules", ".bin", program)), *arguments]
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
