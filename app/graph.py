@@ -19,7 +19,19 @@ from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryObjectDefinition
 
 from app.domain.refusals import BadUserInput
-from app.resolvers import adjustments, audit, catalogue, changes, customers, exports, nodes, reports, search, viewers
+from app.resolvers import (
+    adjustments,
+    audit,
+    catalogue,
+    changes,
+    customers,
+    details,
+    exports,
+    nodes,
+    reports,
+    search,
+    viewers,
+)
 from app.schema.access import described_rules, masks_of, rules_of
 from app.schema.adjustments import PointsAdjustment
 from app.schema.audit import AuditEntry
@@ -42,6 +54,7 @@ from app.schema.changes import (
 )
 from app.schema.connection import Connection
 from app.schema.customers import Customer
+from app.schema.details import CreateCustomerPayload, UpdateCustomerPayload
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.report import CustomerServiceReport
 from app.schema.rules import ADJUSTMENT, AUDIT, REPORT, WITH_OWNER, Access
@@ -114,6 +127,16 @@ class Query:
 class Mutation:
     access: ClassVar[Access] = WITH_OWNER
 
+    create_customer: CreateCustomerPayload | None = strawberry.field(
+        resolver=details.create_customer,
+        description="Create a customer. Needs CREATE_CUSTOMER. If several systems create the same person, "
+        "`possibleDuplicates` tells.",
+    )
+    update_customer: UpdateCustomerPayload | None = strawberry.field(
+        resolver=details.update_customer,
+        description="Edit a customer's details. Needs UPDATE_CUSTOMER. An import does not undo it: only what a source "
+        "says for the first time replaces an edit, and the timeline tells of it.",
+    )
     add_note: AddNotePayload | None = strawberry.field(
         resolver=changes.add_note, description="Write a note on an account. Needs ADD_NOTE."
     )

@@ -68,13 +68,13 @@ def test_no_public_docstring_begins_in_the_middle_of_a_sentence() -> None:
 VERBS = frozenset(
     """
     adds adjusts admits announces answers are asks begins belongs builds buys can cancels changes charges closes
-    collects comes compares completes compresses counts declares declines deletes discards does drops encrypts ends
-    executes expires finds fits forgets freezes gives handles hands has have hides holds imports inserts is joins
-    judges keeps knows lasts leaves lets limits listens lists lives loads locks logs looks mails makes marks masks
-    may means mends moves must names needs notes opens orders parks plans prices prints puts queues raises reaches
-    reads records redeems refreshes refuses releases removes repairs replaces reserves resolves returns runs says
-    searches sees selects sends serves sets settles shows sorts spends splits stands stays stops stores takes tells
-    turns updates uses waits walks was were writes yields
+    collects comes compares completes compresses counts creates declares declines deletes discards does drops edits
+    encrypts ends executes expires finds fits forgets freezes gives handles hands has have hides holds imports
+    inserts is joins judges keeps knows lasts leaves lets limits listens lists lives loads locks logs looks mails
+    makes marks masks may means mends moves must names needs notes opens orders parks plans prices prints puts
+    queues raises reaches reads records redeems refreshes refuses releases removes repairs replaces reserves
+    resolves returns runs says searches sees selects sends serves sets settles shows sorts spends splits stands
+    stays stops stores takes tells turns updates uses waits walks was were writes yields
     """.split()
 )
 """The verbs of our docstrings, in the forms in which they are a sentence's own."""

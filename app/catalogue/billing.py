@@ -25,8 +25,14 @@ PAYMENT_INSTRUMENT = optional("paymentInstrument", "Payment instrument", persona
 DOCUMENT_TYPES = optional("documentTypes", "Document types", Kind.LIST)
 
 ROWS = (
-    row("Customer Created", "The customer's record was created.", Group.CUSTOMER),
-    row("Customer Updated", "The customer's details were edited.", Group.CUSTOMER, CHANGED_FIELDS),
+    row("Customer Created", "The customer's record was created.", Group.CUSTOMER, writers=Writers.NOBODY),
+    row(
+        "Customer Updated",
+        "The customer's details were edited.",
+        Group.CUSTOMER,
+        CHANGED_FIELDS,
+        writers=Writers.NOBODY,
+    ),
     staff_row(
         "Customer Tagged", "A keyword was put on the customer.", Group.CUSTOMER, TAG, code="BILLING_CUSTOMER_TAGGED"
     ),

@@ -34,7 +34,13 @@ def _secret_file(settings: Settings) -> Path:
 
 
 def development_token(
-    settings: Settings, role: Role, *, subject: str | None = None, name: str | None = None, **ids: str | None
+    settings: Settings,
+    role: Role,
+    *,
+    subject: str | None = None,
+    name: str | None = None,
+    customer_id: str | None = None,
+    affiliate_id: str | None = None,
 ) -> str:
     """Returns a token, valid for a week. Raises SettingsError where only the issuer of JWKS_URL could make one."""
     if settings.jwt_secret is None:
@@ -48,7 +54,8 @@ def development_token(
         audience=settings.jwt_audience,
         lifetime=timedelta(days=7),
         names=settings,
-        **ids,
+        customer_id=customer_id,
+        affiliate_id=affiliate_id,
     )
 
 

@@ -34,6 +34,8 @@ class Permission(StrEnum):
     REPORT = "REPORT"
     EXPORT = "EXPORT"
     READ_AUDIT = "READ_AUDIT"
+    CREATE_CUSTOMER = "CREATE_CUSTOMER"
+    UPDATE_CUSTOMER = "UPDATE_CUSTOMER"
     ADD_NOTE = "ADD_NOTE"
     TAG_CUSTOMER = "TAG_CUSTOMER"
     ADJUST_POINTS = "ADJUST_POINTS"
@@ -79,6 +81,8 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.REPORT, _SUPERVISORS | {Role.SALES_REP, Role.FINANCE}),
     (Permission.EXPORT, _SUPERVISORS | {Role.SALES_REP, Role.FINANCE}),
     (Permission.READ_AUDIT, frozenset({Role.ADMIN})),
+    (Permission.CREATE_CUSTOMER, _SERVICE | {Role.SALES_REP, Role.API_USER}),
+    (Permission.UPDATE_CUSTOMER, _SERVICE | {Role.SALES_REP, Role.API_USER}),
     (Permission.ADD_NOTE, PEOPLE),
     (Permission.TAG_CUSTOMER, PEOPLE),
     (Permission.ADJUST_POINTS, _SERVICE | {Role.FINANCE, Role.API_USER}),
@@ -154,11 +158,19 @@ def reads_actors(roles: frozenset[Role]) -> bool:
     return bool(roles & STAFF) or Role.CUSTOMER not in roles
 
 
+class Delegate(NamedTuple):
+    """A delegate is who acts in the name of the token's subject, with the subject's rights (RFC 8693, 4.1)."""
+
+    subject: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """A viewer is the caller that the token names.
 
-    ``customer_id`` belongs to a customer, ``affiliate_id`` to an affiliate.
+    ``customer_id`` belongs to a customer, ``affiliate_id`` to an affiliate. ``delegate`` is who really acts, if that is
+    somebody else.
     """
 
     subject: str
@@ -166,6 +178,12 @@ class Viewer:
     roles: frozenset[Role]
     customer_id: str | None = None
     affiliate_id: str | None = None
+    delegate: Delegate | None = None
+
+    @property
+    def person(self) -> Delegate:
+        """Returns who really acts."""
+        return self.delegate or Delegate(self.subject, self.name)
 
     @property
     def sees_all_customers(self) -> bool:

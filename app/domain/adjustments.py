@@ -45,4 +45,7 @@ def may_decline(adjustment: Mapping[str, Any], viewer: Viewer) -> bool:
 
 
 def _asked_for(adjustment: Mapping[str, Any], viewer: Viewer) -> bool:
-    return adjustment["requestedBy"]["id"] == viewer.subject
+    """Whoever acts for somebody, or has somebody act for them, is one person with them: two others have to agree."""
+    asker = adjustment["requestedBy"]
+    askers = {asker["id"], asker.get("onBehalfOf", asker)["id"]}
+    return not askers.isdisjoint({viewer.subject, viewer.person.subject})

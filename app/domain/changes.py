@@ -101,8 +101,13 @@ def fingerprint(given: Mapping[str, Any]) -> str:
     return sha256(json.dumps(given, sort_keys=True, default=str, ensure_ascii=True).encode()).hexdigest()
 
 
-def actor_of(viewer: Viewer, customer_id: str) -> dict[str, str]:
-    """Returns the actor of a change that the viewer makes to this customer, with the first role that reaches them."""
+def actor_of(viewer: Viewer, customer_id: str) -> dict[str, Any]:
+    """Returns the actor of a change that the viewer makes to this customer, with the first role that reaches them.
+
+    A delegate is the actor, on behalf of the token's subject: somebody who acts as a customer is no customer.
+    """
     level = next(role for role in _BY_WEIGHT if role in viewer.roles_on(customer_id))
-    kind = {Role.CUSTOMER: ActorKind.CUSTOMER, Role.API_USER: ActorKind.API}.get(level, ActorKind.AGENT)
-    return {"kind": kind.value, "id": viewer.subject, "name": viewer.name, "accessLevel": level.value}
+    kinds = {Role.CUSTOMER: ActorKind.CUSTOMER, Role.API_USER: ActorKind.API} if viewer.delegate is None else {}
+    kind, person = kinds.get(level, ActorKind.AGENT), viewer.person
+    actor = {"kind": kind.value, "id": person.subject, "name": person.name, "accessLevel": level.value}
+    return {**actor, "onBehalfOf": {"id": viewer.subject, "name": viewer.name}} if viewer.delegate else actor

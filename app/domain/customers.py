@@ -18,9 +18,19 @@ from typing import Any, Final
 from app.domain.points import PointsState, empty, spendable
 from app.domain.refusals import Refusal
 from app.domain.search import SEARCH_COPIES, SEARCHED_KEYS, search_copies
+from app.domain.vocabulary import CustomerStatus
 
 Document = dict[str, Any]
 DENORMALISED_FIELDS: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"}) | SEARCH_COPIES
+NEW: Final[Document] = {
+    "paymentCount": 0,
+    "tags": [],
+    "status": CustomerStatus.ACTIVE.value,
+    "hasStatusDetails": False,
+    "identities": [],
+    "spendable": 0,
+}
+"""What a customer is who has only just become known."""
 COPIED_KEYS: Final = ("points", *SEARCHED_KEYS)
 """What of a customer their copies are made from, besides their activities."""
 
@@ -43,6 +53,15 @@ def is_web_address(text: str) -> bool:
 def emails_of(customer: Mapping[str, Any]) -> Sequence[Document]:
     registered = [{"value": customer["email"], "primary": True}] if "email" in customer else []
     return customer.get("emails", registered)
+
+
+def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dict[str, Any]]:
+    """Returns these contact points with ``value`` as the one primary, added where it is missing."""
+    own = [contact for contact in contacts if contact["value"].casefold() == value.casefold()]
+    return [
+        {**(own[0] if own else {}), "value": value, "primary": True},
+        *({**contact, "primary": False} for contact in contacts if contact not in own),
+    ]
 
 
 def balance(state: PointsState) -> Document:

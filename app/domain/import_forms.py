@@ -283,6 +283,7 @@ BOOLEAN = _as_attribute(AttributeKind.BOOLEAN)
 POINTS = integer(-INT32_MAX)
 COUNT = integer(0)
 CURRENCY = matching("[A-Z]{3}", "a currency of three capitals, such as EUR")
+LOCALE = matching("[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", "a language tag, such as de or de-CH (BCP 47)")
 COUNTRY = matching("[A-Z]{2}", "a country of two capitals, such as NO")
 EMAIL_ADDRESS = Form("an e-mail address", _email_address)
 

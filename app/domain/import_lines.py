@@ -12,6 +12,7 @@ from app.catalogue import CATALOGUE, copied
 from app.catalogue.model import CatalogueType, nearest
 from app.domain import attributes
 from app.domain.attributes import AttributeProblems, Raw
+from app.domain.customers import primary_first
 from app.domain.ids import derived_id
 from app.domain.import_forms import (
     ATTRIBUTES,
@@ -26,6 +27,7 @@ from app.domain.import_forms import (
     EMAIL_ADDRESS,
     HTTPS_URL,
     IDENTITY,
+    LOCALE,
     LONG_TEXT,
     MAILBOXES,
     MEDIA_TYPE,
@@ -137,15 +139,6 @@ def parse(given: Mapping[str, Any]) -> Line:
     return Line(kind, identity, owner, document)
 
 
-def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dict[str, Any]]:
-    """Returns these contact points with ``value`` as the one primary, added where it is missing."""
-    own = [contact for contact in contacts if contact["value"].casefold() == value.casefold()]
-    return [
-        {**(own[0] if own else {}), "value": value, "primary": True},
-        *({**contact, "primary": False} for contact in contacts if contact not in own),
-    ]
-
-
 # ---------------------------------------------------------------- shapes
 
 
@@ -169,7 +162,7 @@ _LINKS = {**_SUBJECTS, LineKind.ACTIVITY.value: COLLECTION_OF[LineKind.ACTIVITY]
 _DELETABLE: Final = frozenset((LineKind.COUPON, LineKind.TRANSACTION, LineKind.PASS, LineKind.EMAIL))
 _DELETION: Final = LineShape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, "deleted": BOOLEAN})
 _REMOVABLE: Final = (
-    *("firstName", "lastName", "organization", "jobTitle", "website", "dateOfBirth", "email", "phones"),
+    *("firstName", "lastName", "organization", "jobTitle", "website", "locale", "dateOfBirth", "email", "phones"),
     *("billingAddress", "country", "affiliateId"),
 )
 
@@ -179,6 +172,7 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
         {
             **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), NAME),
             "website": WEBSITE,
+            "locale": LOCALE,
             "dateOfBirth": DATE,
             "email": EMAIL_ADDRESS,
             "emails": list_of(object_of("value", {"value": EMAIL_ADDRESS}, _CONTACT)),

@@ -128,3 +128,9 @@ class SettableStatus(StrEnum):
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"
     DEACTIVATED = "DEACTIVATED"
+
+
+class DuplicateReason(StrEnum):
+    EMAIL = "EMAIL"
+    PHONE = "PHONE"
+    NAME_AND_DATE_OF_BIRTH = "NAME_AND_DATE_OF_BIRTH"

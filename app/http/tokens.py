@@ -23,7 +23,7 @@ import jwt
 import structlog
 from jwt import PyJWK, PyJWTError
 
-from app.domain.access import Role, Viewer
+from app.domain.access import Delegate, Role, Viewer
 from app.domain.ids import check_id
 from app.domain.refusals import BadUserInput, Refusal
 from app.settings import ClaimNames
@@ -116,6 +116,7 @@ def issue(
     name: str,
     customer_id: str | None = None,
     affiliate_id: str | None = None,
+    delegate: Delegate | None = None,
     issuer: str,
     audience: str,
     lifetime: timedelta,
@@ -133,6 +134,7 @@ def issue(
         names.jwt_roles_claim: sorted(roles),
         names.jwt_customer_id_claim: customer_id,
         names.jwt_affiliate_id_claim: affiliate_id,
+        "act": delegate and {"sub": delegate.subject, names.jwt_name_claim: delegate.name},
     }
     return _JWT.encode({claim: value for claim, value in claims.items() if value is not None}, _secret_key(secret))
 
@@ -224,7 +226,21 @@ def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
         roles=roles,
         customer_id=customer_id if Role.CUSTOMER in roles else None,
         affiliate_id=owned[Role.AFFILIATE] if Role.AFFILIATE in roles else None,
+        delegate=_delegate(claims, names),
     )
+
+
+def _delegate(claims: dict[str, Any], names: ClaimNames) -> Delegate | None:
+    """Returns who acts now, by the outermost ``act``: what is nested in it acted before them (RFC 8693, 4.1)."""
+    match claims.get("act"):
+        case None:
+            return None
+        case {"sub": str(subject), **rest} if 0 < len(subject) <= SUBJECT_MAX_CHARACTERS and subject.isprintable():
+            return Delegate(
+                subject, _shown_name(_text(cast(dict[str, Any], rest), names.jwt_name_claim) or "", subject)
+            )
+        case _:
+            raise _odd("act")
 
 
 def _shown_name(name: str, subject: str) -> str:

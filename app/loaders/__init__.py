@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
+from app.domain.duplicates import Traits
 from app.domain.paging import Prefetch, Selection, Where
 from app.loaders import activities, points
 from app.loaders.customers import Name, by_name, surviving
 from app.loaders.documents import by_id, by_kind
+from app.loaders.duplicates import duplicates
 from app.loaders.gate import Gate
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of
@@ -65,6 +67,10 @@ class Loaders:
     @cached_property
     def fields_set(self) -> Loader[tuple[Where, int], list[Document]]:
         return Loader(partial(_fields_set, self._store))
+
+    @cached_property
+    def duplicates(self) -> Loader[Traits, list[Document]]:
+        return Loader(partial(duplicates, self._store))
 
     @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:

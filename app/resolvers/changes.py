@@ -1,31 +1,23 @@
-"""Admits changes: one call each. What the rules refuse becomes data here and nowhere else."""
+"""Admits changes of what customers have: one call each."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, cast
+from typing import Annotated
 
-import strawberry
-
-from app.domain.access import Forbidden, Permission
-from app.domain.changes import Invalid, NotFound
-from app.domain.ids import check_id
-from app.domain.kinds import BY_COLLECTION
-from app.domain.refusals import BadUserInput, Refusal
+from app.domain.access import Permission
+from app.domain.changes import Invalid
 from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
+from app.resolvers.payloads import Input, document_of, make
 from app.schema import changes as schema
-from app.schema.base import Document, Info, Source
+from app.schema.base import Document, Info
 from app.services import activities, adjustments, coupons, emails, notes, passes, points, statuses, tags
 from app.services.changes import Changes, Wrote
-
-Input = strawberry.argument(description="The change to make.")
 
 
 async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> schema.AddNotePayload | None:
     async def is_there(node_id: str) -> bool:
-        return await _document(info, node_id) is not None
+        return await document_of(info, node_id) is not None
 
-    return await _made(
+    return await make(
         info,
         "addNote",
         Permission.ADD_NOTE,
@@ -45,7 +37,7 @@ async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> 
 async def adjust_points(
     info: Info, input: Annotated[schema.AdjustPointsInput, Input]
 ) -> schema.AdjustPointsPayload | None:
-    return await _made(
+    return await make(
         info,
         "adjustPoints",
         Permission.ADJUST_POINTS,
@@ -64,7 +56,7 @@ async def adjust_points(
 async def request_points_adjustment(
     info: Info, input: Annotated[schema.RequestPointsAdjustmentInput, Input]
 ) -> schema.RequestPointsAdjustmentPayload | None:
-    return await _made(
+    return await make(
         info,
         "requestPointsAdjustment",
         Permission.ADJUST_POINTS,
@@ -83,7 +75,7 @@ async def request_points_adjustment(
 async def approve_points_adjustment(
     info: Info, input: Annotated[schema.ApprovePointsAdjustmentInput, Input]
 ) -> schema.ApprovePointsAdjustmentPayload | None:
-    return await _made(
+    return await make(
         info,
         "approvePointsAdjustment",
         Permission.APPROVE_ADJUSTMENT,
@@ -95,7 +87,7 @@ async def approve_points_adjustment(
 async def decline_points_adjustment(
     info: Info, input: Annotated[schema.DeclinePointsAdjustmentInput, Input]
 ) -> schema.DeclinePointsAdjustmentPayload | None:
-    return await _made(
+    return await make(
         info,
         "declinePointsAdjustment",
         Permission.ADJUST_POINTS,
@@ -107,7 +99,7 @@ async def decline_points_adjustment(
 async def redeem_coupon(
     info: Info, input: Annotated[schema.RedeemCouponInput, Input]
 ) -> schema.RedeemCouponPayload | None:
-    return await _made(
+    return await make(
         info,
         "redeemCoupon",
         Permission.REDEEM_COUPON,
@@ -121,7 +113,7 @@ async def redeem_coupon(
 async def resend_email(
     info: Info, input: Annotated[schema.ResendEmailInput, Input]
 ) -> schema.ResendEmailPayload | None:
-    return await _made(
+    return await make(
         info,
         "resendEmail",
         Permission.RESEND_EMAIL,
@@ -131,7 +123,7 @@ async def resend_email(
 
 
 async def email_pass(info: Info, input: Annotated[schema.EmailPassInput, Input]) -> schema.EmailPassPayload | None:
-    return await _made(
+    return await make(
         info,
         "emailPass",
         Permission.SEND_PASS,
@@ -141,7 +133,7 @@ async def email_pass(info: Info, input: Annotated[schema.EmailPassInput, Input])
 
 
 async def push_pass(info: Info, input: Annotated[schema.PushPassInput, Input]) -> schema.PushPassPayload | None:
-    return await _made(
+    return await make(
         info,
         "pushPass",
         Permission.SEND_PASS,
@@ -154,7 +146,7 @@ async def change_customer_status(
     info: Info, input: Annotated[schema.ChangeCustomerStatusInput, Input]
 ) -> schema.ChangeCustomerStatusPayload | None:
     to = CustomerStatus(input.status)
-    return await _made(
+    return await make(
         info,
         "changeCustomerStatus",
         Permission.CHANGE_STATUS,
@@ -166,7 +158,7 @@ async def change_customer_status(
 async def tag_customer(
     info: Info, input: Annotated[schema.TagCustomerInput, Input]
 ) -> schema.TagCustomerPayload | None:
-    return await _made(
+    return await make(
         info,
         "tagCustomer",
         Permission.TAG_CUSTOMER,
@@ -178,7 +170,7 @@ async def tag_customer(
 async def untag_customer(
     info: Info, input: Annotated[schema.TagCustomerInput, Input]
 ) -> schema.UntagCustomerPayload | None:
-    return await _made(
+    return await make(
         info,
         "untagCustomer",
         Permission.TAG_CUSTOMER,
@@ -206,52 +198,6 @@ async def record_activity(
             key=input.idempotency_key,
         )
 
-    return await _made(
+    return await make(
         info, "recordActivity", Permission.RECORD_ACTIVITY, ("customers", "customerId", input.customer_id), record
     )
-
-
-async def _made(
-    info: Info,
-    mutation: str,
-    permission: Permission,
-    about: tuple[str, str, str],
-    change: Callable[[Changes, Document], Awaitable[Wrote]],
-) -> Source:
-    """Returns the payload. Accepted or refused, one row of the audit log says so. Raises Forbidden, BadUserInput.
-
-    ``about`` is a collection, the input's field and the id in it; ``change`` gets the document as its viewer sees it.
-    """
-    of: Changes = info.context.changes
-    collection, argument, node_id = about
-    seen = customer_id = None
-    try:
-        info.context.viewer.require(permission)  # for any customer at all, or nothing is said of this one
-        check_id(node_id, argument, expected=collection)
-        seen = await _document(info, node_id)
-        if seen is None:
-            raise NotFound(f"There is no such {BY_COLLECTION[collection].noun}.", argument)
-        customer_id = seen.get("customerId", seen["_id"])
-        info.context.viewer.require(permission, customer_id)
-        wrote = await change(of, seen)
-    except Refusal as refusal:
-        await of.audit(mutation).refused(of.store, refusal, customer_id=customer_id)
-        if isinstance(refusal, Forbidden | BadUserInput):
-            raise
-        customer = await _document(info, customer_id) if customer_id else None
-        return {"userErrors": schema.user_errors_of(refusal), "customer": customer}
-    info.context.forget()
-    written = {"customer": customer_id, **wrote}
-    documents = await asyncio.gather(*(_written(info, ids) for ids in written.values()))
-    return {"userErrors": [], **dict(zip(written, documents, strict=True))}
-
-
-async def _document(info: Info, node_id: str) -> Source:
-    """Returns the document; None if it is missing or not for this viewer."""
-    return await info.context.loaders.documents.load(node_id)
-
-
-async def _written(info: Info, ids: str | list[str]) -> Source:
-    if isinstance(ids, str):
-        return await _document(info, ids)
-    return cast(Source, await asyncio.gather(*(_document(info, each) for each in ids)))

@@ -33,13 +33,13 @@ from app.schema.filters import among, check_types, during, few, search_term, ter
 from app.schema.notes import Note
 from app.schema.owner import owner
 from app.schema.people import Actor
-from app.schema.rules import ACTOR, ATTRIBUTES, MAIL, NOTE, WITH_OWNER, WORDS, Access
+from app.schema.rules import ACTOR, ATTRIBUTES, CONTACT, MAIL, NOTE, WITH_OWNER, WORDS, Access
 from app.schema.transactions import Money
 
 if TYPE_CHECKING:
     from app.schema.customers import Customer
 
-ACTOR_KEYS: Final = ("actor.kind", "actor.id", "actor.name", "actor.accessLevel")
+ACTOR_KEYS: Final = ("actor.kind", "actor.id", "actor.name", "actor.accessLevel", "actor.onBehalfOf")
 _Customer = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 _IS_NOTE: dict[NotesFilter | None, list[bool]] = {NotesFilter.ONLY: [True], NotesFilter.EXCLUDE: [False]}
 
@@ -80,6 +80,17 @@ class ActivityAttribute:
         return attribute["raw"] if attribute["kind"] == Attribute.DATETIME else None
 
 
+@strawberry.type(description="A detail of a customer that was changed.")
+class FieldChange:
+    access: ClassVar[Access] = WITH_OWNER
+
+    field: str = strawberry.field(description="The field of `Customer`, such as firstName.")
+    from_: str | None = strawberry.field(
+        name="from", description="The value before, as people read it. Null if there was none."
+    )
+    to: str | None = strawberry.field(description="The value after, as people read it. Null if it was cleared.")
+
+
 @strawberry.type(description="An event on a customer's account, as its source system reported it.")
 class Activity(Node):
     access: ClassVar[Access] = {
@@ -90,6 +101,7 @@ class Activity(Node):
         ATTRIBUTES: "attributes attribute",
         MAIL: "email",
         NOTE: "note",
+        CONTACT: "changes",
     }
 
     type: str = strawberry.field(
@@ -114,6 +126,11 @@ class Activity(Node):
     group: ActivityGroup = strawberry.field(description="The group that the activity type belongs to.")
     points: int | None = strawberry.field(
         description="The points that it moved, negative for points taken away. Null if it moved none."
+    )
+
+    changes: list[FieldChange] | None = strawberry.field(
+        description="The details of the customer that it changed, with what they were before. Null if it changed none, "
+        "or a source system does not say."
     )
 
     @strawberry.field(description="The title, exactly as the source system shows it.")

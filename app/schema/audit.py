@@ -10,6 +10,7 @@ from app.schema.base import Document, Node, reads
 from app.schema.enums import AccessLevel, Outcome
 from app.schema.filters import among, during, of_customer, terms
 from app.schema.owner import owner
+from app.schema.people import Principal
 from app.schema.rules import AUDIT, Access
 
 
@@ -20,6 +21,9 @@ class AuditActor:
     subject: str = strawberry.field(description="The token's subject.")
     name: str = strawberry.field(description="The name that is shown on what they did.")
     roles: list[AccessLevel] = strawberry.field(description="The roles that they had.")
+    delegate: Principal | None = strawberry.field(
+        description="Who acted in the subject's name, by the token's `act` claim. Null if it was the subject."
+    )
 
 
 @strawberry.type(description="A record of one requested change, accepted or refused. Entries never change.")

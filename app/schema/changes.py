@@ -41,6 +41,9 @@ class UserErrorCode(StrEnum):
     UNKNOWN_ACTIVITY_TYPE = "UNKNOWN_ACTIVITY_TYPE"
     PLATFORM_ONLY_TYPE = "PLATFORM_ONLY_TYPE"
     CUSTOMER_CLOSED = "CUSTOMER_CLOSED"
+    NUMBER_TAKEN = "NUMBER_TAKEN"
+    IDENTITY_TAKEN = "IDENTITY_TAKEN"
+    STALE = "STALE"
     NO_REGISTERED_EMAIL = "NO_REGISTERED_EMAIL"
     WALLET_OFF = "WALLET_OFF"
 
@@ -60,6 +63,9 @@ describe(
     UNKNOWN_ACTIVITY_TYPE="The catalogue has no activity type with this code.",
     PLATFORM_ONLY_TYPE="Activities of this type record another change and cannot be written by hand.",
     CUSTOMER_CLOSED="The account is closed for good: anonymised, or merged into another one.",
+    NUMBER_TAKEN="Another customer has this number.",
+    IDENTITY_TAKEN="Another customer has this id in that source system.",
+    STALE="The details were changed after the expected revision. The payload has the customer as they are now.",
     NO_REGISTERED_EMAIL="The customer has no registered e-mail address.",
     WALLET_OFF="No wallet service is connected.",
 )
@@ -114,7 +120,7 @@ class MutationPayload:
         return True
 
 
-_COMMON = "activity activity_edge customer query user_errors"
+COMMON = "activity activity_edge customer query user_errors"
 
 
 @strawberry.type
@@ -194,7 +200,7 @@ class RequestPointsAdjustmentInput:
 @strawberry.type(description="The result of `requestPointsAdjustment`.")
 class RequestPointsAdjustmentPayload(Changed):
     access: ClassVar[Access] = {
-        WITH_OWNER: _COMMON,
+        WITH_OWNER: COMMON,
         ADJUSTMENT: "adjustment",
     }
 
@@ -212,7 +218,7 @@ class ApprovePointsAdjustmentInput:
 @strawberry.type(description="The result of `approvePointsAdjustment`.")
 class ApprovePointsAdjustmentPayload(Changed):
     access: ClassVar[Access] = {
-        WITH_OWNER: f"{_COMMON} entry",
+        WITH_OWNER: f"{COMMON} entry",
         ADJUSTMENT: "adjustment",
     }
 
@@ -232,7 +238,7 @@ class DeclinePointsAdjustmentInput:
 @strawberry.type(description="The result of `declinePointsAdjustment`.")
 class DeclinePointsAdjustmentPayload(Changed):
     access: ClassVar[Access] = {
-        WITH_OWNER: _COMMON,
+        WITH_OWNER: COMMON,
         ADJUSTMENT: "adjustment",
     }
 
@@ -287,7 +293,7 @@ class RedeemCouponInput:
 @strawberry.type(description="The result of `redeemCoupon`.")
 class RedeemCouponPayload(Changed):
     access: ClassVar[Access] = {
-        WITH_OWNER: f"{_COMMON} coupons",
+        WITH_OWNER: f"{COMMON} coupons",
         MAIL: "delivery",
     }
 
@@ -305,7 +311,7 @@ class ResendEmailInput:
 
 @strawberry.type(description="The result of `resendEmail`.")
 class ResendEmailPayload(Changed):
-    access: ClassVar[Access] = {WITH_OWNER: _COMMON, MAIL: "email delivery"}
+    access: ClassVar[Access] = {WITH_OWNER: COMMON, MAIL: "email delivery"}
 
     email: Email | None = strawberry.field(description="The e-mail.")
     delivery: EmailDelivery | None = strawberry.field(
@@ -322,7 +328,7 @@ class EmailPassInput:
 @strawberry.type(description="The result of `emailPass`.")
 class EmailPassPayload(Changed):
     access: ClassVar[Access] = {
-        WITH_OWNER: f"{_COMMON} pass_",
+        WITH_OWNER: f"{COMMON} pass_",
         MAIL: "email delivery",
     }
 

@@ -10,6 +10,7 @@ import strawberry
 from app.domain.access import Viewer
 from app.domain.cursors import size_of
 from app.domain.customers import country_of, emails_of, is_web_address
+from app.domain.duplicates import traits_of
 from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, STATUSES, TRANSACTIONS
 from app.domain.refusals import Refusal
 from app.schema.activities import (
@@ -29,12 +30,12 @@ from app.schema.base import Date, Document, Info, Node, ShortList, Source, follo
 from app.schema.connection import paged, selection_of
 from app.schema.coupons import Coupon, CouponFilter
 from app.schema.emails import Email
-from app.schema.enums import CustomerStatus
+from app.schema.enums import CustomerStatus, DuplicateReason
 from app.schema.notes import Note
 from app.schema.passes import Pass, PassFilter, PassOrder
 from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import ACTORS, CONTACT, LABELS, LAST, MAIL, NOTE, WITH_OWNER, Access
+from app.schema.rules import ACTORS, CONTACT, DUPLICATES, LABELS, LAST, MAIL, NOTE, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter, TransactionOrder
 
@@ -48,11 +49,11 @@ _Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 class Customer(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id number name first_name last_name organization job_title country registered_at payment_count "
-        "status has_status_details merged_into status_history activities activity_facets activity_groups "
-        "activity_sources points "
-        "points_history coupons transactions passes",
+        "locale revision status has_status_details merged_into status_history activities activity_facets "
+        "activity_groups activity_sources points points_history coupons transactions passes",
         CONTACT: "email emails phones billing_address website date_of_birth identities",
         LABELS: "tags",
+        DUPLICATES: "possible_duplicates",
         ACTORS: "activity_actors",
         LAST: "last_activity_at",
         MAIL: "email_history",
@@ -66,6 +67,7 @@ class Customer(Node):
     organization: str | None = strawberry.field(description="The organisation that the customer belongs to.")
     job_title: str | None = strawberry.field(description="The job title in that organisation.")
     date_of_birth: Date | None = strawberry.field(description="The date of birth.")
+    locale: str | None = strawberry.field(description="The language to write in, as a BCP 47 tag such as de-CH.")
     email: str | None = strawberry.field(description="The registered e-mail address, to which mails are sent.")
     billing_address: Address | None = strawberry.field(description="The billing address.")
     registered_at: datetime = strawberry.field(description="The time when the customer first became known.")
@@ -116,6 +118,29 @@ class Customer(Node):
     @reads("mergedIntoId")
     def merged_into(customer: strawberry.Parent[Document], info: Info) -> _Later | None:
         return follow(info, customer, "mergedIntoId")
+
+    @strawberry.field(
+        description="The number of changes on the account so far, in the details and in all lists. "
+        "`updateCustomer(expectedRevision:)` takes it."
+    )
+    @staticmethod
+    @reads("revision")
+    def revision(customer: strawberry.Parent[Document]) -> int:
+        return customer.get("revision", 0)
+
+    @strawberry.field(
+        description="Customers who may be the same person: those who share an e-mail address, a phone number, or name "
+        "and date of birth. Those who share most come first."
+    )
+    @staticmethod
+    @reads("_id searchEmails searchPhones searchName dateOfBirth possibleDuplicates")
+    def possible_duplicates(
+        customer: strawberry.Parent[Document], info: Info, first: ShortList = 20
+    ) -> "list[PossibleDuplicate] | None":
+        if isinstance(masked := customer.get("possibleDuplicates"), Refusal):
+            raise masked
+        traits, size = traits_of(customer), size_of(first)
+        return cast(Source, info.context.loaders.duplicates.defer(traits, lambda found: (found or [])[:size]))
 
     @strawberry.field(description='Whether the status was ever changed; if so, show a "Details" button beside it.')
     @staticmethod
@@ -236,6 +261,19 @@ def _value_counts(
     selection = selection_of(ACTIVITIES, roles, (filter or ActivityFilter()).where(roles))
     key = (customer["_id"], (selection, keys))
     return info.context.loaders.value_counts.defer(key, lambda counts: then(counts or []))
+
+
+@strawberry.type(description="A customer who may be the same person as another one.")
+class PossibleDuplicate:
+    access: ClassVar[Access] = WITH_OWNER
+
+    reasons: list[DuplicateReason] = strawberry.field(description="What the two have in common.")
+
+    @strawberry.field(description="The customer who may be the same person.")
+    @staticmethod
+    @reads("_id")
+    def customer(duplicate: strawberry.Parent[Document], info: Info) -> Customer | None:
+        return follow(info, duplicate, "_id")
 
 
 @strawberry.input(one_of=True, description="A way to identify a customer: set exactly one field.")

@@ -14,6 +14,7 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    DuplicateReason,
     ExportFormat,
     ExportStatus,
     ExportTable,
@@ -40,6 +41,7 @@ __all__ = [
     "CustomerSegment",
     "CustomerStatus",
     "DeliveryStatus",
+    "DuplicateReason",
     "ExportFormat",
     "ExportStatus",
     "ExportTable",
@@ -337,4 +339,11 @@ describe(
     REDEEM_COUPON="Mark the coupon as redeemed.",
     EMAIL_PASS="Send the pass by e-mail.",  # noqa: S106 # not a password
     PUSH_PASS="Ask the wallet service to update the pass.",  # noqa: S106 # not a password
+)
+describe(
+    DuplicateReason,
+    "A reason why two customers may be the same person.",
+    EMAIL="They share an e-mail address.",
+    PHONE="They share a phone number.",
+    NAME_AND_DATE_OF_BIRTH="They have the same name, but for case and accents, and the same date of birth.",
 )

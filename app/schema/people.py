@@ -8,6 +8,14 @@ from app.schema.enums import AccessLevel, ActorKind
 from app.schema.rules import WITH_OWNER, Access
 
 
+@strawberry.type(description="A person or program that another one acts for, or that acts for another one.")
+class Principal:
+    access: ClassVar[Access] = WITH_OWNER
+
+    user_id: str = strawberry.field(description="The subject of their tokens.")
+    name: str = strawberry.field(description="The name to show.")
+
+
 @strawberry.type(description="The person or program that did something.")
 class Actor:
     access: ClassVar[Access] = WITH_OWNER
@@ -21,6 +29,9 @@ class Actor:
         "if the source says so; otherwise the actor's own name."
     )
     access_level: AccessLevel | None = strawberry.field(description="The access level in that system, if it is known.")
+    on_behalf_of: Principal | None = strawberry.field(
+        description="In whose name the actor did it, and with whose rights. Null if in their own."
+    )
 
 
 @strawberry.type(description="An e-mail address or a phone number.")
@@ -56,3 +67,30 @@ class SourceIdentity:
 class IdentityInput:
     source: str = strawberry.field(description="The name of the source system, such as esuite.")
     id: str = strawberry.field(description="The customer's id in that system.")
+
+
+@strawberry.input(description="An e-mail address or a phone number.")
+class ContactPointInput:
+    value: str = strawberry.field(
+        description="The address, at most 255 characters, or the number as people write it, at most 50."
+    )
+    label: str | None = strawberry.field(
+        default=None, description="The label, such as work or home; at most 45 characters."
+    )
+    primary: bool | None = strawberry.field(
+        default=None, description="Whether it is the one to use. Without a primary one, the first is."
+    )
+
+
+@strawberry.input(description="A postal address.")
+class AddressInput:
+    line1: str | None = strawberry.field(default=None, description="Street and number; at most 60 characters.")
+    line2: str | None = strawberry.field(
+        default=None, description="The second line of the street address; at most 60 characters."
+    )
+    city: str | None = strawberry.field(default=None, description="City or town; at most 45 characters.")
+    region: str | None = strawberry.field(default=None, description="State, province or county; at most 45 characters.")
+    postal_code: str | None = strawberry.field(
+        default=None, description="Postal or ZIP code: at most 10 letters, digits, blanks and hyphens."
+    )
+    country: str | None = strawberry.field(default=None, description="Two-letter country code (ISO 3166-1).")

@@ -8,6 +8,7 @@ from app.domain.access import Permission, Viewer
 from app.schema.base import Info, Source, describe, fingerprint
 from app.schema.customers import Customer
 from app.schema.enums import AccessLevel
+from app.schema.people import Principal
 from app.schema.rules import WITH_OWNER, Access
 
 describe(
@@ -20,6 +21,8 @@ describe(
     EXPORT="Export what the viewer may read.",
     READ_AUDIT="Read the audit log.",
     TAG_CUSTOMER="Add a label to a customer, or remove it.",
+    CREATE_CUSTOMER="Create customers.",
+    UPDATE_CUSTOMER="Edit the details of customers.",
     ADD_NOTE="Write a note on an account.",
     ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` per customer in 24 hours, and "
     "request more with `requestPointsAdjustment`.",
@@ -43,6 +46,14 @@ class ViewerType:
 
     subject: str = strawberry.field(description="The subject of the token.")
     name: str = strawberry.field(description="The name that is shown on what they do.")
+
+    @strawberry.field(
+        description="Who acts in the viewer's name, by the token's `act` claim. Null if it is the viewer."
+    )
+    @staticmethod
+    def delegate(viewer: strawberry.Parent[Viewer]) -> Principal | None:
+        by = viewer.delegate
+        return by and cast(Source, {"id": by.subject, "name": by.name})
 
     @strawberry.field(description="The viewer's roles in this gateway.")
     @staticmethod

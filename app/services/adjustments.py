@@ -63,6 +63,7 @@ async def approve(of: Changes, adjustment: Document, *, key: str) -> Wrote:
             key=key,
             more={"adjustmentId": stored["_id"]},
         )
+        assert effect.activity  # points were moved
         decision = _decision(AdjustmentStatus.APPROVED, effect.activity) | {"entryId": effect.wrote["entry"]}
         changed = {**effect.changed, ("adjustments", stored["_id"]): decision}
         return replace(effect, wrote={**effect.wrote, "adjustment": stored["_id"]}, changed=changed)

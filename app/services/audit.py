@@ -58,11 +58,14 @@ class AuditTrail:
 
     def _row(self, customer_id: str | None) -> Document:
         viewer = self.viewer
+        actor: Document = {"subject": viewer.subject, "name": viewer.name, "roles": sorted(viewer.roles)}
+        if viewer.delegate:
+            actor["delegate"] = {"id": viewer.delegate.subject, "name": viewer.delegate.name}
         return {
             "_id": new_id("audit"),
             "at": self.now,
             ORDER: order_of(self.now, next(_ROWS)),
-            "actor": {"subject": viewer.subject, "name": viewer.name, "roles": sorted(viewer.roles)},
+            "actor": actor,
             "action": self.action,
             "requestId": self.request_id,
             **({"customerId": customer_id} if customer_id else {}),

@@ -22,7 +22,7 @@ from app.services.audit import AuditTrail
 from app.services.letters import Letters
 from app.services.writing import CustomerRows, change_customers
 from app.store.deadline import Deadline
-from app.store.driver import Document, DuplicateKey, OutOfTime, Store, TryAgain
+from app.store.driver import Document, DuplicateKey, InsertOne, OutOfTime, Store, TryAgain
 
 Session: TypeAlias = Any
 T = TypeVar("T")
@@ -34,12 +34,14 @@ Wrote: TypeAlias = Mapping[str, str | list[str]]
 class Effect:
     """An effect holds what a change decided: new documents, changed keys by collection and id, one activity.
 
-    ``first`` are the activities of what had to happen before it: points that were due have expired. ``adjusted_points``
-    counts against the viewer's limit.
+    Without an activity there was nothing to change. ``customer`` is a new one, whole. ``first`` are the activities of
+    what had to happen before it: points that were due have expired. ``adjusted_points`` counts against the viewer's
+    limit.
     """
 
     wrote: dict[str, str | list[str]]
-    activity: Document
+    activity: Document | None
+    customer: Document | None = None
     new: Mapping[str, Sequence[Document]] = field(default_factory=dict[str, Sequence[Document]])
     changed: Mapping[tuple[str, str], Document] = field(default_factory=dict[tuple[str, str], Document])
     first: Sequence[Document] = ()
@@ -48,6 +50,8 @@ class Effect:
 
 Decide: TypeAlias = Callable[[Document, Session], Awaitable[Effect]]
 """From the customer as they are now, inside the transaction. Raises Refusal."""
+Lock: TypeAlias = Callable[[CustomerRows, str], Awaitable[Document]]
+"""From the customer's id to the customer, whom nobody else changes until the transaction ends. Raises Refusal."""
 
 
 class CustomerLocks:
@@ -106,7 +110,14 @@ class Changes:
         return AuditTrail(self.viewer, mutation, self.request_id, self.now)
 
     async def run_once(
-        self, mutation: str, customer_id: str, key: str, given: Mapping[str, Any], decide: Decide
+        self,
+        mutation: str,
+        customer_id: str,
+        key: str,
+        given: Mapping[str, Any],
+        decide: Decide,
+        *,
+        lock: Lock | None = None,
     ) -> Wrote:
         """Runs a change once for each key: returns what it wrote, now or when the key came first with the same input.
 
@@ -126,9 +137,9 @@ class Changes:
                 if done[0]["inputHash"] != input_hash:
                     raise IdempotencyConflict
                 return done[0]["wrote"]
-            customer = await lock_open_customer(rows, customer_id)
+            customer = await (lock or lock_open_customer)(rows, customer_id)
             effect = await decide(customer, session)
-            _write(effect, rows)
+            _write(effect, customer_id, rows)
             record: Document = {
                 "_id": f"{customer_id}/{subject}/{key}",
                 **own,
@@ -171,16 +182,17 @@ class Changes:
         }
 
 
-def _write(effect: Effect, rows: CustomerRows) -> None:
+def _write(effect: Effect, customer_id: str, rows: CustomerRows) -> None:
+    if effect.customer:
+        rows.put_customers([InsertOne(effect.customer)], changed=[customer_id])
     for collection, documents in effect.new.items():
         rows.insert(collection, documents)
-    customer_id = effect.activity["customerId"]
     for (collection, document_id), keys in effect.changed.items():
         if collection == "customers":
             rows.set_on_customer(document_id, keys)
         else:
             rows.update(collection, {"_id": document_id, "customerId": customer_id}, {"$set": keys})
-    rows.insert("activities", [*effect.first, effect.activity])
+    rows.insert("activities", [*effect.first, *([effect.activity] if effect.activity else [])])
 
 
 async def lock_open_customer(rows: CustomerRows, customer_id: str) -> Document:
@@ -189,6 +201,11 @@ async def lock_open_customer(rows: CustomerRows, customer_id: str) -> Document:
     if customer["status"] in CLOSED:
         raise CustomerClosed(customer["status"])
     return customer
+
+
+async def nobody_yet(_rows: CustomerRows, customer_id: str) -> Document:
+    """Returns what there is of a customer who is about to be created: an id."""
+    return {"_id": customer_id}
 
 
 def activity_of(customer_id: str, type_: str, actor: Document, now: datetime, **more: Any) -> Document:

@@ -37,7 +37,8 @@ class CustomerRows:
         """Of the locked customers, counted up already."""
         self.owners: set[str] = set()
         """Who owned a row that was written, before or after."""
-        self.new: set[str] = set()
+        self.changed: set[str] = set()
+        """Whose own document was written whole."""
 
     async def lock(self, customer_id: str) -> Document:
         """Returns the customer, whom nobody else changes until this transaction ends. Raises NotFound."""
@@ -70,16 +71,16 @@ class CustomerRows:
         self.owners.add(before["customerId"])
 
     def set_on_customer(self, customer_id: str, keys: Mapping[str, Any]) -> None:
-        """Sets keys of the customer's own document."""
+        """Sets keys of the customer's own document; None removes one."""
         self._keys[customer_id] |= keys
         self.owners.add(customer_id)
 
     def put_customers(
-        self, operations: Iterable[InsertOne[Document] | ReplaceOne[Document]], *, new: Iterable[str]
+        self, operations: Iterable[InsertOne[Document] | ReplaceOne[Document]], *, changed: Iterable[str]
     ) -> None:
-        """Writes whole customers, in this order. Lists are no part of them: only the ``new`` ones need a preview."""
+        """Writes whole customers, in this order. Those who ``changed``, or are new, have another revision."""
         self._customers += operations
-        self.new |= {*new}
+        self.changed |= {*changed}
 
     async def send(self) -> None:
         """Sends a command for each collection, and one more for days of the report that are over."""
@@ -114,8 +115,11 @@ class CustomerRows:
         update = activity_summary_update(activities)
         if owner not in self._revisions:
             update["$inc"] = {"revision": 1}
-        if keys := self._keys[owner]:
-            update["$set"] = keys
+        keys = self._keys[owner]
+        if set_ := {key: value for key, value in keys.items() if value is not None}:
+            update["$set"] = set_
+        if removed := {key: "" for key, value in keys.items() if value is None}:
+            update["$unset"] = removed
         return update
 
 
@@ -134,7 +138,7 @@ async def change_customers(store: Store, body: Body[T], *, now: datetime) -> T:
         rows = CustomerRows(store, session, now)
         result = await body(rows)
         await rows.send()
-        owners = sorted(rows.owners | rows.new)
+        owners = sorted(rows.owners | rows.changed)
         return result
 
     result = await store.transaction(whole)

@@ -116,9 +116,14 @@ _CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
 _COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
 _MONEY = _object({"amount": {"bsonType": "decimal"}, "currency": _CURRENCY})
 _IDENTITY = _object({"source": _TEXT, "id": _TEXT})
-_ACTOR = _object({"kind": _one_of(ActorKind), "name": _TEXT}, {"id": _TEXT, "accessLevel": _one_of(AccessLevel)})
+_PERSON = _object({"id": _TEXT, "name": _TEXT})
+_ACTOR = _object(
+    {"kind": _one_of(ActorKind), "name": _TEXT},
+    {"id": _TEXT, "accessLevel": _one_of(AccessLevel), "onBehalfOf": _PERSON},
+)
 _CONTACT_POINTS = _list(_object({"value": _TEXT, "primary": _BOOLEAN}, {"label": _TEXT}))
 _ADDRESS = _object({}, dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), _TEXT) | {"country": _COUNTRY})
+_DETAIL: Schema = {"bsonType": ["string", "array", "object"]}
 _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
 _PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
@@ -148,6 +153,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "jobTitle": _TEXT,
             "dateOfBirth": _DATE,
             "website": _TEXT,
+            "locale": _TEXT,
             "email": _TEXT,
             "emails": _CONTACT_POINTS,
             "phones": _CONTACT_POINTS,
@@ -159,6 +165,10 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "tagSources": _list(_object({"tag": _text(100), "source": _TEXT}), at_most=1_000),
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
+            # Which fields were edited here, with what they were before; what each source said last (domain/details.py).
+            "edited": _list(_object({"field": _TEXT}, {"before": _DETAIL})),
+            "sourceValues": _list(_object({"source": _TEXT, "id": _TEXT, "values": {"bsonType": "object"}})),
+            "detailsRevision": _COUNT,  # the revision that changed the details last
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
             "spendable": _TOTAL,
             "lastActivityAt": _TIME,
@@ -237,6 +247,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "title": _TEXT,  # of a legacy entry, as its source shows it
             "message": _LONG_TEXT,
             "attributes": {"bsonType": "object"},
+            "changes": _list(_object({"field": _TEXT}, {"from": _TEXT, "to": _TEXT})),
             "points": _POINTS,
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
@@ -475,7 +486,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "audit": Collection(
         required={
             "at": _TIME,
-            "actor": _object({"subject": _TEXT, "name": _TEXT, "roles": _list(_one_of(AccessLevel))}),
+            "actor": _object(
+                {"subject": _TEXT, "name": _TEXT, "roles": _list(_one_of(AccessLevel))}, {"delegate": _PERSON}
+            ),
             "action": _TEXT,
             "outcome": _one_of(Outcome),
             "requestId": _TEXT,

@@ -143,13 +143,14 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
 NOT_FOR_AFFILIATES = """
 Customer.email Customer.emails Customer.phones Customer.billingAddress Customer.website Customer.dateOfBirth
 Customer.identities Activity.message Activity.email Activity.attribute Coupon.code PointsEntry.reason
-StatusChange.reason
+StatusChange.reason Activity.changes
 """
 FORBIDDEN: Mapping[str, set[Role]] = {
     **{field: {Role.AFFILIATE} for field in NOT_FOR_AFFILIATES.split()},
     "Activity.note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "Customer.notes": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "Customer.emailHistory": {Role.AFFILIATE},
+    "Customer.possibleDuplicates": {Role.AFFILIATE, Role.CUSTOMER},
     "PointsEntry.adjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
 }
 """Null without an error; the response says that it is masked."""
@@ -361,6 +362,8 @@ async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> N
             "SEARCH_BY_CONTACT",
             "SEARCH_BY_LABEL",
             "READ_NOTES",
+            "CREATE_CUSTOMER",
+            "UPDATE_CUSTOMER",
             "ADD_NOTE",
             "TAG_CUSTOMER",
             "ADJUST_POINTS",

@@ -30,6 +30,7 @@ from tests.support.mutations import (
     RESEND,
     SHOWN,
     STATUS,
+    UPDATE_CUSTOMER,
 )
 from tests.support.schema_walk import schema
 from tests.support.tokens import token
@@ -428,6 +429,7 @@ RECORD_PLAIN = f"mutation($input: RecordActivityInput!) {{ recordActivity(input:
 # ---------------------------------------------------------------- who may
 
 MAY: dict[str, set[Role]] = {
+    "updateCustomer": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
     "addNote": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.FINANCE},
     "adjustPoints": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.FINANCE, Role.API_USER},
     "requestPointsAdjustment": {
@@ -477,6 +479,7 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             adjustment = await world.adjustment(ada)
             customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
+                "updateCustomer": (UPDATE_CUSTOMER, {**customer_id, "firstName": "Ada"}),
                 "addNote": (ADD_NOTE, {**customer_id, "message": "Hello"}),
                 "adjustPoints": (ADJUST, {**customer_id, "points": 1, "reason": "Why"}),
                 "requestPointsAdjustment": (REQUEST_POINTS, {**customer_id, "points": 5_000, "reason": "Why"}),
@@ -514,7 +517,7 @@ def test_every_mutation_of_a_customer_is_in_the_matrix() -> None:
     mutation_type = schema().mutation_type
     assert mutation_type
     mutations = {name for name in mutation_type.fields if "xport" not in name}
-    assert {*MAY, "tagCustomer", "untagCustomer"} == mutations
+    assert {*MAY, "tagCustomer", "untagCustomer", "createCustomer"} == mutations
 
 
 # ---------------------------------------------------------------- points that take two people

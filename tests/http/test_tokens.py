@@ -490,6 +490,11 @@ BAD: Final[dict[str, tuple[Callable[[], str | None], str]]] = {
     "customerId a dict": (lambda: good(roles=["CUSTOMER"], customerId={"$ne": None}), odd("customerId")),
     "customerId of something else": (lambda: good(roles=["CUSTOMER"], customerId="act_a"), odd("customerId")),
     "customerId a prefix alone": (lambda: good(roles=["CUSTOMER"], customerId="cus_"), odd("customerId")),
+    "act a text": (lambda: good(act="agent-7"), odd("act")),
+    "act without a subject": (lambda: good(act={"name": "Grace"}), odd("act")),
+    "act with an empty subject": (lambda: good(act={"sub": ""}), odd("act")),
+    "act with a subject that is no text": (lambda: good(act={"sub": 7}), odd("act")),
+    "act with a name that is no text": (lambda: good(act={"sub": "agent-7", "name": ["Grace"]}), odd("name")),
     "affiliateId a list": (lambda: good(roles=["AFFILIATE"], affiliateId=["aff-9"]), odd("affiliateId")),
     "affiliateId false": (lambda: good(roles=["AFFILIATE"], affiliateId=False), odd("affiliateId")),
 }
@@ -537,7 +542,7 @@ async def test_no_token_header_does_more_than_be_refused(header: Json) -> None:
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "name", "roles", "customerId", "affiliateId"]
+            ["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "name", "roles", "customerId", "affiliateId", "act"]
         ),
         json_values | st.sampled_from(["ADMIN", ADA, ["CUSTOMER"], ["AFFILIATE", "ADMIN"]]),
         max_size=4,

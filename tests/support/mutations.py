@@ -28,3 +28,10 @@ APPROVE_POINTS = f"""mutation($input: ApprovePointsAdjustmentInput!) {{ approveP
   customer {{ points {{ spendable audit {{ ok }} }} }} {SHOWN} }} }}"""
 DECLINE_POINTS = f"""mutation($input: DeclinePointsAdjustmentInput!) {{ declinePointsAdjustment(input: $input) {{
   {ADJUSTMENT} {SHOWN} }} }}"""
+DETAILS = """id number name firstName lastName organization jobTitle dateOfBirth website locale email
+  emails { value label primary } phones { value label primary } country revision identities { source externalId }
+  billingAddress { line1 line2 city region postalCode country } possibleDuplicates { reasons customer { id } }"""
+CREATE_CUSTOMER = f"""mutation($input: CreateCustomerInput!) {{ createCustomer(input: $input) {{
+  customer {{ {DETAILS} }} {SHOWN} }} }}"""
+UPDATE_CUSTOMER = f"""mutation($input: UpdateCustomerInput!) {{ updateCustomer(input: $input) {{
+  customer {{ {DETAILS} }} activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""

@@ -37,6 +37,7 @@ def install(folder: Path) -> None:
 
 
 def main() -> int:
+    """Runs the program of the command line, and returns its exit code."""
     folder, program, *arguments = sys.argv[1:]
     install(Path(folder))
     command = [str(NODE), str(Path(folder, "node_modules", ".bin", program)), *arguments]

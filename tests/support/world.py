@@ -73,6 +73,7 @@ WHOLE: Mapping[str, Any] = {
     "jobTitle": "Countess",
     "dateOfBirth": "1815-12-10",
     "website": "https://example.com",
+    "locale": "en-GB",
     "email": "ada@example.com",
     "emails": [{"value": "ada@example.com", "label": "home", "primary": True}],
     "phones": [{"value": "+44 20 7946 0000", "label": "work", "primary": True}],
@@ -188,9 +189,9 @@ class World:
 
     async def everything(self) -> Document:
         """Stores a customer with a value in every field, at least once; the activity's subject is a coupon."""
-        survivor = await self.customer()
+        survivor = await self.customer(phones=WHOLE["phones"])  # whom ada resembles
         identities = [{"source": "esuite", "id": survivor["number"]}]
-        ada = await self.customer(**WHOLE, mergedIntoId=survivor["_id"], identities=identities)
+        ada = await self.customer(**WHOLE, revision=3, mergedIntoId=survivor["_id"], identities=identities)
         sale = await self.transaction(ada, amount={"amount": Decimal("12.50"), "currency": "EUR"})
         await self.transaction(ada, type="REFUND", refundOfId=sale["_id"])
         earned = points.earn(points.empty(), 70, now=NOW, expires_at=LATER)
@@ -221,7 +222,7 @@ class World:
         await self.activity(
             ada,
             "ADDRESS_DETAILS_MODIFIED",
-            actor=AGENT,
+            actor={**AGENT, "onBehalfOf": {"id": "alan", "name": "Alan Turing"}},
             attributes={
                 "changedFields": ["street", "city"],
                 "sum": {"amount": Decimal("12.50"), "currency": "EUR"},
@@ -230,6 +231,7 @@ class World:
                 "moment": NOW,
             },
             message="Moved house.",
+            changes=[{"field": "jobTitle", "from": "Clerk", "to": "Countess"}],
             points=5,
             emailId=email["_id"],
             noteId=note["_id"],

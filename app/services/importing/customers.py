@@ -10,13 +10,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from app.domain.customers import DENORMALISED_FIELDS
+from app.domain import details
+from app.domain.customers import DENORMALISED_FIELDS, NEW, primary_first
 from app.domain.import_forms import Identity
-from app.domain.import_lines import Line, LineKind, primary_first
+from app.domain.import_lines import IMPORTER, Line, LineKind
 from app.domain.refusals import Refusal
-from app.domain.search import SEARCH_COPIES, folded, search_copies
+from app.domain.search import folded
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import CustomerStatus
+from app.services.changes import activity_of
 from app.services.importing.parking import leave, park, parked, parked_line
 from app.services.importing.steps import (
     AccountClosed,
@@ -35,14 +37,8 @@ from app.store.driver import Document, InsertOne, ReplaceOne, Store
 _AT_MOST: Final = 100
 _OTHERS: Final = {"revision", "points", *DENORMALISED_FIELDS}
 """What of a customer other lines change."""
-_NEW: Final[Document] = {
-    "paymentCount": 0,
-    "tags": [],
-    "status": CustomerStatus.ACTIVE.value,
-    "hasStatusDetails": False,
-    "identities": [],
-    "spendable": 0,
-}
+_MEMORY: Final = {"revision", "detailsRevision", "sourceValues", "edited"}
+"""What of a customer nobody sees: whether a line updates them does not depend on it."""
 
 
 class Introduced(NamedTuple):
@@ -58,7 +54,8 @@ async def import_identities(store: Store, arrivals: Sequence[Arrival], *, now: d
         for arrival in arrivals:
             register.take(arrival)
         register.settle()
-        rows.put_customers(register.operations, new=register.new)
+        rows.put_customers(register.operations, changed=register.changed)
+        rows.insert("activities", (_overruling(each, now) for each in register.overruled))
         await store.write("parked", leave(register.joined), ordered=False, session=rows.session)
         verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=rows.session)
         return Introduced(verdicts, register.updated)
@@ -95,7 +92,8 @@ class _Register:
         self._by_number = {customer["number"]: customer for customer in customers}
         self._waiting: defaultdict[Identity, dict[str, Arrival]] = defaultdict(dict)
         self.verdicts: list[Verdict] = []
-        self.new: list[str] = []
+        self.changed: set[str] = set()
+        self.overruled: list[_Overruled] = []
         self.operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self._operations: list[tuple[str, InsertOne[Document] | ReplaceOne[Document]]] = []
         self.joined: list[Arrival] = []
@@ -124,14 +122,19 @@ class _Register:
 
     def settle(self) -> None:
         """Decides, once it is known what the lines left together: a customer who is as before was not updated."""
-        same = {key for key, before in self._before.items() if key in self._updates and self._now[key] == before}
+        unseen = {
+            key for key in self._updates if key in self._before and _shown(self._now[key]) == _shown(self._before[key])
+        }
+        same = {key for key in unseen if _remembered(self._now[key]) == _remembered(self._before[key])}
         self.operations = [operation for key, operation in self._operations if key not in same]
+        revisions = {key: before.get("revision") for key, before in self._before.items()}
+        self.changed = {key for key, _ in self._operations if self._now[key].get("revision") != revisions.get(key)}
         self.updated = [
             Updated(LineKind.CUSTOMER, key, _print(self._before[key]), _print(self._now[key]), len(places))
             for key, places in self._updates.items()
-            if key in self._before and key not in same
+            if key in self._before and key not in unseen
         ]
-        for key in same:
+        for key in unseen:
             for place in self._updates[key]:
                 self.verdicts[place] = self.verdicts[place]._replace(outcome=LineOutcome.UNCHANGED)
 
@@ -145,22 +148,30 @@ class _Register:
             numbers = " and ".join(sorted(customer["number"] for customer in found))
             raise NotImported(f"These identities belong to different customers, numbers {numbers}.")
         customer = found[0] if found else None
-        owner = self._by_number.get(line.document.get("number", ""))
+        line = self._with_survivor(line, customer)
+        before: Document = customer or {**NEW, "_id": line.id}
+        said = _said(line)
+        new = details.news(before, line.identity, said)
+        owner = self._by_number.get(new.get("number", ""))
         if owner and owner is not customer:
             raise NotImported(f"Customer number {owner['number']} belongs to another customer.", "number")
-        line = self._with_survivor(line, customer)
-        after = _merged(customer or {**_NEW, "_id": line.id}, line)
+        after = _merged(before, line, new)
+        seen = _shown(after) != _shown(before)
+        if customer and seen and customer["status"] in CLOSED:
+            raise AccountClosed(customer["status"])
+        marks, lost = details.overruled(before, after, new)
+        after |= marks | details.remembered(before, line.identity, said)
         if after == customer:
             return LineOutcome.UNCHANGED
-        if customer and customer["status"] in CLOSED:
-            raise AccountClosed(customer["status"])
+        if seen:
+            after |= {"revision": (revision := before.get("revision", 0) + 1), "detailsRevision": revision}
+        if lost:
+            self.overruled.append(_Overruled(after["_id"], line.identity.source, lost))
         # One operation a line, in their order: a number may pass from one customer to another between them.
         operation = ReplaceOne({"_id": after["_id"]}, after) if customer else InsertOne(after)
         self._operations.append((after["_id"], operation))
         if customer:
             del self._by_number[customer["number"]]
-        else:
-            self.new.append(after["_id"])
         self._now[after["_id"]] = self._by_number[after["number"]] = after
         self._by_identity |= by_identity([after])
         return LineOutcome.UPDATED if customer and line.kind is LineKind.CUSTOMER else LineOutcome.IMPORTED
@@ -196,14 +207,39 @@ class _Register:
 
 def _print(customer: Document) -> bytes:
     """Returns a fingerprint of what lines of this kind say."""
-    return fingerprint({key: value for key, value in customer.items() if key not in _OTHERS})
+    return fingerprint({key: value for key, value in customer.items() if key not in _OTHERS | _MEMORY})
 
 
-def _labelled(customer: Document, source: str, given: Sequence[str]) -> Document:
-    """Returns the labels after ``source`` gave these: those that it gave before and gives no more are gone.
+def _shown(customer: Document) -> Document:
+    return {key: value for key, value in customer.items() if key not in _MEMORY}
 
-    Unless another source gives them; people's stay. In an older database, what it gives now counts as given before.
+
+def _remembered(customer: Document) -> Sequence[Any]:
+    return [customer.get("sourceValues"), customer.get("edited")]
+
+
+class _Overruled(NamedTuple):
+    """Edits are overruled when a source says something new; the timeline tells of it."""
+
+    customer_id: str
+    source: str
+    changes: Sequence[Document]
+
+
+def _overruling(overruled: _Overruled, now: datetime) -> Document:
+    fields = [change["field"] for change in overruled.changes]
+    told = {"source": overruled.source, "changes": overruled.changes, "attributes": {"changedFields": fields}}
+    return activity_of(overruled.customer_id, "CUSTOMER_UPDATED", {**IMPORTER}, now, **told)
+
+
+def _labelled(customer: Document, identity: Identity, given: Sequence[str]) -> Document:
+    """Returns the labels after a source gave these: those that it gave before and gives no more are gone.
+
+    Unless another source gives them; people's stay, and what people took off stays off. In an older database, what it
+    gives now counts as given before.
     """
+    source = identity.source
+    given = details.labels_to_put(customer["tags"], (details.said_before(customer, identity) or {}).get("tags"), given)
     sources: list[Document] = customer.get("tagSources") or []
     by_source = {folded(each["tag"]) for each in sources}
     if "tagSources" not in customer:
@@ -221,24 +257,34 @@ def _labelled(customer: Document, source: str, given: Sequence[str]) -> Document
     return {"tags": tags, "tagSources": [*others, *own]}
 
 
-def _merged(customer: Document, line: Line) -> Document:
-    """Changes only what the line gives. A status that has a history follows the history alone."""
-    removed = {*line.document.get("remove", ())}
-    details = {key: value for key, value in line.document.items() if key not in ("identities", "remove", "tags")}
+def _said(line: Line) -> Document:
+    """Returns what the line says of the customer, by field; None for what it removes."""
+    removed = dict.fromkeys(line.document.get("remove", ()))
     if "email" in removed:
-        removed.add("emails")
-    if "tags" in line.document:
-        details |= _labelled(customer, line.identity.source, line.document["tags"])
+        removed["emails"] = None
+    told = {key: value for key, value in line.document.items() if key not in ("identities", "remove")}
+    if "emails" in told:  # its primary one is the e-mail
+        del told["email"]
+    return removed | told
+
+
+def _merged(customer: Document, line: Line, new: Document) -> Document:
+    """Changes only what the line says anew. A status that has a history follows the history alone."""
+    set_ = {key: value for key, value in new.items() if value is not None and key != "tags"}
+    if "tags" in new:
+        set_ |= _labelled(customer, line.identity, new["tags"])
     if customer.get("hasStatusDetails"):
-        details.pop("status", None)
-    if "email" in details:
-        details["emails"] = primary_first(details.get("emails") or customer.get("emails", []), details["email"])
+        set_.pop("status", None)
+    if "emails" in set_:
+        set_["email"] = set_["emails"][0]["value"]
+    elif "email" in set_:
+        set_["emails"] = primary_first(customer.get("emails", []), set_["email"])
     identities: list[Document] = customer["identities"]
     if added := set(line.names) - by_identity([customer]).keys():
         identities = [identity._asdict() for identity in sorted({*by_identity([customer]), *added})]
-    for key, values in (("identities", identities), ("emails", details.get("emails", []))):
+    for key, values in (("identities", identities), ("emails", set_.get("emails", []))):
         if len(values) > _AT_MOST:
             raise NotImported(f"This would make {len(values)} {key}; a customer has at most {_AT_MOST}.", key)
-    after = {**customer, **details, "identities": identities}
-    after = {key: value for key, value in after.items() if key not in removed}
-    return {key: value for key, value in after.items() if key not in SEARCH_COPIES} | search_copies(after)
+    after = {**customer, **set_, "identities": identities}
+    after = {key: value for key, value in after.items() if key not in new or new[key] is not None}
+    return details.searchable(after)

@@ -1,0 +1,93 @@
+"""Makes changes: one call each, one row of the audit log. What the rules refuse becomes data here and nowhere else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import strawberry
+
+from app.domain.access import Forbidden, Permission
+from app.domain.changes import NotFound
+from app.domain.ids import check_id
+from app.domain.kinds import BY_COLLECTION
+from app.domain.refusals import BadUserInput, Refusal
+from app.schema import changes as schema
+from app.schema.base import Document, Info, Source
+from app.services.changes import Changes, Wrote
+
+Input = strawberry.argument(description="The change to make.")
+
+
+async def make(
+    info: Info,
+    mutation: str,
+    permission: Permission,
+    about: tuple[str, str, str],
+    change: Callable[[Changes, Document], Awaitable[Wrote]],
+) -> Source:
+    """Returns the payload. Accepted or refused, one row of the audit log says so. Raises Forbidden, BadUserInput.
+
+    ``about`` is a collection, the input's field and the id in it; ``change`` gets the document as its viewer sees it.
+    """
+    collection, argument, node_id = about
+    seen = None
+
+    async def change_seen(of: Changes) -> Wrote:
+        nonlocal seen
+        check_id(node_id, argument, expected=collection)
+        seen = await document_of(info, node_id)
+        if seen is None:
+            raise NotFound(f"There is no such {BY_COLLECTION[collection].noun}.", argument)
+        info.context.viewer.require(permission, _owner(seen))
+        return await change(of, seen)
+
+    return await _payload(info, mutation, permission, change_seen, lambda: _owner(seen) if seen else None)
+
+
+async def make_new(
+    info: Info, mutation: str, permission: Permission, create: Callable[[Changes], Awaitable[Wrote]]
+) -> Source:
+    """Returns the payload of a change that is about nothing yet: `make`, without it."""
+    return await _payload(info, mutation, permission, create, lambda: None)
+
+
+def _owner(document: Document) -> str:
+    return document.get("customerId", document["_id"])
+
+
+async def _payload(
+    info: Info,
+    mutation: str,
+    permission: Permission,
+    change: Callable[[Changes], Awaitable[Wrote]],
+    owner: Callable[[], str | None],
+) -> Source:
+    """Returns the payload; ``owner`` tells whom the change concerns, once that is known."""
+    of: Changes = info.context.changes
+    try:
+        info.context.viewer.require(permission)  # for any customer at all, or nothing is said of this one
+        wrote = await change(of)
+    except Refusal as refusal:
+        customer_id = owner()
+        await of.audit(mutation).refused(of.store, refusal, customer_id=customer_id)
+        if isinstance(refusal, Forbidden | BadUserInput):
+            raise
+        info.context.forget()
+        customer = await document_of(info, customer_id) if customer_id else None
+        return {"userErrors": schema.user_errors_of(refusal), "customer": customer}
+    info.context.forget()
+    written = {"customer": owner(), **wrote}
+    documents = await asyncio.gather(*(_written(info, ids) for ids in written.values() if ids))
+    named = (name for name, ids in written.items() if ids)
+    return {"userErrors": [], **dict(zip(named, documents, strict=True))}
+
+
+async def document_of(info: Info, node_id: str) -> Source:
+    """Returns the document; None if it is missing or not for this viewer."""
+    return await info.context.loaders.documents.load(node_id)
+
+
+async def _written(info: Info, ids: str | list[str]) -> Source:
+    if isinstance(ids, str):
+        return await document_of(info, ids)
+    return cast(Source, await asyncio.gather(*(document_of(info, each) for each in ids)))

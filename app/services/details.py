@@ -1,0 +1,117 @@
+"""Creates customers, and edits what they are called and how they are reached."""
+
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from app.domain import changes, details
+from app.domain.customers import NEW
+from app.domain.details import IdentityTaken, NumberTaken, Stale
+from app.domain.ids import derived_id
+from app.domain.import_forms import OURS, SOURCE, TEXT, Form, Identity
+from app.services.changes import Changes, Effect, Session, Wrote, nobody_yet
+from app.store.driver import Document, DuplicateKey, OutOfTime
+
+_TRIES = 5
+"""Of a creation whose number or identity another one takes at the same moment."""
+
+
+async def create(of: Changes, given: Mapping[str, Any], *, identity: Identity | None, key: str) -> Wrote:
+    """Creates a customer. Raises Invalid, NumberTaken, IdentityTaken.
+
+    Without a number they get one. It is no refusal if they resemble somebody.
+    """
+    values = changes.check(
+        lambda: details.read(given, now=of.now),
+        partial(_check_identity, identity),
+        lambda: changes.key(key),
+    )
+    name = values.get("name") or details.full_name(values)
+    if not name:
+        raise changes.Invalid("Give a name, a first or last name, an organization or an e-mail address.", "name")
+    # The same for the same key, so that a customer is created once.
+    customer_id = derived_id("customers", source=OURS, source_id=f"{of.viewer.subject}\0{key}")
+
+    async def decide(customer: Document, session: Session) -> Effect:
+        number = values.get("number") or f"G{secrets.randbelow(10**9):09}"
+        await _check_free(of, customer_id, number, identity, session)
+        born: Document = {**NEW, **customer, "registeredAt": of.now}
+        after, _ = details.edit(born, {**values, "number": number, "name": name})
+        after["identities"] = [identity._asdict()] if identity else []
+        activity = of.activity(customer_id, "CUSTOMER_CREATED")
+        wrote = {"customer": customer_id, "activity": activity["_id"]}
+        return Effect(wrote, activity, customer={**after, "detailsRevision": 1})
+
+    told = {**given, "identity": identity and [*identity]}
+    for _ in range(_TRIES):
+        try:
+            return await of.run_once("createCustomer", customer_id, key, told, decide, lock=nobody_yet)
+        except DuplicateKey:
+            continue  # the next run finds who has it
+    raise OutOfTime("too many customers are created at once")
+
+
+async def update(
+    of: Changes, customer_id: str, given: Mapping[str, Any], *, expected_revision: int | None, key: str
+) -> Wrote:
+    """Changes the details that are given; None clears one. Raises Invalid, NumberTaken, Stale, CustomerClosed.
+
+    Nothing is written where every value is there already.
+    """
+    values = changes.check(lambda: details.read(given, now=of.now), lambda: changes.key(key))
+    if not values:
+        raise changes.Invalid("Give at least one detail to change.")
+
+    async def decide(customer: Document, session: Session) -> Effect:
+        last = customer.get("detailsRevision", 0)
+        if expected_revision is not None and last > expected_revision:
+            raise Stale(expected_revision, last)
+        after, told = details.edit(customer, values)
+        if not told:
+            return Effect({}, None)
+        if after["number"] != customer["number"]:
+            await _check_free(of, customer_id, after["number"], None, session)
+        fields = [change["field"] for change in told]
+        activity = of.activity(customer_id, "CUSTOMER_UPDATED", changes=told, attributes={"changedFields": fields})
+        changed = {name: after.get(name) for name in {*customer, *after} if customer.get(name) != after.get(name)}
+        changed["detailsRevision"] = customer["revision"]
+        return Effect({"activity": activity["_id"]}, activity, changed={("customers", customer_id): changed})
+
+    told = {"customerId": customer_id, **given}
+    if expected_revision is not None:
+        told["expectedRevision"] = expected_revision
+    for _ in range(_TRIES):
+        try:
+            return await of.run_once("updateCustomer", customer_id, key, told, decide)
+        except DuplicateKey:
+            continue  # the next run finds who has the number
+    raise OutOfTime("too many customers take this number at once")
+
+
+async def _check_free(of: Changes, customer_id: str, number: str, identity: Identity | None, session: Session) -> None:
+    """Raises NumberTaken or IdentityTaken if another customer has it."""
+
+    async def is_taken(where: Document) -> bool:
+        others = {**where, "_id": {"$ne": customer_id}}
+        return bool(await of.store.find("customers", others, fields={"_id": 1}, limit=1, session=session))
+
+    if await is_taken({"number": number}):
+        raise NumberTaken(number)
+    if identity and await is_taken(
+        {"identities": {"$elemMatch": identity._asdict()}, "identities.id": {"$exists": True}}
+    ):
+        raise IdentityTaken(identity)
+
+
+def _check_identity(identity: Identity | None) -> None:
+    if identity is None:
+        return
+
+    def one(name: str, form: Form, value: str) -> None:
+        try:
+            form.read(value)
+        except ValueError:
+            raise changes.Invalid(f"{name} must be {form.requirement}.", "identity", name) from None
+
+    changes.check(lambda: one("source", SOURCE, identity.source), lambda: one("id", TEXT, identity.id))
