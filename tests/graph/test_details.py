@@ -201,7 +201,8 @@ async def test_of_many_who_edit_the_same_revision_one_comes_first(ask: Ask, worl
 
 @pytest.mark.parametrize("key", ["number", "name"])
 async def test_what_every_customer_has_cannot_be_cleared(key: str, ask: Ask, world: World) -> None:
-    assert _codes(await _update(ask, await world.customer(), **{key: None})) == [("INVALID", (key,))]
+    cleared: dict[str, Any] = {key: None}
+    assert _codes(await _update(ask, await world.customer(), **cleared)) == [("INVALID", (key,))]
     assert await world.store.find("activities", {}) == []
 
 

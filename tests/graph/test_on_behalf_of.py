@@ -1,4 +1,4 @@
-"""Whoever acts in another one's name: both are on record, the rights are the other's, and two of them are one person."""
+"""Whoever acts in another one's name: both are on record, the rights are the other's, and both are one person."""
 
 from typing import Any
 
