@@ -204,6 +204,8 @@ def ways_in(ids: list[str]) -> Iterator[Case]:
                     f"report of {name}{more}: {what}",
                     f"{{ customerServiceReport(filter: {{{times}{more}}}) {{ {what} }} }}",
                 )
+    for dimension in ("CAMPAIGN", "USER"):
+        yield Case(f"options {dimension}", f"{{ reportOptions(dimension: {dimension}) {{ values hasMore }} }}")
     yield Case("auditLog", "{ auditLog { nodes { id action } } }")
     yield Case("introspection of types", "{ __schema { types { name fields { name } } } }")
 

@@ -8,9 +8,19 @@ from typing import Any, Final
 
 from app.catalogue import CATALOGUE
 from app.domain.paging import Between, In, Where
+from app.domain.vocabulary import ReportDimension
 
-DIMENSIONS: Final = ("campaign", "campaignCategory", "product", "callCenter", "currency", "country")
-"""What an activity of a call centre says about the order that it belongs to."""
+DIMENSIONS: Final[Mapping[ReportDimension, str]] = {
+    ReportDimension.CAMPAIGN: "campaign",
+    ReportDimension.CAMPAIGN_CATEGORY: "campaignCategory",
+    ReportDimension.PRODUCT: "product",
+    ReportDimension.CALL_CENTER: "callCenter",
+    ReportDimension.CURRENCY: "currency",
+    ReportDimension.COUNTRY: "country",
+}
+"""What an activity of a call centre says about the order that it belongs to: the key of each."""
+OPTION_KEYS: Final = {**DIMENSIONS, ReportDimension.USER: "actor.name"}
+MAX_OPTIONS: Final = 1_000
 
 SYSTEM_NAME: Final = "System"
 DAY: Final = timedelta(days=1)

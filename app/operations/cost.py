@@ -131,6 +131,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
+    "Query.reportOptions": Price(400),  # of some hundred values
     "Activity.availableActions": Price(COMMAND, 4),
     "Activity.attributes": Price(0, 0.3),
     "Activity.attribute": Price(0, 0.3),

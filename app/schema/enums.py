@@ -20,6 +20,7 @@ from app.domain.vocabulary import (
     Outcome,
     PassType,
     PushStatus,
+    ReportDimension,
     ReportTable,
     SearchMatchKind,
     TransactionStatus,
@@ -51,6 +52,7 @@ __all__ = [
     "PointsKind",
     "PointsOrderField",
     "PushStatus",
+    "ReportDimension",
     "ReportTable",
     "SearchMatchKind",
     "Separator",
@@ -194,6 +196,17 @@ _TABLES: Final = {
     "frequent.",
     "DETAILS": "The activities, newest first.",
 }
+describe(
+    ReportDimension,
+    "A dimension of the customer-service report: what its filter takes values of.",
+    CAMPAIGN="Campaigns, for `campaigns`.",
+    CAMPAIGN_CATEGORY="Categories of campaigns, for `campaignCategories`.",
+    PRODUCT="Products, for `products`.",
+    CALL_CENTER="Call centres, for `callCenters`.",
+    CURRENCY="Base currencies of orders, for `currencies`.",
+    COUNTRY="Countries of orders, for `countries`.",
+    USER="People who work for the company, by name, for `users`.",
+)
 describe(ReportTable, "A table of the customer-service report.", **_TABLES)
 describe(ExportTable, "A table that can be exported.", CUSTOMERS="Customers.", **_TABLES)
 describe(

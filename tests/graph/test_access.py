@@ -115,6 +115,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
             f"details {{ nodes {_selection('Activity', 1)} }} }} }}",
             {},
         ),
+        ("{ reportOptions(dimension: USER) { values } }", {}),
         ("{ pointsAdjustments { totalCount nodes " + _selection("PointsAdjustment", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),

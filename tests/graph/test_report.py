@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from app.catalogue import CATALOGUE, NOTE_TYPES
 from app.domain import points
 from app.domain.access import PERMITTED, Permission, Role
+from app.domain.report import OPTION_KEYS
 from app.services import daily_counts
 from app.services.expiry import expire_due
 from app.services.importing import import_lines
@@ -19,7 +21,7 @@ from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
-from tests.support.query_plans import documents_read, explained
+from tests.support.query_plans import documents_read, entries_read, explained, sorts
 from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
 
@@ -259,6 +261,72 @@ async def test_nobody_else_runs_it(role: Role, ask: Ask, world: World) -> None:
     answer = await ask(REPORT, f=WINDOW, token=who)
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert answer["data"] == {"customerServiceReport": None}
+    answer = await ask(OPTIONS, dimension="CAMPAIGN", token=who)
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert answer["data"] == {"reportOptions": None}
+
+
+# ---------------------------------------------------------------- menus
+
+OPTIONS = """query($dimension: ReportDimension!, $occurredAt: TimeRange, $startsWith: String) {
+  reportOptions(dimension: $dimension, occurredAt: $occurredAt, startsWith: $startsWith) { values hasMore } }"""
+ALWAYS = {"from": ago(days=4_000).isoformat(), "to": NOW.isoformat()}
+
+
+async def options(ask: Ask, dimension: str, **given: Any) -> Document:
+    answer = await ask(OPTIONS, dimension=dimension, **given)
+    assert "errors" not in answer, answer
+    return answer["data"]["reportOptions"]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["everybody's", "one's own"])
+async def test_a_menu_has_the_values_of_the_actions_that_are_reported(
+    own: bool, ask: Ask, history: list[Document]
+) -> None:
+    who = {"token": token(Role.SALES_REP, subject="ines", name="Ines")} if own else {}
+    few_days = {"from": ago(days=20).isoformat(), "to": ago(days=18).isoformat()}
+    found = 0
+    for dimension, key in OPTION_KEYS.items():
+        for window, prefix in product((None, few_days, {"to": ago(days=39).isoformat()}), (None, "T", "t", "S")):
+            values = {
+                row["actor"]["name"] if key == "actor.name" else row.get(key)
+                for row in history
+                if matches(row, {**ALWAYS, **(window or {})})
+                and (row["actor"].get("id") == "ines" or not own)
+                and (row["actor"]["kind"] == "AGENT" or key != "actor.name")
+            }
+            expected = sorted(value for value in values if value and value.startswith(prefix or ""))
+            menu = await options(ask, dimension, occurredAt=window, startsWith=prefix, **who)
+            assert menu == {"values": expected, "hasMore": False}, (dimension, window, prefix)
+            found += len(expected)
+    assert found > 20
+
+
+async def test_a_menu_reads_three_entries_at_most_for_each_value_however_many_actions_have_it(
+    ask: Ask, store: Store, commands: Commands, crowd: list[Document]
+) -> None:
+    for dimension, window in product(OPTION_KEYS, ({}, {"occurredAt": WINDOW})):
+        commands.clear()
+        values = (await options(ask, dimension, **window))["values"]
+        ((_, command),) = commands.sent
+        plan = await explained(store, command)
+        assert (documents_read(plan), entries_read(plan) <= 3 * len(values)) == (0, True), (dimension, window)
+        assert not sorts(plan)
+
+
+async def test_a_menu_that_is_too_long_says_so_and_is_narrowed_by_a_beginning(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    await world.many("activities", ada, *({"campaign": f"{number:04}"} for number in range(1_001)))
+    menu = await options(ask, "CAMPAIGN")
+    assert (menu["hasMore"], menu["values"]) == (True, [f"{number:04}" for number in range(1_000)])
+    menu = await options(ask, "CAMPAIGN", startsWith="100")
+    assert menu == {"values": ["1000"], "hasMore": False}
+    never = {"from": NOW.isoformat(), "to": NOW.isoformat()}
+    refused: list[tuple[Document, str]] = [({"startsWith": " "}, "startsWith"), ({"occurredAt": never}, "from must be")]
+    for given, says in refused:
+        (error,) = (await ask(OPTIONS, dimension="CAMPAIGN", **given))["errors"]
+        assert (error["extensions"]["code"], error["path"]) == ("BAD_USER_INPUT", ["reportOptions"])
+        assert says in error["message"]
 
 
 # ---------------------------------------------------------------- days that are counted
