@@ -26,6 +26,7 @@ SYSTEM_NAME: Final = "System"
 DAY: Final = timedelta(days=1)
 _TALLIED: Final = frozenset({"occurredAt", "type", "isNote", "actor.kind", "actor.accessLevel", "actor.name"})
 Window = tuple[datetime, datetime]
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ def split(where: Where) -> Split:
 
 
 def window_of(where: Where) -> Window:
-    """Returns the report's window; every report has one."""
-    window = dict(where)["occurredAt"]
+    """Returns the report's window, whose ends may be those of all time."""
+    window = dict(where).get("occurredAt", Between())
     assert isinstance(window, Between)
-    return window.at_least, window.below
+    return window.at_least or _FIRST, window.below or _LAST
 
 
 def whole_days(window: Window) -> Window:

@@ -558,7 +558,8 @@ def _customers(given: Mapping[str, Any], *, is_counted: bool) -> float:
 def _report(arguments: Mapping[str, ValueNode], value: float) -> _Combination:
     def report(below: Price, variables: Variables) -> Price:
         conditions = _fields(_given(arguments, variables).get("filter"))
-        days = _days(conditions.get("from"), conditions.get("to"))
+        window = _fields(conditions.get("occurredAt"))
+        days = _days(window.get("from"), window.get("to"))
         a_day = DAYS_OF_USERS if conditions.get("users") else DAYS
         counted = sum(COMMAND + days * a_day[each] for each in below.counts)
         return Price(counted + below.once, value + below.each)

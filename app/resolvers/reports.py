@@ -30,6 +30,6 @@ async def report_options(
         strawberry.argument(description="Only values that begin with this text, its capitals and accents included."),
     ] = None,
 ) -> ReportOptions | None:
-    selection = options_of(info.context.viewer, dimension, occurred_at or TimeRange(), starts_with)
+    selection = options_of(info.context.viewer, dimension, occurred_at, starts_with)
     values = await info.context.loaders.options.load(("", (selection, (OPTION_KEYS[dimension],)))) or []
     return cast(Source, {"values": values[:MAX_OPTIONS], "hasMore": len(values) > MAX_OPTIONS})

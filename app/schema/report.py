@@ -1,6 +1,5 @@
 """Declares the customer-service report: what people and systems did to all customers, in a window of time."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, cast
 
 import strawberry
@@ -123,8 +122,7 @@ class CustomFieldFilter:
     "belong to an order."
 )
 class ReportFilter:
-    from_: datetime = strawberry.field(name="from", description="Only actions at or after this time.")
-    to: datetime = strawberry.field(description="Only actions before this time.")
+    occurred_at: TimeRange = strawberry.field(description="Only actions in this window.")
     campaigns: list[str] | None = strawberry.field(default=None, description="Only these campaigns.")
     campaign_categories: list[str] | None = strawberry.field(
         default=None, description="Only campaigns of these categories."
@@ -185,7 +183,7 @@ class ReportFilter:
             *self._types(viewer),
             *among("actor.accessLevel", self.access_levels),
             *among("actor.kind", kinds),
-            *during("occurredAt", self.from_, self.to),
+            *during("occurredAt", self.occurred_at),
         )
         return both(_reported_to(viewer), asked)
 
@@ -221,7 +219,9 @@ class ReportOptions:
     has_more: bool = strawberry.field(description="Whether there are more values. `startsWith` narrows them.")
 
 
-def options_of(viewer: Viewer, dimension: ReportDimension, window: TimeRange, starts_with: str | None) -> Selection:
+def options_of(
+    viewer: Viewer, dimension: ReportDimension, window: TimeRange | None, starts_with: str | None
+) -> Selection:
     """Returns the actions that have an option's value. Raises BadUserInput, Forbidden."""
     viewer.require(Permission.REPORT)
     prefix = "" if starts_with is None else search_term("startsWith", starts_with)
@@ -229,7 +229,7 @@ def options_of(viewer: Viewer, dimension: ReportDimension, window: TimeRange, st
     where = (
         *among("actor.kind", kinds),
         *beginning(OPTION_KEYS[dimension], prefix),
-        *during("occurredAt", window.from_, window.to),
+        *during("occurredAt", window),
     )
     return Selection(ROWS, both(_reported_to(viewer), where), next(iter(ROWS.orders)))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.store.driver import Document
 from tests.support.gateway import Ask
-from tests.support.world import World, ago
+from tests.support.world import LATER, World, ago
 
 # ---------------------------------------------------------------- what a list is, said once more and differently
 
@@ -30,8 +30,9 @@ MOMENTS = [ago(days=day) for day in range(6)]
 HISTORY = ["EARNED", "SPENT", "ADJUSTED", "EXPIRED", "REFUNDED"]
 
 HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
-    "from": lambda row, moment: row["occurredAt"] >= moment,
-    "to": lambda row, moment: row["occurredAt"] < moment,
+    "occurredAt": lambda row, window: (
+        window.get("from", row["occurredAt"]) <= row["occurredAt"] < window.get("to", LATER)
+    ),
     "types": lambda row, types: row["type"] in types,
     "groups": lambda row, groups: row["group"] in groups,
     "actorKinds": lambda row, kinds: row["actor"]["kind"] in kinds,
@@ -46,8 +47,11 @@ HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
     "statuses": lambda row, statuses: row["status"] in statuses,
 }
 VALUES: Mapping[str, Sequence[Any]] = {
-    "from": MOMENTS,
-    "to": [moment - timedelta(milliseconds=1) for moment in MOMENTS[:3]] + MOMENTS[:3],
+    "occurredAt": [
+        *({"from": moment} for moment in MOMENTS),
+        *({"to": moment} for moment in (*MOMENTS[:3], *(each - timedelta(milliseconds=1) for each in MOMENTS[:3]))),
+        *({"from": earlier, "to": later} for later, earlier in pairwise(MOMENTS)),
+    ],
     "types": TYPES,
     "groups": ["SUBSCRIPTION", "ORDER", "NOTE", "POINTS", "COUPON"],
     "actorKinds": ["AGENT", "CUSTOMER", "SYSTEM", "API", "IMPORT"],
@@ -111,7 +115,7 @@ ACTIVITIES = Listed(
         "TYPE": ("type", "occurredAt", "order", "_id"),
         "POINTS": ("points", "occurredAt", "order", "_id"),
     },
-    ("from", "to", "types", "groups", "actorKinds", "actorIds", "sources", "notes", "hideSystem", "legacy"),
+    ("occurredAt", "types", "groups", "actorKinds", "actorIds", "sources", "notes", "hideSystem", "legacy"),
     arguments={"filter": "ActivityFilter", "orderBy": "ActivityOrder"},
     defaults={"legacy": False},
 )
@@ -119,7 +123,7 @@ POINTS = Listed(
     "pointsHistory",
     "points",
     {"SEQ": ("seq",), "OCCURRED_AT": ("occurredAt", "seq"), "POINTS": ("points", "occurredAt", "seq")},
-    ("from", "to", "kinds"),
+    ("occurredAt", "kinds"),
     always=lambda row: row["kind"] in HISTORY,
     arguments={"filter": "PointsFilter", "orderBy": "PointsOrder"},
 )
@@ -134,7 +138,7 @@ TRANSACTIONS = Listed(
     "transactions",
     "transactions",
     {"": ("occurredAt", "order", "_id")},
-    ("from", "to", "types", "statuses"),
+    ("occurredAt", "types", "statuses"),
     arguments={"filter": "TransactionFilter"},
     types=["SALE", "REFUND", "VOID"],
 )
@@ -262,13 +266,12 @@ def filters(listed: Listed) -> st.SearchStrategy[dict[str, Any]]:
 
     def values(name: str) -> st.SearchStrategy[Any]:
         choices = (listed.types or VALUES[name]) if name == "types" else VALUES[name]
-        if name in ("from", "to", "notes", "hideSystem", "legacy", "redeemed"):
+        if name in ("occurredAt", "notes", "hideSystem", "legacy", "redeemed"):
             return st.sampled_from(choices)
         return st.lists(st.sampled_from(choices), max_size=3)
 
     def may_be_asked(given: Mapping[str, Any]) -> bool:
-        excluded = given.get("legacy") and given.keys() & {"from", "to", "types", "groups"}
-        return not excluded and not ("from" in given and "to" in given and given["from"] >= given["to"])
+        return not (given.get("legacy") and given.keys() & {"occurredAt", "types", "groups"})
 
     names = st.lists(st.sampled_from(listed.filters), max_size=2, unique=True) if listed.filters else st.just([])
     return names.flatmap(lambda names: st.fixed_dictionaries({name: values(name) for name in names})).filter(
@@ -290,6 +293,8 @@ def parts(listed: Listed) -> st.SearchStrategy[Asked]:
 
 
 def as_input(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: as_input(inner) for name, inner in cast(Document, value).items()}  # a window
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -440,7 +445,7 @@ async def test_adjoining_windows_share_no_row_and_lose_none_however_fine(ask: As
     ada = await world.customer()
     await world.many(collection, ada, {key: AT, "seq": 1}, {key: AT + timedelta(milliseconds=1), "seq": 2})
     query = f"""query($id: ID!, $from: DateTime, $to: DateTime) {{ customer(by: {{id: $id}}) {{
-      {field}(filter: {{from: $from, to: $to}}) {{ totalCount nodes {{ {key} }} }} }} }}"""
+      {field}(filter: {{occurredAt: {{from: $from, to: $to}}}}) {{ totalCount nodes {{ {key} }} }} }} }}"""
     moments = ("2026-01-31T00:00:00Z", *(f"2026-01-31T{time}" for time in FINE), "2026-02-01T00:00:00Z")
     found: list[list[str]] = []
     for begin, end in pairwise(moments):
@@ -455,8 +460,8 @@ async def test_customers_and_the_report_have_exact_windows_too(ask: Ask, world: 
     ada = await world.customer(registeredAt=AT)
     await world.activity(ada, occurredAt=AT)
     asked = """query($from: DateTime!, $to: DateTime!) {
-      customers(filter: {registered: {from: $from, to: $to}}) { totalCount }
-      customerServiceReport(filter: {from: $from, to: $to}) { total }
+      customers(filter: {registeredAt: {from: $from, to: $to}}) { totalCount }
+      customerServiceReport(filter: {occurredAt: {from: $from, to: $to}}) { total }
     }"""
     found: list[tuple[int, int]] = []
     for begin, end in pairwise(FINE):

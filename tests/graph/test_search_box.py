@@ -229,7 +229,7 @@ def text_inputs() -> list[tuple[str, str, bool]]:
 
 
 _NESTED = {"CustomerBy", "IdentityInput", "HasActivity"}
-_WINDOW = {"from": ago(days=9).isoformat(), "to": NOW.isoformat()}
+_WINDOW = {"occurredAt": {"from": ago(days=9).isoformat(), "to": NOW.isoformat()}}
 
 
 def _asked(of: str, given: Document) -> tuple[str, Document]:

@@ -35,7 +35,7 @@ def counted(values: list[Any]) -> dict[str, int]:
         {"actorKinds": ["AGENT"]},
         {"hideSystem": True},
         {"sources": ["esuite"]},
-        {"from": (NOW - timedelta(days=6)).isoformat(), "to": (NOW - timedelta(days=2)).isoformat()},
+        {"occurredAt": {"from": (NOW - timedelta(days=6)).isoformat(), "to": (NOW - timedelta(days=2)).isoformat()}},
         {"types": []},
     ],
     ids=str,
