@@ -36,6 +36,7 @@ __all__ = [
     "ActorKind",
     "AdjustmentStatus",
     "AttributeKind",
+    "CouponOrderField",
     "CouponOrigin",
     "CustomerOrderField",
     "CustomerSegment",
@@ -258,6 +259,12 @@ class CustomerOrderField(StrEnum):
     SPENDABLE_POINTS = "SPENDABLE_POINTS"
 
 
+class CouponOrderField(StrEnum):
+    ADDED_AT = "ADDED_AT"
+    EXPIRES_AT = "EXPIRES_AT"
+    REDEEMED_AT = "REDEEMED_AT"
+
+
 class TransactionOrderField(StrEnum):
     OCCURRED_AT = "OCCURRED_AT"
     POINTS_AWARDED = "POINTS_AWARDED"
@@ -282,6 +289,15 @@ describe(
     ONLY="Only notes are included.",
 )
 describe(OrderDirection, "A sort direction.", ASC="Smallest or oldest first.", DESC="Largest or newest first.")
+describe(
+    CouponOrderField,
+    "A field to sort coupons by. Ties are broken by id; null counts as the smallest value.",
+    ADDED_AT="The time when the customer received it.",
+    EXPIRES_AT="The time when it expires. Coupons that never expire come first in ascending order, last in descending "
+    "order; the filter `expiresAt` leaves them out.",
+    REDEEMED_AT="The time when it was redeemed. Coupons that are not redeemed come first in ascending order, last in "
+    "descending order.",
+)
 describe(
     TransactionOrderField,
     "A field to sort transactions by. Ties are broken by time, then by id.",

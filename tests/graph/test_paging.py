@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import Any, cast
@@ -29,10 +30,13 @@ LEGACY_TYPES = ["OLD_IMPORT", "ZZ_TOP"]
 MOMENTS = [ago(days=day) for day in range(6)]
 HISTORY = ["EARNED", "SPENT", "ADJUSTED", "EXPIRED", "REFUNDED"]
 
+
+def _is_during(key: str, row: Document, window: Document) -> bool:
+    return key in row and window.get("from", row[key]) <= row[key] < window.get("to", LATER)
+
+
 HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
-    "occurredAt": lambda row, window: (
-        window.get("from", row["occurredAt"]) <= row["occurredAt"] < window.get("to", LATER)
-    ),
+    **{key: partial(_is_during, key) for key in ("occurredAt", "addedAt", "expiresAt")},
     "types": lambda row, types: row["type"] in types,
     "groups": lambda row, groups: row["group"] in groups,
     "actorKinds": lambda row, kinds: row["actor"]["kind"] in kinds,
@@ -46,12 +50,13 @@ HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
     "origins": lambda row, origins: row["origin"] in origins,
     "statuses": lambda row, statuses: row["status"] in statuses,
 }
+WINDOWS = [
+    *({"from": moment} for moment in MOMENTS),
+    *({"to": moment} for moment in (*MOMENTS[:3], *(each - timedelta(milliseconds=1) for each in MOMENTS[:3]))),
+    *({"from": earlier, "to": later} for later, earlier in pairwise(MOMENTS)),
+]
 VALUES: Mapping[str, Sequence[Any]] = {
-    "occurredAt": [
-        *({"from": moment} for moment in MOMENTS),
-        *({"to": moment} for moment in (*MOMENTS[:3], *(each - timedelta(milliseconds=1) for each in MOMENTS[:3]))),
-        *({"from": earlier, "to": later} for later, earlier in pairwise(MOMENTS)),
-    ],
+    **dict.fromkeys(("occurredAt", "addedAt", "expiresAt"), WINDOWS),
     "types": TYPES,
     "groups": ["SUBSCRIPTION", "ORDER", "NOTE", "POINTS", "COUPON"],
     "actorKinds": ["AGENT", "CUSTOMER", "SYSTEM", "API", "IMPORT"],
@@ -79,6 +84,7 @@ class Listed:
     arguments: Mapping[str, str] = field(default_factory=dict[str, str])
     types: Sequence[str] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    nulls_lowest: bool = False
 
     @property
     def query(self) -> str:
@@ -99,7 +105,8 @@ class Listed:
         absent = [row for row in kept if row.get(first) is None]
         there.sort(key=lambda row: [place_of(row, key) for key in (first, *ties)], reverse=direction == "DESC")
         absent.sort(key=lambda row: [place_of(row, key) for key in ties], reverse=direction == "DESC")
-        return [row["_id"] for row in there + absent]
+        in_order = absent + there if self.nulls_lowest and direction == "ASC" else there + absent
+        return [row["_id"] for row in in_order]
 
 
 def place_of(row: Document, key: str) -> Any:
@@ -130,9 +137,15 @@ POINTS = Listed(
 COUPONS = Listed(
     "coupons",
     "coupons",
-    {"": ("addedAt", "order", "_id")},
-    ("redeemed", "origins"),
-    arguments={"filter": "CouponFilter"},
+    {
+        "ADDED_AT": ("addedAt", "order", "_id"),
+        "EXPIRES_AT": ("expiresAt", "order", "_id"),
+        "REDEEMED_AT": ("redeemedAt", "order", "_id"),
+    },
+    ("redeemed", "origins", "types", "addedAt", "expiresAt"),
+    arguments={"filter": "CouponFilter", "orderBy": "CouponOrder"},
+    types=["gift", "discount", "points"],
+    nulls_lowest=True,
 )
 TRANSACTIONS = Listed(
     "transactions",
@@ -173,7 +186,13 @@ def row_of(collection: str, random: Random, number: int) -> Document:
             kind = random.choice([*HISTORY, "RESERVED", "RELEASED", "PENDING"])
             return {"seq": number, "kind": kind, "points": random.choice([-5, 5, 10]), "occurredAt": moment}
         case "coupons":
-            return {"addedAt": moment, "redeemed": random.random() < 0.5, "origin": random.choice(VALUES["origins"])}
+            return {
+                "addedAt": moment,
+                "redeemed": random.random() < 0.5,
+                "origin": random.choice(VALUES["origins"]),
+                "type": random.choice(COUPONS.types),
+                **{key: random.choice(MOMENTS) for key in ("expiresAt", "redeemedAt") if random.random() < 0.7},
+            }
         case "transactions":
             status = random.choice(VALUES["statuses"])
             return {"occurredAt": moment, "type": random.choice(TRANSACTIONS.types), "status": status}
@@ -266,7 +285,7 @@ def filters(listed: Listed) -> st.SearchStrategy[dict[str, Any]]:
 
     def values(name: str) -> st.SearchStrategy[Any]:
         choices = (listed.types or VALUES[name]) if name == "types" else VALUES[name]
-        if name in ("occurredAt", "notes", "hideSystem", "legacy", "redeemed"):
+        if name in ("occurredAt", "addedAt", "expiresAt", "notes", "hideSystem", "legacy", "redeemed"):
             return st.sampled_from(choices)
         return st.lists(st.sampled_from(choices), max_size=3)
 

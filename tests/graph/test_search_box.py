@@ -242,6 +242,9 @@ def _asked(of: str, given: Document) -> tuple[str, Document]:
         case "ActivityFilter":
             of_one = 'customer(by: {number: "C-1"})'
             return f"query($v: ActivityFilter) {{ {of_one} {{ activities(filter: $v) {{ totalCount }} }} }}", given
+        case "CouponFilter":
+            of_one = 'customer(by: {number: "C-1"})'
+            return f"query($v: CouponFilter) {{ {of_one} {{ coupons(filter: $v) {{ totalCount }} }} }}", given
         case "ReportFilter":
             return "query($v: ReportFilter!) { customerServiceReport(filter: $v) { total } }", {**_WINDOW, **given}
         case "CustomFieldFilter":

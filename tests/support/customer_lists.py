@@ -26,7 +26,13 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
         "occurredAt": WINDOW,
         "kinds": "[SPENT, EXPIRED]",
     },
-    "CouponFilter": {"redeemed": "true", "origins": "[REWARD, MANUAL]"},
+    "CouponFilter": {
+        "redeemed": "true",
+        "origins": "[REWARD, MANUAL]",
+        "types": '["gift", "points"]',
+        "addedAt": WINDOW,
+        "expiresAt": WINDOW,
+    },
     "PassFilter": {"types": "[GOOGLE]"},
     "TransactionFilter": {
         "occurredAt": WINDOW,
@@ -70,6 +76,9 @@ def _noise(collection: str, number: int) -> Document:
                 "addedAt": moment,
                 "redeemed": number % 3 == 0,
                 "origin": cycle(number, "RULE", "REWARD", "MANUAL"),
+                "type": cycle(number, "discount", "gift", "points", "discount"),
+                **({"expiresAt": moment} if number % 5 else {}),
+                **({"redeemedAt": moment} if number % 3 == 0 else {}),
             }
         case "transactions":
             type_, status = cycle(number, "SALE", "REFUND", "SALE", "VOID"), cycle(number, "ACCEPTED", "PENDING")
