@@ -56,7 +56,7 @@ from app.schema.connection import Connection
 from app.schema.customers import Customer
 from app.schema.details import CreateCustomerPayload, UpdateCustomerPayload
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
-from app.schema.report import CustomerServiceReport
+from app.schema.report import CustomerServiceReport, ReportOptions
 from app.schema.rules import ADJUSTMENT, AUDIT, REPORT, WITH_OWNER, Access
 from app.schema.search import SearchHit
 from app.schema.viewer import ViewerType
@@ -70,7 +70,7 @@ class Query:
         WITH_OWNER: "viewer node nodes customer customers search activity_types",
         AUDIT: "audit_log",
         ADJUSTMENT: "points_adjustments",
-        REPORT: "customer_service_report",
+        REPORT: "customer_service_report report_options",
     }
 
     viewer: ViewerType | None = strawberry.field(
@@ -104,6 +104,12 @@ class Query:
         resolver=reports.customer_service_report,
         description="The customer-service report: what people and systems did on all accounts in a window of "
         "time. Activities outside the catalogue are not included. Needs REPORT.",
+    )
+    report_options: ReportOptions | None = strawberry.field(
+        resolver=reports.report_options,
+        description="The values of one dimension that occur in the report's actions, to fill a menu of its filter: "
+        "whatever else the filter says, so that a menu keeps what is not chosen. Types are in `activityTypes`. Needs "
+        "REPORT, and shows those whose report is of their own actions no others.",
     )
     audit_log: Connection[AuditEntry] | None = strawberry.field(
         resolver=audit.audit_log,

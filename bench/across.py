@@ -98,7 +98,7 @@ async def measure(uri: str) -> None:
 async def _reports(row: Any) -> None:
     now = datetime.now(UTC).replace(minute=17, second=0, microsecond=0)  # so that no window ends with a day
     for days, words in ((7, "week"), (365, "year"), (3_652, "ten years")):
-        window = {"from": (now - timedelta(days=days)).isoformat(), "to": now.isoformat()}
+        window = {"occurredAt": {"from": (now - timedelta(days=days)).isoformat(), "to": now.isoformat()}}
         for name, given in REPORTS.items() if days < 1_000 else (("no filter", {}),):
             await row(f"{words}, {name}: summary", SUMMARY, f={**window, **given})
             await row(f"{words}, {name}: details", DETAILS, f={**window, **given})
@@ -121,7 +121,7 @@ async def _customers(row: Any) -> None:
         "blocked": {"statuses": ["BLOCKED"]},
         "tagged": {"tags": ["vip"]},
         "in a country": {"countries": ["SE"]},
-        "registered last week": {"registered": {"from": since}},
+        "registered last week": {"registeredAt": {"from": since}},
         "with forty payments and more": {"payments": {"min": 40}},
         "of a campaign": {"campaigns": ["Spring radio"]},
         "refunded last week": {"hasActivity": {"type": "REFUNDED", "since": since}},

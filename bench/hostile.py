@@ -56,7 +56,7 @@ def dearest(ids: list[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield name, f"{{ {query} }}", {}
 
 
-_WINDOW = '{{from: "1989-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z"}}'
+_WINDOW = '{{occurredAt: {{from: "1989-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z"}}}}'
 REPORT = f"customerServiceReport(filter: {_WINDOW}) {{{{ total }}}}"
 
 

@@ -176,7 +176,7 @@ def ways_in(ids: list[str]) -> Iterator[Case]:
         'filter: {tags: ["vip"]}',
         "filter: {spendablePoints: {min: 100}}",
         'filter: {hasActivity: {type: "SUBSCRIPTION_RENEWED"}}',
-        'filter: {registered: {from: "2020-01-01T00:00:00Z"}}',
+        'filter: {registeredAt: {from: "2020-01-01T00:00:00Z"}}',
         'filter: {segment: CUSTOMERS, name: "a"}',
     ):
         given = f"({words})" if words else ""
@@ -191,7 +191,7 @@ def ways_in(ids: list[str]) -> Iterator[Case]:
             yield Case(name, query, is_judged="mar" not in words and not ("emailPrefix" in words and "orderBy" in name))
     day, month, year = timedelta(days=1), timedelta(days=30), timedelta(days=365)
     for name, window in (("a day", day), ("a month", month), ("a year", year), ("37 years", 37 * year)):
-        times = f'from: "{(_NEAR - window).isoformat()}", to: "{_NEAR.isoformat()}"'
+        times = f'occurredAt: {{from: "{(_NEAR - window).isoformat()}", to: "{_NEAR.isoformat()}"}}'
         for more in ("", ", hideSystem: true", ', users: ["Grace Hopper"]'):
             for what in (
                 "total",
@@ -204,6 +204,8 @@ def ways_in(ids: list[str]) -> Iterator[Case]:
                     f"report of {name}{more}: {what}",
                     f"{{ customerServiceReport(filter: {{{times}{more}}}) {{ {what} }} }}",
                 )
+    for dimension in ("CAMPAIGN", "USER"):
+        yield Case(f"options {dimension}", f"{{ reportOptions(dimension: {dimension}) {{ values hasMore }} }}")
     yield Case("auditLog", "{ auditLog { nodes { id action } } }")
     yield Case("introspection of types", "{ __schema { types { name fields { name } } } }")
 

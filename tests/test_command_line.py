@@ -622,7 +622,7 @@ def test_what_is_copied_is_checked_and_made_again(app: App, database: dict[str, 
 # ---------------------------------------------------------------- exports
 
 
-WINDOW = '{"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}'
+WINDOW = '{"occurredAt": {"from": "2000-01-01T00:00:00Z"}}'
 
 
 def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
@@ -680,7 +680,7 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
         (["customers", "--filter", "{"], "Expecting property name"),
         (["customers", "--filter", "[1]"], "CustomerFilter"),
         (["customers", "--filter", '{"payments": {"min": 2, "max": 1}}'], "min must not be greater than max"),
-        (["report"], "to include required field 'from'"),
+        (["report"], "to include required field 'occurredAt'"),
     ],
 )
 def test_what_cannot_be_exported_is_said_before_anything_is_started(app: App, words: list[str], said: str) -> None:

@@ -129,7 +129,7 @@ def decode(cursor: str, selection: Selection, parent: str) -> Position:
     order = selection.listing.orders[selection.order]
     try:
         return tuple(
-            _value(key, value, may_be_none=order.nulls_last and index == 0)
+            _value(key, value, may_be_none=order.may_lack_first and index == 0)
             for index, (key, value) in enumerate(zip(order.keys, values, strict=True))
         )
     except (ValueError, OverflowError):

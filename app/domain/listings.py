@@ -33,7 +33,15 @@ POINTS: Final = Listing(
     },
     base=(("kind", In(tuple(sorted(kind.value for kind in HISTORY)))),),
 )
-COUPONS: Final = Listing("coupons", ("customerId",), {"ADDED_AT": Order(("addedAt", "order", "_id"))})
+COUPONS: Final = Listing(
+    "coupons",
+    ("customerId",),
+    {
+        "ADDED_AT": Order(("addedAt", "order", "_id")),
+        "EXPIRES_AT": Order(("expiresAt", "order", "_id"), nulls_lowest=True),
+        "REDEEMED_AT": Order(("redeemedAt", "order", "_id"), nulls_lowest=True),
+    },
+)
 TRANSACTIONS: Final = Listing(
     "transactions",
     ("customerId",),
@@ -52,7 +60,7 @@ PASSES: Final = Listing(
 )
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "order", "_id"))})
 NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
-EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_last=True)})
+EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_lowest=True)})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
 ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})

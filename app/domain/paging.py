@@ -83,10 +83,19 @@ def both(where: Where, also: Where) -> Where:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order names the document keys to sort by, ties included. ``nulls_last``: the first key may be absent."""
+    """An order names the document keys to sort by, ties included.
+
+    The first key may be absent: with ``nulls_last`` such rows come last either way; with ``nulls_lowest`` they count as
+    less than all others, as an index has them, and a page is read in one go.
+    """
 
     keys: tuple[str, ...]
     nulls_last: bool = False
+    nulls_lowest: bool = False
+
+    @property
+    def may_lack_first(self) -> bool:
+        return self.nulls_last or self.nulls_lowest
 
 
 def _all_rows(_: frozenset[AccessLevel]) -> Where:

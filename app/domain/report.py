@@ -8,14 +8,25 @@ from typing import Any, Final
 
 from app.catalogue import CATALOGUE
 from app.domain.paging import Between, In, Where
+from app.domain.vocabulary import ReportDimension
 
-DIMENSIONS: Final = ("campaign", "campaignCategory", "product", "callCenter", "currency", "country")
-"""What an activity of a call centre says about the order that it belongs to."""
+DIMENSIONS: Final[Mapping[ReportDimension, str]] = {
+    ReportDimension.CAMPAIGN: "campaign",
+    ReportDimension.CAMPAIGN_CATEGORY: "campaignCategory",
+    ReportDimension.PRODUCT: "product",
+    ReportDimension.CALL_CENTER: "callCenter",
+    ReportDimension.CURRENCY: "currency",
+    ReportDimension.COUNTRY: "country",
+}
+"""What an activity of a call centre says about the order that it belongs to: the key of each."""
+OPTION_KEYS: Final = {**DIMENSIONS, ReportDimension.USER: "actor.name"}
+MAX_OPTIONS: Final = 1_000
 
 SYSTEM_NAME: Final = "System"
 DAY: Final = timedelta(days=1)
 _TALLIED: Final = frozenset({"occurredAt", "type", "isNote", "actor.kind", "actor.accessLevel", "actor.name"})
 Window = tuple[datetime, datetime]
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +54,10 @@ def split(where: Where) -> Split:
 
 
 def window_of(where: Where) -> Window:
-    """Returns the report's window; every report has one."""
-    window = dict(where)["occurredAt"]
+    """Returns the report's window, whose ends may be those of all time."""
+    window = dict(where).get("occurredAt", Between())
     assert isinstance(window, Between)
-    return window.at_least, window.below
+    return window.at_least or _FIRST, window.below or _LAST
 
 
 def whole_days(window: Window) -> Window:

@@ -93,6 +93,16 @@ class ReportTable(StrEnum):
     DETAILS = "DETAILS"
 
 
+class ReportDimension(StrEnum):
+    CAMPAIGN = "CAMPAIGN"
+    CAMPAIGN_CATEGORY = "CAMPAIGN_CATEGORY"
+    PRODUCT = "PRODUCT"
+    CALL_CENTER = "CALL_CENTER"
+    CURRENCY = "CURRENCY"
+    COUNTRY = "COUNTRY"
+    USER = "USER"
+
+
 class SearchMatchKind(StrEnum):
     CUSTOMER_NUMBER = "CUSTOMER_NUMBER"
     EMAIL = "EMAIL"

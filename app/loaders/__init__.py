@@ -6,13 +6,14 @@ from functools import cached_property, partial
 
 from app.domain.duplicates import Traits
 from app.domain.paging import Prefetch, Selection, Where
+from app.domain.report import MAX_OPTIONS
 from app.loaders import activities, points
 from app.loaders.customers import Name, by_name, surviving
 from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.gate import Gate
 from app.loaders.loader import CustomerLoader, Loader
-from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of
+from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
 from app.loaders.search import Search
 from app.store import report
 from app.store.driver import Document, Store, StoreError
@@ -55,6 +56,10 @@ class Loaders:
     @cached_property
     def value_counts(self) -> Loader[tuple[str, ValueCounts], list[Document]]:
         return Loader(partial(value_counts_of, self._store))
+
+    @cached_property
+    def options(self) -> Loader[tuple[str, ValueCounts], list[str]]:
+        return Loader(partial(values_of, self._store, at_most=MAX_OPTIONS))
 
     @cached_property
     def type_counts(self) -> Loader[str, Mapping[str, int]]:

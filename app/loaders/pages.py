@@ -167,6 +167,21 @@ async def value_counts_of(
     return await _each(count, keys)
 
 
+async def values_of(
+    store: Store, keys: Sequence[tuple[str, ValueCounts]], *, at_most: int
+) -> Mapping[tuple[str, ValueCounts], list[Any] | Exception]:
+    """Returns the values that a key has in a selection, smallest first, and one more than ``at_most`` if there is more.
+
+    One command per distinct selection and key.
+    """
+
+    async def read(asked: ValueCounts, parents: list[str]) -> Mapping[str, list[Any]]:
+        selection, (name,) = asked
+        return dict.fromkeys(parents, await pages.distinct(store, selection, name, at_most + 1))
+
+    return await _each(read, keys)
+
+
 def _is_shared(page_request: PageRequest) -> bool:
     """Returns whether it can be read together with others: it hangs on parents, and has no position in one's list."""
     return page_request.position is None and page_request.selection.listing.parent_key is not None

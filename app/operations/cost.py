@@ -132,6 +132,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
+    "Query.reportOptions": Price(400),  # of some hundred values
     "Activity.availableActions": Price(COMMAND, 4),
     "Activity.attributes": Price(0, 0.3),
     "Activity.attribute": Price(0, 0.3),
@@ -558,7 +559,8 @@ def _customers(given: Mapping[str, Any], *, is_counted: bool) -> float:
 def _report(arguments: Mapping[str, ValueNode], value: float) -> _Combination:
     def report(below: Price, variables: Variables) -> Price:
         conditions = _fields(_given(arguments, variables).get("filter"))
-        days = _days(conditions.get("from"), conditions.get("to"))
+        window = _fields(conditions.get("occurredAt"))
+        days = _days(window.get("from"), window.get("to"))
         a_day = DAYS_OF_USERS if conditions.get("users") else DAYS
         counted = sum(COMMAND + days * a_day[each] for each in below.counts)
         return Price(counted + below.once, value + below.each)

@@ -29,7 +29,7 @@ from app.schema.enums import (
     NotesFilter,
     OrderDirection,
 )
-from app.schema.filters import among, check_types, during, few, search_term, terms
+from app.schema.filters import TimeRange, among, check_types, during, few, search_term, terms
 from app.schema.notes import Note
 from app.schema.owner import owner
 from app.schema.people import Actor
@@ -283,8 +283,7 @@ def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
     "left out do not filter."
 )
 class ActivityFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
-    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
+    occurred_at: TimeRange | None = strawberry.field(default=None, description="Only what happened in this window.")
     types: list[str] | None = strawberry.field(
         default=None,
         description="Only these activity types, by their codes in the catalogue. An empty list matches no rows.",
@@ -319,7 +318,7 @@ class ActivityFilter:
     legacy: bool | None = strawberry.field(
         default=False,
         description="Include activities outside the catalogue. They cannot be filtered by time or type: true "
-        "together with from, to, types, groups or the order TYPE is an error.",
+        "together with occurredAt, types, groups or the order TYPE is an error.",
     )
 
     def where(self, roles: frozenset[Role]) -> Where:
@@ -329,7 +328,8 @@ class ActivityFilter:
         """
         if self.notes == NotesFilter.ONLY:
             require(roles, Permission.READ_NOTES)
-        excluded = {"from": self.from_, "to": self.to, "types": self.types, "groups": self.groups}
+        window = during("occurredAt", self.occurred_at)
+        excluded = {"occurredAt": window or None, "types": self.types, "groups": self.groups}
         if self.legacy and (given := [name for name, value in excluded.items() if value is not None]):
             raise BadUserInput(
                 f"Legacy entries cannot be filtered by time or type: leave out {', '.join(given)}.", given[0]
@@ -347,7 +347,7 @@ class ActivityFilter:
             *among("source", self.sources),
             *among("actor.id", terms("actorIds", self.actor_ids)),
             *among("actor.kind", self._actor_kinds()),
-            *during("occurredAt", self.from_, self.to),
+            *window,
             *(_contains(search_term("text", self.text, at_most=100)) if self.text is not None else ()),
             ("legacy", In((False, True) if self.legacy else (False,))),
         )

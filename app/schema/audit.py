@@ -8,7 +8,7 @@ import strawberry
 from app.domain.paging import Where
 from app.schema.base import Document, Node, reads
 from app.schema.enums import AccessLevel, Outcome
-from app.schema.filters import among, during, of_customer, terms
+from app.schema.filters import TimeRange, among, during, of_customer, terms
 from app.schema.owner import owner
 from app.schema.people import Principal
 from app.schema.rules import AUDIT, Access
@@ -65,8 +65,7 @@ class AuditEntry(Node):
     "left out do not filter."
 )
 class AuditFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
-    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
+    at: TimeRange | None = strawberry.field(default=None, description="Only entries of this window.")
     customer_id: strawberry.ID | None = strawberry.field(
         default=None, description="Only changes of this customer's account."
     )
@@ -77,7 +76,7 @@ class AuditFilter:
         return (
             *of_customer(self.customer_id),
             *among("actor.subject", terms("subject", None if self.subject is None else [self.subject])),
-            *during("at", self.from_, self.to),
+            *during("at", self.at),
         )
 
 

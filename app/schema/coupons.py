@@ -6,10 +6,10 @@ from typing import ClassVar
 import strawberry
 
 from app.domain.access import Role
-from app.domain.paging import Where
+from app.domain.paging import Sorting, Where
 from app.schema.base import Node
-from app.schema.enums import CouponOrigin
-from app.schema.filters import among
+from app.schema.enums import CouponOrderField, CouponOrigin, OrderDirection
+from app.schema.filters import TimeRange, among, during, terms
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
@@ -45,8 +45,39 @@ class CouponFilter:
         description="Only coupons that the customer received in one of these ways. An empty list matches no rows.",
     )
 
+    types: list[str] | None = strawberry.field(
+        default=None, description="Only these kinds, as their source system names them. An empty list matches no rows."
+    )
+    added_at: TimeRange | None = strawberry.field(
+        default=None, description="Only coupons that the customer received in this window."
+    )
+    expires_at: TimeRange | None = strawberry.field(
+        default=None,
+        description="Only coupons that expire in this window; those that never expire are in none. The default order "
+        "is EXPIRES_AT then.",
+    )
+
     def where(self, _: frozenset[Role]) -> Where:
+        """Returns the conditions of the filter. Raises BadUserInput."""
         return (
             *among("redeemed", None if self.redeemed is None else [self.redeemed]),
             *among("origin", self.origins),
+            *among("type", terms("types", self.types)),
+            *during("addedAt", self.added_at),
+            *during("expiresAt", self.expires_at),
         )
+
+
+@strawberry.input(description="A sort order for coupons.")
+class CouponOrder:
+    default: ClassVar[str] = "Newest first; where the filter has `expiresAt`, last to expire first"
+
+    field: CouponOrderField | None = strawberry.field(
+        default=None,
+        description="The field to sort by. Default: ADDED_AT; EXPIRES_AT where the filter has `expiresAt`.",
+    )
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="The direction to sort in.")
+
+    def sorting(self, asked: CouponFilter) -> Sorting:
+        default = CouponOrderField.EXPIRES_AT if during("expiresAt", asked.expires_at) else CouponOrderField.ADDED_AT
+        return Sorting(self.field or default, self.direction == OrderDirection.DESC)

@@ -68,7 +68,7 @@ class CustomerFilter:
         default=None,
         description="Only customers from one of these countries, by two-letter code. An empty list matches no rows.",
     )
-    registered: TimeRange | None = strawberry.field(
+    registered_at: TimeRange | None = strawberry.field(
         default=None, description="Only customers who registered in this window."
     )
     payments: IntRange | None = strawberry.field(
@@ -163,8 +163,7 @@ class CustomerFilter:
 
     def _placed(self, viewer: Viewer) -> Where:
         known = terms("countries", self.countries)
-        window = self.registered or TimeRange()
-        conditions = (*among("status", self.statuses), *during("registeredAt", window.from_, window.to))
+        conditions = (*among("status", self.statuses), *during("registeredAt", self.registered_at))
         if known is None:
             return conditions
         countries = In(tuple(dict.fromkeys(known)))

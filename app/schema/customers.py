@@ -28,7 +28,7 @@ from app.schema.activities import (
 )
 from app.schema.base import Date, Document, Info, Node, ShortList, Source, follow, reads
 from app.schema.connection import paged, selection_of
-from app.schema.coupons import Coupon, CouponFilter
+from app.schema.coupons import Coupon, CouponFilter, CouponOrder
 from app.schema.emails import Email
 from app.schema.enums import CustomerStatus, DuplicateReason
 from app.schema.notes import Note
@@ -207,7 +207,13 @@ class Customer(Node):
         description="The entries that changed the balance. Default order: last recorded first. Reservations "
         "and pending points are not included.",
     )
-    coupons = paged(COUPONS, Coupon, filter=CouponFilter, description="All coupons, redeemed or not, newest first.")
+    coupons = paged(
+        COUPONS,
+        Coupon,
+        filter=CouponFilter,
+        order=CouponOrder,
+        description="All coupons, redeemed or not. Default order: newest first.",
+    )
     transactions = paged(
         TRANSACTIONS,
         Transaction,

@@ -21,6 +21,7 @@ from app.domain.vocabulary import (
     Outcome,
     PassType,
     PushStatus,
+    ReportDimension,
     ReportTable,
     SearchMatchKind,
     TransactionStatus,
@@ -36,6 +37,7 @@ __all__ = [
     "ActorKind",
     "AdjustmentStatus",
     "AttributeKind",
+    "CouponOrderField",
     "CouponOrigin",
     "CustomerOrderField",
     "CustomerSegment",
@@ -53,6 +55,7 @@ __all__ = [
     "PointsKind",
     "PointsOrderField",
     "PushStatus",
+    "ReportDimension",
     "ReportTable",
     "SearchMatchKind",
     "Separator",
@@ -196,6 +199,17 @@ _TABLES: Final = {
     "frequent.",
     "DETAILS": "The activities, newest first.",
 }
+describe(
+    ReportDimension,
+    "A dimension of the customer-service report: what its filter takes values of.",
+    CAMPAIGN="Campaigns, for `campaigns`.",
+    CAMPAIGN_CATEGORY="Categories of campaigns, for `campaignCategories`.",
+    PRODUCT="Products, for `products`.",
+    CALL_CENTER="Call centres, for `callCenters`.",
+    CURRENCY="Base currencies of orders, for `currencies`.",
+    COUNTRY="Countries of orders, for `countries`.",
+    USER="People who work for the company, by name, for `users`.",
+)
 describe(ReportTable, "A table of the customer-service report.", **_TABLES)
 describe(ExportTable, "A table that can be exported.", CUSTOMERS="Customers.", **_TABLES)
 describe(
@@ -247,6 +261,12 @@ class CustomerOrderField(StrEnum):
     SPENDABLE_POINTS = "SPENDABLE_POINTS"
 
 
+class CouponOrderField(StrEnum):
+    ADDED_AT = "ADDED_AT"
+    EXPIRES_AT = "EXPIRES_AT"
+    REDEEMED_AT = "REDEEMED_AT"
+
+
 class TransactionOrderField(StrEnum):
     OCCURRED_AT = "OCCURRED_AT"
     POINTS_AWARDED = "POINTS_AWARDED"
@@ -271,6 +291,15 @@ describe(
     ONLY="Only notes are included.",
 )
 describe(OrderDirection, "A sort direction.", ASC="Smallest or oldest first.", DESC="Largest or newest first.")
+describe(
+    CouponOrderField,
+    "A field to sort coupons by. Ties are broken by id; null counts as the smallest value.",
+    ADDED_AT="The time when the customer received it.",
+    EXPIRES_AT="The time when it expires. Coupons that never expire come first in ascending order, last in descending "
+    "order; the filter `expiresAt` leaves them out.",
+    REDEEMED_AT="The time when it was redeemed. Coupons that are not redeemed come first in ascending order, last in "
+    "descending order.",
+)
 describe(
     TransactionOrderField,
     "A field to sort transactions by. Ties are broken by time, then by id.",

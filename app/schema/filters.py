@@ -25,11 +25,14 @@ _LAST = "\uffff"
 """Stands behind every other character, in any language's order."""
 
 
-def during(key: str, at_least: datetime | None, below: datetime | None) -> Where:
-    """Returns a condition on a time, if one is given. Raises BadUserInput for a window that ends before it begins.
+def during(key: str, window: TimeRange | None) -> Where:
+    """Returns a condition on a time, if a window with an end is given.
+
+    Raises BadUserInput for a window that ends before it begins.
 
     A window may lie between two milliseconds; then it holds none, and two that adjoin share no row and lose none.
     """
+    at_least, below = (window.from_, window.to) if window else (None, None)
     if at_least and below and at_least >= below:
         raise BadUserInput("from must be earlier than to: from is inside the window, to is just outside it.", "from")
     return ((key, Between(bound(at_least), bound(below))),) if at_least or below else ()

@@ -12,7 +12,7 @@ from app.domain.points import HISTORY, PointsState, as_of, empty, owed, spendabl
 from app.domain.refusals import BadUserInput
 from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
-from app.schema.filters import among, during
+from app.schema.filters import TimeRange, among, during
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ADJUSTMENT, WITH_OWNER, WORDS, Access
@@ -177,8 +177,7 @@ class PointsEntry(Node):
 
 @strawberry.input(description="A filter on the points history. Conditions that are left out do not filter.")
 class PointsFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
-    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
+    occurred_at: TimeRange | None = strawberry.field(default=None, description="Only what happened in this window.")
     kinds: list[PointsKind] | None = strawberry.field(
         default=None,
         description="Only these kinds, of those in the history: EARNED, SPENT, ADJUSTED, EXPIRED, REFUNDED. "
@@ -191,7 +190,7 @@ class PointsFilter:
             raise BadUserInput(
                 f"The history holds no {' and no '.join(outside)}: they move no balance for good.", "kinds"
             )
-        return (*among("kind", self.kinds), *during("occurredAt", self.from_, self.to))
+        return (*among("kind", self.kinds), *during("occurredAt", self.occurred_at))
 
 
 @strawberry.input(description="A sort order for the points history.")

@@ -1,6 +1,5 @@
 """Declares the customer-service report: what people and systems did to all customers, in a window of time."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, cast
 
 import strawberry
@@ -9,15 +8,15 @@ from app.catalogue import CATALOGUE, NOTE_TYPES
 from app.domain.access import Permission, Viewer
 from app.domain.cursors import DEFAULT_SIZE, size_of
 from app.domain.listings import REPORT as ROWS
-from app.domain.paging import In, Named, Where, both
+from app.domain.paging import In, Named, Selection, Where, both
 from app.domain.refusals import BadUserInput
-from app.domain.report import actions
+from app.domain.report import MAX_OPTIONS, OPTION_KEYS, actions
 from app.domain.vocabulary import ActorKind
 from app.schema.activities import Activity
 from app.schema.base import Info, Source, fingerprint
 from app.schema.connection import After, Before, Connection, First, Last, page_of_all
-from app.schema.enums import AccessLevel, NotesFilter
-from app.schema.filters import among, check_types, during, few, terms
+from app.schema.enums import AccessLevel, NotesFilter, ReportDimension
+from app.schema.filters import TimeRange, among, beginning, check_types, during, few, search_term, terms
 from app.schema.rules import REPORT, Access
 
 MAXIMUM_FIELDS = 100
@@ -123,8 +122,7 @@ class CustomFieldFilter:
     "belong to an order."
 )
 class ReportFilter:
-    from_: datetime = strawberry.field(name="from", description="Only actions at or after this time.")
-    to: datetime = strawberry.field(description="Only actions before this time.")
+    occurred_at: TimeRange = strawberry.field(description="Only actions in this window.")
     campaigns: list[str] | None = strawberry.field(default=None, description="Only these campaigns.")
     campaign_categories: list[str] | None = strawberry.field(
         default=None, description="Only campaigns of these categories."
@@ -178,22 +176,16 @@ class ReportFilter:
             *among("product", terms("products", self.products)),
             *among("callCenter", terms("callCenters", self.call_centers)),
             *among("campaignCategory", terms("campaignCategories", self.campaign_categories)),
-            *self._user_ids(viewer),
+            *among("actor.id", terms("userIds", self.user_ids)),
             *among("actor.name", terms("users", self.users)),
             *among("currency", terms("currencies", self.currencies)),
             *among("country", terms("countries", self.countries)),
             *self._types(viewer),
             *among("actor.accessLevel", self.access_levels),
             *among("actor.kind", kinds),
-            *during("occurredAt", self.from_, self.to),
+            *during("occurredAt", self.occurred_at),
         )
-        own = (("actor.kind", In((ActorKind.AGENT,))),) if viewer.reports_own_actions_only else ()
-        return both(both(asked, own), viewer.activity_rows)
-
-    def _user_ids(self, viewer: Viewer) -> Where:
-        asked = among("actor.id", terms("userIds", self.user_ids))
-        own = (("actor.id", In((viewer.subject,))),) if viewer.reports_own_actions_only else ()
-        return both(asked, own)
+        return both(_reported_to(viewer), asked)
 
     def _types(self, viewer: Viewer) -> Where:
         types = known_types(self.types, viewer)
@@ -209,6 +201,37 @@ class ReportFilter:
                 )
             return among("type", sorted(NOTE_TYPES) if types is None else types)
         return among("type", types)
+
+
+def _reported_to(viewer: Viewer) -> Where:
+    """Returns the conditions under which an action is reported to this viewer."""
+    own: Where = (("actor.id", In((viewer.subject,))), ("actor.kind", In((ActorKind.AGENT,))))
+    return both(own if viewer.reports_own_actions_only else (), viewer.activity_rows)
+
+
+@strawberry.type(description="The values of one dimension of the report, to choose from in its filter.")
+class ReportOptions:
+    access: ClassVar[Access] = REPORT
+
+    values: list[str] = strawberry.field(
+        description=f"The values in alphabetical order, capitals first; at most {MAX_OPTIONS:,}. Each is its own label."
+    )
+    has_more: bool = strawberry.field(description="Whether there are more values. `startsWith` narrows them.")
+
+
+def options_of(
+    viewer: Viewer, dimension: ReportDimension, window: TimeRange | None, starts_with: str | None
+) -> Selection:
+    """Returns the actions that have an option's value. Raises BadUserInput, Forbidden."""
+    viewer.require(Permission.REPORT)
+    prefix = "" if starts_with is None else search_term("startsWith", starts_with)
+    kinds = [ActorKind.AGENT] if dimension == ReportDimension.USER else None
+    where = (
+        *among("actor.kind", kinds),
+        *beginning(OPTION_KEYS[dimension], prefix),
+        *during("occurredAt", window),
+    )
+    return Selection(ROWS, both(_reported_to(viewer), where), next(iter(ROWS.orders)))
 
 
 def known_types(codes: list[str] | None, viewer: Viewer) -> list[str] | None:

@@ -12,7 +12,7 @@ from app.domain.paging import Sorting, Where
 from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import OrderDirection, TransactionOrderField, TransactionStatus, TransactionType
-from app.schema.filters import among, during
+from app.schema.filters import TimeRange, among, during
 from app.schema.owner import owner
 from app.schema.rules import WITH_OWNER, Access
 
@@ -70,8 +70,7 @@ class Transaction(Node):
 
 @strawberry.input(description="A filter on transactions. Conditions that are left out do not filter.")
 class TransactionFilter:
-    from_: datetime | None = strawberry.field(name="from", default=None, description="Only rows at or after this time.")
-    to: datetime | None = strawberry.field(default=None, description="Only rows before this time.")
+    occurred_at: TimeRange | None = strawberry.field(default=None, description="Only what happened in this window.")
     types: list[TransactionType] | None = strawberry.field(
         default=None, description="Only these types. An empty list matches no rows."
     )
@@ -84,7 +83,7 @@ class TransactionFilter:
         return (
             *among("type", self.types),
             *among("status", self.statuses),
-            *during("occurredAt", self.from_, self.to),
+            *during("occurredAt", self.occurred_at),
         )
 
 

@@ -6,7 +6,7 @@ have one.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import chain, product
@@ -178,10 +178,12 @@ async def count(
 ) -> Mapping[str, int]:
     """Returns how many rows each parent has; one command, answered from the index where it can be.
 
-    The order makes no difference to a count, but not every order's index holds all that it takes to answer.
+    The order makes no difference to a count, but not every order's index holds all that it takes to answer: its own
+    does where its first key is asked for.
     """
-    index = _index_for(replace(selection, order=next(iter(selection.listing.orders))))
     listing = selection.listing
+    in_order = listing.orders[selection.order].keys[0] in dict(selection.where)
+    index = _index_for(selection if in_order else replace(selection, order=next(iter(listing.orders))))
     match = {**listing.owned_by({"$in": list(parents)}), **_conditions(selection, index)}
     group = {"_id": f"${listing.parent_key}" if listing.parent_key else parents[0], "count": {"$sum": 1}}
     bound: list[Document] = [{"$limit": at_most}] if listing.searched and at_most else []
@@ -228,6 +230,23 @@ async def count_by(
     return {row["_id"]: row["count"] for row in rows}
 
 
+async def distinct(store: Store, selection: Selection, key: str, at_most: int) -> list[Any]:
+    """Returns the values of ``key`` that occur in a list without parents, smallest first, at most ``at_most``.
+
+    One command. Where an index has the key behind all equalities of the selection, it reads at most three entries for
+    each value, however many rows have it (DISTINCT_SCAN); otherwise all rows that an index finds.
+    """
+    listing = selection.listing
+    equalities = [name for name, condition in selection.where if isinstance(condition, In)]
+    start = " ".join((*listing.prefix, *equalities, key, listing.orders[selection.order].keys[0]))
+    in_order = next((each for each in COLLECTIONS[listing.collection].indexes if each.keys.startswith(start)), None)
+    index = in_order or _index_for(selection)
+    sort: Pipeline = [] if in_order else [{"$sort": {"_id": 1}}]
+    match = {"$match": _conditions(selection, index)}
+    pipeline = [match, {"$group": {"_id": f"${key}"}}, *sort, {"$limit": at_most}]
+    return [row["_id"] for row in await store.aggregate(listing.collection, pipeline, hint=index.name)]
+
+
 def matching(selection: Selection) -> Mapping[str, Any]:
     """Returns the condition that a row is part of the selection."""
     return _all_of({**dict(selection.listing.base), **dict(selection.where)})
@@ -262,7 +281,8 @@ class _Plan:
         conditions = _conditions(selection, index)
         nothing: Document = {}
         position = page_request.position or ()
-        after = _after(order.keys, position, forward) if position else [nothing]
+        may_lack = {ORDER, *(order.keys[:1] if order.nulls_lowest else ())}
+        after = _after(order.keys, position, forward, may_lack) if position else [nothing]
         if not order.nulls_last or order.keys[0] in conditions:
             segments = [_any_of(conditions, after, index)]
         else:
@@ -271,7 +291,7 @@ class _Plan:
             if not position:
                 segments = [absent, present] if page_request.backwards else [present, absent]
             elif position[:1] == (None,):
-                ties = _after(order.keys[1:], position[1:], forward)
+                ties = _after(order.keys[1:], position[1:], forward, may_lack)
                 segments = [_any_of(absent, ties, index)] + ([present] if page_request.backwards else [])
             else:
                 segments = [_any_of(conditions, after, index)] + ([] if page_request.backwards else [absent])
@@ -406,20 +426,20 @@ def _condition(value: In | Exactly | Between | Has | Contains) -> Any:
     }
 
 
-def _after(keys: Sequence[str], position: Position, forward: int) -> list[Document]:
+def _after(keys: Sequence[str], position: Position, forward: int, may_lack: Set[str]) -> list[Document]:
     """Returns disjuncts, each a range of an index on ``keys``: equal in the first i keys and beyond in the next."""
     return [
-        {**dict(zip(keys[:i], position[:i], strict=True)), keys[i]: _beyond(keys[i], position[i], forward)}
+        {**dict(zip(keys[:i], position[:i], strict=True)), keys[i]: _beyond(position[i], forward, keys[i] in may_lack)}
         for i in reversed(range(len(keys)))
-        if not (keys[i] == ORDER and position[i] is None and forward == -1)  # before those without there is nothing
+        if not (position[i] is None and forward == -1)  # before those without there is nothing
     ]
 
 
-def _beyond(key: str, value: Any, forward: int) -> Document:
-    """Returns a range. Rows without ``order`` come before all others, which no comparison with a number says."""
-    if key == ORDER and value is None:
+def _beyond(value: Any, forward: int, may_be_absent: bool) -> Document:
+    """Returns a range. Rows without the key come before all others, which no comparison with a value says."""
+    if value is None:
         return _PRESENT
-    if key == ORDER and forward == -1:
+    if may_be_absent and forward == -1:
         return {"$not": {"$gte": value}}
     return {"$gt" if forward == 1 else "$lt": value}
 

@@ -21,7 +21,7 @@ async def type_totals(store: Store, wheres: Sequence[Where]) -> Mapping[Where, M
 
 async def _totals(store: Store, where: Where) -> Counter[str]:
     parts, totals = split(where), Counter[str]()
-    if parts.tallied:
+    if parts.tallied is not None:
         window = window_of(parts.tallied)
         first, end = whole_days(window)
         counted = {"_id": {"$gte": first, "$lt": end}, "stale": False, "counts": {"$exists": True}}
@@ -29,7 +29,7 @@ async def _totals(store: Store, where: Where) -> Counter[str]:
         totals += add_up((tally["counts"] for tally in tallies), parts.tallied)
         if rest := without([tally["_id"] for tally in tallies], window):
             totals += await _count(store, parts.tallied, [Between(*each) for each in rest], by_time=True)
-    if parts.raw:
+    if parts.raw is not None:
         totals += await _count(store, parts.raw, [Between(*window_of(parts.raw))])
     return totals
 

@@ -46,6 +46,8 @@ def values(listing: Listing, key: str) -> st.SearchStrategy[Any]:
             return st.none() | st.integers(0, MAX_ORDER)
         case "seq" | "pointsAwarded":
             return integers
+        case "expiresAt" | "redeemedAt":
+            return times | st.none()
         case "points":
             return integers | st.none() if listing is ACTIVITIES else integers
         case _:

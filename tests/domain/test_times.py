@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.paging import Between
 from app.domain.times import first_millisecond, moment, stored
-from app.schema.filters import during
+from app.schema.filters import TimeRange, during
 
 NEW_YEAR = datetime(2017, 1, 1, tzinfo=UTC)
 
@@ -139,6 +139,6 @@ def test_a_row_is_in_the_windows_that_its_time_is_in(a: Fraction, b: Fraction, c
 def holds(begin: Fraction, end: Fraction, row: int) -> bool:
     if begin == end:
         return False
-    ((_, window),) = during("at", moment(written(begin)), moment(written(end)))
+    ((_, window),) = during("at", TimeRange(from_=moment(written(begin)), to=moment(written(end))))
     assert isinstance(window, Between)
     return window.at_least <= BEGIN + timedelta(milliseconds=row) < window.below

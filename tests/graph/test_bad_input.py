@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from app.domain.cursors import CIPHER, encode
 from app.domain.listings import ACTIVITIES
 from app.domain.paging import In, Selection
+from app.execution import Execution
 from app.schema.enums import ActivityOrderField
 from app.store import indexes
 from app.store.driver import Document, ReplaceOne, Store
@@ -46,10 +47,10 @@ REFUSED_IN_THE_FIELD = {
     'activities(filter: {types: ["SUBSCRIPTION_RENEWD"]})': 'Did you mean "SUBSCRIPTION_RENEWED"?',
     'activities(filter: {types: ["subscription renewed"]})': 'Did you mean "SUBSCRIPTION_RENEWED"?',
     'activities(filter: {types: ["QQQ"]})': 'There is no activity type "QQQ".',
-    'activities(filter: {from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z"})': "from must be earlier than to",
-    'activities(filter: {from: "2026-01-01T01:00:00+01:00", to: "2026-01-01T00:00:00Z"})': "from must be earlier",
-    'activities(filter: {legacy: true, from: "2026-01-01T00:00:00Z"})': "leave out from",
-    'activities(filter: {legacy: true, to: "2026-01-01T00:00:00Z"})': "leave out to",
+    'activities(filter: {occurredAt: {from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z"}})': "earlier than to",
+    'activities(filter: {occurredAt: {from: "2026-01-01T01:00:00+01:00", to: "2026-01-01T00:00:00Z"}})': "earlier",
+    'activities(filter: {legacy: true, occurredAt: {from: "2026-01-01T00:00:00Z"}})': "leave out occurredAt",
+    'activities(filter: {legacy: true, occurredAt: {to: "2026-01-01T00:00:00Z"}})': "leave out occurredAt",
     "activities(filter: {legacy: true, types: []})": "leave out types",
     "activities(filter: {legacy: true, groups: [NOTE]})": "leave out groups",
     "activities(filter: {legacy: true}, orderBy: {field: TYPE})": "cannot be sorted by type",
@@ -61,7 +62,7 @@ REFUSED_IN_THE_FIELD = {
     'activities(last: 5, after: "x")': "not both ways",
     "passes(first: 101)": "between 0 and 100; it is 101",
     "statusHistory(first: 1, last: 1)": "not both ways",
-    'transactions(filter: {from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:00Z"})': "from must be earlier",
+    'transactions(filter: {occurredAt: {from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:00Z"}})': "must be earlier",
     "pointsHistory(filter: {kinds: [EARNED, RESERVED, PENDING]})": "holds no PENDING and no RESERVED",
 }
 
@@ -77,11 +78,40 @@ async def test_arguments_that_cannot_be_cost_their_field_and_nothing_else(
     assert answer["data"]["customer"] == {"number": ada["number"], "asked": None, "coupons": {"totalCount": 0}}
 
 
+def looked_through() -> list[str]:
+    """The fields of a customer that take the timeline's filter."""
+    fields = below("Customer").values()
+    return [each.name for each in fields if each.arguments.get("filter") == "ActivityFilter"]
+
+
+@pytest.mark.parametrize("execution", [Execution(), Execution("graphql-core")], ids=["plans", "graphql-core"])
+async def test_a_filter_that_nothing_can_serve_costs_its_fields_and_no_other_of_any_customer(
+    execution: Execution, ask: Ask, world: World
+) -> None:
+    customers = [await world.everything() for _ in range(2)]
+    refused = " ".join(f"{name}(filter: $filter) {{ __typename }}" for name in looked_through())
+    whole = " ".join(f"whole_{name}: {name} {{ __typename }}" for name in looked_through())
+    query = f"""query($ids: [ID!]!, $filter: ActivityFilter) {{
+      nodes(ids: $ids) {{ ... on Customer {{ number {refused} {whole} legacy: activities(filter: {{legacy: true}}) {{
+        totalCount }} }} }} }}"""
+    ids = [customer["_id"] for customer in customers]
+    given = {"legacy": True, "occurredAt": {"from": NOW.isoformat()}}
+    answer = await ask(query, ids=ids, filter=given)
+    places = {tuple(error["path"]) for error in answer["errors"]}
+    assert places == {("nodes", place, name) for place in (0, 1) for name in looked_through()}
+    assert {(each["extensions"]["code"], *each["extensions"]["field"]) for each in answer["errors"]} == {
+        ("BAD_USER_INPUT", "occurredAt")
+    }
+    for customer, shown in zip(customers, answer["data"]["nodes"], strict=True):
+        assert (shown["number"], shown["legacy"]) == (customer["number"], {"totalCount": 2})
+        assert {name for name, value in shown.items() if not value} == {*looked_through()}
+
+
 REFUSED_AT_ONCE = {
     "activities(filter: {groups: [SUBSCRIPTIONS]})": "SUBSCRIPTION'",
-    'activities(filter: {from: "2026-01-01T00:00:00"})': "a time with its offset",
-    'activities(filter: {from: "2026-01-01"})': "a time with its offset",
-    "activities(filter: {from: 20260101})": "a time with its offset",
+    'activities(filter: {occurredAt: {from: "2026-01-01T00:00:00"}})': "a time with its offset",
+    'activities(filter: {occurredAt: {from: "2026-01-01"}})': "a time with its offset",
+    "activities(filter: {occurredAt: {from: 20260101}})": "a time with its offset",
     "activities(first: 3000000000)": "32-bit",
     "pointsHistory(filter: {kinds: [EARND]})": "EARNED'",
 }
@@ -100,10 +130,10 @@ async def test_literals_that_no_type_allows_are_refused_with_their_place(
 @pytest.mark.parametrize(
     ("argument", "type_", "value", "says"),
     [
-        ("filter: {from: $it}", "DateTime", "2026-01-01T00:00:00", "a time with its offset"),
-        ("filter: $it", "ActivityFilter", {"to": "2026-01-01"}, "a time with its offset"),
+        ("filter: {occurredAt: {from: $it}}", "DateTime", "2026-01-01T00:00:00", "a time with its offset"),
+        ("filter: $it", "ActivityFilter", {"occurredAt": {"to": "2026-01-01"}}, "a time with its offset"),
         ("filter: $it", "ActivityFilter", {"groups": ["NOTES"]}, "NOTE'"),
-        ("filter: $it", "ActivityFilter", {"form": None}, "'from'"),
+        ("filter: $it", "ActivityFilter", {"occurredAt": {"form": None}}, "'from'"),
         ("filter: $it", "ActivityFilter", {"sources": [{"$gt": ""}]}, "String cannot represent"),
         ("first: $it", "Int", "5", "Int cannot represent"),
     ],
@@ -289,8 +319,11 @@ SPELLINGS = [
     ("activities", ["", "filter: null", "filter: {}", "filter: {types: null}, orderBy: null", "orderBy: {}"], [""]),
     (
         "activities",
-        ['filter: {from: "2020-01-31T09:30:00.0001Z"}'],
-        ['filter: {from: "2020-01-31T10:30:00.001+01:00", to: null}', 'filter: {from: "2020-01-31t09:30:00.0010z"}'],
+        ['filter: {occurredAt: {from: "2020-01-31T09:30:00.0001Z"}}'],
+        [
+            'filter: {occurredAt: {from: "2020-01-31T10:30:00.001+01:00", to: null}}',
+            'filter: {occurredAt: {from: "2020-01-31t09:30:00.0010z"}}',
+        ],
     ),
 ]
 

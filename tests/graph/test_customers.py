@@ -95,7 +95,7 @@ CONDITIONS: list[tuple[str, Any, Callable[[Document], bool]]] = [
     ("countries", ["DE"], lambda row: country_of(row) == "DE"),
     ("countries", ["FR", "SE"], lambda row: country_of(row) in ("FR", "SE")),
     (
-        "registered",
+        "registeredAt",
         {"from": SINCE.isoformat(), "to": ago(days=2).isoformat()},
         lambda row: SINCE <= row["registeredAt"] < ago(days=2),
     ),
@@ -195,7 +195,7 @@ async def test_input_that_cannot_be_is_refused(ask: Ask) -> None:
     refused: list[Document] = [
         {"payments": {"min": 5, "max": 4}},
         {"spendablePoints": {"min": 1, "max": 0}},
-        {"registered": since},
+        {"registeredAt": since},
         {"tags": ["x" * 1_000]},
         {"tags": ["x"] * 101},
         {"hasActivity": {"type": "x" * 1_000}},

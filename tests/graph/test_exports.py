@@ -35,7 +35,7 @@ CUSTOMERS = f"mutation($input: ExportCustomersInput!) {{ exportCustomers(input: 
 REPORT = f"mutation($input: ExportReportInput!) {{ exportReport(input: $input) {SHOWN} }}"
 CANCEL = f"mutation($input: CancelExportInput!) {{ cancelExport(input: $input) {SHOWN} }}"
 LOOK = f"query($id: ID!) {{ node(id: $id) {{ ... on Export {{ {EXPORT[9:-2]} }} }} }}"
-WINDOW = {"from": ago(days=30).isoformat(), "to": NOW.isoformat()}
+WINDOW = {"occurredAt": {"from": ago(days=30).isoformat(), "to": NOW.isoformat()}}
 ROWS = 7
 
 
@@ -219,7 +219,7 @@ async def test_a_window_of_ten_years_is_exported(
 ) -> None:
     ada = await world.customer()
     await world.many("activities", ada, *({"occurredAt": ago(days=400 * each + 1)} for each in range(8)))
-    window = {"from": ago(days=3_652).isoformat(), "to": NOW.isoformat()}
+    window = {"occurredAt": {"from": ago(days=3_652).isoformat(), "to": NOW.isoformat()}}
     rows = table(await exported(ask, client, exporter, REPORT, table="DETAILS", filter=window, columns=["id"]))
     assert len(rows) == 1 + 8
 
@@ -340,7 +340,7 @@ BAD: dict[str, tuple[str, Document, str]] = {
     "a range upside down": (CUSTOMERS, {"filter": {"payments": {"min": 2, "max": 1}}}, "min must not be greater"),
     "a window upside down": (
         REPORT,
-        {"table": "DETAILS", "filter": {"from": WINDOW["to"], "to": WINDOW["from"]}},
+        {"table": "DETAILS", "filter": {"occurredAt": {"from": NOW.isoformat(), "to": NOW.isoformat()}}},
         "from must be earlier than to",
     ),
 }
@@ -588,7 +588,7 @@ async def test_each_batch_costs_the_same_and_reads_the_rows_that_it_writes(
     sent: dict[int, int] = {}
     columns = ["id", "type", "customer.name"]
     for rows in (3 * ROWS - 1, 11 * ROWS - 1):
-        window = {"from": ago(hours=9 * rows).isoformat(), "to": NOW.isoformat()}
+        window = {"occurredAt": {"from": ago(hours=9 * rows).isoformat(), "to": NOW.isoformat()}}
         given: Document = {"table": "DETAILS", "filter": window, "columns": columns, "idempotencyKey": str(rows)}
         payload = await asked(ask, REPORT, **given)
         commands.clear()

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.store.driver import Document
 from tests.support.gateway import Ask
-from tests.support.world import World, ago
+from tests.support.world import LATER, World, ago
 
 # ---------------------------------------------------------------- what a list is, said once more and differently
 
@@ -29,9 +30,13 @@ LEGACY_TYPES = ["OLD_IMPORT", "ZZ_TOP"]
 MOMENTS = [ago(days=day) for day in range(6)]
 HISTORY = ["EARNED", "SPENT", "ADJUSTED", "EXPIRED", "REFUNDED"]
 
+
+def _is_during(key: str, row: Document, window: Document) -> bool:
+    return key in row and window.get("from", row[key]) <= row[key] < window.get("to", LATER)
+
+
 HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
-    "from": lambda row, moment: row["occurredAt"] >= moment,
-    "to": lambda row, moment: row["occurredAt"] < moment,
+    **{key: partial(_is_during, key) for key in ("occurredAt", "addedAt", "expiresAt")},
     "types": lambda row, types: row["type"] in types,
     "groups": lambda row, groups: row["group"] in groups,
     "actorKinds": lambda row, kinds: row["actor"]["kind"] in kinds,
@@ -45,9 +50,13 @@ HOLDS: Mapping[str, Callable[[Document, Any], bool]] = {
     "origins": lambda row, origins: row["origin"] in origins,
     "statuses": lambda row, statuses: row["status"] in statuses,
 }
+WINDOWS = [
+    *({"from": moment} for moment in MOMENTS),
+    *({"to": moment} for moment in (*MOMENTS[:3], *(each - timedelta(milliseconds=1) for each in MOMENTS[:3]))),
+    *({"from": earlier, "to": later} for later, earlier in pairwise(MOMENTS)),
+]
 VALUES: Mapping[str, Sequence[Any]] = {
-    "from": MOMENTS,
-    "to": [moment - timedelta(milliseconds=1) for moment in MOMENTS[:3]] + MOMENTS[:3],
+    **dict.fromkeys(("occurredAt", "addedAt", "expiresAt"), WINDOWS),
     "types": TYPES,
     "groups": ["SUBSCRIPTION", "ORDER", "NOTE", "POINTS", "COUPON"],
     "actorKinds": ["AGENT", "CUSTOMER", "SYSTEM", "API", "IMPORT"],
@@ -75,6 +84,7 @@ class Listed:
     arguments: Mapping[str, str] = field(default_factory=dict[str, str])
     types: Sequence[str] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    nulls_lowest: bool = False
 
     @property
     def query(self) -> str:
@@ -95,7 +105,8 @@ class Listed:
         absent = [row for row in kept if row.get(first) is None]
         there.sort(key=lambda row: [place_of(row, key) for key in (first, *ties)], reverse=direction == "DESC")
         absent.sort(key=lambda row: [place_of(row, key) for key in ties], reverse=direction == "DESC")
-        return [row["_id"] for row in there + absent]
+        in_order = absent + there if self.nulls_lowest and direction == "ASC" else there + absent
+        return [row["_id"] for row in in_order]
 
 
 def place_of(row: Document, key: str) -> Any:
@@ -111,7 +122,7 @@ ACTIVITIES = Listed(
         "TYPE": ("type", "occurredAt", "order", "_id"),
         "POINTS": ("points", "occurredAt", "order", "_id"),
     },
-    ("from", "to", "types", "groups", "actorKinds", "actorIds", "sources", "notes", "hideSystem", "legacy"),
+    ("occurredAt", "types", "groups", "actorKinds", "actorIds", "sources", "notes", "hideSystem", "legacy"),
     arguments={"filter": "ActivityFilter", "orderBy": "ActivityOrder"},
     defaults={"legacy": False},
 )
@@ -119,22 +130,28 @@ POINTS = Listed(
     "pointsHistory",
     "points",
     {"SEQ": ("seq",), "OCCURRED_AT": ("occurredAt", "seq"), "POINTS": ("points", "occurredAt", "seq")},
-    ("from", "to", "kinds"),
+    ("occurredAt", "kinds"),
     always=lambda row: row["kind"] in HISTORY,
     arguments={"filter": "PointsFilter", "orderBy": "PointsOrder"},
 )
 COUPONS = Listed(
     "coupons",
     "coupons",
-    {"": ("addedAt", "order", "_id")},
-    ("redeemed", "origins"),
-    arguments={"filter": "CouponFilter"},
+    {
+        "ADDED_AT": ("addedAt", "order", "_id"),
+        "EXPIRES_AT": ("expiresAt", "order", "_id"),
+        "REDEEMED_AT": ("redeemedAt", "order", "_id"),
+    },
+    ("redeemed", "origins", "types", "addedAt", "expiresAt"),
+    arguments={"filter": "CouponFilter", "orderBy": "CouponOrder"},
+    types=["gift", "discount", "points"],
+    nulls_lowest=True,
 )
 TRANSACTIONS = Listed(
     "transactions",
     "transactions",
     {"": ("occurredAt", "order", "_id")},
-    ("from", "to", "types", "statuses"),
+    ("occurredAt", "types", "statuses"),
     arguments={"filter": "TransactionFilter"},
     types=["SALE", "REFUND", "VOID"],
 )
@@ -169,7 +186,13 @@ def row_of(collection: str, random: Random, number: int) -> Document:
             kind = random.choice([*HISTORY, "RESERVED", "RELEASED", "PENDING"])
             return {"seq": number, "kind": kind, "points": random.choice([-5, 5, 10]), "occurredAt": moment}
         case "coupons":
-            return {"addedAt": moment, "redeemed": random.random() < 0.5, "origin": random.choice(VALUES["origins"])}
+            return {
+                "addedAt": moment,
+                "redeemed": random.random() < 0.5,
+                "origin": random.choice(VALUES["origins"]),
+                "type": random.choice(COUPONS.types),
+                **{key: random.choice(MOMENTS) for key in ("expiresAt", "redeemedAt") if random.random() < 0.7},
+            }
         case "transactions":
             status = random.choice(VALUES["statuses"])
             return {"occurredAt": moment, "type": random.choice(TRANSACTIONS.types), "status": status}
@@ -262,13 +285,12 @@ def filters(listed: Listed) -> st.SearchStrategy[dict[str, Any]]:
 
     def values(name: str) -> st.SearchStrategy[Any]:
         choices = (listed.types or VALUES[name]) if name == "types" else VALUES[name]
-        if name in ("from", "to", "notes", "hideSystem", "legacy", "redeemed"):
+        if name in ("occurredAt", "addedAt", "expiresAt", "notes", "hideSystem", "legacy", "redeemed"):
             return st.sampled_from(choices)
         return st.lists(st.sampled_from(choices), max_size=3)
 
     def may_be_asked(given: Mapping[str, Any]) -> bool:
-        excluded = given.get("legacy") and given.keys() & {"from", "to", "types", "groups"}
-        return not excluded and not ("from" in given and "to" in given and given["from"] >= given["to"])
+        return not (given.get("legacy") and given.keys() & {"occurredAt", "types", "groups"})
 
     names = st.lists(st.sampled_from(listed.filters), max_size=2, unique=True) if listed.filters else st.just([])
     return names.flatmap(lambda names: st.fixed_dictionaries({name: values(name) for name in names})).filter(
@@ -290,6 +312,8 @@ def parts(listed: Listed) -> st.SearchStrategy[Asked]:
 
 
 def as_input(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: as_input(inner) for name, inner in cast(Document, value).items()}  # a window
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -440,7 +464,7 @@ async def test_adjoining_windows_share_no_row_and_lose_none_however_fine(ask: As
     ada = await world.customer()
     await world.many(collection, ada, {key: AT, "seq": 1}, {key: AT + timedelta(milliseconds=1), "seq": 2})
     query = f"""query($id: ID!, $from: DateTime, $to: DateTime) {{ customer(by: {{id: $id}}) {{
-      {field}(filter: {{from: $from, to: $to}}) {{ totalCount nodes {{ {key} }} }} }} }}"""
+      {field}(filter: {{occurredAt: {{from: $from, to: $to}}}}) {{ totalCount nodes {{ {key} }} }} }} }}"""
     moments = ("2026-01-31T00:00:00Z", *(f"2026-01-31T{time}" for time in FINE), "2026-02-01T00:00:00Z")
     found: list[list[str]] = []
     for begin, end in pairwise(moments):
@@ -455,8 +479,8 @@ async def test_customers_and_the_report_have_exact_windows_too(ask: Ask, world: 
     ada = await world.customer(registeredAt=AT)
     await world.activity(ada, occurredAt=AT)
     asked = """query($from: DateTime!, $to: DateTime!) {
-      customers(filter: {registered: {from: $from, to: $to}}) { totalCount }
-      customerServiceReport(filter: {from: $from, to: $to}) { total }
+      customers(filter: {registeredAt: {from: $from, to: $to}}) { totalCount }
+      customerServiceReport(filter: {occurredAt: {from: $from, to: $to}}) { total }
     }"""
     found: list[tuple[int, int]] = []
     for begin, end in pairwise(FINE):

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from app.catalogue import CATALOGUE, NOTE_TYPES
 from app.domain import points
 from app.domain.access import PERMITTED, Permission, Role
+from app.domain.report import OPTION_KEYS
 from app.services import daily_counts
 from app.services.expiry import expire_due
 from app.services.importing import import_lines
@@ -19,13 +21,20 @@ from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
-from tests.support.query_plans import documents_read, explained
+from tests.support.query_plans import documents_read, entries_read, explained, sorts
 from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
 
 REPORT = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {
   total actions { type title total } customFields { username userId name value total } details { totalCount } } }"""
-WINDOW = {"from": ago(days=30).isoformat(), "to": NOW.isoformat()}
+
+
+def window(begin: datetime, end: datetime = NOW) -> Document:
+    """Returns the only condition that a report must have."""
+    return {"occurredAt": {"from": begin.isoformat(), "to": end.isoformat()}}
+
+
+WINDOW = window(ago(days=30))
 NOBODY_WRITES = timedelta()
 PEOPLE: list[Document] = [
     {"kind": "AGENT", "id": "ines", "name": "Ines", "accessLevel": "SALES_REP"},
@@ -73,7 +82,7 @@ def asked(random: Random) -> Document:
     """A filter without contradictions."""
     begin = ago(days=random.randint(1, 42), hours=random.choice((0, 12)))
     end = begin + timedelta(days=random.randint(1, 42), minutes=random.choice((0, 0, 1)))
-    given: Document = {"from": begin.isoformat(), "to": end.isoformat()}
+    given = window(begin, end)
     for key, values in VALUES.items():
         if random.random() < 0.12:
             given[PLURAL[key]] = random.sample([*values, "Nowhere"], random.randint(0, 2))
@@ -98,7 +107,7 @@ def matches(row: Document, given: Mapping[str, Any]) -> bool:
     notes = {"INCLUDE": (True, False), "EXCLUDE": (False,), "ONLY": (True,)}[given.get("notes", "INCLUDE")]
     return (
         row["type"] in CATALOGUE
-        and datetime.fromisoformat(given["from"]) <= row["occurredAt"] < datetime.fromisoformat(given["to"])
+        and _holds(given["occurredAt"], row["occurredAt"])
         and all(row.get(key) in given[name] for key, name in PLURAL.items() if name in given)
         and actor["name"] in given.get("users", [actor["name"]])
         and ("accessLevels" not in given or actor.get("accessLevel") in given["accessLevels"])
@@ -110,6 +119,11 @@ def matches(row: Document, given: Mapping[str, Any]) -> bool:
             or any(each in given["customFields"] for each in row.get("orderCustomFields", []))
         )
     )
+
+
+def _holds(window: Mapping[str, str], moment: datetime) -> bool:
+    begin, end = (datetime.fromisoformat(window[name]) if name in window else None for name in ("from", "to"))
+    return (begin is None or begin <= moment) and (end is None or moment < end)
 
 
 def tables(rows: list[Document]) -> tuple[Counter[str], Counter[tuple[str, str | None, str, str]]]:
@@ -205,8 +219,8 @@ async def test_contradictions_and_impossible_input_are_refused(ask: Ask) -> None
         ({"notes": "EXCLUDE", "types": ["NOTE_ADDED"]}, "NOTE_ADDED is a note"),
         ({"notes": "ONLY", "types": ["AGENT_NOTE", "REFUNDED"]}, "REFUNDED is no note"),
         ({"hideSystem": True, "accessLevels": ["ADMIN", "API_USER"]}, "API calls count as system"),
-        ({"from": NOW.isoformat(), "to": NOW.isoformat()}, "from must be earlier"),
-        ({"from": NOW.isoformat(), "to": ago(days=1).isoformat()}, "from must be earlier"),
+        (window(NOW), "from must be earlier"),
+        (window(NOW, ago(days=1)), "from must be earlier"),
         ({"types": ["REFUNDD"]}, 'Did you mean "REFUNDED"?'),
         ({"types": ["X" * 1_000]}, 'There is no activity type "XXX'),
         ({"users": ["X"] * 101}, "At most 100 users"),
@@ -227,12 +241,16 @@ async def test_contradictions_and_impossible_input_are_refused(ask: Ask) -> None
         assert answer["data"]["customerServiceReport"] == {"total": 0, "x": None}
 
 
-async def test_ten_years_are_allowed_and_what_looks_like_an_expression_is_text(
+async def test_ten_years_and_open_ends_are_allowed_and_what_looks_like_an_expression_is_text(
     ask: Ask, history: list[Document]
 ) -> None:
-    ten_years = {"from": ago(days=3_650).isoformat(), "to": NOW.isoformat()}
+    ten_years = window(ago(days=3_650))
     report = await reported(ask, ten_years)
     assert report["total"] == sum(matches(row, ten_years) for row in history)
+    for ends in ({}, {"from": ago(days=20).isoformat()}, {"to": ago(days=20).isoformat()}):
+        report = await reported(ask, {"occurredAt": ends})
+        open_ = sum(matches(row, {"occurredAt": ends}) for row in history)
+        assert report["total"] == report["details"]["totalCount"] == open_ > 0
     for given in ({"users": [".*"]}, {"campaigns": ["^Radio", "R.dio"]}, {"products": ["$ne"]}):
         assert (await reported(ask, {**ten_years, **given}))["total"] == 0
 
@@ -259,6 +277,70 @@ async def test_nobody_else_runs_it(role: Role, ask: Ask, world: World) -> None:
     answer = await ask(REPORT, f=WINDOW, token=who)
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert answer["data"] == {"customerServiceReport": None}
+    answer = await ask(OPTIONS, dimension="CAMPAIGN", token=who)
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert answer["data"] == {"reportOptions": None}
+
+
+# ---------------------------------------------------------------- menus
+
+OPTIONS = """query($dimension: ReportDimension!, $occurredAt: TimeRange, $startsWith: String) {
+  reportOptions(dimension: $dimension, occurredAt: $occurredAt, startsWith: $startsWith) { values hasMore } }"""
+
+
+async def options(ask: Ask, dimension: str, **given: Any) -> Document:
+    answer = await ask(OPTIONS, dimension=dimension, **given)
+    assert "errors" not in answer, answer
+    return answer["data"]["reportOptions"]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["everybody's", "one's own"])
+async def test_a_menu_has_the_values_of_the_actions_that_are_reported(
+    own: bool, ask: Ask, history: list[Document]
+) -> None:
+    who = {"token": token(Role.SALES_REP, subject="ines", name="Ines")} if own else {}
+    few_days = window(ago(days=20), ago(days=18))["occurredAt"]
+    found = 0
+    for dimension, key in OPTION_KEYS.items():
+        for days, prefix in product((None, few_days, {"to": ago(days=39).isoformat()}), (None, "T", "t", "S")):
+            values = {
+                row["actor"]["name"] if key == "actor.name" else row.get(key)
+                for row in history
+                if matches(row, {"occurredAt": days or {}})
+                and (row["actor"].get("id") == "ines" or not own)
+                and (row["actor"]["kind"] == "AGENT" or key != "actor.name")
+            }
+            expected = sorted(value for value in values if value and value.startswith(prefix or ""))
+            menu = await options(ask, dimension, occurredAt=days, startsWith=prefix, **who)
+            assert menu == {"values": expected, "hasMore": False}, (dimension, days, prefix)
+            found += len(expected)
+    assert found > 20
+
+
+async def test_a_menu_reads_three_entries_at_most_for_each_value_however_many_actions_have_it(
+    ask: Ask, store: Store, commands: Commands, crowd: list[Document]
+) -> None:
+    for dimension, days in product(OPTION_KEYS, ({}, WINDOW)):
+        commands.clear()
+        values = (await options(ask, dimension, **days))["values"]
+        ((_, command),) = commands.sent
+        plan = await explained(store, command)
+        assert (documents_read(plan), entries_read(plan) <= 3 * len(values)) == (0, True), (dimension, days)
+        assert not sorts(plan)
+
+
+async def test_a_menu_that_is_too_long_says_so_and_is_narrowed_by_a_beginning(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    await world.many("activities", ada, *({"campaign": f"{number:04}"} for number in range(1_001)))
+    menu = await options(ask, "CAMPAIGN")
+    assert (menu["hasMore"], menu["values"]) == (True, [f"{number:04}" for number in range(1_000)])
+    menu = await options(ask, "CAMPAIGN", startsWith="100")
+    assert menu == {"values": ["1000"], "hasMore": False}
+    refused: list[tuple[Document, str]] = [({"startsWith": " "}, "startsWith"), (window(NOW), "from must be")]
+    for given, says in refused:
+        (error,) = (await ask(OPTIONS, dimension="CAMPAIGN", **given))["errors"]
+        assert (error["extensions"]["code"], error["path"]) == ("BAD_USER_INPUT", ["reportOptions"])
+        assert says in error["message"]
 
 
 # ---------------------------------------------------------------- days that are counted
@@ -303,7 +385,7 @@ async def test_every_writer_keeps_counted_days_true(ask: Ask, world: World) -> N
             reject=lambda rejected: pytest.fail(rejected.reason),
         ),
     ]
-    whole = {"from": ago(days=400).isoformat(), "to": (now + timedelta(days=1)).isoformat()}
+    whole = window(ago(days=400), now + timedelta(days=1))
     for write in writers:
         await write()
         total += 1
@@ -401,9 +483,7 @@ async def test_a_summary_reads_a_document_for_each_counted_day_and_none_for_an_a
     wasteful: list[object] = []
     for begin, counted in ((ago(days=7), 6), (ago(days=40), 39)):
         for given in SINGLE:
-            number, documents = await cost(
-                ask, store, commands, SUMMARY, f={"from": begin.isoformat(), "to": NOW.isoformat(), **given}
-            )
+            number, documents = await cost(ask, store, commands, SUMMARY, f={**window(begin), **given})
             raw = not {"notes", "hideSystem", "types", "accessLevels"} >= given.keys()
             bound = 0 if raw and "System" not in given.get("users", ()) else counted
             if documents > bound or number > (3 if "users" in given else 2):
@@ -415,15 +495,15 @@ async def test_a_page_of_details_reads_what_it_returns(
     ask: Ask, store: Store, commands: Commands, crowd: list[Document]
 ) -> None:
     wasteful: list[object] = []
-    window = {"from": ago(days=40).isoformat(), "to": NOW.isoformat()}
+    since = window(ago(days=40))
     for given in SINGLE:
         query = """query($f: ReportFilter!, $after: String, $types: [String!]) { customerServiceReport(filter: $f) {
           details(first: 10, after: $after, types: $types) { nodes { id } pageInfo { endCursor } } } }"""
-        answer = await ask(query, f={**window, **given})
+        answer = await ask(query, f={**since, **given})
         page = answer["data"]["customerServiceReport"]["details"]
         assert len(page["nodes"]) == 10
         for where in ({}, {"after": page["pageInfo"]["endCursor"]}):
-            number, documents = await cost(ask, store, commands, query, f={**window, **given}, **where)
+            number, documents = await cost(ask, store, commands, query, f={**since, **given}, **where)
             if (number, documents) > (1, 12 * len(given.get("users", [0]))):
                 wasteful.append((given, where, number, documents))
     assert wasteful == []

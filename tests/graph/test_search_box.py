@@ -229,7 +229,7 @@ def text_inputs() -> list[tuple[str, str, bool]]:
 
 
 _NESTED = {"CustomerBy", "IdentityInput", "HasActivity"}
-_WINDOW = {"from": ago(days=9).isoformat(), "to": NOW.isoformat()}
+_WINDOW = {"occurredAt": {"from": ago(days=9).isoformat(), "to": NOW.isoformat()}}
 
 
 def _asked(of: str, given: Document) -> tuple[str, Document]:
@@ -242,6 +242,9 @@ def _asked(of: str, given: Document) -> tuple[str, Document]:
         case "ActivityFilter":
             of_one = 'customer(by: {number: "C-1"})'
             return f"query($v: ActivityFilter) {{ {of_one} {{ activities(filter: $v) {{ totalCount }} }} }}", given
+        case "CouponFilter":
+            of_one = 'customer(by: {number: "C-1"})'
+            return f"query($v: CouponFilter) {{ {of_one} {{ coupons(filter: $v) {{ totalCount }} }} }}", given
         case "ReportFilter":
             return "query($v: ReportFilter!) { customerServiceReport(filter: $v) { total } }", {**_WINDOW, **given}
         case "CustomFieldFilter":

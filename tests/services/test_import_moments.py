@@ -113,7 +113,7 @@ async def test_the_report_lists_what_happened_at_one_moment_as_it_arrived(ask: A
     lines = [activity(name, of=f"esuite/E{name}", occurredAt=MOMENT) for name in names]
     await bring(*(customer(name) for name in names), *lines)
     answer = await ask(
-        """{ customerServiceReport(filter: {from: "2023-12-31T00:00:00Z", to: "2024-01-02T00:00:00Z"}) {
+        """{ customerServiceReport(filter: {occurredAt: {from: "2023-12-31T00:00:00Z", to: "2024-01-02T00:00:00Z"}}) {
             details { nodes { id } } } }"""
     )
     expected = [derived_id("activities", source="loyalty", source_id=name) for name in reversed(names)]

@@ -8,10 +8,10 @@ from app.store.driver import Document
 from tests.support.schema_walk import below, fields_of, values_of
 from tests.support.world import ago
 
+WINDOW = f'{{from: "{ago(days=60).isoformat()}", to: "{ago(days=30).isoformat()}"}}'
 FILTERS: Mapping[str, Mapping[str, str]] = {
     "ActivityFilter": {
-        "from": f'"{ago(days=30).isoformat()}"',
-        "to": f'"{ago(days=30).isoformat()}"',
+        "occurredAt": WINDOW,
         "types": '["SUBSCRIPTION_RENEWED", "NOTE_ADDED"]',
         "groups": "[SUBSCRIPTION, NOTE]",
         "actorKinds": "[AGENT, API]",
@@ -23,15 +23,19 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
         "legacy": "true",
     },
     "PointsFilter": {
-        "from": f'"{ago(days=30).isoformat()}"',
-        "to": f'"{ago(days=30).isoformat()}"',
+        "occurredAt": WINDOW,
         "kinds": "[SPENT, EXPIRED]",
     },
-    "CouponFilter": {"redeemed": "true", "origins": "[REWARD, MANUAL]"},
+    "CouponFilter": {
+        "redeemed": "true",
+        "origins": "[REWARD, MANUAL]",
+        "types": '["gift", "points"]',
+        "addedAt": WINDOW,
+        "expiresAt": WINDOW,
+    },
     "PassFilter": {"types": "[GOOGLE]"},
     "TransactionFilter": {
-        "from": f'"{ago(days=30).isoformat()}"',
-        "to": f'"{ago(days=30).isoformat()}"',
+        "occurredAt": WINDOW,
         "types": "[REFUND, VOID]",
         "statuses": "[PENDING, REJECTED]",
     },
@@ -72,6 +76,9 @@ def _noise(collection: str, number: int) -> Document:
                 "addedAt": moment,
                 "redeemed": number % 3 == 0,
                 "origin": cycle(number, "RULE", "REWARD", "MANUAL"),
+                "type": cycle(number, "discount", "gift", "points", "discount"),
+                **({"expiresAt": moment} if number % 5 else {}),
+                **({"redeemedAt": moment} if number % 3 == 0 else {}),
             }
         case "transactions":
             type_, status = cycle(number, "SALE", "REFUND", "SALE", "VOID"), cycle(number, "ACCEPTED", "PENDING")

@@ -17,13 +17,22 @@ DECISIVE = set("find filter sort limit hint projection collation aggregate pipel
 
 def documents_read(plan: Any) -> int:
     """Counts the documents examined, in stages inside ``$lookup`` and ``$unionWith``, too."""
+    return _total("totalDocsExamined", plan)
+
+
+def entries_read(plan: Any) -> int:
+    """Counts the index entries examined, in the same stages."""
+    return _total("totalKeysExamined", plan)
+
+
+def _total(name: str, plan: Any) -> int:
     match plan:
-        case {"totalDocsExamined": int(examined)}:
-            return examined
+        case {**keys} if isinstance(keys.get(name), int):
+            return keys[name]
         case {**keys}:
-            return sum(map(documents_read, keys.values()))
+            return sum(_total(name, inner) for inner in keys.values())
         case [*plans]:
-            return sum(map(documents_read, plans))
+            return sum(_total(name, inner) for inner in plans)
         case _:
             return 0
 
