@@ -36,8 +36,8 @@ from tests.support.node import NODE, NotInstalled, install
 from tests.support.processes import ROOT, Gateway, free_ports
 
 EXAMPLES: Final = ROOT / "examples" / "clients"
-NAMES: Final = ("apollo", "urql", "relay", "typescript", "python", "browser")
-CUSTOMERS: Final = 60
+NAMES: Final = ("apollo", "urql", "relay", "typescript", "python", "browser", "supergraph")
+CUSTOMERS: Final = 100
 """The customers of the demo, of whom each client walks over the first ones."""
 WALKED: Final = 40
 SECRET: Final = "a secret of the clients, 32 bytes at least"
