@@ -379,9 +379,10 @@ def export(
 def schema(
     check: Annotated[Path | None, typer.Option(help="Fail unless this file says the same.")] = None,
     against: Annotated[Path | None, typer.Option(help="Fail if clients of this older schema would break.")] = None,
+    subgraph: Annotated[bool, typer.Option("--subgraph", help="Print it as a subgraph of Federation 2.")] = False,
 ) -> None:
     """Print the GraphQL schema."""
-    from app.sdl import breaking_changes, printed
+    from app.sdl import breaking_changes, printed, printed_subgraph
 
     if check and text_of(check) != printed():
         fail(f"{check} is not what the code says. Run `make schema` and commit it.")
@@ -392,7 +393,7 @@ def schema(
     if changes:
         fail("These changes break clients; deprecate first:\n" + "\n".join(f"  - {change}" for change in changes))
     if not (check or against):
-        typer.echo(printed(), nl=False)
+        typer.echo(printed_subgraph() if subgraph else printed(), nl=False)
 
 
 @cli.command()

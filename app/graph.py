@@ -27,6 +27,7 @@ from app.resolvers import (
     customers,
     details,
     exports,
+    federation,
     nodes,
     reports,
     search,
@@ -56,6 +57,7 @@ from app.schema.connection import Connection
 from app.schema.customers import Customer
 from app.schema.details import CreateCustomerPayload, UpdateCustomerPayload
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
+from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.report import CustomerServiceReport, ReportOptions
 from app.schema.rules import ADJUSTMENT, AUDIT, REPORT, WITH_OWNER, Access
 from app.schema.search import SearchHit
@@ -67,7 +69,7 @@ T = TypeVar("T")
 @strawberry.type(description="Everything that can be read.")
 class Query:
     access: ClassVar[Access] = {
-        WITH_OWNER: "viewer node nodes customer customers search activity_types",
+        WITH_OWNER: "viewer node nodes customer customers search activity_types entities service",
         AUDIT: "audit_log",
         ADJUSTMENT: "points_adjustments",
         REPORT: "customer_service_report report_options",
@@ -122,6 +124,18 @@ class Query:
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
+    )
+    entities: list[Any] = strawberry.field(
+        resolver=federation.entities,
+        name="_entities",
+        graphql_type=list_of_entities(Node.__subclasses__()),
+        description="Entities by their representations, in the order of these, for the router of a supergraph. "
+        "Null for each that does not exist or that this viewer may not see.",
+    )
+    service: Subgraph = strawberry.field(
+        resolver=federation.service,
+        name="_service",
+        description="This schema as a subgraph of Apollo Federation 2. Only for those who may introspect.",
     )
 
 
@@ -214,7 +228,9 @@ class _Names(NameConverter):
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    config=StrawberryConfig(default_resolver=read_key, scalar_map=SCALARS, name_converter=_Names()),
+    config=StrawberryConfig(
+        default_resolver=read_key, scalar_map={**SCALARS, **FEDERATION_SCALARS}, name_converter=_Names()
+    ),
 )
 
 for concrete in schema.schema_converter.type_map.values():

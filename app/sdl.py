@@ -12,10 +12,16 @@ from graphql import (
 )
 
 from app.graph import schema
+from app.schema.federation import subgraph_sdl
 
 
 def printed() -> str:
     return schema.as_str() + "\n"
+
+
+def printed_subgraph() -> str:
+    """Returns the schema as a subgraph, for composition."""
+    return subgraph_sdl(schema)
 
 
 def undescribed() -> list[str]:

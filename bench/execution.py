@@ -32,6 +32,9 @@ from app.store.mongod import embedded_mongod
 from bench.workloads import CUSTOMERS, W1, W2, W3
 
 ROUNDS: Final = 5
+_TEN: Final = "... on Customer { id name activities(first: 10) { nodes { id type title occurredAt } } }"
+NODES: Final = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {_TEN} }} }}"
+ENTITIES: Final = f"query($them: [_Any!]!) {{ _entities(representations: $them) {{ {_TEN} }} }}"
 
 
 async def measure(uri: str) -> None:
@@ -39,7 +42,8 @@ async def measure(uri: str) -> None:
         await store.drop()
         await indexes.apply(store)
         await seed(store, customers=200, now=datetime.now(UTC))
-        ids = [each["_id"] for each in await store.find("customers", {}, limit=CUSTOMERS, fields={"_id": 1})]
+        hundred = [each["_id"] for each in await store.find("customers", {}, limit=100, fields={"_id": 1})]
+        ids, them = hundred[:CUSTOMERS], [{"__typename": "Customer", "id": each} for each in hundred]
         viewer = Viewer("bench", "Bench", frozenset({Role.ADMIN}))
         gate = Gate(store, viewer, masks_for)
         executions = {"graphql-core": Execution("graphql-core"), "plans": Execution(), "plans, rare gc": Execution()}
@@ -59,6 +63,8 @@ async def measure(uri: str) -> None:
             ("W1", W1, number, 40),
             ("W2", W2, {"ids": ids}, 6),
             ("W3", W3, number, 150),
+            ("100 × 10, nodes", NODES, {"ids": hundred}, 6),
+            ("100 × 10, _entities", ENTITIES, {"them": them}, 6),
         ):
             (operation,) = Operation.each_of(parse(text), executable).values()
             taken: dict[str, list[float]] = {how: [] for how in executions}

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     # of the settings: the limits
     "operations": "context execution loaders services settings store domain metrics tracing",
     "graph": "resolvers schema domain",
-    "sdl": "graph",
+    "sdl": "graph schema",
     "access_table": "graph domain",
     "manifests": "graph operations settings store",  # documents are judged as those of requests are
     "exporting": "graph schema services domain store",  # the job's own reading, for whoever sits at the machine

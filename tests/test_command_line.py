@@ -28,7 +28,7 @@ from app import exporting
 from app.__main__ import main
 from app.environment import EXAMPLES as EXAMPLES_OF_SETTINGS
 from app.environment import Settings
-from app.sdl import printed
+from app.sdl import printed, printed_subgraph
 from app.services.export_rows import Batch, ExportPlan, batches
 from app.store.driver import Driver, Store
 
@@ -269,6 +269,7 @@ def test_indexes_are_checked_and_built(app: App, database: dict[str, str]) -> No
 def test_the_schema_is_printed_and_compared(app: App, tmp_path: Path) -> None:
     shown = app("schema").out
     assert shown == printed()
+    assert app("schema", "--subgraph").out == printed_subgraph()
     older = tmp_path / "older.graphql"
     older.write_text(shown + "type Forgotten { id: ID! }\n")
     differs = app("schema", "--check", older)

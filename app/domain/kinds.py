@@ -40,4 +40,5 @@ KINDS: Final[Sequence[Kind]] = (
 
 BY_COLLECTION: Final[Mapping[str, Kind]] = {kind.collection: kind for kind in KINDS}
 BY_PREFIX: Final[Mapping[str, Kind]] = {kind.prefix: kind for kind in KINDS}
+BY_TYPE: Final[Mapping[str, Kind]] = {kind.type: kind for kind in KINDS}
 BY_IMPORT_WORD: Final[Mapping[str, Kind]] = {kind.import_word: kind for kind in KINDS if kind.import_word}

@@ -133,6 +133,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
     "Query.reportOptions": Price(400),  # of some hundred values
+    "Query._service": Price(50),  # a long text
     "Activity.availableActions": Price(COMMAND, 4),
     "Activity.attributes": Price(0, 0.3),
     "Activity.attribute": Price(0, 0.3),
@@ -153,7 +154,9 @@ LISTS: Final[Mapping[str, float]] = {
 """How long a list is that is neither paged nor embedded."""
 
 _SHORT: Final = ("first", "last")
-_DECISIVE: Final = frozenset({*_SHORT, "after", "at", "before", "filter", "orderBy", "ids", "if"})
+_KEYS: Final = ("ids", "representations")
+"""Arguments that say which documents are asked for, one by one."""
+_DECISIVE: Final = frozenset({*_SHORT, "after", "at", "before", "filter", "orderBy", *_KEYS, "if"})
 """Arguments of fields and directives whose value decides what is counted how often."""
 Variables: TypeAlias = Mapping[str, Any]
 
@@ -320,8 +323,9 @@ class Pricer:
         return _Step(conditions, combined, below, types, key=(node.alias or node.name).value)
 
     def _size(self, coordinate: str, field: GraphQLField, arguments: Mapping[str, ValueNode]) -> "_Size":
-        if "ids" in field.args:
-            return lambda variables: _length(arguments.get("ids"), variables)
+        for name in _KEYS:
+            if name in field.args:
+                return lambda variables: _length(arguments.get(name), variables)
         if _is_short(field):
             return partial(_page_size, arguments)
         fixed = self._lengths.get(coordinate, EMBEDDED if _is_list(field) else 1)

@@ -37,6 +37,8 @@ from app.operations.errors import InvalidDocument, RequestRefusal
 from app.operations.operation import Operation
 from app.settings import Limits
 
+_SCHEMA_FIELDS: Final = document_limits.INTROSPECTION | {"_service"}
+"""Fields of Query that tell the schema itself."""
 _KNOWN: Final = 2_000
 """Bytes that even the smallest document takes."""
 _TOKEN: Final = 800
@@ -191,7 +193,7 @@ def _introspects(document: DocumentNode) -> bool:
         found = False
 
         def enter_field(self, node: Any, *_: Any) -> None:
-            self.found |= node.name.value in document_limits.INTROSPECTION
+            self.found |= node.name.value in _SCHEMA_FIELDS
 
     look = IntrospectionFinder()
     visit(document, look)

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 import structlog
+from graphql import parse_const_value
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
@@ -99,7 +100,8 @@ async def test_a_collection_that_cannot_be_read_costs_no_other_kind(store: Store
 def of_hypothesis(count: int) -> list[str]:
     """Documents by those who test GraphQL servers for a living; their values mostly find nothing."""
     time = st.just("2026-01-31T09:30:00Z").map(nodes.String)
-    scalars = {"DateTime": time, "Date": time, "Decimal": time}
+    customer = st.just('{__typename: "Customer", id: "cus_x"}').map(parse_const_value)
+    scalars = {"DateTime": time, "Date": time, "Decimal": time, "_Any": customer}
     found: list[str] = []
 
     @seed(SEED)

@@ -40,6 +40,7 @@ from tests.support.accounts import (
     learnt,
     token_of,
 )
+from tests.support.entities import representation_of
 from tests.support.gateway import Ask
 from tests.support.schema_walk import schema
 from tests.support.tokens import token
@@ -107,6 +108,13 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
         *(
             (f"query($id: ID!) {{ node(id: $id) {_selection('Node', 1)} }}", {"id": each})
             for each in ids * (len(roles) < 2)
+        ),
+        *(
+            (
+                f"query($r: [_Any!]!) {{ _entities(representations: $r) {{ ... on {name} {_selection(name, 1)} }} }}",
+                {"r": [*map(representation_of, ids)]},
+            )
+            for name in sorted(_kinds())
         ),
         (f"{{ customers {{ totalCount nodes {_selection('Customer', 2)} }} }}", {}),
         (

@@ -30,6 +30,7 @@ from graphql import (
     Visitor,
     build_schema,
     parse,
+    parse_const_value,
     print_ast,
     visit,
 )
@@ -67,6 +68,7 @@ EXPLAINED: Final = OF_THE_TEXT | {
 
 scalar("Date", st.dates().map(str).map(nodes.String))
 scalar("DateTime", st.datetimes().map(lambda at: nodes.String(f"{at.isoformat()}Z")))
+scalar("_Any", st.just('{__typename: "Customer", id: "cus_x"}').map(parse_const_value))
 scalar("Decimal", st.decimals(allow_nan=False, allow_infinity=False, places=2).map(nodes.String))
 
 

@@ -13,9 +13,12 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     parse,
     validate,
 )
+
+from app.domain.kinds import BY_PREFIX, KINDS
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Writer:
         chosen = self.rng.sample(possible, 2) + self.rng.choices(likely, k=2)
         parts = [f"... on {each.name} {self.selection(each, depth + 1)}" for each in chosen]
         if self.rng.random() < 0.5:
-            parts += ["id", "__typename"]
+            parts += ["... on Node { id }" if isinstance(type_, GraphQLUnionType) else "id", "__typename"]
         self.rng.shuffle(parts)
         return "{ " + " ".join(parts) + " }"
 
@@ -98,7 +101,9 @@ class Writer:
         go_deeper = inner and (not leaves or self.rng.random() < odds)
         name = self.rng.choice(inner if go_deeper else leaves or inner)
         if type_.name == "Query":
-            name = self.rng.choice(["customer"] * 4 + ["nodes"] * 4 + ["node", "viewer", "activityTypes", "auditLog"])
+            name = self.rng.choice(
+                ["customer"] * 4 + ["nodes"] * 3 + ["_entities", "node", "viewer", "activityTypes", "auditLog"]
+            )
         definition = fields[name]
         arguments = self.arguments(definition)
         alias = f"{name}_{self.rng.randint(1, 2)}: " if self.rng.random() < 0.2 else ""
@@ -168,6 +173,10 @@ class Writer:
                 return rng.choice([0, 1, 2, 2, 3, 5, 5, 10, 20, 20, 100, 101, -1])
             case "Boolean", _:
                 return rng.random() < 0.5
+            case "_Any", _:
+                node_id = rng.choice([*words.ids])
+                kind = rng.choice(KINDS) if rng.random() < 0.1 else BY_PREFIX[node_id.partition("_")[0]]
+                return {"__typename": kind.type, "id": node_id}
             case "DateTime", _:
                 return rng.choice(["2026-01-31T09:30:00Z", "2020-01-01T00:00:00+01:00", "2026-01-31T12:00:00.000Z"])
             case "ID", _:

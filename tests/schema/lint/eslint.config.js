@@ -23,8 +23,18 @@ export default [
       ...changed('@graphql-eslint/relay-edge-types', { listTypeCanWrapOnlyEdgeType: false }),
       // `@oneOf` is GraphQL's own, and is printed for tools that do not know it yet.
       ...changed('@graphql-eslint/require-description', { DirectiveDefinition: false }),
-      // `ActivityType` is the type of an activity: a row of the catalogue.
-      ...changed('@graphql-eslint/naming-convention', { 'ObjectTypeDefinition,ObjectTypeExtension': { ignorePattern: '^ActivityType$' } }),
+      // `ActivityType` is the type of an activity: a row of the catalogue. The underscore begins what the specification of
+      // subgraphs names (`_entities`, `_service`), and nothing else: tests/graph/test_federation.py.
+      ...changed('@graphql-eslint/naming-convention', {
+        types: { style: 'PascalCase', ignorePattern: '^_' },
+        FieldDefinition: { style: 'camelCase', ignorePattern: '^_' },
+        'ObjectTypeDefinition,ObjectTypeExtension': { ignorePattern: '^(_.*|ActivityType)$' },
+        'FieldDefinition[parent.name.value=Query]': { ignorePattern: '^_' },
+        'UnionTypeDefinition,UnionTypeExtension': { ignorePattern: '^_' },
+        allowLeadingUnderscore: true,
+      }),
+      // That specification wants `_service: _Service!`, and the rule knows no exception.
+      '@graphql-eslint/require-nullable-result-in-root': 'off',
     },
   },
 ];
