@@ -55,7 +55,14 @@ from app.schema.changes import (
 )
 from app.schema.connection import Connection
 from app.schema.customers import Customer
-from app.schema.details import CreateCustomerPayload, UpdateCustomerPayload
+from app.schema.details import (
+    AddTaxIdPayload,
+    CreateCustomerPayload,
+    RemoveTaxIdPayload,
+    SetDefaultTaxIdPayload,
+    UpdateCustomerPayload,
+    UpdateLeadSourcePayload,
+)
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.report import CustomerServiceReport, ReportOptions
@@ -156,6 +163,21 @@ class Mutation:
         resolver=details.update_customer,
         description="Edit a customer's details. Needs UPDATE_CUSTOMER. An import does not undo it: only what a source "
         "says for the first time replaces an edit, and the timeline tells of it.",
+    )
+    add_tax_id: AddTaxIdPayload | None = strawberry.field(
+        resolver=details.add_tax_id,
+        description="Add a tax id to a customer; the first one becomes the default. Needs UPDATE_CUSTOMER.",
+    )
+    remove_tax_id: RemoveTaxIdPayload | None = strawberry.field(
+        resolver=details.remove_tax_id, description="Remove a tax id of a customer. Needs UPDATE_CUSTOMER."
+    )
+    set_default_tax_id: SetDefaultTaxIdPayload | None = strawberry.field(
+        resolver=details.set_default_tax_id,
+        description="Make one of a customer's tax ids the default. Needs UPDATE_CUSTOMER.",
+    )
+    update_lead_source: UpdateLeadSourcePayload | None = strawberry.field(
+        resolver=details.update_lead_source,
+        description="Say where a customer came from. The first answer is kept as the original. Needs UPDATE_CUSTOMER.",
     )
     add_note: AddNotePayload | None = strawberry.field(
         resolver=changes.add_note, description="Write a note on an account. Needs ADD_NOTE."

@@ -14,6 +14,7 @@ from app.domain import changes
 from app.domain.changes import Invalid
 from app.domain.customers import emails_of, is_web_address, primary_first
 from app.domain.import_forms import COUNTRY, EMAIL_ADDRESS, LOCALE, Form, Identity, matching
+from app.domain.lead_source import LENGTHS
 from app.domain.refusals import Refusal
 from app.domain.search import SEARCH_COPIES, folded, search_copies
 
@@ -150,6 +151,8 @@ FORMS: Final[Mapping[str, Read]] = {
     "country": _COUNTRY,
 }
 """The fields that people edit, in the order in which changes are told."""
+DETAILS: Final = (*FORMS, "taxIds", "leadSource")
+"""All that an edit may change: the fields of ``updateCustomer``, and those that have mutations of their own."""
 _NEEDED: Final = frozenset({"number", "name"})
 
 
@@ -200,7 +203,7 @@ def edit(customer: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Docume
     The customer is returned as they were where nothing changed.
     """
     after = with_values(customer, values)
-    changed = [key for key in FORMS if customer.get(key) != after.get(key)]
+    changed = [key for key in DETAILS if customer.get(key) != after.get(key)]
     if not changed:
         return dict(customer), []
     marks = {mark["field"]: mark for mark in customer.get("edited", ())}
@@ -223,8 +226,8 @@ def _as_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(contact["value"] for contact in cast(list[Document], value))
     if isinstance(value, dict):
-        address = cast(Document, value)
-        return ", ".join(address[key] for key in _ADDRESS if key in address)
+        parts = cast(Document, value)
+        return ", ".join(parts[key] for key in (*_ADDRESS, *LENGTHS) if key in parts)
     return value or ""
 
 

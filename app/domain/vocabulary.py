@@ -144,3 +144,14 @@ class DuplicateReason(StrEnum):
     EMAIL = "EMAIL"
     PHONE = "PHONE"
     NAME_AND_DATE_OF_BIRTH = "NAME_AND_DATE_OF_BIRTH"
+
+
+class TaxIdType(StrEnum):
+    EU_VAT = "EU_VAT"
+    OTHER = "OTHER"
+
+
+class TaxIdValidity(StrEnum):
+    UNCHECKED = "UNCHECKED"
+    VALID = "VALID"
+    INVALID = "INVALID"

@@ -33,9 +33,9 @@ from app.schema.emails import Email
 from app.schema.enums import CustomerStatus, DuplicateReason
 from app.schema.notes import Note
 from app.schema.passes import Pass, PassFilter, PassOrder
-from app.schema.people import Address, ContactPoint, IdentityInput, SourceIdentity
+from app.schema.people import Address, ContactPoint, IdentityInput, LeadSource, SourceIdentity, TaxId
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import ACTORS, CONTACT, DUPLICATES, LABELS, LAST, MAIL, NOTE, WITH_OWNER, Access
+from app.schema.rules import ACTORS, CONTACT, DUPLICATES, LABELS, LAST, LEAD, MAIL, NOTE, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter, TransactionOrder
 
@@ -51,9 +51,10 @@ class Customer(Node):
         WITH_OWNER: "id number name first_name last_name organization job_title country registered_at payment_count "
         "locale revision status has_status_details merged_into status_history activities activity_facets "
         "activity_groups activity_sources points points_history coupons transactions passes",
-        CONTACT: "email emails phones billing_address website date_of_birth identities",
+        CONTACT: "email emails phones billing_address website date_of_birth identities tax_ids",
         LABELS: "tags",
         DUPLICATES: "possible_duplicates",
+        LEAD: "lead_source",
         ACTORS: "activity_actors",
         LAST: "last_activity_at",
         MAIL: "email_history",
@@ -76,6 +77,9 @@ class Customer(Node):
     )
     payment_count: int = strawberry.field(
         description="The number of payments made: 0 for a lead, 1 or more for a customer."
+    )
+    lead_source: LeadSource | None = strawberry.field(
+        description="Where the customer came from. Null if nobody has said."
     )
     tags: list[str] = strawberry.field(description="The labels on the customer.")
     status: CustomerStatus = strawberry.field(description="The current status of the account.")
@@ -100,6 +104,12 @@ class Customer(Node):
     @reads("phones")
     def phones(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
         return customer.get("phones", [])
+
+    @strawberry.field(description="All tax ids; one of them is the default.")
+    @staticmethod
+    @reads("taxIds")
+    def tax_ids(customer: strawberry.Parent[Document]) -> list[TaxId] | None:
+        return customer.get("taxIds", [])
 
     @strawberry.field(description="The two-letter country code (ISO 3166-1). Default: that of the billing address.")
     @staticmethod

@@ -11,6 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 from app.domain.import_forms import Identity
 from app.schema.base import Date
 from app.schema.changes import KEY, Changed
+from app.schema.enums import TaxIdType
 from app.schema.people import AddressInput, ContactPointInput, IdentityInput
 from app.schema.rules import WITH_OWNER, Access
 
@@ -102,10 +103,62 @@ class UpdateCustomerPayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
 
+@strawberry.input(description="A tax id of a customer, to add, remove or make the default.")
+class TaxIdInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    type: TaxIdType = strawberry.field(description="The kind of tax id.")
+    value: str = strawberry.field(description="The number; at most 50 characters.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="The result of `addTaxId`.")
+class AddTaxIdPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+
+@strawberry.type(description="The result of `removeTaxId`.")
+class RemoveTaxIdPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+
+@strawberry.type(description="The result of `setDefaultTaxId`. Without `activity`, it was the default already.")
+class SetDefaultTaxIdPayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+
+@strawberry.input(
+    description="Where a customer came from. What is left out stays as it is; null clears a value. Each has at most "
+    "512 characters, the referrer 2,083."
+)
+class UpdateLeadSourceInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    medium: strawberry.Maybe[str | None] = strawberry.field(description="The kind of channel, such as search.")
+    source: strawberry.Maybe[str | None] = strawberry.field(description="The site or list that they came from.")
+    campaign: strawberry.Maybe[str | None] = strawberry.field(description="The campaign.")
+    term: strawberry.Maybe[str | None] = strawberry.field(description="The words that they searched for.")
+    content: strawberry.Maybe[str | None] = strawberry.field(description="The version of the advertisement.")
+    affiliate: strawberry.Maybe[str | None] = strawberry.field(description="The affiliate who brought them.")
+    sub_affiliate: strawberry.Maybe[str | None] = strawberry.field(description="The affiliate's own partner.")
+    sales_agent: strawberry.Maybe[str | None] = strawberry.field(description="The person who sold.")
+    click_id: strawberry.Maybe[str | None] = strawberry.field(
+        description="The id of the click, as the channel knows it."
+    )
+    path: strawberry.Maybe[str | None] = strawberry.field(description="The path of the page that they came to.")
+    referrer: strawberry.Maybe[str | None] = strawberry.field(
+        description="The address of the page that they came from."
+    )
+
+
+@strawberry.type(description="The result of `updateLeadSource`. Without `activity`, every value was there already.")
+class UpdateLeadSourcePayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+
 _OTHERS = frozenset({"customer_id", "idempotency_key", "expected_revision", "identity"})
 
 
-def details_of(input: CreateCustomerInput | UpdateCustomerInput) -> dict[str, Any]:
+def details_of(input: CreateCustomerInput | UpdateCustomerInput | UpdateLeadSourceInput) -> dict[str, Any]:
     """Returns the details that an input gives, by their keys; None is one to clear."""
     given = {each.name: getattr(input, each.name) for each in fields(input) if each.name not in _OTHERS}
     return {to_camel_case(name): _plain(value) for name, value in given.items() if value is not None}

@@ -24,6 +24,8 @@ from app.domain.vocabulary import (
     ReportDimension,
     ReportTable,
     SearchMatchKind,
+    TaxIdType,
+    TaxIdValidity,
     TransactionStatus,
     TransactionType,
 )
@@ -59,6 +61,8 @@ __all__ = [
     "ReportTable",
     "SearchMatchKind",
     "Separator",
+    "TaxIdType",
+    "TaxIdValidity",
     "TransactionOrderField",
     "TransactionStatus",
     "TransactionType",
@@ -375,4 +379,17 @@ describe(
     EMAIL="They share an e-mail address.",
     PHONE="They share a phone number.",
     NAME_AND_DATE_OF_BIRTH="They have the same name, but for case and accents, and the same date of birth.",
+)
+describe(
+    TaxIdType,
+    "A kind of tax id.",
+    EU_VAT="A value-added-tax number of the European Union, with its country: DE123456789.",
+    OTHER="Any other tax id.",
+)
+describe(
+    TaxIdValidity,
+    "What is known of a tax id.",
+    UNCHECKED="Nobody has checked it yet.",
+    VALID="A source system says that it is valid.",
+    INVALID="A source system says that it is not valid.",
 )

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import strawberry
 
-from app.schema.enums import AccessLevel, ActorKind
+from app.schema.enums import AccessLevel, ActorKind, TaxIdType, TaxIdValidity
 from app.schema.rules import WITH_OWNER, Access
 
 
@@ -53,6 +53,43 @@ class Address:
     region: str | None = strawberry.field(description="State, province or county.")
     postal_code: str | None = strawberry.field(description="Postal or ZIP code.")
     country: str | None = strawberry.field(description="Two-letter country code (ISO 3166-1).")
+
+
+@strawberry.type(description="A tax id of a customer.")
+class TaxId:
+    access: ClassVar[Access] = WITH_OWNER
+
+    type: TaxIdType = strawberry.field(description="The kind of tax id.")
+    value: str = strawberry.field(description="The number; a VAT number in capitals, without blanks.")
+    is_default: bool = strawberry.field(description="Whether it is the one to print. One of a customer's tax ids is.")
+    validity: TaxIdValidity = strawberry.field(description="What a source system has found out about it.")
+
+
+@strawberry.type
+class _LeadSource:
+    medium: str | None = strawberry.field(description="The kind of channel, such as search or email.")
+    source: str | None = strawberry.field(description="The site or list that they came from, such as google.")
+    campaign: str | None = strawberry.field(description="The campaign.")
+    term: str | None = strawberry.field(description="The words that they searched for.")
+    content: str | None = strawberry.field(description="The version of the advertisement.")
+    affiliate: str | None = strawberry.field(description="The affiliate who brought them.")
+    sub_affiliate: str | None = strawberry.field(description="The affiliate's own partner.")
+    sales_agent: str | None = strawberry.field(description="The person who sold.")
+    click_id: str | None = strawberry.field(description="The id of the click, as the channel knows it.")
+    path: str | None = strawberry.field(description="The path of the page that they came to.")
+    referrer: str | None = strawberry.field(description="The address of the page that they came from.")
+
+
+@strawberry.type(description="Where a customer came from, by the first answer that there was. It never changes.")
+class OriginalLeadSource(_LeadSource):
+    access: ClassVar[Access] = WITH_OWNER
+
+
+@strawberry.type(description="Where a customer came from, by the latest answer.")
+class LeadSource(_LeadSource):
+    access: ClassVar[Access] = WITH_OWNER
+
+    original: OriginalLeadSource | None = strawberry.field(description="The first answer that there was.")
 
 
 @strawberry.type(description="The id of a customer in one source system.")

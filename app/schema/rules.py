@@ -91,6 +91,7 @@ LABELS: Final = Rule(
     redacted_sentence="Empty",
 )
 DUPLICATES: Final = Rule("who may be the same person", STAFF)
+LEAD: Final = Rule("where a customer came from", STAFF)
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
 ADJUSTMENT: Final = Rule(

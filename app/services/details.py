@@ -1,15 +1,17 @@
 """Creates customers, and edits what they are called and how they are reached."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-from app.domain import changes, details
+from app.domain import changes, details, lead_source, tax_ids
 from app.domain.customers import NEW
 from app.domain.details import IdentityTaken, NumberTaken, Stale
 from app.domain.ids import derived_id
 from app.domain.import_forms import OURS, SOURCE, TEXT, Form, Identity
+from app.domain.tax_ids import TaxIds
+from app.domain.vocabulary import TaxIdType
 from app.services.changes import Changes, Effect, Session, Wrote, nobody_yet
 from app.store.driver import Document, DuplicateKey, OutOfTime
 
@@ -67,16 +69,10 @@ async def update(
         last = customer.get("detailsRevision", 0)
         if expected_revision is not None and last > expected_revision:
             raise Stale(expected_revision, last)
-        after, told = details.edit(customer, values)
-        if not told:
-            return Effect({}, None)
-        if after["number"] != customer["number"]:
-            await _check_free(of, customer_id, after["number"], None, session)
-        fields = [change["field"] for change in told]
-        activity = of.activity(customer_id, "CUSTOMER_UPDATED", changes=told, attributes={"changedFields": fields})
-        changed = {name: after.get(name) for name in {*customer, *after} if customer.get(name) != after.get(name)}
-        changed["detailsRevision"] = customer["revision"]
-        return Effect({"activity": activity["_id"]}, activity, changed={("customers", customer_id): changed})
+        number = values.get("number", customer["number"])
+        if number != customer["number"]:
+            await _check_free(of, customer_id, number, None, session)
+        return edited(of, customer, values)
 
     told = {"customerId": customer_id, **given}
     if expected_revision is not None:
@@ -87,6 +83,21 @@ async def update(
         except DuplicateKey:
             continue  # the next run finds who has the number
     raise OutOfTime("too many customers take this number at once")
+
+
+def edited(of: Changes, customer: Document, values: Mapping[str, Any]) -> Effect:
+    """Returns the effect of an edit: the customer with these values, and the activity that tells what changed.
+
+    There is none where nothing changes.
+    """
+    after, told = details.edit(customer, values)
+    if not told:
+        return Effect({}, None)
+    fields = [change["field"] for change in told]
+    activity = of.activity(customer["_id"], "CUSTOMER_UPDATED", changes=told, attributes={"changedFields": fields})
+    changed = {name: after.get(name) for name in {*customer, *after} if customer.get(name) != after.get(name)}
+    changed["detailsRevision"] = customer["revision"]
+    return Effect({"activity": activity["_id"]}, activity, changed={("customers", customer["_id"]): changed})
 
 
 async def _check_free(of: Changes, customer_id: str, number: str, identity: Identity | None, session: Session) -> None:
@@ -115,3 +126,33 @@ def _check_identity(identity: Identity | None) -> None:
             raise changes.Invalid(f"{name} must be {form.requirement}.", "identity", name) from None
 
     changes.check(lambda: one("source", SOURCE, identity.source), lambda: one("id", TEXT, identity.id))
+
+
+# ---------------------------------------------------------------- details with mutations of their own
+
+ChangeTaxIds: TypeAlias = Callable[[TaxIds, TaxIdType, str], list[Document]]
+
+
+async def change_tax_ids(
+    of: Changes, mutation: str, change: ChangeTaxIds, customer_id: str, type_: TaxIdType, value: str, *, key: str
+) -> Wrote:
+    """Changes the customer's tax ids. Raises Invalid, NotFound, LimitExceeded."""
+    value = changes.check(lambda: tax_ids.read(type_, value), lambda: changes.key(key))
+
+    async def decide(customer: Document, _session: Session) -> Effect:
+        return edited(of, customer, {"taxIds": change(customer.get("taxIds", []), type_, value) or None})
+
+    given = {"customerId": customer_id, "type": type_.value, "value": value}
+    return await of.run_once(mutation, customer_id, key, given, decide)
+
+
+async def update_lead_source(of: Changes, customer_id: str, given: Mapping[str, str | None], *, key: str) -> Wrote:
+    """Changes where the customer came from; None clears a field. Raises Invalid."""
+    values = changes.check(lambda: lead_source.read(given), lambda: changes.key(key))
+    if not values:
+        raise changes.Invalid("Give at least one field to change.")
+
+    async def decide(customer: Document, _session: Session) -> Effect:
+        return edited(of, customer, {"leadSource": lead_source.updated(customer.get("leadSource"), values) or None})
+
+    return await of.run_once("updateLeadSource", customer_id, key, {"customerId": customer_id, **given}, decide)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
 from app.domain.kinds import BY_COLLECTION
+from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
 from app.domain.report import DIMENSIONS
@@ -29,6 +30,8 @@ from app.domain.vocabulary import (
     Outcome,
     PassType,
     PushStatus,
+    TaxIdType,
+    TaxIdValidity,
     TransactionStatus,
     TransactionType,
 )
@@ -123,6 +126,7 @@ _ACTOR = _object(
 )
 _CONTACT_POINTS = _list(_object({"value": _TEXT, "primary": _BOOLEAN}, {"label": _TEXT}))
 _ADDRESS = _object({}, dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), _TEXT) | {"country": _COUNTRY})
+_LEAD_SOURCE = {key: _text(at_most) for key, at_most in LENGTHS.items()}
 _DETAIL: Schema = {"bsonType": ["string", "array", "object"]}
 _NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
@@ -163,6 +167,17 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "hasStatusDetails": _BOOLEAN,
             # Which source gave which of the tags; those of nobody here are people's.
             "tagSources": _list(_object({"tag": _text(100), "source": _TEXT}), at_most=1_000),
+            "taxIds": _list(
+                _object(
+                    {
+                        "type": _one_of(TaxIdType),
+                        "value": _TEXT,
+                        "isDefault": _BOOLEAN,
+                        "validity": _one_of(TaxIdValidity),
+                    }
+                )
+            ),
+            "leadSource": _object({}, {**_LEAD_SOURCE, "original": _object({}, _LEAD_SOURCE)}),
             "mergedIntoId": _reference("customers"),
             "affiliateId": _TEXT,
             # Which fields were edited here, with what they were before; what each source said last (domain/details.py).
