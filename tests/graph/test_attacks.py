@@ -22,6 +22,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
+    GraphQLUnionType,
     get_named_type,
     is_leaf_type,
     is_required_input_field,
@@ -32,6 +33,7 @@ from app.settings import Limits
 from app.store import previews
 from app.store.driver import DeleteMany, Document, UpdateOne
 from tests.support.accounts import CANARY, STRANGERS, Account, account_of, allowed_of, canary, token_of
+from tests.support.entities import representation_of
 from tests.support.gateway import Ask
 from tests.support.schema_walk import schema
 from tests.support.world import NOW, World
@@ -99,6 +101,9 @@ def values(type_: Any, ids: tuple[str, ...], depth: int = 2) -> list[Literal]:
             return [json.dumps(each) for each in ids]
         case GraphQLScalarType(name="Int" | "SafeInt"):
             return ["0", "1", "50"]
+        case GraphQLScalarType(name="_Any"):
+            them = map(representation_of, ids)
+            return [f'{{__typename: "{each["__typename"]}", id: "{each["id"]}"}}' for each in them]
         case _:
             return texts()
 
@@ -147,6 +152,8 @@ def guesses(of: GraphQLObjectType, ids: tuple[str, ...]) -> Iterator[str]:
 
 
 def shown(type_: GraphQLNamedType) -> str:
+    if isinstance(type_, GraphQLUnionType):
+        return "{ ... on Node { id } }"
     if not isinstance(type_, GraphQLObjectType):
         return "{ id }" if hasattr(type_, "fields") else ""
     if type_.name.endswith("Connection"):

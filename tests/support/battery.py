@@ -312,4 +312,8 @@ def sensible(type_: Any, name: str = "") -> str:
     if values := getattr(named, "values", None):
         return next(iter(values))
     time = '"2026-02-01T00:00:00Z"' if name == "to" else '"2026-01-01T00:00:00Z"'
-    return {"Int": "1", "Boolean": "true", "ID": '"cus_x"', "DateTime": time}.get(bare, '"x"')
+    scalars = {"Int": "1", "Boolean": "true", "ID": '"cus_x"', "DateTime": time, "_Any": _ENTITY}
+    return scalars.get(bare, '"x"')
+
+
+_ENTITY = '{__typename: "Customer", id: "cus_x"}'
