@@ -197,7 +197,7 @@ def plan_walk(asking: Asking, sdl: str) -> dict[str, Any]:
     customers = [everything["id"], *(each for each in customers if each != everything["id"])][:WALKED]
     made = make_one_of_each(asking, everything["id"])
     now = time.gmtime()
-    report = {"occurredAt": {"from": f"{now.tm_year - 1}-01-01T00:00:00Z"}}
+    report = {"occurredAt": {"from": f"{now.tm_year - 1}-01-01T00:00:00Z", "to": f"{now.tm_year + 1}-01-01T00:00:00Z"}}
     variables: dict[str, list[dict[str, Any]]] = {
         "Customer": [{"id": each} for each in customers],
         "report": [{"filter": report}],
