@@ -37,7 +37,7 @@ from tests.support.processes import ROOT, Gateway, free_ports
 
 EXAMPLES: Final = ROOT / "examples" / "clients"
 NAMES: Final = ("apollo", "urql", "relay", "typescript", "python", "stitching", "supergraph", "browser")
-CUSTOMERS: Final = 130
+CUSTOMERS: Final = 100
 """The customers of the demo, of whom each client walks over the first ones."""
 WALKED: Final = 40
 SECRET: Final = "a secret of the clients, 32 bytes at least"

@@ -151,7 +151,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
 
 NOT_FOR_AFFILIATES = """
 Customer.email Customer.emails Customer.phones Customer.billingAddress Customer.website Customer.dateOfBirth
-Customer.identities Activity.message Activity.email Activity.attribute Coupon.code PointsEntry.reason
+Customer.identities Customer.taxIds Activity.message Activity.email Activity.attribute Coupon.code PointsEntry.reason
 StatusChange.reason Activity.changes
 """
 FORBIDDEN: Mapping[str, set[Role]] = {
@@ -160,6 +160,7 @@ FORBIDDEN: Mapping[str, set[Role]] = {
     "Customer.notes": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "Customer.emailHistory": {Role.AFFILIATE},
     "Customer.possibleDuplicates": {Role.AFFILIATE, Role.CUSTOMER},
+    "Customer.leadSource": {Role.AFFILIATE, Role.CUSTOMER},
     "PointsEntry.adjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
 }
 """Null without an error; the response says that it is masked."""

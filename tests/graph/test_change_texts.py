@@ -23,6 +23,10 @@ IN_LINES = {
 GIVEN: dict[str, dict[str, Any]] = {
     "createCustomer": {"name": "Ada"},
     "updateCustomer": {"firstName": "Ada"},
+    "addTaxId": {"type": "OTHER", "value": "1"},
+    "removeTaxId": {"type": "OTHER", "value": "1"},
+    "setDefaultTaxId": {"type": "OTHER", "value": "1"},
+    "updateLeadSource": {"medium": "search"},
     "addNote": {"message": "Hello"},
     "adjustPoints": {"points": 1, "reason": "Late"},
     "requestPointsAdjustment": {"points": 1, "reason": "Late"},
@@ -32,6 +36,12 @@ GIVEN: dict[str, dict[str, Any]] = {
     "untagCustomer": {"tag": "b2b"},
     "recordActivity": {"type": "ORDER_CREATED"},
 }
+
+INPUTS = {
+    "untagCustomer": "TagCustomerInput",
+    **dict.fromkeys(("addTaxId", "removeTaxId", "setDefaultTaxId"), "TaxIdInput"),
+}
+"""Of the mutations that share one."""
 
 
 def texts() -> Iterator[tuple[str, str, str]]:
@@ -72,8 +82,7 @@ async def about(world: World, customer: Document, mutation: str) -> Document:
 
 async def errors(ask: Ask, mutation: str, given: Document) -> list[str]:
     type_ = f"{mutation[0].upper()}{mutation[1:]}Input"
-    if mutation == "untagCustomer":
-        type_ = "TagCustomerInput"
+    type_ = INPUTS.get(mutation, type_)
     query = f"mutation($i: {type_}!) {{ {mutation}(input: $i) {{ userErrors {{ code message }} }} }}"
     answer = await ask(query, i=given)
     if "errors" in answer:

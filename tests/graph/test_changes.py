@@ -19,6 +19,7 @@ from tests.support.commands import Commands
 from tests.support.gateway import Ask
 from tests.support.mutations import (
     ADD_NOTE,
+    ADD_TAX_ID,
     ADJUST,
     APPROVE_POINTS,
     DECLINE_POINTS,
@@ -26,11 +27,14 @@ from tests.support.mutations import (
     PUSH_PASS,
     RECORD,
     REDEEM,
+    REMOVE_TAX_ID,
     REQUEST_POINTS,
     RESEND,
+    SET_DEFAULT_TAX_ID,
     SHOWN,
     STATUS,
     UPDATE_CUSTOMER,
+    UPDATE_LEAD_SOURCE,
 )
 from tests.support.schema_walk import schema
 from tests.support.tokens import token
@@ -428,8 +432,9 @@ RECORD_PLAIN = f"mutation($input: RecordActivityInput!) {{ recordActivity(input:
 
 # ---------------------------------------------------------------- who may
 
+EDITORS = {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER}
 MAY: dict[str, set[Role]] = {
-    "updateCustomer": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
+    **dict.fromkeys("updateCustomer addTaxId removeTaxId setDefaultTaxId updateLeadSource".split(), EDITORS),
     "addNote": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.FINANCE},
     "adjustPoints": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.FINANCE, Role.API_USER},
     "requestPointsAdjustment": {
@@ -466,7 +471,9 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
     staff = set(roles) - {Role.AFFILIATE, Role.CUSTOMER}
     for whose in ("own", "referred", "other"):
         for mutation, permitted in MAY.items():
-            ada = await world.customer(email="ada@example.com", **REFERRED_BY[whose])
+            tax_id = {"type": "OTHER", "value": "1"}
+            tax_ids = [{**tax_id, "isDefault": False, "validity": "UNCHECKED"}]
+            ada = await world.customer(email="ada@example.com", taxIds=tax_ids, **REFERRED_BY[whose])
             own = ada if whose == "own" else await world.customer()
             coupon = await world.coupon(ada)
             bearer = token(
@@ -480,6 +487,10 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
                 "updateCustomer": (UPDATE_CUSTOMER, {**customer_id, "firstName": "Ada"}),
+                "addTaxId": (ADD_TAX_ID, {**customer_id, "type": "OTHER", "value": "2"}),
+                "removeTaxId": (REMOVE_TAX_ID, {**customer_id, **tax_id}),
+                "setDefaultTaxId": (SET_DEFAULT_TAX_ID, {**customer_id, **tax_id}),
+                "updateLeadSource": (UPDATE_LEAD_SOURCE, {**customer_id, "medium": "search"}),
                 "addNote": (ADD_NOTE, {**customer_id, "message": "Hello"}),
                 "adjustPoints": (ADJUST, {**customer_id, "points": 1, "reason": "Why"}),
                 "requestPointsAdjustment": (REQUEST_POINTS, {**customer_id, "points": 5_000, "reason": "Why"}),

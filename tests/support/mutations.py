@@ -35,3 +35,14 @@ CREATE_CUSTOMER = f"""mutation($input: CreateCustomerInput!) {{ createCustomer(i
   customer {{ {DETAILS} }} {SHOWN} }} }}"""
 UPDATE_CUSTOMER = f"""mutation($input: UpdateCustomerInput!) {{ updateCustomer(input: $input) {{
   customer {{ {DETAILS} }} activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""
+TAX_IDS = "taxIds { type value isDefault validity }"
+ADD_TAX_ID = f"""mutation($input: TaxIdInput!) {{ addTaxId(input: $input) {{
+  customer {{ {TAX_IDS} }} activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""
+REMOVE_TAX_ID = f"""mutation($input: TaxIdInput!) {{ removeTaxId(input: $input) {{
+  customer {{ {TAX_IDS} }} {SHOWN} }} }}"""
+SET_DEFAULT_TAX_ID = f"""mutation($input: TaxIdInput!) {{ setDefaultTaxId(input: $input) {{
+  customer {{ {TAX_IDS} }} {SHOWN} }} }}"""
+LEAD_SOURCE = "medium source campaign term content affiliate subAffiliate salesAgent clickId path referrer"
+UPDATE_LEAD_SOURCE = f"""mutation($input: UpdateLeadSourceInput!) {{ updateLeadSource(input: $input) {{
+  customer {{ leadSource {{ {LEAD_SOURCE} original {{ {LEAD_SOURCE} }} }} }}
+  activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""

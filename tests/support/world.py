@@ -9,6 +9,7 @@ from app.catalogue import CATALOGUE, copied
 from app.domain import points
 from app.domain.customers import activity_summary_update, balance
 from app.domain.ids import new_id
+from app.domain.lead_source import LENGTHS
 from app.domain.search import search_copies
 from app.store.driver import Document, Store, UpdateOne
 
@@ -66,6 +67,7 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
 }
 """The fewest keys that each collection's validator asks for."""
 
+_LEAD_SOURCE: Mapping[str, Any] = {key: f"some {key}" for key in LENGTHS}
 WHOLE: Mapping[str, Any] = {
     "firstName": "Ada",
     "lastName": "Lovelace",
@@ -85,6 +87,8 @@ WHOLE: Mapping[str, Any] = {
         "postalCode": "SW1Y 4JH",
         "country": "GB",
     },
+    "taxIds": [{"type": "EU_VAT", "value": "GB123456789", "isDefault": True, "validity": "VALID"}],
+    "leadSource": {**_LEAD_SOURCE, "original": _LEAD_SOURCE},
     "hasStatusDetails": True,
     "tags": ["vip"],
 }
