@@ -53,6 +53,12 @@ def messy(index: int, now: datetime) -> Life:
             "postalCode": "20457",
             "country": "DE",
         },
+        locale="de-DE",
+        taxIds=[
+            {"type": "EU_VAT", "value": "DE811907980", "isDefault": True, "validity": "VALID"},
+            {"type": "OTHER", "value": "17/451/02381", "isDefault": False, "validity": "UNCHECKED"},
+        ],
+        leadSource={"medium": "email", "source": "newsletter", "original": {"medium": "search", "source": "google"}},
         tags=["vip", "b2b", "early-adopter", "loyal", "complaint", "paper-invoice"],
         affiliateId=AFFILIATE["id"],
     )
@@ -71,6 +77,7 @@ def messy(index: int, now: datetime) -> Life:
     for days, change in ((300, service.block), (302, service.reactivate), (600, service.deactivate)):
         life.plan(days, partial(change, life))
     life.plan(603, partial(service.reactivate, life))
+    life.plan(610, partial(service.edit, life, "jobTitle", "Deputy director"))
     life.plan(700, partial(service.resend_mail, life, fails=True))
     life.plan(1_085, partial(member.reserve, 120, days=30))
     life.plan(1_085, partial(member.buy, waits=True))

@@ -139,6 +139,15 @@ def move_house(life: Life) -> None:
         life.tell("CUSTOMER_UPDATED", fields, by=by)
 
 
+def edit(life: Life, field: str, before: str) -> None:
+    """Writes that a colleague has corrected a detail: an agent, in a lead's name."""
+    lead, agent = LEADS[0], SERVICE[0]
+    by = {**agent, "onBehalfOf": {"id": lead["id"], "name": lead["name"]}}
+    change = {"field": field, "from": before, "to": life.customer[field]}
+    life.tell("CUSTOMER_UPDATED", {"changedFields": [field]}, by=by, source="platform", more={"changes": [change]})
+    life.customer.setdefault("edited", []).append({"field": field, "before": before})
+
+
 def resend_mail(life: Life, *, fails: bool = False) -> None:
     mails, address = life.documents["emails"], life.customer.get("email")
     if not mails or not address:
