@@ -44,7 +44,9 @@ from app.schema.changes import (
     ApprovePointsAdjustmentPayload,
     ChangeCustomerStatusPayload,
     DeclinePointsAdjustmentPayload,
+    EditNotePayload,
     EmailPassPayload,
+    PinNotePayload,
     PushPassPayload,
     RecordActivityPayload,
     RedeemCouponPayload,
@@ -181,6 +183,14 @@ class Mutation:
     )
     add_note: AddNotePayload | None = strawberry.field(
         resolver=changes.add_note, description="Write a note on an account. Needs ADD_NOTE."
+    )
+    edit_note: EditNotePayload | None = strawberry.field(
+        resolver=changes.edit_note,
+        description="Give a note another text; what it was stays in `versions`. For its author; for others it needs "
+        "EDIT_ALL_NOTES.",
+    )
+    pin_note: PinNotePayload | None = strawberry.field(
+        resolver=changes.pin_note, description="Pin a note, for everybody or for the viewer alone. Needs ADD_NOTE."
     )
     adjust_points: AdjustPointsPayload | None = strawberry.field(
         resolver=changes.adjust_points,

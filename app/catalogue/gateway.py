@@ -13,6 +13,9 @@ row = partial(activity_type, source="platform", origin=Origin.OURS, writers=Writ
 
 ROWS = (
     row("Note added", "A colleague left a note.", Group.NOTE, audience=Audience.STAFF, is_note=True),
+    row("Note edited", "A note got another text.", Group.NOTE, audience=Audience.STAFF, is_note=True),
+    row("Note pinned", "A note was pinned for everybody.", Group.NOTE, audience=Audience.STAFF, is_note=True),
+    row("Note unpinned", "A note is not pinned any more.", Group.NOTE, audience=Audience.STAFF, is_note=True),
     row("Points adjusted", "Points were added or deducted by hand.", Group.POINTS),
     row(
         "Points adjustment requested",

@@ -37,6 +37,7 @@ class Permission(StrEnum):
     CREATE_CUSTOMER = "CREATE_CUSTOMER"
     UPDATE_CUSTOMER = "UPDATE_CUSTOMER"
     ADD_NOTE = "ADD_NOTE"
+    EDIT_ALL_NOTES = "EDIT_ALL_NOTES"
     TAG_CUSTOMER = "TAG_CUSTOMER"
     ADJUST_POINTS = "ADJUST_POINTS"
     APPROVE_ADJUSTMENT = "APPROVE_ADJUSTMENT"
@@ -84,6 +85,7 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.CREATE_CUSTOMER, _SERVICE | {Role.SALES_REP, Role.API_USER}),
     (Permission.UPDATE_CUSTOMER, _SERVICE | {Role.SALES_REP, Role.API_USER}),
     (Permission.ADD_NOTE, PEOPLE),
+    (Permission.EDIT_ALL_NOTES, _SUPERVISORS),
     (Permission.TAG_CUSTOMER, PEOPLE),
     (Permission.ADJUST_POINTS, _SERVICE | {Role.FINANCE, Role.API_USER}),
     (Permission.APPROVE_ADJUSTMENT, _SUPERVISORS | {Role.FINANCE}),

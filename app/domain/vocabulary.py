@@ -155,3 +155,8 @@ class TaxIdValidity(StrEnum):
     UNCHECKED = "UNCHECKED"
     VALID = "VALID"
     INVALID = "INVALID"
+
+
+class PinnedFor(StrEnum):
+    ALL = "ALL"
+    ME = "ME"

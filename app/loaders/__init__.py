@@ -13,6 +13,7 @@ from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.gate import Gate
 from app.loaders.loader import CustomerLoader, Loader
+from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
 from app.loaders.search import Search
 from app.store import report
@@ -76,6 +77,10 @@ class Loaders:
     @cached_property
     def duplicates(self) -> Loader[Traits, list[Document]]:
         return Loader(partial(duplicates, self._store))
+
+    @cached_property
+    def pinned_notes(self) -> Loader[Pins, list[Document]]:
+        return Loader(partial(pinned_notes, self._store, self.gate))
 
     @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from app.domain.access import Permission
 from app.domain.changes import Invalid
 from app.domain.times import stored
-from app.domain.vocabulary import CustomerStatus
+from app.domain.vocabulary import CustomerStatus, PinnedFor
 from app.resolvers.payloads import Input, document_of, make
 from app.schema import changes as schema
 from app.schema.base import Document, Info
@@ -31,6 +31,27 @@ async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> 
             key=input.idempotency_key,
             is_there=is_there,
         ),
+    )
+
+
+async def edit_note(info: Info, input: Annotated[schema.EditNoteInput, Input]) -> schema.EditNotePayload | None:
+    return await make(
+        info,
+        "editNote",
+        Permission.ADD_NOTE,
+        ("notes", "noteId", input.note_id),
+        lambda of, note: notes.edit(of, note, input.message, key=input.idempotency_key),
+    )
+
+
+async def pin_note(info: Info, input: Annotated[schema.PinNoteInput, Input]) -> schema.PinNotePayload | None:
+    pinned_for = input.pinned_for and PinnedFor(input.pinned_for)
+    return await make(
+        info,
+        "pinNote",
+        Permission.ADD_NOTE,
+        ("notes", "noteId", input.note_id),
+        lambda of, note: notes.pin(of, note, pinned_for, key=input.idempotency_key),
     )
 
 

@@ -16,6 +16,7 @@ from app.schema.connection import Edge, PagedEdge
 from app.schema.coupons import Coupon
 from app.schema.customers import Customer
 from app.schema.emails import Email, EmailDelivery
+from app.schema.enums import PinnedFor
 from app.schema.notes import Note
 from app.schema.passes import Pass, PassPush
 from app.schema.points import PointsEntry, PointsFilter, PointsOrder
@@ -156,6 +157,38 @@ class AddNotePayload(Changed):
     access: ClassVar[Access] = WITH_OWNER
 
     note: Note | None = strawberry.field(description="The note that was written.")
+
+
+@strawberry.input(description="Another text for a note. Its author and supervisors may edit it.")
+class EditNoteInput:
+    note_id: strawberry.ID = strawberry.field(description="The note.")
+    message: str = strawberry.field(description="The text, at most 10,000 characters.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="The result of `editNote`. Without `activity`, it had this text already.")
+class EditNotePayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+    note: Note | None = strawberry.field(description="The note.")
+
+
+@strawberry.input(description="A note to pin, or not to pin any more.")
+class PinNoteInput:
+    note_id: strawberry.ID = strawberry.field(description="The note.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    pinned_for: PinnedFor | None = strawberry.field(
+        default=None, description="For whom to pin it. Null: for nobody, not for the viewer either."
+    )
+
+
+@strawberry.type(
+    description="The result of `pinNote`. Only what changes for everybody is on the timeline, as `activity`."
+)
+class PinNotePayload(Changed):
+    access: ClassVar[Access] = WITH_OWNER
+
+    note: Note | None = strawberry.field(description="The note.")
 
 
 @strawberry.input(description="Points to add or deduct by hand.")

@@ -58,7 +58,7 @@ class Customer(Node):
         ACTORS: "activity_actors",
         LAST: "last_activity_at",
         MAIL: "email_history",
-        NOTE: "notes",
+        NOTE: "notes pinned_notes",
     }
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
@@ -245,6 +245,16 @@ class Customer(Node):
         description="All e-mails to the customer, newest first, including those that no activity names. E-mails whose "
         "time is not known come last.",
     )
+
+    @strawberry.field(description="The notes that are pinned for everybody or for this viewer, newest first.")
+    @staticmethod
+    @reads("_id pinnedNotes")
+    def pinned_notes(customer: strawberry.Parent[Document], info: Info, first: ShortList = 20) -> list[Note] | None:
+        if isinstance(masked := customer.get("pinnedNotes"), Refusal):
+            raise masked
+        key, size = (customer["_id"], info.context.viewer.subject), size_of(first)
+        return cast(Source, info.context.loaders.pinned_notes.defer(key, lambda notes: (notes or [])[:size]))
+
     notes = paged(
         NOTES, Note, description="All notes on the account, newest first, including those that no activity names."
     )

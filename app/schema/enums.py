@@ -20,6 +20,7 @@ from app.domain.vocabulary import (
     ExportTable,
     Outcome,
     PassType,
+    PinnedFor,
     PushStatus,
     ReportDimension,
     ReportTable,
@@ -54,6 +55,7 @@ __all__ = [
     "Outcome",
     "PassOrderField",
     "PassType",
+    "PinnedFor",
     "PointsKind",
     "PointsOrderField",
     "PushStatus",
@@ -392,4 +394,10 @@ describe(
     UNCHECKED="Nobody has checked it yet.",
     VALID="A source system says that it is valid.",
     INVALID="A source system says that it is not valid.",
+)
+describe(
+    PinnedFor,
+    "For whom a note is pinned.",
+    ALL="For everybody who may read it.",
+    ME="For the viewer alone.",
 )

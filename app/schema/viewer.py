@@ -24,6 +24,7 @@ describe(
     CREATE_CUSTOMER="Create customers.",
     UPDATE_CUSTOMER="Edit the details of customers.",
     ADD_NOTE="Write a note on an account.",
+    EDIT_ALL_NOTES="Edit notes that somebody else wrote.",
     ADJUST_POINTS="Add or deduct points by hand, up to `adjustPointsLimit` per customer in 24 hours, and "
     "request more with `requestPointsAdjustment`.",
     APPROVE_ADJUSTMENT="Approve or decline adjustments that another person asked for, of any number of points.",

@@ -478,8 +478,13 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "createdAt": _TIME,
             "mentions": _list(_TEXT),
         },
-        optional={"linkIds": _list(_TEXT)},
-        indexes=(Index("customerId createdAt order _id"),),
+        optional={
+            "linkIds": _list(_TEXT),
+            # All texts that it had, the first one and the present one included.
+            "versions": _list(_object({"message": _LONG_TEXT, "author": _ACTOR, "at": _TIME})),
+            "pins": _list(_TEXT, at_most=1_000),  # the subjects for whom it is pinned; "*" for all
+        },
+        indexes=(Index("customerId createdAt order _id"), Index("customerId pins", partial_on="pins")),
     ),
     # What a key of a subject's has written, so that the same change is made once.
     "idempotency": Collection(

@@ -158,6 +158,7 @@ FORBIDDEN: Mapping[str, set[Role]] = {
     **{field: {Role.AFFILIATE} for field in NOT_FOR_AFFILIATES.split()},
     "Activity.note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "Customer.notes": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
+    "Customer.pinnedNotes": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "Customer.emailHistory": {Role.AFFILIATE},
     "Customer.possibleDuplicates": {Role.AFFILIATE, Role.CUSTOMER},
     "Customer.leadSource": {Role.AFFILIATE, Role.CUSTOMER},

@@ -13,6 +13,7 @@ from tests.support.world import World
 
 IN_LINES = {
     "AddNoteInput.message",
+    "EditNoteInput.message",
     "RecordActivityInput.message",
     "AdjustPointsInput.reason",
     "ChangeCustomerStatusInput.reason",
@@ -28,6 +29,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "setDefaultTaxId": {"type": "OTHER", "value": "1"},
     "updateLeadSource": {"medium": "search"},
     "addNote": {"message": "Hello"},
+    "editNote": {"message": "Hello"},
     "adjustPoints": {"points": 1, "reason": "Late"},
     "requestPointsAdjustment": {"points": 1, "reason": "Late"},
     "declinePointsAdjustment": {"reason": "Twice"},
@@ -59,6 +61,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
 def test_the_mutations_here_are_all_that_take_a_text_of_a_customer() -> None:
     mutations: Any = schema().type_map["Mutation"]
     others = {
+        "pinNote",
         "redeemCoupon",
         "resendEmail",
         "emailPass",
@@ -75,6 +78,8 @@ async def about(world: World, customer: Document, mutation: str) -> Document:
     """What the change is of."""
     if mutation == "createCustomer":
         return {}
+    if mutation == "editNote":
+        return {"noteId": (await world.note(customer))["_id"]}
     if mutation == "declinePointsAdjustment":
         return {"adjustmentId": (await world.adjustment(customer))["_id"]}
     return {"customerId": customer["_id"]}

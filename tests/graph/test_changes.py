@@ -23,7 +23,9 @@ from tests.support.mutations import (
     ADJUST,
     APPROVE_POINTS,
     DECLINE_POINTS,
+    EDIT_NOTE,
     EMAIL_PASS,
+    PIN_NOTE,
     PUSH_PASS,
     RECORD,
     REDEEM,
@@ -436,6 +438,8 @@ EDITORS = {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_RE
 MAY: dict[str, set[Role]] = {
     **dict.fromkeys("updateCustomer addTaxId removeTaxId setDefaultTaxId updateLeadSource".split(), EDITORS),
     "addNote": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.FINANCE},
+    "editNote": {Role.ADMIN, Role.CS_ADMIN},  # of a note that somebody else wrote
+    "pinNote": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.FINANCE},
     "adjustPoints": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.FINANCE, Role.API_USER},
     "requestPointsAdjustment": {
         Role.ADMIN,
@@ -483,7 +487,7 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             )
             reaching = staff | (set(roles) & {OWNER_BY.get(whose)})
             email, pass_ = await world.email(ada), await world.pass_(ada, downloadUrl="https://wallet.example.com/1")
-            adjustment = await world.adjustment(ada)
+            adjustment, note = await world.adjustment(ada), await world.note(ada)
             customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
                 "updateCustomer": (UPDATE_CUSTOMER, {**customer_id, "firstName": "Ada"}),
@@ -492,6 +496,8 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
                 "setDefaultTaxId": (SET_DEFAULT_TAX_ID, {**customer_id, **tax_id}),
                 "updateLeadSource": (UPDATE_LEAD_SOURCE, {**customer_id, "medium": "search"}),
                 "addNote": (ADD_NOTE, {**customer_id, "message": "Hello"}),
+                "editNote": (EDIT_NOTE, {"noteId": note["_id"], "message": "Hello"}),
+                "pinNote": (PIN_NOTE, {"noteId": note["_id"], "pinnedFor": "ALL"}),
                 "adjustPoints": (ADJUST, {**customer_id, "points": 1, "reason": "Why"}),
                 "requestPointsAdjustment": (REQUEST_POINTS, {**customer_id, "points": 5_000, "reason": "Why"}),
                 "approvePointsAdjustment": (APPROVE_POINTS, {"adjustmentId": adjustment["_id"]}),

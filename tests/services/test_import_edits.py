@@ -8,8 +8,8 @@ import pytest
 from app.services.importing import LineOutcome
 from app.store.driver import Document, Store, UpdateMany
 from tests.support.gateway import Ask
-from tests.support.import_lines import ADA, Bring, activity, ada, customer
-from tests.support.mutations import CREATE_CUSTOMER, UPDATE_CUSTOMER
+from tests.support.import_lines import ADA, Bring, activity, ada, customer, thing
+from tests.support.mutations import CREATE_CUSTOMER, EDIT_NOTE, PIN_NOTE, UPDATE_CUSTOMER
 
 WORDS = ("one", "two", "three")
 SOURCES = ("esuite", "billing")
@@ -156,3 +156,16 @@ async def test_what_a_source_reports_lands_on_the_customer_who_was_created_for_i
     [stored] = await store.find("customers", {})
     assert (stored["_id"], stored["firstName"], stored["lastName"]) == (created["id"], "Augusta", "King")
     assert {each["customerId"] for each in await store.find("activities", {})} == {created["id"]}
+
+
+async def test_an_imported_note_that_was_edited_here_is_the_same_note_tomorrow(
+    ask: Ask, store: Store, bring: Bring
+) -> None:
+    line = thing("note", "n1", message="Moved house.", createdAt="2024-01-01T00:00:00Z")
+    await bring(customer(), line)
+    [note] = await store.find("notes", {})
+    await ask(EDIT_NOTE, input={"noteId": note["_id"], "message": "Moved to Oslo.", "idempotencyKey": "e"})
+    await ask(PIN_NOTE, input={"noteId": note["_id"], "pinnedFor": "ALL", "idempotencyKey": "p"})
+    run = await bring(line)
+    assert (run.totals, run.rejects) == ({LineOutcome.UNCHANGED: 1}, [])
+    assert (await store.find("notes", {}))[0]["message"] == "Moved to Oslo."

@@ -19,6 +19,7 @@ ADDS = {
     "Customer.passes": 1,
     "Customer.notes": 1,
     "Customer.emailHistory": 1,
+    "Customer.pinnedNotes": 1,
     "Customer.possibleDuplicates": 2,
     "PossibleDuplicate.customer": 1,
     "StatusChangeConnection.totalCount": 1,

@@ -46,3 +46,6 @@ LEAD_SOURCE = "medium source campaign term content affiliate subAffiliate salesA
 UPDATE_LEAD_SOURCE = f"""mutation($input: UpdateLeadSourceInput!) {{ updateLeadSource(input: $input) {{
   customer {{ leadSource {{ {LEAD_SOURCE} original {{ {LEAD_SOURCE} }} }} }}
   activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""
+NOTE = "note { id message pinnedFor versions { message at author { userId } } }"
+EDIT_NOTE = f"""mutation($input: EditNoteInput!) {{ editNote(input: $input) {{ {NOTE} {SHOWN} }} }}"""
+PIN_NOTE = f"""mutation($input: PinNoteInput!) {{ pinNote(input: $input) {{ {NOTE} {SHOWN} }} }}"""

@@ -10,6 +10,7 @@ from app.domain import points
 from app.domain.customers import activity_summary_update, balance
 from app.domain.ids import new_id
 from app.domain.lead_source import LENGTHS
+from app.domain.notes import FOR_ALL
 from app.domain.search import search_copies
 from app.store.driver import Document, Store, UpdateOne
 
@@ -222,7 +223,8 @@ class World:
         more = {"attachments": [attachment], "replyTo": "help@example.com"}
         email = await self.email(ada, html="<p>Hello</p>", text="Hello", sentAt=NOW, **more)
         await self.delivery(email, status="FAILED", deliveredAt=NOW, error="Mailbox full")
-        note = await self.note(ada, mentions=["grace"], linkIds=[sale["_id"]])
+        versions = [{"message": message, "author": AGENT, "at": NOW} for message in ("Called.", "Called back.")]
+        note = await self.note(ada, mentions=["grace"], linkIds=[sale["_id"]], versions=versions, pins=[FOR_ALL])
         await self.activity(
             ada,
             "ADDRESS_DETAILS_MODIFIED",

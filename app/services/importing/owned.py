@@ -11,6 +11,7 @@ from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import COLLECTION_OF, HISTORY, LineKind
 from app.domain.moments import ORDER
+from app.domain.notes import as_written
 from app.domain.refusals import Refusal
 from app.domain.search import cleaned
 from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
@@ -358,8 +359,8 @@ class _OwnedBatch:
 
 
 def _content(document: Document) -> Document:
-    """Returns the document, blanks aside: an older version kept them as they came."""
-    return {key: _compared(value) for key, value in document.items() if key not in _OURS}
+    """Returns what its line says, blanks aside: an older version kept them as they came."""
+    return {key: _compared(value) for key, value in as_written(document).items() if key not in _OURS}
 
 
 def _compared(value: Any) -> Any:

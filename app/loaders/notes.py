@@ -1,0 +1,30 @@
+"""Reads the notes that are pinned."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from app.domain.cursors import MAXIMUM_SIZE
+from app.domain.notes import FOR_ALL
+from app.loaders.gate import Gate
+from app.store.driver import Document, Store
+
+Pins = tuple[str, str]
+"""A customer's id, and the subject of whoever looks."""
+
+
+async def pinned_notes(store: Store, gate: Gate, keys: Sequence[Pins]) -> Mapping[Pins, list[Document]]:
+    """Returns the notes that are pinned for all or for the subject, newest first. One command."""
+    subjects = {subject for _, subject in keys}
+    where = {"customerId": {"$in": [each for each, _ in keys]}, "pins": {"$in": [FOR_ALL, *sorted(subjects)]}}
+    found = await store.find("notes", where, sort={"createdAt": -1}, limit=MAXIMUM_SIZE * len(keys))
+    admitted = await gate.admitted({note["_id"]: note for note in found})
+    of_customer: defaultdict[str, list[Document]] = defaultdict(list)
+    for note in admitted.values():
+        if not isinstance(note, Exception):
+            of_customer[note["customerId"]].append(note)
+    return {
+        (customer_id, subject): [
+            note for note in of_customer[customer_id] if not {FOR_ALL, subject}.isdisjoint(note["pins"])
+        ]
+        for customer_id, subject in keys
+    }
