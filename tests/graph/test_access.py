@@ -125,6 +125,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
         ),
         ("{ reportOptions(dimension: USER) { values } }", {}),
         ("{ pointsAdjustments { totalCount nodes " + _selection("PointsAdjustment", 1) + " } }", {}),
+        ("{ blocklist { totalCount nodes " + _selection("BlocklistEntry", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),
     ]
@@ -167,6 +168,7 @@ FORBIDDEN: Mapping[str, set[Role]] = {
 
 HIDDEN: Mapping[str, set[Role]] = {
     "AuditEntry": set(Role) - {Role.ADMIN},
+    "BlocklistEntry": {Role.AFFILIATE, Role.CUSTOMER},
     "Email": {Role.AFFILIATE},
     "EmailDelivery": {Role.AFFILIATE},
     "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
@@ -382,6 +384,7 @@ async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> N
             "SEND_PASS",
             "CHANGE_STATUS",
             "RECORD_ACTIVITY",
+            "READ_BLOCKLIST",
         ],
         "adjustPointsLimit": 1000,
         "customer": None,

@@ -46,3 +46,9 @@ LEAD_SOURCE = "medium source campaign term content affiliate subAffiliate salesA
 UPDATE_LEAD_SOURCE = f"""mutation($input: UpdateLeadSourceInput!) {{ updateLeadSource(input: $input) {{
   customer {{ leadSource {{ {LEAD_SOURCE} original {{ {LEAD_SOURCE} }} }} }}
   activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""
+BLOCKLIST_ENTRY = """entry { id type value source reason expiresAt createdBy { userId accessLevel } customer { id }
+  removedAt removedBy { userId } removalReason }"""
+ADD_TO_BLOCKLIST = f"""mutation($input: AddToBlocklistInput!) {{ addToBlocklist(input: $input) {{
+  {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""
+REMOVE_FROM_BLOCKLIST = f"""mutation($input: RemoveFromBlocklistInput!) {{ removeFromBlocklist(input: $input) {{
+  {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""

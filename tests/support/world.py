@@ -63,6 +63,15 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
         "requestedAt": NOW,
         "requestedBy": {**AGENT, "id": "grace"},
     },
+    "blocklist": lambda given: {
+        "type": "EMAIL",
+        "value": "mallory@example.com",
+        "source": "MANUAL_BLOCKLISTS",
+        "reason": "Chargebacks",
+        "createdAt": NOW,
+        "createdBy": {**AGENT, "id": "grace"},
+        "listed": True,
+    },
     "notes": lambda given: {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []},
 }
 """The fewest keys that each collection's validator asks for."""
@@ -166,6 +175,13 @@ class World:
 
     async def note(self, customer: Document, **given: Any) -> Document:
         return await self._one("notes", customer, given)
+
+    async def blocklist_entry(self, customer: Document | None = None, **given: Any) -> Document:
+        """Stores an entry about a customer, or about nobody."""
+        shape = {"_id": new_id("blocklist"), **SHAPES["blocklist"](given), **given}
+        entry = shape | ({"customerId": customer["_id"]} if customer else {})
+        await self.store.insert("blocklist", [entry])
+        return entry
 
     async def export(self, **given: Any) -> Document:
         """Stores an export that waits for a worker, requested by tess, whose the tests' tokens are."""
