@@ -111,7 +111,7 @@ class AddToBlocklistInput:
     )
 
 
-@strawberry.type(description="The result of `addToBlocklist`. Without a customer, there is no `activity`.")
+@strawberry.type(description="The result of `addToBlocklist`. Without a customer, `activity` is null.")
 class AddToBlocklistPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: COMMON, BLOCKLIST: "entry"}
 
@@ -125,7 +125,7 @@ class RemoveFromBlocklistInput:
     idempotency_key: str = strawberry.field(description=KEY)
 
 
-@strawberry.type(description="The result of `removeFromBlocklist`. Without a customer, there is no `activity`.")
+@strawberry.type(description="The result of `removeFromBlocklist`. Without a customer, `activity` is null.")
 class RemoveFromBlocklistPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: COMMON, BLOCKLIST: "entry"}
 

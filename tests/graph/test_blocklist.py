@@ -305,7 +305,7 @@ async def test_the_list_is_newest_first_filtered_and_paged(ask: Ask, world: Worl
 
 async def test_entries_of_one_request_are_in_their_order(ask: Ask) -> None:
     values = [f"{at}@example.com" for at in range(5)]
-    inputs = {
+    inputs: dict[str, Any] = {
         f"i{at}": {"type": "EMAIL", "value": value, "reason": "Why", "idempotencyKey": value}
         for at, value in enumerate(values)
     }
@@ -362,7 +362,8 @@ async def test_each_role_reads_and_changes_the_blocklist_as_it_may(role: Role, a
     reads, manages = (role in PERMITTED[each] for each in (Permission.READ_BLOCKLIST, Permission.MANAGE_BLOCKLIST))
     assert reads is (role not in (Role.AFFILIATE, Role.CUSTOMER))
     assert manages is (role in (Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER))
-    for query, variables in ((LISTED, {}), (BLOCKED, {"values": [ADA]})):
+    reading: list[tuple[str, dict[str, Any]]] = [(LISTED, {}), (BLOCKED, {"values": [ADA]})]
+    for query, variables in reading:
         answer = await ask(query, token=bearer, **variables)
         assert [each["extensions"]["code"] for each in answer.get("errors", [])] == ["FORBIDDEN"] * (not reads)
     node = await ask("query($id: ID!) { node(id: $id) { id } }", token=bearer, id=entry["_id"])

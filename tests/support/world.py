@@ -63,15 +63,6 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
         "requestedAt": NOW,
         "requestedBy": {**AGENT, "id": "grace"},
     },
-    "blocklist": lambda given: {
-        "type": "EMAIL",
-        "value": "mallory@example.com",
-        "source": "MANUAL_BLOCKLISTS",
-        "reason": "Chargebacks",
-        "createdAt": NOW,
-        "createdBy": {**AGENT, "id": "grace"},
-        "listed": True,
-    },
     "notes": lambda given: {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []},
 }
 """The fewest keys that each collection's validator asks for."""
@@ -178,8 +169,18 @@ class World:
 
     async def blocklist_entry(self, customer: Document | None = None, **given: Any) -> Document:
         """Stores an entry about a customer, or about nobody."""
-        shape = {"_id": new_id("blocklist"), **SHAPES["blocklist"](given), **given}
-        entry = shape | ({"customerId": customer["_id"]} if customer else {})
+        self._born += 1
+        shape: Document = {
+            "_id": new_id("blocklist"),
+            "type": "EMAIL",
+            "value": f"mallory-{self._born}@example.com",
+            "source": "MANUAL_BLOCKLISTS",
+            "reason": "Chargebacks",
+            "createdAt": NOW,
+            "createdBy": AGENT,
+            "listed": True,
+        }
+        entry = {**shape, **({"customerId": customer["_id"]} if customer else {}), **given}
         await self.store.insert("blocklist", [entry])
         return entry
 
