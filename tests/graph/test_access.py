@@ -51,7 +51,12 @@ from tests.support.world import World
 def limits() -> Limits:
     """Sets the widest limits: some tests here ask for all there is at once."""
     return Limits(
-        max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9, cost_per_minute=10**12
+        max_tokens=100_000,
+        max_document_characters=10**6,
+        max_aliases=10_000,
+        max_fields=10_000,
+        max_cost=10**9,
+        cost_per_minute=10**12,
     )
 
 
