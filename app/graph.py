@@ -22,6 +22,7 @@ from app.domain.refusals import BadUserInput
 from app.resolvers import (
     adjustments,
     audit,
+    blocklist,
     catalogue,
     changes,
     customers,
@@ -37,6 +38,12 @@ from app.schema.access import described_rules, masks_of, rules_of
 from app.schema.adjustments import PointsAdjustment
 from app.schema.audit import AuditEntry
 from app.schema.base import SCALARS, Node, read_key
+from app.schema.blocklist import (
+    AddToBlocklistPayload,
+    BlocklistCheck,
+    BlocklistEntry,
+    RemoveFromBlocklistPayload,
+)
 from app.schema.catalogue import ActivityType
 from app.schema.changes import (
     AddNotePayload,
@@ -68,7 +75,7 @@ from app.schema.details import (
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.report import CustomerServiceReport, ReportOptions
-from app.schema.rules import ADJUSTMENT, AUDIT, REPORT, WITH_OWNER, Access
+from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, REPORT, WITH_OWNER, Access
 from app.schema.search import SearchHit
 from app.schema.viewer import ViewerType
 
@@ -81,6 +88,7 @@ class Query:
         WITH_OWNER: "viewer node nodes customer customers search activity_types entities service",
         AUDIT: "audit_log",
         ADJUSTMENT: "points_adjustments",
+        BLOCKLIST: "blocklist blocked",
         REPORT: "customer_service_report report_options",
     }
 
@@ -130,6 +138,16 @@ class Query:
         resolver=adjustments.points_adjustments,
         description="Adjustments of points that take two people, newest first. Those that wait for approval "
         "have the status PENDING.",
+    )
+    blocked: list[BlocklistCheck] | None = strawberry.field(
+        resolver=blocklist.blocked,
+        description="Whether values are on the blocklist, in the order of the values: for systems that enforce it. An "
+        "entry that has expired blocks nothing. Needs READ_BLOCKLIST.",
+    )
+    blocklist: Connection[BlocklistEntry] | None = strawberry.field(
+        resolver=blocklist.blocklist,
+        description="The blocklist, newest first: values that may not be used, expired ones included until they are "
+        "removed. It is recorded here and enforced elsewhere, by the systems that ask `blocked`. Needs READ_BLOCKLIST.",
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
@@ -236,6 +254,15 @@ class Mutation:
     record_activity: RecordActivityPayload | None = strawberry.field(
         resolver=changes.record_activity,
         description='Record an activity by hand ("Add action"). Needs RECORD_ACTIVITY.',
+    )
+    add_to_blocklist: AddToBlocklistPayload | None = strawberry.field(
+        resolver=blocklist.add_to_blocklist,
+        description="Put a value on the blocklist. Nothing is blocked by this gateway: the systems that ask `blocked` "
+        "enforce it. Needs MANAGE_BLOCKLIST.",
+    )
+    remove_from_blocklist: RemoveFromBlocklistPayload | None = strawberry.field(
+        resolver=blocklist.remove_from_blocklist,
+        description="Remove an entry from the blocklist. Needs MANAGE_BLOCKLIST.",
     )
     export_customers: ExportCustomersPayload | None = strawberry.field(
         resolver=exports.export_customers,

@@ -7,6 +7,7 @@ from app.catalogue.model import AttributeKind as Kind
 from app.catalogue.model import Audience, Origin, Writers, activity_type
 from app.catalogue.shared import (
     AMOUNT,
+    BLOCKLIST_TYPE,
     CHANGED_FIELDS,
     INVOICE_NUMBER,
     ORDER_ID,
@@ -54,9 +55,10 @@ ROWS = (
         "Customer Blocklisted",
         "Data of the customer may no longer be used to buy; the customer's status stays as it is.",
         Group.COMPLIANCE,
-        optional("blocklistType", "Blocklist type"),
+        BLOCKLIST_TYPE,
         # Prefixed though it collides with nothing, to stay apart from the platform's CUSTOMER_BLOCKED.
         code="BILLING_CUSTOMER_BLOCKLISTED",
+        writers=Writers.NOBODY,
     ),
     row("Payment Collected", "The customer paid, or a payment made elsewhere was registered.", Group.PAYMENT, *PAYMENT),
     row("Payment Declined", "A payment of the customer was declined.", Group.PAYMENT, *PAYMENT),

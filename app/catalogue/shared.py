@@ -7,6 +7,7 @@ from app.catalogue.model import AttributeKind, CatalogueAttribute
 optional = partial(CatalogueAttribute, required=False)
 
 AMOUNT = optional("amount", "Amount", AttributeKind.MONEY)
+BLOCKLIST_TYPE = optional("blocklistType", "Blocklist type")
 CHANGED_FIELDS = optional("changedFields", "Changed fields", AttributeKind.LIST)
 COUPON_CODE = optional("couponCode", "Coupon code", personal=True)
 EMAIL_SUBJECT = optional("emailSubject", "Email subject", personal=True)

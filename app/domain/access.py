@@ -46,6 +46,8 @@ class Permission(StrEnum):
     SEND_PASS = "SEND_PASS"  # noqa: S105 # not a password
     CHANGE_STATUS = "CHANGE_STATUS"
     RECORD_ACTIVITY = "RECORD_ACTIVITY"
+    READ_BLOCKLIST = "READ_BLOCKLIST"
+    MANAGE_BLOCKLIST = "MANAGE_BLOCKLIST"
 
 
 class Scope(StrEnum):
@@ -94,6 +96,8 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.SEND_PASS, _SERVICE),
     (Permission.CHANGE_STATUS, _SERVICE | {Role.CUSTOMER}),
     (Permission.RECORD_ACTIVITY, _SERVICE | {Role.SALES_REP, Role.API_USER}),
+    (Permission.READ_BLOCKLIST, STAFF),
+    (Permission.MANAGE_BLOCKLIST, _SUPERVISORS | {Role.FINANCE, Role.API_USER}),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

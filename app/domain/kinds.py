@@ -36,6 +36,7 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("audit", prefix="aud", type="AuditEntry", noun="audit entry"),
     Kind("exports", prefix="exp", type="Export", noun="export"),
     Kind("adjustments", prefix="adj", type="PointsAdjustment", noun="adjustment"),
+    Kind("blocklist", prefix="blk", type="BlocklistEntry", noun="blocklist entry"),
 )
 
 BY_COLLECTION: Final[Mapping[str, Kind]] = {kind.collection: kind for kind in KINDS}

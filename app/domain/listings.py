@@ -63,6 +63,13 @@ NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdA
 EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_lowest=True)})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
 ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
+BLOCKLIST: Final = Listing(
+    "blocklist",
+    ("listed",),
+    {"CREATED_AT": Order(("createdAt", "order", "_id"))},
+    base=(("listed", In((True,))),),
+    owned=False,
+)
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
 REPORT: Final = Listing(
     "activities",
@@ -96,7 +103,19 @@ DELIVERIES: Final = Listing("deliveries", ("emailId",), {"REQUESTED_AT": Order((
 
 ORDERED: Final = frozenset(
     listing.collection
-    for listing in (ACTIVITIES, COUPONS, TRANSACTIONS, PASSES, STATUSES, NOTES, EMAILS, AUDIT, ADJUSTMENTS, DELIVERIES)
+    for listing in (
+        ACTIVITIES,
+        COUPONS,
+        TRANSACTIONS,
+        PASSES,
+        STATUSES,
+        NOTES,
+        EMAILS,
+        AUDIT,
+        ADJUSTMENTS,
+        BLOCKLIST,
+        DELIVERIES,
+    )
     if any(ORDER in order.keys for order in listing.orders.values())
 )
 """The collections whose rows are written with the key ``order``."""

@@ -160,3 +160,22 @@ class TaxIdValidity(StrEnum):
 class PinnedFor(StrEnum):
     ALL = "ALL"
     ME = "ME"
+
+
+class BlocklistType(StrEnum):
+    PAYMENT_CARD = "PAYMENT_CARD"
+    BANK_ACCOUNT = "BANK_ACCOUNT"
+    CUSTOMER_ID = "CUSTOMER_ID"
+    EMAIL = "EMAIL"
+    EMAIL_DOMAIN = "EMAIL_DOMAIN"
+    IP_ADDRESS = "IP_ADDRESS"
+    COUNTRY = "COUNTRY"
+    FINGERPRINT = "FINGERPRINT"
+    BIN = "BIN"
+    ADDRESS = "ADDRESS"
+
+
+class BlocklistSource(StrEnum):
+    AUTOMATED_BLOCKLISTS = "AUTOMATED_BLOCKLISTS"
+    MANUAL_BLOCKLISTS = "MANUAL_BLOCKLISTS"
+    RISK_SCORE_RULES = "RISK_SCORE_RULES"

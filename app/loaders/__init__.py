@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from app.domain.duplicates import Traits
 from app.domain.paging import Prefetch, Selection, Where
 from app.domain.report import MAX_OPTIONS
-from app.loaders import activities, points
+from app.loaders import activities, blocklist, points
 from app.loaders.customers import Name, by_name, surviving
 from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
@@ -36,6 +36,11 @@ class Loaders:
     @cached_property
     def customers(self) -> Loader[Name, list[Document]]:
         return CustomerLoader(partial(_by_name, self._store, self.gate, self.pages, self.documents))
+
+    @cached_property
+    def blocklist(self) -> Loader[blocklist.Value, Document]:
+        """Loads listed entries of the blocklist by their type and value."""
+        return Loader(partial(blocklist.by_value, self._store, self.gate))
 
     @cached_property
     def pages(self) -> Pages:

@@ -133,6 +133,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
+    "Query.blocked": Price(COMMAND),
+    "BlocklistCheck.blocked": Price(0, LINK),  # each value is read and looked up, whatever is asked of its entry
     "Query.reportOptions": Price(400),  # of some hundred values
     "Query._service": Price(50),  # a long text
     "Activity.availableActions": Price(COMMAND, 4),
@@ -155,7 +157,7 @@ LISTS: Final[Mapping[str, float]] = {
 """How long a list is that is neither paged nor embedded."""
 
 _SHORT: Final = ("first", "last")
-_KEYS: Final = ("ids", "representations")
+_KEYS: Final = ("ids", "representations", "values")
 """Arguments that say which documents are asked for, one by one."""
 _DECISIVE: Final = frozenset({*_SHORT, "after", "at", "before", "filter", "orderBy", *_KEYS, "if"})
 """Arguments of fields and directives whose value decides what is counted how often."""

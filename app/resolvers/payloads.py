@@ -8,7 +8,7 @@ import strawberry
 
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import NotFound
-from app.domain.ids import check_id
+from app.domain.ids import check_id, is_id_of
 from app.domain.kinds import BY_COLLECTION
 from app.domain.refusals import BadUserInput, Refusal
 from app.schema import changes as schema
@@ -51,8 +51,9 @@ async def make_new(
     return await _payload(info, mutation, permission, create, lambda: None)
 
 
-def _owner(document: Document) -> str:
-    return document.get("customerId", document["_id"])
+def _owner(document: Document) -> str | None:
+    """Returns the customer whom a change of the document concerns, if any."""
+    return document["_id"] if is_id_of("customers", document["_id"]) else document.get("customerId")
 
 
 async def _payload(

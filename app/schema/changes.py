@@ -47,6 +47,7 @@ class UserErrorCode(StrEnum):
     STALE = "STALE"
     NO_REGISTERED_EMAIL = "NO_REGISTERED_EMAIL"
     WALLET_OFF = "WALLET_OFF"
+    ALREADY_BLOCKED = "ALREADY_BLOCKED"
 
 
 describe(
@@ -69,6 +70,7 @@ describe(
     STALE="The details were changed after the expected revision. The payload has the customer as they are now.",
     NO_REGISTERED_EMAIL="The customer has no registered e-mail address.",
     WALLET_OFF="No wallet service is connected.",
+    ALREADY_BLOCKED="The value is on the blocklist already; the message names the entry.",
 )
 describe(
     SettableStatus,

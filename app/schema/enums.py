@@ -11,6 +11,8 @@ from app.domain.vocabulary import (
     ActivityAction,
     ActorKind,
     AdjustmentStatus,
+    BlocklistSource,
+    BlocklistType,
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
@@ -40,6 +42,8 @@ __all__ = [
     "ActorKind",
     "AdjustmentStatus",
     "AttributeKind",
+    "BlocklistSource",
+    "BlocklistType",
     "CouponOrderField",
     "CouponOrigin",
     "CustomerOrderField",
@@ -99,6 +103,27 @@ describe(
     SALES_REP="A sales representative.",
     FINANCE="Someone in finance.",
     CUSTOMER="The customer.",
+)
+describe(
+    BlocklistType,
+    "A kind of value that can be blocked.",
+    PAYMENT_CARD="A token or fingerprint of a payment card, as the payment system writes it. Never a card number.",
+    BANK_ACCOUNT="An IBAN or account number, stored in capitals, without blanks and hyphens.",
+    CUSTOMER_ID="The id of a customer here.",
+    EMAIL="An e-mail address. Case makes no difference.",
+    EMAIL_DOMAIN="The domain of e-mail addresses. It covers no address by itself: ask for both.",
+    IP_ADDRESS="An IPv4 or IPv6 address, stored in its shortest form.",
+    COUNTRY="Two-letter country code (ISO 3166-1).",
+    FINGERPRINT="A fingerprint of a device, as the system that took it writes it.",
+    BIN="The first 6 to 8 digits of card numbers, which name the bank.",
+    ADDRESS="A postal address in one line. Case and accents make no difference.",
+)
+describe(
+    BlocklistSource,
+    "What put a value on the blocklist.",
+    AUTOMATED_BLOCKLISTS="A system, by itself.",
+    MANUAL_BLOCKLISTS="A person, by hand.",
+    RISK_SCORE_RULES="A rule about risk scores.",
 )
 describe(
     ActivityGroup,

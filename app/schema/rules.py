@@ -97,6 +97,7 @@ REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT]
 ADJUSTMENT: Final = Rule(
     "adjustments that take two people", PERMITTED[Permission.ADJUST_POINTS] | PERMITTED[Permission.APPROVE_ADJUSTMENT]
 )
+BLOCKLIST: Final = Rule("the blocklist", PERMITTED[Permission.READ_BLOCKLIST])
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(

@@ -112,7 +112,7 @@ class Changes:
     async def run_once(
         self,
         mutation: str,
-        customer_id: str,
+        customer_id: str | None,
         key: str,
         given: Mapping[str, Any],
         decide: Decide,
@@ -120,6 +120,8 @@ class Changes:
         lock: Lock | None = None,
     ) -> Wrote:
         """Runs a change once for each key: returns what it wrote, now or when the key came first with the same input.
+
+        Without ``customer_id`` the change concerns no customer: ``decide`` gets an empty one, and makes no activity.
 
         A key belongs to whoever made it: the same one of somebody else is another key. Raises Refusal; refusals use up
         no key. Raises OutOfTime.
@@ -129,19 +131,20 @@ class Changes:
 
         async def body(rows: CustomerRows) -> Wrote:
             session, subject = rows.session, self.viewer.subject
-            own = {"customerId": customer_id, "subject": subject, "key": key}
+            own: Document = {"subject": subject, "key": key} | ({"customerId": customer_id} if customer_id else {})
             # Version 0.1.0 kept no subject: its keys are anybody's for as long as they are kept.
-            anybodys = {**own, "subject": {"$in": [subject, None]}}
+            anybodys = {**own, "customerId": customer_id, "subject": {"$in": [subject, None]}}
             done = await self.store.find("idempotency", anybodys, session=session)
             if done:
                 if done[0]["inputHash"] != input_hash:
                     raise IdempotencyConflict
                 return done[0]["wrote"]
-            customer = await (lock or lock_open_customer)(rows, customer_id)
+            customer = await (lock or lock_open_customer)(rows, customer_id) if customer_id else {}
             effect = await decide(customer, session)
-            _write(effect, customer_id, rows)
+            if customer_id:
+                _write(effect, customer_id, rows)
             record: Document = {
-                "_id": f"{customer_id}/{subject}/{key}",
+                "_id": f"{customer_id or ''}/{subject}/{key}",
                 **own,
                 "mutation": mutation,
                 "inputHash": input_hash,
@@ -157,7 +160,7 @@ class Changes:
             await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)
             return effect.wrote
 
-        async with self.locks.locked(customer_id, self.store.deadline):
+        async with self.locks.locked(customer_id or self.viewer.subject, self.store.deadline):
             return await change_customers(self.store, body, now=self.now)
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:

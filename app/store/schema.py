@@ -21,6 +21,8 @@ from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
     AdjustmentStatus,
+    BlocklistSource,
+    BlocklistType,
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
@@ -266,7 +268,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "points": _POINTS,
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
-            "subjectId": _reference("coupons", "passes", "transactions", "points", "emails", "notes", "adjustments"),
+            "subjectId": _reference(
+                "coupons", "passes", "transactions", "points", "emails", "notes", "adjustments", "blocklist"
+            ),
             **dict.fromkeys(DIMENSIONS.values(), _TEXT),
             "currency": _CURRENCY,
             "country": _COUNTRY,
@@ -489,7 +493,6 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     # What a key of a subject's has written, so that the same change is made once.
     "idempotency": Collection(
         required={
-            **_CUSTOMER_ID,
             "subject": _TEXT,
             "key": _text(128),
             "mutation": _TEXT,
@@ -497,8 +500,9 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "wrote": {"bsonType": "object"},
             "at": _TIME,
         },
-        # What a change adjusted by hand, additions and deductions alike: it counts against its subject's limit.
-        optional={"points": _LONG_COUNT},
+        # ``points``: what a change adjusted by hand, additions and deductions alike: it counts against its subject's
+        # limit. Without ``customerId`` the change concerned no customer.
+        optional={**_CUSTOMER_ID, "points": _LONG_COUNT},
         indexes=(
             Index("customerId subject key", unique=True),
             Index("customerId subject at", partial_on="points"),
@@ -550,6 +554,33 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             Index("requestedAt order _id"),
             Index("customerId requestedAt order _id", partial_on="customerId"),
             Index("status requestedAt order _id", partial_on="status"),
+        ),
+    ),
+    # Values that may not be used. ``listed``: until the entry is removed, then the key is gone; of a value one is.
+    "blocklist": Collection(
+        required={
+            "type": _one_of(BlocklistType),
+            "value": _TEXT,
+            "source": _one_of(BlocklistSource),
+            "reason": _TEXT,
+            "createdAt": _TIME,
+            "createdBy": _ACTOR,
+        },
+        optional={
+            **_CUSTOMER_ID,
+            "listed": {"enum": [True]},
+            "expiresAt": _TIME,
+            "removedAt": _TIME,
+            "removedBy": _ACTOR,
+            "removalReason": _TEXT,
+        },
+        indexes=(
+            Index("type value", partial_on="listed", unique=True),
+            Index("listed createdAt order _id", partial_on="listed"),
+            *(
+                Index(f"listed {name} createdAt order _id", partial_on="listed")
+                for name in ("customerId", "type", "source")
+            ),
         ),
     ),
     # What is asked for as a file. The worker has something to do for it for as long as it has ``dueAt``.

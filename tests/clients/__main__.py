@@ -161,6 +161,16 @@ def make_one_of_each(asking: Asking, customer: str) -> list[str]:
         "resendEmail": ("delivery", {"emailId": found["emailHistory"]["nodes"][0]["id"]}),
         "pushPass": ("push", {"passId": found["passes"]["nodes"][0]["id"]}),
         "exportCustomers": ("export", {"format": "CSV"}),
+        "addToBlocklist": (
+            "entry",
+            {
+                "customerId": customer,
+                "type": "COUNTRY",
+                "value": "AQ",
+                "reason": "A walk",
+                "expiresAt": "2999-01-01T00:00:00Z",
+            },
+        ),
     }
     made: list[str] = []
     for name, (node, values) in inputs.items():

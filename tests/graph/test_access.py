@@ -51,7 +51,12 @@ from tests.support.world import World
 def limits() -> Limits:
     """Sets the widest limits: some tests here ask for all there is at once."""
     return Limits(
-        max_tokens=100_000, max_document_characters=10**6, max_aliases=10_000, max_cost=10**9, cost_per_minute=10**12
+        max_tokens=100_000,
+        max_document_characters=10**6,
+        max_aliases=10_000,
+        max_fields=10_000,
+        max_cost=10**9,
+        cost_per_minute=10**12,
     )
 
 
@@ -125,6 +130,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
         ),
         ("{ reportOptions(dimension: USER) { values } }", {}),
         ("{ pointsAdjustments { totalCount nodes " + _selection("PointsAdjustment", 1) + " } }", {}),
+        ("{ blocklist { totalCount nodes " + _selection("BlocklistEntry", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),
     ]
@@ -168,6 +174,7 @@ FORBIDDEN: Mapping[str, set[Role]] = {
 
 HIDDEN: Mapping[str, set[Role]] = {
     "AuditEntry": set(Role) - {Role.ADMIN},
+    "BlocklistEntry": {Role.AFFILIATE, Role.CUSTOMER},
     "Email": {Role.AFFILIATE},
     "EmailDelivery": {Role.AFFILIATE},
     "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
@@ -383,6 +390,7 @@ async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> N
             "SEND_PASS",
             "CHANGE_STATUS",
             "RECORD_ACTIVITY",
+            "READ_BLOCKLIST",
         ],
         "adjustPointsLimit": 1000,
         "customer": None,

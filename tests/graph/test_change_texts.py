@@ -19,6 +19,8 @@ IN_LINES = {
     "ChangeCustomerStatusInput.reason",
     "RequestPointsAdjustmentInput.reason",
     "DeclinePointsAdjustmentInput.reason",
+    "AddToBlocklistInput.reason",
+    "RemoveFromBlocklistInput.reason",
 }
 """Texts of several lines. All others are one."""
 GIVEN: dict[str, dict[str, Any]] = {
@@ -37,13 +39,15 @@ GIVEN: dict[str, dict[str, Any]] = {
     "tagCustomer": {"tag": "vip"},
     "untagCustomer": {"tag": "b2b"},
     "recordActivity": {"type": "ORDER_CREATED"},
+    "addToBlocklist": {"type": "FINGERPRINT", "value": "x", "reason": "Fraud"},
+    "removeFromBlocklist": {"reason": "A mistake"},
 }
 
 INPUTS = {
     "untagCustomer": "TagCustomerInput",
     **dict.fromkeys(("addTaxId", "removeTaxId", "setDefaultTaxId"), "TaxIdInput"),
 }
-"""Of the mutations that share one."""
+"""The input types that several mutations share."""
 
 
 def texts() -> Iterator[tuple[str, str, str]]:
@@ -82,6 +86,8 @@ async def about(world: World, customer: Document, mutation: str) -> Document:
         return {"noteId": (await world.note(customer))["_id"]}
     if mutation == "declinePointsAdjustment":
         return {"adjustmentId": (await world.adjustment(customer))["_id"]}
+    if mutation == "removeFromBlocklist":
+        return {"entryId": (await world.blocklist_entry(customer))["_id"]}
     return {"customerId": customer["_id"]}
 
 

@@ -20,6 +20,7 @@ from tests.support.gateway import Ask
 from tests.support.mutations import (
     ADD_NOTE,
     ADD_TAX_ID,
+    ADD_TO_BLOCKLIST,
     ADJUST,
     APPROVE_POINTS,
     DECLINE_POINTS,
@@ -29,6 +30,7 @@ from tests.support.mutations import (
     PUSH_PASS,
     RECORD,
     REDEEM,
+    REMOVE_FROM_BLOCKLIST,
     REMOVE_TAX_ID,
     REQUEST_POINTS,
     RESEND,
@@ -456,6 +458,8 @@ MAY: dict[str, set[Role]] = {
     "pushPass": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT},
     "changeCustomerStatus": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
     "recordActivity": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
+    "addToBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
+    "removeFromBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
 }
 
 
@@ -487,7 +491,9 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             )
             reaching = staff | (set(roles) & {OWNER_BY.get(whose)})
             email, pass_ = await world.email(ada), await world.pass_(ada, downloadUrl="https://wallet.example.com/1")
-            adjustment, note = await world.adjustment(ada), await world.note(ada)
+            note = await world.note(ada)
+            adjustment, blocked = await world.adjustment(ada), await world.blocklist_entry(ada)
+            card: dict[str, Any] = {"type": "PAYMENT_CARD", "value": ada["_id"], "reason": "Why"}
             customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
                 "updateCustomer": (UPDATE_CUSTOMER, {**customer_id, "firstName": "Ada"}),
@@ -508,6 +514,8 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
                 "pushPass": (PUSH_PASS, {"passId": pass_["_id"]}),
                 "changeCustomerStatus": (STATUS, {**customer_id, "status": "DEACTIVATED", "reason": "Why"}),
                 "recordActivity": (RECORD_PLAIN, {**customer_id, "type": "CREDIT_CONTROL_CYCLE_EXITED"}),
+                "addToBlocklist": (ADD_TO_BLOCKLIST, {**customer_id, **card}),
+                "removeFromBlocklist": (REMOVE_FROM_BLOCKLIST, {"entryId": blocked["_id"], "reason": "Why"}),
             }
             query, asked = given[mutation]
             before = await _fingerprint(world.store)

@@ -34,7 +34,13 @@ MALFORMED = (
 def kind_of(hole: Hole) -> str:
     """Returns the prefix of the ids that belong in the place."""
     field = hole.name.rpartition(".")[2].rstrip(")")
-    names = {"couponIds[]": "coupons", "emailId": "emails", "passId": "passes", "adjustmentId": "adjustments"}
+    names = {
+        "couponIds[]": "coupons",
+        "emailId": "emails",
+        "passId": "passes",
+        "adjustmentId": "adjustments",
+        "entryId": "blocklist",
+    }
     return BY_COLLECTION[names.get(field, "exports" if field == "exportId" else "customers")].prefix
 
 

@@ -33,6 +33,7 @@ ALL_BUT_THE_LOG = {
     "personal",
     "export",
     "adjustment",
+    "blocklist",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
@@ -105,6 +106,9 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     asker = {"kind": "AGENT", "id": a("adjustment"), "name": a("adjustment")}
     decision = {"decidedBy": asker, "decidedAt": NOW, "decisionReason": a("adjustment"), "status": "DECLINED"}
     adjustment = await world.adjustment(customer, reason=a("adjustment"), requestedBy=asker, **decision)
+    blocked = await world.blocklist_entry(
+        customer, value=a("blocklist"), reason=a("blocklist"), createdBy=asker, expiresAt=LATER
+    )
     (entry,) = await world.ledger(
         customer,
         points.earn(points.empty(), 100, now=NOW, expires_at=LATER),
@@ -146,6 +150,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Export": export,
         "AuditEntry": entry_of_log,
         "PointsAdjustment": adjustment,
+        "BlocklistEntry": blocked,
         "Customer": customer,
         "Email": email,
         "EmailDelivery": delivery,

@@ -49,3 +49,9 @@ UPDATE_LEAD_SOURCE = f"""mutation($input: UpdateLeadSourceInput!) {{ updateLeadS
 NOTE = "note { id message pinnedFor versions { message at author { userId } } }"
 EDIT_NOTE = f"""mutation($input: EditNoteInput!) {{ editNote(input: $input) {{ {NOTE} {SHOWN} }} }}"""
 PIN_NOTE = f"""mutation($input: PinNoteInput!) {{ pinNote(input: $input) {{ {NOTE} {SHOWN} }} }}"""
+BLOCKLIST_ENTRY = """entry { id type value source reason expiresAt createdBy { userId accessLevel } customer { id }
+  removedAt removedBy { userId } removalReason }"""
+ADD_TO_BLOCKLIST = f"""mutation($input: AddToBlocklistInput!) {{ addToBlocklist(input: $input) {{
+  {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""
+REMOVE_FROM_BLOCKLIST = f"""mutation($input: RemoveFromBlocklistInput!) {{ removeFromBlocklist(input: $input) {{
+  {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""

@@ -168,6 +168,23 @@ class World:
     async def note(self, customer: Document, **given: Any) -> Document:
         return await self._one("notes", customer, given)
 
+    async def blocklist_entry(self, customer: Document | None = None, **given: Any) -> Document:
+        """Stores an entry about a customer, or about nobody."""
+        self._born += 1
+        shape: Document = {
+            "_id": new_id("blocklist"),
+            "type": "EMAIL",
+            "value": f"mallory-{self._born}@example.com",
+            "source": "MANUAL_BLOCKLISTS",
+            "reason": "Chargebacks",
+            "createdAt": NOW,
+            "createdBy": AGENT,
+            "listed": True,
+        }
+        entry = {**shape, **({"customerId": customer["_id"]} if customer else {}), **given}
+        await self.store.insert("blocklist", [entry])
+        return entry
+
     async def export(self, **given: Any) -> Document:
         """Stores an export that waits for a worker, requested by tess, whose the tests' tokens are."""
         self._born += 1
