@@ -156,7 +156,10 @@ def test_every_query_of_the_readme_and_the_guide_is_answered(clone: Path, port: 
     for query in queries:
         response = answer(query.replace("cus_…", ids["id"]).replace("eml_…", email))
         assert "errors" not in response, (query, response)
-        assert not [field for field in response["data"].values() if field.get("userErrors")], (query, response)
+        assert not [field for field in response["data"].values() if field.get("userErrors")], (
+            query,
+            response,
+        )
 
 
 def test_importing_the_manual_and_every_example_one_after_another_rejects_nothing(

@@ -39,7 +39,6 @@ async def add(
             lambda: blocklist.read(type_, value, "value"),
             lambda: _reason(reason),
             lambda: blocklist.check_customer(type_, value, customer_id),
-            lambda: blocklist.check_expiry(expires_at, of.now),
             lambda: blocklist.check_source(source, of.viewer),
             lambda: changes.key(key),
         ),
@@ -50,6 +49,7 @@ async def add(
     }
 
     async def decide(_customer: Document, session: Session) -> Effect:
+        blocklist.check_expiry(expires_at, of.now)  # not before: who sends it again may do so later than that
         listed = {"listed": True, "type": given["type"], "value": given["value"]}
         for entry in await of.store.find("blocklist", listed, session=session):
             if not blocklist.has_expired(entry, of.now):
