@@ -71,7 +71,7 @@ VERBS = frozenset(
     collects comes compares completes compresses counts creates declares declines deletes discards does drops edits
     encrypts ends executes expires finds fits forgets freezes gives handles hands has have hides holds imports
     inserts is joins judges keeps knows lasts leaves lets limits listens lists lives loads locks logs looks mails
-    makes marks masks may means mends moves must names needs notes opens orders parks plans prices prints puts
+    makes marks masks may means mends moves must names needs notes opens orders parks pins plans prices prints puts
     queues raises reaches reads records redeems refreshes refuses releases removes repairs replaces reserves
     resolves returns runs says searches sees selects sends serves sets settles shows sorts spends splits stands
     stays stops stores takes tells turns updates uses waits walks was were writes yields

@@ -270,7 +270,7 @@ def remembered(customer: Mapping[str, Any], identity: Identity, said: Mapping[st
         return {}
     own = {**identity._asdict(), "values": {**(said_before(customer, identity) or {}), **said}}
     others = [each for each in customer.get("sourceValues", ()) if (each["source"], each["id"]) != identity]
-    return {"sourceValues": [*others, own]}
+    return {"sourceValues": sorted([*others, own], key=lambda each: (each["source"], each["id"]))}
 
 
 def overruled(

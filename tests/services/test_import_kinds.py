@@ -51,8 +51,16 @@ async def test_a_customer_comes_in_with_contact_points_identities_and_defaults(s
         )
     )
     assert run.totals == {LineOutcome.IMPORTED: 1}
-    assert await ada(store) == {
+    stored = await ada(store)
+    [said] = stored.pop("sourceValues")
+    assert (said["source"], said["id"]) == ("esuite", "E1001")
+    assert {key: said["values"][key] for key in ("number", "dateOfBirth", "emails")} == {
+        key: stored[key] for key in ("number", "dateOfBirth", "emails")
+    }
+    assert stored == {
         "_id": ADA,
+        "revision": 1,
+        "detailsRevision": 1,
         "number": "1001",
         "name": "Customer 1001",
         "email": "Ada@example.com",

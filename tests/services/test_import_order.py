@@ -85,7 +85,7 @@ def shuffled(lines: list[Line], random: Random) -> list[Line]:
 
 
 def forget_when(document: Document) -> None:
-    for key in ("recordedAt", "arrival", "parkedAt", "revision", "order"):
+    for key in ("recordedAt", "arrival", "parkedAt", "revision", "detailsRevision", "order"):
         document.pop(key, None)
     document.get("line", {}).pop("number", None)
     if "activitiesMore" in document:  # previews of lists

@@ -184,7 +184,7 @@ async def test_labels_of_an_older_database_that_the_source_does_not_give_are_peo
     store: Store, bring: Bring
 ) -> None:
     await bring(customer(tags=["old"]))
-    older = {"$set": {"tags": ["old", "vip"]}, "$unset": {"tagSources": ""}}
+    older = {"$set": {"tags": ["old", "vip"]}, "$unset": {"tagSources": "", "sourceValues": ""}}
     await store.write("customers", [UpdateOne({"_id": ADA}, older)])
     await bring(customer(tags=["old"]))
     await bring(customer(tags=["new"]))
