@@ -63,6 +63,7 @@ from app.schema.changes import (
     UntagCustomerPayload,
 )
 from app.schema.connection import Connection
+from app.schema.customer_lists import CustomerTags
 from app.schema.customers import Customer
 from app.schema.details import (
     AddTaxIdPayload,
@@ -85,7 +86,7 @@ T = TypeVar("T")
 @strawberry.type(description="Everything that can be read.")
 class Query:
     access: ClassVar[Access] = {
-        WITH_OWNER: "viewer node nodes customer customers search activity_types entities service",
+        WITH_OWNER: "viewer node nodes customer customers customer_tags search activity_types entities service",
         AUDIT: "audit_log",
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
@@ -106,6 +107,10 @@ class Query:
     customer: Customer | None = strawberry.field(
         resolver=customers.customer,
         description="A customer by id, number, e-mail address or id in a source system. Null if there is none.",
+    )
+    customer_tags: CustomerTags | None = strawberry.field(
+        resolver=customers.customer_tags,
+        description="The labels that customers have, to fill a menu. Needs SEARCH_BY_LABEL.",
     )
     customers: Connection[Customer] | None = strawberry.field(
         resolver=customers.customers,

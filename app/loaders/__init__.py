@@ -8,7 +8,7 @@ from app.domain.duplicates import Traits
 from app.domain.paging import Prefetch, Selection, Where
 from app.domain.report import MAX_OPTIONS
 from app.loaders import activities, blocklist, points
-from app.loaders.customers import Name, by_name, surviving
+from app.loaders.customers import Name, by_name, surviving, tags
 from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.gate import Gate
@@ -86,6 +86,10 @@ class Loaders:
     @cached_property
     def pinned_notes(self) -> Loader[Pins, list[Document]]:
         return Loader(partial(pinned_notes, self._store, self.gate))
+
+    @cached_property
+    def tags(self) -> Loader[str, list[str]]:
+        return Loader(partial(tags, self._store))
 
     @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
 
 from app.domain.paging import Prefetch
-from app.domain.search import address, addresses_of
+from app.domain.search import address, addresses_of, folded
 from app.domain.vocabulary import CustomerStatus
 from app.store.driver import Document, Store, StoreError
 from app.store.pages import CustomerPages, fields_of, read_with_pages
@@ -81,3 +81,10 @@ def _list(customer: Document, key: str) -> list[Document]:
 def surviving(customers: list[Document]) -> list[Document]:
     """Returns the customers that were not merged into another, or all if there are no others."""
     return [customer for customer in customers if customer.get("status") != CustomerStatus.MERGED] or customers
+
+
+async def tags(store: Store, prefixes: Sequence[str]) -> Mapping[str, list[str]]:
+    """Returns all labels that begin with each prefix, case and accents aside. One command, which reads an index."""
+    found = await store.distinct("customers", "tags")
+    labels = [each for each in found if isinstance(each, str)]  # an empty list stands in the index as no text
+    return {prefix: sorted(tag for tag in labels if folded(tag).startswith(folded(prefix))) for prefix in prefixes}

@@ -9,10 +9,11 @@ from app.domain.cursors import DEFAULT_SIZE
 from app.domain.ids import check_id
 from app.domain.listings import CUSTOMERS
 from app.domain.refusals import Ambiguous
+from app.domain.report import MAX_OPTIONS
 from app.domain.search import address
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of_all
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, visible_customers
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, CustomerTags, check_order, visible_customers
 from app.schema.customers import Customer, CustomerBy
 from app.schema.filters import search_term
 
@@ -72,3 +73,16 @@ async def customers(
     where = (*asked.where(info.context.viewer), *await visible_customers(info))
     sorting = order.sorting(asked)
     return await page_of_all(info, CUSTOMERS, where, sorting, first=first, after=after, last=last, before=before)
+
+
+async def customer_tags(
+    info: Info,
+    starts_with: Annotated[
+        str | None,
+        strawberry.argument(description="Only labels that begin with this text, whatever its case and accents."),
+    ] = None,
+) -> CustomerTags | None:
+    info.context.viewer.require(Permission.SEARCH_BY_LABEL)
+    prefix = "" if starts_with is None else search_term("startsWith", starts_with)
+    values = await info.context.loaders.tags.load(prefix) or []
+    return cast(Source, {"values": values[:MAX_OPTIONS], "hasMore": len(values) > MAX_OPTIONS})

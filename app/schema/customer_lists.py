@@ -1,6 +1,7 @@
 """Declares which customers a list has, and in which order: segments, conditions, searches."""
 
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import strawberry
 
@@ -8,6 +9,7 @@ from app.domain.access import Forbidden, Permission, Role, Viewer
 from app.domain.listings import CUSTOMERS
 from app.domain.paging import AnyOf, Between, Condition, Exactly, In, Sorting, Where
 from app.domain.refusals import BadUserInput
+from app.domain.report import MAX_OPTIONS
 from app.domain.search import address
 from app.schema.base import Info, SafeInt, Source
 from app.schema.enums import CustomerOrderField, CustomerSegment, CustomerStatus, OrderDirection
@@ -24,6 +26,7 @@ from app.schema.filters import (
     search_term,
     terms,
 )
+from app.schema.rules import WITH_OWNER, Access
 
 _TAG_AT_MOST = 100
 
@@ -206,3 +209,13 @@ async def visible_customers(info: Info) -> Where:
         own: Source = await info.context.loaders.documents.load(viewer.customer_id or "")
         wheres.append((("number", Exactly(own["number"])),))
     return (("seen?", AnyOf(tuple(wheres))),)
+
+
+@strawberry.type(description="The labels that customers have, to choose from in a filter.")
+class CustomerTags:
+    access: ClassVar[Access] = WITH_OWNER
+
+    values: list[str] = strawberry.field(
+        description=f"The labels in alphabetical order, capitals first; at most {MAX_OPTIONS:,}."
+    )
+    has_more: bool = strawberry.field(description="Whether there are more. `startsWith` narrows them.")

@@ -498,6 +498,11 @@ class Store:
                         raise
                     await asyncio.sleep(0.05)
 
+    async def distinct(self, collection: str, key: str) -> list[Any]:
+        """Returns the values of a key, each once; of lists, their items. An index that begins with it is walked."""
+        reply = await self.command({"distinct": collection, "key": key, "query": {}, **_given(comment=self._tag)})
+        return reply["values"]
+
     async def command(self, command: Mapping[str, Any], *, on_admin: bool = False) -> Document:
         """Returns the reply to any command, sent to the primary."""
         target = self.database.admin if on_admin else self.database.primary

@@ -215,6 +215,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             # Of the search: texts are compared as they are kept.
             *(Index(key, partial_on=key) for key in ("searchNumber", "searchEmails", "searchPhones", "searchWords")),
             Index("affiliateId", partial_on="affiliateId"),
+            Index("tags"),  # for the menu of all labels
             Index("points.buckets.expiresAt", partial_on="points.buckets.expiresAt"),
             # One for each order and one for each condition of the list of customers; see docs/decisions/0015.
             *(

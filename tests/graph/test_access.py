@@ -129,6 +129,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
             {},
         ),
         ("{ reportOptions(dimension: USER) { values } }", {}),
+        ("{ customerTags { values } }", {}),
         ("{ pointsAdjustments { totalCount nodes " + _selection("PointsAdjustment", 1) + " } }", {}),
         ("{ blocklist { totalCount nodes " + _selection("BlocklistEntry", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),

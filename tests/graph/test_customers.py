@@ -452,3 +452,39 @@ async def test_a_list_of_many_and_what_hangs_on_them_costs_one_command_more(
     answer = await ask("{ customers { nodes { name activities { nodes { title } } coupons { nodes { code } } } } }")
     assert len(answer["data"]["customers"]["nodes"]) == 10
     assert len(commands.sent) == 2
+
+
+# ---------------------------------------------------------------- the menu of labels
+
+TAGS = "query ($startsWith: String) { customerTags(startsWith: $startsWith) { values hasMore } }"
+
+
+async def test_the_menu_of_labels_has_each_once_and_narrows_by_a_beginning(
+    ask: Ask, world: World, commands: Commands
+) -> None:
+    for tags in (["vip", "Ärzte"], ["vip", "b2b"], [], ["arbeit"]):
+        await world.customer(tags=tags)
+    commands.clear()
+    assert (await ask(TAGS))["data"]["customerTags"] == {"values": ["arbeit", "b2b", "vip", "Ärzte"], "hasMore": False}
+    assert commands.names == ["distinct"]
+    assert (await ask(TAGS, startsWith="AR"))["data"]["customerTags"]["values"] == ["arbeit", "Ärzte"]
+    assert (await ask(TAGS, startsWith="\u200b"))["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_the_menu_of_labels_is_an_index_walked_and_not_every_customer(world: World) -> None:
+    for number in range(60):
+        await world.customer(tags=["vip", f"tag {number % 3}"])
+    command: Document = {"distinct": "customers", "key": "tags", "query": {}}
+    plan = await world.store.command({"explain": command, "verbosity": "executionStats"})
+    assert "DISTINCT_SCAN" in str(plan["queryPlanner"]["winningPlan"])
+    assert plan["executionStats"]["totalDocsExamined"] == 0
+    assert plan["executionStats"]["totalKeysExamined"] <= 10
+
+
+@pytest.mark.parametrize("role", [Role.AFFILIATE, Role.CUSTOMER])
+async def test_the_menu_of_labels_is_for_staff(role: Role, ask: Ask, world: World) -> None:
+    ada = await world.customer(tags=["vip"])
+    ids = {"customer_id": ada["_id"]} if role is Role.CUSTOMER else {"affiliate_id": "aff-1"}
+    answer = await ask(TAGS, token=token(role, **ids))
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
+    assert "vip" not in str(answer)
