@@ -143,6 +143,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Activity.attribute": Price(0, 0.3),
     "Activity.message": Price(0, 0.2),  # long texts: the same again by another alias is sent again
     "Note.message": Price(0, 0.2),
+    "Note.pinnedFor": Price(0, 0.2),
     "Email.text": Price(0, 0.2),
     "Email.html": Price(0, 12),  # made harmless
 }

@@ -164,6 +164,9 @@ STAFF_ONLY = {
     "COMMENT_CREATED",
     "DATA_EXPORT_COMPLETED",
     "NOTE_ADDED",
+    "NOTE_EDITED",
+    "NOTE_PINNED",
+    "NOTE_UNPINNED",
     "CUSTOMER_TAGGED",
     "CUSTOMER_UNTAGGED",
     "BILLING_CUSTOMER_TAGGED",
@@ -217,7 +220,7 @@ def test_each_source_has_its_rows() -> None:
         "callcenter": 58,
         "billing": 25,
         "loyalty": 30,
-        "platform": 15,
+        "platform": 18,
     }
 
 
@@ -284,8 +287,9 @@ def test_staff_alone_see_fraud_lists_quality_checks_notes_labels_exports_and_cre
     assert {row.code for row in CATALOGUE.values() if row.audience is Audience.STAFF} == STAFF_ONLY
 
 
-def test_the_three_kinds_of_note_are_notes_and_nothing_else_is() -> None:
-    assert sorted(NOTE_TYPES) == ["AGENT_NOTE", "COMMENT_CREATED", "NOTE_ADDED"]
+def test_what_tells_of_notes_is_notes_and_nothing_else_is() -> None:
+    notes = ["AGENT_NOTE", "COMMENT_CREATED", "NOTE_ADDED", "NOTE_EDITED", "NOTE_PINNED", "NOTE_UNPINNED"]
+    assert sorted(NOTE_TYPES) == notes
     assert {row.code for row in types_in(groups=[ActivityGroup.NOTE])} == NOTE_TYPES
 
 

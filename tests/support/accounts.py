@@ -106,8 +106,9 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     asker = {"kind": "AGENT", "id": a("adjustment"), "name": a("adjustment")}
     decision = {"decidedBy": asker, "decidedAt": NOW, "decisionReason": a("adjustment"), "status": "DECLINED"}
     adjustment = await world.adjustment(customer, reason=a("adjustment"), requestedBy=asker, **decision)
+    blocker = {"kind": "AGENT", "id": a("blocklist"), "name": a("blocklist")}
     blocked = await world.blocklist_entry(
-        customer, value=a("blocklist"), reason=a("blocklist"), createdBy=asker, expiresAt=LATER
+        customer, value=a("blocklist"), reason=a("blocklist"), createdBy=blocker, expiresAt=LATER
     )
     (entry,) = await world.ledger(
         customer,

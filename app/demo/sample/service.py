@@ -11,7 +11,15 @@ from app.demo.sample.life import Life
 from app.demo.sample.people import ADMIN, FINANCE, LEADS, SERVICE
 from app.domain import points as ledger
 from app.domain.attributes import Raw
-from app.domain.vocabulary import AdjustmentStatus, CouponOrigin, CustomerStatus, DeliveryStatus, PushStatus
+from app.domain.vocabulary import (
+    AdjustmentStatus,
+    BlocklistSource,
+    BlocklistType,
+    CouponOrigin,
+    CustomerStatus,
+    DeliveryStatus,
+    PushStatus,
+)
 from app.store.driver import Document
 
 _NOTES: Final = (
@@ -146,6 +154,24 @@ def edit(life: Life, field: str, before: str) -> None:
     change = {"field": field, "from": before, "to": life.customer[field]}
     life.tell("CUSTOMER_UPDATED", {"changedFields": [field]}, by=by, source="platform", more={"changes": [change]})
     life.customer.setdefault("edited", []).append({"field": field, "before": before})
+
+
+def blocklist(life: Life) -> None:
+    reason = "The bank reports the card as stolen"
+    entry = life.write(
+        "blocklist",
+        {
+            "type": BlocklistType.FINGERPRINT.value,
+            "value": f"fp_{life.customer['number']}",
+            "source": BlocklistSource.MANUAL_BLOCKLISTS.value,
+            "reason": reason,
+            "createdAt": life.clock,
+            "createdBy": FINANCE,
+            "listed": True,
+        },
+    )
+    attributes: dict[str, Raw] = {"blocklistType": entry["type"]}
+    life.tell("BILLING_CUSTOMER_BLOCKLISTED", attributes, by=FINANCE, source="platform", message=reason, about=entry)
 
 
 def resend_mail(life: Life, *, fails: bool = False) -> None:
