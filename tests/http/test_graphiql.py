@@ -117,16 +117,16 @@ def test_on_a_phone_the_panes_stand_above_each_other(page: Page) -> None:
 def test_who_comes_back_finds_what_they_made_of_the_tabs(page: Page) -> None:
     open_tab(page, "StatusHistory")
     page.get_by_label("Show GraphiQL Explorer").click()
-    page.locator(".graphiql-explorer-root").get_by_text("jobTitle", exact=True).click()
+    page.locator(".graphiql-explorer-root").get_by_text("organization", exact=True).click()
     # GraphiQL stores its tabs half a second after the last change; one that is closed before undoes the change.
-    page.wait_for_function("tabs => /jobTitle/.test(localStorage[tabs])", arg=STORED)
+    page.wait_for_function("tabs => /organization/.test(localStorage[tabs])", arg=STORED)
     page.get_by_role("tab", name="Catalogue").hover()
     page.get_by_role("tab", name="Catalogue").get_by_label("Close Tab").click()
     expect(page.locator(TITLES)).to_have_count(len(TABS) - 1)
     page.wait_for_function("tabs => !/Catalogue/.test(localStorage[tabs])", arg=STORED)
     page.reload()
     expect(page.locator(TITLES)).to_have_text([name for name in TABS if name != "Catalogue"])
-    expect(page.locator(EDITOR)).to_contain_text("jobTitle")
+    expect(page.locator(EDITOR)).to_contain_text("organization")
 
 
 def write(page: Page, query: str) -> None:
