@@ -65,7 +65,7 @@ def documents(schema: GraphQLSchema, rows: int = ROWS) -> Iterator[Walk]:
     )
     yield _walk("report", "$filter: ReportFilter!", f"customerServiceReport(filter: $filter) {{ {selection} }}")
     hit = _values(schema, _named(schema.query_type.fields["search"]), DEPTH)
-    yield _walk("search", "$text: String!", f"search(text: $text, first: 20) {{ {hit} }}")
+    yield _walk("search", "$text: String!", f"search(text: $text, first: {rows}) {{ {hit} }}")
 
 
 def types_with_id(schema: GraphQLSchema) -> list[GraphQLObjectType]:
