@@ -79,11 +79,7 @@ _FORMS: Final[Mapping[BlocklistType, Form]] = {
 
 def read(type_: BlocklistType, value: str, *field: str) -> str:
     """Returns the value as it is stored and compared. Raises Invalid, also for whatever holds a card number."""
-    form = _FORMS[type_]
-    try:
-        plain = form.read(changes.text(value, *field, at_most=_AT_MOST, lines=False))
-    except ValueError:
-        raise Invalid(f"{field[-1]} must be {form.requirement}.", *field) from None
+    plain = changes.formed(_FORMS[type_], changes.text(value, *field, at_most=_AT_MOST, lines=False), *field)
     if type_ is not BlocklistType.IP_ADDRESS and any(map(_passes_luhn, _CARD_NUMBER.findall(plain))):
         raise Invalid(f"{field[-1]} holds a card number. Give the card's token or fingerprint instead.", *field)
     return plain

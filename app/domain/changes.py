@@ -3,10 +3,12 @@
 import json
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 from app.domain.access import Forbidden, Role, Viewer
+from app.domain.import_forms import Form
 from app.domain.refusals import Refusal, Refusals
 from app.domain.search import cleaned, is_visible
 from app.domain.vocabulary import ActorKind
@@ -89,6 +91,25 @@ def check(first: Callable[[], T], *others: Callable[[], object]) -> T:
     return read[0]
 
 
+def read_each(given: Mapping[str, Any], read: Callable[[str, Any], T]) -> dict[str, T]:
+    """Returns what ``read`` makes of each value, by its key. Raises what ``check`` raises, with all faults."""
+    values: dict[str, T] = {}
+
+    def one(name: str, value: Any) -> None:
+        values[name] = read(name, value)
+
+    check(lambda: None, *(partial(one, name, value) for name, value in given.items()))
+    return values
+
+
+def formed(form: Form, value: Any, *field: str) -> Any:
+    """Returns the value as the form of an import reads it. Raises Invalid."""
+    try:
+        return form.read(value)
+    except ValueError:
+        raise Invalid(f"{field[-1]} must be {form.requirement}.", *field) from None
+
+
 def key(value: str) -> str:
     """Returns the idempotency key as it is stored. Raises Invalid for one that is empty, too long or unprintable."""
     if not 1 <= len(value) <= KEY_AT_MOST:
@@ -107,7 +128,7 @@ def actor_of(viewer: Viewer, customer_id: str) -> dict[str, Any]:
     A delegate is the actor, on behalf of the token's subject: somebody who acts as a customer is no customer.
     """
     level = next(role for role in _BY_WEIGHT if role in viewer.roles_on(customer_id))
-    kinds = {Role.CUSTOMER: ActorKind.CUSTOMER, Role.API_USER: ActorKind.API} if viewer.delegate is None else {}
-    kind, person = kinds.get(level, ActorKind.AGENT), viewer.person
+    by_role = {Role.CUSTOMER: ActorKind.CUSTOMER, Role.API_USER: ActorKind.API}.get(level, ActorKind.AGENT)
+    kind, person = ActorKind.AGENT if viewer.delegate else by_role, viewer.person
     actor = {"kind": kind.value, "id": person.subject, "name": person.name, "accessLevel": level.value}
     return {**actor, "onBehalfOf": {"id": viewer.subject, "name": viewer.name}} if viewer.delegate else actor

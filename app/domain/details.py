@@ -58,13 +58,7 @@ def _line(at_most: int) -> Read:
 
 
 def _as_imported(form: Form) -> Read:
-    def read(value: str, field: Path) -> str:
-        try:
-            return form.read(value.strip())
-        except ValueError:
-            raise Invalid(f"{field[-1]} must be {form.requirement}.", *field) from None
-
-    return read
+    return lambda value, field: changes.formed(form, value.strip(), *field)
 
 
 def _email(value: str, field: Path) -> str:
@@ -126,13 +120,8 @@ _ADDRESS: Final[Mapping[str, Read]] = {
 
 
 def _address(given: Mapping[str, str], field: Path) -> Document:
-    address: Document = {}
-
-    def one(key: str, value: str) -> None:
-        address[key] = _ADDRESS[key](value, (*field, key))
-
-    changes.check(lambda: None, *(partial(one, key, value) for key, value in given.items() if value))
-    return address
+    lines = {key: value for key, value in given.items() if value}
+    return changes.read_each(lines, lambda key, value: _ADDRESS[key](value, (*field, key)))
 
 
 FORMS: Final[Mapping[str, Read]] = {
@@ -161,17 +150,18 @@ def read(given: Mapping[str, Any], *, now: datetime) -> Document:
 
     ``now`` bounds the date of birth: it is over today somewhere on earth.
     """
-    values: Document = {}
+    today = (now + timedelta(hours=14)).date().isoformat()
 
-    def one(key: str, value: Any) -> None:
-        if value is None and key in _NEEDED:
-            raise Invalid(f"{key} cannot be cleared: every customer has one.", key)
-        values[key] = None if value is None else FORMS[key](value, (key,)) or None
-        if key == "dateOfBirth" and value and value > (now + timedelta(hours=14)).date().isoformat():
+    def one(key: str, value: Any) -> Any:
+        if value is None:
+            if key in _NEEDED:
+                raise Invalid(f"{key} cannot be cleared: every customer has one.", key)
+            return None
+        if key == "dateOfBirth" and value > today:
             raise Invalid("dateOfBirth must not be in the future.", key)
+        return FORMS[key](value, (key,)) or None  # an empty list clears, too
 
-    changes.check(lambda: None, *(partial(one, key, value) for key, value in given.items()))
-    return values
+    return changes.read_each(given, one)
 
 
 # ---------------------------------------------------------------- an edit
@@ -213,13 +203,18 @@ def edit(customer: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Docume
     return {**after, "edited": [*marks.values()]}, differences(customer, after, changed)
 
 
+def told(changed: Sequence[Document]) -> Document:
+    """Returns the keys of the activity that tells what changed."""
+    return {"changes": changed, "attributes": {"changedFields": [change["field"] for change in changed]}}
+
+
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], fields: Iterable[str]) -> list[Document]:
     """Returns what changed as the timeline keeps it: field, from and to, without what is not there."""
-    told: list[Document] = []
+    changed: list[Document] = []
     for key in fields:
         ends = {"from": _as_text(before.get(key)), "to": _as_text(after.get(key))}
-        told.append({"field": key, **{end: text[:_CHANGE_AT_MOST] for end, text in ends.items() if text}})
-    return told
+        changed.append({"field": key, **{end: text[:_CHANGE_AT_MOST] for end, text in ends.items() if text}})
+    return changed
 
 
 def _as_text(value: Any) -> str:

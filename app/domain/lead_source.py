@@ -1,7 +1,6 @@
 """Decides where a customer came from: the latest answer, and the original one, which nobody overwrites. Pure."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 from app.domain import changes
@@ -16,13 +15,13 @@ LENGTHS: Final[Mapping[str, int]] = {
 
 def read(given: Mapping[str, str | None]) -> Document:
     """Returns the values as they are stored; None clears a field. Raises Invalid, or Refusals with all faults."""
-    values: Document = {}
 
-    def one(key: str, value: str | None) -> None:
-        values[key] = None if value is None else changes.text(value, key, at_most=LENGTHS[key], lines=False)
+    def one(key: str, value: str | None) -> str | None:
+        if value is None:
+            return None
+        return changes.text(value, key, at_most=LENGTHS[key], lines=False)
 
-    changes.check(lambda: None, *(partial(one, key, value) for key, value in given.items()))
-    return values
+    return changes.read_each(given, one)
 
 
 def updated(present: Mapping[str, Any] | None, values: Mapping[str, Any]) -> Document:

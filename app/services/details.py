@@ -1,7 +1,8 @@
 """Creates customers, and edits what they are called and how they are reached."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -9,14 +10,13 @@ from app.domain import changes, details, lead_source, tax_ids
 from app.domain.customers import NEW
 from app.domain.details import IdentityTaken, NumberTaken, Stale
 from app.domain.ids import derived_id
-from app.domain.import_forms import OURS, SOURCE, TEXT, Form, Identity
+from app.domain.import_forms import OURS, SOURCE, TEXT, Identity
 from app.domain.tax_ids import TaxIds
 from app.domain.vocabulary import TaxIdType
 from app.services.changes import Changes, Effect, Session, Wrote, nobody_yet
 from app.store.driver import Document, DuplicateKey, OutOfTime
 
 _TRIES = 5
-"""Of a creation whose number or identity another one takes at the same moment."""
 
 
 async def create(of: Changes, given: Mapping[str, Any], *, identity: Identity | None, key: str) -> Wrote:
@@ -45,13 +45,10 @@ async def create(of: Changes, given: Mapping[str, Any], *, identity: Identity | 
         wrote = {"customer": customer_id, "activity": activity["_id"]}
         return Effect(wrote, activity, customer={**after, "detailsRevision": 1})
 
-    told = {**given, "identity": identity and [*identity]}
-    for _ in range(_TRIES):
-        try:
-            return await of.run_once("createCustomer", customer_id, key, told, decide, lock=nobody_yet)
-        except DuplicateKey:
-            continue  # the next run finds who has it
-    raise OutOfTime("too many customers are created at once")
+    asked = {**given, "identity": identity and [*identity]}
+    return await _run_again_if_taken(
+        lambda: of.run_once("createCustomer", customer_id, key, asked, decide, lock=nobody_yet)
+    )
 
 
 async def update(
@@ -74,27 +71,29 @@ async def update(
             await _check_free(of, customer_id, number, None, session)
         return edited(of, customer, values)
 
-    told = {"customerId": customer_id, **given}
+    asked = {"customerId": customer_id, **given}
     if expected_revision is not None:
-        told["expectedRevision"] = expected_revision
+        asked["expectedRevision"] = expected_revision
+    return await _run_again_if_taken(lambda: of.run_once("updateCustomer", customer_id, key, asked, decide))
+
+
+async def _run_again_if_taken(run: Callable[[], Awaitable[Wrote]]) -> Wrote:
+    """Runs a change again if another one takes its number or identity at the same moment: the next run finds whose."""
     for _ in range(_TRIES):
-        try:
-            return await of.run_once("updateCustomer", customer_id, key, told, decide)
-        except DuplicateKey:
-            continue  # the next run finds who has the number
-    raise OutOfTime("too many customers take this number at once")
+        with suppress(DuplicateKey):
+            return await run()
+    raise OutOfTime("too many customers take this number or identity at once")
 
 
 def edited(of: Changes, customer: Document, values: Mapping[str, Any]) -> Effect:
     """Returns the effect of an edit: the customer with these values, and the activity that tells what changed.
 
-    There is none where nothing changes.
+    If nothing changes, the effect has no activity.
     """
-    after, told = details.edit(customer, values)
-    if not told:
+    after, differences = details.edit(customer, values)
+    if not differences:
         return Effect({}, None)
-    fields = [change["field"] for change in told]
-    activity = of.activity(customer["_id"], "CUSTOMER_UPDATED", changes=told, attributes={"changedFields": fields})
+    activity = of.activity(customer["_id"], "CUSTOMER_UPDATED", **details.told(differences))
     changed = {name: after.get(name) for name in {*customer, *after} if customer.get(name) != after.get(name)}
     changed["detailsRevision"] = customer["revision"]
     return Effect({"activity": activity["_id"]}, activity, changed={("customers", customer["_id"]): changed})
@@ -118,14 +117,10 @@ async def _check_free(of: Changes, customer_id: str, number: str, identity: Iden
 def _check_identity(identity: Identity | None) -> None:
     if identity is None:
         return
-
-    def one(name: str, form: Form, value: str) -> None:
-        try:
-            form.read(value)
-        except ValueError:
-            raise changes.Invalid(f"{name} must be {form.requirement}.", "identity", name) from None
-
-    changes.check(lambda: one("source", SOURCE, identity.source), lambda: one("id", TEXT, identity.id))
+    changes.check(
+        lambda: changes.formed(SOURCE, identity.source, "identity", "source"),
+        lambda: changes.formed(TEXT, identity.id, "identity", "id"),
+    )
 
 
 # ---------------------------------------------------------------- details with mutations of their own

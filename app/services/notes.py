@@ -102,8 +102,10 @@ async def pin(of: Changes, note: Document, pinned_for: PinnedFor | None, *, key:
     async def decide(customer: Document, session: Session) -> Effect:
         stored = await _stored(of, note, session)
         before: list[str] = stored.get("pins", [])
-        others = [each for each in before if each != own and (each != FOR_ALL or pinned_for is PinnedFor.ME)]
-        pins = [*others, *({PinnedFor.ALL: [FOR_ALL], PinnedFor.ME: [own]}[pinned_for] if pinned_for else [])]
+        # A pin of one's own leaves that of all alone; whatever else is asked for takes the place of both.
+        replaced = {own} if pinned_for is PinnedFor.ME else {own, FOR_ALL}
+        added = {PinnedFor.ALL: [FOR_ALL], PinnedFor.ME: [own], None: []}[pinned_for]
+        pins = [*(each for each in before if each not in replaced), *added]
         if len(pins) > _PINS_AT_MOST:
             raise LimitExceeded(f"A note is pinned by at most {_PINS_AT_MOST} people; pin it for all.", "noteId")
         wrote: dict[str, str | list[str]] = {"note": note["_id"]}

@@ -487,7 +487,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "linkIds": _list(_TEXT),
             # All texts that it had, the first one and the present one included.
             "versions": _list(_object({"message": _LONG_TEXT, "author": _ACTOR, "at": _TIME})),
-            "pins": _list(_TEXT, at_most=1_000),  # the subjects for whom it is pinned; "*" for all
+            "pins": _list(_TEXT, at_most=1_000),  # the subjects for whom it is pinned (domain/notes.py)
         },
         indexes=(Index("customerId createdAt order _id"), Index("customerId pins", partial_on="pins")),
     ),

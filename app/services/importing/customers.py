@@ -227,8 +227,7 @@ class _Overruled(NamedTuple):
 
 
 def _overruling(overruled: _Overruled, now: datetime) -> Document:
-    fields = [change["field"] for change in overruled.changes]
-    told = {"source": overruled.source, "changes": overruled.changes, "attributes": {"changedFields": fields}}
+    told = {"source": overruled.source, **details.told(overruled.changes)}
     return activity_of(overruled.customer_id, "CUSTOMER_UPDATED", {**IMPORTER}, now, **told)
 
 
