@@ -147,6 +147,7 @@ def worker(
     """
     from prometheus_client import start_http_server
 
+    from app.services.merge_job import Mover
     from app.worker import Worker
 
     settings = with_pairs(read_settings(data=data))
@@ -155,7 +156,7 @@ def worker(
     async def work(uri: str) -> bool:
         logs.starting("worker", database=_without_password(uri), metrics_port=metrics_port)
         async with open_store(uri, settings) as store, relay(store, settings) as relaying:
-            worker = Worker(store, relaying, exporter(store, settings), every, console.print)
+            worker = Worker(store, relaying, exporter(store, settings), Mover(store), every, console.print)
             if once:
                 return await worker.once()
             await worker.run()

@@ -29,6 +29,7 @@ from app.resolvers import (
     details,
     exports,
     federation,
+    merging,
     nodes,
     reports,
     search,
@@ -75,8 +76,9 @@ from app.schema.details import (
 )
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
+from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
-from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, REPORT, WITH_OWNER, Access
+from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, MERGE, REPORT, WITH_OWNER, Access
 from app.schema.search import SearchHit
 from app.schema.viewer import ViewerType
 
@@ -90,6 +92,7 @@ class Query:
         AUDIT: "audit_log",
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
+        MERGE: "preview_merge",
         REPORT: "customer_service_report report_options",
     }
 
@@ -153,6 +156,11 @@ class Query:
         resolver=blocklist.blocklist,
         description="The blocklist, newest first: values that may not be used, expired ones included until they are "
         "removed. It is recorded here and enforced elsewhere, by the systems that ask `blocked`. Needs READ_BLOCKLIST.",
+    )
+    preview_merge: MergePreview | None = strawberry.field(
+        resolver=merging.preview_merge,
+        description="What `mergeCustomers` would do now: fields, rows, points, and what keeps it from being done. "
+        "Needs MERGE_CUSTOMERS.",
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
@@ -268,6 +276,17 @@ class Mutation:
     remove_from_blocklist: RemoveFromBlocklistPayload | None = strawberry.field(
         resolver=blocklist.remove_from_blocklist,
         description="Remove an entry from the blocklist. Needs MANAGE_BLOCKLIST.",
+    )
+    merge_customers: MergeCustomersPayload | None = strawberry.field(
+        resolver=merging.merge_customers,
+        description="Merge customers into one, whom the caller names. Everything that was theirs is the survivor's "
+        "from then on, also what source systems report later; points keep their expiry. `unmerge` undoes it. Needs "
+        "MERGE_CUSTOMERS.",
+    )
+    unmerge: UnmergePayload | None = strawberry.field(
+        resolver=merging.unmerge,
+        description="Undo a merge: each customer gets back what was theirs. What came since stays with the survivor, "
+        "as do points that are spent and fields that were changed since. Needs MERGE_CUSTOMERS.",
     )
     export_customers: ExportCustomersPayload | None = strawberry.field(
         resolver=exports.export_customers,

@@ -38,6 +38,7 @@ from app.services import emails
 from app.services.changes import DeliveryPolicy
 from app.services.export_job import Exporter
 from app.services.letters import Letters
+from app.services.merge_job import Mover
 from app.serving import drain_on_sigterm, tune_gc
 from app.settings import Limits, PerMinute
 from app.store import shared_keys
@@ -168,7 +169,11 @@ async def background_workers(
             own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
-        for name, work in (("relay", relaying.run), ("exporter", exporter(store, settings).run)):
+        for name, work in (
+            ("relay", relaying.run),
+            ("exporter", exporter(store, settings).run),
+            ("mover", Mover(store).run),
+        ):
             await opened.enter_async_context(background_task(keep_going(name, work)))
         yield
 

@@ -1,4 +1,4 @@
-"""Does the worker's five jobs side by side, none of which stops another."""
+"""Does the worker's six jobs side by side, none of which stops another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,6 +13,7 @@ from app.jobs import Backoff, keep_going, log_failure
 from app.services.daily_counts import count_days
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
+from app.services.merge_job import Mover
 from app.services.statuses import apply_due
 from app.store.driver import Store, StoreError
 
@@ -24,6 +25,7 @@ class Worker:
     store: Store
     relay: Relay
     exporter: Exporter
+    mover: Mover
     every_seconds: float = 60
     """Between two looks for points to expire, and for days to count."""
     tell: Callable[[str], None] = lambda _: None
@@ -36,6 +38,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.exporter.run())
+            tasks.create_task(self.mover.run())
             tasks.create_task(keep_going("expiry", self._expire, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("statuses", self._restate, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("day counts", self._count, every_seconds=self.every_seconds))
@@ -49,6 +52,7 @@ class Worker:
             "day counts": self._count,
             "outbox relay": self.relay.once,
             "exporter": self.exporter.once,
+            "mover": self.mover.once,
         }
         succeeded = True
         for name, job in jobs.items():

@@ -10,6 +10,7 @@ from app.catalogue.shared import (
     BLOCKLIST_TYPE,
     CHANGED_FIELDS,
     INVOICE_NUMBER,
+    MERGED_CUSTOMER_IDS,
     ORDER_ID,
     PAYMENT_METHOD,
     PRODUCT_NAME,
@@ -48,7 +49,7 @@ ROWS = (
         "Customers Merged",
         "Duplicate records of the customer became one.",
         Group.CUSTOMER,
-        optional("mergedCustomerIds", "Merged customer IDs", Kind.LIST),
+        MERGED_CUSTOMER_IDS,
         writers=Writers.NOBODY,
     ),
     staff_row(

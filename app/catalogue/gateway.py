@@ -7,7 +7,16 @@ from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import Audience, Origin, Writers, activity_type
-from app.catalogue.shared import BLOCKLIST_TYPE, COUPON_CODE, EMAIL_SUBJECT, PASS_ID, PASS_PROVIDER, TAG, TO_ADDRESS
+from app.catalogue.shared import (
+    BLOCKLIST_TYPE,
+    COUPON_CODE,
+    EMAIL_SUBJECT,
+    MERGED_CUSTOMER_IDS,
+    PASS_ID,
+    PASS_PROVIDER,
+    TAG,
+    TO_ADDRESS,
+)
 
 row = partial(activity_type, source="platform", origin=Origin.OURS, writers=Writers.NOBODY)
 
@@ -54,6 +63,13 @@ ROWS = (
     row("Customer reactivated", "The customer was made active again.", Group.STATUS),
     row("Customer tagged", "A label was put on the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
     row("Customer untagged", "A label was taken off the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
+    row("Customer merged away", "The account was closed; another one has what was on it.", Group.CUSTOMER),
+    row(
+        "Customers unmerged",
+        "A merge was undone: each account has again what was its own.",
+        Group.CUSTOMER,
+        MERGED_CUSTOMER_IDS,
+    ),
     row(
         "Blocklist entry removed",
         "Data of the customer may be used to buy again.",

@@ -46,6 +46,7 @@ class Permission(StrEnum):
     SEND_PASS = "SEND_PASS"  # noqa: S105 # not a password
     CHANGE_STATUS = "CHANGE_STATUS"
     RECORD_ACTIVITY = "RECORD_ACTIVITY"
+    MERGE_CUSTOMERS = "MERGE_CUSTOMERS"
     READ_BLOCKLIST = "READ_BLOCKLIST"
     MANAGE_BLOCKLIST = "MANAGE_BLOCKLIST"
 
@@ -96,6 +97,7 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.SEND_PASS, _SERVICE),
     (Permission.CHANGE_STATUS, _SERVICE | {Role.CUSTOMER}),
     (Permission.RECORD_ACTIVITY, _SERVICE | {Role.SALES_REP, Role.API_USER}),
+    (Permission.MERGE_CUSTOMERS, _SUPERVISORS),
     (Permission.READ_BLOCKLIST, STAFF),
     (Permission.MANAGE_BLOCKLIST, _SUPERVISORS | {Role.FINANCE, Role.API_USER}),
 )

@@ -212,12 +212,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], fields: Ite
     """Returns what changed as the timeline keeps it: field, from and to, without what is not there."""
     changed: list[Document] = []
     for key in fields:
-        ends = {"from": _as_text(before.get(key)), "to": _as_text(after.get(key))}
+        ends = {"from": as_text(before.get(key)), "to": as_text(after.get(key))}
         changed.append({"field": key, **{end: text[:_CHANGE_AT_MOST] for end, text in ends.items() if text}})
     return changed
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(contact["value"] for contact in cast(list[Document], value))
     if isinstance(value, dict):

@@ -189,11 +189,15 @@ def integer(at_least: int, at_most: int = INT32_MAX) -> Form:
     return Form(f"a whole number from {at_least:,} to {at_most:,}", read)
 
 
-def one_of(values: type[StrEnum]) -> Form:
-    def read(value: object) -> str:
-        return values(value).value
+def one_of(values: Iterable[StrEnum]) -> Form:
+    words = [each.value for each in values]
 
-    return Form(f"one of {', '.join(values)}", read)
+    def read(value: object) -> str:
+        if value not in words:
+            raise ValueError(value)
+        return str(value)
+
+    return Form(f"one of {', '.join(words)}", read)
 
 
 def _as_attribute(kind: AttributeKind) -> Form:

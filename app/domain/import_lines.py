@@ -56,7 +56,7 @@ from app.domain.import_forms import (
     trimmed,
 )
 from app.domain.kinds import BY_IMPORT_WORD
-from app.domain.points import PointsKind
+from app.domain.points import TRANSFERS, PointsKind
 from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
@@ -208,7 +208,11 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
     ),
     LineKind.POINTS: _thing(
         # The line's own ``kind`` says already that it is about points.
-        {"pointsKind": one_of(PointsKind).into("kind"), "points": POINTS, "occurredAt": TIME},
+        {
+            "pointsKind": one_of(kind for kind in PointsKind if kind not in TRANSFERS).into("kind"),
+            "points": POINTS,
+            "occurredAt": TIME,
+        },
         {
             "reason": _REASON,
             "expiresAt": TIME_OR_DATE,

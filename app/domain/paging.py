@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.domain.vocabulary import AccessLevel
 
@@ -147,6 +147,10 @@ class Selection:
     descending: bool = True
 
 
+MERGING: Final = ("absorbingIds", "rowsMoving")
+"""The keys of a customer by which readers know that rows are on their way to a survivor, or from here."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageRequest:
     """A page request asks for ``size`` rows of a selection after ``position``.
@@ -178,8 +182,9 @@ class PageRequest:
         """Returns the projection of the keys to read; None reads everything."""
         if self.keys is None:
             return None
-        order = self.selection.listing.orders[self.selection.order]
-        return dict.fromkeys(("_id", *order.keys, *self.keys), 1)
+        listing = self.selection.listing
+        merging = MERGING if listing.collection == "customers" else ("formerOwners",)
+        return dict.fromkeys(("_id", *listing.orders[self.selection.order].keys, *self.keys, *merging), 1)
 
 
 @dataclass(slots=True, eq=False)

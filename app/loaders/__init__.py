@@ -57,11 +57,11 @@ class Loaders:
 
     @cached_property
     def counts(self) -> Loader[tuple[str, Selection], int]:
-        return Loader(partial(counts_of, self._store))
+        return Loader(partial(counts_of, self._store, self.gate))
 
     @cached_property
     def value_counts(self) -> Loader[tuple[str, ValueCounts], list[Document]]:
-        return Loader(partial(value_counts_of, self._store))
+        return Loader(partial(value_counts_of, self._store, self.gate))
 
     @cached_property
     def options(self) -> Loader[tuple[str, ValueCounts], list[str]]:
@@ -69,7 +69,7 @@ class Loaders:
 
     @cached_property
     def type_counts(self) -> Loader[str, Mapping[str, int]]:
-        return Loader(partial(activities.type_counts, self._store))
+        return Loader(partial(activities.type_counts, self._store, self.gate))
 
     @cached_property
     def type_totals(self) -> Loader[Where, Mapping[str, int]]:
@@ -102,8 +102,9 @@ async def _by_id(
     """Reads all kinds together; if that fails, each by itself, so that a fault costs its own kind only."""
     try:
         documents, their_pages = await by_id(store, ids, prefetch)
+        admitted = await gate.admitted(documents)
         pages.add(their_pages)
-        return await gate.admitted(documents)
+        return admitted
     except StoreError:
         kinds = by_kind(ids)
         if len(kinds) == 1:
@@ -123,9 +124,9 @@ async def _by_name(
     store: Store, gate: Gate, pages: Pages, documents: Loader[str, Document], names: Sequence[Name], prefetch: Prefetch
 ) -> Mapping[Name, list[Document] | Exception]:
     found, their_pages = await by_name(store, names, prefetch)
+    admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
     if their_pages:
         pages.add(their_pages)
-    admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
     seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
     for node_id, customer in seen.items():
         documents.prime(node_id, customer)

@@ -1,22 +1,27 @@
 """Counts which types of activity an account really has."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from app.loaders.gate import Gate
 from app.store.driver import Store
 
 
-async def type_counts(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+async def type_counts(store: Store, gate: Gate, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
     """Returns counts by customer, then by type, most frequent first, without legacy entries.
 
     No filter finds those by type. One command, answered from the index ``customerId_legacy_type_occurredAt_order_id``
     without reading a document.
     """
-    match = {"customerId": {"$in": list(customer_ids)}, "legacy": False, "type": {"$gte": ""}}
+    owner_of = {part: each for each in customer_ids for part in gate.parts("activities", each)}
+    match = {"customerId": {"$in": list(owner_of)}, "legacy": False, "type": {"$gte": ""}}
     group = {"_id": {"customerId": "$customerId", "type": "$type"}, "count": {"$sum": 1}}
     rows = await store.aggregate(
-        "activities", [{"$match": match}, {"$group": group}, {"$sort": {"count": -1, "_id.type": 1}}]
+        "activities",
+        [{"$match": match}, {"$group": group}, {"$sort": {"count": -1, "_id.type": 1}}],
+        snapshot=bool(gate.moving),
     )
-    counts: dict[str, dict[str, int]] = {customer_id: {} for customer_id in customer_ids}
+    counts: dict[str, Counter[str]] = {customer_id: Counter() for customer_id in customer_ids}
     for row in rows:
-        counts[row["_id"]["customerId"]][row["_id"]["type"]] = row["count"]
-    return counts
+        counts[owner_of[row["_id"]["customerId"]]][row["_id"]["type"]] += row["count"]
+    return {each: dict(sorted(own.items(), key=lambda item: (-item[1], item[0]))) for each, own in counts.items()}

@@ -16,7 +16,7 @@ Name: TypeAlias = tuple[str, ...]
 
 An e-mail address is as it is compared (domain/search.py).
 """
-_LOOKED_AT: Final = ("number", "identities", "status")
+_LOOKED_AT: Final = ("number", "identities", "status", "mergedIntoId")
 """In customers who were found by number or identity, to tell which name is theirs and whether they were merged away."""
 
 
@@ -25,21 +25,16 @@ async def by_name(
 ) -> tuple[Mapping[Name, list[Document]], CustomerPages]:
     """Returns all customers of each name, and the pages that come with them.
 
-    Numbers and identities are unique, an e-mail may be shared; case makes no difference. One command for numbers and
-    identities, one for e-mails.
+    Numbers and identities are unique, an e-mail may be shared; case makes no difference. Names of customers who were
+    merged away are names of the survivor. One command for numbers and identities, one for e-mails, and one more if all
+    whom a name has were merged.
     """
     found: dict[Name, list[Document]] = defaultdict(list)
     pages: CustomerPages = {}
     exact = [_condition(name) for name in names if name[0] != "email"]
     if exact:
         where = exact[0] if len(exact) == 1 else {"$or": exact}
-        customers: list[Document] | None = None
-        if prefetch.pages:
-            with suppress(StoreError):  # the pages' fault perhaps, which is theirs alone then
-                customers, pages = await read_with_pages(store, where, prefetch, _LOOKED_AT, several=len(exact) > 1)
-        if customers is None:
-            fields = fields_of(prefetch, _LOOKED_AT)
-            customers = await store.find("customers", where, fields=dict.fromkeys(fields, 1) if fields else None)
+        customers, pages = await _read(store, where, prefetch, several=len(exact) > 1)
         for customer in customers:
             for name in names:
                 if _answers(customer, name):
@@ -49,7 +44,30 @@ async def by_name(
             for each in addresses:
                 if each in map(address, addresses_of(customer)):
                     found["email", each].append(customer)
+    merged = {name: into for name, several in found.items() if (into := _merged_into(several))}
+    if merged:
+        where = {"_id": {"$in": sorted({each for into in merged.values() for each in into})}}
+        customers, more = await _read(store, where, prefetch, several=True)
+        by_id = {customer["_id"]: customer for customer in customers}
+        found |= {name: [by_id[each] for each in into if each in by_id] for name, into in merged.items()}
+        pages = {request: {**pages.get(request, {}), **more.get(request, {})} for request in {**pages, **more}}
     return found, pages
+
+
+async def _read(
+    store: Store, where: Mapping[str, Any], prefetch: Prefetch, *, several: bool
+) -> tuple[list[Document], CustomerPages]:
+    if prefetch.pages:
+        with suppress(StoreError):  # the pages' fault perhaps, which is theirs alone then
+            return await read_with_pages(store, where, prefetch, _LOOKED_AT, several=several)
+    fields = fields_of(prefetch, _LOOKED_AT)
+    return await store.find("customers", where, fields=dict.fromkeys(fields, 1) if fields else None), {}
+
+
+def _merged_into(customers: Sequence[Document]) -> Sequence[str]:
+    """Returns the ids of the survivors where all of these were merged into somebody, else none."""
+    into = [each.get("mergedIntoId") for each in customers if each.get("status") == CustomerStatus.MERGED]
+    return [*dict.fromkeys(filter(None, into))] if len(into) == len(customers) and all(into) else []
 
 
 def _condition(name: Name) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from app.domain.access import Masks, Role, Viewer
 from app.domain.ids import collection_of
 from app.store.driver import Document, Store
+from app.store.schema import ROWS_OF_CUSTOMERS
 
 MasksFor = Callable[[frozenset[Role]], Masks]
 
@@ -24,6 +25,8 @@ class Gate:
         """Those of customers who are not the viewer."""
         masks = self.masks
         self._hidden = own_masks.hidden | masks.hidden
+        self.moving: dict[str, tuple[str, ...]] = {}
+        """Of customers who are being merged: whose rows theirs are for now (`parts`)."""
         self._open = own == viewer.roles_on("") and not (masks.hidden or masks.changes or viewer.activity_rows)
 
     async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document | Exception]:
@@ -31,6 +34,7 @@ class Gate:
 
         One that is too broken to be masked is an exception, and costs its neighbours nothing.
         """
+        self.notice(documents.values())
         if self._open:
             return documents
         seen = await self._seen({_owner(document) for document in documents.values()})
@@ -39,6 +43,18 @@ class Gate:
             for node_id, document in documents.items()
             if _owner(document) in seen and self._exists(collection := collection_of(node_id), document)
         }
+
+    def notice(self, customers: Iterable[Document]) -> None:
+        """Notices those whose rows are on their way to a survivor: every customer passes here before their lists do."""
+        for customer in customers:
+            if "absorbingIds" in customer:
+                self.moving[customer["_id"]] = (customer["_id"], *customer["absorbingIds"])
+            elif "rowsMoving" in customer:
+                self.moving[customer["_id"]] = ()
+
+    def parts(self, collection: str, customer_id: str) -> tuple[str, ...]:
+        """Returns whose rows a customer's list has: those of several, or of nobody, while a merge moves them."""
+        return self.moving.get(customer_id, (customer_id,)) if collection in ROWS_OF_CUSTOMERS else (customer_id,)
 
     def _masked(self, collection: str, document: Document) -> Document | Exception:
         try:
@@ -72,6 +88,8 @@ class Gate:
 
     def masked(self, collection: str, parent: str, documents: list[Document]) -> list[Document]:
         """Returns the rows of a page as the viewer may see them. ``parent`` is most often their customer."""
+        if collection == "customers":
+            self.notice(documents)
         if self._own is self.masks:
             if collection not in self.masks.changes:
                 return documents

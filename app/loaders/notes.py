@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from app.domain.cursors import MAXIMUM_SIZE
+from app.domain.merging import moved
 from app.domain.notes import FOR_ALL
 from app.loaders.gate import Gate
 from app.store.driver import Document, Store
@@ -15,9 +16,11 @@ Pins = tuple[str, str]
 async def pinned_notes(store: Store, gate: Gate, keys: Sequence[Pins]) -> Mapping[Pins, list[Document]]:
     """Returns the notes that are pinned for all or for the subject, newest first. One command."""
     subjects = {subject for _, subject in keys}
-    where = {"customerId": {"$in": [each for each, _ in keys]}, "pins": {"$in": [FOR_ALL, *sorted(subjects)]}}
+    owner_of = {part: each for each, _ in keys for part in gate.parts("notes", each)}
+    where = {"customerId": {"$in": list(owner_of)}, "pins": {"$in": [FOR_ALL, *sorted(subjects)]}}
     found = await store.find("notes", where, sort={"createdAt": -1}, limit=MAXIMUM_SIZE * len(keys))
-    admitted = await gate.admitted({note["_id"]: note for note in found})
+    whole = [moved(note, owner_of[note["customerId"]]) for note in found]
+    admitted = await gate.admitted({note["_id"]: note for note in whole})
     of_customer: defaultdict[str, list[Document]] = defaultdict(list)
     for note in admitted.values():
         if not isinstance(note, Exception):

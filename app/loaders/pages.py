@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from app.domain.access import Masked
 from app.domain.activities import uncatalogued_sources, unknown_source
 from app.domain.listings import REPORT
+from app.domain.merging import moved
 from app.domain.paging import Page, PageRequest, Prefetch, Selection
 from app.loaders.gate import Gate
 from app.loaders.loader import Deferred, Loader
@@ -81,6 +82,12 @@ class Pages:
         page_requests = [page_request for page_request in among if page_request not in refused]
         if not page_requests:
             return
+        if moving := [owner for owner in owners if owner in self._gate.moving]:
+            reads = (self._read_moving(owner, page_request) for owner in moving for page_request in page_requests)
+            await asyncio.gather(*reads)
+            owners = [owner for owner in owners if owner not in self._gate.moving]
+        if not owners:
+            return
         BATCH.observe(len(page_requests) * len(owners))
         try:
             if len(page_requests) > 1:
@@ -96,6 +103,14 @@ class Pages:
             for page_request, rows in zip(page_requests, found, strict=True):
                 self._keep(page_request, ((owner, rows[owner]) for owner in owners))
 
+    async def _read_moving(self, owner: str, page_request: PageRequest) -> None:
+        """Reads a page of a customer who is being merged: with the rows that are still on their way."""
+        known = self._found[page_request]
+        try:
+            known[owner] = await _moving_page(self._store, self._gate, owner, page_request)
+        except Exception as failed:  # costs its own page alone
+            known[owner] = failed
+
     def add(self, found: Mapping[PageRequest, Mapping[str, list[Document]]]) -> None:
         """Takes pages that were read with their customers; those whom the gate keeps out cannot be asked for."""
         for page_request, rows in found.items():
@@ -104,6 +119,8 @@ class Pages:
     def _keep(self, page_request: PageRequest, found: Iterable[tuple[str, list[Document]]]) -> None:
         known, gate = self._found[page_request], self._gate
         for owner, rows in found:
+            if gate.moving and owner in gate.moving:  # came without what is still on its way
+                continue
             known[owner] = _masked_page(gate, owner, page_request, rows)
 
 
@@ -131,14 +148,31 @@ async def pages_of(
     async def read(page_request: PageRequest, parents: list[str]) -> Mapping[str, Page | Exception]:
         if refusal := (await _refused(store, [page_request])).get(page_request):
             return dict.fromkeys(parents, refusal)
-        found = await pages.read_pages(store, page_request, parents)
-        return {parent: _masked_page(gate, parent, page_request, found[parent]) for parent in parents}
+        moving = [parent for parent in parents if parent in gate.moving]
+        whole = [await _moving_page(store, gate, parent, page_request) for parent in moving]
+        settled = [parent for parent in parents if parent not in gate.moving]
+        found: Mapping[str, list[Document]] = {}
+        if settled:
+            found = await pages.read_pages(store, page_request, settled)
+        masked = {parent: _masked_page(gate, parent, page_request, found[parent]) for parent in settled}
+        return masked | dict(zip(moving, whole, strict=True))
 
     return await _each(read, keys)
 
 
+async def _moving_page(store: Store, gate: Gate, owner: str, page_request: PageRequest) -> Page | Exception:
+    """Reads a page of a customer who is being merged: with the rows that are still on their way, as they will be."""
+    parts = gate.parts(page_request.selection.listing.collection, owner)
+    if parts == (owner,):
+        rows = (await pages.read_pages(store, page_request, parts))[owner]
+    else:
+        found = await pages.read_page_of_several(store, page_request, parts)
+        rows = [moved(row, owner) for row in found]
+    return _masked_page(gate, owner, page_request, rows)
+
+
 async def counts_of(
-    store: Store, keys: Sequence[tuple[str, Selection]]
+    store: Store, gate: Gate, keys: Sequence[tuple[str, Selection]]
 ) -> Mapping[tuple[str, Selection], int | Exception]:
     """Returns counts, 0 where there is nothing, by one command for each distinct selection."""
 
@@ -146,14 +180,26 @@ async def counts_of(
         if selection.listing is REPORT:
             totals = await type_totals(store, [selection.where])
             return dict.fromkeys(parents, sum(totals[selection.where].values()))
-        found = await pages.count(store, selection, parents)
-        return {parent: found.get(parent, 0) for parent in parents}
+        parts = _parts(gate, selection, parents)
+        found = await pages.count(store, selection, _all(parts), snapshot=bool(gate.moving))
+        return {parent: sum(found.get(each, 0) for each in own) for parent, own in parts.items()}
 
     return await _each(count, keys)
 
 
+def _parts(gate: Gate, selection: Selection, parents: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Returns whose rows the list of each parent has: its own, except while a merge moves them."""
+    if not gate.moving:
+        return {parent: (parent,) for parent in parents}
+    return {parent: gate.parts(selection.listing.collection, parent) for parent in parents}
+
+
+def _all(parts: Mapping[str, Sequence[str]]) -> list[str]:
+    return [each for own in parts.values() for each in own]
+
+
 async def value_counts_of(
-    store: Store, keys: Sequence[tuple[str, ValueCounts]]
+    store: Store, gate: Gate, keys: Sequence[tuple[str, ValueCounts]]
 ) -> Mapping[tuple[str, ValueCounts], list[Document] | Exception]:
     """Returns how often each value occurs in a selection of a parent's rows, most frequent first.
 
@@ -162,9 +208,22 @@ async def value_counts_of(
 
     async def count(asked: ValueCounts, parents: list[str]) -> Mapping[str, list[Document]]:
         selection, names = asked
-        return await pages.counts_by_value(store, selection, parents, names)
+        parts = _parts(gate, selection, parents)
+        found = await pages.counts_by_value(store, selection, _all(parts), names, snapshot=bool(gate.moving))
+        return {parent: _summed([found[each] for each in own]) for parent, own in parts.items()}
 
     return await _each(count, keys)
+
+
+def _summed(several: Sequence[list[Document]]) -> list[Document]:
+    """Returns the counts of several customers as one's, most frequent first."""
+    if len(several) == 1:
+        return several[0]
+    totals: dict[str, Document] = {}
+    for row in (row for rows in several for row in rows):
+        known = totals.setdefault(repr(row["value"]), {**row, "count": 0})
+        known["count"] += row["count"]
+    return sorted(totals.values(), key=lambda row: (-row["count"], repr(row["value"])))
 
 
 async def values_of(

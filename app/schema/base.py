@@ -18,6 +18,7 @@ from app.context import Context
 from app.domain import times
 from app.domain.ids import collection_of, has_id_form
 from app.domain.kinds import BY_COLLECTION, KINDS
+from app.domain.merging import owners_of
 from app.domain.points import MAX_TOTAL
 from app.domain.refusals import Refusal
 
@@ -100,10 +101,10 @@ def follow_own(info: Info, document: Document, key: str) -> Source:
 
     An id that a source had wrong shows nobody else's. The resolver reads ``customerId``, too.
     """
-    owner = document.get("customerId")
+    owners = owners_of(document)
 
     def own(found: Document | None) -> Document | None:
-        return found if found is not None and found.get("customerId") == owner else None
+        return found if found is not None and not owners.isdisjoint(owners_of(found)) else None
 
     deferred = follow(info, document, key)
     if deferred is not None:

@@ -48,6 +48,10 @@ class UserErrorCode(StrEnum):
     NO_REGISTERED_EMAIL = "NO_REGISTERED_EMAIL"
     WALLET_OFF = "WALLET_OFF"
     ALREADY_BLOCKED = "ALREADY_BLOCKED"
+    CUSTOMER_MERGED = "CUSTOMER_MERGED"
+    MERGE_IN_PROGRESS = "MERGE_IN_PROGRESS"
+    RESERVATION_OPEN = "RESERVATION_OPEN"
+    ALREADY_UNDONE = "ALREADY_UNDONE"
 
 
 describe(
@@ -64,13 +68,19 @@ describe(
     IDEMPOTENCY_CONFLICT="The idempotency key was used for another change. Use a new key for a new change.",
     UNKNOWN_ACTIVITY_TYPE="The catalogue has no activity type with this code.",
     PLATFORM_ONLY_TYPE="Activities of this type record another change and cannot be written by hand.",
-    CUSTOMER_CLOSED="The account is closed for good: anonymised, or merged into another one.",
+    CUSTOMER_CLOSED="The account is closed for good: anonymised, or merged by a source system that does not say whom "
+    "into.",
     NUMBER_TAKEN="Another customer has this number.",
     IDENTITY_TAKEN="Another customer has this id in that source system.",
     STALE="The details were changed after the expected revision. The payload has the customer as they are now.",
     NO_REGISTERED_EMAIL="The customer has no registered e-mail address.",
     WALLET_OFF="No wallet service is connected.",
     ALREADY_BLOCKED="The value is on the blocklist already; the message names the entry.",
+    CUSTOMER_MERGED="The customer was merged into another one: make the change there. The payload's customer names the "
+    "survivor in `mergedInto`.",
+    MERGE_IN_PROGRESS="Rows are still on their way to a survivor, or back. Try again when that is done.",
+    RESERVATION_OPEN="Points are reserved for a purchase that another system may still complete.",
+    ALREADY_UNDONE="The merge was undone already.",
 )
 describe(
     SettableStatus,

@@ -10,6 +10,7 @@ import strawberry
 
 from app.domain.access import Role
 from app.domain.cursors import DEFAULT_SIZE, cursor_of, page_request_of
+from app.domain.merging import owners_of
 from app.domain.paging import Listing, Page, PageRequest, Selection, Sorting, Where, both
 from app.schema.base import Document, Info, Source
 from app.schema.rules import WITH_OWNER, Access
@@ -263,10 +264,10 @@ def rows_of(info: Info, parent: Document, listing: Listing, *, first: int | None
 
     Only rows of the parent's own customer: a row that names what is another's is nobody's.
     """
-    customer_id = parent.get("customerId")
+    owners = owners_of(parent)
 
     def own(page: Page | None) -> Source:
-        return [row for row in page.rows if row.get("customerId") == customer_id] if page else None
+        return [row for row in page.rows if not owners.isdisjoint(owners_of(row))] if page else None
 
     selection = selection_of(listing, info.context.viewer.roles)
     page_request = page_request_of(selection, parent["_id"], first=first, after=None, last=None, before=None)

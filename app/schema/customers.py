@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import strawberry
 
@@ -26,7 +26,18 @@ from app.schema.activities import (
     facets_of,
     group_counts_of,
 )
-from app.schema.base import Date, Document, Info, Node, ShortList, Source, follow, reads
+from app.schema.base import (
+    Date,
+    Document,
+    Info,
+    Node,
+    ShortList,
+    Source,
+    follow,
+    linked_document,
+    reads,
+    result_or_error,
+)
 from app.schema.connection import paged, selection_of
 from app.schema.coupons import Coupon, CouponFilter, CouponOrder
 from app.schema.emails import Email
@@ -35,14 +46,18 @@ from app.schema.notes import Note
 from app.schema.passes import Pass, PassFilter, PassOrder
 from app.schema.people import Address, ContactPoint, IdentityInput, LeadSource, SourceIdentity, TaxId
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import ACTORS, CONTACT, DUPLICATES, LABELS, LAST, LEAD, MAIL, NOTE, WITH_OWNER, Access
+from app.schema.rules import ACTORS, CONTACT, DUPLICATES, LABELS, LAST, LEAD, MAIL, MERGE, NOTE, WITH_OWNER, Access
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter, TransactionOrder
+
+if TYPE_CHECKING:
+    from app.schema.merging import Merge
 
 Counted = Annotated[
     ActivityFilter | None, strawberry.argument(description="Which activities to count. Default: all that have a type.")
 ]
 _Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
+_Merge = Annotated["Merge", strawberry.lazy("app.schema.merging")]
 
 
 @strawberry.type(description="A customer, or a lead without a payment, as all source systems together know them.")
@@ -59,6 +74,7 @@ class Customer(Node):
         LAST: "last_activity_at",
         MAIL: "email_history",
         NOTE: "notes pinned_notes",
+        MERGE: "merged_from merge_in_progress",
     }
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
@@ -128,6 +144,25 @@ class Customer(Node):
     @reads("mergedIntoId")
     def merged_into(customer: strawberry.Parent[Document], info: Info) -> _Later | None:
         return follow(info, customer, "mergedIntoId")
+
+    @strawberry.field(description="The customers who were merged into this one, also by way of another.")
+    @staticmethod
+    @reads("mergedFrom mergedFromIds")
+    def merged_from(customer: strawberry.Parent[Document], info: Info) -> list[_Later | None] | None:
+        if isinstance(masked := customer.get("mergedFrom"), Refusal):
+            raise masked
+        return [result_or_error(linked_document, info, each) for each in customer.get("mergedFromIds", ())]
+
+    @strawberry.field(
+        description="The merge by which the customer still takes over another one. The lists have all rows already. "
+        "Null if there is none."
+    )
+    @staticmethod
+    @reads("mergeInProgress mergeInProgressId")
+    def merge_in_progress(customer: strawberry.Parent[Document], info: Info) -> _Merge | None:
+        if isinstance(masked := customer.get("mergeInProgress"), Refusal):
+            raise masked
+        return follow(info, customer, "mergeInProgressId")
 
     @strawberry.field(
         description="The number of changes on the account so far, in the details and in all lists. "

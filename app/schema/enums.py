@@ -20,6 +20,9 @@ from app.domain.vocabulary import (
     ExportFormat,
     ExportStatus,
     ExportTable,
+    MergeField,
+    MergeStatus,
+    MergeWarning,
     Outcome,
     PassType,
     PinnedFor,
@@ -54,6 +57,9 @@ __all__ = [
     "ExportFormat",
     "ExportStatus",
     "ExportTable",
+    "MergeField",
+    "MergeStatus",
+    "MergeWarning",
     "NotesFilter",
     "OrderDirection",
     "Outcome",
@@ -162,7 +168,7 @@ describe(
 )
 describe(
     PointsKind,
-    "A kind of ledger entry. The history holds the first five; the others do not change the balance.",
+    "A kind of ledger entry. RESERVED, RELEASED and PENDING do not change the balance, and are not in the history.",
     EARNED="Points came in; `earned` grows.",
     SPENT="Points were used; `spent` grows.",
     ADJUSTED="A person corrected the balance, up or down, with a reason.",
@@ -171,6 +177,8 @@ describe(
     RESERVED="Points were set aside for a purchase under way.",
     RELEASED="A reservation was released.",
     PENDING="Points were announced, or what was announced became real or lapsed.",
+    TRANSFERRED_IN="Points came from a customer who was merged into this one, or came back; negative for a debt.",
+    TRANSFERRED_OUT="Points went to the customer into whom this one was merged, or went back; positive for a debt.",
 )
 describe(
     AdjustmentStatus,
@@ -425,4 +433,32 @@ describe(
     "For whom a note is pinned.",
     ALL="For everybody who may read it.",
     ME="For the viewer alone.",
+)
+describe(
+    MergeField,
+    "A field of which a customer has one value.",
+    NAME="The name, with the given and the family name.",
+    ORGANIZATION="The organisation.",
+    JOB_TITLE="The job title.",
+    DATE_OF_BIRTH="The date of birth.",
+    WEBSITE="The website.",
+    LOCALE="The language to write in.",
+    BILLING_ADDRESS="The billing address.",
+    COUNTRY="The country.",
+    LEAD_SOURCE="Where the customer came from.",
+)
+describe(
+    MergeWarning,
+    "What to know before merging.",
+    BLOCKED="One of the customers is blocked, so that the survivor will be.",
+    REWARDED_TWICE="Two of the customers have an activity that a loyalty programme rewards once for each person. No "
+    "points are taken back.",
+)
+describe(
+    MergeStatus,
+    "The state of a merge.",
+    MOVING="The customers are merged, and rows are on their way. The survivor's lists have them already.",
+    DONE="All rows were moved.",
+    UNDOING="The merge was undone, and rows are on their way back.",
+    UNDONE="The merge was undone, and all rows are back.",
 )

@@ -10,7 +10,7 @@ from app.domain.cursors import size_of
 from app.domain.paging import Sorting, Where
 from app.domain.points import HISTORY, PointsState, as_of, empty, owed, spendable
 from app.domain.refusals import BadUserInput
-from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow_own, reads
+from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import TimeRange, among, during
 from app.schema.owner import owner
@@ -114,7 +114,7 @@ def _expiries(balance: Document) -> Source:
 class PointsEntry(Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id seq kind points balance_after occurred_at recorded_at expires_at shortfall settled source "
-        "transaction customer",
+        "transaction transfer_of customer",
         WORDS: "reason",
         ACTOR: "actor",
         ADJUSTMENT: "adjustment",
@@ -172,6 +172,14 @@ class PointsEntry(Node):
     def transaction(entry: strawberry.Parent[Document], info: Info) -> Transaction | None:
         return follow_own(info, entry, "transactionId")
 
+    @strawberry.field(
+        description="The entry in the other customer's ledger, if the points went from one to the other in a merge."
+    )
+    @staticmethod
+    @reads("transferOfId")
+    def transfer_of(entry: strawberry.Parent[Document], info: Info) -> "PointsEntry | None":
+        return follow(info, entry, "transferOfId")
+
     customer = owner()
 
 
@@ -180,8 +188,8 @@ class PointsFilter:
     occurred_at: TimeRange | None = strawberry.field(default=None, description="Only what happened in this window.")
     kinds: list[PointsKind] | None = strawberry.field(
         default=None,
-        description="Only these kinds, of those in the history: EARNED, SPENT, ADJUSTED, EXPIRED, REFUNDED. "
-        "An empty list matches no rows.",
+        description="Only these kinds, of those in the history: not RESERVED, RELEASED and PENDING. An empty list "
+        "matches no rows.",
     )
 
     def where(self, _: frozenset[Role]) -> Where:

@@ -33,6 +33,7 @@ describe(
     SEND_PASS="Send a pass by e-mail, or ask the wallet service to update it.",  # noqa: S106 # not a password
     CHANGE_STATUS="Block, deactivate or reactivate an account; customers may deactivate their own.",
     RECORD_ACTIVITY="Record an activity by hand.",
+    MERGE_CUSTOMERS="Merge customers into one, and undo it.",
     READ_BLOCKLIST="Read the blocklist, and ask whether values are on it.",
     MANAGE_BLOCKLIST="Add values to the blocklist, or remove them.",
 )

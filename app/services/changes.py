@@ -17,7 +17,7 @@ from app.domain import changes
 from app.domain.access import Viewer
 from app.domain.changes import IdempotencyConflict
 from app.domain.ids import new_id
-from app.domain.statuses import CLOSED, CustomerClosed
+from app.domain.merging import check_open
 from app.services.audit import AuditTrail
 from app.services.letters import Letters
 from app.services.writing import CustomerRows, change_customers
@@ -199,10 +199,12 @@ def _write(effect: Effect, customer_id: str, rows: CustomerRows) -> None:
 
 
 async def lock_open_customer(rows: CustomerRows, customer_id: str) -> Document:
-    """Returns the customer, whom nobody else changes until the transaction ends. Raises NotFound, CustomerClosed."""
+    """Returns the customer, whom nobody else changes until the transaction ends.
+
+    Raises NotFound, CustomerMerged, CustomerClosed.
+    """
     customer = await rows.lock(customer_id)
-    if customer["status"] in CLOSED:
-        raise CustomerClosed(customer["status"])
+    check_open(customer)
     return customer
 
 

@@ -97,13 +97,15 @@ async def give_up(store: Store, delivery: Document, update: Document, reason: st
     now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
 
     async def body(rows: CustomerRows) -> bool:
-        if not await store.find("deliveries", ours, fields={"_id": 1}, session=rows.session):
+        # Its customer may have been merged into another one since.
+        found = await store.find("deliveries", ours, fields={"customerId": 1}, session=rows.session)
+        if not found:
             return False
-        rows.update("deliveries", delivery, update)
+        rows.update("deliveries", found[0], update)
         emails = await store.find("emails", {"_id": delivery["emailId"]}, fields={"subject": 1}, session=rows.session)
         attributes = {"emailSubject": emails[0]["subject"]} if emails else {}
         activity = activity_of(
-            delivery["customerId"],
+            found[0]["customerId"],
             "EMAIL_NOT_DELIVERED",
             _SYSTEM,
             now,

@@ -16,7 +16,7 @@ from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, put_in_order
 from app.services.daily_counts import mark_days_stale
 from app.store import previews
-from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateOne
+from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateMany, UpdateOne
 
 T = TypeVar("T")
 Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
@@ -96,9 +96,12 @@ class CustomerRows:
         activities: defaultdict[str, list[Document]] = defaultdict(list)
         for activity in self._inserted["activities"]:
             activities[activity["customerId"]].append(activity)
+        # An identity may pass from one to another: all are given up before any is taken.
+        given_up = [owner for owner, keys in self._keys.items() if "identities" in keys]
+        operations = [UpdateOne({"_id": owner}, {"$set": {"identities": []}}) for owner in given_up]
         updates = ((owner, self._update(owner, activities[owner])) for owner in sorted(self.owners))
-        operations = [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
-        await self.store.write("customers", operations, ordered=False, session=self.session)
+        operations += [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
+        await self.store.write("customers", operations, ordered=bool(given_up), session=self.session)
         await mark_days_stale(self.store, self._inserted["activities"], now=self.now, session=self.session)
 
     def _order(self) -> None:
@@ -121,6 +124,34 @@ class CustomerRows:
         if removed := {key: "" for key, value in keys.items() if value is None}:
             update["$unset"] = removed
         return update
+
+
+async def move_rows(
+    store: Store, collection: str, ids: Sequence[str], *, from_id: str, into_id: str, merge_id: str
+) -> int:
+    """Gives rows of one customer to another, and returns how many. Each moves by itself, and only if it still is there.
+
+    Needs no transaction: whoever takes over another customer is read with the rows that are still to come, and no
+    preview of them is believed meanwhile (loaders/gate.py).
+    """
+    former = {"mergeId": merge_id, "customerId": from_id}
+    moving = UpdateMany(
+        {"_id": {"$in": [*ids]}, "customerId": from_id},
+        {"$set": {"customerId": into_id}, "$push": {"formerOwners": former}},
+    )
+    return (await store.write(collection, [moving])).modified_count
+
+
+async def move_rows_back(
+    store: Store, collection: str, ids: Sequence[str], *, from_id: str, into_id: str, merge_id: str
+) -> int:
+    """Gives rows that a merge moved back to whom they were of, and returns how many."""
+    former = {"mergeId": merge_id, "customerId": into_id}
+    moving = UpdateMany(
+        {"_id": {"$in": [*ids]}, "customerId": from_id, "formerOwners": former},
+        {"$set": {"customerId": into_id}, "$pull": {"formerOwners": former}},
+    )
+    return (await store.write(collection, [moving])).modified_count
 
 
 Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]

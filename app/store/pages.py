@@ -18,6 +18,7 @@ from app.domain.listings import PREVIEW_FORM, parts_of_preview
 from app.domain.moments import ORDER
 from app.domain.paging import (
     COUNT_AT_MOST,
+    MERGING,
     AnyOf,
     Between,
     Condition,
@@ -55,6 +56,17 @@ async def read_pages(store: Store, page_request: PageRequest, parents: Sequence[
     return {parents[0]: rows[::-1] if page_request.backwards else rows}
 
 
+async def read_page_of_several(store: Store, page_request: PageRequest, owners: Sequence[str]) -> list[Document]:
+    """Returns a page of the rows of several customers as if they were one's, at one point in time.
+
+    One command, which merges the index of each: what moves from one to another meanwhile is there once.
+    """
+    if not owners:
+        return []
+    rows = await _Plan.of(page_request).read_several(store, owners)
+    return rows[::-1] if page_request.backwards else rows
+
+
 async def read_together(
     store: Store, page_requests: Sequence[PageRequest], parents: Sequence[str]
 ) -> Sequence[Mapping[str, list[Document]]]:
@@ -82,7 +94,7 @@ async def read_with_pages(
 
 def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] | None:
     """Returns all that is read of the customers themselves; None means everything."""
-    return None if prefetch.fields is None else prefetch.fields.union(("_id", *fields))
+    return None if prefetch.fields is None else prefetch.fields.union(("_id", *MERGING, *fields))
 
 
 @lru_cache(256)
@@ -174,7 +186,12 @@ def joined(page_request: PageRequest) -> Document:
 
 
 async def count(
-    store: Store, selection: Selection, parents: Sequence[str], *, at_most: int | None = COUNT_AT_MOST
+    store: Store,
+    selection: Selection,
+    parents: Sequence[str],
+    *,
+    at_most: int | None = COUNT_AT_MOST,
+    snapshot: bool = False,
 ) -> Mapping[str, int]:
     """Returns how many rows each parent has; one command, answered from the index where it can be.
 
@@ -190,12 +207,14 @@ async def count(
     pipeline = [{"$match": match}, *bound, {"$group": group}]
     # Everything is counted from an index, too, if one is named.
     hint = None if match else "_id_"
-    rows = await store.aggregate(listing.collection, pipeline, hint=hint, collation=_collation(listing))
+    rows = await store.aggregate(
+        listing.collection, pipeline, hint=hint, collation=_collation(listing), snapshot=snapshot
+    )
     return {row["_id"]: row["count"] for row in rows}
 
 
 async def counts_by_value(
-    store: Store, selection: Selection, parents: Sequence[str], keys: Sequence[str]
+    store: Store, selection: Selection, parents: Sequence[str], keys: Sequence[str], *, snapshot: bool = False
 ) -> Mapping[str, list[Document]]:
     """Returns how many rows each parent has of each value of ``keys``, most frequent first: ``value`` and ``count``.
 
@@ -207,7 +226,8 @@ async def counts_by_value(
     value: Any = f"${keys[0]}" if len(keys) == 1 else {key.rpartition(".")[2]: f"${key}" for key in keys}
     group = {"_id": {"parent": f"${listing.parent_key}", "value": value}, "count": {"$sum": 1}}
     sort = {"count": -1, "_id.value": 1}
-    rows = await store.aggregate(listing.collection, [{"$match": match}, {"$group": group}, {"$sort": sort}])
+    pipeline = [{"$match": match}, {"$group": group}, {"$sort": sort}]
+    rows = await store.aggregate(listing.collection, pipeline, snapshot=snapshot)
     counts: dict[str, list[Document]] = {parent: [] for parent in parents}
     for row in rows:
         counts[row["_id"]["parent"]].append({"value": row["_id"].get("value"), "count": row["count"]})
@@ -317,6 +337,13 @@ class _Plan:
             collation=collation,
             fields=keys,
         )
+
+    async def read_several(self, store: Store, parents: Sequence[str]) -> list[Document]:
+        listing, keys = self.page_request.selection.listing, self.page_request.projection
+        owned = listing.owned_by({"$in": [*parents]})
+        pipeline = [*self._union(owned, owned), *([{"$project": keys}] if keys else [])]
+        hint = self.index.name if len(self.segments) == 1 else None
+        return await store.aggregate(listing.collection, pipeline, hint=hint, snapshot=True)
 
     def joined(self) -> Document:
         """Returns what a ``$lookup`` does for each parent: an equality of its own is cheaper than an ``$expr``.

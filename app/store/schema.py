@@ -29,6 +29,7 @@ from app.domain.vocabulary import (
     ExportFormat,
     ExportStatus,
     ExportTable,
+    MergeStatus,
     Outcome,
     PassType,
     PushStatus,
@@ -142,7 +143,7 @@ _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
 # tried next. Who takes it moves ``dueAt`` to the end of their lease.
 _UNSENT = {"dueAt": _TIME, "giveUpAt": _TIME, "error": _TEXT}
 
-COLLECTIONS: Final[Mapping[str, Collection]] = {
+_DECLARED: Final[Mapping[str, Collection]] = {
     "customers": Collection(
         required={
             "number": _TEXT,
@@ -181,6 +182,13 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             ),
             "leadSource": _object({}, {**_LEAD_SOURCE, "original": _object({}, _LEAD_SOURCE)}),
             "mergedIntoId": _reference("customers"),
+            # Of merges that were made here: which one closed this account, and whom a survivor has taken over. While
+            # their rows are on the way, ``absorbingIds`` names whose, and ``rowsMoving`` is on each of these.
+            "mergeId": _reference("merges"),
+            "mergedFromIds": _list(_reference("customers"), at_most=1_000),
+            "absorbingIds": _list(_reference("customers")),
+            "mergeInProgressId": _reference("merges"),
+            "rowsMoving": {"enum": [True]},
             "affiliateId": _TEXT,
             # Which fields were edited here, with what they were before; what each source said last (domain/details.py).
             "edited": _list(_object({"field": _TEXT}, {"before": _DETAIL})),
@@ -270,7 +278,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
             "subjectId": _reference(
-                "coupons", "passes", "transactions", "points", "emails", "notes", "adjustments", "blocklist"
+                "coupons", "passes", "transactions", "points", "emails", "notes", "adjustments", "blocklist", "merges"
             ),
             **dict.fromkeys(DIMENSIONS.values(), _TEXT),
             "currency": _CURRENCY,
@@ -351,6 +359,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             "allocations": _list(_PORTION, at_most=10_000),  # of earlier versions
             "refundOf": {"bsonType": "int", "minimum": 1},
             "adjustmentId": _reference("adjustments"),
+            "transferOfId": _reference("points"),
             "idempotencyKey": _text(128),
         },
         indexes=(
@@ -420,7 +429,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     "pushes": Collection(
         required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
         optional={"informedAt": _TIME, **_UNSENT},
-        indexes=(Index("passId requestedAt _id"), Index("dueAt", partial_on="dueAt")),
+        indexes=(Index("passId requestedAt _id"), Index("customerId"), Index("dueAt", partial_on="dueAt")),
     ),
     "statuses": Collection(
         required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
@@ -474,6 +483,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
     # What mails carry: a pass as its wallet takes it.
     "files": Collection(
         required={**_CUSTOMER_ID, "name": _TEXT, "mediaType": _TEXT, "content": {"bsonType": "binData"}},
+        indexes=(Index("customerId"),),
     ),
     "notes": Collection(
         required={
@@ -582,7 +592,39 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
                 Index(f"listed {name} createdAt order _id", partial_on="listed")
                 for name in ("customerId", "type", "source")
             ),
+            Index("customerId", partial_on="customerId"),
         ),
+    ),
+    # Customers who became one. The worker has something to do for it for as long as it has ``dueAt``.
+    "merges": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "sourceIds": _list(_reference("customers")),
+            "status": _one_of(MergeStatus),
+            "reason": _TEXT,
+            "mergedAt": _TIME,
+            "mergedBy": _ACTOR,
+            "attempts": _COUNT,
+            "moved": _LONG_COUNT,
+            "total": _LONG_COUNT,
+            # What undoes it: the sources as they were, and the survivor's keys that changed, before and after.
+            "sources": _list({"bsonType": "object"}),
+            "before": {"bsonType": "object"},
+            "after": {"bsonType": "object"},
+            "transfers": _list(
+                _object({"sourceId": _reference("customers"), **_BUCKET, "points": _TOTAL}), at_most=100_000
+            ),
+            "chainedIds": _list(_reference("customers"), at_most=1_000),
+        },
+        optional={
+            "dueAt": _TIME,
+            "finishedAt": _TIME,
+            "undoneAt": _TIME,
+            "undoneBy": _ACTOR,
+            "undoReason": _TEXT,
+            "pointsKept": _LONG_COUNT,
+        },
+        indexes=(Index("customerId mergedAt"), Index("dueAt", partial_on="dueAt")),
     ),
     # What is asked for as a file. The worker has something to do for it for as long as it has ``dueAt``.
     # ``slot``: which of its subject's places for unfinished exports it holds. The file is under its id in GridFS.
@@ -659,3 +701,38 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
         indexes=(Index("identity.source identity.id parkedAt line.number"),),
     ),
 }
+
+ROWS_OF_CUSTOMERS: Final = (
+    "activities",
+    "coupons",
+    "transactions",
+    "passes",
+    "pushes",
+    "emails",
+    "deliveries",
+    "files",
+    "notes",
+    "adjustments",
+    "blocklist",
+)
+"""What follows a customer who is merged into another (services/merging.py). Not the entries of a ledger and the changes
+of a status: they say how that account came to its end. Not keys, the audit log and merges: they say what was done."""
+
+
+def _that_moves(collection: Collection) -> Collection:
+    """Returns the collection with the customers whose its rows were before, the first one first."""
+    former = {"formerOwners": _list(_object({"mergeId": _reference("merges"), **_CUSTOMER_ID}))}
+    index = Index("formerOwners.mergeId", partial_on="formerOwners.mergeId")
+    return replace(collection, optional={**collection.optional, **former}, indexes=(*collection.indexes, index))
+
+
+COLLECTIONS: Final[Mapping[str, Collection]] = {
+    name: _that_moves(collection) if name in ROWS_OF_CUSTOMERS else collection for name, collection in _DECLARED.items()
+}
+
+
+def rows_of(collection: str, customer_id: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the condition that rows are of a customer, so that an index answers it whose first key that is."""
+    index = next(each for each in COLLECTIONS[collection].indexes if each.keys.split()[0] == "customerId")
+    there = {index.partial_on: {"$exists": True}} if index.partial_on not in (None, "customerId") else {}
+    return {"customerId": customer_id, **there}

@@ -17,6 +17,7 @@ from app.domain.points.entries import (
     INT32_MAX,
     MAX_TOTAL,
     MOVES,
+    TRANSFERS,
     Bucket,
     Entry,
     Figure,
@@ -33,6 +34,7 @@ from app.domain.points.entries import (
 from app.domain.points.judgement import Judgement, enter, needs_entries
 from app.domain.points.posting import (
     Posting,
+    Transfer,
     activate,
     adjust,
     as_of,
@@ -44,8 +46,16 @@ from app.domain.points.posting import (
     release,
     reserve,
     spend,
+    transfer,
 )
-from app.domain.points.refusals import InvalidExpiry, InvalidPoints, NotEnoughPoints, OutOfOrder, TotalExceeded
+from app.domain.points.refusals import (
+    InvalidExpiry,
+    InvalidPoints,
+    NotEnoughPoints,
+    OutOfOrder,
+    ReservationOpen,
+    TotalExceeded,
+)
 
 __all__ = [
     "HERE",
@@ -53,6 +63,7 @@ __all__ = [
     "INT32_MAX",
     "MAX_TOTAL",
     "MOVES",
+    "TRANSFERS",
     "Bucket",
     "Entry",
     "Figure",
@@ -67,7 +78,9 @@ __all__ = [
     "PointsState",
     "Portion",
     "Posting",
+    "ReservationOpen",
     "TotalExceeded",
+    "Transfer",
     "activate",
     "adjust",
     "as_of",
@@ -89,4 +102,5 @@ __all__ = [
     "reserve",
     "spend",
     "spendable",
+    "transfer",
 ]

@@ -117,7 +117,7 @@ class Book:
         self._pass(at)
         count = abs(points)
         match kind:
-            case PointsKind.EARNED | PointsKind.ADJUSTED if points > 0:
+            case PointsKind.EARNED | PointsKind.ADJUSTED | PointsKind.TRANSFERRED_IN if points > 0:
                 self._expiries[entry["seq"]] = expires_at = entry.get("expiresAt")
                 self.free[Lot(expires_at, entry["source"])] += count
             case PointsKind.REFUNDED if points > 0:
@@ -141,6 +141,10 @@ class Book:
             case PointsKind.REFUNDED:
                 expires_at = self._expiries.get(entry.get("refundOf", 0), EVER)
                 self._take(entry, count, [lot for lot in self.free if lot.expires_at == expires_at])
+            case PointsKind.TRANSFERRED_OUT if points > 0:
+                self.free[Lot(None, entry["source"])] += count  # a debt that somebody else has taken over
+            case PointsKind.TRANSFERRED_OUT:
+                self._take(entry, count, [lot for lot in self.free if lot.expires_at == entry.get("expiresAt")])
             case PointsKind.PENDING:
                 pass
             case _:

@@ -27,7 +27,12 @@ class PointsKind(StrEnum):
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
     PENDING = "PENDING"
+    TRANSFERRED_IN = "TRANSFERRED_IN"
+    TRANSFERRED_OUT = "TRANSFERRED_OUT"
 
+
+TRANSFERS = frozenset({PointsKind.TRANSFERRED_IN, PointsKind.TRANSFERRED_OUT})
+"""What moves between two customers who are merged. Of either there may be a debt, which has the other sign."""
 
 HISTORY = frozenset(PointsKind) - {PointsKind.RESERVED, PointsKind.RELEASED, PointsKind.PENDING}
 """The kinds that change earned, spent or expired for good: the ones people are shown."""
@@ -46,6 +51,8 @@ MOVES: dict[PointsKind, tuple[Figure, Figure]] = {
     PointsKind.RESERVED: ("reserved", "reserved"),
     PointsKind.RELEASED: ("reserved", "reserved"),
     PointsKind.PENDING: ("pending", "pending"),
+    PointsKind.TRANSFERRED_IN: ("earned", "spent"),
+    PointsKind.TRANSFERRED_OUT: ("earned", "spent"),
 }
 """Which figure an entry moves."""
 

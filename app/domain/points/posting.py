@@ -1,5 +1,7 @@
 """Makes postings: the rules for what this gateway writes itself, which is newer than all that is known."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,13 +15,14 @@ from app.domain.points.entries import (
     Movement,
     PointsKind,
     PointsState,
+    Portion,
     balance_of,
     expiry,
     owed,
     reservations,
     spendable,
 )
-from app.domain.points.refusals import InvalidExpiry, InvalidPoints, NotEnoughPoints, TotalExceeded
+from app.domain.points.refusals import InvalidExpiry, InvalidPoints, NotEnoughPoints, ReservationOpen, TotalExceeded
 from app.domain.times import stored
 
 
@@ -47,11 +50,19 @@ class Posting(NamedTuple):
                     posting = posting._with(expiry_movement(points, expires_at))
         return posting
 
+    def then_all(self, movements: Iterable[Movement]) -> "Posting":
+        """Returns this posting with these entries more, none of which is before another. Raises TotalExceeded."""
+        book, entries = Book.of(self.state), list(self.entries)
+        balance = balance_of(self.state)
+        for movement in movements:
+            balance += movement["points"] if movement["kind"] in HISTORY else 0
+            entry: Entry = {**movement, "seq": book.seq + 1, "balanceAfter": balance}
+            book.add(entry)
+            entries.append(entry)
+        return Posting(check_totals(book.state()), tuple(entries)) if len(entries) > len(self.entries) else self
+
     def _with(self, movement: Movement) -> "Posting":
-        entry = next_entry(self.state, movement)
-        book = Book.of(self.state)
-        book.add(entry)
-        return Posting(check_totals(book.state()), (*self.entries, entry))
+        return self.then_all([movement])
 
 
 def as_of(state: PointsState, now: datetime) -> PointsState:
@@ -140,6 +151,61 @@ def activate(state: PointsState, points: int, *, now: datetime, expires_at: date
     expires_at = check_expiry(expires_at, now)
     posting = Posting(state).then(PointsKind.PENDING, -points, now=now)
     return posting.then(PointsKind.EARNED, points, now=now, expires_at=expires_at)
+
+
+class Transfer(NamedTuple):
+    """A transfer holds both sides of what one customer's ledger hands over to another's.
+
+    ``pairs`` are the numbers of entries that belong together, the giving one first.
+    """
+
+    out: Posting
+    into: Posting
+    pairs: tuple[tuple[int, int], ...]
+
+
+def transfer(
+    giving: PointsState, taking: PointsState, *, now: datetime, only: Sequence[Portion] | None = None
+) -> Transfer:
+    """Returns both postings that move everything, bucket by bucket: each keeps its expiry, and pending stays pending.
+
+    A debt moves as well. What is due expires before. ``only`` moves at most these portions, as far as they are there.
+    Raises ReservationOpen where points are reserved for a purchase, which another system may still capture.
+    """
+    now = max(stored(now), giving.get("latestAt", stored(now)), taking.get("latestAt", stored(now)))
+    out, into = Posting(giving).then_expired(now), Posting(taking).then_expired(now)
+    moved = _portions(out.state, only)
+    if only is None:
+        if out.state["reserved"]:
+            raise ReservationOpen(out.state["reserved"])
+        moved += [(None, -debt) for debt in split_points(owed(out.state))]
+    outs = [_transferred(PointsKind.TRANSFERRED_OUT, -points, expires_at, now) for expires_at, points in moved]
+    ins = [_transferred(PointsKind.TRANSFERRED_IN, points, expires_at, now) for expires_at, points in moved]
+    pending = split_points(out.state["pending"]) if only is None else []
+    outs += [_transferred(PointsKind.PENDING, -points, None, now) for points in pending]
+    ins += [_transferred(PointsKind.PENDING, points, None, now) for points in pending]
+    first = out.state["seq"] + 1, into.state["seq"] + 1
+    pairs = tuple((first[0] + place, first[1] + place) for place in range(len(outs)))
+    return Transfer(out.then_all(outs), into.then_all(ins), pairs)
+
+
+def _portions(state: PointsState, only: Sequence[Portion] | None) -> list[tuple[datetime | None, int]]:
+    """Returns what can be moved of each bucket, in amounts that an entry can hold."""
+    asked = None if only is None else Counter[datetime | None]()
+    for portion in only or ():
+        assert asked is not None
+        asked[portion["expiresAt"]] += portion["points"]
+    moved: list[tuple[datetime | None, int]] = []
+    for bucket, held in reservations(state):
+        free = bucket["remaining"] - held
+        most = free if asked is None else min(free, asked[bucket["expiresAt"]])
+        moved += [(bucket["expiresAt"], points) for points in split_points(most)]
+    return moved
+
+
+def _transferred(kind: PointsKind, points: int, expires_at: datetime | None, at: datetime) -> Movement:
+    movement: Movement = {"kind": kind, "points": points, "occurredAt": at, "source": HERE}
+    return {**movement, "expiresAt": expires_at} if expires_at else movement
 
 
 def split_points(points: int) -> list[int]:

@@ -11,6 +11,18 @@ class NotEnoughPoints(Refusal):
         super().__init__(f"{asked} points were asked for; {spendable} are spendable.")
 
 
+class ReservationOpen(Refusal):
+    """Raised if a customer with reserved points is merged away. The client sees a user error."""
+
+    code, field = "RESERVATION_OPEN", ("ids",)
+
+    def __init__(self, reserved: int) -> None:
+        super().__init__(
+            f"{reserved} points are reserved for a purchase that another system may still complete. Merge the customer "
+            "once the reservation is released or captured."
+        )
+
+
 class TotalExceeded(Refusal):
     code, field = "LIMIT_EXCEEDED", ("points",)
 

@@ -153,7 +153,9 @@ class _Register:
         said = _said(line)
         new = details.news(before, line.identity, said)
         owner = self._by_number.get(new.get("number", ""))
-        if owner and owner is not customer:
+        if owner and owner["_id"] in before.get("mergedFromIds", ()):
+            del new["number"]  # whom that system still calls so was merged into this customer, who keeps their number
+        elif owner and owner is not customer:
             raise NotImported(f"Customer number {owner['number']} belongs to another customer.", "number")
         after = _merged(before, line, new)
         seen = _shown(after) != _shown(before)
@@ -183,6 +185,8 @@ class _Register:
         survivor = self._by_identity.get(into)
         if survivor is None:
             raise NotImported(f"mergedInto names {into}, a customer who did not come in before.", "mergedInto")
+        if customer is survivor and into not in line.names:  # they were merged here already
+            return replace(line, document={key: value for key, value in line.document.items() if key != "mergedInto"})
         if customer and customer["_id"] in (survivor["_id"], survivor.get("mergedIntoId")):
             raise NotImported("mergedInto must be another customer, who was not merged into this one.", "mergedInto")
         rest = {key: value for key, value in line.document.items() if key != "mergedInto"}

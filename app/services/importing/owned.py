@@ -33,11 +33,13 @@ from app.services.importing.steps import (
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store, UpdateOne
 
-_OWNER: Final[Mapping[str, int]] = {"identities": 1, "name": 1, "points": 1, "status": 1, "mergedIntoId": 1}
+_OWNER: Final[Mapping[str, int]] = dict.fromkeys(
+    ("identities", "name", "points", "status", "mergedIntoId", "mergedFromIds"), 1
+)
 _MERGES_AT_MOST: Final = 10
 _REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
 # What this gateway adds to a line, or refreshes by itself, is not part of what the line says.
-_OURS: Final = {"recordedAt", "arrival", "dueAt", ORDER, *copied("")}
+_OURS: Final = {"recordedAt", "arrival", "dueAt", "formerOwners", ORDER, *copied("")}
 _PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
@@ -222,22 +224,24 @@ class _OwnedBatch:
         owner = self._owners[line.names[0]]
         stored = self._stored.get(line.id) or self._ledger.entries.get(line.id)
         document: Document = {"_id": line.id, "customerId": owner["_id"], **line.document}
+        held = _held_by(stored, owner)
         for key in ("actor", "author", "redeemedBy"):
             if key in document and "name" not in document[key]:
                 # A customer is called by their own name: the one of that time, should it change.
                 named = stored[key] if stored and key in stored else owner
                 document[key] = {**document[key], "name": named["name"]}
 
-        self._check_references(document)
+        self._check_references(document, owner)
         if "file" in document:
             name, content = f"{document['serialNumber']}.pkpass", document.pop("file")
-            document["fileId"] = self._file(file_id(content), content, name, _PKPASS, document)
+            document["fileId"] = self._file(file_id(content), content, name, _PKPASS, held)
         if "attachments" in document:
-            document["attachments"] = [self._attached(each, document) for each in document["attachments"]]
+            first = _first_owner(stored, owner)
+            document["attachments"] = [self._attached(each, first, held) for each in document["attachments"]]
         if line.kind is LineKind.POINTS:
-            if stored is None or stored["customerId"] != owner["_id"]:
+            if stored is None or stored["customerId"] not in _ids_of(owner):
                 owner = self._survivors.get(owner["_id"], owner)  # what came in before the merge stays where it was
-            return self._ledger.take(arrival, {**document, "customerId": owner["_id"]}, owner)
+            return self._ledger.take(arrival, {**document, "customerId": _held_by(stored, owner)}, owner)
         if line.document.get("deleted"):
             return self._delete(line.kind, stored, owner)
         if stored is None:
@@ -247,35 +251,37 @@ class _OwnedBatch:
         if stored.get("redeemed") and not document["redeemed"]:
             # The coupon may have been redeemed here since, and an older export does not undo that.
             document |= {key: stored[key] for key in _REDEMPTION if key in stored}
-        if _content(stored) == _content(document):
+        if _content(_as_owned(stored, owner)) == _content(document):
             return LineOutcome.UNCHANGED
         if line.kind in HISTORY:
             raise HistoryRewritten
         self._check_open(line.kind, document, owner)
         if ORDER in stored:
             document[ORDER] = stored[ORDER]  # it came when it first came
+        if stored["customerId"] in _ids_of(owner):  # a merge moves it, if anything does
+            document |= {key: stored[key] for key in ("customerId", "formerOwners") if key in stored}
         self._replace(line.kind, document)
         return LineOutcome.UPDATED
 
-    def _check_references(self, document: Document) -> None:
+    def _check_references(self, document: Document, owner: Document) -> None:
         """Raises NotImported for a reference to another customer's; what it refers to may come later."""
         for key in _REFERENCES & document.keys():
             stored = self._stored.get(document[key])
-            owner = stored["customerId"] if stored else self._owner_of.get(document[key])
-            if owner not in (None, document["customerId"]):
+            holder = stored["customerId"] if stored else self._owner_of.get(document[key])
+            if holder is not None and holder not in _ids_of(owner):
                 name = key.removesuffix("Id")
                 raise NotImported(f"{name} names something of another customer.", name)
 
-    def _attached(self, attachment: Document, email: Document) -> Document:
+    def _attached(self, attachment: Document, first_owner: str, held_by: str) -> Document:
         """Returns what the mail keeps of the attachment. Its content is a file of this customer's alone."""
         attachment, content = dict(attachment), attachment["content"]
         del attachment["content"]
-        own = file_id(email["customerId"].encode() + b"\0" + content)
-        self._file(own, content, attachment["name"], attachment["mediaType"], email)
+        own = file_id(first_owner.encode() + b"\0" + content)
+        self._file(own, content, attachment["name"], attachment["mediaType"], held_by)
         return {**attachment, "fileId": own, "size": len(content)}
 
-    def _file(self, own_id: str, content: bytes, name: str, media_type: str, of: Document) -> str:
-        file = {"_id": own_id, "customerId": of["customerId"], "name": name}
+    def _file(self, own_id: str, content: bytes, name: str, media_type: str, held_by: str) -> str:
+        file = {"_id": own_id, "customerId": held_by, "name": name}
         self._files[own_id] = {**file, "mediaType": media_type, "content": content}
         return own_id
 
@@ -294,7 +300,7 @@ class _OwnedBatch:
         """Deletes a row; what was never here is not there either."""
         if stored is None:
             return LineOutcome.UNCHANGED
-        if stored["customerId"] != owner["_id"]:
+        if stored["customerId"] not in _ids_of(owner):
             raise NotImported("This id belongs to another customer.", "customer")
         collection, key = COLLECTION_OF[kind], stored["_id"]
         self._stored.pop(key, None)
@@ -356,6 +362,26 @@ class _OwnedBatch:
                     change[ORDER] = place
                     if change["_id"] not in self._added[COLLECTION_OF[LineKind.STATUS]]:
                         rows.update("statuses", change, {"$set": {ORDER: place}})
+
+
+def _ids_of(owner: Document) -> Sequence[str]:
+    """Returns the ids of all accounts that are this customer's: their own, and those that were merged into it."""
+    return owner["_id"], *owner.get("mergedFromIds", ())
+
+
+def _held_by(stored: Document | None, owner: Document) -> str:
+    """Returns whose a row is in the database: until a merge has moved it, of the account that was merged away."""
+    return stored["customerId"] if stored and stored["customerId"] in _ids_of(owner) else owner["_id"]
+
+
+def _first_owner(stored: Document | None, owner: Document) -> str:
+    former: Sequence[Document] = (stored or {}).get("formerOwners", ())
+    return former[0]["customerId"] if former else _held_by(stored, owner)
+
+
+def _as_owned(stored: Document, owner: Document) -> Document:
+    """Returns a row as it will be once it has moved to the survivor."""
+    return {**stored, "customerId": owner["_id"]} if stored["customerId"] in _ids_of(owner) else stored
 
 
 def _content(document: Document) -> Document:

@@ -96,6 +96,12 @@ async def read_ledger(
     waiting = [arrival for owner in owners for arrival, _ in held.by_customer.get(owner, ())]
     all_lines = [*(line for line, _ in lines), *(arrival.line for arrival in waiting)]
     ids = {line.id for line in all_lines}
+    # What is undone may stand in the ledger of an account that was merged into this one.
+    ids |= {
+        line.document["refundOfId"]
+        for line, owner in lines
+        if "refundOfId" in line.document and owner.get("mergedFromIds")
+    }
     known = await store.find("points", {"_id": {"$in": list(ids)}}, session=session) if ids else []
     seen = {entry["_id"] for entry in known}
     told: defaultdict[str, list[Movement]] = defaultdict(list)
@@ -216,6 +222,8 @@ class Ledger:
         if original_id in places and original_id != facts["_id"]:
             return state["seq"] + 1 + places[original_id]
         original = self.entries.get(original_id)
+        if original and original["customerId"] in owner.get("mergedFromIds", ()):
+            return 0  # in the ledger of an account that was merged into this one, where nothing is undone any more
         return original["seq"] if original and original["customerId"] == owner["_id"] else None
 
     def _movement(self, facts: Document, original: int) -> Movement:
@@ -279,7 +287,8 @@ class Ledger:
             said["points"] -= stored.get("shortfall", 0)
         if "expiresAt" in said and "expiresAt" in given and said["expiresAt"] == end_of_day(given["expiresAt"]):
             given["expiresAt"] = said["expiresAt"]  # and kept the end of the day
-        return said == given and stored.get("refundOf") == (original and original["seq"])
+        undone = original["seq"] if original and original["customerId"] == stored["customerId"] else None
+        return said == given and stored.get("refundOf") == undone
 
 
 def _state(owner: Document) -> PointsState:

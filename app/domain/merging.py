@@ -1,0 +1,354 @@
+"""Decides what a customer becomes when others are merged into them, and when that is undone. Pure.
+
+The survivor is the one that the caller names. Their own values stand, blanks are filled, and what there may be several
+of is united. What moves is in store/schema.py: `ROWS_OF_CUSTOMERS`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from app.domain import details, lead_source
+from app.domain.changes import LimitExceeded
+from app.domain.customers import emails_of, primary_first
+from app.domain.points import ReservationOpen
+from app.domain.refusals import Refusal
+from app.domain.search import folded
+from app.domain.statuses import CLOSED, CustomerClosed
+from app.domain.tax_ids import with_default
+from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus, MergeWarning
+
+Document = dict[str, Any]
+AT_MOST: Final = 10
+"""Customers who are merged into one at once."""
+_VALUES_AT_MOST: Final = 100
+FIELDS: Final[Mapping[MergeField, tuple[str, ...]]] = {
+    MergeField.NAME: ("name", "firstName", "lastName"),
+    MergeField.ORGANIZATION: ("organization",),
+    MergeField.JOB_TITLE: ("jobTitle",),
+    MergeField.DATE_OF_BIRTH: ("dateOfBirth",),
+    MergeField.WEBSITE: ("website",),
+    MergeField.LOCALE: ("locale",),
+    MergeField.BILLING_ADDRESS: ("billingAddress",),
+    MergeField.COUNTRY: ("country",),
+    MergeField.LEAD_SOURCE: ("leadSource",),
+}
+"""The keys of each field of which a customer has one value. Those of a field stay together."""
+ONE_TIME_TYPES: Final = ("OPT_IN", "PROFILE_COMPLETED", "NEWSLETTER_SUBSCRIBED", "APP_INSTALLED")
+"""Types of activity that a loyalty programme rewards once for each person."""
+
+
+def owners_of(row: Mapping[str, Any]) -> set[str]:
+    """Returns the customers whose a row is or was: two rows of one account stay so, whichever of them has moved."""
+    return {row.get("customerId", ""), *(each["customerId"] for each in row.get("formerOwners", ()))}
+
+
+def moved(row: Document, into_id: str) -> Document:
+    """Returns a row of another customer as it will be once it has moved to the survivor."""
+    if row.get("customerId", into_id) == into_id:
+        return row
+    former = [*row.get("formerOwners", ()), {"customerId": row["customerId"]}]
+    return {**row, "customerId": into_id, "formerOwners": former}
+
+
+class CustomerMerged(CustomerClosed):
+    """Raised for a change of a customer who was merged into another. The client sees a user error.
+
+    The payload's customer names the survivor in ``mergedInto``.
+    """
+
+    code = "CUSTOMER_MERGED"
+
+    def __init__(self, survivor_id: str) -> None:
+        Refusal.__init__(
+            self, f"This customer was merged into {survivor_id}: make the change there. Rows may still be on their way."
+        )
+
+
+class MergeInProgress(Refusal):
+    """Raised for a customer who still takes over another one. The client sees a user error, and may try again."""
+
+    code = "MERGE_IN_PROGRESS"
+
+
+class AlreadyUndone(Refusal):
+    code, field = "ALREADY_UNDONE", ("mergeId",)
+
+    def __init__(self) -> None:
+        super().__init__("The merge was undone already.")
+
+
+def check_open(customer: Mapping[str, Any], *field: str) -> None:
+    """Raises CustomerMerged or CustomerClosed for an account on which nothing is changed any more."""
+    status, into = customer["status"], customer.get("mergedIntoId")
+    if status in CLOSED:
+        closed = CustomerMerged(into) if status == CustomerStatus.MERGED and into else CustomerClosed(status)
+        closed.field = field or closed.field
+        raise closed
+
+
+class Blocker(NamedTuple):
+    """A blocker is a customer who cannot be merged now, and why."""
+
+    customer_id: str
+    refusal: Refusal
+
+
+def blockers(into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> list[Blocker]:
+    """Returns all reasons why these customers cannot be merged now."""
+    found: list[Blocker] = []
+    for place, customer in enumerate([into, *sources]):
+        where = ("intoId",) if place == 0 else ("ids", str(place - 1))
+        for check in (check_open, _check_settled) if place == 0 else (check_open, _check_settled, _check_unreserved):
+            try:
+                check(customer, *where)
+            except Refusal as refusal:
+                found.append(Blocker(customer["_id"], refusal))
+    return found
+
+
+def _check_settled(customer: Mapping[str, Any], *field: str) -> None:
+    if customer.get("absorbingIds"):
+        message = f"Customer {customer['number']} still takes over another customer. Try again when that is done."
+        raise MergeInProgress(message, *field)
+
+
+def _check_unreserved(customer: Mapping[str, Any], *field: str) -> None:
+    if reserved := customer.get("points", {}).get("reserved", 0):
+        refusal = ReservationOpen(reserved)
+        refusal.field = field
+        raise refusal
+
+
+@dataclass(frozen=True, slots=True)
+class MergedField:
+    """A merged field says which value stands, whose it is, and which others are given up; as people read them."""
+
+    field: MergeField
+    kept: str | None
+    from_id: str
+    dropped: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """It holds the survivor after a merge, without their points, and what is to be said about it."""
+
+    customer: Document
+    fields: Sequence[MergedField] = ()
+    warnings: Sequence[MergeWarning] = field(default=())
+
+    def changed(self, before: Mapping[str, Any]) -> Document:
+        """Returns the keys that changed; None for one that is gone."""
+        names = {*before, *self.customer}
+        return {name: self.customer.get(name) for name in names if before.get(name) != self.customer.get(name)}
+
+
+def merged(
+    into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], keep: Mapping[MergeField, str], *, rewarded: bool
+) -> Merged:
+    """Returns the survivor. ``keep`` names by field whose value stands; ``rewarded``: one reward was given twice.
+
+    Raises LimitExceeded for more values than a customer can have.
+    """
+    everybody = [into, *sources]
+    fields, values = _fields(everybody, keep)
+    values |= {key: united for key, united in _unions(everybody).items() if united != into.get(key, [])}
+    after = details.with_values(into, values)
+    blocked = [each for each in sources if each["status"] == CustomerStatus.BLOCKED]
+    if blocked:
+        after["status"] = CustomerStatus.BLOCKED.value
+    after["paymentCount"] = sum(each["paymentCount"] for each in everybody)
+    after["registeredAt"] = min(each["registeredAt"] for each in everybody)
+    after |= _memory(everybody)
+    for key, value in after.items():
+        if isinstance(value, list) and len(value) > _limit(key):  # pyright: ignore[reportUnknownArgumentType] # of anything
+            message = f"This would make {len(value)} {key}; a customer has at most {_limit(key)}."  # pyright: ignore[reportUnknownArgumentType]
+            raise LimitExceeded(message, "ids")
+    warnings = [
+        *([MergeWarning.BLOCKED] if blocked and into["status"] != CustomerStatus.BLOCKED else []),
+        *([MergeWarning.REWARDED_TWICE] if rewarded else []),
+    ]
+    return Merged(after, fields, warnings)
+
+
+def _fields(
+    everybody: Sequence[Mapping[str, Any]], keep: Mapping[MergeField, str]
+) -> tuple[list[MergedField], Document]:
+    """Returns what stands of each field of which there is a value, and the survivor's values that are other ones."""
+    into = everybody[0]
+    fields: list[MergedField] = []
+    values: Document = {}
+    for name, keys in FIELDS.items():
+        having = [each for each in everybody if _has(each, name)]
+        if not having:
+            continue
+        chosen = next((each for each in everybody if each["_id"] == keep.get(name)), None) or having[0]
+        kept = _as_text(chosen, name)
+        dropped = [text for each in having if (text := _as_text(each, name)) and text != kept]
+        fields.append(MergedField(name, kept, chosen["_id"], list(dict.fromkeys(dropped))))
+        if chosen is into:
+            continue
+        if name is MergeField.LEAD_SOURCE:
+            own: Mapping[str, Any] = chosen.get("leadSource") or {}
+            given = {key: own.get(key) for key in lead_source.LENGTHS}
+            values["leadSource"] = lead_source.updated(into.get("leadSource") or own, given) or None
+        elif name is MergeField.NAME and not _is_named(chosen):
+            values["name"] = chosen["name"]
+        else:
+            values |= {key: chosen.get(key) for key in keys}
+    return fields, values
+
+
+def _has(customer: Mapping[str, Any], name: MergeField) -> bool:
+    if name is MergeField.NAME:  # a name that was made of an address or an organisation stands for no person
+        return _is_named(customer) or customer["name"] != details.full_name(customer)
+    return any(key in customer for key in FIELDS[name])
+
+
+def _is_named(customer: Mapping[str, Any]) -> bool:
+    return "firstName" in customer or "lastName" in customer
+
+
+def _as_text(customer: Mapping[str, Any], name: MergeField) -> str | None:
+    return details.as_text(customer.get(FIELDS[name][0])) or None
+
+
+def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
+    """Returns what a customer may have several of: all of them, with the survivor's primary one and default."""
+    into = everybody[0]
+    emails = _contacts([emails_of(each) for each in everybody])
+    phones = _contacts([each.get("phones", []) for each in everybody])
+    tags = {folded(tag): tag for each in reversed(everybody) for tag in reversed(each.get("tags", []))}
+    tax_ids = {(each["type"], each["value"]): each for one in reversed(everybody) for each in one.get("taxIds", [])}
+    ordered = [tax_ids[key] for key in dict.fromkeys(_tax_keys(everybody))]
+    default = next(
+        (place for place, each in enumerate(ordered) if each in into.get("taxIds", []) and each["isDefault"]), 0
+    )
+    former = dict.fromkeys(
+        key for each in everybody for key in ([] if each is into else [each["_id"]]) + each.get("mergedFromIds", [])
+    )
+    return {
+        "emails": emails,
+        "phones": phones,
+        "tags": [tags[key] for key in dict.fromkeys(folded(tag) for each in everybody for tag in each.get("tags", []))],
+        "taxIds": with_default(ordered, default),
+        "mergedFromIds": [*former],
+        **{key: _distinct(everybody, key) for key in ("tagSources", "identities", "campaigns")},
+    }
+
+
+def _tax_keys(everybody: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(each["type"], each["value"]) for one in everybody for each in one.get("taxIds", [])]
+
+
+def _contacts(several: Sequence[Sequence[Mapping[str, Any]]]) -> list[Document]:
+    """Returns all contact points, each once; the first primary one stays it."""
+    by_value: dict[str, Document] = {}
+    for contacts in several:
+        for contact in contacts:
+            by_value.setdefault(contact["value"].casefold(), dict(contact))
+    united = [*by_value.values()]
+    primary = next((contact for contact in united if contact["primary"]), united[0] if united else None)
+    return primary_first(united, primary["value"]) if primary else []
+
+
+def _distinct(everybody: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
+    united: list[Any] = []
+    for each in everybody:
+        united += [value for value in each.get(key, []) if value not in united]
+    return united
+
+
+def _limit(key: str) -> int:
+    return {"tagSources": 1_000, "sourceValues": 1_000, "campaigns": 2**31, "mergedFromIds": 1_000}.get(
+        key, 1_000 if key.startswith("search") else _VALUES_AT_MOST
+    )
+
+
+def _memory(everybody: Sequence[Mapping[str, Any]]) -> Document:
+    """Returns what is remembered of sources and edits: those of identities follow them, marks are the survivor's."""
+    said = [each for one in everybody for each in one.get("sourceValues", [])]
+    latest = max((each["lastActivityAt"] for each in everybody if "lastActivityAt" in each), default=None)
+    by_type: Document = {}
+    for each in everybody:
+        for type_, at in each.get("lastByType", {}).items():
+            by_type[type_] = max(by_type.get(type_, at), at)
+    return {
+        **({"sourceValues": sorted(said, key=lambda each: (each["source"], each["id"]))} if said else {}),
+        **({"lastActivityAt": latest} if latest else {}),
+        **({"lastByType": by_type} if by_type else {}),
+    }
+
+
+# ---------------------------------------------------------------- undone
+
+
+def check_undoable(merge: Mapping[str, Any], into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> None:
+    """Raises MergeInProgress, AlreadyUndone, CustomerMerged or CustomerClosed for what cannot be undone now."""
+    if merge["status"] == MergeStatus.UNDONE:
+        raise AlreadyUndone
+    if merge["status"] != MergeStatus.DONE or into.get("absorbingIds"):
+        raise MergeInProgress("Rows are still on their way. Try again when that is done.", "mergeId")
+    check_open(into, "mergeId")
+    for customer in sources:
+        if customer.get("mergeId") != merge["_id"]:
+            closed = CustomerClosed(customer["status"])
+            closed.field = ("mergeId",)
+            raise closed
+
+
+def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
+    """Returns the survivor without what the merge brought, as far as nobody has changed it since; without points.
+
+    ``merge`` has the survivor's keys ``before`` and ``after``, and the ``sources`` as they were.
+    """
+    before, left, sources = merge["before"], merge["after"], merge["sources"]
+    after = dict(into)
+    for key in left.keys() | before.keys():
+        value = into.get(key)
+        if key in _COUNTED or key.startswith("search"):
+            continue
+        if value == left.get(key):
+            after[key] = before.get(key)
+        elif isinstance(value, list):
+            brought = [each for one in sources for each in one.get(key, [])]
+            own: list[Any] = before.get(key) or []
+            after[key] = [each for each in value if each in own or each not in brought]  # pyright: ignore[reportUnknownVariableType] # of anything
+    after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
+    theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
+    after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
+    identities = [each for one in sources for each in one["identities"]]
+    after["identities"] = [each for each in into["identities"] if each not in identities]
+    own_values = [
+        each for each in into.get("sourceValues", []) if {"source": each["source"], "id": each["id"]} not in identities
+    ]
+    after["sourceValues"] = own_values or None
+    after["lastByType"] = _types_without(into, before, sources) or None
+    after = {key: value for key, value in after.items() if value is not None}
+    if emails := after.get("emails"):
+        primary = next((each["value"] for each in emails if each["primary"]), emails[0]["value"])
+        after["emails"], after["email"] = primary_first(emails, primary), primary
+    return details.searchable(after)
+
+
+_COUNTED: Final = frozenset(
+    {"paymentCount", "mergedFromIds", "identities", "sourceValues", "lastByType", "lastActivityAt", "points"}
+    | {"spendable", "revision", "detailsRevision"}
+)
+"""Keys of a survivor that are not put back, but made anew."""
+
+
+def _types_without(
+    into: Mapping[str, Any], before: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]
+) -> Document:
+    """Returns when each type last occurred, without what the sources brought."""
+    own: Document = before.get("lastByType") or {}
+    kept: Document = {}
+    for type_, at in into.get("lastByType", {}).items():
+        brought = max(
+            (each.get("lastByType", {}).get(type_) for each in sources if type_ in each.get("lastByType", {})),
+            default=None,
+        )
+        kept[type_] = own.get(type_) if at == brought else at
+    return {type_: at for type_, at in kept.items() if at is not None}

@@ -1,0 +1,370 @@
+"""Merges customers into one, and undoes it; the rows follow in a job of their own (merge_job.py).
+
+One transaction closes the others, moves their identities and points, and writes what undoes it. From then on the
+survivor is read with the rows of all of them, wherever these are on their way.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from app.domain import changes, merging, points
+from app.domain.changes import Invalid, LimitExceeded, NotFound
+from app.domain.customers import balance
+from app.domain.details import DETAILS, Stale, differences
+from app.domain.ids import new_id
+from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
+from app.domain.points import PointsState, Portion, Transfer
+from app.domain.refusals import Refusals
+from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus
+from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
+from app.services.points import entries_of, expiry_activities
+from app.services.writing import CustomerRows
+from app.store.driver import Document, Store
+from app.store.schema import ROWS_OF_CUSTOMERS, rows_of
+
+Keep = Mapping[MergeField, str]
+"""By field, the id of the customer whose value stands."""
+
+
+class Preview(NamedTuple):
+    """A preview says what a merge would do now; ``blockers`` why it would be refused."""
+
+    merged: Merged
+    counts: Mapping[str, int]
+    balances: Mapping[str, int]
+    """What each customer has, by id."""
+    after: int
+    blockers: Sequence[Blocker]
+
+
+def check_ids(into_id: str, ids: Sequence[str], keep: Sequence[tuple[MergeField, str]]) -> None:
+    """Raises Invalid or Refusals for customers that nobody can merge, and for values of others."""
+
+    def several() -> None:
+        if not 1 <= len(ids) <= merging.AT_MOST:
+            raise Invalid(f"Merge 1 to {merging.AT_MOST} customers at once; these are {len(ids)}.", "ids")
+
+    def others() -> None:
+        if into_id in ids:
+            raise Invalid("A customer cannot be merged into themselves.", "ids", str([*ids].index(into_id)))
+        if len({*ids}) < len(ids):
+            raise Invalid("A customer is named twice.", "ids")
+
+    def kept() -> None:
+        for place, (field, from_id) in enumerate(keep):
+            if from_id not in (into_id, *ids):
+                raise Invalid("fromId must be one of the customers that are merged.", "keep", str(place), "fromId")
+            if field in [name for name, _ in keep[:place]]:
+                raise Invalid(f"{field} is given twice.", "keep", str(place), "field")
+
+    changes.check(several, others, kept)
+
+
+async def preview(store: Store, into: Document, sources: Sequence[Document], keep: Keep, now: datetime) -> Preview:
+    """Returns what a merge would do, with nothing written. A handful of commands."""
+    counts = await counted(store, [each["_id"] for each in sources])
+    rewarded = await _rewarded_twice(store, [into["_id"], *(each["_id"] for each in sources)])
+    blockers = merging.blockers(into, sources)
+    try:
+        merged = merging.merged(into, sources, keep, rewarded=rewarded)
+    except LimitExceeded as refused:
+        blockers.append(Blocker(into["_id"], refused))
+        merged = Merged(into)
+    balances = {each["_id"]: _spendable(each, now) for each in (into, *sources)}
+    return Preview(merged, counts, balances, sum(balances.values()), blockers)
+
+
+async def counted(store: Store, customer_ids: Sequence[str], session: Session = None) -> Mapping[str, int]:
+    """Returns how many rows these customers have in each collection whose rows move. A command each."""
+    counts: dict[str, int] = {}
+    for collection in ROWS_OF_CUSTOMERS:
+        pipeline = [{"$match": rows_of(collection, {"$in": [*customer_ids]})}, {"$count": "rows"}]
+        found = await store.aggregate(collection, pipeline, session=session)
+        counts[collection] = found[0]["rows"] if found else 0
+    return counts
+
+
+async def merge(
+    of: Changes,
+    into_id: str,
+    ids: Sequence[str],
+    *,
+    keep: Sequence[tuple[MergeField, str]],
+    expected_revisions: Mapping[str, int],
+    reason: str,
+    key: str,
+) -> Wrote:
+    """Merges customers into one. Raises Invalid, NotFound, CustomerMerged, CustomerClosed, Stale, and
+    what else blocks it."""
+    reason = changes.check(
+        lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST),
+        lambda: check_ids(into_id, ids, keep),
+        lambda: changes.key(key),
+    )
+    sources: list[Document] = []
+
+    async def lock(rows: CustomerRows, customer_id: str) -> Document:
+        sources.clear()
+        into = await lock_open_customer(rows, customer_id)
+        for place, source_id in enumerate(ids):
+            try:
+                sources.append(await rows.lock(source_id))
+            except NotFound as missing:
+                raise NotFound(str(missing), "ids", str(place)) from None
+        return into
+
+    async def decide(into: Document, session: Session) -> Effect:
+        if refusals := [each.refusal for each in merging.blockers(into, sources)]:
+            raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
+        for customer in (into, *sources):
+            expected, last = expected_revisions.get(customer["_id"]), customer.get("detailsRevision", 0)
+            if expected is not None and last > expected:
+                raise Stale(expected, last)
+        return await _merged(of, into, sources, dict(keep), reason, key, session)
+
+    given = {
+        "intoId": into_id,
+        "ids": [*ids],
+        "keep": [[field.value, from_id] for field, from_id in keep],
+        "expectedRevisions": dict(expected_revisions),
+        "reason": reason,
+    }
+    return await of.run_once("mergeCustomers", into_id, key, given, decide, lock=lock)
+
+
+async def _merged(
+    of: Changes, into: Document, sources: Sequence[Document], keep: Keep, reason: str, key: str, session: Session
+) -> Effect:
+    everybody = [into["_id"], *(each["_id"] for each in sources)]
+    rewarded = await _rewarded_twice(of.store, everybody, session)
+    merged = merging.merged(into, sources, keep, rewarded=rewarded)
+    merge_id, now = new_id("merges"), of.now
+    told = of.activity(
+        into["_id"],
+        "CUSTOMERS_MERGED",
+        message=reason,
+        attributes={"mergedCustomerIds": [each["number"] for each in sources]},
+        changes=_differences(into, merged.customer) or None,
+        subjectId=merge_id,
+    )
+    ledger = _Ledgers(of, told["actor"], reason, key)
+    state = into.get("points") or points.empty()
+    source_keys: dict[str, Document] = {}
+    for source in sources:
+        transfer = points.transfer(source.get("points") or points.empty(), state, now=now)
+        state = transfer.into.state
+        ledger.add(transfer, source["_id"], into["_id"])
+        source_keys[source["_id"]] = {
+            "status": CustomerStatus.MERGED.value,
+            "hasStatusDetails": True,
+            "mergedIntoId": into["_id"],
+            "mergeId": merge_id,
+            "rowsMoving": True,
+            "identities": [],
+            **balance(transfer.out.state),
+        }
+    after = merged.changed(into)
+    chained = [each for source in sources for each in source.get("mergedFromIds", [])]
+    document: Document = {
+        "_id": merge_id,
+        "customerId": into["_id"],
+        "sourceIds": [each["_id"] for each in sources],
+        "status": MergeStatus.MOVING.value,
+        "reason": reason,
+        "mergedAt": now,
+        "mergedBy": told["actor"],
+        "attempts": 0,
+        "moved": 0,
+        "total": sum((await counted(of.store, everybody[1:], session)).values()),
+        "sources": [*sources],
+        "before": {name: into.get(name) for name in after},
+        "after": after,
+        "transfers": ledger.transfers,
+        "chainedIds": chained,
+        "dueAt": now,
+    }
+    history = [_status(of, each, CustomerStatus.MERGED, told["actor"], reason) for each in sources]
+    if "status" in after:
+        history.append(_status(of, into, CustomerStatus(after["status"]), told["actor"], reason))
+    changed = {key: value for key, value in after.items() if key not in ("lastByType", "lastActivityAt")}
+    changed |= {
+        "absorbingIds": everybody[1:],
+        "mergeInProgressId": merge_id,
+        "detailsRevision": into["revision"],
+        **({"hasStatusDetails": True} if "status" in after else {}),
+        **balance(state),
+        **_summary(into, after.get("lastByType", {})),
+    }
+    return Effect(
+        {"merge": merge_id, "activity": told["_id"]},
+        told,
+        new={"points": ledger.entries, "statuses": history, "merges": [document]},
+        changed={
+            ("customers", into["_id"]): changed,
+            **{("customers", each): keys for each, keys in source_keys.items()},
+            **{("customers", each): {"mergedIntoId": into["_id"]} for each in chained},
+        },
+        first=ledger.expired,
+    )
+
+
+async def unmerge(of: Changes, merge: Document, *, reason: str, key: str) -> Wrote:
+    """Undoes a merge: each customer gets back what was theirs, as far as it is there and nobody has changed it since.
+
+    Rows written since stay with the survivor. Raises what ``merging.check_undoable`` raises.
+    """
+    reason = changes.check(
+        lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key)
+    )
+    sources: list[Document] = []
+
+    async def lock(rows: CustomerRows, customer_id: str) -> Document:
+        sources[:] = [await rows.lock(each) for each in merge["sourceIds"]]
+        return await rows.lock(customer_id)
+
+    async def decide(into: Document, session: Session) -> Effect:
+        stored = (await of.store.find("merges", {"_id": merge["_id"]}, session=session))[0]
+        merging.check_undoable(stored, into, sources)
+        return _unmerged(of, into, sources, stored, reason, key)
+
+    given = {"mergeId": merge["_id"], "reason": reason}
+    return await of.run_once("unmerge", merge["customerId"], key, given, decide, lock=lock)
+
+
+def _unmerged(
+    of: Changes, into: Document, sources: Sequence[Document], merge: Document, reason: str, key: str
+) -> Effect:
+    told = of.activity(
+        into["_id"],
+        "CUSTOMERS_UNMERGED",
+        message=reason,
+        attributes={"mergedCustomerIds": [each["number"] for each in sources]},
+        subjectId=merge["_id"],
+    )
+    ledger = _Ledgers(of, told["actor"], reason, key)
+    state = into.get("points") or points.empty()
+    restored: dict[tuple[str, str], Document] = {}
+    history: list[Document] = []
+    activities: list[Document] = []
+    lacking = 0
+    said = {(each["source"], each["id"]): each for each in into.get("sourceValues", [])}
+    for source, snapshot in zip(sources, merge["sources"], strict=True):
+        given = [each for each in merge["transfers"] if each["sourceId"] == source["_id"] and each["points"] > 0]
+        portions = [cast(Portion, {"expiresAt": each["expiresAt"], "points": each["points"]}) for each in given]
+        back = points.transfer(state, source.get("points") or points.empty(), now=of.now, only=portions)
+        state = back.out.state
+        ledger.add(back, into["_id"], source["_id"])
+        returned = sum(entry["points"] for entry in back.into.entries if entry["kind"] in points.TRANSFERS)
+        lacking += sum(each["points"] for each in given) - returned
+        theirs = [said.get((each["source"], each["id"])) for each in snapshot["identities"]]
+        keys: Document = {
+            "status": snapshot["status"],
+            "identities": snapshot["identities"],
+            "mergedIntoId": None,
+            "mergeId": None,
+            **({"sourceValues": [each for each in theirs if each]} if any(theirs) else {}),
+            **balance(back.into.state),
+        }
+        restored["customers", source["_id"]] = keys
+        history.append(_status(of, source, CustomerStatus(snapshot["status"]), told["actor"], reason))
+        own = {"attributes": told["attributes"], "message": reason}
+        activities.append(of.activity(source["_id"], "CUSTOMERS_UNMERGED", **own))
+    after = merging.unmerged(into, merge)
+    names = {*into, *after} - {"points", "spendable", "revision"}
+    changed = {name: after.get(name) for name in names if into.get(name) != after.get(name)}
+    if "status" in changed:
+        history.append(_status(of, into, CustomerStatus(changed["status"]), told["actor"], reason))
+    summary = _summary(into, changed.pop("lastByType", into.get("lastByType")) or {})
+    changed |= {"detailsRevision": into["revision"], **balance(state), **summary}
+    undone: Document = {
+        "status": MergeStatus.UNDOING.value,
+        "undoneAt": of.now,
+        "undoneBy": told["actor"],
+        "undoReason": reason,
+        "pointsKept": lacking,
+        "dueAt": of.now,
+        "attempts": 0,
+    }
+    return Effect(
+        {"merge": merge["_id"], "activity": told["_id"]},
+        told,
+        new={"points": ledger.entries, "statuses": history},
+        changed={
+            ("customers", into["_id"]): changed,
+            **restored,
+            **{
+                ("customers", each): {"mergedIntoId": source["_id"]}
+                for source in merge["sources"]
+                for each in source.get("mergedFromIds", [])
+            },
+            ("merges", merge["_id"]): undone,
+        },
+        first=[*ledger.expired, *activities],
+    )
+
+
+def _summary(into: Document, by_type: Mapping[str, datetime]) -> Document:
+    """Returns the keys that make the customer's summary by type that one; None removes a type."""
+    before: Mapping[str, datetime] = into.get("lastByType", {})
+    changed = {type_ for type_ in {*before, *by_type} if before.get(type_) != by_type.get(type_)}
+    return {f"lastByType.{type_}": by_type.get(type_) for type_ in changed - {"CUSTOMERS_MERGED", "CUSTOMERS_UNMERGED"}}
+
+
+class _Ledgers:
+    """The ledgers hold the entries of all transfers of a merge, each with its other side."""
+
+    def __init__(self, of: Changes, actor: Document, reason: str, key: str) -> None:
+        self._now = of.now
+        self._own: Document = {"reason": reason, "idempotencyKey": key, "actor": actor}
+        self.entries: list[Document] = []
+        self.expired: list[Document] = []
+        self.transfers: list[Document] = []
+
+    def add(self, transfer: Transfer, giving_id: str, taking_id: str) -> None:
+        out = entries_of(transfer.out, giving_id, self._now, self._own)
+        into = entries_of(transfer.into, taking_id, self._now, self._own)
+        given = {entry["seq"]: entry for entry in out}
+        taken = {entry["seq"]: entry for entry in into}
+        for one, other in transfer.pairs:
+            given[one]["transferOfId"], taken[other]["transferOfId"] = taken[other]["_id"], given[one]["_id"]
+            if given[one]["kind"] in points.TRANSFERS:
+                portion = {"expiresAt": taken[other].get("expiresAt"), "points": taken[other]["points"]}
+                self.transfers.append({"sourceId": giving_id, **portion})
+        self.entries += [*out, *into]
+        self.expired += expiry_activities([*out, *into], self._now)
+
+
+def _differences(before: Document, after: Document) -> list[Document]:
+    """Returns what changed in the details, as the timeline tells it."""
+    return differences(before, after, [key for key in DETAILS if before.get(key) != after.get(key)])
+
+
+def _status(of: Changes, customer: Document, to: CustomerStatus, actor: Document, reason: str) -> Document:
+    return {
+        "_id": new_id("statuses"),
+        "customerId": customer["_id"],
+        "from": customer["status"],
+        "to": to.value,
+        "reason": reason,
+        "actor": actor,
+        "changedAt": of.now,
+        "recordedAt": of.now,
+    }
+
+
+async def _rewarded_twice(store: Store, customer_ids: Sequence[str], session: Session = None) -> bool:
+    """Returns whether two of the customers have an activity that a programme rewards once for each person."""
+    where = {"customerId": {"$in": [*customer_ids]}, "legacy": False, "type": {"$in": [*ONE_TIME_TYPES]}}
+    pipeline: list[Mapping[str, Any]] = [
+        {"$match": where},
+        {"$group": {"_id": {"type": "$type", "customerId": "$customerId"}}},
+    ]
+    found = await store.aggregate("activities", pipeline, session=session)
+    types = [row["_id"]["type"] for row in found]
+    return len({*types}) < len(types)
+
+
+def _spendable(customer: Mapping[str, Any], now: datetime) -> int:
+    state: PointsState = customer.get("points") or points.empty()
+    return points.spendable(points.as_of(state, now)) - points.owed(state)
