@@ -234,8 +234,15 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
         "tags": [tags[key] for key in dict.fromkeys(folded(tag) for each in everybody for tag in each.get("tags", []))],
         "taxIds": with_default(ordered, default),
         "mergedFromIds": [*former],
+        "mergedIdentities": _merged_identities(everybody),
         **{key: _distinct(everybody, key) for key in ("tagSources", "identities", "campaigns")},
     }
+
+
+def _merged_identities(everybody: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """Returns the identities that came with others: what their systems say of an account being closed is known."""
+    into, *sources = everybody
+    return [*into.get("mergedIdentities", []), *(each for source in sources for each in source["identities"])]
 
 
 def _tax_keys(everybody: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -320,6 +327,7 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
     identities = [each for one in sources for each in one["identities"]]
     after["identities"] = [each for each in into["identities"] if each not in identities]
+    after["mergedIdentities"] = [each for each in into.get("mergedIdentities", []) if each not in identities] or None
     own_values = [
         each for each in into.get("sourceValues", []) if {"source": each["source"], "id": each["id"]} not in identities
     ]
@@ -333,8 +341,8 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
 
 
 _COUNTED: Final = frozenset(
-    {"paymentCount", "mergedFromIds", "identities", "sourceValues", "lastByType", "lastActivityAt", "points"}
-    | {"spendable", "revision", "detailsRevision"}
+    {"paymentCount", "identities", "sourceValues", "mergedFromIds", "mergedIdentities"}
+    | {"lastByType", "lastActivityAt", "points", "spendable", "revision", "detailsRevision"}
 )
 """Keys of a survivor that are not put back, but made anew."""
 

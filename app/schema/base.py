@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # ---------------------------------------------------------------- sources
 
-_KEYS: Final = {"id": "_id", "from_": "from", "pass_": "pass", "user_id": "id", "external_id": "id"}
+_KEYS: Final = {"id": "_id", "from_": "from", "list_": "list", "pass_": "pass", "user_id": "id", "external_id": "id"}
 """The few names that Python, MongoDB or the caches of clients, to which an ``id`` is an identity, force apart."""
 
 

@@ -186,6 +186,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             # their rows are on the way, ``absorbingIds`` names whose, and ``rowsMoving`` is on each of these.
             "mergeId": _reference("merges"),
             "mergedFromIds": _list(_reference("customers"), at_most=1_000),
+            "mergedIdentities": _list(_IDENTITY),  # those of the survivor's that came with others
             "absorbingIds": _list(_reference("customers")),
             "mergeInProgressId": _reference("merges"),
             "rowsMoving": {"enum": [True]},

@@ -148,14 +148,12 @@ class _Register:
             numbers = " and ".join(sorted(customer["number"] for customer in found))
             raise NotImported(f"These identities belong to different customers, numbers {numbers}.")
         customer = found[0] if found else None
-        line = self._with_survivor(line, customer)
+        line = self._with_survivor(_without_what_is_known(line, customer), customer)
         before: Document = customer or {**NEW, "_id": line.id}
         said = _said(line)
         new = details.news(before, line.identity, said)
         owner = self._by_number.get(new.get("number", ""))
-        if owner and owner["_id"] in before.get("mergedFromIds", ()):
-            del new["number"]  # whom that system still calls so was merged into this customer, who keeps their number
-        elif owner and owner is not customer:
+        if owner and owner is not customer:
             raise NotImported(f"Customer number {owner['number']} belongs to another customer.", "number")
         after = _merged(before, line, new)
         seen = _shown(after) != _shown(before)
@@ -185,8 +183,6 @@ class _Register:
         survivor = self._by_identity.get(into)
         if survivor is None:
             raise NotImported(f"mergedInto names {into}, a customer who did not come in before.", "mergedInto")
-        if customer is survivor and into not in line.names:  # they were merged here already
-            return replace(line, document={key: value for key, value in line.document.items() if key != "mergedInto"})
         if customer and customer["_id"] in (survivor["_id"], survivor.get("mergedIntoId")):
             raise NotImported("mergedInto must be another customer, who was not merged into this one.", "mergedInto")
         rest = {key: value for key, value in line.document.items() if key != "mergedInto"}
@@ -207,6 +203,19 @@ class _Register:
             for end in arrival.line.names:
                 del self._waiting[end][key]
             self.take(arrival)
+
+
+def _without_what_is_known(line: Line, customer: Document | None) -> Line:
+    """Returns what a line says of a customer whose account was merged into this one.
+
+    That they are called by another number there, or that they were merged, is nothing to say of the survivor.
+    """
+    if not customer or line.identity._asdict() not in customer.get("mergedIdentities", ()):
+        return line
+    known = {"number", "mergedInto"}
+    if line.document.get("status") == CustomerStatus.MERGED:
+        known.add("status")
+    return replace(line, document={key: value for key, value in line.document.items() if key not in known})
 
 
 def _print(customer: Document) -> bytes:

@@ -9,13 +9,14 @@ from app.catalogue import copied
 from app.domain.customers import balance
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
-from app.domain.import_lines import COLLECTION_OF, HISTORY, LineKind
+from app.domain.import_lines import COLLECTION_OF, HISTORY, Line, LineKind
 from app.domain.moments import ORDER
 from app.domain.notes import as_written
 from app.domain.refusals import Refusal
 from app.domain.search import cleaned
 from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
 from app.domain.times import lies_ahead
+from app.domain.vocabulary import CustomerStatus
 from app.services.importing.parking import leave, park
 from app.services.importing.points import Debt, Held, Ledger, read_ledger
 from app.services.importing.steps import (
@@ -34,7 +35,7 @@ from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store, UpdateOne
 
 _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
-    ("identities", "name", "points", "status", "mergedIntoId", "mergedFromIds"), 1
+    ("identities", "name", "points", "status", "mergedIntoId", "mergedFromIds", "mergedIdentities"), 1
 )
 _MERGES_AT_MOST: Final = 10
 _REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
@@ -244,6 +245,8 @@ class _OwnedBatch:
             return self._ledger.take(arrival, {**document, "customerId": _held_by(stored, owner)}, owner)
         if line.document.get("deleted"):
             return self._delete(line.kind, stored, owner)
+        if stored is None and line.kind is LineKind.STATUS and _is_of_merged(line, owner):
+            return LineOutcome.UNCHANGED  # the account that it tells of is closed, and this one is not
         if stored is None:
             self._check_open(line.kind, document, owner)
             self._add(line.kind, document, arrival)
@@ -362,6 +365,12 @@ class _OwnedBatch:
                     change[ORDER] = place
                     if change["_id"] not in self._added[COLLECTION_OF[LineKind.STATUS]]:
                         rows.update("statuses", change, {"$set": {ORDER: place}})
+
+
+def _is_of_merged(line: Line, owner: Document) -> bool:
+    """Returns whether the line says that an account was merged which was merged into this one."""
+    merged = line.names[0]._asdict() in owner.get("mergedIdentities", ())
+    return merged and line.document["to"] == CustomerStatus.MERGED
 
 
 def _ids_of(owner: Document) -> Sequence[str]:
