@@ -21,7 +21,7 @@ from app.store.driver import Document, Store, StoreError, UpdateOne, is_transien
 from app.store.queues import Queue
 from app.store.schema import ROWS_OF_CUSTOMERS, rows_of
 
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=10)
 BATCH: Final = 1_000
 _LOOK_SECONDS: Final = 1
 _LAST_WORDS_SECONDS: Final = 1

@@ -41,7 +41,11 @@ from tests.support.world import NOW, World
 Literal: TypeAlias = str
 """A value as it is written in a query."""
 
-ATTACKERS = [*((role,) for role in Role), (Role.CUSTOMER, Role.AFFILIATE)]
+ATTACKERS: list[tuple[Role, ...]] = [
+    *((role,) for role in Role if role not in (Role.ADMIN, Role.FINANCE)),
+    (Role.CUSTOMER, Role.AFFILIATE),
+]
+"""An administrator may read everything, and finance what supervisors may: there is nothing to find for them."""
 HOUR = timedelta(hours=1)
 ELSEWHERE = NOW + 2 * HOUR
 """Where hidden moments move to; ``NOW + HOUR`` divides them."""

@@ -21,6 +21,8 @@ IN_LINES = {
     "DeclinePointsAdjustmentInput.reason",
     "AddToBlocklistInput.reason",
     "RemoveFromBlocklistInput.reason",
+    "MergeCustomersInput.reason",
+    "UnmergeInput.reason",
 }
 """Texts of several lines. All others are one."""
 GIVEN: dict[str, dict[str, Any]] = {
@@ -41,6 +43,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "recordActivity": {"type": "ORDER_CREATED"},
     "addToBlocklist": {"type": "FINGERPRINT", "value": "x", "reason": "Fraud"},
     "removeFromBlocklist": {"reason": "A mistake"},
+    "mergeCustomers": {"reason": "The same person"},
+    "unmerge": {"reason": "Two persons"},
 }
 
 INPUTS = {
@@ -86,6 +90,10 @@ async def about(world: World, customer: Document, mutation: str) -> Document:
         return {"noteId": (await world.note(customer))["_id"]}
     if mutation == "declinePointsAdjustment":
         return {"adjustmentId": (await world.adjustment(customer))["_id"]}
+    if mutation == "mergeCustomers":
+        return {"intoId": customer["_id"], "ids": [(await world.customer())["_id"]]}
+    if mutation == "unmerge":
+        return {"mergeId": (await world.undoable_merge(customer))["_id"]}
     if mutation == "removeFromBlocklist":
         return {"entryId": (await world.blocklist_entry(customer))["_id"]}
     return {"customerId": customer["_id"]}

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import random
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from app.domain import points
 from app.domain.access import GRANTS, PERMITTED, Permission, Role
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from app.store.schema import COLLECTIONS
+from tests.support.accounts import SETS_OF_ROLES
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
 from tests.support.mutations import (
@@ -26,6 +26,7 @@ from tests.support.mutations import (
     DECLINE_POINTS,
     EDIT_NOTE,
     EMAIL_PASS,
+    MERGE_CUSTOMERS,
     PIN_NOTE,
     PUSH_PASS,
     RECORD,
@@ -37,6 +38,7 @@ from tests.support.mutations import (
     SET_DEFAULT_TAX_ID,
     SHOWN,
     STATUS,
+    UNMERGE,
     UPDATE_CUSTOMER,
     UPDATE_LEAD_SOURCE,
 )
@@ -458,6 +460,8 @@ MAY: dict[str, set[Role]] = {
     "pushPass": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT},
     "changeCustomerStatus": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
     "recordActivity": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
+    "mergeCustomers": {Role.ADMIN, Role.CS_ADMIN},
+    "unmerge": {Role.ADMIN, Role.CS_ADMIN},
     "addToBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
     "removeFromBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
 }
@@ -471,7 +475,7 @@ REFERRED_BY: dict[str, dict[str, Any]] = {
 OWNER_BY = {"own": Role.CUSTOMER, "referred": Role.AFFILIATE}
 
 
-@pytest.mark.parametrize("roles", [*((role,) for role in Role), *combinations(Role, 2)], ids="-".join)
+@pytest.mark.parametrize("roles", SETS_OF_ROLES, ids="-".join)
 async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
     roles: tuple[Role, ...], ask: Ask, world: World
 ) -> None:
@@ -493,6 +497,7 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             email, pass_ = await world.email(ada), await world.pass_(ada, downloadUrl="https://wallet.example.com/1")
             note = await world.note(ada)
             adjustment, blocked = await world.adjustment(ada), await world.blocklist_entry(ada)
+            twin, merge = await world.customer(), await world.undoable_merge(ada)
             card: dict[str, Any] = {"type": "PAYMENT_CARD", "value": ada["_id"], "reason": "Why"}
             customer_id = {"customerId": ada["_id"]}
             given: dict[str, tuple[str, dict[str, Any]]] = {
@@ -514,6 +519,8 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
                 "pushPass": (PUSH_PASS, {"passId": pass_["_id"]}),
                 "changeCustomerStatus": (STATUS, {**customer_id, "status": "DEACTIVATED", "reason": "Why"}),
                 "recordActivity": (RECORD_PLAIN, {**customer_id, "type": "CREDIT_CONTROL_CYCLE_EXITED"}),
+                "mergeCustomers": (MERGE_CUSTOMERS, {"intoId": ada["_id"], "ids": [twin["_id"]], "reason": "Why"}),
+                "unmerge": (UNMERGE, {"mergeId": merge["_id"], "reason": "Why"}),
                 "addToBlocklist": (ADD_TO_BLOCKLIST, {**customer_id, **card}),
                 "removeFromBlocklist": (REMOVE_FROM_BLOCKLIST, {"entryId": blocked["_id"], "reason": "Why"}),
             }

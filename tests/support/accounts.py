@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from app.domain import points
-from app.domain.access import Role
+from app.domain.access import SCOPE_OF, Role
 from app.domain.ids import new_id
 from app.store.driver import Document
 from tests.support.tokens import token
@@ -34,6 +34,7 @@ ALL_BUT_THE_LOG = {
     "export",
     "adjustment",
     "blocklist",
+    "merge",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
@@ -110,6 +111,9 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     blocked = await world.blocklist_entry(
         customer, value=a("blocklist"), reason=a("blocklist"), createdBy=blocker, expiresAt=LATER
     )
+    merger = {"kind": "AGENT", "id": a("merge"), "name": a("merge")}
+    undone = {"undoneBy": merger, "undoneAt": NOW, "undoReason": a("merge")}
+    merge = await world.merge(customer, reason=a("merge"), mergedBy=merger, **undone)
     (entry,) = await world.ledger(
         customer,
         points.earn(points.empty(), 100, now=NOW, expires_at=LATER),
@@ -152,6 +156,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "AuditEntry": entry_of_log,
         "PointsAdjustment": adjustment,
         "BlocklistEntry": blocked,
+        "Merge": merge,
         "Customer": customer,
         "Email": email,
         "EmailDelivery": delivery,
@@ -204,4 +209,10 @@ def allowed_of(roles: Collection[Role]) -> set[tuple[str, str]]:
     }
 
 
-SETS_OF_ROLES = [*((role,) for role in Role), *combinations(Role, 2)]
+SETS_OF_ROLES: list[tuple[Role, ...]] = [
+    *((role,) for role in Role),
+    *(pair for pair in combinations(Role, 2) if SCOPE_OF[pair[0]] is not SCOPE_OF[pair[1]]),
+    tuple(role for role in Role if role not in STRANGERS),
+]
+"""Each role; those that reach different customers, two by two; and those that reach all of them, all at once: their
+rights add up wherever they have any (tests/graph/test_access.py has each two of them, without a request)."""

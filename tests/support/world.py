@@ -185,6 +185,32 @@ class World:
         await self.store.insert("blocklist", [entry])
         return entry
 
+    async def merge(self, into: Document, *sources: Document, **given: Any) -> Document:
+        """Stores a merge that is over, of which the survivor knows; nothing of it is true of the customers."""
+        shape: Document = {
+            "_id": new_id("merges"),
+            "customerId": into["_id"],
+            "sourceIds": [each["_id"] for each in sources],
+            "status": "DONE",
+            "reason": "The same person",
+            "mergedAt": NOW,
+            "mergedBy": AGENT,
+            **dict.fromkeys(("attempts", "moved", "total"), 0),
+            **{key: [] for key in ("sources", "transfers", "chainedIds")},
+            **{key: {} for key in ("before", "after")},
+        }
+        merge = {**shape, **given}
+        await self.store.insert("merges", [merge])
+        known = {"mergeInProgressId": merge["_id"], "mergedFromIds": merge["sourceIds"]}
+        closed = [UpdateOne({"_id": each["_id"]}, {"$set": {"mergeId": merge["_id"]}}) for each in sources]
+        await self.store.write("customers", [UpdateOne({"_id": into["_id"]}, {"$set": known}), *closed])
+        return merge
+
+    async def undoable_merge(self, into: Document) -> Document:
+        """Stores a customer who was merged into this one, with nothing on their account."""
+        gone = await self.customer(status="MERGED", mergedIntoId=into["_id"])
+        return await self.merge(into, gone, sources=[{**gone, "status": "ACTIVE"}])
+
     async def export(self, **given: Any) -> Document:
         """Stores an export that waits for a worker, requested by tess, whose the tests' tokens are."""
         self._born += 1
@@ -220,7 +246,11 @@ class World:
         adjustment = await self.adjustment(
             ada, status="DECLINED", expiresAt=LATER, decidedAt=NOW, decidedBy=AGENT, decisionReason="Twice."
         )
+        undone = {"undoneAt": NOW, "undoneBy": AGENT, "undoReason": "Two persons.", "pointsKept": 3}
+        await self.merge(ada, survivor, finishedAt=NOW, **undone)
+        (other,) = await self.ledger(survivor, points.earn(points.empty(), 70, now=NOW))
         given = {"reason": "Welcome", "transactionId": sale["_id"], "adjustmentId": adjustment["_id"], "shortfall": 3}
+        given["transferOfId"] = other["_id"]
         (entry,) = await self.ledger(ada, earned, **given)
         assert "expiresAt" in entry
         led_to = UpdateOne({"_id": adjustment["_id"]}, {"$set": {"entryId": entry["_id"]}})

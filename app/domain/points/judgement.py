@@ -11,6 +11,7 @@ from app.domain.points.book import JUDGED, Book, chronological, walk
 from app.domain.points.entries import (
     HERE,
     HISTORY,
+    TRANSFERS,
     Entry,
     Movement,
     PointsKind,
@@ -271,6 +272,7 @@ _SIGNS: Final[Mapping[PointsKind, Literal[-1, 0, 1]]] = {
     PointsKind.RESERVED: -1,
     PointsKind.RELEASED: 1,
     PointsKind.PENDING: 0,
+    **dict.fromkeys(TRANSFERS, 0),
 }
 """0: either."""
 
@@ -289,6 +291,6 @@ def _check(movement: Movement | Entry) -> None:
 def _check_undone(entry: Entry, original: Entry) -> None:
     """Raises InvalidPoints if the original has nothing of the kind to undo."""
     of = "spent" if entry["points"] > 0 else "earned"
-    if figure_of(original) != of or original["kind"] == PointsKind.REFUNDED:
+    if figure_of(original) != of or original["kind"] in {PointsKind.REFUNDED, *TRANSFERS}:
         name = f"{original['kind']} {original['points']}"
         raise InvalidPoints(f"refundOf names {name}: no points were {of} by it.")
