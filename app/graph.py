@@ -160,7 +160,7 @@ class Query:
     preview_merge: MergePreview | None = strawberry.field(
         resolver=merging.preview_merge,
         description="What `mergeCustomers` would do now: fields, rows, points, and what keeps it from being done. "
-        "Needs MERGE_CUSTOMERS.",
+        "Null if one of the customers does not exist. Needs MERGE_CUSTOMERS.",
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."

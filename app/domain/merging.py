@@ -121,8 +121,8 @@ def _check_unreserved(customer: Mapping[str, Any], *field: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class MergedField:
-    """A merged field says which value stands, whose it is, and which others are given up; as people read them."""
+class FieldOutcome:
+    """The outcome for a field says which value stands, whose it is, and which others are given up, as texts."""
 
     field: MergeField
     kept: str | None
@@ -135,7 +135,7 @@ class Merged:
     """It holds the survivor after a merge, without their points, and what is to be said about it."""
 
     customer: Document
-    fields: Sequence[MergedField] = ()
+    fields: Sequence[FieldOutcome] = ()
     warnings: Sequence[MergeWarning] = field(default=())
 
     def changed(self, before: Mapping[str, Any]) -> Document:
@@ -174,10 +174,10 @@ def merged(
 
 def _fields(
     everybody: Sequence[Mapping[str, Any]], keep: Mapping[MergeField, str]
-) -> tuple[list[MergedField], Document]:
+) -> tuple[list[FieldOutcome], Document]:
     """Returns what stands of each field of which there is a value, and the survivor's values that are other ones."""
     into = everybody[0]
-    fields: list[MergedField] = []
+    fields: list[FieldOutcome] = []
     values: Document = {}
     for name, keys in FIELDS.items():
         having = [each for each in everybody if _has(each, name)]
@@ -186,7 +186,7 @@ def _fields(
         chosen = next((each for each in everybody if each["_id"] == keep.get(name)), None) or having[0]
         kept = _as_text(chosen, name)
         dropped = [text for each in having if (text := _as_text(each, name)) and text != kept]
-        fields.append(MergedField(name, kept, chosen["_id"], list(dict.fromkeys(dropped))))
+        fields.append(FieldOutcome(name, kept, chosen["_id"], list(dict.fromkeys(dropped))))
         if chosen is into:
             continue
         if name is MergeField.LEAD_SOURCE:
@@ -242,7 +242,7 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
 def _merged_identities(everybody: Sequence[Mapping[str, Any]]) -> list[Document]:
     """Returns the identities that came with others: what their systems say of an account being closed is known."""
     into, *sources = everybody
-    return [*into.get("mergedIdentities", []), *(each for source in sources for each in source["identities"])]
+    return [*into.get("mergedIdentities", []), *(each for source in sources for each in source.get("identities", []))]
 
 
 def _tax_keys(everybody: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -325,8 +325,8 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
     after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
     theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
-    identities = [each for one in sources for each in one["identities"]]
-    after["identities"] = [each for each in into["identities"] if each not in identities]
+    identities = [each for one in sources for each in one.get("identities", [])]
+    after["identities"] = [each for each in into.get("identities", []) if each not in identities]
     after["mergedIdentities"] = [each for each in into.get("mergedIdentities", []) if each not in identities] or None
     own_values = [
         each for each in into.get("sourceValues", []) if {"source": each["source"], "id": each["id"]} not in identities

@@ -45,7 +45,7 @@ class Gate:
         }
 
     def notice(self, customers: Iterable[Document]) -> None:
-        """Notices those whose rows are on their way to a survivor: every customer passes here before their lists do."""
+        """Marks those whose rows are on their way to a survivor: every customer passes here before their lists do."""
         for customer in customers:
             if "absorbingIds" in customer:
                 self.moving[customer["_id"]] = (customer["_id"], *customer["absorbingIds"])

@@ -1,12 +1,13 @@
 """Admits merges of customers."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
 from app.domain.access import Permission
-from app.domain.changes import Invalid
+from app.domain.changes import NotFound
 from app.domain.ids import check_id
-from app.domain.refusals import BadUserInput
+from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import MergeField
 from app.resolvers.payloads import Input, document_of, make
 from app.schema import changes
@@ -20,17 +21,18 @@ async def preview_merge(
     info: Info, into_id: schema.SurvivorId, ids: schema.MergedIds, keep: schema.Kept = None
 ) -> schema.MergePreview | None:
     info.context.viewer.require(Permission.MERGE_CUSTOMERS)
-    _check_ids(into_id, ids, "intoId", "ids")
-    kept = _kept(keep)
+    check_id(into_id, "intoId", expected="customers")
+    kept = _read(ids, keep)
+    into, *sources = await asyncio.gather(*(document_of(info, each) for each in (into_id, *ids)))
     try:
+        merging.check_named(into_id, ids, kept)
+        if into is None or None in sources:
+            return None
         merging.check_ids(into_id, ids, kept)
-    except Invalid as refusal:
+    except NotFound:
+        return None
+    except Refusal as refusal:
         raise BadUserInput(str(refusal), *refusal.field) from None
-    customers = [await document_of(info, each) for each in (into_id, *ids)]
-    for place, customer in enumerate(customers):
-        if customer is None:
-            raise BadUserInput("There is no such customer.", *(("ids", str(place - 1)) if place else ("intoId",)))
-    into, *sources = customers
     preview = await merging.preview(info.context.changes.store, into, sources, dict(kept), info.context.now)
     return _shown(preview)
 
@@ -58,14 +60,15 @@ async def merge_customers(
     info: Info, input: Annotated[schema.MergeCustomersInput, Input]
 ) -> schema.MergeCustomersPayload | None:
     async def merge(of: Changes, _into: Document) -> Wrote:
-        for place, each in enumerate(input.ids):
-            check_id(each, "ids", str(place), expected="customers")
-        expected: dict[str, int] = {each.customer_id: each.revision for each in input.expected_revisions or ()}
+        kept, expected = _read(input.ids, input.keep), dict[str, int]()
+        for each in input.expected_revisions or ():
+            check_id(each.customer_id, "expectedRevisions", "customerId", expected="customers")
+            expected[each.customer_id] = each.revision
         return await merging.merge(
             of,
             input.into_id,
             input.ids,
-            keep=_kept(input.keep),
+            keep=kept,
             expected_revisions=expected,
             reason=input.reason,
             key=input.idempotency_key,
@@ -84,11 +87,10 @@ async def unmerge(info: Info, input: Annotated[schema.UnmergeInput, Input]) -> s
     )
 
 
-def _check_ids(into_id: str, ids: Sequence[str], *names: str) -> None:
-    check_id(into_id, names[0], expected="customers")
-    for place, each in enumerate(ids):
-        check_id(each, names[1], str(place), expected="customers")
-
-
-def _kept(keep: Sequence[schema.MergeKeepInput] | None) -> list[tuple[MergeField, str]]:
+def _read(ids: Sequence[str], keep: Sequence[schema.MergeKeepInput] | None) -> list[tuple[MergeField, str]]:
+    """Returns by field whose value stands. Raises BadUserInput for a malformed id."""
+    for each in ids:
+        check_id(each, "ids", expected="customers")
+    for each in keep or ():
+        check_id(each.from_id, "keep", "fromId", expected="customers")
     return [(MergeField(each.field), each.from_id) for each in keep or ()]

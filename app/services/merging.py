@@ -4,7 +4,7 @@ One transaction closes the others, moves their identities and points, and writes
 survivor is read with the rows of all of them, wherever these are on their way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -38,8 +38,19 @@ class Preview(NamedTuple):
     blockers: Sequence[Blocker]
 
 
+def check_named(
+    into_id: str, ids: Sequence[str], keep: Sequence[tuple[MergeField, str]], expected: Iterable[str] = ()
+) -> None:
+    """Raises NotFound for a customer who is named beside the merge, and is not part of it."""
+    places = [(from_id, ("keep", str(place), "fromId")) for place, (_, from_id) in enumerate(keep)]
+    places += [(each, ("expectedRevisions", str(place), "customerId")) for place, each in enumerate(expected)]
+    for customer_id, field in places:
+        if customer_id not in (into_id, *ids):
+            raise NotFound("This customer is not one of those that are merged.", *field)
+
+
 def check_ids(into_id: str, ids: Sequence[str], keep: Sequence[tuple[MergeField, str]]) -> None:
-    """Raises Invalid or Refusals for customers that nobody can merge, and for values of others."""
+    """Raises Invalid or Refusals for customers that nobody can merge."""
 
     def several() -> None:
         if not 1 <= len(ids) <= merging.AT_MOST:
@@ -52,9 +63,7 @@ def check_ids(into_id: str, ids: Sequence[str], keep: Sequence[tuple[MergeField,
             raise Invalid("A customer is named twice.", "ids")
 
     def kept() -> None:
-        for place, (field, from_id) in enumerate(keep):
-            if from_id not in (into_id, *ids):
-                raise Invalid("fromId must be one of the customers that are merged.", "keep", str(place), "fromId")
+        for place, (field, _) in enumerate(keep):
             if field in [name for name, _ in keep[:place]]:
                 raise Invalid(f"{field} is given twice.", "keep", str(place), "field")
 
@@ -95,8 +104,9 @@ async def merge(
     reason: str,
     key: str,
 ) -> Wrote:
-    """Merges customers into one. Raises Invalid, NotFound, CustomerMerged, CustomerClosed, Stale, and
+    """Makes several customers one. Raises Invalid, NotFound, CustomerMerged, CustomerClosed, Stale, and
     what else blocks it."""
+    check_named(into_id, ids, keep, expected_revisions)
     reason = changes.check(
         lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST),
         lambda: check_ids(into_id, ids, keep),
@@ -210,7 +220,7 @@ async def _merged(
 
 
 async def unmerge(of: Changes, merge: Document, *, reason: str, key: str) -> Wrote:
-    """Undoes a merge: each customer gets back what was theirs, as far as it is there and nobody has changed it since.
+    """Gives each customer of a merge back what was theirs, as far as it is there and nobody has changed it since.
 
     Rows written since stay with the survivor. Raises what ``merging.check_undoable`` raises.
     """
@@ -257,10 +267,10 @@ def _unmerged(
         ledger.add(back, into["_id"], source["_id"])
         returned = sum(entry["points"] for entry in back.into.entries if entry["kind"] in points.TRANSFERS)
         lacking += sum(each["points"] for each in given) - returned
-        theirs = [said.get((each["source"], each["id"])) for each in snapshot["identities"]]
+        theirs = [said.get((each["source"], each["id"])) for each in snapshot.get("identities", [])]
         keys: Document = {
             "status": snapshot["status"],
-            "identities": snapshot["identities"],
+            "identities": snapshot.get("identities", []),
             "mergedIntoId": None,
             "mergeId": None,
             **({"sourceValues": [each for each in theirs if each]} if any(theirs) else {}),

@@ -178,6 +178,8 @@ FORBIDDEN: Mapping[str, set[Role]] = {
     "Customer.emailHistory": {Role.AFFILIATE},
     "Customer.possibleDuplicates": {Role.AFFILIATE, Role.CUSTOMER},
     "Customer.leadSource": {Role.AFFILIATE, Role.CUSTOMER},
+    "Customer.mergedFrom": {Role.AFFILIATE, Role.CUSTOMER},
+    "Customer.mergeInProgress": {Role.AFFILIATE, Role.CUSTOMER},
     "PointsEntry.adjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
 }
 """Null without an error; the response says that it is masked."""
@@ -188,6 +190,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "Email": {Role.AFFILIATE},
     "EmailDelivery": {Role.AFFILIATE},
     "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
+    "Merge": {Role.AFFILIATE, Role.CUSTOMER},
     "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "PointsAdjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
 }

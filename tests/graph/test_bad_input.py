@@ -437,11 +437,15 @@ async def test_a_customer_who_was_merged_steps_aside_for_the_one_they_live_on_in
     assert answer == {"data": {"customer": {"id": ada["_id"]}}}
 
 
-async def test_a_customer_who_was_merged_is_found_where_nobody_else_is(ask: Ask, world: World) -> None:
+async def test_who_was_merged_away_answers_with_the_survivor_or_with_themselves_if_nobody_says_whose(
+    ask: Ask, world: World
+) -> None:
     ada = await world.customer()
     await world.customer(number="C-OLD", status="MERGED", mergedIntoId=ada["_id"])
-    answer = await ask('{ customer(by: {number: "C-OLD"}) { status mergedInto { id } } }')
-    assert answer == {"data": {"customer": {"status": "MERGED", "mergedInto": {"id": ada["_id"]}}}}
+    await world.customer(number="C-LOST", status="MERGED")
+    for number, found in (("C-OLD", {"id": ada["_id"], "status": "ACTIVE"}), ("C-LOST", {"status": "MERGED"})):
+        answer = await ask("query($n: String!) { customer(by: {number: $n}) { id status } }", n=number)
+        assert {**answer["data"]["customer"], **found} == answer["data"]["customer"]
 
 
 async def test_half_a_character_is_no_text(client: httpx2.AsyncClient) -> None:

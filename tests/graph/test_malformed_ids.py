@@ -40,6 +40,7 @@ def kind_of(hole: Hole) -> str:
         "passId": "passes",
         "adjustmentId": "adjustments",
         "entryId": "blocklist",
+        "mergeId": "merges",
         "noteId": "notes",
     }
     return BY_COLLECTION[names.get(field, "exports" if field == "exportId" else "customers")].prefix

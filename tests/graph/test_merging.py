@@ -331,7 +331,7 @@ async def test_what_cannot_be_merged_is_coded_and_changes_nothing(ask: Ask, worl
         ((other, busy), {}, [("MERGE_IN_PROGRESS", ("ids", "0"))]),
         ((busy, other), {}, [("MERGE_IN_PROGRESS", ("intoId",))]),
         ((into, other), {"reason": " "}, [("INVALID", ("reason",))]),
-        ((into, other), {"keep": [{"field": "NAME", "fromId": gone["_id"]}]}, [("INVALID", ("keep", "0", "fromId"))]),
+        ((into, other), {"keep": [{"field": "NAME", "fromId": gone["_id"]}]}, [("NOT_FOUND", ("keep", "0", "fromId"))]),
         ((into, {"_id": "cus_nobody"}), {}, [("NOT_FOUND", ("ids", "0"))]),
         (
             (into, other),

@@ -7,6 +7,9 @@ from tests.support.schema_walk import Place
 
 ADDS = {
     "Customer.mergedInto": 1,
+    "Customer.mergedFrom": 1,
+    "Customer.mergeInProgress": 1,
+    "Merge.merged": 1,
     "Customer.statusHistory": 1,
     "Customer.activities": 1,
     "Customer.activityFacets": 1,
@@ -43,6 +46,7 @@ ADDS = {
     "Note.links": 1,
     "PointsEntry.transaction": 1,
     "PointsEntry.adjustment": 1,
+    "PointsEntry.transferOf": 1,
     "PointsAdjustment.entry": 1,
     "Transaction.refundOf": 1,
     "Transaction.refunds": 1,

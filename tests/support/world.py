@@ -247,7 +247,8 @@ class World:
             ada, status="DECLINED", expiresAt=LATER, decidedAt=NOW, decidedBy=AGENT, decisionReason="Twice."
         )
         undone = {"undoneAt": NOW, "undoneBy": AGENT, "undoReason": "Two persons.", "pointsKept": 3}
-        await self.merge(ada, survivor, finishedAt=NOW, **undone)
+        acting = {**AGENT, "onBehalfOf": {"id": "alan", "name": "Alan Turing"}}
+        await self.merge(ada, survivor, finishedAt=NOW, mergedBy=acting, **undone)
         (other,) = await self.ledger(survivor, points.earn(points.empty(), 70, now=NOW))
         given = {"reason": "Welcome", "transactionId": sale["_id"], "adjustmentId": adjustment["_id"], "shortfall": 3}
         given["transferOfId"] = other["_id"]
