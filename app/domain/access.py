@@ -48,6 +48,8 @@ class Permission(StrEnum):
     RECORD_ACTIVITY = "RECORD_ACTIVITY"
     READ_BLOCKLIST = "READ_BLOCKLIST"
     MANAGE_BLOCKLIST = "MANAGE_BLOCKLIST"
+    USE_SEGMENTS = "USE_SEGMENTS"
+    MANAGE_SEGMENTS = "MANAGE_SEGMENTS"
 
 
 class Scope(StrEnum):
@@ -98,6 +100,8 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.RECORD_ACTIVITY, _SERVICE | {Role.SALES_REP, Role.API_USER}),
     (Permission.READ_BLOCKLIST, STAFF),
     (Permission.MANAGE_BLOCKLIST, _SUPERVISORS | {Role.FINANCE, Role.API_USER}),
+    (Permission.USE_SEGMENTS, STAFF),
+    (Permission.MANAGE_SEGMENTS, frozenset({Role.ADMIN})),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

@@ -48,6 +48,8 @@ class UserErrorCode(StrEnum):
     NO_REGISTERED_EMAIL = "NO_REGISTERED_EMAIL"
     WALLET_OFF = "WALLET_OFF"
     ALREADY_BLOCKED = "ALREADY_BLOCKED"
+    NAME_TAKEN = "NAME_TAKEN"
+    SEGMENT_INVALID = "SEGMENT_INVALID"
 
 
 describe(
@@ -71,6 +73,8 @@ describe(
     NO_REGISTERED_EMAIL="The customer has no registered e-mail address.",
     WALLET_OFF="No wallet service is connected.",
     ALREADY_BLOCKED="The value is on the blocklist already; the message names the entry.",
+    NAME_TAKEN="Another segment of the same owner has this name.",
+    SEGMENT_INVALID="The segment was saved with what this version does not know; the message says what.",
 )
 describe(
     SettableStatus,

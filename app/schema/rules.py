@@ -98,6 +98,7 @@ ADJUSTMENT: Final = Rule(
     "adjustments that take two people", PERMITTED[Permission.ADJUST_POINTS] | PERMITTED[Permission.APPROVE_ADJUSTMENT]
 )
 BLOCKLIST: Final = Rule("the blocklist", PERMITTED[Permission.READ_BLOCKLIST])
+SEGMENT: Final = Rule("saved segments", PERMITTED[Permission.USE_SEGMENTS])
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(

@@ -35,6 +35,8 @@ describe(
     RECORD_ACTIVITY="Record an activity by hand.",
     READ_BLOCKLIST="Read the blocklist, and ask whether values are on it.",
     MANAGE_BLOCKLIST="Add values to the blocklist, or remove them.",
+    USE_SEGMENTS="Save segments of customers, and use those that others share or make public.",
+    MANAGE_SEGMENTS="Read, change and delete everybody's segments.",
 )
 
 
