@@ -75,6 +75,8 @@ def read(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(name: str, value: Any) -> Any:
     match name, value:
+        case "name" | "scope" | "filter", None:
+            raise Invalid(f"{name} cannot be cleared.", name)
         case "name", str():
             return changes.text(value, name, at_most=_NAME_AT_MOST, lines=False)
         case "description", str():

@@ -128,11 +128,14 @@ class CreateSegmentInput:
 class UpdateSegmentInput:
     segment_id: strawberry.ID = strawberry.field(description="The id of the segment.")
     idempotency_key: str = strawberry.field(description=KEY)
-    name: strawberry.Maybe[str] = strawberry.field(description=_NAME)
-    filter: strawberry.Maybe[CustomerFilter] = strawberry.field(description=_FILTER)
+    name: strawberry.Maybe[str | None] = strawberry.field(description=f"{_NAME} It cannot be cleared.")
+    filter: strawberry.Maybe[CustomerFilter | None] = strawberry.field(
+        description=f"{_FILTER} It replaces the filter before it. It cannot be cleared."
+    )
     description: strawberry.Maybe[str | None] = strawberry.field(description=_DESCRIPTION)
-    scope: strawberry.Maybe[SegmentScope] = strawberry.field(
-        description="For whom it exists. With another one than SHARED, it is shared with nobody any more."
+    scope: strawberry.Maybe[SegmentScope | None] = strawberry.field(
+        description="For whom it exists. With another one than SHARED, it is shared with nobody any more. It cannot be "
+        "cleared."
     )
     shared_with: strawberry.Maybe[list[str] | None] = strawberry.field(description=_SHARED_WITH)
     columns: strawberry.Maybe[list[str] | None] = strawberry.field(description=f"{_COLUMNS} Null: all.")

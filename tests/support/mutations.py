@@ -55,3 +55,12 @@ ADD_TO_BLOCKLIST = f"""mutation($input: AddToBlocklistInput!) {{ addToBlocklist(
   {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""
 REMOVE_FROM_BLOCKLIST = f"""mutation($input: RemoveFromBlocklistInput!) {{ removeFromBlocklist(input: $input) {{
   {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""
+SEGMENT = """segment { id name description scope owner { userId } sharedWith starred filter columns
+  orderBy { field direction } }"""
+CREATE_SEGMENT = f"""mutation($input: CreateSegmentInput!) {{ createSegment(input: $input) {{
+  {SEGMENT} {ERRORS} }} }}"""
+UPDATE_SEGMENT = f"""mutation($input: UpdateSegmentInput!) {{ updateSegment(input: $input) {{
+  {SEGMENT} {ERRORS} }} }}"""
+STAR_SEGMENT = f"""mutation($input: StarSegmentInput!) {{ starSegment(input: $input) {{ {SEGMENT} {ERRORS} }} }}"""
+DELETE_SEGMENT = f"""mutation($input: DeleteSegmentInput!) {{ deleteSegment(input: $input) {{
+  deletedSegmentId {ERRORS} }} }}"""
