@@ -132,6 +132,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
         ("{ customerTags { values } }", {}),
         ("{ pointsAdjustments { totalCount nodes " + _selection("PointsAdjustment", 1) + " } }", {}),
         ("{ blocklist { totalCount nodes " + _selection("BlocklistEntry", 1) + " } }", {}),
+        ("{ segments { totalCount nodes " + _selection("Segment", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ viewer { subject customer " + whole + " } activityTypes { code } }", {}),
     ]
@@ -181,6 +182,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
     "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "PointsAdjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
+    "Segment": {Role.AFFILIATE, Role.CUSTOMER},
 }
 """Not there at all."""
 
@@ -392,6 +394,7 @@ async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> N
             "CHANGE_STATUS",
             "RECORD_ACTIVITY",
             "READ_BLOCKLIST",
+            "USE_SEGMENTS",
         ],
         "adjustPointsLimit": 1000,
         "customer": None,

@@ -41,6 +41,7 @@ def kind_of(hole: Hole) -> str:
         "adjustmentId": "adjustments",
         "entryId": "blocklist",
         "noteId": "notes",
+        "segmentId": "segments",
     }
     return BY_COLLECTION[names.get(field, "exports" if field == "exportId" else "customers")].prefix
 

@@ -34,6 +34,7 @@ ALL_BUT_THE_LOG = {
     "export",
     "adjustment",
     "blocklist",
+    "segment",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
@@ -110,6 +111,15 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     blocked = await world.blocklist_entry(
         customer, value=a("blocklist"), reason=a("blocklist"), createdBy=blocker, expiresAt=LATER
     )
+    saver = {"kind": "AGENT", "id": a("segment"), "name": a("segment")}
+    segment = await world.segment(
+        name=a("segment"),
+        description=a("segment"),
+        scope="PUBLIC",
+        subject=a("segment"),
+        owner=saver,
+        filter={"name": a("segment")},
+    )
     (entry,) = await world.ledger(
         customer,
         points.earn(points.empty(), 100, now=NOW, expires_at=LATER),
@@ -152,6 +162,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "AuditEntry": entry_of_log,
         "PointsAdjustment": adjustment,
         "BlocklistEntry": blocked,
+        "Segment": segment,
         "Customer": customer,
         "Email": email,
         "EmailDelivery": delivery,
