@@ -150,11 +150,13 @@ def test_every_query_of_the_readme_and_the_guide_is_answered(clone: Path, port: 
         "customer"
     ]
     email = next(node["email"]["id"] for node in ids["activities"]["nodes"] if node["email"])
+    [segment] = answer("{segments(first: 1) {nodes {id}}}")["data"]["segments"]["nodes"]
     pages = "".join(page.read_text() for page in WITH_QUERIES)
     queries = re.findall(r"^```graphql\n(.*?)^```", pages, re.MULTILINE | re.DOTALL)
     assert len(queries) > 5
     for query in queries:
-        response = answer(query.replace("cus_…", ids["id"]).replace("eml_…", email))
+        own = query.replace("cus_…", ids["id"]).replace("eml_…", email).replace("seg_…", segment["id"])
+        response = answer(own)
         assert "errors" not in response, (query, response)
         payloads: list[dict[str, Any]] = [field for field in response["data"].values() if isinstance(field, dict)]
         assert not [payload for payload in payloads if payload.get("userErrors")], (

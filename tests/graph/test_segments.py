@@ -3,21 +3,30 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from graphql import parse
 
+from app.context import Context
 from app.domain import segments
 from app.domain.access import PERMITTED, Delegate, Permission, Role, Viewer
 from app.domain.changes import LimitExceeded
 from app.domain.vocabulary import SegmentScope
-from app.graph import input_of, masks_for
+from app.execution import Execution
+from app.graph import executable, input_of, masks_for
+from app.loaders import Loaders
+from app.loaders.gate import Gate
+from app.operations.cost import COMMAND
+from app.operations.errors import format_error
 from app.schema.customer_lists import CustomerFilter
 from app.schema.inputs import as_json
 from app.services.export_job import Exporter
 from app.store.driver import Document, Store, UpdateOne
+from tests.support.execution_cases import executed
 from tests.support.gateway import Ask
 from tests.support.mutations import CREATE_SEGMENT, DELETE_SEGMENT, STAR_SEGMENT, UPDATE_SEGMENT
+from tests.support.prices import cost
 from tests.support.tokens import token
 from tests.support.world import AGENT, NOW, World, ago
 
@@ -461,6 +470,8 @@ STALE: list[tuple[dict[str, Any], str]] = [
     ({"filter": {"shoeSize": 44}}, "shoeSize"),
     ({"filter": {"statuses": ["SLEEPING"]}}, "SLEEPING"),
     ({"filter": {"registeredAt": {"since": "2026-01-01T00:00:00.000Z"}}}, "since"),
+    ({"filter": {"hasActivity": {"type": "MOON_PHASE_SEEN"}}}, "MOON_PHASE_SEEN"),
+    ({"filter": {"payments": {"min": 2, "max": 1}}}, "payments"),
     ({"orderBy": {"field": "SHOE_SIZE", "direction": "ASC"}}, "SHOE_SIZE"),
 ]
 
@@ -596,3 +607,36 @@ async def test_the_list_is_by_name_and_paged(ask: Ask, world: World) -> None:
         found += [node["id"] for node in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
     assert found == expected
+
+
+# ---------------------------------------------------------------- executed and priced
+
+
+@pytest.mark.parametrize("roles", [{Role.ADMIN}, {Role.API_USER}, {Role.AFFILIATE}])
+async def test_both_executors_answer_alike(roles: set[Role], store: Store, world: World) -> None:
+    await _population(world)
+    stored: list[Document] = [{"tags": ["vip"]}, {"hasActivity": {"type": "NOTE_ADDED"}}, {"shoeSize": 44}]
+    ids = [(await world.segment(filter=filter_, scope="PUBLIC"))["_id"] for filter_ in stored]
+    viewer = Viewer("grace", "Grace", frozenset(roles), affiliate_id="grace")
+    gate = Gate(store, viewer, masks_for)
+    for segment_id in [*ids, "seg_nobody", "cus_x", None]:
+        answers: list[Any] = []
+        for execution in (Execution(), Execution("graphql-core")):
+            context = Context(viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
+            document = parse(CUSTOMERS)
+            result = await executed(execution, executable, document, {"segmentId": segment_id}, context)
+            answers.append((result.data, [format_error(error, document) for error in result.errors or ()]))
+        assert answers[0] == answers[1]
+
+
+def test_a_list_by_a_segment_costs_what_the_dearest_filter_costs() -> None:
+    """What the segment says is read later: its price may not depend on it."""
+    query = "query($id: ID, $f: CustomerFilter) { customers(segmentId: $id, filter: $f) { %s nodes { id } } }"
+    for counted in ("", "totalCount"):
+        asked = query % counted
+        dearest = cost(asked, f={"emailPrefix": "a"})
+        assert cost(asked, id="seg_x") == cost(asked, id="seg_x", f={"emailPrefix": "a"}) == dearest + COMMAND
+        assert cost(asked, id="seg_x", f={"number": "C-1"}) == dearest + COMMAND
+        assert cost(asked, id=None) == cost(asked) < dearest
+        inline = f'{{ customers(segmentId: "seg_x") {{ {counted} nodes {{ id }} }} }}'
+        assert cost(inline) == dearest + COMMAND
