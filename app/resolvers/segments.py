@@ -98,8 +98,8 @@ def _check(info: Info, input: schema.CreateSegmentInput | schema.UpdateSegmentIn
 # ---------------------------------------------------------------- used
 
 
-class CustomerRows(NamedTuple):
-    """They say which customers a list or an export has, in which order; ``columns`` are those of a saved segment."""
+class ChosenCustomers(NamedTuple):
+    """It says which customers a list or an export has, in which order; ``columns`` are those of a saved segment."""
 
     where: Where
     sorting: Sorting
@@ -108,10 +108,10 @@ class CustomerRows(NamedTuple):
 
 async def rows_of(
     info: Info, filter_: CustomerFilter | None, order_by: CustomerOrder | None, segment_id: str | None
-) -> CustomerRows:
+) -> ChosenCustomers:
     """Returns which customers the viewer asks for: by a filter, a saved segment or both.
 
-    Whoever saved the segment, it is judged with the viewer's rights. Raises NotFound, SegmentInvalid, BadUserInput,
+    A segment is judged with the viewer's rights, and not with its owner's. Raises NotFound, SegmentInvalid, BadUserInput,
     Forbidden.
     """
     viewer = info.context.viewer
@@ -126,7 +126,7 @@ async def rows_of(
     if of_segment:  # under a name of its own, since both may have a condition on one key
         where = (*where, ("segment?", AnyOf((of_segment,))))
     where = (*where, *await visible_customers(info))
-    return CustomerRows(where, order.sorting(asked, saved), segment.get("columns"))
+    return ChosenCustomers(where, order.sorting(asked, saved), segment.get("columns"))
 
 
 async def _segment(info: Info, segment_id: str) -> Document:

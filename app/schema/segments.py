@@ -39,8 +39,8 @@ class SegmentOrder:
 
 
 @strawberry.type(
-    description="A saved segment: a filter on customers, with the columns to show and an order. Whoever uses it finds "
-    "the customers that they themselves may see, and needs every right that the filter needs."
+    description="A saved segment: a filter on customers, with the columns to show and an order. A viewer who uses it finds "
+    "the customers that they may see, and needs every right that the filter needs."
 )
 class Segment(Node):
     access: ClassVar[Access] = SEGMENT
@@ -50,7 +50,7 @@ class Segment(Node):
     scope: SegmentScope = strawberry.field(description="For whom it exists.")
     owner: Actor = strawberry.field(description="The person or program that saved it.")
     shared_with: list[str] = strawberry.field(
-        description="The people it is shared with, as the subjects of their tokens; empty if its scope is not SHARED."
+        description="The people that it is shared with, as the subjects of their tokens; empty if its scope is not SHARED."
     )
     filter: Json = strawberry.field(description="The customers in it, as a `CustomerFilter`.")
     columns: list[str] | None = strawberry.field(

@@ -13,7 +13,7 @@ from app.store.driver import DeleteOne, Document, DuplicateKey, ReplaceOne, TryA
 
 
 async def create(of: Changes, given: Mapping[str, Any], *, key: str) -> Wrote:
-    """Saves a segment of the viewer's. Raises Invalid, NameTaken, LimitExceeded.
+    """Creates a segment of the viewer's. Raises Invalid, NameTaken, LimitExceeded.
 
     ``given`` has the keys of the stored document; ``filter``, ``orderBy`` and ``columns`` were checked with the
     viewer's rights.

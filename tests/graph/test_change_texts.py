@@ -44,7 +44,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "addToBlocklist": {"type": "FINGERPRINT", "value": "x", "reason": "Fraud"},
     "removeFromBlocklist": {"reason": "A mistake"},
     "createSegment": {"name": "VIPs", "filter": {}, "scope": "SHARED", "sharedWith": ["grace"]},
-    "updateSegment": {"name": "VIPs"},
+    "updateSegment": {"columns": ["name"]},
 }
 
 LISTS = {"mentions", "sharedWith", "columns"}
