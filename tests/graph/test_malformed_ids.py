@@ -1,6 +1,7 @@
 """A malformed id is the same wherever one is given: BAD_USER_INPUT in `errors`, with its place.
 
-Generated from the schema: every argument and every input field that takes an ID.
+Generated import re
+from the schema: every argument and every input field that takes an ID.
 """
 
 from typing import Any
@@ -33,7 +34,7 @@ MALFORMED = (
 
 def kind_of(hole: Hole) -> str:
     """Returns the prefix of the ids that belong in the place."""
-    field = hole.name.rpartition(".")[2].rstrip(")")
+    field = re.split(r"[.(]", hole.name)[-1].rstrip(")")
     names = {
         "couponIds[]": "coupons",
         "emailId": "emails",
