@@ -50,7 +50,8 @@ class Segment(Node):
     scope: SegmentScope = strawberry.field(description="For whom it exists.")
     owner: Actor = strawberry.field(description="The person or program that saved it.")
     shared_with: list[str] = strawberry.field(
-        description="The people that it is shared with, as the subjects of their tokens; empty if its scope is not SHARED."
+        description="The people that it is shared with, as the subjects of their tokens; empty for a scope other than "
+        "SHARED."
     )
     filter: Json = strawberry.field(description="The customers in it, as a `CustomerFilter`.")
     columns: list[str] | None = strawberry.field(

@@ -1,9 +1,9 @@
 """A malformed id is the same wherever one is given: BAD_USER_INPUT in `errors`, with its place.
 
-Generated import re
-from the schema: every argument and every input field that takes an ID.
+Generated from the schema: every argument and every input field that takes an ID.
 """
 
+import re
 from typing import Any
 
 import pytest
