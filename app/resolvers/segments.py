@@ -111,8 +111,9 @@ async def rows_of(
 ) -> ChosenCustomers:
     """Returns which customers the viewer asks for: by a filter, a saved segment or both.
 
-    A segment is judged with the viewer's rights, and not with its owner's. Raises NotFound, SegmentInvalid, BadUserInput,
-    Forbidden.
+    A segment is judged with the viewer's rights, and not with its owner's.
+
+    Raises NotFound, SegmentInvalid, BadUserInput, Forbidden.
     """
     viewer = info.context.viewer
     segment: Document = {} if segment_id is None else await _segment(info, segment_id)

@@ -39,8 +39,8 @@ class SegmentOrder:
 
 
 @strawberry.type(
-    description="A saved segment: a filter on customers, with the columns to show and an order. A viewer who uses it finds "
-    "the customers that they may see, and needs every right that the filter needs."
+    description="A saved segment: a filter on customers, with the columns to show and an order. A viewer who uses it "
+    "finds the customers that they may see, and needs every right that the filter needs."
 )
 class Segment(Node):
     access: ClassVar[Access] = SEGMENT
