@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from functools import cache
-from typing import Any, ClassVar, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar
 
 import strawberry
 from graphql import (
@@ -12,13 +12,10 @@ from graphql import (
     Undefined,
     introspection_types,
 )
-from graphql.utilities import coerce_input_value, validate_input_value  # pyright: ignore[reportUnknownVariableType] # open generics
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
-from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryObjectDefinition
 
-from app.domain.refusals import BadUserInput
 from app.resolvers import (
     adjustments,
     audit,
@@ -33,8 +30,10 @@ from app.resolvers import (
     nodes,
     reports,
     search,
+    segments,
     viewers,
 )
+from app.schema import inputs
 from app.schema.access import described_rules, masks_of, rules_of
 from app.schema.adjustments import PointsAdjustment
 from app.schema.audit import AuditEntry
@@ -78,8 +77,15 @@ from app.schema.exports import CancelExportPayload, ExportCustomersPayload, Expo
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
-from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, MERGE, REPORT, WITH_OWNER, Access
+from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, MERGE, REPORT, SEGMENT, WITH_OWNER, Access
 from app.schema.search import SearchHit
+from app.schema.segments import (
+    CreateSegmentPayload,
+    DeleteSegmentPayload,
+    Segment,
+    StarSegmentPayload,
+    UpdateSegmentPayload,
+)
 from app.schema.viewer import ViewerType
 
 T = TypeVar("T")
@@ -93,6 +99,7 @@ class Query:
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
         MERGE: "preview_merge",
+        SEGMENT: "segments",
         REPORT: "customer_service_report report_options",
     }
 
@@ -117,8 +124,8 @@ class Query:
     )
     customers: Connection[Customer] | None = strawberry.field(
         resolver=customers.customers,
-        description="Customers by filter. Default order: by name. `totalCount` counts up to 100,000; that "
-        "number means 100,000 or more.",
+        description="Customers by filter, by a saved segment, or by both. Default order: by name. `totalCount` "
+        "counts up to 100,000; that number means 100,000 or more.",
     )
     search: list[SearchHit] | None = strawberry.field(
         resolver=search.search,
@@ -161,6 +168,11 @@ class Query:
         resolver=merging.preview_merge,
         description="What `mergeCustomers` would do now: fields, rows, points, and what keeps it from being done. "
         "Null if one of the customers does not exist. Needs MERGE_CUSTOMERS.",
+    )
+    segments: Connection[Segment] | None = strawberry.field(
+        resolver=segments.segments,
+        description="Saved segments by name: the viewer's own, those shared with them, and public ones. Needs "
+        "USE_SEGMENTS.",
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
@@ -288,6 +300,23 @@ class Mutation:
         description="Undo a merge: each customer gets back what was theirs. What came since stays with the survivor, "
         "as do points that are spent and fields that were changed since. Needs MERGE_CUSTOMERS.",
     )
+    create_segment: CreateSegmentPayload | None = strawberry.field(
+        resolver=segments.create_segment,
+        description="Save a segment of customers: a filter with columns and an order. Needs USE_SEGMENTS, and every "
+        "right that the filter needs.",
+    )
+    update_segment: UpdateSegmentPayload | None = strawberry.field(
+        resolver=segments.update_segment,
+        description="Change a saved segment. For its owner; for others it needs MANAGE_SEGMENTS.",
+    )
+    star_segment: StarSegmentPayload | None = strawberry.field(
+        resolver=segments.star_segment,
+        description="Star a segment for the viewer alone, or take the star away. Needs USE_SEGMENTS.",
+    )
+    delete_segment: DeleteSegmentPayload | None = strawberry.field(
+        resolver=segments.delete_segment,
+        description="Delete a saved segment for good. For its owner; for others it needs MANAGE_SEGMENTS.",
+    )
     export_customers: ExportCustomersPayload | None = strawberry.field(
         resolver=exports.export_customers,
         description="Request a file of customers. Needs EXPORT; not for sales representatives.",
@@ -371,15 +400,8 @@ executable.type_map["__Directive"] = _listed("__Directive", "fields", PUBLISHED_
 
 
 def input_of(kind: type[T], given: object) -> T:
-    """Returns an input as a variable of a request would be. Raises BadUserInput."""
-    type_ = executable.type_map[kind.__name__]
-    assert isinstance(type_, GraphQLInputObjectType)
-    faults: list[str] = []
-    validate_input_value(given, type_, lambda error, path: faults.append(".".join(map(str, [*path, error.message]))))
-    if faults:
-        raise BadUserInput(" ".join(faults))
-    registry = schema.schema_converter.scalar_registry
-    return cast(T, convert_argument(coerce_input_value(given, type_), kind, registry, schema.config))
+    """Returns an input of this schema as a variable of a request would be. Raises BadUserInput."""
+    return inputs.input_of(schema, kind, given)
 
 
 OBJECT_TYPES = {

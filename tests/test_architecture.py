@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "execution": "loaders schema domain metrics",  # an edge is the schema's word, and what it defers the loaders'
     # of the settings: the limits
     "operations": "context execution loaders services settings store domain metrics tracing",
-    "graph": "resolvers schema domain",
+    "graph": "resolvers schema",
     "sdl": "graph schema",
     "access_table": "graph domain",
     "manifests": "graph operations settings store",  # documents are judged as those of requests are

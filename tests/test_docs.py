@@ -151,11 +151,16 @@ def test_every_query_of_the_readme_and_the_guide_is_answered(clone: Path, port: 
     ]
     other = answer('{customer(by: {number: "C-100002"}) {id}}')["data"]["customer"]["id"]
     email = next(node["email"]["id"] for node in ids["activities"]["nodes"] if node["email"])
+    [segment] = answer("{segments(first: 1) {nodes {id}}}")["data"]["segments"]["nodes"]
+    known = {"cus_…": ids["id"], "cus_other…": other, "eml_…": email, "seg_…": segment["id"]}
     pages = "".join(page.read_text() for page in WITH_QUERIES)
     queries = re.findall(r"^```graphql\n(.*?)^```", pages, re.MULTILINE | re.DOTALL)
     assert len(queries) > 5
     for query in queries:
-        response = answer(query.replace("cus_…", ids["id"]).replace("cus_other…", other).replace("eml_…", email))
+        own = query
+        for beginning, whole in known.items():
+            own = own.replace(beginning, whole)
+        response = answer(own)
         assert "errors" not in response, (query, response)
         payloads: list[dict[str, Any]] = [field for field in response["data"].values() if isinstance(field, dict)]
         assert not [payload for payload in payloads if payload.get("userErrors")], (

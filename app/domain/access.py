@@ -49,6 +49,8 @@ class Permission(StrEnum):
     MERGE_CUSTOMERS = "MERGE_CUSTOMERS"
     READ_BLOCKLIST = "READ_BLOCKLIST"
     MANAGE_BLOCKLIST = "MANAGE_BLOCKLIST"
+    USE_SEGMENTS = "USE_SEGMENTS"
+    MANAGE_SEGMENTS = "MANAGE_SEGMENTS"
 
 
 class Scope(StrEnum):
@@ -100,6 +102,8 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.MERGE_CUSTOMERS, _SUPERVISORS),
     (Permission.READ_BLOCKLIST, STAFF),
     (Permission.MANAGE_BLOCKLIST, _SUPERVISORS | {Role.FINANCE, Role.API_USER}),
+    (Permission.USE_SEGMENTS, STAFF),
+    (Permission.MANAGE_SEGMENTS, frozenset({Role.ADMIN})),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

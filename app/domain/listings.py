@@ -70,6 +70,7 @@ BLOCKLIST: Final = Listing(
     base=(("listed", In((True,))),),
     owned=False,
 )
+SEGMENTS: Final = Listing("segments", (), {"NAME": Order(("name", "_id"))}, searched=True)
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
 REPORT: Final = Listing(
     "activities",

@@ -203,3 +203,9 @@ class MergeStatus(StrEnum):
     DONE = "DONE"
     UNDOING = "UNDOING"
     UNDONE = "UNDONE"
+
+
+class SegmentScope(StrEnum):
+    PRIVATE = "PRIVATE"
+    SHARED = "SHARED"
+    PUBLIC = "PUBLIC"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from app.domain import segments
 from app.domain.access import Masks, Role, Viewer
 from app.domain.ids import collection_of
 from app.store.driver import Document, Store
@@ -110,6 +111,8 @@ class Gate:
             return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
         if collection == "exports":
             return self._viewer.owns(document["requestedBy"]) and collection not in hidden
+        if collection == "segments":
+            return segments.is_visible(document, self._viewer) and collection not in hidden
         return collection not in hidden
 
     async def _seen(self, customer_ids: Iterable[str]) -> set[str]:

@@ -145,6 +145,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Activity.message": Price(0, 0.2),  # long texts: the same again by another alias is sent again
     "Note.message": Price(0, 0.2),
     "Note.pinnedFor": Price(0, 0.2),
+    "Segment.filter": Price(0, 0.3),
+    "Segment.starred": Price(0, 0.2),
     "Email.text": Price(0, 0.2),
     "Email.html": Price(0, 12),  # made harmless
 }
@@ -162,7 +164,7 @@ LISTS: Final[Mapping[str, float]] = {
 _SHORT: Final = ("first", "last")
 _KEYS: Final = ("ids", "representations", "values")
 """Arguments that say which documents are asked for, one by one."""
-_DECISIVE: Final = frozenset({*_SHORT, "after", "at", "before", "filter", "orderBy", *_KEYS, "if"})
+_DECISIVE: Final = frozenset({*_SHORT, "after", "at", "before", "filter", "orderBy", "segmentId", *_KEYS, "if"})
 """Arguments of fields and directives whose value decides what is counted how often."""
 Variables: TypeAlias = Mapping[str, Any]
 
@@ -556,9 +558,11 @@ _SEEKS: Final = frozenset({"last", "after", "at", "before", "filter", "orderBy"}
 def _customers(given: Mapping[str, Any], *, is_counted: bool) -> float:
     """Returns what finding customers costs, and counting them."""
     asked = {name for name, value in _fields(given.get("filter")).items() if value is not None}
+    if "segmentId" in given:  # what it says is read later: it may be the dearest filter there is, see decision 33
+        asked.add("emailPrefix")
     by_prefix = "emailPrefix" in asked
     sorting = SORT_CUSTOMERS if asked and "orderBy" in given else 0
-    added = EMAIL_PREFIX if by_prefix else sorting
+    added = (EMAIL_PREFIX if by_prefix else sorting) + (COMMAND if "segmentId" in given else 0)
     if not is_counted:
         return added
     if by_prefix:

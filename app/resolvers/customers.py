@@ -11,11 +11,13 @@ from app.domain.listings import CUSTOMERS
 from app.domain.refusals import Ambiguous
 from app.domain.report import MAX_OPTIONS
 from app.domain.search import address
+from app.resolvers.segments import rows_of
 from app.schema.base import Info, Source
 from app.schema.connection import After, Before, Connection, First, Last, page_of_all
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, CustomerTags, check_order, visible_customers
+from app.schema.customer_lists import CustomerFilter, CustomerOrder, CustomerTags
 from app.schema.customers import Customer, CustomerBy
 from app.schema.filters import search_term
+from app.schema.segments import SegmentIdArgument
 
 
 def customer(
@@ -65,14 +67,13 @@ async def customers(
         CustomerFilter | None, strawberry.argument(description="Which rows to return. Default: all.")
     ] = None,
     order_by: Annotated[
-        CustomerOrder | None, strawberry.argument(description="The sort order. Default: by name.")
+        CustomerOrder | None, strawberry.argument(description="The sort order. Default: the segment's, or by name.")
     ] = None,
+    segment_id: SegmentIdArgument = None,
 ) -> Connection[Customer] | None:
-    asked, order = filter or CustomerFilter(), order_by or CustomerOrder()
-    check_order(info, order)
-    where = (*asked.where(info.context.viewer), *await visible_customers(info))
-    sorting = order.sorting(asked)
-    return await page_of_all(info, CUSTOMERS, where, sorting, first=first, after=after, last=last, before=before)
+    rows = await rows_of(info, filter, order_by, segment_id)
+    page = page_of_all(info, CUSTOMERS, rows.where, rows.sorting, first=first, after=after, last=last, before=before)
+    return await page
 
 
 async def customer_tags(

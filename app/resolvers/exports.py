@@ -1,6 +1,7 @@
 """Admits exports: each is judged like the list or the report that it is an export of."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -11,10 +12,11 @@ from app.domain.exports import choose_columns
 from app.domain.ids import check_id
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
+from app.resolvers.segments import as_saved, rows_of
 from app.schema import exports as schema
 from app.schema.base import Info, Source
 from app.schema.changes import user_errors_of
-from app.schema.customer_lists import CustomerFilter, CustomerOrder, check_order, visible_customers
+from app.schema.inputs import as_json
 from app.services import exports
 
 Input = strawberry.argument(description="The change to make.")
@@ -27,18 +29,25 @@ async def export_customers(
         viewer = info.context.viewer
         if viewer.reports_own_actions_only:
             raise Forbidden("Your role may export reports of your own actions only.")
-        asked, order = input.filter or CustomerFilter(), input.order_by or CustomerOrder()
-        check_order(info, order)
+        of, key, said = info.context.changes, input.idempotency_key, None
+        if input.segment_id is not None:  # it may have changed, or be gone, when the client asks again
+            said = as_json(input)
+            if done := await exports.requested(of, key, said):
+                return done
+        rows = await rows_of(info, input.filter, input.order_by, input.segment_id)
+        choose = partial(choose_columns, ExportTable.CUSTOMERS, masks=info.context.loaders.gate.masks)
+        chosen = input.columns
         return await exports.request(
-            info.context.changes,
+            of,
             "exportCustomers",
             ExportTable.CUSTOMERS,
             input.format,
-            choose_columns(ExportTable.CUSTOMERS, input.columns, info.context.loaders.gate.masks),
-            where=(*asked.where(viewer), *await visible_customers(info)),
-            **order.sorting(asked)._asdict(),
-            key=input.idempotency_key,
+            as_saved(lambda: choose(rows.columns)) if chosen is None else choose(chosen),
+            where=rows.where,
+            **rows.sorting._asdict(),
+            key=key,
             layout=(input.layout or schema.ExportLayout()).read(),
+            said=said,
         )
 
     return await _made(info, "exportCustomers", ask)

@@ -52,6 +52,8 @@ class UserErrorCode(StrEnum):
     MERGE_IN_PROGRESS = "MERGE_IN_PROGRESS"
     RESERVATION_OPEN = "RESERVATION_OPEN"
     ALREADY_UNDONE = "ALREADY_UNDONE"
+    NAME_TAKEN = "NAME_TAKEN"
+    SEGMENT_INVALID = "SEGMENT_INVALID"
 
 
 describe(
@@ -81,6 +83,8 @@ describe(
     MERGE_IN_PROGRESS="Rows are still on their way to a survivor, or back. Try again when that is done.",
     RESERVATION_OPEN="Points are reserved for a purchase that another system may still complete.",
     ALREADY_UNDONE="The merge was undone already.",
+    NAME_TAKEN="Another segment of the same owner has this name.",
+    SEGMENT_INVALID="The segment was saved with what this version does not know; the message says what.",
 )
 describe(
     SettableStatus,

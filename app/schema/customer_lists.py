@@ -184,9 +184,9 @@ class CustomerOrder:
     field: CustomerOrderField = strawberry.field(default=CustomerOrderField.NAME, description="The field to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction to sort in.")
 
-    def sorting(self, asked: CustomerFilter) -> Sorting:
+    def sorting(self, *asked: CustomerFilter) -> Sorting:
         """Returns the sorting; customers found by the beginning of their name come in the order of that index."""
-        searched = asked.name is not None and self.field == CustomerOrderField.NAME
+        searched = any(each.name is not None for each in asked) and self.field == CustomerOrderField.NAME
         return Sorting("SEARCHED_NAME" if searched else self.field.value, self.direction == OrderDirection.DESC)
 
 

@@ -30,6 +30,7 @@ from app.domain.vocabulary import (
     ReportDimension,
     ReportTable,
     SearchMatchKind,
+    SegmentScope,
     TaxIdType,
     TaxIdValidity,
     TransactionStatus,
@@ -72,6 +73,7 @@ __all__ = [
     "ReportDimension",
     "ReportTable",
     "SearchMatchKind",
+    "SegmentScope",
     "Separator",
     "TaxIdType",
     "TaxIdValidity",
@@ -109,6 +111,13 @@ describe(
     SALES_REP="A sales representative.",
     FINANCE="Someone in finance.",
     CUSTOMER="The customer.",
+)
+describe(
+    SegmentScope,
+    "For whom a saved segment exists. Those who may MANAGE_SEGMENTS see all of them.",
+    PRIVATE="For its owner alone.",
+    SHARED="For its owner and the people in `sharedWith`.",
+    PUBLIC="For everybody who may USE_SEGMENTS.",
 )
 describe(
     BlocklistType,

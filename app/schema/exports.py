@@ -61,7 +61,8 @@ def _status(export: Document, now: datetime) -> ExportStatus:
     return ExportStatus.EXPIRED if over else export["status"]
 
 
-def _all(table: ExportTable) -> str:
+def columns_of(table: ExportTable) -> str:
+    """Returns the names of a table's columns, for a description."""
     return ", ".join(TABLES[table].split())
 
 
@@ -96,15 +97,20 @@ class ExportCustomersInput:
     filter: CustomerFilter | None = strawberry.field(default=None, description="Which rows to return. Default: all.")
     order_by: CustomerOrder | None = strawberry.field(
         default=None,
-        description="The sort order. Default: by name. A customer whose place in the order changes meanwhile "
-        "may be in the file twice or not at all.",
+        description="The sort order. Default: the segment's, or by name. A customer whose place in the order changes "
+        "meanwhile may be in the file twice or not at all.",
     )
     columns: list[str] | None = strawberry.field(
         default=None,
-        description="The columns, in the order of the file; 1 to 100. Default: all, which are "
-        f"{_all(ExportTable.CUSTOMERS)}.",
+        description="The columns, in the order of the file; 1 to 100. Default: the segment's, or all, which are "
+        f"{columns_of(ExportTable.CUSTOMERS)}.",
     )
     layout: ExportLayout | None = strawberry.field(default=None, description=_LAYOUT)
+    segment_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="A saved segment. Only its customers, as it is now; `filter` narrows it. Its columns and its order "
+        "are used where `columns` and `orderBy` say no others.",
+    )
 
 
 @strawberry.input(description="An export of one table of the customer-service report.")
@@ -116,9 +122,9 @@ class ExportReportInput:
     columns: list[str] | None = strawberry.field(
         default=None,
         description="The columns, in the order of the file; 1 to 100. Default: all. "
-        f"ACTIONS: {_all(ExportTable.ACTIONS)}. "
-        f"CUSTOM_FIELDS: {_all(ExportTable.CUSTOM_FIELDS)}. DETAILS: {_all(ExportTable.DETAILS)}; and any attribute "
-        f"that the catalogue knows, as `{ATTRIBUTE}toAddress`.",
+        f"ACTIONS: {columns_of(ExportTable.ACTIONS)}. "
+        f"CUSTOM_FIELDS: {columns_of(ExportTable.CUSTOM_FIELDS)}. DETAILS: {columns_of(ExportTable.DETAILS)}; "
+        f"and any attribute that the catalogue knows, as `{ATTRIBUTE}toAddress`.",
     )
     layout: ExportLayout | None = strawberry.field(default=None, description=_LAYOUT)
 

@@ -36,6 +36,8 @@ describe(
     MERGE_CUSTOMERS="Merge customers into one, and undo it.",
     READ_BLOCKLIST="Read the blocklist, and ask whether values are on it.",
     MANAGE_BLOCKLIST="Add values to the blocklist, or remove them.",
+    USE_SEGMENTS="Save segments of customers, and use those that others share or make public.",
+    MANAGE_SEGMENTS="Read, change and delete everybody's segments.",
 )
 
 

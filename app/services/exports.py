@@ -1,7 +1,7 @@
 """Takes orders for exports, and cancels them. What makes them is in ``export_job``."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain import changes
@@ -28,8 +28,11 @@ async def request(
     descending: bool,
     key: str,
     layout: Layout = PLAIN,
+    said: Mapping[str, Any] | None = None,
 ) -> str:
     """Returns the id of the export, queued now or when the same key came first with the same input.
+
+    ``said`` is the input where that is not what follows from it: a saved segment may change meanwhile.
 
     Raises Invalid, IdempotencyConflict, LimitExceeded.
     """
@@ -44,14 +47,11 @@ async def request(
         **_written(layout),
     }
     own = {"requestedBy.subject": of.viewer.subject}
-    input_hash = changes.fingerprint(asked)
+    input_hash = changes.fingerprint(asked if said is None else said)
 
     async def body(session: Session) -> str:
-        done = await of.store.find("exports", {**own, "key": key}, fields={"inputHash": 1}, session=session)
-        if done:
-            if done[0]["inputHash"] != input_hash:
-                raise IdempotencyConflict
-            return done[0]["_id"]
+        if done := await _requested(of, key, input_hash, session):
+            return done
         unfinished = await of.store.find("exports", {**own, "slot": {"$gte": 0}}, fields={"slot": 1}, session=session)
         free = set(range(of.outgoing.most_exports)) - {each["slot"] for each in unfinished}
         if not free:
@@ -79,6 +79,22 @@ async def request(
         return export["_id"]
 
     return await of.transaction(body)
+
+
+async def requested(of: Changes, key: str, said: Mapping[str, Any]) -> str | None:
+    """Returns the id of the export that the key came first for, with the same input; None for a new key.
+
+    Raises Invalid, IdempotencyConflict.
+    """
+    return await _requested(of, changes.key(key), changes.fingerprint(said), None)
+
+
+async def _requested(of: Changes, key: str, input_hash: str, session: Session) -> str | None:
+    own = {"requestedBy.subject": of.viewer.subject, "key": key}
+    done = await of.store.find("exports", own, fields={"inputHash": 1}, session=session)
+    if done and done[0]["inputHash"] != input_hash:
+        raise IdempotencyConflict
+    return done[0]["_id"] if done else None
 
 
 def _written(layout: Layout) -> Document:

@@ -17,6 +17,7 @@ from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
 from app.domain.report import DIMENSIONS
+from app.domain.segments import MAX_STARS
 from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
@@ -33,6 +34,7 @@ from app.domain.vocabulary import (
     Outcome,
     PassType,
     PushStatus,
+    SegmentScope,
     TaxIdType,
     TaxIdValidity,
     TransactionStatus,
@@ -626,6 +628,33 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "pointsKept": _LONG_COUNT,
         },
         indexes=(Index("customerId mergedAt"), Index("dueAt", partial_on="dueAt")),
+    ),
+    # Saved segments of customers, whose they are by ``subject``. ``filter`` and ``orderBy`` are as the schema's inputs
+    # have them. ``slot``: which of its subject's places for segments it holds.
+    "segments": Collection(
+        required={
+            "name": _text(100),
+            "searchName": _text(1_000),
+            "scope": _one_of(SegmentScope),
+            "subject": _TEXT,
+            "owner": _ACTOR,
+            "sharedWith": _list(_text(255)),
+            "starredBy": _list(_TEXT, at_most=MAX_STARS),
+            "filter": {"bsonType": "object"},
+            "slot": _COUNT,
+            "createdAt": _TIME,
+            "updatedAt": _TIME,
+        },
+        optional={
+            "description": _TEXT,
+            "columns": _list(_TEXT),
+            "orderBy": _object({"field": _TEXT, "direction": _TEXT}),
+        },
+        indexes=(
+            Index("subject searchName", unique=True),
+            Index("subject slot", unique=True),
+            Index("name _id", collation=FOLDS_ACCENTS, suffix="searched"),
+        ),
     ),
     # What is asked for as a file. The worker has something to do for it for as long as it has ``dueAt``.
     # ``slot``: which of its subject's places for unfinished exports it holds. The file is under its id in GridFS.

@@ -13,8 +13,14 @@ import pytest
 from app.catalogue import CATALOGUE
 from app.catalogue.model import ActivityGroup
 from app.demo.sample.seed import documents_of, seed
+from app.domain import segments
+from app.domain.access import Role, Viewer
 from app.domain.attributes import parse_all
+from app.domain.exports import choose_columns
 from app.domain.points import audit, empty
+from app.domain.vocabulary import ExportTable
+from app.graph import input_of, masks_for
+from app.schema.customer_lists import CustomerFilter, CustomerOrder
 from app.store.driver import Document, Store
 
 NOW = datetime(2026, 3, 10, 14, 5, 7, 123_000, tzinfo=UTC)
@@ -49,7 +55,7 @@ def customer(world: World, number: str) -> Document:
 
 def of(world: World, collection: str, number: str) -> list[Document]:
     owner = customer(world, number)["_id"]
-    return [document for document in world[collection] if document["customerId"] == owner]
+    return [document for document in world[collection] if document.get("customerId") == owner]
 
 
 def values(document: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -200,10 +206,21 @@ def test_the_messy_customer_has_everything(world: World) -> None:
         "esuite", "overview", "callcenter", "billing", "loyalty"
     }  # fmt: skip
     assert {delivery["status"] for delivery in of(world, "deliveries", "C-100001")} == {"SENT", "FAILED"}
-    for name in world.keys() - {"customers", "audit", "exports"}:
+    for name in world.keys() - {"customers", "audit", "exports", "segments"}:
         assert of(world, name, "C-100001"), name
     moments = Counter(activity["occurredAt"] for activity in activities)
     assert sum(count > 1 for count in moments.values()) > 10
+
+
+def test_there_is_a_segment_for_each_scope_that_its_owner_could_have_saved(world: World) -> None:
+    assert [each["scope"] for each in world["segments"]] == ["PRIVATE", "SHARED", "PUBLIC"]
+    for segment in world["segments"]:
+        owner = Viewer(segment["subject"], segment["owner"]["name"], frozenset({Role(segment["owner"]["accessLevel"])}))
+        assert input_of(CustomerFilter, segment["filter"]).where(owner)
+        assert input_of(CustomerOrder, segment.get("orderBy", {}))
+        assert choose_columns(ExportTable.CUSTOMERS, segment["columns"], masks_for(owner.roles))
+        assert {**segments.edit(segment, {})} == segment
+    assert any(each["starredBy"] for each in world["segments"])
 
 
 def test_the_platform_wrote_one_activity_per_change(world: World) -> None:

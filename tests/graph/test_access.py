@@ -139,6 +139,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
             + " }",
             {"into": own.customer["_id"], "ids": [other.customer["_id"]]},
         ),
+        ("{ segments { totalCount nodes " + _selection("Segment", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         *(("{ viewer { subject customer " + part + " } activityTypes { code } }", {}) for part in whole),
     ]
@@ -193,6 +194,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "Merge": {Role.AFFILIATE, Role.CUSTOMER},
     "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "PointsAdjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
+    "Segment": {Role.AFFILIATE, Role.CUSTOMER},
 }
 """Not there at all."""
 
@@ -404,6 +406,7 @@ async def test_a_viewer_is_told_who_they_are_and_what_they_may_do(ask: Ask) -> N
             "CHANGE_STATUS",
             "RECORD_ACTIVITY",
             "READ_BLOCKLIST",
+            "USE_SEGMENTS",
         ],
         "adjustPointsLimit": 1000,
         "customer": None,

@@ -23,6 +23,8 @@ IN_LINES = {
     "RemoveFromBlocklistInput.reason",
     "MergeCustomersInput.reason",
     "UnmergeInput.reason",
+    "CreateSegmentInput.description",
+    "UpdateSegmentInput.description",
 }
 """Texts of several lines. All others are one."""
 GIVEN: dict[str, dict[str, Any]] = {
@@ -45,7 +47,12 @@ GIVEN: dict[str, dict[str, Any]] = {
     "removeFromBlocklist": {"reason": "A mistake"},
     "mergeCustomers": {"reason": "The same person"},
     "unmerge": {"reason": "Two persons"},
+    "createSegment": {"name": "VIPs", "filter": {}, "scope": "SHARED", "sharedWith": ["grace"]},
+    "updateSegment": {"columns": ["name"]},
 }
+
+LISTS = {"mentions", "sharedWith", "columns"}
+"""Texts that are given several at a time."""
 
 INPUTS = {
     "untagCustomer": "TagCustomerInput",
@@ -78,14 +85,18 @@ def test_the_mutations_here_are_all_that_take_a_text_of_a_customer() -> None:
         "exportCustomers",
         "exportReport",
         "cancelExport",
+        "starSegment",
+        "deleteSegment",
     }
     assert {*mutations.fields} == {*GIVEN, *others}  # those have a key alone, and what test_search_box asks
 
 
 async def about(world: World, customer: Document, mutation: str) -> Document:
     """What the change is of."""
-    if mutation == "createCustomer":
+    if mutation in ("createCustomer", "createSegment"):
         return {}
+    if mutation == "updateSegment":
+        return {"segmentId": (await world.segment(scope="SHARED", sharedWith=["grace"]))["_id"]}
     if mutation == "editNote":
         return {"noteId": (await world.note(customer))["_id"]}
     if mutation == "declinePointsAdjustment":
@@ -113,11 +124,12 @@ async def errors(ask: Ask, mutation: str, given: Document) -> list[str]:
 async def test_what_is_no_text_is_refused_wherever_one_is_taken(bad: str, ask: Ask, world: World) -> None:
     ada = await world.customer(tags=["b2b"])
     for mutation, type_, field in texts():
-        value = [bad] if field == "mentions" else bad
+        value = [bad] if field in LISTS else bad
         given = {**await about(world, ada, mutation), "idempotencyKey": "k", **GIVEN[mutation], field: value}
         found = await errors(ask, mutation, given)
         assert found, (type_, field)
-        assert set(found) <= {"INVALID", "UNKNOWN_ACTIVITY_TYPE"}, (type_, field)
+        assert set(found) <= {"INVALID", "UNKNOWN_ACTIVITY_TYPE", "BAD_USER_INPUT"}, (type_, field)
+        assert (found == ["BAD_USER_INPUT"]) is (field == "columns"), (type_, field)  # a name that there is, or none
     assert await world.store.find("activities", {}) == []
 
 
@@ -128,13 +140,16 @@ async def test_a_line_break_is_one_where_there_are_lines_and_refused_where_there
     for index, (mutation, type_, field) in enumerate(texts()):
         ada = await world.customer(tags=["b2b"])
         text = f"one{line_break}two"
-        value = [text] if field == "mentions" else text
+        value = [text] if field in LISTS else text
         given = {**await about(world, ada, mutation), "idempotencyKey": f"k{index}", **GIVEN[mutation], field: value}
         found = await errors(ask, mutation, given)
         if f"{type_}.{field}" not in IN_LINES:
-            assert found in (["INVALID"], ["UNKNOWN_ACTIVITY_TYPE"]), (type_, field)
+            assert found in (["INVALID"], ["UNKNOWN_ACTIVITY_TYPE"], ["BAD_USER_INPUT"]), (type_, field)
             continue
         assert found == [], (type_, field)
+        if type_.endswith("SegmentInput"):
+            assert len(await world.store.find("segments", {field: "one\ntwo"})) == 1 + (mutation == "updateSegment")
+            continue
         (activity,) = await world.store.find("activities", {"customerId": ada["_id"]})
         assert activity["message"] == "one\ntwo"
 

@@ -3,6 +3,7 @@
 Generated from the schema: every argument and every input field that takes an ID.
 """
 
+import re
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ MALFORMED = (
 
 def kind_of(hole: Hole) -> str:
     """Returns the prefix of the ids that belong in the place."""
-    field = hole.name.rpartition(".")[2].rstrip(")")
+    field = re.split(r"[.(]", hole.name)[-1].rstrip(")")
     names = {
         "couponIds[]": "coupons",
         "emailId": "emails",
@@ -42,6 +43,7 @@ def kind_of(hole: Hole) -> str:
         "entryId": "blocklist",
         "mergeId": "merges",
         "noteId": "notes",
+        "segmentId": "segments",
     }
     return BY_COLLECTION[names.get(field, "exports" if field == "exportId" else "customers")].prefix
 

@@ -35,6 +35,7 @@ ALL_BUT_THE_LOG = {
     "adjustment",
     "blocklist",
     "merge",
+    "segment",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
@@ -114,6 +115,15 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     merger = {"kind": "AGENT", "id": a("merge"), "name": a("merge")}
     undone = {"undoneBy": merger, "undoneAt": NOW, "undoReason": a("merge")}
     merge = await world.merge(customer, reason=a("merge"), mergedBy=merger, **undone)
+    saver = {"kind": "AGENT", "id": a("segment"), "name": a("segment")}
+    segment = await world.segment(
+        name=a("segment"),
+        description=a("segment"),
+        scope="PUBLIC",
+        subject=a("segment"),
+        owner=saver,
+        filter={"name": a("segment")},
+    )
     (entry,) = await world.ledger(
         customer,
         points.earn(points.empty(), 100, now=NOW, expires_at=LATER),
@@ -157,6 +167,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "PointsAdjustment": adjustment,
         "BlocklistEntry": blocked,
         "Merge": merge,
+        "Segment": segment,
         "Customer": customer,
         "Email": email,
         "EmailDelivery": delivery,

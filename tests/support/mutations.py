@@ -61,3 +61,12 @@ MERGE_CUSTOMERS = f"""mutation($input: MergeCustomersInput!) {{ mergeCustomers(i
   {MERGE} customer {{ id name status mergedInto {{ id }} mergeInProgress {{ id }} }} {SHOWN} }} }}"""
 UNMERGE = f"""mutation($input: UnmergeInput!) {{ unmerge(input: $input) {{
   {MERGE} customer {{ id name status }} {SHOWN} }} }}"""
+SEGMENT = """segment { id name description scope owner { userId } sharedWith starred filter columns
+  orderBy { field direction } }"""
+CREATE_SEGMENT = f"""mutation($input: CreateSegmentInput!) {{ createSegment(input: $input) {{
+  {SEGMENT} {ERRORS} }} }}"""
+UPDATE_SEGMENT = f"""mutation($input: UpdateSegmentInput!) {{ updateSegment(input: $input) {{
+  {SEGMENT} {ERRORS} }} }}"""
+STAR_SEGMENT = f"""mutation($input: StarSegmentInput!) {{ starSegment(input: $input) {{ {SEGMENT} {ERRORS} }} }}"""
+DELETE_SEGMENT = f"""mutation($input: DeleteSegmentInput!) {{ deleteSegment(input: $input) {{
+  deletedSegmentId {ERRORS} }} }}"""

@@ -11,7 +11,7 @@ from app.domain.customers import activity_summary_update, balance
 from app.domain.ids import new_id
 from app.domain.lead_source import LENGTHS
 from app.domain.notes import FOR_ALL
-from app.domain.search import search_copies
+from app.domain.search import folded, search_copies
 from app.store.driver import Document, Store, UpdateOne
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -210,6 +210,28 @@ class World:
         """Stores a customer who was merged into this one, with nothing on their account."""
         gone = await self.customer(status="MERGED", mergedIntoId=into["_id"])
         return await self.merge(into, gone, sources=[{**gone, "status": "ACTIVE"}])
+
+    async def segment(self, **given: Any) -> Document:
+        """Stores a segment of all customers, which belongs to tess, whose the tests' tokens are."""
+        self._born += 1
+        name = given.get("name", f"Segment {self._born}")
+        shape: Document = {
+            "_id": new_id("segments"),
+            "name": name,
+            "searchName": folded(name),
+            "scope": "PRIVATE",
+            "subject": "tess",
+            "owner": {**AGENT, "id": "tess"},
+            "sharedWith": [],
+            "starredBy": [],
+            "filter": {},
+            "slot": self._born,
+            "createdAt": NOW,
+            "updatedAt": NOW,
+        }
+        segment = {**shape, **given}
+        await self.store.insert("segments", [segment])
+        return segment
 
     async def export(self, **given: Any) -> Document:
         """Stores an export that waits for a worker, requested by tess, whose the tests' tokens are."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from random import Random
 from typing import Final, TypeAlias
 
-from app.demo.sample import beginnings, people
+from app.demo.sample import beginnings, people, segments
 from app.demo.sample.life import Life
 from app.demo.sample.named import NAMED
 from app.domain.customers import copies
@@ -109,6 +109,8 @@ def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Docume
         life.customer |= copies(life.customer, life.documents["activities"])
         for name, more in life.documents.items():
             documents[name] += more
+        if index == 1:  # they are nobody's, and come with the first
+            documents["segments"] += segments.saved(now)
     return documents
 
 

@@ -12,7 +12,7 @@ const config: CodegenConfig = {
       presetConfig: { fragmentMasking: false },
       config: {
         strictScalars: true,
-        scalars: { DateTime: 'string', Date: 'string', Decimal: 'string', SafeInt: 'number', _Any: 'never' },
+        scalars: { DateTime: 'string', Date: 'string', Decimal: 'string', SafeInt: 'number', JSON: 'Record<string, unknown>', _Any: 'never' },
         enumsAsTypes: true,
         useTypeImports: true,
       },

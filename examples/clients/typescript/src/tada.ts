@@ -5,7 +5,7 @@ import type { introspection } from '../generated/graphql-env.js'
 
 export const graphql = initGraphQLTada<{
   introspection: introspection
-  scalars: { DateTime: string; Date: string; Decimal: string; SafeInt: number }
+  scalars: { DateTime: string; Date: string; Decimal: string; SafeInt: number; JSON: Record<string, unknown> }
 }>()
 
 export type { ResultOf, VariablesOf } from 'gql.tada'
