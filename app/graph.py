@@ -32,6 +32,7 @@ from app.resolvers import (
     nodes,
     reports,
     search,
+    uploads,
     viewers,
 )
 from app.schema.access import described_rules, masks_of, rules_of
@@ -78,6 +79,7 @@ from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.report import CustomerServiceReport, ReportOptions
 from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, REPORT, WITH_OWNER, Access
 from app.schema.search import SearchHit
+from app.schema.uploads import CreateUploadPayload
 from app.schema.viewer import ViewerType
 
 T = TypeVar("T")
@@ -203,6 +205,11 @@ class Mutation:
     update_lead_source: UpdateLeadSourcePayload | None = strawberry.field(
         resolver=details.update_lead_source,
         description="Say where a customer came from. The first answer is kept as the original. Needs UPDATE_CUSTOMER.",
+    )
+    create_upload: CreateUploadPayload | None = strawberry.field(
+        resolver=uploads.create_upload,
+        description="Begin to upload a file, to attach it to a note: send its content to the `url` of the upload, then "
+        "give its id to `addNote`. Needs ADD_NOTE.",
     )
     add_note: AddNotePayload | None = strawberry.field(
         resolver=changes.add_note, description="Write a note on an account. Needs ADD_NOTE."

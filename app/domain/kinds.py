@@ -37,6 +37,7 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("exports", prefix="exp", type="Export", noun="export"),
     Kind("adjustments", prefix="adj", type="PointsAdjustment", noun="adjustment"),
     Kind("blocklist", prefix="blk", type="BlocklistEntry", noun="blocklist entry"),
+    Kind("uploads", prefix="upl", type="Upload", noun="upload"),
 )
 
 BY_COLLECTION: Final[Mapping[str, Kind]] = {kind.collection: kind for kind in KINDS}

@@ -1,12 +1,15 @@
 """Lets documents in: those that the viewer may see, as the viewer may see them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from app.domain.access import Masks, Role, Viewer
 from app.domain.ids import collection_of
 from app.store.driver import Document, Store
 
 MasksFor = Callable[[frozenset[Role]], Masks]
+_ASKERS: Final = {"exports": "requestedBy", "uploads": "createdBy"}
+"""Where a document names its asker, if nobody else sees it."""
 
 
 class Gate:
@@ -90,8 +93,8 @@ class Gate:
         hidden = self._masks_on(_owner(document)).hidden
         if collection == "activities":
             return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
-        if collection == "exports":
-            return self._viewer.owns(document["requestedBy"]) and collection not in hidden
+        if collection in _ASKERS and not self._viewer.owns(document[_ASKERS[collection]]):
+            return False
         return collection not in hidden
 
     async def _seen(self, customer_ids: Iterable[str]) -> set[str]:

@@ -8,6 +8,7 @@ import strawberry
 
 from app.domain.listings import ACTIVITIES, POINTS
 from app.domain.refusals import Refusal, Refusals
+from app.domain.uploads import MOST_ATTACHED, TEXT_AT_MOST
 from app.domain.vocabulary import SettableStatus
 from app.schema.activities import Activity, ActivityFilter, ActivityOrder
 from app.schema.adjustments import PointsAdjustment
@@ -48,6 +49,10 @@ class UserErrorCode(StrEnum):
     NO_REGISTERED_EMAIL = "NO_REGISTERED_EMAIL"
     WALLET_OFF = "WALLET_OFF"
     ALREADY_BLOCKED = "ALREADY_BLOCKED"
+    TYPE_NOT_ALLOWED = "TYPE_NOT_ALLOWED"
+    TOO_LARGE = "TOO_LARGE"
+    TOO_MANY_UPLOADS = "TOO_MANY_UPLOADS"
+    UPLOAD_MISSING = "UPLOAD_MISSING"
 
 
 describe(
@@ -71,6 +76,11 @@ describe(
     NO_REGISTERED_EMAIL="The customer has no registered e-mail address.",
     WALLET_OFF="No wallet service is connected.",
     ALREADY_BLOCKED="The value is on the blocklist already; the message names the entry.",
+    TYPE_NOT_ALLOWED="Files of this type cannot be uploaded; the message lists those that can.",
+    TOO_LARGE="The file is larger than an upload may be.",
+    TOO_MANY_UPLOADS="The viewer has too many uploads that are not attached yet.",
+    UPLOAD_MISSING="No such upload waits to be attached: it is unknown, expired, attached already or another person's, "
+    "or its content has not been sent.",
 )
 describe(
     SettableStatus,
@@ -140,6 +150,14 @@ class Changed(MutationPayload):
     customer: Customer | None = strawberry.field(description="The customer after the change.")
 
 
+@strawberry.input(description="An upload to attach to a note. Only the person who created it may attach it, once.")
+class NoteAttachmentInput:
+    upload_id: strawberry.ID = strawberry.field(description="The id of an upload whose content has been sent.")
+    description: str | None = strawberry.field(
+        default=None, description=f"A description of the file, at most {TEXT_AT_MOST} characters."
+    )
+
+
 @strawberry.input(description="A note to write on a customer's account.")
 class AddNoteInput:
     customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
@@ -151,6 +169,9 @@ class AddNoteInput:
     links: list[strawberry.ID] | None = strawberry.field(
         default=None,
         description="The ids of what the note is about: customers, transactions or any other node; at most 100.",
+    )
+    attachments: list[NoteAttachmentInput] | None = strawberry.field(
+        default=None, description=f"The files to attach; at most {MOST_ATTACHED}."
     )
 
 
