@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 from app.domain.access import Viewer
 from app.domain.changes import Invalid, formed, read_each, text
-from app.domain.ids import check_id
 from app.domain.import_forms import matching
 from app.domain.links import Opened, seal, unseal
 from app.domain.refusals import Refusal
@@ -118,7 +117,7 @@ def digest_of(digest: str) -> str:
 
 
 def read_attaching(given: Sequence[Attaching]) -> list[Attaching]:
-    """Returns what is to be attached, as it is stored. Raises Invalid, Refusals; BadUserInput for what is not an id."""
+    """Returns what is to be attached, as it is stored. Raises Invalid, Refusals."""
     if len(given) > MOST_ATTACHED:
         raise Invalid(f"A note has at most {MOST_ATTACHED} attachments; this one has {len(given)}.", "attachments")
     read = read_each(
@@ -131,7 +130,6 @@ def read_attaching(given: Sequence[Attaching]) -> list[Attaching]:
 
 
 def _read_attaching(given: Attaching, *field: str) -> Attaching:
-    check_id(given.upload_id, *field, "uploadId", expected="uploads")
     if given.description is None:
         return given
     return given._replace(description=text(given.description, *field, "description", at_most=TEXT_AT_MOST, lines=False))
@@ -164,9 +162,11 @@ def is_usable(upload: Mapping[str, Any], viewer: Viewer, now: datetime) -> bool:
 
 def attachment(upload: Mapping[str, Any], given: Attaching, by: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a note holds of an upload that is attached to it."""
-    kept = {key: upload[key] for key in ("_id", "name", "mimeType", "bytes", "sha256", "uploadedAt")}
+    kept = {key: upload[key] for key in ("name", "mimeType", "bytes", "sha256", "uploadedAt")}
     described = {} if given.description is None else {"description": given.description}
-    return {**kept, "uploadedBy": by, **described}
+    # An id of its own: clients keep objects by their ids, whatever their type.
+    own = {"_id": f"att_{upload['_id'].partition('_')[2]}", "uploadId": upload["_id"]}
+    return {**own, **kept, "uploadedBy": by, **described}
 
 
 # ---------------------------------------------------------------- what comes
@@ -185,14 +185,14 @@ class Intake:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
 
     def check_length(self, length: int) -> None:
-        """Checks the length that a sender names beforehand. Raises TooLarge, HashMismatch."""
+        """Raises TooLarge or HashMismatch if it is not the declared length."""
         if length > self._bytes:
             raise TooLarge(f"{self._bytes:,} bytes were declared; more are coming.")
         if length < self._bytes:
             raise HashMismatch(f"{self._bytes:,} bytes were declared; {length:,} came.")
 
     def take(self, piece: bytes) -> None:
-        """Checks the next piece. Raises TooLarge at the first byte too many, TypeNotAllowed as soon as it is known."""
+        """Looks at the next piece. Raises TooLarge at the first byte too many, TypeNotAllowed as soon as it is known."""
         self.size += len(piece)
         if self.size > self._bytes:
             self.check_length(self.size)
@@ -205,7 +205,7 @@ class Intake:
             self._check_text(piece)
 
     def finish(self) -> None:
-        """Checks the whole. Raises HashMismatch, TypeNotAllowed."""
+        """Raises HashMismatch or TypeNotAllowed if the whole is not what was declared."""
         self.check_length(self.size)
         if self._hash.hexdigest() != self._digest:
             raise HashMismatch(f"The content's SHA-256 is {self._hash.hexdigest()}; another one was declared.")

@@ -28,7 +28,7 @@ class NoteVersion:
 class NoteAttachment:
     access: ClassVar[Access] = NOTE
 
-    id: strawberry.ID = strawberry.field(description="The id, which is that of its upload.")
+    id: strawberry.ID = strawberry.field(description="The id. The file comes with its note: `node` does not find it.")
     name: str = strawberry.field(description="The file name.")
     description: str | None = strawberry.field(description="The description that the author gave.")
     mime_type: str = strawberry.field(description="The media type, such as application/pdf.")
@@ -44,7 +44,7 @@ class NoteAttachment:
     @staticmethod
     def url(attachment: strawberry.Parent[Document], info: Info) -> str:
         type_ = attachment["mimeType"]
-        file = {"fileId": attachment["_id"], "name": safe_name(attachment["name"], type_), "mediaType": type_}
+        file = {"fileId": attachment["uploadId"], "name": safe_name(attachment["name"], type_), "mediaType": type_}
         until = info.context.now + info.context.changes.outgoing.link
         return link(attachment["noteId"], file, until, info.context.viewer)
 

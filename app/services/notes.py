@@ -32,8 +32,8 @@ async def add(
 ) -> Wrote:
     """Adds a note. Raises Invalid, NotFound for a link to what does not exist for this viewer, and UploadMissing.
 
-    Invalid: an unusable text, more than 100 mentions or links, or 10 attachments. BadUserInput: a link that is not an
-    id.
+    Invalid: an unusable text, more than 100 mentions or links, or 10 attachments. BadUserInput: a link or
+    upload that is not an id.
     """
     message = changes.check(
         lambda: changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST),
@@ -46,6 +46,8 @@ async def add(
     attachments = rules.read_attaching(attachments)
     for link in links:
         check_id(link, "links")
+    for at, each in enumerate(attachments):
+        check_id(each.upload_id, "attachments", f"{at}", "uploadId", expected="uploads")
 
     async def decide(customer: Document, session: Session) -> Effect:
         found = await uploads.usable(of, [each.upload_id for each in attachments], session)

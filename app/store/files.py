@@ -17,7 +17,7 @@ _READ_SECONDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class FileBucket:
     """A bucket holds files in two collections, ``<name>.files`` and ``<name>.chunks``."""
 
     name: str
@@ -72,5 +72,5 @@ class Bucket:
         await store.write(self._chunks, [DeleteMany({"files_id": ids})])
 
 
-EXPORTED: Final = Bucket("exported")
-UPLOADED: Final = Bucket("uploaded")
+EXPORTED: Final = FileBucket("exported")
+UPLOADED: Final = FileBucket("uploaded")

@@ -145,7 +145,8 @@ _UNSENT = {"dueAt": _TIME, "giveUpAt": _TIME, "error": _TEXT}
 
 _ATTACHMENT = _object(
     {
-        "_id": _reference("uploads"),
+        "_id": {"bsonType": "string", "pattern": "^att_"},
+        "uploadId": _reference("uploads"),
         "name": _text(255),
         "mimeType": {"enum": [*MIME_TYPES]},
         "bytes": _LONG_COUNT,
@@ -516,7 +517,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             # All texts that it had, the first one and the present one included.
             "versions": _list(_object({"message": _LONG_TEXT, "author": _ACTOR, "at": _TIME})),
             "pins": _list(_TEXT, at_most=1_000),  # the subjects for whom it is pinned (domain/notes.py)
-            "attachments": _list(_ATTACHMENT),  # each with the id of its upload
+            "attachments": _list(_ATTACHMENT),
         },
         indexes=(Index("customerId createdAt order _id"), Index("customerId pins", partial_on="pins")),
     ),

@@ -226,7 +226,7 @@ def test_a_note_has_two_files_that_are_what_they_are_said_to_be(world: World) ->
     contents = {chunk["files_id"]: chunk["data"] for chunk in of(world, "uploaded.chunks", "C-100001")}
     for each in note["attachments"]:
         intake = Intake(each)
-        intake.take(contents[uploads[each["_id"]]["fileId"]])
+        intake.take(contents[uploads[each["uploadId"]]["fileId"]])
         intake.finish()
 
 

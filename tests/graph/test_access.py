@@ -181,6 +181,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
     "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "PointsAdjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
+    "Upload": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
 }
 """Not there at all."""
 

@@ -90,7 +90,7 @@ async def test_nobody_has_more_than_twenty_open_uploads_and_expired_ones_do_not_
     assert faults(await create(ask, key="one more")) == [("TOO_MANY_UPLOADS", "")]
     assert faults(await create(ask, ALAN)) == []
     with time_machine.travel(datetime.now(UTC) + timedelta(days=1, seconds=1), tick=True):
-        assert faults(await create(ask, key="the next day")) == []
+        assert faults(await create(ask, token(), key="the next day")) == []
     assert len(await store.find("uploads", {"slot": {"$gte": 0}})) == 2
 
 
@@ -106,9 +106,10 @@ async def test_an_attached_upload_makes_room_for_another(ask: Ask, world: World)
 async def test_an_upload_is_seen_by_who_created_it_and_by_administrators(ask: Ask, world: World) -> None:
     query = "query($id: ID!) { node(id: $id) { ... on Upload { name url } } }"
     upload = await world.upload(None, createdBy={"subject": "alan", "roles": ["CUSTOMER_SERVICE_AGENT"]})
+    own = await world.customer(affiliateId="aff-1")
     for role in Role:
         for subject in ("alan", "grace"):
-            who = token(role, subject=subject)
+            who = token(role, subject=subject, customer_id=own["_id"], affiliate_id="aff-1")
             node = (await ask(query, id=upload["_id"], token=who))["data"]["node"]
             sees = role is Role.ADMIN or (role is Role.CUSTOMER_SERVICE_AGENT and subject == "alan")
             assert (node is not None) == sees, (role, subject)
@@ -124,10 +125,8 @@ async def test_a_note_has_its_files_and_an_edit_leaves_them_alone(ask: Ask, worl
     payload = await add(ask, ada, attachments=given)
     assert faults(payload) == []
     shown = payload["note"]["attachments"]
-    assert [(each["id"], each["name"], each["description"]) for each in shown] == [
-        (two["_id"], "other.pdf", "The bill"),
-        (one["_id"], "receipt.pdf", None),
-    ]
+    assert [(each["name"], each["description"]) for each in shown] == [("other.pdf", "The bill"), ("receipt.pdf", None)]
+    assert [each["id"] for each in shown] == [f"att_{each['_id'][4:]}" for each in (two, one)]
     own = {key: shown[0][key] for key in ("mimeType", "bytes", "sha256", "uploadedBy")}
     assert own == {
         "mimeType": "application/pdf",
@@ -141,7 +140,7 @@ async def test_a_note_has_its_files_and_an_edit_leaves_them_alone(ask: Ask, worl
     edit = {"noteId": payload["note"]["id"], "message": "Other", "idempotencyKey": "e"}
     await ask(EDIT_NOTE, input=edit)
     (note,) = await world.store.find("notes", {})
-    assert [each["_id"] for each in note["attachments"]] == [two["_id"], one["_id"]]
+    assert [each["uploadId"] for each in note["attachments"]] == [two["_id"], one["_id"]]
     for upload in await world.store.find("uploads", {}):
         assert (upload["noteId"], upload["customerId"]) == (note["_id"], ada["_id"])
     (activity,) = await world.store.find("activities", {"type": "NOTE_ADDED"})
@@ -204,7 +203,7 @@ def attached(ask: Ask, world: World) -> Callable[..., Any]:
     """Attaches a file to a new note, and gives the note's id and the file's url."""
 
     async def attached(content: bytes, **given: Any) -> tuple[str, str]:
-        payload = await add(ask, await world.customer(), await world.upload(content, **given))
+        payload = await add(ask, await world.customer(affiliateId="aff-1"), await world.upload(content, **given))
         return payload["note"]["id"], payload["note"]["attachments"][0]["url"]
 
     return attached
@@ -243,10 +242,12 @@ async def test_a_link_to_a_file_is_good_for_minutes(
         assert (await client.get(again)).content == PDF
 
 
-async def test_who_may_not_read_notes_gets_no_link(attached: Callable[..., Any], ask: Ask) -> None:
+async def test_who_may_not_read_notes_gets_no_link(attached: Callable[..., Any], ask: Ask, world: World) -> None:
     note, _ = await attached(PDF)
+    (stored,) = await world.store.find("notes", {"_id": note})
     for role in (Role.API_USER, Role.AFFILIATE, Role.CUSTOMER):
-        assert (await ask(URL, id=note, token=token(role)))["data"] == {"node": None}, role
+        who = token(role, customer_id=stored["customerId"], affiliate_id="aff-1")
+        assert (await ask(URL, id=note, token=who))["data"] == {"node": None}, role
 
 
 async def test_a_file_that_was_deleted_is_gone(

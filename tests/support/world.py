@@ -257,14 +257,14 @@ class World:
         card = await self.pass_(ada, reward="Coffee", downloadUrl="https://wallet.example.com/1")
         await self.push(card, informedAt=NOW, error="Line was busy")
         await self.status(ada, **{"from": "ACTIVE"}, reason="Asked for it.")
-        attachment = {
+        picture = {
             "fileId": f"fil_{'0' * 64}",
             "name": "a.png",
             "mediaType": "image/png",
             "size": 1,
             "contentId": "a",
         }
-        more = {"attachments": [attachment], "replyTo": "help@example.com"}
+        more = {"attachments": [picture], "replyTo": "help@example.com"}
         email = await self.email(ada, html="<p>Hello</p>", text="Hello", sentAt=NOW, **more)
         await self.delivery(email, status="FAILED", deliveredAt=NOW, error="Mailbox full")
         versions = [{"message": message, "author": AGENT, "at": NOW} for message in ("Called.", "Called back.")]
