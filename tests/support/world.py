@@ -13,7 +13,7 @@ from app.domain.ids import new_id
 from app.domain.lead_source import LENGTHS
 from app.domain.notes import FOR_ALL
 from app.domain.search import search_copies
-from app.domain.uploads import Attaching
+from app.domain.uploads import Attaching, attachment
 from app.store.driver import Document, Store, UpdateOne
 from app.store.files import UPLOADED
 
