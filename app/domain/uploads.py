@@ -192,7 +192,7 @@ class Intake:
             raise HashMismatch(f"{self._bytes:,} bytes were declared; {length:,} came.")
 
     def take(self, piece: bytes) -> None:
-        """Looks at the next piece. Raises TooLarge at the first byte too many, TypeNotAllowed as soon as it is known."""
+        """Looks at the next piece. Raises TooLarge at the first byte too many, TypeNotAllowed as soon as that shows."""
         self.size += len(piece)
         if self.size > self._bytes:
             self.check_length(self.size)
