@@ -150,11 +150,10 @@ async def test_a_note_has_its_files_and_an_edit_leaves_them_alone(ask: Ask, worl
 async def test_uploads_that_cannot_be_attached_are_all_named_and_nothing_is_written(ask: Ask, world: World) -> None:
     ada = await world.customer()
     note, ago = await world.note(ada), datetime.now(UTC) - timedelta(seconds=1)
-    alans = {"createdBy": {"subject": "alan", "roles": []}}
     fine = await world.upload(slot=0)
     used = {"noteId": note["_id"], "customerId": ada["_id"]}
     bad = [
-        await world.upload(**alans),
+        await world.upload(createdBy={"subject": "alan", "roles": ["ADMIN"]}),
         await world.upload(**used),
         await world.upload(None),
         await world.upload(expiresAt=ago),
@@ -262,7 +261,8 @@ async def test_the_hash_of_a_note_without_attachments_is_that_of_versions_which_
     ask: Ask, world: World
 ) -> None:
     ada = await world.customer()
-    given = {"customerId": ada["_id"], "message": "See", "idempotencyKey": "k"}
-    for more in ({}, {"attachments": []}, {"attachments": None}):
-        assert faults((await ask(ADD_NOTE, input={**given, **more}))["data"]["addNote"]) == []
+    given: Document = {"customerId": ada["_id"], "message": "See", "idempotencyKey": "k"}
+    inputs: list[Document] = [given, {**given, "attachments": []}, {**given, "attachments": None}]
+    for each in inputs:
+        assert faults((await ask(ADD_NOTE, input=each))["data"]["addNote"]) == []
     assert len(await world.store.find("notes", {})) == 1
