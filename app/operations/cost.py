@@ -129,7 +129,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Customer.activityGroups": Price(100, 22),
     "Customer.activityActors": Price(100, 40),
     "Customer.activitySources": Price(100, 22),
-    "Customer.pinnedNotes": Price(COMMAND, 2),
+    "Customer.pinnedNotes": Price(COMMAND, 6),  # whole, with their versions and attachments
     "Customer.possibleDuplicates": Price(2 * COMMAND, 10),
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
