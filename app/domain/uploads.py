@@ -162,11 +162,11 @@ def is_usable(upload: Mapping[str, Any], viewer: Viewer, now: datetime) -> bool:
 
 def attachment(upload: Mapping[str, Any], given: Attaching, by: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a note holds of an upload that is attached to it."""
-    kept = {key: upload[key] for key in ("name", "mimeType", "bytes", "sha256", "uploadedAt")}
+    kept = {key: upload[key] for key in ("name", "mimeType", "bytes", "sha256")}
     described = {} if given.description is None else {"description": given.description}
     # An id of its own: clients keep objects by their ids, whatever their type.
     own = {"_id": f"att_{upload['_id'].partition('_')[2]}", "uploadId": upload["_id"]}
-    return {**own, **kept, "uploadedBy": by, **described}
+    return {**own, **kept, "uploadedBy": by, "uploadedAt": upload["completedAt"], **described}
 
 
 # ---------------------------------------------------------------- what comes

@@ -24,7 +24,7 @@ class Upload(Node):
     sha256: str = strawberry.field(description="The SHA-256 hash of the content, in hexadecimal digits.")
     created_at: datetime = strawberry.field(description="The time when it was created.")
     expires_at: datetime = strawberry.field(description="The time when it is deleted if it is not attached.")
-    uploaded_at: datetime | None = strawberry.field(
+    completed_at: datetime | None = strawberry.field(
         description="The time when its content was complete. Null as long as the content has not been sent."
     )
 

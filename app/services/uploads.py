@@ -128,7 +128,7 @@ async def _finish(database: Database, upload: Document, file_id: str, audit: Aud
     """Returns whether the file is the upload's content now: not if another attempt was faster. Raises StoreError."""
     store, now = database.within(_WRITE_SECONDS), datetime.now(UTC)
     finished = UpdateOne(
-        {"_id": upload["_id"], "fileId": {"$exists": False}}, {"$set": {"fileId": file_id, "uploadedAt": now}}
+        {"_id": upload["_id"], "fileId": {"$exists": False}}, {"$set": {"fileId": file_id, "completedAt": now}}
     )
 
     async def body(session: Any) -> bool:

@@ -674,7 +674,7 @@ COLLECTIONS: Final[Mapping[str, Collection]] = {
             **_CUSTOMER_ID,
             "slot": _COUNT,
             "fileId": _TEXT,
-            "uploadedAt": _TIME,
+            "completedAt": _TIME,
             "noteId": _reference("notes"),
             "dueAt": _TIME,
         },

@@ -80,13 +80,13 @@ async def test_a_file_is_stored_byte_for_byte_and_its_upload_says_so(
 ) -> None:
     content = FILES[mime_type]
     upload = await created(ask, content, mime_type)
-    assert (upload["uploadedAt"], upload["url"][:9]) == (None, "/uploads/")
+    assert (upload["completedAt"], upload["url"][:9]) == (None, "/uploads/")
     answer = await client.put(upload["url"], content=content, headers={"Content-Type": mime_type})
     assert (answer.status_code, answer.content) == (204, b"")
     assert await content_of(store, upload["id"]) == content
-    query = "query($id: ID!) { node(id: $id) { ... on Upload { uploadedAt url } } }"
+    query = "query($id: ID!) { node(id: $id) { ... on Upload { completedAt url } } }"
     node = (await ask(query, id=upload["id"]))["data"]["node"]
-    assert node["uploadedAt"]
+    assert node["completedAt"]
     assert node["url"] is None
     (row,) = await store.find("audit", {"action": "sendUpload"})
     assert (row["outcome"], row["wrote"], row["requestId"]) == (

@@ -8,7 +8,7 @@ ADD_NOTE = f"""mutation($input: AddNoteInput!) {{ addNote(input: $input) {{
   note {{ id message author {{ name }} mentions links {{ id }} attachments {{ {ATTACHMENT} }} }}
   customer {{ id }} {SHOWN} }} }}"""
 CREATE_UPLOAD = f"""mutation($input: CreateUploadInput!) {{ createUpload(input: $input) {{
-  upload {{ id name mimeType bytes sha256 createdAt expiresAt uploadedAt url }} {ERRORS} }} }}"""
+  upload {{ id name mimeType bytes sha256 createdAt expiresAt completedAt url }} {ERRORS} }} }}"""
 ADJUST = f"""mutation($input: AdjustPointsInput!) {{ adjustPoints(input: $input) {{
   entry {{ id seq kind points balanceAfter reason }}
   customer {{ points {{ spendable audit {{ ok entries }} }} }} {SHOWN} }} }}"""

@@ -206,7 +206,7 @@ class World:
             **given,
         }
         if content is not None:
-            upload |= {"fileId": f"{upload['_id']}.1", "uploadedAt": now}
+            upload |= {"fileId": f"{upload['_id']}.1", "completedAt": now}
             await UPLOADED.append(self.store, upload["fileId"], 0, content)
             await UPLOADED.finish(self.store, upload["fileId"], len(content), upload["name"], now=now, session=None)
         await self.store.insert("uploads", [upload])

@@ -160,7 +160,7 @@ class Life:
                 "createdBy": {"subject": by["id"], "roles": [by["accessLevel"]]},
                 "createdAt": now,
                 "expiresAt": now + KEPT,
-                "uploadedAt": now,
+                "completedAt": now,
             },
         )
         file_id = upload["fileId"] = f"{upload['_id']}.sample"
