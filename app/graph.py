@@ -31,6 +31,7 @@ from app.resolvers import (
     reports,
     search,
     segments,
+    uploads,
     viewers,
 )
 from app.schema import inputs
@@ -86,6 +87,7 @@ from app.schema.segments import (
     StarSegmentPayload,
     UpdateSegmentPayload,
 )
+from app.schema.uploads import CreateUploadPayload
 from app.schema.viewer import ViewerType
 
 T = TypeVar("T")
@@ -223,6 +225,11 @@ class Mutation:
     update_lead_source: UpdateLeadSourcePayload | None = strawberry.field(
         resolver=details.update_lead_source,
         description="Say where a customer came from. The first answer is kept as the original. Needs UPDATE_CUSTOMER.",
+    )
+    create_upload: CreateUploadPayload | None = strawberry.field(
+        resolver=uploads.create_upload,
+        description="Begin to upload a file, to attach it to a note: send its content to the `url` of the upload, then "
+        "give its id to `addNote`. Needs ADD_NOTE.",
     )
     add_note: AddNotePayload | None = strawberry.field(
         resolver=changes.add_note, description="Write a note on an account. Needs ADD_NOTE."

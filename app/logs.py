@@ -4,6 +4,7 @@ What the server and other libraries log by Python's own ``logging`` comes in the
 """
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 _ROOT: Final = Path(__file__).parents[1]
 _ACCESS: Final = "uvicorn.access"
+_LINK: Final = re.compile(r"^(/(?:attachments|uploads)/).*")
+"""An address that opens a file to whoever has it."""
 
 
 def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -85,10 +88,10 @@ class _Handler(logging.Handler):
 
 
 def _access(record: logging.LogRecord) -> dict[str, Any]:
-    """Returns the line without the query of the address, which may hold a document, variables or a secret."""
+    """Returns the line without what of the address may hold a document, variables or a secret: queries, and links."""
     args: Any = record.args
     client, method, path, version, status = args
-    path = str(path).partition("?")[0]
+    path = _LINK.sub(r"\1…", str(path).partition("?")[0])
     return {"event": "request", "client": client, "method": method, "path": path, "http": version, "status": status}
 
 

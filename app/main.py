@@ -24,7 +24,7 @@ from app.domain import cursors
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import attachments, exports, graphiql, health, metrics_endpoint, schema_file
+from app.http import attachments, exports, graphiql, health, metrics_endpoint, schema_file, uploads
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
@@ -92,6 +92,7 @@ def routes(
         *exports.routes(database),
         *schema_file.routes(sdl.printed, authenticate, pipeline),
         *attachments.routes(database),
+        *uploads.routes(database, limits),
     ]
     ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
     return [*ways_in, *others]  # they are tried in turn

@@ -1,4 +1,4 @@
-"""Does the worker's six jobs side by side, none of which stops another."""
+"""Does the worker's seven jobs side by side, none of which stops another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from app.services.expiry import expire_due
 from app.services.export_job import Exporter
 from app.services.merge_job import Mover
 from app.services.statuses import apply_due
+from app.services.uploads import sweep
 from app.store.driver import Store, StoreError
 
 _log = structlog.get_logger("worker")
@@ -41,6 +42,7 @@ class Worker:
             tasks.create_task(self.mover.run())
             tasks.create_task(keep_going("expiry", self._expire, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("statuses", self._restate, every_seconds=self.every_seconds))
+            tasks.create_task(keep_going("uploads", self._sweep, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("day counts", self._count, every_seconds=self.every_seconds))
             tasks.create_task(self._say_ready())
 
@@ -49,6 +51,7 @@ class Worker:
         jobs: dict[str, Callable[[], Awaitable[object]]] = {
             "expiry": self._expire,
             "statuses": self._restate,
+            "uploads": self._sweep,
             "day counts": self._count,
             "outbox relay": self.relay.once,
             "exporter": self.exporter.once,
@@ -70,6 +73,10 @@ class Worker:
     async def _restate(self) -> None:
         if restated := await apply_due(self.store, datetime.now(UTC)):
             self.tell(f"Statuses that took effect: of {restated:,} customers.")
+
+    async def _sweep(self) -> None:
+        if swept := await sweep(self.store, datetime.now(UTC)):
+            self.tell(f"Uploads deleted that nobody used: {swept:,}.")
 
     async def _count(self) -> None:
         if counted := await count_days(self.store, datetime.now(UTC), backoff=self._days):

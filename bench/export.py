@@ -26,8 +26,9 @@ from app.graph import masks_for
 from app.services import daily_counts
 from app.services.export_job import Exporter
 from app.services.export_rows import ExportPlan, batches
-from app.store import files, indexes
+from app.store import indexes
 from app.store.driver import Document, Store
+from app.store.files import EXPORTED
 from app.store.mongod import embedded_mongod
 
 COLUMNS: Final = TABLES[ExportTable.DETAILS].split()
@@ -59,7 +60,7 @@ async def one(uri: str, way: str, format_: ExportFormat, rows: int) -> None:
             f"{before:8.0f} {megabytes():8.0f}",
             flush=True,
         )
-        await files.delete(store, export["_id"])
+        await EXPORTED.delete(store, export["_id"])
 
 
 async def newest(store: Store, rows: int) -> Where:

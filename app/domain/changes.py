@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final, TypeVar
@@ -86,9 +86,14 @@ def check(first: Callable[[], T], *others: Callable[[], object]) -> T:
             refusals += several.refusals
         except Refusal as refusal:
             refusals.append(refusal)
+    raise_all(refusals)
+    return read[0]
+
+
+def raise_all(refusals: Sequence[Refusal]) -> None:
+    """Raises the only refusal, or Refusals with several; nothing for none."""
     if refusals:
         raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
-    return read[0]
 
 
 def read_each(given: Mapping[str, Any], read: Callable[[str, Any], T]) -> dict[str, T]:

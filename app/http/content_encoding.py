@@ -11,8 +11,9 @@ from app.domain.cells import MEDIA_TYPES
 _SMALLEST_BYTES: Final = 1_000
 """What fits into one packet, headers included, is not sent any sooner."""
 _LEVEL: Final = 1
-_AS_THEY_ARE: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(type_.partition(";")[0] for type_ in MEDIA_TYPES.values()))
-"""Files of exports say how long they are, so that a torn one is noticed."""
+_FILES: Final = ("application/pdf", *(type_.partition(";")[0] for type_ in MEDIA_TYPES.values()))
+_AS_THEY_ARE: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *_FILES)
+"""Files of exports and uploads say how long they are, so that a torn one is noticed."""
 _ONCE: Final = b"Accept-Encoding"
 _TWICE: Final = b"Accept-Encoding, Accept-Encoding"
 

@@ -32,7 +32,7 @@ class Cors(CORSMiddleware):
         super().__init__(
             app,
             allow_origins=origins,
-            allow_methods=("GET", "POST"),
+            allow_methods=("GET", "POST", "PUT"),
             allow_headers=("*",),
             allow_private_network=True,
             expose_headers=EXPOSED,
@@ -61,7 +61,7 @@ class Cors(CORSMiddleware):
             self._log(origin)
             return _refused(f"Pages of {origin} may not call this gateway: CORS_ORIGINS does not list it.", response)
         if response.status_code != HTTPStatus.OK:
-            return _refused(f"Pages of other origins may send GET and POST; not {method[:_CHARACTERS]}.", response)
+            return _refused(f"Pages of other origins may send GET, POST and PUT; not {method[:_CHARACTERS]}.", response)
         return response
 
     def _log(self, origin: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from app.domain.access import Forbidden
 from app.domain.refusals import Refusal
+from app.domain.uploads import HashMismatch, TooLarge, TypeNotAllowed, UploadMissing
 from app.http.request import HTTPError
 from app.http.tokens import KeysUnavailable, Unauthenticated
 from app.operations.admission import Overloaded
@@ -32,6 +33,7 @@ class Status(NamedTuple):
 
 _OK: Final = Status(HTTPStatus.OK, for_all=False)
 _BAD_REQUEST: Final = Status(HTTPStatus.BAD_REQUEST, for_all=False)
+_CLOSE: Final = {"Connection": "close"}
 _UNAVAILABLE: Final = Status(HTTPStatus.SERVICE_UNAVAILABLE)
 
 STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
@@ -50,6 +52,11 @@ STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
     PersistedQueryNotFound: _BAD_REQUEST,
     PersistedQueryNotSupported: _BAD_REQUEST,
     InvalidDocument: _BAD_REQUEST,
+    # Their connection is closed: what is left of the file is not read.
+    TooLarge: Status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _CLOSE),
+    TypeNotAllowed: Status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _CLOSE),
+    HashMismatch: Status(HTTPStatus.UNPROCESSABLE_ENTITY, _CLOSE),
+    UploadMissing: Status(HTTPStatus.GONE, _CLOSE),
     Refusal: _BAD_REQUEST,
     Exception: Status(HTTPStatus.INTERNAL_SERVER_ERROR),
 }

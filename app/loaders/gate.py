@@ -1,6 +1,7 @@
 """Lets documents in: those that the viewer may see, as the viewer may see them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from app.domain import segments
 from app.domain.access import Masks, Role, Viewer
@@ -9,6 +10,8 @@ from app.store.driver import Document, Store
 from app.store.schema import ROWS_OF_CUSTOMERS
 
 MasksFor = Callable[[frozenset[Role]], Masks]
+_ASKERS: Final = {"exports": "requestedBy", "uploads": "createdBy"}
+"""Where a document names its asker, if nobody else sees it."""
 
 
 class Gate:
@@ -109,10 +112,10 @@ class Gate:
         hidden = self._masks_on(_owner(document)).hidden
         if collection == "activities":
             return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
-        if collection == "exports":
-            return self._viewer.owns(document["requestedBy"]) and collection not in hidden
         if collection == "segments":
             return segments.is_visible(document, self._viewer) and collection not in hidden
+        if collection in _ASKERS and not self._viewer.owns(document[_ASKERS[collection]]):
+            return False
         return collection not in hidden
 
     async def _seen(self, customer_ids: Iterable[str]) -> set[str]:

@@ -124,11 +124,12 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "cursor": Price(0, 0.6),
     "startCursor": Price(0, 0.6),
     "endCursor": Price(0, 0.6),
+    "url": Price(0, 0.6),  # a link to a file, which is sealed as a cursor is
     "Customer.activityFacets": Price(100, 22),
     "Customer.activityGroups": Price(100, 22),
     "Customer.activityActors": Price(100, 40),
     "Customer.activitySources": Price(100, 22),
-    "Customer.pinnedNotes": Price(COMMAND, 2),
+    "Customer.pinnedNotes": Price(COMMAND, 6),  # whole, with their versions and attachments
     "Customer.possibleDuplicates": Price(2 * COMMAND, 10),
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),

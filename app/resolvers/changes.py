@@ -5,6 +5,7 @@ from typing import Annotated
 from app.domain.access import Permission
 from app.domain.changes import Invalid
 from app.domain.times import stored
+from app.domain.uploads import Attaching
 from app.domain.vocabulary import CustomerStatus, PinnedFor
 from app.resolvers.payloads import Input, document_of, make
 from app.schema import changes as schema
@@ -28,6 +29,7 @@ async def add_note(info: Info, input: Annotated[schema.AddNoteInput, Input]) -> 
             input.message,
             mentions=input.mentions or [],
             links=input.links or [],
+            attachments=[Attaching(each.upload_id, each.description) for each in input.attachments or []],
             key=input.idempotency_key,
             is_there=is_there,
         ),

@@ -34,8 +34,8 @@ class AuditEntry(Node):
     actor: AuditActor = strawberry.field(description="The viewer who asked for the change.")
     action: str = strawberry.field(
         description="The mutation, such as adjustPoints. Also downloadExport and downloadAttachment, for each "
-        "download of the file of an export or e-mail, with the person who requested the link as its actor; and import, "
-        "for each file imported at the command line."
+        "download of the file of an export, e-mail or note, and sendUpload, for each content of an upload, with the "
+        "person who requested the link as its actor; and import, for each file imported at the command line."
     )
     outcome: Outcome = strawberry.field(description="The outcome of the request.")
     code: str | None = strawberry.field(description="The error code, if the change was refused.")

@@ -8,6 +8,7 @@ import strawberry
 
 from app.domain.listings import ACTIVITIES, POINTS
 from app.domain.refusals import Refusal, Refusals
+from app.domain.uploads import MOST_ATTACHED, TEXT_AT_MOST
 from app.domain.vocabulary import SettableStatus
 from app.schema.activities import Activity, ActivityFilter, ActivityOrder
 from app.schema.adjustments import PointsAdjustment
@@ -54,6 +55,10 @@ class UserErrorCode(StrEnum):
     ALREADY_UNDONE = "ALREADY_UNDONE"
     NAME_TAKEN = "NAME_TAKEN"
     SEGMENT_INVALID = "SEGMENT_INVALID"
+    TYPE_NOT_ALLOWED = "TYPE_NOT_ALLOWED"
+    TOO_LARGE = "TOO_LARGE"
+    TOO_MANY_UPLOADS = "TOO_MANY_UPLOADS"
+    UPLOAD_MISSING = "UPLOAD_MISSING"
 
 
 describe(
@@ -85,6 +90,11 @@ describe(
     ALREADY_UNDONE="The merge was undone already.",
     NAME_TAKEN="Another segment of the same owner has this name.",
     SEGMENT_INVALID="The segment was saved with what this version does not know; the message says what.",
+    TYPE_NOT_ALLOWED="Files of this type cannot be uploaded; the message lists those that can.",
+    TOO_LARGE="The file is larger than an upload may be.",
+    TOO_MANY_UPLOADS="The viewer has too many uploads that are not attached yet.",
+    UPLOAD_MISSING="No such upload waits to be attached: it is unknown, expired, attached already or another person's, "
+    "or its content has not been sent.",
 )
 describe(
     SettableStatus,
@@ -154,6 +164,14 @@ class Changed(MutationPayload):
     customer: Customer | None = strawberry.field(description="The customer after the change.")
 
 
+@strawberry.input(description="An upload to attach to a note. Only the person who created it may attach it, once.")
+class NoteAttachmentInput:
+    upload_id: strawberry.ID = strawberry.field(description="The id of an upload whose content has been sent.")
+    description: str | None = strawberry.field(
+        default=None, description=f"A description of the file, at most {TEXT_AT_MOST} characters."
+    )
+
+
 @strawberry.input(description="A note to write on a customer's account.")
 class AddNoteInput:
     customer_id: strawberry.ID = strawberry.field(description="The customer's id.")
@@ -165,6 +183,9 @@ class AddNoteInput:
     links: list[strawberry.ID] | None = strawberry.field(
         default=None,
         description="The ids of what the note is about: customers, transactions or any other node; at most 100.",
+    )
+    attachments: list[NoteAttachmentInput] | None = strawberry.field(
+        default=None, description=f"The files to attach; at most {MOST_ATTACHED}."
     )
 
 

@@ -56,7 +56,8 @@ class EmailAttachment:
     )
     @staticmethod
     def url(attachment: strawberry.Parent[Document], info: Info) -> str:
-        return link(attachment, info.context.now + info.context.changes.outgoing.link, info.context.viewer)
+        until = info.context.now + info.context.changes.outgoing.link
+        return link(attachment["emailId"], attachment, until, info.context.viewer)
 
 
 @strawberry.type(description="An e-mail as the customer received it.")

@@ -5,7 +5,9 @@ from typing import ClassVar, cast
 
 import strawberry
 
+from app.domain.attachments import link
 from app.domain.notes import pinned_for
+from app.domain.uploads import safe_name
 from app.schema.base import Document, Info, Node, Source, linked_document, reads, result_or_error
 from app.schema.enums import PinnedFor
 from app.schema.owner import owner
@@ -20,6 +22,31 @@ class NoteVersion:
     message: str = strawberry.field(description="The text.")
     author: Actor = strawberry.field(description="The person who wrote it.")
     at: datetime = strawberry.field(description="The time when it was written.")
+
+
+@strawberry.type(description="A file attached to a note.")
+class NoteAttachment:
+    access: ClassVar[Access] = NOTE
+
+    id: strawberry.ID = strawberry.field(description="The id. The file comes with its note: `node` does not find it.")
+    name: str = strawberry.field(description="The file name.")
+    description: str | None = strawberry.field(description="The description that the author gave.")
+    mime_type: str = strawberry.field(description="The media type, such as application/pdf.")
+    bytes: int = strawberry.field(description="The size in bytes.")
+    sha256: str = strawberry.field(description="The SHA-256 hash of the content, in hexadecimal digits.")
+    uploaded_by: Actor = strawberry.field(description="The person who uploaded it.")
+    uploaded_at: datetime = strawberry.field(description="The time when its content was complete.")
+
+    @strawberry.field(
+        description="The path of the file at this gateway. Anyone who has it can open the file for a few "
+        "minutes, without a token. A name without an ending of the file's type gets one there."
+    )
+    @staticmethod
+    def url(attachment: strawberry.Parent[Document], info: Info) -> str:
+        type_ = attachment["mimeType"]
+        file = {"fileId": attachment["uploadId"], "name": safe_name(attachment["name"], type_), "mediaType": type_}
+        until = info.context.now + info.context.changes.outgoing.link
+        return link(attachment["noteId"], file, until, info.context.viewer)
 
 
 @strawberry.type(description="A note on a customer's account.")
@@ -38,6 +65,12 @@ class Note(Node):
     def versions(note: strawberry.Parent[Document]) -> list[NoteVersion]:
         first = {"message": note["message"], "author": note["author"], "at": note["createdAt"]}
         return note.get("versions", [first])
+
+    @strawberry.field(description="The attached files, in the order in which their author gave them.")
+    @staticmethod
+    @reads("_id attachments")
+    def attachments(note: strawberry.Parent[Document]) -> list[NoteAttachment]:
+        return cast(Source, [{**each, "noteId": note["_id"]} for each in note.get("attachments", [])])
 
     @strawberry.field(description="For whom the note is pinned, as this viewer sees it. Null if it is not.")
     @staticmethod

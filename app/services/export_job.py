@@ -22,8 +22,8 @@ from app.domain.exports import UNFINISHED, file_name
 from app.domain.vocabulary import ExportStatus
 from app.jobs import keep_going, log_failure
 from app.services.export_rows import ROWS, Batch, ExportPlan, Unreadable, batches, total
-from app.store import files
 from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
+from app.store.files import EXPORTED
 from app.store.queues import Queue
 
 _log = structlog.get_logger("exports")
@@ -114,7 +114,7 @@ class Exporter:
                 await self._changed(export, {"total": rows})
         rows, length, position = export["rows"], export["bytes"], plan.position_of(export)
         if position is None and rows:  # an older version began it, in an order of other keys
-            await files.delete(self.store, export["_id"])
+            await EXPORTED.delete(self.store, export["_id"])
             rows = length = 0
         async for batch in batches(self.store, plan, position):
             rows += batch.rows
@@ -135,16 +135,16 @@ class Exporter:
             written = await self.store.write("exports", [UpdateOne(_ours(export), change)], session=session)
             if not written.matched_count:
                 raise _Lost
-            await files.append(self.store, export["_id"], length, batch.data, session=session)
+            await EXPORTED.append(self.store, export["_id"], length, batch.data, session=session)
             if batch.is_last:
                 name = file_name(export, now)
-                await files.finish(self.store, export["_id"], keys["bytes"], name, now=now, session=session)
+                await EXPORTED.finish(self.store, export["_id"], keys["bytes"], name, now=now, session=session)
 
         await self.store.transaction(body)
 
     async def _clear(self, export: Document) -> None:
         """Deletes the file of what failed, was cancelled or expired. Raises StoreError."""
-        await files.delete(self.store, export["_id"])
+        await EXPORTED.delete(self.store, export["_id"])
         expired = {"status": ExportStatus.EXPIRED.value} if export["status"] == ExportStatus.DONE else {}
         change = {"$unset": {"dueAt": ""}, **({"$set": expired} if expired else {})}
         await self.store.write("exports", [UpdateOne({"_id": export["_id"]}, change)])

@@ -12,8 +12,8 @@ from app.domain.ids import new_id
 from app.domain.paging import Where
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 from app.services.changes import Changes, Session
-from app.store import files
 from app.store.driver import Document, DuplicateKey, TryAgain, UpdateOne
+from app.store.files import EXPORTED
 
 
 async def request(
@@ -124,4 +124,4 @@ async def cancel(of: Changes, export: Document) -> None:
         await of.audit("cancelExport").accepted(of.store, session, customer_id=None, wrote=[export["_id"]])
 
     await of.transaction(body)
-    await files.delete(of.store, export["_id"])  # the worker does it, too, should we die here
+    await EXPORTED.delete(of.store, export["_id"])  # the worker does it, too, should we die here

@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from app.domain import changes
+from app.domain import uploads as rules
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.ids import check_id, new_id
 from app.domain.notes import FOR_ALL
+from app.domain.uploads import Attaching, UploadMissing
 from app.domain.vocabulary import PinnedFor
+from app.services import uploads
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document
 
@@ -23,27 +26,37 @@ async def add(
     *,
     mentions: Sequence[str],
     links: Sequence[str],
+    attachments: Sequence[Attaching],
     key: str,
     is_there: Callable[[str], Awaitable[bool]],
 ) -> Wrote:
-    """Adds a note. Raises Invalid, and NotFound for a link to what does not exist for this viewer.
+    """Adds a note. Raises Invalid, NotFound for a link to what does not exist for this viewer, and UploadMissing.
 
-    Invalid: an unusable text, or more than 100 mentions or links. BadUserInput: a link that is not an id.
+    Invalid: an unusable text, more than 100 mentions or links, or 10 attachments. BadUserInput: a link or
+    upload that is not an id.
     """
     message = changes.check(
         lambda: changes.text(message, "message", at_most=changes.MESSAGE_AT_MOST),
         lambda: [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions],
         *(partial(_check_number, name, given) for name, given in (("mentions", mentions), ("links", links))),
+        lambda: rules.read_attaching(attachments),
         lambda: changes.key(key),
     )
     mentions = [changes.text(mention, "mentions", at_most=100, lines=False) for mention in mentions]
+    attachments = rules.read_attaching(attachments)
     for link in links:
         check_id(link, "links")
+    for at, each in enumerate(attachments):
+        check_id(each.upload_id, "attachments", f"{at}", "uploadId", expected="uploads")
 
-    async def decide(customer: Document, _session: Session) -> Effect:
-        for link in dict.fromkeys(links):
-            if not await is_there(link):
-                raise NotFound(f"There is nothing with the id {link[:100]}.", "links")
+    async def decide(customer: Document, session: Session) -> Effect:
+        found = await uploads.usable(of, [each.upload_id for each in attachments], session)
+        changes.raise_all(
+            [
+                *[_no_link(link) for link in dict.fromkeys(links) if not await is_there(link)],
+                *(_no_upload(at, each) for at, each in enumerate(attachments) if each.upload_id not in found),
+            ]
+        )
         activity = of.activity(customer["_id"], "NOTE_ADDED", message=message)
         note: Document = {
             "_id": new_id("notes"),
@@ -54,10 +67,16 @@ async def add(
             "mentions": mentions,
             "linkIds": list(links),
         }
+        if attachments:
+            author = note["author"]
+            note["attachments"] = [rules.attachment(found[each.upload_id], each, author) for each in attachments]
+            await uploads.use_up(of, found, note, session)
         activity |= {"noteId": note["_id"], "subjectId": note["_id"]}
         return Effect({"note": note["_id"], "activity": activity["_id"]}, activity, new={"notes": [note]})
 
-    given = {"customerId": customer_id, "message": message, "mentions": mentions, "links": list(links)}
+    given: Document = {"customerId": customer_id, "message": message, "mentions": mentions, "links": list(links)}
+    if attachments:  # without any, the hash is that of versions which knew none
+        given["attachments"] = attachments
     return await of.run_once("addNote", customer_id, key, given, decide)
 
 
@@ -123,6 +142,16 @@ async def pin(of: Changes, note: Document, pinned_for: PinnedFor | None, *, key:
 async def _stored(of: Changes, note: Document, session: Session) -> Document:
     (stored,) = await of.store.find("notes", {"_id": note["_id"]}, session=session)
     return stored
+
+
+def _no_link(link: str) -> NotFound:
+    return NotFound(f"There is nothing with the id {link[:100]}.", "links")
+
+
+def _no_upload(at: int, given: Attaching) -> UploadMissing:
+    """Tells nobody whose upload it is, or was."""
+    message = f"{given.upload_id} is not an upload of yours that has its content and waits to be attached."
+    return UploadMissing(message, "attachments", f"{at}", "uploadId")
 
 
 def _check_number(name: str, given: Sequence[str]) -> None:

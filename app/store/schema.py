@@ -18,6 +18,7 @@ from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
 from app.domain.report import DIMENSIONS
 from app.domain.segments import MAX_STARS
+from app.domain.uploads import MIME_TYPES
 from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
@@ -144,6 +145,34 @@ _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
 # A document of these collections is its own outbox entry: it is to be sent for as long as it has ``dueAt``, when it is
 # tried next. Who takes it moves ``dueAt`` to the end of their lease.
 _UNSENT = {"dueAt": _TIME, "giveUpAt": _TIME, "error": _TEXT}
+
+_ATTACHMENT = _object(
+    {
+        "_id": {"bsonType": "string", "pattern": "^att_"},
+        "uploadId": _reference("uploads"),
+        "name": _text(255),
+        "mimeType": {"enum": [*MIME_TYPES]},
+        "bytes": _LONG_COUNT,
+        "sha256": _TEXT,
+        "uploadedBy": _ACTOR,
+        "uploadedAt": _TIME,
+    },
+    {"description": _text(255)},
+)
+
+
+def _bucket(name: str) -> Mapping[str, Collection]:
+    return {
+        f"{name}.files": Collection(
+            required={"length": _LONG_COUNT, "chunkSize": _COUNT, "uploadDate": _TIME, "filename": _TEXT},
+            indexes=(Index("filename uploadDate"),),
+        ),
+        f"{name}.chunks": Collection(
+            required={"files_id": _TEXT, "n": _COUNT, "data": {"bsonType": "binData"}},
+            indexes=(Index("files_id n", unique=True),),
+        ),
+    }
+
 
 _DECLARED: Final[Mapping[str, Collection]] = {
     "customers": Collection(
@@ -501,6 +530,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             # All texts that it had, the first one and the present one included.
             "versions": _list(_object({"message": _LONG_TEXT, "author": _ACTOR, "at": _TIME})),
             "pins": _list(_TEXT, at_most=1_000),  # the subjects for whom it is pinned (domain/notes.py)
+            "attachments": _list(_ATTACHMENT),
         },
         indexes=(Index("customerId createdAt order _id"), Index("customerId pins", partial_on="pins")),
     ),
@@ -697,13 +727,34 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         ),
     ),
     # GridFS, as any driver reads it; see store/files.py.
-    "exported.files": Collection(
-        required={"length": _LONG_COUNT, "chunkSize": _COUNT, "uploadDate": _TIME, "filename": _TEXT},
-        indexes=(Index("filename uploadDate"),),
-    ),
-    "exported.chunks": Collection(
-        required={"files_id": _TEXT, "n": _COUNT, "data": {"bsonType": "binData"}},
-        indexes=(Index("files_id n", unique=True),),
+    **_bucket("exported"),
+    **_bucket("uploaded"),
+    # Files that people send to attach them to a note, and the note that each is attached to. ``slot``: which of its
+    # subject's places for open uploads it holds, until it is attached. ``fileId``: its content in GridFS, once that is
+    # complete. ``dueAt``: when the worker deletes what nobody uses of it.
+    "uploads": Collection(
+        required={
+            "name": _text(255),
+            "mimeType": {"enum": [*MIME_TYPES]},
+            "bytes": _LONG_COUNT,
+            "sha256": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
+            "createdBy": _object({"subject": _TEXT, "roles": _list(_one_of(AccessLevel))}),
+            "createdAt": _TIME,
+            "expiresAt": _TIME,
+        },
+        optional={
+            **_CUSTOMER_ID,
+            "slot": _COUNT,
+            "fileId": _TEXT,
+            "completedAt": _TIME,
+            "noteId": _reference("notes"),
+            "dueAt": _TIME,
+        },
+        indexes=(
+            Index("createdBy.subject slot", partial_on="slot", unique=True),
+            Index("customerId", partial_on="customerId"),
+            Index("dueAt", partial_on="dueAt"),
+        ),
     ),
     # Documents that are executed by their ids: see store/trusted_documents.py.
     "documents": Collection(
@@ -744,6 +795,7 @@ ROWS_OF_CUSTOMERS: Final = (
     "notes",
     "adjustments",
     "blocklist",
+    "uploads",
 )
 """What follows a customer who is merged into another (services/merging.py). Not the entries of a ledger and the changes
 of a status: they say how that account came to its end. Not keys, the audit log and merges: they say what was done."""

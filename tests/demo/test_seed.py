@@ -18,6 +18,7 @@ from app.domain.access import Role, Viewer
 from app.domain.attributes import parse_all
 from app.domain.exports import choose_columns
 from app.domain.points import audit, empty
+from app.domain.uploads import Intake
 from app.domain.vocabulary import ExportTable
 from app.graph import input_of, masks_for
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
@@ -54,6 +55,9 @@ def customer(world: World, number: str) -> Document:
 
 
 def of(world: World, collection: str, number: str) -> list[Document]:
+    if collection in ("uploaded.files", "uploaded.chunks"):
+        files = {upload["fileId"] for upload in of(world, "uploads", number)}
+        return [document for document in world[collection] if document.get("files_id", document["_id"]) in files]
     owner = customer(world, number)["_id"]
     return [document for document in world[collection] if document.get("customerId") == owner]
 
@@ -230,6 +234,17 @@ def test_the_platform_wrote_one_activity_per_change(world: World) -> None:
     assert about["EMAIL_RESENT"] == len(of(world, "deliveries", "C-100001"))
     assert about["POINTS_ADJUSTED"] == len(by_hand)
     assert about["EMAIL_SENT"] == len(of(world, "emails", "C-100001"))
+
+
+def test_a_note_has_two_files_that_are_what_they_are_said_to_be(world: World) -> None:
+    [note] = [note for note in of(world, "notes", "C-100001") if "attachments" in note]
+    assert [each["name"] for each in note["attachments"]] == ["parcel.png", "delivery-note.pdf"]
+    uploads = {upload["_id"]: upload for upload in of(world, "uploads", "C-100001")}
+    contents = {chunk["files_id"]: chunk["data"] for chunk in of(world, "uploaded.chunks", "C-100001")}
+    for each in note["attachments"]:
+        intake = Intake(each)
+        intake.take(contents[uploads[each["uploadId"]]["fileId"]])
+        intake.finish()
 
 
 def test_one_customer_has_nothing_at_all(world: World) -> None:

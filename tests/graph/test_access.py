@@ -195,6 +195,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "PointsAdjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
     "Segment": {Role.AFFILIATE, Role.CUSTOMER},
+    "Upload": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
 }
 """Not there at all."""
 

@@ -293,7 +293,7 @@ async def test_a_column_that_a_role_may_not_read_is_refused_by_name_and_rows_are
         await ask(CUSTOMERS, token=bearer, input={**given, "columns": None})
         await exporter.once()
         (export,) = await world.store.find("exports", {})
-        content = b"".join([chunk async for chunk in files.read(world.store.database, export["_id"])])
+        content = b"".join([chunk async for chunk in files.EXPORTED.read(world.store.database, export["_id"])])
         assert [json.loads(line)["number"] for line in content.splitlines()] == ["1"]
         assert b"canary" not in content
         assert "email" not in export["columns"]

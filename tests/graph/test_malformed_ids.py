@@ -44,6 +44,7 @@ def kind_of(hole: Hole) -> str:
         "mergeId": "merges",
         "noteId": "notes",
         "segmentId": "segments",
+        "uploadId[]": "uploads",
     }
     return BY_COLLECTION[names.get(field, "exports" if field == "exportId" else "customers")].prefix
 
@@ -89,4 +90,5 @@ async def test_an_id_of_nothing_is_not_malformed(name: str, ask: Ask, world: Wor
         query = hole.query.replace("__typename", "userErrors { code field }")
         answer = await given(ask, Hole(name, query, needs_customer=False), ada, f"{kind_of(hole)}_nobody")
         (payload,) = answer["data"].values()
-        assert [each["code"] for each in payload["userErrors"]] == ["NOT_FOUND"]
+        code = "UPLOAD_MISSING" if kind_of(hole) == "upl" else "NOT_FOUND"
+        assert [each["code"] for each in payload["userErrors"]] == [code]

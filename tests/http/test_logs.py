@@ -90,6 +90,18 @@ def test_a_line_is_one_write_whoever_logs_it(monkeypatch: pytest.MonkeyPatch, re
     assert all(text.endswith("}\n") for text in written.made)
 
 
+def test_the_access_log_leaves_out_what_opens_a_file(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(structlog.reset_defaults)
+    monkeypatch.setattr("sys.stderr", written := Writes())
+    logs.configure("INFO", access=True)
+    for path in (f"/uploads/{CANARY}", f"/attachments/{CANARY}?x", f"/exports/exp_x?signature={CANARY}", "/graphql"):
+        logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", path, "1.1", 200)
+    paths = [json.loads(text)["path"] for text in written.made]
+    assert paths == ["/uploads/…", "/attachments/…", "/exports/exp_x", "/graphql"]
+
+
 def test_a_quiet_line_is_written_at_most_once_in_a_while_and_says_how_often_it_was_caused(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

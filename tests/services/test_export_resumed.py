@@ -17,7 +17,7 @@ COLUMNS = ["number", "name", "registeredAt", "tags"]
 
 
 async def content(store: Store, export: Document) -> bytes:
-    return b"".join([chunk async for chunk in files.read(store.database, export["_id"])])
+    return b"".join([chunk async for chunk in files.EXPORTED.read(store.database, export["_id"])])
 
 
 async def now(store: Store, export: Document) -> Document:

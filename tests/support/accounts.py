@@ -13,6 +13,7 @@ from typing import Any
 from app.domain import points
 from app.domain.access import SCOPE_OF, Role
 from app.domain.ids import new_id
+from app.domain.uploads import Attaching, attachment
 from app.store.driver import Document
 from tests.support.tokens import token
 from tests.support.world import LATER, NOW, World
@@ -96,7 +97,16 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     )
     email = await world.email(customer, subject=a("mail"), to=a("mail"), html=a("mail"), text=a("mail"), sentAt=NOW)
     delivery = await world.delivery(email, to=a("mail"), error=a("mail"))
-    note = await world.note(customer, message=a("note"), author=agent, mentions=[a("note")], linkIds=[customer["_id"]])
+    upload = await world.upload(name=a("note"), customerId=customer["_id"])
+    attached = attachment(upload, Attaching(upload["_id"], a("note")), agent)
+    note = await world.note(
+        customer,
+        message=a("note"),
+        author=agent,
+        mentions=[a("note")],
+        linkIds=[customer["_id"]],
+        attachments=[attached],
+    )
     coupon = await world.coupon(
         customer, code=a("code"), type=a("plain"), value=a("plain"), redeemed=True, redeemedAt=NOW, redeemedBy=agent
     )
@@ -172,6 +182,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Email": email,
         "EmailDelivery": delivery,
         "Note": note,
+        "Upload": upload,
         "Coupon": coupon,
         "Transaction": refund,
         "Pass": pass_,

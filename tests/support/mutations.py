@@ -3,8 +3,12 @@
 ERRORS = "userErrors { code field message }"
 ACTOR = "actor { kind userId name accessLevel }"
 SHOWN = f"activity {{ id type title message points subject {{ id }} {ACTOR} }} {ERRORS}"
+ATTACHMENT = "id name description mimeType bytes sha256 uploadedBy { userId } uploadedAt url"
 ADD_NOTE = f"""mutation($input: AddNoteInput!) {{ addNote(input: $input) {{
-  note {{ id message author {{ name }} mentions links {{ id }} }} customer {{ id }} {SHOWN} }} }}"""
+  note {{ id message author {{ name }} mentions links {{ id }} attachments {{ {ATTACHMENT} }} }}
+  customer {{ id }} {SHOWN} }} }}"""
+CREATE_UPLOAD = f"""mutation($input: CreateUploadInput!) {{ createUpload(input: $input) {{
+  upload {{ id name mimeType bytes sha256 createdAt expiresAt completedAt url }} {ERRORS} }} }}"""
 ADJUST = f"""mutation($input: AdjustPointsInput!) {{ adjustPoints(input: $input) {{
   entry {{ id seq kind points balanceAfter reason }}
   customer {{ points {{ spendable audit {{ ok entries }} }} }} {SHOWN} }} }}"""

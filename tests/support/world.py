@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from app.catalogue import CATALOGUE, copied
@@ -12,7 +13,9 @@ from app.domain.ids import new_id
 from app.domain.lead_source import LENGTHS
 from app.domain.notes import FOR_ALL
 from app.domain.search import folded, search_copies
+from app.domain.uploads import Attaching, attachment
 from app.store.driver import Document, Store, UpdateOne
+from app.store.files import UPLOADED
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
@@ -233,6 +236,30 @@ class World:
         await self.store.insert("segments", [segment])
         return segment
 
+    async def upload(self, content: bytes | None = b"%PDF-1.7", **given: Any) -> Document:
+        """Stores an upload of tess, whose the tests' tokens are; without content it has not been sent."""
+        self._born += 1
+        now = datetime.now(UTC).replace(microsecond=0)
+        expires = given.get("expiresAt", now + timedelta(days=1))
+        upload: Document = {
+            "_id": new_id("uploads"),
+            "name": "receipt.pdf",
+            "mimeType": "application/pdf",
+            "bytes": len(content or b"x"),
+            "sha256": sha256(content or b"x").hexdigest(),
+            "createdBy": {"subject": "tess", "roles": []},
+            "createdAt": now,
+            "expiresAt": expires,
+            "dueAt": expires + timedelta(hours=1),
+            **given,
+        }
+        if content is not None:
+            upload |= {"fileId": f"{upload['_id']}.1", "completedAt": now}
+            await UPLOADED.append(self.store, upload["fileId"], 0, content)
+            await UPLOADED.finish(self.store, upload["fileId"], len(content), upload["name"], now=now, session=None)
+        await self.store.insert("uploads", [upload])
+        return upload
+
     async def export(self, **given: Any) -> Document:
         """Stores an export that waits for a worker, requested by tess, whose the tests' tokens are."""
         self._born += 1
@@ -283,18 +310,23 @@ class World:
         card = await self.pass_(ada, reward="Coffee", downloadUrl="https://wallet.example.com/1")
         await self.push(card, informedAt=NOW, error="Line was busy")
         await self.status(ada, **{"from": "ACTIVE"}, reason="Asked for it.")
-        attachment = {
+        picture = {
             "fileId": f"fil_{'0' * 64}",
             "name": "a.png",
             "mediaType": "image/png",
             "size": 1,
             "contentId": "a",
         }
-        more = {"attachments": [attachment], "replyTo": "help@example.com"}
+        more = {"attachments": [picture], "replyTo": "help@example.com"}
         email = await self.email(ada, html="<p>Hello</p>", text="Hello", sentAt=NOW, **more)
         await self.delivery(email, status="FAILED", deliveredAt=NOW, error="Mailbox full")
         versions = [{"message": message, "author": AGENT, "at": NOW} for message in ("Called.", "Called back.")]
-        note = await self.note(ada, mentions=["grace"], linkIds=[sale["_id"]], versions=versions, pins=[FOR_ALL])
+        upload = await self.upload()
+        attached = {"attachments": [attachment(upload, Attaching(upload["_id"], "The receipt"), AGENT)]}
+        more = {"versions": versions, "pins": [FOR_ALL], **attached}
+        note = await self.note(ada, mentions=["grace"], linkIds=[sale["_id"]], **more)
+        used = {"$set": {"noteId": note["_id"], "customerId": ada["_id"]}}
+        await self.store.write("uploads", [UpdateOne({"_id": upload["_id"]}, used)])
         await self.activity(
             ada,
             "ADDRESS_DETAILS_MODIFIED",

@@ -6,6 +6,7 @@ happens after ``now``. The clock is when this gateway learns of a thing; ``late`
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -23,8 +24,10 @@ from app.domain.kinds import BY_COLLECTION
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, order_of
 from app.domain.points import Entry, Movement, PointsKind, Posting
+from app.domain.uploads import KEPT, Attaching, attachment
 from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.store.driver import Document
+from app.store.files import CHUNK_BYTES
 
 Happening = Callable[[], object]
 T = TypeVar("T")
@@ -43,6 +46,10 @@ _IDENTITIES: Final = {
 }
 
 
+COLLECTIONS: Final = (*BY_COLLECTION, "files", "uploaded.files", "uploaded.chunks")
+"""The collections that a sample fills."""
+
+
 class Life:
     def __init__(self, customer: Document, *, now: datetime, random: Random) -> None:
         self.customer = customer
@@ -51,7 +58,7 @@ class Life:
         self.clock: datetime = customer["registeredAt"]
         self.points = ledger.empty()
         self.currency = currency_of(customer.get("country"))
-        self.documents: dict[str, list[Document]] = {name: [] for name in (*BY_COLLECTION, "files")}
+        self.documents: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
         self.documents["customers"].append(customer)
         self.myself: Document = {
             "kind": ActorKind.CUSTOMER.value,
@@ -139,6 +146,28 @@ class Life:
         document = {"_id": file_id(file.content), "customerId": self.customer["_id"], **file._asdict()}
         self.documents["files"].append(document)
         return document["_id"]
+
+    def attach(self, name: str, mime_type: str, content: bytes, *, description: str, by: Document) -> Document:
+        """Stores a file, small enough for one chunk, and returns it as the next note has it."""
+        now = self.clock
+        upload = self.write(
+            "uploads",
+            {
+                "name": name,
+                "mimeType": mime_type,
+                "bytes": len(content),
+                "sha256": sha256(content).hexdigest(),
+                "createdBy": {"subject": by["id"], "roles": [by["accessLevel"]]},
+                "createdAt": now,
+                "expiresAt": now + KEPT,
+                "completedAt": now,
+            },
+        )
+        file_id = upload["fileId"] = f"{upload['_id']}.sample"
+        file = {"_id": file_id, "length": len(content), "chunkSize": CHUNK_BYTES, "uploadDate": now, "filename": name}
+        self.documents["uploaded.files"].append(file)
+        self.documents["uploaded.chunks"].append({"_id": f"{file_id}.0", "files_id": file_id, "n": 0, "data": content})
+        return attachment(upload, Attaching(upload["_id"], description), by)
 
     def tell(
         self,

@@ -79,6 +79,7 @@ def messy(index: int, now: datetime) -> Life:
     life.plan(603, partial(service.reactivate, life))
     life.plan(610, partial(service.edit, life, "jobTitle", "Deputy director"))
     life.plan(640, partial(service.blocklist, life))
+    life.plan(660, partial(service.leave_note_with_files, life))
     life.plan(700, partial(service.resend_mail, life, fails=True))
     life.plan(1_085, partial(member.reserve, 120, days=30))
     life.plan(1_085, partial(member.buy, waits=True))

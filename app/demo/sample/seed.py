@@ -9,10 +9,9 @@ from random import Random
 from typing import Final, TypeAlias
 
 from app.demo.sample import beginnings, people, segments
-from app.demo.sample.life import Life
+from app.demo.sample.life import COLLECTIONS, Life
 from app.demo.sample.named import NAMED
 from app.domain.customers import copies
-from app.domain.kinds import BY_COLLECTION
 from app.store import previews
 from app.store.driver import DeleteOne, Document, ReplaceOne, Store, UpdateOne
 
@@ -103,7 +102,7 @@ def _as_stored(now: datetime) -> datetime:
 def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Document]]:
     """Returns the documents of these customers (1 is C-100001) by collection. None depends on another customer."""
     now = _as_stored(now)
-    documents: dict[str, list[Document]] = {name: [] for name in (*BY_COLLECTION, "files")}
+    documents: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
     for index in indexes:
         life = NAMED.get(index, ordinary)(index, now)
         life.customer |= copies(life.customer, life.documents["activities"])

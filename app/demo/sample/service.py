@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from app.demo.sample.attached_files import PHOTO, page
 from app.demo.sample.coupons import GOODWILL, add_coupon
 from app.demo.sample.goods import price
 from app.demo.sample.life import Life
@@ -84,6 +85,21 @@ def leave_note(life: Life, *, links: list[Document] | None = None) -> None:
             "linkIds": [linked["_id"] for linked in links] or None,
         },
     )
+    life.tell("NOTE_ADDED", by=agent, message=message, about=note, more={"noteId": note["_id"]})
+
+
+def leave_note_with_files(life: Life) -> None:
+    agent, message = SERVICE[0], "Parcel arrived damaged. The photo and the delivery note are attached."
+    attached = [
+        life.attach("parcel.png", "image/png", PHOTO, description="The dent", by=agent),
+        life.attach("delivery-note.pdf", "application/pdf", page("Delivery note"), description="As signed", by=agent),
+    ]
+    note = life.write(
+        "notes",
+        {"message": message, "author": agent, "createdAt": life.clock, "mentions": [], "attachments": attached},
+    )
+    for upload in life.documents["uploads"][-len(attached) :]:
+        upload["noteId"] = note["_id"]
     life.tell("NOTE_ADDED", by=agent, message=message, about=note, more={"noteId": note["_id"]})
 
 
