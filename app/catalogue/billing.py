@@ -24,7 +24,7 @@ staff_row = partial(row, audience=Audience.STAFF)
 
 PAYMENT = (AMOUNT, PAYMENT_METHOD, TRANSACTION_ID)
 PAYMENT_INSTRUMENT = optional("paymentInstrument", "Payment instrument", personal=True)
-DOCUMENT_TYPES = optional("documentTypes", "Document types", Kind.LIST)
+DOCUMENT_TYPES = optional("documentTypes", "Document types", Kind.LIST, personal=False)
 
 ROWS = (
     row("Customer Created", "The customer's record was created.", Group.CUSTOMER, writers=Writers.NOBODY),
@@ -95,7 +95,7 @@ ROWS = (
         Group.REFUND,
         AMOUNT,
         TRANSACTION_ID,
-        optional("transactionType", "Transaction type"),
+        optional("transactionType", "Transaction type", personal=False),
     ),
     row(
         "Coupon Redeemed",
@@ -117,10 +117,14 @@ ROWS = (
         "AML Check Completed",
         "The customer was checked against money laundering.",
         Group.COMPLIANCE,
-        optional("checkId", "Check ID"),
+        optional("checkId", "Check ID", personal=False),
     ),
     row(
-        "Payout Sent", "Money was paid out to the customer.", Group.PAYMENT, AMOUNT, optional("requestId", "Request ID")
+        "Payout Sent",
+        "Money was paid out to the customer.",
+        Group.PAYMENT,
+        AMOUNT,
+        optional("requestId", "Request ID", personal=False),
     ),
     row("Lead Source Updated", "The campaign that led to the customer was corrected.", Group.CUSTOMER, CHANGED_FIELDS),
     staff_row("Comment Created", "A colleague left a note on the timeline.", Group.NOTE, is_note=True),

@@ -24,8 +24,8 @@ staff_row = partial(row, audience=Audience.STAFF)
 SALE = (ORDER_ID, PRODUCT_NAME, AMOUNT)
 PURCHASE = (ORDER_ID, PRODUCT_NAME)
 REVERSAL = (ORDER_ID, TRANSACTION_ID, AMOUNT)
-MEMBERSHIP_NAME = optional("membershipName", "Membership name")
-SHIPMENT = (ORDER_ID, optional("trackingNumber", "Tracking number"))
+MEMBERSHIP_NAME = optional("membershipName", "Membership name", personal=False)
+SHIPMENT = (ORDER_ID, optional("trackingNumber", "Tracking number", personal=True))
 
 ROWS = (
     row("Partial", "Incomplete order.", Group.ORDER, *PURCHASE),
@@ -95,7 +95,7 @@ ROWS = (
         "A fraud result was given by a fraud plugin.",
         Group.COMPLIANCE,
         ORDER_ID,
-        optional("fraudResult", "Fraud result"),
+        optional("fraudResult", "Fraud result", personal=False),
     ),
     row("Consent Received", "Customer gave consent to rebill (Express Consent only).", Group.COMPLIANCE, *PURCHASE),
     row("Consent Denied", "Customer denied consent to rebill (Express Consent only).", Group.COMPLIANCE, *PURCHASE),

@@ -14,22 +14,25 @@ from app.catalogue.model import CatalogueAttribute as Attribute
 row = partial(activity_type, source="esuite", origin=Origin.DOCUMENT)
 staff_row = partial(row, audience=Audience.STAFF)
 
-PRODUCT = Attribute("productName", "Product name")
-ORDER = Attribute("orderId", "Order ID")
+PRODUCT = Attribute("productName", "Product name", personal=False)
+ORDER = Attribute("orderId", "Order ID", personal=False)
 PURCHASE = (PRODUCT, ORDER)
-PRODUCTS = (Attribute("productFrom", "Product from"), Attribute("productTo", "Product to"))
-DISCOUNT_NAME = Attribute("discountName", "Discount name", required=False)
+PRODUCTS = (
+    Attribute("productFrom", "Product from", personal=False),
+    Attribute("productTo", "Product to", personal=False),
+)
+DISCOUNT_NAME = Attribute("discountName", "Discount name", required=False, personal=False)
 DISCOUNT = (DISCOUNT_NAME, Attribute("discountOccurrence", "Discount occurrence", Kind.INTEGER, required=False))
 RESPONSE_CODES = (
-    Attribute("dibsAcquirerResponseCode", "DIBS acquirer response code", required=False),
-    Attribute("klarnaResponseCode", "Klarna response code", required=False),
+    Attribute("dibsAcquirerResponseCode", "DIBS acquirer response code", required=False, personal=False),
+    Attribute("klarnaResponseCode", "Klarna response code", required=False, personal=False),
 )
-ACCOUNT = Attribute("accountId", "Account ID")
+ACCOUNT = Attribute("accountId", "Account ID", personal=True)
 BILL_DAYS = (
     Attribute("billDayFrom", "Bill day from", Kind.INTEGER, between=(1, 31)),
     Attribute("billDayTo", "Bill day to", Kind.INTEGER, between=(1, 31)),
 )
-CHANGED_FIELDS = Attribute("changedFields", "Changed fields", Kind.LIST)
+CHANGED_FIELDS = Attribute("changedFields", "Changed fields", Kind.LIST, personal=False)
 PAYMENT_METHOD = Attribute("paymentMethod", "Payment method", personal=True)
 MONTHS = Attribute("months", "Months", Kind.INTEGER)
 
@@ -100,7 +103,7 @@ ROWS = (
         "The customer bought a new product.",
         Group.ORDER,
         PRODUCT,
-        Attribute("productOrderId", "Product order ID"),
+        Attribute("productOrderId", "Product order ID", personal=False),
         DISCOUNT_NAME,
         Attribute("totalDiscountOccurrences", "Total discount occurrences", Kind.INTEGER, required=False),
     ),
@@ -110,7 +113,7 @@ ROWS = (
         "A payment method was added to the account.",
         Group.PAYMENT,
         Attribute("maskedPanOrKlarna", "Masked PAN or Klarna", personal=True),
-        Attribute("currentActiveProduct", "Current active product", required=False),
+        Attribute("currentActiveProduct", "Current active product", required=False, personal=False),
     ),
     row(
         "Manual Refund Issued",

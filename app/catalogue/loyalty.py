@@ -15,11 +15,11 @@ named = partial(activity_type, source="loyalty", origin=Origin.DOCUMENT)
 row = partial(activity_type, source="loyalty", origin=Origin.OURS)
 
 PRODUCTS = (
-    optional("productIds", "Product IDs", Kind.LIST),
-    optional("productCategories", "Product categories", Kind.LIST),
+    optional("productIds", "Product IDs", Kind.LIST, personal=False),
+    optional("productCategories", "Product categories", Kind.LIST, personal=False),
 )
-LEVELS = (optional("levelFrom", "Level from"), optional("levelTo", "Level to"))
-REWARD = optional("rewardName", "Reward name")
+LEVELS = (optional("levelFrom", "Level from", personal=False), optional("levelTo", "Level to", personal=False))
+REWARD = optional("rewardName", "Reward name", personal=False)
 
 ROWS = (
     named(
@@ -31,10 +31,15 @@ ROWS = (
     row("Profile completed", "The customer filled in their profile.", Group.CUSTOMER),
     row("Birthday", "It was the customer's birthday.", Group.CUSTOMER, audience=Audience.OWNER),
     row("Referral", "The customer brought somebody along.", Group.OTHER),
-    row("Social share", "The customer shared a page.", Group.OTHER, optional("url", "URL")),
-    row("Review", "The customer reviewed a product.", Group.OTHER, optional("productId", "Product ID")),
-    row("Check-in", "The customer checked in at a place.", Group.OTHER, optional("place", "Place")),
-    row("Survey completed", "The customer answered a survey.", Group.OTHER, optional("surveyName", "Survey name")),
+    row("Social share", "The customer shared a page.", Group.OTHER, optional("url", "URL", personal=True)),
+    row("Review", "The customer reviewed a product.", Group.OTHER, optional("productId", "Product ID", personal=False)),
+    row("Check-in", "The customer checked in at a place.", Group.OTHER, optional("place", "Place", personal=True)),
+    row(
+        "Survey completed",
+        "The customer answered a survey.",
+        Group.OTHER,
+        optional("surveyName", "Survey name", personal=False),
+    ),
     named("Level promotion", "The customer rose to a higher level.", Group.MEMBERSHIP, *LEVELS),
     row("Level demotion", "The customer fell to a lower level.", Group.MEMBERSHIP, *LEVELS),
     row("Reward claimed", "The customer claimed a reward.", Group.COUPON, REWARD),
@@ -70,6 +75,9 @@ ROWS = (
     row("Newsletter subscribed", "The customer subscribed to the newsletter.", Group.OTHER),
     row("App installed", "The customer installed the app.", Group.OTHER),
     row(
-        "Challenge completed", "The customer met a challenge.", Group.OTHER, optional("challengeName", "Challenge name")
+        "Challenge completed",
+        "The customer met a challenge.",
+        Group.OTHER,
+        optional("challengeName", "Challenge name", personal=False),
     ),
 )

@@ -80,7 +80,8 @@ class Origin(StrEnum):
 class CatalogueAttribute:
     """A type has attributes. ``between`` bounds an INTEGER, both ends included.
 
-    ``personal`` ones are addresses, PANs, coupon codes and subjects.
+    ``personal`` ones say who the customer is, or something about them in free words: addresses, PANs, coupon codes,
+    subjects. Each text says whether it is one; numbers, amounts and dates are not.
     """
 
     name: str
@@ -88,7 +89,7 @@ class CatalogueAttribute:
     kind: AttributeKind = AttributeKind.TEXT
     required: bool = True
     between: tuple[int, int] | None = None
-    personal: bool = False
+    personal: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

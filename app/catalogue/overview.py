@@ -30,8 +30,8 @@ ROWS = (
         "Status changed",
         "The customer was blocked, deactivated or reactivated.",
         Group.STATUS,
-        optional("statusFrom", "Status from"),
-        optional("statusTo", "Status to"),
+        optional("statusFrom", "Status from", personal=False),
+        optional("statusTo", "Status to", personal=False),
         writers=Writers.NOBODY,
     ),
 )

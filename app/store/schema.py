@@ -103,6 +103,30 @@ def _text(at_most: int = 1_000) -> Schema:
     return {"bsonType": "string", "minLength": 1, "maxLength": at_most}
 
 
+class Declared(dict[str, Any]):
+    """The schema of a value that is declared: whether it is personal, which no schema of MongoDB can say."""
+
+    personal: bool
+
+
+class _Personal(Declared):
+    personal = True
+
+
+class _Plain(Declared):
+    personal = False
+
+
+def personal(schema: Schema) -> Declared:
+    """Declares a value that says who a customer is, or something about them in free words: it is erased with them."""
+    return _Personal(schema)
+
+
+def plain(schema: Schema) -> Declared:
+    """Declares a value that stays when its customer is erased."""
+    return _Plain(schema)
+
+
 def _one_of(values: type[StrEnum]) -> Schema:
     return {"enum": [value.value for value in values]}
 
@@ -111,11 +135,13 @@ def _reference(*collections: str) -> Schema:
     return {"bsonType": "string", "pattern": f"^({'|'.join(BY_COLLECTION[name].prefix for name in collections)})_"}
 
 
-_TEXT = _text()
-_LONG_TEXT = _text(10_000)
-_BODY = _text(4_000_000)
+_WORD = plain(_text())
+_PERSONAL = personal(_text())
+_LONG_PERSONAL = personal(_text(10_000))
+_BODY = personal(_text(4_000_000))
+_ANYTHING: Schema = {"bsonType": "object"}
 _TIME: Schema = {"bsonType": "date"}
-_DATE: Schema = {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+_DATE = personal({"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
 _BOOLEAN: Schema = {"bsonType": "bool"}
 _POINTS: Schema = {"bsonType": "int"}
 _COUNT: Schema = {"bsonType": "int", "minimum": 0}
@@ -124,17 +150,22 @@ _LONG_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
 _CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
 _COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
 _MONEY = _object({"amount": {"bsonType": "decimal"}, "currency": _CURRENCY})
-_IDENTITY = _object({"source": _TEXT, "id": _TEXT})
-_PERSON = _object({"id": _TEXT, "name": _TEXT})
+_IDENTITY = _object({"source": _WORD, "id": _PERSONAL})
+# Of colleagues and programs: what they did stays theirs. A customer who acted themselves is told apart by ``kind``.
+_PERSON = _object({"id": _WORD, "name": _WORD})
 _ACTOR = _object(
-    {"kind": _one_of(ActorKind), "name": _TEXT},
-    {"id": _TEXT, "accessLevel": _one_of(AccessLevel), "onBehalfOf": _PERSON},
+    {"kind": _one_of(ActorKind), "name": _WORD},
+    {"id": _WORD, "accessLevel": _one_of(AccessLevel), "onBehalfOf": _PERSON},
 )
-_CONTACT_POINTS = _list(_object({"value": _TEXT, "primary": _BOOLEAN}, {"label": _TEXT}))
-_ADDRESS = _object({}, dict.fromkeys(("line1", "line2", "city", "region", "postalCode"), _TEXT) | {"country": _COUNTRY})
-_LEAD_SOURCE = {key: _text(at_most) for key, at_most in LENGTHS.items()}
-_DETAIL: Schema = {"bsonType": ["string", "array", "object"]}
-_NAMED_VALUES = _list(_object({"name": _TEXT, "value": _TEXT}))
+_CONTACT_POINTS = personal(_list(_object({"value": _WORD, "primary": _BOOLEAN}, {"label": _WORD})))
+# Of an erased customer country and region stay, and how the postal code begins (store/personal.py).
+_ADDRESS = _object(
+    {},
+    dict.fromkeys(("line1", "line2", "city", "postalCode"), _PERSONAL) | {"region": _WORD, "country": _COUNTRY},
+)
+_LEAD_SOURCE = {key: personal(_text(at_most)) for key, at_most in LENGTHS.items()}
+_DETAIL = personal({"bsonType": ["string", "array", "object"]})
+_NAMED_VALUES = personal(_list(_object({"name": _WORD, "value": _WORD})))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
 _PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
 _CUSTOMER_ID = {"customerId": _reference("customers")}
@@ -144,31 +175,31 @@ _FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
 _SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
 # A document of these collections is its own outbox entry: it is to be sent for as long as it has ``dueAt``, when it is
 # tried next. Who takes it moves ``dueAt`` to the end of their lease.
-_UNSENT = {"dueAt": _TIME, "giveUpAt": _TIME, "error": _TEXT}
+_UNSENT = {"dueAt": _TIME, "giveUpAt": _TIME, "error": _PERSONAL}
 
 _ATTACHMENT = _object(
     {
         "_id": {"bsonType": "string", "pattern": "^att_"},
         "uploadId": _reference("uploads"),
-        "name": _text(255),
+        "name": personal(_text(255)),
         "mimeType": {"enum": [*MIME_TYPES]},
         "bytes": _LONG_COUNT,
-        "sha256": _TEXT,
+        "sha256": personal(_text()),
         "uploadedBy": _ACTOR,
         "uploadedAt": _TIME,
     },
-    {"description": _text(255)},
+    {"description": personal(_text(255))},
 )
 
 
 def _bucket(name: str) -> Mapping[str, Collection]:
     return {
         f"{name}.files": Collection(
-            required={"length": _LONG_COUNT, "chunkSize": _COUNT, "uploadDate": _TIME, "filename": _TEXT},
+            required={"length": _LONG_COUNT, "chunkSize": _COUNT, "uploadDate": _TIME, "filename": _WORD},
             indexes=(Index("filename uploadDate"),),
         ),
         f"{name}.chunks": Collection(
-            required={"files_id": _TEXT, "n": _COUNT, "data": {"bsonType": "binData"}},
+            required={"files_id": _WORD, "n": _COUNT, "data": personal({"bsonType": "binData"})},
             indexes=(Index("files_id n", unique=True),),
         ),
     }
@@ -177,38 +208,40 @@ def _bucket(name: str) -> Mapping[str, Collection]:
 _DECLARED: Final[Mapping[str, Collection]] = {
     "customers": Collection(
         required={
-            "number": _TEXT,
-            "name": _TEXT,
+            "number": _WORD,
+            "name": _PERSONAL,
             "registeredAt": _TIME,
             "paymentCount": _COUNT,
-            "tags": _list(_text(100)),
+            "tags": personal(_list(_text(100))),
             "status": _one_of(CustomerStatus),
         },
         optional={
-            "firstName": _TEXT,
-            "lastName": _TEXT,
-            "organization": _TEXT,
-            "jobTitle": _TEXT,
+            "firstName": _PERSONAL,
+            "lastName": _PERSONAL,
+            "organization": _PERSONAL,
+            "jobTitle": _PERSONAL,
             "dateOfBirth": _DATE,
-            "website": _TEXT,
-            "locale": _TEXT,
-            "email": _TEXT,
+            "website": _PERSONAL,
+            "locale": _WORD,
+            "email": _PERSONAL,
             "emails": _CONTACT_POINTS,
             "phones": _CONTACT_POINTS,
             "billingAddress": _ADDRESS,
             "country": _COUNTRY,
-            "identities": _list(_IDENTITY),
+            "identities": personal(_list(_IDENTITY)),
             "hasStatusDetails": _BOOLEAN,
             # Which source gave which of the tags; those of nobody here are people's.
-            "tagSources": _list(_object({"tag": _text(100), "source": _TEXT}), at_most=1_000),
-            "taxIds": _list(
-                _object(
-                    {
-                        "type": _one_of(TaxIdType),
-                        "value": _TEXT,
-                        "isDefault": _BOOLEAN,
-                        "validity": _one_of(TaxIdValidity),
-                    }
+            "tagSources": personal(_list(_object({"tag": _text(100), "source": _text()}), at_most=1_000)),
+            "taxIds": personal(
+                _list(
+                    _object(
+                        {
+                            "type": _one_of(TaxIdType),
+                            "value": _WORD,
+                            "isDefault": _BOOLEAN,
+                            "validity": _one_of(TaxIdValidity),
+                        }
+                    )
                 )
             ),
             "leadSource": _object({}, {**_LEAD_SOURCE, "original": _object({}, _LEAD_SOURCE)}),
@@ -221,20 +254,21 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "absorbingIds": _list(_reference("customers")),
             "mergeInProgressId": _reference("merges"),
             "rowsMoving": {"enum": [True]},
-            "affiliateId": _TEXT,
+            "affiliateId": _WORD,
             # Which fields were edited here, with what they were before; what each source said last (domain/details.py).
-            "edited": _list(_object({"field": _TEXT}, {"before": _DETAIL})),
-            "sourceValues": _list(_object({"source": _TEXT, "id": _TEXT, "values": {"bsonType": "object"}})),
+            "edited": personal(_list(_object({"field": _WORD}, {"before": _DETAIL}))),
+            "sourceValues": personal(_list(_object({"source": _WORD, "id": _WORD, "values": _ANYTHING}))),
             "detailsRevision": _COUNT,  # the revision that changed the details last
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
             "spendable": _TOTAL,
             "lastActivityAt": _TIME,
-            "lastByType": {"bsonType": "object"},
-            "campaigns": {"bsonType": "array", "items": _TEXT},
+            "lastByType": plain(_ANYTHING),
+            "campaigns": {"bsonType": "array", "items": _WORD},
             # What they are found by: texts as they are compared (domain/search.py).
-            **dict.fromkeys(("searchName", "searchLastName", "searchNumber"), _LONG_TEXT),
+            **dict.fromkeys(("searchName", "searchLastName", "searchNumber"), _LONG_PERSONAL),
             **dict.fromkeys(
-                ("searchTags", "searchEmails", "searchPhones", "searchWords"), _list(_LONG_TEXT, at_most=1_000)
+                ("searchTags", "searchEmails", "searchPhones", "searchWords"),
+                personal(_list(_text(10_000), at_most=1_000)),
             ),
             "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points/); absent before the first entry.
@@ -290,8 +324,8 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "activities": Collection(
         required={
             **_CUSTOMER_ID,
-            "type": _TEXT,
-            "source": _TEXT,
+            "type": _WORD,
+            "source": _WORD,
             "occurredAt": _TIME,
             "recordedAt": _TIME,
             "actor": _ACTOR,
@@ -302,17 +336,17 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         },
         optional={
             "audience": _one_of(Audience),  # the same; without it a customer never learns of the activity
-            "title": _TEXT,  # of a legacy entry, as its source shows it
-            "message": _LONG_TEXT,
-            "attributes": {"bsonType": "object"},
-            "changes": _list(_object({"field": _TEXT}, {"from": _TEXT, "to": _TEXT})),
+            "title": _PERSONAL,  # of a legacy entry, as its source shows it
+            "message": _LONG_PERSONAL,
+            "attributes": plain(_ANYTHING),  # by the catalogue: store/personal.py
+            "changes": personal(_list(_object({"field": _WORD}, {"from": _WORD, "to": _WORD}))),
             "points": _POINTS,
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
             "subjectId": _reference(
                 "coupons", "passes", "transactions", "points", "emails", "notes", "adjustments", "blocklist", "merges"
             ),
-            **dict.fromkeys(DIMENSIONS.values(), _TEXT),
+            **dict.fromkeys(DIMENSIONS.values(), _WORD),
             "currency": _CURRENCY,
             "country": _COUNTRY,
             "orderCustomFields": _NAMED_VALUES,
@@ -349,12 +383,12 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "heads": Collection(
         required={"revision": _LONG_COUNT},
         optional={
-            "form": _TEXT,
-            **{part: _list({"bsonType": "object"}) for parts in PREVIEW_PARTS.values() for part in parts},
+            "form": _WORD,
+            **{part: personal(_list(_ANYTHING)) for parts in PREVIEW_PARTS.values() for part in parts},
         },
     ),
     # What was copied by which rules, so that a version with others makes the copies again: see store/indexes.py.
-    "versions": Collection(required={"fingerprint": _TEXT}),
+    "versions": Collection(required={"fingerprint": _WORD}),
     # How many activities a day that is long over had, by type and kind of actor; see docs/decisions/0014. A day that is
     # ``stale``, has no counts yet or is not here at all is counted when it is asked for.
     "tallies": Collection(
@@ -363,7 +397,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "counts": {
                 "bsonType": "array",
                 "items": _object(
-                    {"kind": _one_of(ActorKind), "isSystem": _BOOLEAN, "types": {"bsonType": "object"}},
+                    {"kind": _one_of(ActorKind), "isSystem": _BOOLEAN, "types": plain(_ANYTHING)},
                     {"accessLevel": _one_of(AccessLevel)},
                 ),
             }
@@ -379,10 +413,10 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "occurredAt": _TIME,
             "recordedAt": _TIME,
             "actor": _ACTOR,
-            "source": _TEXT,
+            "source": _WORD,
         },
         optional={
-            "reason": _TEXT,
+            "reason": _PERSONAL,
             "expiresAt": _TIME,
             "transactionId": _reference("transactions"),
             "graceEndsAt": _TIME,
@@ -392,7 +426,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "refundOf": {"bsonType": "int", "minimum": 1},
             "adjustmentId": _reference("adjustments"),
             "transferOfId": _reference("points"),
-            "idempotencyKey": _text(128),
+            "idempotencyKey": plain(_text(128)),
         },
         indexes=(
             Index("customerId seq", partial_on="seq", unique=True),
@@ -405,9 +439,9 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "coupons": Collection(
         required={
             **_CUSTOMER_ID,
-            "code": _TEXT,
-            "type": _TEXT,
-            "value": _TEXT,
+            "code": _PERSONAL,
+            "type": _WORD,
+            "value": _WORD,
             "addedAt": _TIME,
             "origin": _one_of(CouponOrigin),
             "redeemed": _BOOLEAN,
@@ -426,7 +460,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "transactions": Collection(
         required={
             **_CUSTOMER_ID,
-            "number": _TEXT,
+            "number": _WORD,
             "type": _one_of(TransactionType),
             "occurredAt": _TIME,
             "pointsAwarded": _POINTS,
@@ -445,12 +479,12 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "passes": Collection(
         required={
             **_CUSTOMER_ID,
-            "serialNumber": _TEXT,
+            "serialNumber": _PERSONAL,
             "type": _one_of(PassType),
             "createdAt": _TIME,
             "updatedAt": _TIME,
         },
-        optional={"reward": _TEXT, "downloadUrl": _text(2_000), "fileId": _FILE_ID},
+        optional={"reward": _WORD, "downloadUrl": personal(_text(2_000)), "fileId": personal(_FILE_ID)},
         indexes=(
             Index("customerId createdAt order _id"),
             Index("customerId type createdAt order _id", partial_on="type"),
@@ -469,7 +503,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         # effect.
         optional={
             "from": _one_of(CustomerStatus),
-            "reason": _TEXT,
+            "reason": _PERSONAL,
             "recordedAt": _TIME,
             "arrival": _COUNT,
             "dueAt": _TIME,
@@ -477,17 +511,22 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         indexes=(Index("customerId changedAt order _id"), Index("dueAt", partial_on="dueAt")),
     ),
     "emails": Collection(
-        required={**_CUSTOMER_ID, "subject": _TEXT, "to": _TEXT},
+        required={**_CUSTOMER_ID, "subject": _PERSONAL, "to": _PERSONAL},
         optional={
             "html": _BODY,
             "text": _BODY,
             "sentAt": _TIME,
-            "fileIds": _list(_FILE_ID),
-            "attachments": _list(
-                _object({"fileId": _FILE_ID, "name": _TEXT, "mediaType": _TEXT, "size": _COUNT}, {"contentId": _TEXT})
+            "fileIds": personal(_list(_FILE_ID)),
+            "attachments": personal(
+                _list(
+                    _object(
+                        {"fileId": _FILE_ID, "name": _text(), "mediaType": _text(), "size": _COUNT},
+                        {"contentId": _text()},
+                    )
+                )
             ),
-            "replyTo": _TEXT,
-            "listUnsubscribe": _LONG_TEXT,
+            "replyTo": _PERSONAL,
+            "listUnsubscribe": _LONG_PERSONAL,
             "listUnsubscribePost": _BOOLEAN,
         },
         indexes=(Index("customerId sentAt order _id"),),
@@ -496,7 +535,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         required={
             **_CUSTOMER_ID,
             "emailId": _reference("emails"),
-            "to": _TEXT,
+            "to": _PERSONAL,
             "status": _one_of(DeliveryStatus),
             **_SENDING,
         },
@@ -514,34 +553,34 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     ),
     # What mails carry: a pass as its wallet takes it.
     "files": Collection(
-        required={**_CUSTOMER_ID, "name": _TEXT, "mediaType": _TEXT, "content": {"bsonType": "binData"}},
+        required={**_CUSTOMER_ID, "name": _PERSONAL, "mediaType": _WORD, "content": personal({"bsonType": "binData"})},
         indexes=(Index("customerId"),),
     ),
     "notes": Collection(
         required={
             **_CUSTOMER_ID,
-            "message": _LONG_TEXT,
+            "message": _LONG_PERSONAL,
             "author": _ACTOR,
             "createdAt": _TIME,
-            "mentions": _list(_TEXT),
+            "mentions": _list(_WORD),
         },
         optional={
-            "linkIds": _list(_TEXT),
+            "linkIds": _list(_WORD),
             # All texts that it had, the first one and the present one included.
-            "versions": _list(_object({"message": _LONG_TEXT, "author": _ACTOR, "at": _TIME})),
-            "pins": _list(_TEXT, at_most=1_000),  # the subjects for whom it is pinned (domain/notes.py)
-            "attachments": _list(_ATTACHMENT),
+            "versions": personal(_list(_object({"message": _LONG_PERSONAL, "author": _ACTOR, "at": _TIME}))),
+            "pins": _list(_WORD, at_most=1_000),  # the subjects for whom it is pinned (domain/notes.py)
+            "attachments": personal(_list(_ATTACHMENT)),
         },
         indexes=(Index("customerId createdAt order _id"), Index("customerId pins", partial_on="pins")),
     ),
     # What a key of a subject's has written, so that the same change is made once.
     "idempotency": Collection(
         required={
-            "subject": _TEXT,
-            "key": _text(128),
-            "mutation": _TEXT,
-            "inputHash": _TEXT,
-            "wrote": {"bsonType": "object"},
+            "subject": _WORD,
+            "key": plain(_text(128)),
+            "mutation": _WORD,
+            "inputHash": _WORD,
+            "wrote": plain(_ANYTHING),
             "at": _TIME,
         },
         # ``points``: what a change adjusted by hand, additions and deductions alike: it counts against its subject's
@@ -559,17 +598,17 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         required={
             "at": _TIME,
             "actor": _object(
-                {"subject": _TEXT, "name": _TEXT, "roles": _list(_one_of(AccessLevel))}, {"delegate": _PERSON}
+                {"subject": _WORD, "name": _WORD, "roles": _list(_one_of(AccessLevel))}, {"delegate": _PERSON}
             ),
-            "action": _TEXT,
+            "action": _WORD,
             "outcome": _one_of(Outcome),
-            "requestId": _TEXT,
+            "requestId": _WORD,
         },
         optional={
             "customerId": _reference("customers"),
-            "code": _TEXT,
-            "wrote": _list(_TEXT),
-            "columns": _list(_TEXT),
+            "code": _WORD,
+            "wrote": _list(_WORD),
+            "columns": _list(_WORD),
         },
         indexes=(
             Index("at order _id"),
@@ -582,7 +621,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         required={
             **_CUSTOMER_ID,
             "points": _POINTS,
-            "reason": _TEXT,
+            "reason": _PERSONAL,
             "status": _one_of(AdjustmentStatus),
             "requestedAt": _TIME,
             "requestedBy": _ACTOR,
@@ -591,7 +630,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "expiresAt": _TIME,
             "decidedAt": _TIME,
             "decidedBy": _ACTOR,
-            "decisionReason": _TEXT,
+            "decisionReason": _PERSONAL,
             "entryId": _reference("points"),
         },
         indexes=(
@@ -604,9 +643,9 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "blocklist": Collection(
         required={
             "type": _one_of(BlocklistType),
-            "value": _TEXT,
+            "value": _PERSONAL,
             "source": _one_of(BlocklistSource),
-            "reason": _TEXT,
+            "reason": _PERSONAL,
             "createdAt": _TIME,
             "createdBy": _ACTOR,
         },
@@ -616,7 +655,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "expiresAt": _TIME,
             "removedAt": _TIME,
             "removedBy": _ACTOR,
-            "removalReason": _TEXT,
+            "removalReason": _PERSONAL,
         },
         indexes=(
             Index("type value", partial_on="listed", unique=True),
@@ -634,16 +673,16 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             **_CUSTOMER_ID,
             "sourceIds": _list(_reference("customers")),
             "status": _one_of(MergeStatus),
-            "reason": _TEXT,
+            "reason": _PERSONAL,
             "mergedAt": _TIME,
             "mergedBy": _ACTOR,
             "attempts": _COUNT,
             "moved": _LONG_COUNT,
             "total": _LONG_COUNT,
             # What undoes it: the sources as they were, and the survivor's keys that changed, before and after.
-            "sources": _list({"bsonType": "object"}),
-            "before": {"bsonType": "object"},
-            "after": {"bsonType": "object"},
+            "sources": personal(_list(_ANYTHING)),
+            "before": personal(_ANYTHING),
+            "after": personal(_ANYTHING),
             "transfers": _list(
                 _object({"sourceId": _reference("customers"), **_BUCKET, "points": _TOTAL}), at_most=100_000
             ),
@@ -654,7 +693,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "finishedAt": _TIME,
             "undoneAt": _TIME,
             "undoneBy": _ACTOR,
-            "undoReason": _TEXT,
+            "undoReason": _PERSONAL,
             "pointsKept": _LONG_COUNT,
         },
         indexes=(Index("customerId mergedAt"), Index("dueAt", partial_on="dueAt")),
@@ -663,22 +702,22 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # have them. ``slot``: which of its subject's places for segments it holds.
     "segments": Collection(
         required={
-            "name": _text(100),
-            "searchName": _text(1_000),
+            "name": plain(_text(100)),
+            "searchName": plain(_text(1_000)),
             "scope": _one_of(SegmentScope),
-            "subject": _TEXT,
+            "subject": _WORD,
             "owner": _ACTOR,
-            "sharedWith": _list(_text(255)),
-            "starredBy": _list(_TEXT, at_most=MAX_STARS),
-            "filter": {"bsonType": "object"},
+            "sharedWith": _list(plain(_text(255))),
+            "starredBy": _list(_WORD, at_most=MAX_STARS),
+            "filter": plain(_ANYTHING),
             "slot": _COUNT,
             "createdAt": _TIME,
             "updatedAt": _TIME,
         },
         optional={
-            "description": _TEXT,
-            "columns": _list(_TEXT),
-            "orderBy": _object({"field": _TEXT, "direction": _TEXT}),
+            "description": _WORD,
+            "columns": _list(_WORD),
+            "orderBy": _object({"field": _WORD, "direction": _WORD}),
         },
         indexes=(
             Index("subject searchName", unique=True),
@@ -692,16 +731,16 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         required={
             "table": _one_of(ExportTable),
             "format": _one_of(ExportFormat),
-            "columns": _list(_TEXT),
-            "where": {"bsonType": "array"},
-            "order": _TEXT,
+            "columns": _list(_WORD),
+            "where": plain({"bsonType": "array"}),
+            "order": _WORD,
             "descending": _BOOLEAN,
             "status": _one_of(ExportStatus),
-            "requestedBy": _object({"subject": _TEXT, "roles": _list(_one_of(AccessLevel))}),
+            "requestedBy": _object({"subject": _WORD, "roles": _list(_one_of(AccessLevel))}),
             "requestedAt": _TIME,
-            "key": _text(128),
-            "inputHash": _TEXT,
-            "secret": {"bsonType": "binData"},
+            "key": plain(_text(128)),
+            "inputHash": _WORD,
+            "secret": plain({"bsonType": "binData"}),
             "attempts": _COUNT,
             "rows": _COUNT,
             "bytes": _LONG_COUNT,
@@ -710,14 +749,14 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "slot": _COUNT,
             "separator": _one_of(Separator),
             "byteOrderMark": _BOOLEAN,
-            "timeZone": _TEXT,
+            "timeZone": _WORD,
             "dueAt": _TIME,
             "total": _COUNT,
-            "position": {"bsonType": "array"},
+            "position": plain({"bsonType": "array"}),
             "startedAt": _TIME,
             "finishedAt": _TIME,
             "expiresAt": _TIME,
-            "error": _TEXT,
+            "error": _PERSONAL,
         },
         indexes=(
             Index("requestedBy.subject key", unique=True),
@@ -734,18 +773,18 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # complete. ``dueAt``: when the worker deletes what nobody uses of it.
     "uploads": Collection(
         required={
-            "name": _text(255),
+            "name": personal(_text(255)),
             "mimeType": {"enum": [*MIME_TYPES]},
             "bytes": _LONG_COUNT,
             "sha256": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
-            "createdBy": _object({"subject": _TEXT, "roles": _list(_one_of(AccessLevel))}),
+            "createdBy": _object({"subject": _WORD, "roles": _list(_one_of(AccessLevel))}),
             "createdAt": _TIME,
             "expiresAt": _TIME,
         },
         optional={
             **_CUSTOMER_ID,
             "slot": _COUNT,
-            "fileId": _TEXT,
+            "fileId": _WORD,
             "completedAt": _TIME,
             "noteId": _reference("notes"),
             "dueAt": _TIME,
@@ -760,9 +799,9 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "documents": Collection(
         required={
             "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
-            "text": _BODY,
-            "keys": _list(_text(256)),
-            "operations": _list(_TEXT),
+            "text": plain(_text(4_000_000)),
+            "keys": _list(plain(_text(256))),
+            "operations": _list(_WORD),
             "loadedAt": _TIME,
         },
         indexes=(Index("keys", unique=True), Index("operations")),
@@ -773,12 +812,12 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         indexes=(Index("expiresAt", ttl_days=0),),
     ),
     # Keys that all processes share: see store/shared_keys.py.
-    "secrets": Collection(required={"key": {"bsonType": "binData"}}, indexes=()),
+    "secrets": Collection(required={"key": plain({"bsonType": "binData"})}, indexes=()),
     # The sources of imported activities that the catalogue does not have: what may be filtered by.
-    "sources": Collection(required={"_id": _TEXT}),
+    "sources": Collection(required={"_id": _WORD}),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(
-        required={"identity": _IDENTITY, "line": {"bsonType": "object"}, "parkedAt": _TIME},
+        required={"identity": _IDENTITY, "line": personal(_ANYTHING), "parkedAt": _TIME},
         indexes=(Index("identity.source identity.id parkedAt line.number"),),
     ),
 }
