@@ -147,6 +147,7 @@ def worker(
     """
     from prometheus_client import start_http_server
 
+    from app.services.erase_job import Eraser
     from app.services.merge_job import Mover
     from app.worker import Worker
 
@@ -156,7 +157,9 @@ def worker(
     async def work(uri: str) -> bool:
         logs.starting("worker", database=_without_password(uri), metrics_port=metrics_port)
         async with open_store(uri, settings) as store, relay(store, settings) as relaying:
-            worker = Worker(store, relaying, exporter(store, settings), Mover(store), every, console.print)
+            worker = Worker(
+                store, relaying, exporter(store, settings), Mover(store), Eraser(store), every, console.print
+            )
             if once:
                 return await worker.once()
             await worker.run()

@@ -24,6 +24,7 @@ from app.resolvers import (
     changes,
     customers,
     details,
+    erasing,
     exports,
     federation,
     merging,
@@ -74,11 +75,12 @@ from app.schema.details import (
     UpdateCustomerPayload,
     UpdateLeadSourcePayload,
 )
+from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
-from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, MERGE, REPORT, SEGMENT, WITH_OWNER, Access
+from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, ERASURE, MERGE, REPORT, SEGMENT, WITH_OWNER, Access
 from app.schema.search import SearchHit
 from app.schema.segments import (
     CreateSegmentPayload,
@@ -101,6 +103,7 @@ class Query:
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
         MERGE: "preview_merge",
+        ERASURE: "preview_anonymise",
         SEGMENT: "segments",
         REPORT: "customer_service_report report_options",
     }
@@ -165,6 +168,11 @@ class Query:
         resolver=blocklist.blocklist,
         description="The blocklist, newest first: values that may not be used, expired ones included until they are "
         "removed. It is recorded here and enforced elsewhere, by the systems that ask `blocked`. Needs READ_BLOCKLIST.",
+    )
+    preview_anonymise: AnonymisePreview | None = strawberry.field(
+        resolver=erasing.preview_anonymise,
+        description="What `anonymiseCustomer` would do now. Null if there is no such customer. Needs "
+        "ANONYMISE_CUSTOMER.",
     )
     preview_merge: MergePreview | None = strawberry.field(
         resolver=merging.preview_merge,
@@ -295,6 +303,11 @@ class Mutation:
     remove_from_blocklist: RemoveFromBlocklistPayload | None = strawberry.field(
         resolver=blocklist.remove_from_blocklist,
         description="Remove an entry from the blocklist. Needs MANAGE_BLOCKLIST.",
+    )
+    anonymise_customer: AnonymiseCustomerPayload | None = strawberry.field(
+        resolver=erasing.anonymise_customer,
+        description="Erase a customer's personal data for good, wherever they are: on the account, in mails and files, "
+        "in accounts that were merged into it. No import brings the person back. Needs ANONYMISE_CUSTOMER.",
     )
     merge_customers: MergeCustomersPayload | None = strawberry.field(
         resolver=merging.merge_customers,

@@ -36,6 +36,7 @@ from app.operations.pipeline import Pipeline
 from app.operations.rates import Rates
 from app.services import emails
 from app.services.changes import DeliveryPolicy
+from app.services.erase_job import Eraser
 from app.services.export_job import Exporter
 from app.services.letters import Letters
 from app.services.merge_job import Mover
@@ -174,6 +175,7 @@ async def background_workers(
             ("relay", relaying.run),
             ("exporter", exporter(store, settings).run),
             ("mover", Mover(store).run),
+            ("eraser", Eraser(store).run),
         ):
             await opened.enter_async_context(background_task(keep_going(name, work)))
         yield

@@ -1,4 +1,4 @@
-"""Does the worker's seven jobs side by side, none of which stops another."""
+"""Does the worker's eight jobs side by side, none of which stops another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ import structlog
 from app.delivery.relay import Relay
 from app.jobs import Backoff, keep_going, log_failure
 from app.services.daily_counts import count_days
+from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
 from app.services.merge_job import Mover
@@ -27,6 +28,7 @@ class Worker:
     relay: Relay
     exporter: Exporter
     mover: Mover
+    eraser: Eraser
     every_seconds: float = 60
     """Between two looks for points to expire, and for days to count."""
     tell: Callable[[str], None] = lambda _: None
@@ -40,6 +42,7 @@ class Worker:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.exporter.run())
             tasks.create_task(self.mover.run())
+            tasks.create_task(self.eraser.run())
             tasks.create_task(keep_going("expiry", self._expire, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("statuses", self._restate, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("uploads", self._sweep, every_seconds=self.every_seconds))
@@ -56,6 +59,7 @@ class Worker:
             "outbox relay": self.relay.once,
             "exporter": self.exporter.once,
             "mover": self.mover.once,
+            "eraser": self.eraser.once,
         }
         succeeded = True
         for name, job in jobs.items():

@@ -24,6 +24,7 @@ staff_row = partial(row, audience=Audience.STAFF)
 
 PAYMENT = (AMOUNT, PAYMENT_METHOD, TRANSACTION_ID)
 PAYMENT_INSTRUMENT = optional("paymentInstrument", "Payment instrument", personal=True)
+REQUEST_ID = optional("requestId", "Request ID", personal=False)
 DOCUMENT_TYPES = optional("documentTypes", "Document types", Kind.LIST, personal=False)
 
 ROWS = (

@@ -38,6 +38,7 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("adjustments", prefix="adj", type="PointsAdjustment", noun="adjustment"),
     Kind("blocklist", prefix="blk", type="BlocklistEntry", noun="blocklist entry"),
     Kind("merges", prefix="mrg", type="Merge", noun="merge"),
+    Kind("erasures", prefix="ers", type="Erasure", noun="erasure"),
     Kind("segments", prefix="seg", type="Segment", noun="segment"),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
 )

@@ -209,3 +209,8 @@ class SegmentScope(StrEnum):
     PRIVATE = "PRIVATE"
     SHARED = "SHARED"
     PUBLIC = "PUBLIC"
+
+
+class ErasureStatus(StrEnum):
+    ERASING = "ERASING"
+    DONE = "DONE"

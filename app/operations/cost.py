@@ -136,6 +136,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Query.search": Price(1_500),
     "Query.blocked": Price(COMMAND),
     "BlocklistCheck.blocked": Price(0, LINK),  # each value is read and looked up, whatever is asked of its entry
+    "Query.previewAnonymise": Price(1_000),
     "Query.previewMerge": Price(1_000),  # rows are counted, whatever is asked of it
     "Query.customerTags": Price(200),  # of some hundred labels
     "Query.reportOptions": Price(400),  # of some hundred values

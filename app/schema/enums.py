@@ -17,6 +17,7 @@ from app.domain.vocabulary import (
     CustomerStatus,
     DeliveryStatus,
     DuplicateReason,
+    ErasureStatus,
     ExportFormat,
     ExportStatus,
     ExportTable,
@@ -55,6 +56,7 @@ __all__ = [
     "CustomerStatus",
     "DeliveryStatus",
     "DuplicateReason",
+    "ErasureStatus",
     "ExportFormat",
     "ExportStatus",
     "ExportTable",
@@ -470,4 +472,10 @@ describe(
     DONE="All rows were moved.",
     UNDOING="The merge was undone, and rows are on their way back.",
     UNDONE="The merge was undone, and all rows are back.",
+)
+describe(
+    ErasureStatus,
+    "The state of an erasure.",
+    ERASING="The customer is anonymised, and a worker takes what is personal out of the rows on the account.",
+    DONE="Nothing personal is left.",
 )

@@ -99,6 +99,7 @@ ADJUSTMENT: Final = Rule(
 )
 BLOCKLIST: Final = Rule("the blocklist", PERMITTED[Permission.READ_BLOCKLIST])
 MERGE: Final = Rule("merges of customers", STAFF)
+ERASURE: Final = Rule("erasures of customers", STAFF)
 SEGMENT: Final = Rule("saved segments", PERMITTED[Permission.USE_SEGMENTS])
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])

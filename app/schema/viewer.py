@@ -34,6 +34,7 @@ describe(
     CHANGE_STATUS="Block, deactivate or reactivate an account; customers may deactivate their own.",
     RECORD_ACTIVITY="Record an activity by hand.",
     MERGE_CUSTOMERS="Merge customers into one, and undo it.",
+    ANONYMISE_CUSTOMER="Erase a customer's personal data for good.",
     READ_BLOCKLIST="Read the blocklist, and ask whether values are on it.",
     MANAGE_BLOCKLIST="Add values to the blocklist, or remove them.",
     USE_SEGMENTS="Save segments of customers, and use those that others share or make public.",

@@ -7,7 +7,7 @@ follow from the one declaration.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from app.catalogue import CATALOGUE
+from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
 from app.domain.moments import ORDER
 from app.domain.vocabulary import ActorKind
 from app.store.driver import Document
@@ -18,14 +18,7 @@ ERASED: Final = "[erased]"
 ERASED_NAME: Final = "Anonymised customer"
 _POSTAL_KEPT: Final = 2
 """Characters of a postal code that stay: they name a region."""
-_IMPERSONAL: Final = frozenset(
-    attribute.name
-    for row in CATALOGUE.values()
-    for attribute in row.attributes
-    if not any(
-        other.personal for each in CATALOGUE.values() for other in each.attributes if other.name == attribute.name
-    )
-)
+_IMPERSONAL: Final = frozenset({*ATTRIBUTE_NAMES} - {*PERSONAL})
 """The attributes of activities that stay. What the catalogue does not know may be personal."""
 
 

@@ -28,6 +28,7 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    ErasureStatus,
     ExportFormat,
     ExportStatus,
     ExportTable,
@@ -265,7 +266,8 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "lastByType": plain(_ANYTHING),
             "campaigns": {"bsonType": "array", "items": _WORD},
             # What they are found by: texts as they are compared (domain/search.py).
-            **dict.fromkeys(("searchName", "searchLastName", "searchNumber"), _LONG_PERSONAL),
+            **dict.fromkeys(("searchName", "searchLastName"), _LONG_PERSONAL),
+            "searchNumber": plain(_text(10_000)),
             **dict.fromkeys(
                 ("searchTags", "searchEmails", "searchPhones", "searchWords"),
                 personal(_list(_text(10_000), at_most=1_000)),
@@ -339,7 +341,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "title": _PERSONAL,  # of a legacy entry, as its source shows it
             "message": _LONG_PERSONAL,
             "attributes": plain(_ANYTHING),  # by the catalogue: store/personal.py
-            "changes": personal(_list(_object({"field": _WORD}, {"from": _WORD, "to": _WORD}))),
+            "changes": _list(_object({"field": _WORD}, {"from": _PERSONAL, "to": _PERSONAL})),
             "points": _POINTS,
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
@@ -479,7 +481,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "passes": Collection(
         required={
             **_CUSTOMER_ID,
-            "serialNumber": _PERSONAL,
+            "serialNumber": _WORD,
             "type": _one_of(PassType),
             "createdAt": _TIME,
             "updatedAt": _TIME,
@@ -667,6 +669,24 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             Index("customerId", partial_on="customerId"),
         ),
     ),
+    # Customers who are anonymised. The worker has something to do for it for as long as it has ``dueAt``.
+    "erasures": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "accountIds": _list(_reference("customers"), at_most=1_001),
+            "status": _one_of(ErasureStatus),
+            "reason": _WORD,  # why the law, or the company, has it erased
+            "erasedAt": _TIME,
+            "erasedBy": _ACTOR,
+            "attempts": _COUNT,
+            "erased": _LONG_COUNT,
+            "total": _LONG_COUNT,
+        },
+        optional={"dueAt": _TIME, "finishedAt": _TIME},
+        indexes=(Index("customerId erasedAt"), Index("dueAt", partial_on="dueAt")),
+    ),
+    # Hashes of identities whose customer was erased: see store/tombstones.py.
+    "tombstones": Collection(required={"_id": _WORD, "at": _TIME}),
     # Customers who became one. The worker has something to do for it for as long as it has ``dueAt``.
     "merges": Collection(
         required={

@@ -16,6 +16,7 @@ from app.graph import masks_for
 from app.jobs import Backoff, keep_going
 from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
+from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
 from app.services.merge_job import Mover
@@ -298,7 +299,7 @@ async def test_a_job_that_fails_stops_no_other(
     async def done() -> bool:
         return {name for name, ask in asked.items() if await ask()} == set(JOBS) - {broken}
 
-    worker = Worker(store, relay, exporter, Mover(store), every_seconds=1)
+    worker = Worker(store, relay, exporter, Mover(store), Eraser(store), every_seconds=1)
     structlog.reset_defaults()
     with capture_logs() as lines:
         if how == "once":

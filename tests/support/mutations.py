@@ -74,3 +74,6 @@ UPDATE_SEGMENT = f"""mutation($input: UpdateSegmentInput!) {{ updateSegment(inpu
 STAR_SEGMENT = f"""mutation($input: StarSegmentInput!) {{ starSegment(input: $input) {{ {SEGMENT} {ERRORS} }} }}"""
 DELETE_SEGMENT = f"""mutation($input: DeleteSegmentInput!) {{ deleteSegment(input: $input) {{
   deletedSegmentId {ERRORS} }} }}"""
+ANONYMISE = f"""mutation($input: AnonymiseCustomerInput!) {{ anonymiseCustomer(input: $input) {{
+  erasure {{ id status reason erased total finishedAt erasedBy {{ userId }} customer {{ id }} }}
+  customer {{ id name status }} {SHOWN} }} }}"""

@@ -5,7 +5,7 @@ identities known: where a chunk ends makes no difference.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -33,6 +33,7 @@ from app.services.importing.steps import (
 )
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
+from app.store.tombstones import erased_of
 
 _AT_MOST: Final = 100
 _OTHERS: Final = {"revision", "points", *DENORMALISED_FIELDS}
@@ -77,14 +78,16 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
     known |= {arrival.line.document["mergedInto"] for arrival in arrivals if "mergedInto" in arrival.line.document}
     numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is LineKind.CUSTOMER}
     customers = await customers_known_as(store, known, numbers=numbers, session=session)
-    return _Register(customers, links.values())
+    strangers = {identity for arrival in arrivals for identity in arrival.line.names} - by_identity(customers).keys()
+    return _Register(customers, links.values(), await erased_of(store, strangers, session=session))
 
 
 class _Register:
     """The register holds the customers concerned, as they are after each line taken."""
 
-    def __init__(self, customers: Iterable[Document], links: Iterable[Arrival]) -> None:
+    def __init__(self, customers: Iterable[Document], links: Iterable[Arrival], erased: Set[Identity]) -> None:
         customers = list(customers)
+        self._erased = erased
         self._before = {customer["_id"]: customer for customer in customers}
         self._now = dict(self._before)
         self._updates: defaultdict[str, list[int]] = defaultdict(list)
@@ -104,6 +107,9 @@ class _Register:
     def take(self, arrival: Arrival) -> None:
         line = arrival.line
         found = {customer["_id"]: customer for i in line.names if (customer := self._by_identity.get(i))}
+        if not self._erased.isdisjoint(line.names):
+            self.verdicts.append(arrival.becomes(LineOutcome.ERASED))
+            return
         if line.kind is LineKind.CUSTOMER_LINK and not found:
             self._wait(arrival)
             return

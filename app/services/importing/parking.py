@@ -19,6 +19,7 @@ from app.services.importing.steps import (
     read,
 )
 from app.store.driver import DeleteOne, Document, ReplaceOne, Store
+from app.store.tombstones import erased_of
 
 
 async def anything_parked(store: Store, identities: Iterable[Identity]) -> bool:
@@ -76,10 +77,14 @@ def parked_line(document: Document) -> Arrival | Verdict:
 
 async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, session: Any) -> list[Verdict]:
     """Parks each line once, however often it comes. What may change gives way to its later self; history does not."""
+    gone = await erased_of(
+        store, (identity for arrival in arrivals for identity in arrival.line.names), session=session
+    )
+    verdicts = [arrival.becomes(LineOutcome.ERASED) for arrival in arrivals if not gone.isdisjoint(arrival.line.names)]
+    arrivals = [arrival for arrival in arrivals if gone.isdisjoint(arrival.line.names)]
     wanted = [arrival.place(identity) for arrival in arrivals for identity in arrival.line.names]
     held = await store.find("parked", {"_id": {"$in": wanted}}, session=session) if wanted else []
     places = {document["_id"]: parked_line(document) for document in held}
-    verdicts: list[Verdict] = []
     operations: list[ReplaceOne[Document]] = []
     for arrival in arrivals:
         earlier = places.get(arrival.place(arrival.line.names[0]))

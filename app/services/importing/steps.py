@@ -31,7 +31,10 @@ _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 
 
 class LineOutcome(StrEnum):
-    """An outcome says what happened to a line. UNPARKED ones had been parked, in this run or an earlier one."""
+    """An outcome says what happened to a line. UNPARKED ones had been parked, in this run or an earlier one.
+
+    ERASED ones are of a customer who was anonymised here: nothing of them comes in.
+    """
 
     IMPORTED = "imported"
     UPDATED = "updated"
@@ -39,6 +42,7 @@ class LineOutcome(StrEnum):
     DELETED = "deleted"
     PARKED = "parked"
     UNPARKED = "unparked"
+    ERASED = "erased"
     REJECTED = "rejected"
 
 

@@ -1,0 +1,179 @@
+"""Erases a customer: what says who they are goes at once, the rest in a job of its own (erase_job.py).
+
+What happened, when, how much and by whom among the staff stays; the ledger adds up as before. Which values go is said
+once, in store/schema.py and the catalogue.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from app.domain import changes, merging
+from app.domain.changes import Invalid
+from app.domain.details import searchable
+from app.domain.ids import new_id
+from app.domain.import_forms import Identity
+from app.domain.merging import MergeInProgress
+from app.domain.refusals import Refusal, Refusals
+from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
+from app.services.changes import Changes, Effect, Session, Wrote
+from app.services.writing import CustomerRows
+from app.store.driver import DeleteMany, Document, ReplaceOne, Store, UpdateMany
+from app.store.personal import ERASED_NAME, without_personal
+from app.store.schema import COLLECTIONS, rows_of
+from app.store.tombstones import tombstone_id
+
+ERASED_ROWS: Final = tuple(
+    name for name, each in COLLECTIONS.items()
+    if "customerId" in {**each.required, **each.optional} and name not in ("audit", "idempotency", "erasures")
+)  # fmt: skip
+"""The collections that hold something of a customer. The audit log and keys hold ids alone."""
+DELETED_ROWS: Final = ("files", "uploads")
+"""Those of which nothing is left."""
+
+
+class Preview(NamedTuple):
+    """A preview says how many rows would go, and how many stay without what is personal."""
+
+    counts: Mapping[str, int]
+    blockers: Sequence[Refusal]
+
+
+async def preview(store: Store, customer: Document) -> Preview:
+    """Returns what an erasure would do, with nothing written."""
+    return Preview(await _counted(store, _accounts(customer)), _blockers(customer))
+
+
+async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reason: str, key: str) -> Wrote:
+    """Erases the customer, with all accounts that were merged into theirs. Raises Invalid and what blocks it."""
+    reason = changes.check(
+        lambda: changes.text(reason, "reason", at_most=changes.REASON_AT_MOST), lambda: changes.key(key)
+    )
+    stubs: list[Document] = []
+
+    async def lock(rows: CustomerRows, customer_id: str) -> Document:
+        customer = await rows.lock(customer_id)
+        stubs[:] = [await rows.lock(each) for each in customer.get("mergedFromIds", ())]
+        return customer
+
+    async def decide(customer: Document, session: Session) -> Effect:
+        if refusals := _blockers(customer):
+            raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
+        if confirm_number != customer["number"]:
+            raise Invalid("confirmNumber must be the number of this customer.", "confirmNumber")
+        await _call_off(of.store, _accounts(customer), session, of.now)
+        await _bury(of.store, customer, session, of.now)
+        return await _effect(of, customer, stubs, reason, session)
+
+    given = {"customerId": customer_id, "confirmNumber": confirm_number, "reason": reason}
+    return await of.run_once("anonymiseCustomer", customer_id, key, given, decide, lock=lock)
+
+
+async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], reason: str, session: Session) -> Effect:
+    activity = of.activity(customer["_id"], "CUSTOMER_ANONYMISED")
+    accounts = _accounts(customer)
+    counts = await _counted(of.store, accounts, session)
+    erasure: Document = {
+        "_id": new_id("erasures"),
+        "customerId": customer["_id"],
+        "accountIds": accounts,
+        "status": ErasureStatus.ERASING.value,
+        "reason": reason,
+        "erasedAt": of.now,
+        "erasedBy": activity["actor"],
+        "attempts": 0,
+        "erased": 0,
+        "total": sum(counts.values()),
+        "dueAt": of.now,
+    }
+    history: Document = {
+        "_id": new_id("statuses"),
+        "customerId": customer["_id"],
+        "from": customer["status"],
+        "to": CustomerStatus.ANONYMISED.value,
+        "actor": activity["actor"],
+        "changedAt": of.now,
+        "recordedAt": of.now,
+    }
+    closed = {
+        "status": CustomerStatus.ANONYMISED.value,
+        "hasStatusDetails": True,
+        "detailsRevision": customer["revision"],
+    }
+    return Effect(
+        {"erasure": erasure["_id"], "activity": activity["_id"]},
+        activity,
+        new={"statuses": [history], "erasures": [erasure]},
+        changed={
+            ("customers", customer["_id"]): _erased(customer) | closed,
+            **{("customers", stub["_id"]): _erased(stub) for stub in stubs},
+        },
+    )
+
+
+def _erased(customer: Document) -> Document:
+    """Returns the keys of the customer's own document that change; None for one that goes."""
+    left = without_personal("customers", customer) | {"name": ERASED_NAME}
+    left = searchable({**left, "tags": left.get("tags", [])})
+    return {key: left.get(key) for key in {*customer, *left} if customer.get(key) != left.get(key)}
+
+
+def _accounts(customer: Document) -> list[str]:
+    return [customer["_id"], *customer.get("mergedFromIds", ())]
+
+
+def _blockers(customer: Document) -> list[Refusal]:
+    found: list[Refusal] = []
+    try:
+        merging.check_open(customer)
+    except Refusal as closed:
+        found.append(closed)
+    if customer.get("absorbingIds"):
+        found.append(
+            MergeInProgress("The customer still takes over another one. Try again when that is done.", "customerId")
+        )
+    return found
+
+
+async def _counted(store: Store, accounts: Sequence[str], session: Session = None) -> Mapping[str, int]:
+    """Returns how many rows these accounts have in each collection. A command each."""
+    counts: dict[str, int] = {}
+    for collection in ERASED_ROWS:
+        pipeline = [{"$match": rows_of(collection, {"$in": [*accounts]})}, {"$count": "rows"}]
+        found = await store.aggregate(collection, pipeline, session=session)
+        counts[collection] = found[0]["rows"] if found else 0
+    return counts
+
+
+async def _call_off(store: Store, accounts: Sequence[str], session: Session, now: datetime) -> None:
+    """Calls off what is queued for the customer, and files that may hold them: whoever needs one asks again."""
+    waiting = {"customerId": {"$in": [*accounts]}, "dueAt": {"$exists": True}}
+    for collection, status in (("deliveries", DeliveryStatus.FAILED), ("pushes", PushStatus.FAILED)):
+        over = {"$set": {"status": status.value}, "$unset": dict.fromkeys(("dueAt", "giveUpAt", "error"), "")}
+        await store.write(collection, [UpdateMany(waiting, over)], session=session)
+    made = {"status": ExportStatus.DONE.value}
+    underway = {"status": {"$in": [ExportStatus.QUEUED.value, ExportStatus.RUNNING.value]}}
+    failed = {"status": ExportStatus.FAILED.value, "error": _EXPORT_OVER, "finishedAt": now, "dueAt": now}
+    unset = dict.fromkeys(("slot", "position"), "")
+    await store.write(
+        "exports",
+        [
+            UpdateMany(made, {"$set": {"dueAt": now, "expiresAt": now}}),
+            UpdateMany(underway, {"$set": failed, "$unset": unset}),
+        ],
+        session=session,
+    )
+
+
+_EXPORT_OVER: Final = "A customer was erased while it was made. Request it again."
+
+
+async def _bury(store: Store, customer: Document, session: Session, now: datetime) -> None:
+    """Remembers, without their ids, whose lines no import brings back; what is parked for them goes."""
+    identities = [Identity(each["source"], each["id"]) for each in customer.get("identities", ())]
+    stones = [{"_id": tombstone_id(each), "at": now} for each in identities]
+    await store.write(
+        "tombstones", [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in stones], session=session
+    )
+    parked = [DeleteMany({"identity.source": each.source, "identity.id": each.id}) for each in identities]
+    await store.write("parked", parked, session=session)
