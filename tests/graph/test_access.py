@@ -139,6 +139,10 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
             + " }",
             {"into": own.customer["_id"], "ids": [other.customer["_id"]]},
         ),
+        (
+            "query($id: ID!) { previewAnonymise(customerId: $id) " + _selection("AnonymisePreview", 2) + " }",
+            {"id": own.customer["_id"]},
+        ),
         ("{ segments { totalCount nodes " + _selection("Segment", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         *(("{ viewer { subject customer " + part + " } activityTypes { code } }", {}) for part in whole),
@@ -189,6 +193,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "AuditEntry": set(Role) - {Role.ADMIN},
     "BlocklistEntry": {Role.AFFILIATE, Role.CUSTOMER},
     "Email": {Role.AFFILIATE},
+    "Erasure": {Role.AFFILIATE, Role.CUSTOMER},
     "EmailDelivery": {Role.AFFILIATE},
     "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
     "Merge": {Role.AFFILIATE, Role.CUSTOMER},

@@ -21,6 +21,7 @@ IN_LINES = {
     "DeclinePointsAdjustmentInput.reason",
     "AddToBlocklistInput.reason",
     "RemoveFromBlocklistInput.reason",
+    "AnonymiseCustomerInput.reason",
     "MergeCustomersInput.reason",
     "UnmergeInput.reason",
     "CreateSegmentInput.description",
@@ -48,6 +49,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "recordActivity": {"type": "ORDER_CREATED"},
     "addToBlocklist": {"type": "FINGERPRINT", "value": "x", "reason": "Fraud"},
     "removeFromBlocklist": {"reason": "A mistake"},
+    "anonymiseCustomer": {"reason": "Article 17"},
     "mergeCustomers": {"reason": "The same person"},
     "unmerge": {"reason": "Two persons"},
     "createSegment": {"name": "VIPs", "filter": {}, "scope": "SHARED", "sharedWith": ["grace"]},
@@ -104,6 +106,8 @@ async def about(world: World, customer: Document, mutation: str) -> Document:
         return {"noteId": (await world.note(customer))["_id"]}
     if mutation == "declinePointsAdjustment":
         return {"adjustmentId": (await world.adjustment(customer))["_id"]}
+    if mutation == "anonymiseCustomer":
+        return {"customerId": customer["_id"], "confirmNumber": customer["number"]}
     if mutation == "mergeCustomers":
         return {"intoId": customer["_id"], "ids": [(await world.customer())["_id"]]}
     if mutation == "unmerge":
@@ -152,6 +156,9 @@ async def test_a_line_break_is_one_where_there_are_lines_and_refused_where_there
         assert found == [], (type_, field)
         if type_.endswith("SegmentInput"):
             assert len(await world.store.find("segments", {field: "one\ntwo"})) == 1 + (mutation == "updateSegment")
+            continue
+        if mutation == "anonymiseCustomer":  # which leaves no words on the account
+            assert len(await world.store.find("erasures", {"reason": "one\ntwo"})) == 1
             continue
         (activity,) = await world.store.find("activities", {"customerId": ada["_id"]})
         assert activity["message"] == "one\ntwo"

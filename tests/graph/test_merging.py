@@ -30,6 +30,7 @@ STAYING = {
     "idempotency": "keys of changes that were made there",
     "audit": "who did what, as it was done",
     "merges": "the survivor's",
+    "erasures": "what was done to that account",
 }
 
 

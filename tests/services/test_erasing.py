@@ -93,7 +93,7 @@ async def test_nothing_personal_is_found_in_any_collection_afterwards(ask: Ask, 
     }
     others = {
         text
-        for name, rows in before.items()
+        for rows in before.values()
         for row in rows
         if not (row["_id"] in accounts or row.get("customerId") in accounts)
         for text in _texts(row)
@@ -106,7 +106,7 @@ async def test_nothing_personal_is_found_in_any_collection_afterwards(ask: Ask, 
     await Eraser(store).once()
     after = await _all(store)
     haystack = "\n".join(text for rows in after.values() for row in rows for text in _texts(row))
-    kept = {text for name, rows in after.items() for row in rows for text in _texts(row) if text in sought}
+    kept = {text for rows in after.values() for row in rows for text in _texts(row) if text in sought}
     assert kept == set()
     # A label such as "work" is part of other words.
     assert [text for text in sought if re.search(rf"(?<!\w){re.escape(text)}(?!\w)", haystack)] == []

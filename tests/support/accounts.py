@@ -36,6 +36,7 @@ ALL_BUT_THE_LOG = {
     "adjustment",
     "blocklist",
     "merge",
+    "erasure",
     "segment",
 }
 PLAIN = {"plain", "attribute"}
@@ -134,6 +135,8 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         owner=saver,
         filter={"name": a("segment")},
     )
+    eraser = {"kind": "AGENT", "id": a("erasure"), "name": a("erasure")}
+    erasure = await world.erasure(customer, reason=a("erasure"), erasedBy=eraser)
     (entry,) = await world.ledger(
         customer,
         points.earn(points.empty(), 100, now=NOW, expires_at=LATER),
@@ -177,6 +180,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "PointsAdjustment": adjustment,
         "BlocklistEntry": blocked,
         "Merge": merge,
+        "Erasure": erasure,
         "Segment": segment,
         "Customer": customer,
         "Email": email,

@@ -209,6 +209,22 @@ class World:
         await self.store.write("customers", [UpdateOne({"_id": into["_id"]}, {"$set": known}), *closed])
         return merge
 
+    async def erasure(self, customer: Document, **given: Any) -> Document:
+        """Stores an erasure that is over; nothing of it is true of the customer."""
+        shape: Document = {
+            "_id": new_id("erasures"),
+            "customerId": customer["_id"],
+            "accountIds": [customer["_id"]],
+            "status": "DONE",
+            "reason": "Article 17",
+            "erasedAt": NOW,
+            "erasedBy": AGENT,
+            **dict.fromkeys(("attempts", "erased", "total"), 0),
+        }
+        erasure = {**shape, **given}
+        await self.store.insert("erasures", [erasure])
+        return erasure
+
     async def undoable_merge(self, into: Document) -> Document:
         """Stores a customer who was merged into this one, with nothing on their account."""
         gone = await self.customer(status="MERGED", mergedIntoId=into["_id"])
