@@ -171,7 +171,7 @@ class Query:
     )
     preview_anonymise: AnonymisePreview | None = strawberry.field(
         resolver=erasing.preview_anonymise,
-        description="What `anonymiseCustomer` would do now. Null if there is no such customer. Needs "
+        description="What `anonymiseCustomer` would do now. Null if the customer does not exist. Needs "
         "ANONYMISE_CUSTOMER.",
     )
     preview_merge: MergePreview | None = strawberry.field(

@@ -117,6 +117,7 @@ def test_nobody_but_the_graph_imports_resolvers() -> None:
 DOOR = "app.services.writing"
 PAST_THE_DOOR = {
     "app.demo.sample.seed": "a sample is made whole, in a database that nobody reads yet, with its previews",
+    "app.services.row_jobs": "the state of jobs: merges and erasures are no rows of a preview",
     "app.delivery.relay": "the state of what is queued: deliveries and pushes are no rows of a preview",
 }
 

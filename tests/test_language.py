@@ -69,7 +69,7 @@ VERBS = frozenset(
     """
     adds adjusts admits announces answers are asks begins belongs builds buys can cancels changes charges closes
     collects comes compares completes compresses counts creates declares declines deletes discards does drops edits
-    encrypts ends executes expires finds fits forgets freezes gives handles hands has have hides holds imports
+    encrypts ends erases executes expires finds fits forgets freezes gives handles hands has have hides holds imports
     inserts is joins judges keeps knows lasts leaves lets limits listens lists lives loads locks logs looks mails
     makes marks masks may means mends moves must names needs notes opens orders parks pins plans prices prints puts
     queues raises reaches reads records redeems refreshes refuses releases removes repairs replaces reserves

@@ -37,7 +37,7 @@ async def preview_merge(
     return _shown(preview)
 
 
-def _shown(preview: merging.Preview) -> Source:
+def _shown(preview: merging.MergeOutlook) -> Source:
     return {
         "fields": [
             {"field": each.field, "kept": each.kept, "fromId": each.from_id, "dropped": each.dropped}

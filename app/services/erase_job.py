@@ -48,10 +48,13 @@ class Eraser(RowJob):
         return changed
 
     async def _delete(self, collection: str, rows: list[Document]) -> int:
-        for row in rows:
-            if collection == "uploads":
+        them = DeleteMany({"_id": {"$in": [row["_id"] for row in rows]}})
+        if collection == "uploads":
+            for row in rows:
                 await UPLOADED.delete_all(self.store, row["_id"])
-        await self.store.write(collection, [DeleteMany({"_id": {"$in": [row["_id"] for row in rows]}})])
+            await self.store.write("uploads", [them])
+        else:
+            await self.store.write("files", [them])
         return len(rows)
 
     async def _erase(self, collection: str, rows: list[Document]) -> int:

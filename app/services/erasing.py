@@ -32,16 +32,16 @@ DELETED_ROWS: Final = ("files", "uploads")
 """Those of which nothing is left."""
 
 
-class Preview(NamedTuple):
-    """A preview says how many rows would go, and how many stay without what is personal."""
+class ErasureOutlook(NamedTuple):
+    """An outlook says how many rows would go, and how many stay without what is personal."""
 
     counts: Mapping[str, int]
     blockers: Sequence[Refusal]
 
 
-async def preview(store: Store, customer: Document) -> Preview:
+async def preview(store: Store, customer: Document) -> ErasureOutlook:
     """Returns what an erasure would do, with nothing written."""
-    return Preview(await _counted(store, _accounts(customer)), _blockers(customer))
+    return ErasureOutlook(await _counted(store, _accounts(customer)), _blockers(customer))
 
 
 async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reason: str, key: str) -> Wrote:
@@ -148,9 +148,11 @@ async def _counted(store: Store, accounts: Sequence[str], session: Session = Non
 async def _call_off(store: Store, accounts: Sequence[str], session: Session, now: datetime) -> None:
     """Calls off what is queued for the customer, and files that may hold them: whoever needs one asks again."""
     waiting = {"customerId": {"$in": [*accounts]}, "dueAt": {"$exists": True}}
-    for collection, status in (("deliveries", DeliveryStatus.FAILED), ("pushes", PushStatus.FAILED)):
-        over = {"$set": {"status": status.value}, "$unset": dict.fromkeys(("dueAt", "giveUpAt", "error"), "")}
-        await store.write(collection, [UpdateMany(waiting, over)], session=session)
+    unset = dict.fromkeys(("dueAt", "giveUpAt", "error"), "")
+    mails = UpdateMany(waiting, {"$set": {"status": DeliveryStatus.FAILED.value}, "$unset": unset})
+    await store.write("deliveries", [mails], session=session)
+    pushes = UpdateMany(waiting, {"$set": {"status": PushStatus.FAILED.value}, "$unset": unset})
+    await store.write("pushes", [pushes], session=session)
     made = {"status": ExportStatus.DONE.value}
     underway = {"status": {"$in": [ExportStatus.QUEUED.value, ExportStatus.RUNNING.value]}}
     failed = {"status": ExportStatus.FAILED.value, "error": _EXPORT_OVER, "finishedAt": now, "dueAt": now}

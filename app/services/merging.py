@@ -27,8 +27,8 @@ Keep = Mapping[MergeField, str]
 """By field, the id of the customer whose value stands."""
 
 
-class Preview(NamedTuple):
-    """A preview says what a merge would do now; ``blockers`` why it would be refused."""
+class MergeOutlook(NamedTuple):
+    """An outlook says what a merge would do now; ``blockers`` why it would be refused."""
 
     merged: Merged
     counts: Mapping[str, int]
@@ -70,7 +70,7 @@ def check_ids(into_id: str, ids: Sequence[str], keep: Sequence[tuple[MergeField,
     changes.check(several, others, kept)
 
 
-async def preview(store: Store, into: Document, sources: Sequence[Document], keep: Keep, now: datetime) -> Preview:
+async def preview(store: Store, into: Document, sources: Sequence[Document], keep: Keep, now: datetime) -> MergeOutlook:
     """Returns what a merge would do, with nothing written. A handful of commands."""
     counts = await counted(store, [each["_id"] for each in sources])
     rewarded = await _rewarded_twice(store, [into["_id"], *(each["_id"] for each in sources)])
@@ -81,7 +81,7 @@ async def preview(store: Store, into: Document, sources: Sequence[Document], kee
         blockers.append(Blocker(into["_id"], refused))
         merged = Merged(into)
     balances = {each["_id"]: _spendable(each, now) for each in (into, *sources)}
-    return Preview(merged, counts, balances, sum(balances.values()), blockers)
+    return MergeOutlook(merged, counts, balances, sum(balances.values()), blockers)
 
 
 async def counted(store: Store, customer_ids: Sequence[str], session: Session = None) -> Mapping[str, int]:

@@ -28,7 +28,7 @@ class Lost(Exception):
 
 
 class RowJob(ABC):
-    """A row job works off the documents of ``collection``."""
+    """A row job takes the documents of ``collection`` one after the other."""
 
     collection: ClassVar[str]
 

@@ -105,7 +105,7 @@ def _text(at_most: int = 1_000) -> Schema:
 
 
 class Declared(dict[str, Any]):
-    """The schema of a value that is declared: whether it is personal, which no schema of MongoDB can say."""
+    """A declared schema says whether its value is personal, which no schema of MongoDB can say."""
 
     personal: bool
 
