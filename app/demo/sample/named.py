@@ -13,7 +13,8 @@ from app.demo.sample.life import Life
 from app.demo.sample.loyalty import Member
 from app.demo.sample.people import ADMIN, AFFILIATE
 from app.demo.sample.subscription import subscribe
-from app.domain.vocabulary import CustomerStatus
+from app.domain.ids import derived_id
+from app.domain.vocabulary import CustomerStatus, ErasureStatus, MergeStatus
 from app.store.driver import Document
 
 _MESSY_ACTIVITIES: Final = 5_000
@@ -168,19 +169,54 @@ def _block_for_good(life: Life) -> None:
 
 
 def _erase(life: Life) -> None:
-    life.change_status(CustomerStatus.ANONYMISED, by=ADMIN, reason="Request under article 17 GDPR")
+    life.change_status(CustomerStatus.ANONYMISED, by=ADMIN)
     life.tell("CUSTOMER_ANONYMISED", by=ADMIN)
+    life.write(
+        "erasures",
+        {
+            "accountIds": [life.customer["_id"]],
+            "status": ErasureStatus.DONE.value,
+            "reason": "Request under article 17 GDPR",
+            "erasedAt": life.clock,
+            "erasedBy": ADMIN,
+            "finishedAt": life.clock,
+            **dict.fromkeys(("attempts", "erased", "total"), 1),
+        },
+    )
     life.stop()
 
 
 def _give_up(life: Life) -> None:
     life.change_status(CustomerStatus.MERGED, by=ADMIN, reason="Duplicate of C-100001")
-    life.customer["mergedIntoId"] = people.customer_id("C-100001")
+    life.customer |= {"mergedIntoId": people.customer_id("C-100001"), "mergeId": _MERGE_ID}
     life.stop()
 
 
+_MERGE_ID: Final = derived_id("merges", source="sample", source_id="C-100001/1")
+"""The first merge of the messy one, as their life writes it."""
+
+
 def _absorb(life: Life) -> None:
-    life.tell("CUSTOMERS_MERGED", {"mergedCustomerIds": ["C-100008"]}, by=ADMIN)
+    reason, gone = "The same person, who registered twice", people.customer_id("C-100008")
+    before = {"_id": gone, "number": "C-100008", "status": CustomerStatus.ACTIVE.value, "paymentCount": 0}
+    merge = life.write(
+        "merges",
+        {
+            "sourceIds": [gone],
+            "status": MergeStatus.DONE.value,
+            "reason": reason,
+            "mergedAt": life.clock,
+            "mergedBy": ADMIN,
+            "finishedAt": life.clock,
+            "sources": [before],
+            **{key: {} for key in ("before", "after")},
+            **{key: [] for key in ("transfers", "chainedIds")},
+            **dict.fromkeys(("attempts", "moved", "total"), 1),
+        },
+    )
+    assert merge["_id"] == _MERGE_ID
+    life.customer["mergedFromIds"] = [gone]
+    life.tell("CUSTOMERS_MERGED", {"mergedCustomerIds": ["C-100008"]}, by=ADMIN, message=reason, about=merge)
 
 
 def _life(index: int, now: datetime, *, days_ago: int, origin: people.Background, **known: Any) -> Life:
