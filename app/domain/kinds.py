@@ -39,6 +39,13 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("blocklist", prefix="blk", type="BlocklistEntry", noun="blocklist entry"),
     Kind("merges", prefix="mrg", type="Merge", noun="merge"),
     Kind("segments", prefix="seg", type="Segment", noun="segment"),
+    Kind(
+        "searches",
+        prefix="eds",
+        type="DueDiligenceSearch",
+        noun="due diligence search",
+        import_word="edd_search",
+    ),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
 )
 
