@@ -23,6 +23,8 @@ IN_LINES = {
     "RemoveFromBlocklistInput.reason",
     "MergeCustomersInput.reason",
     "UnmergeInput.reason",
+    "RequireDueDiligenceInput.reason",
+    "SetDueDiligenceScoresInput.reason",
     "CreateSegmentInput.description",
     "UpdateSegmentInput.description",
 }
@@ -50,6 +52,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "removeFromBlocklist": {"reason": "A mistake"},
     "mergeCustomers": {"reason": "The same person"},
     "unmerge": {"reason": "Two persons"},
+    "requireDueDiligence": {"required": True, "reason": "Fraud"},
+    "setDueDiligenceScores": {"scores": [{"factor": "FRAUD", "score": "PROBABLE"}], "reason": "Fraud"},
     "createSegment": {"name": "VIPs", "filter": {}, "scope": "SHARED", "sharedWith": ["grace"]},
     "updateSegment": {"columns": ["name"]},
 }

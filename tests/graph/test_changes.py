@@ -34,8 +34,10 @@ from tests.support.mutations import (
     REMOVE_FROM_BLOCKLIST,
     REMOVE_TAX_ID,
     REQUEST_POINTS,
+    REQUIRE_DUE_DILIGENCE,
     RESEND,
     SET_DEFAULT_TAX_ID,
+    SET_DUE_DILIGENCE_SCORES,
     SHOWN,
     STATUS,
     UNMERGE,
@@ -462,6 +464,8 @@ MAY: dict[str, set[Role]] = {
     "recordActivity": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
     "mergeCustomers": {Role.ADMIN, Role.CS_ADMIN},
     "unmerge": {Role.ADMIN, Role.CS_ADMIN},
+    "requireDueDiligence": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
+    "setDueDiligenceScores": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
     "addToBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
     "removeFromBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
 }
@@ -521,6 +525,11 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
                 "recordActivity": (RECORD_PLAIN, {**customer_id, "type": "CREDIT_CONTROL_CYCLE_EXITED"}),
                 "mergeCustomers": (MERGE_CUSTOMERS, {"intoId": ada["_id"], "ids": [twin["_id"]], "reason": "Why"}),
                 "unmerge": (UNMERGE, {"mergeId": merge["_id"], "reason": "Why"}),
+                "requireDueDiligence": (REQUIRE_DUE_DILIGENCE, {**customer_id, "required": True, "reason": "Why"}),
+                "setDueDiligenceScores": (
+                    SET_DUE_DILIGENCE_SCORES,
+                    {**customer_id, "scores": [{"factor": "FRAUD", "score": "PROBABLE"}], "reason": "Why"},
+                ),
                 "addToBlocklist": (ADD_TO_BLOCKLIST, {**customer_id, **card}),
                 "removeFromBlocklist": (REMOVE_FROM_BLOCKLIST, {"entryId": blocked["_id"], "reason": "Why"}),
             }

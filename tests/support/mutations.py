@@ -74,3 +74,10 @@ UPDATE_SEGMENT = f"""mutation($input: UpdateSegmentInput!) {{ updateSegment(inpu
 STAR_SEGMENT = f"""mutation($input: StarSegmentInput!) {{ starSegment(input: $input) {{ {SEGMENT} {ERRORS} }} }}"""
 DELETE_SEGMENT = f"""mutation($input: DeleteSegmentInput!) {{ deleteSegment(input: $input) {{
   deletedSegmentId {ERRORS} }} }}"""
+DUE_DILIGENCE = """dueDiligence { required nextSearchAt factors { factor manual automatic effective manualAt
+  manualBy { userId } } searches { totalCount nodes {
+  id factor score searchedAt nextSearchAt results { url details } } } }"""
+REQUIRE_DUE_DILIGENCE = f"""mutation($input: RequireDueDiligenceInput!) {{ requireDueDiligence(input: $input) {{
+  customer {{ {DUE_DILIGENCE} }} {SHOWN} }} }}"""
+SET_DUE_DILIGENCE_SCORES = f"""mutation($input: SetDueDiligenceScoresInput!) {{ setDueDiligenceScores(input: $input) {{
+  customer {{ {DUE_DILIGENCE} }} {SHOWN} }} }}"""
