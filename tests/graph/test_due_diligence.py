@@ -205,7 +205,7 @@ async def test_staff_who_may_not_read_it_learn_from_the_timeline_that_it_is_requ
 # ---------------------------------------------------------------- merging
 
 
-def _stored(factor: str = "FRAUD", *, required: bool = False, days: int = 1, **scores: str) -> Document:
+def _stored(factor: str = "FRAUD", *, required: bool = False, days: int = 1, **scores: Any) -> Document:
     given: Document = {"factor": factor, **scores}
     if "manual" in scores:
         given |= {"manualBy": AGENT, "manualAt": ago(days=days)}

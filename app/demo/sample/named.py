@@ -83,7 +83,12 @@ def messy(index: int, now: datetime) -> Life:
     life.plan(610, partial(service.edit, life, "jobTitle", "Deputy director"))
     life.plan(640, partial(service.blocklist, life))
     life.plan(660, partial(service.leave_note_with_files, life))
-    life.plan(670, partial(service.require_due_diligence, life))
+    for days, required, reason in (
+        (650, True, "Pays with cards of three names"),
+        (655, False, "The cards are of one family"),
+        (670, True, "Orders of 20,000 EUR in a week"),
+    ):
+        life.plan(days, partial(service.require_due_diligence, life, required=required, reason=reason))
     life.plan(671, partial(service.search, life, Factor.OCCUPATION, Score.NOT_FOUND))
     life.plan(672, partial(service.search, life, Factor.FRAUD, Score.UNCLEAR, _ARTICLE))
     life.plan(680, partial(service.set_score, life, Factor.FRAUD, Score.UNLIKELY, reason="Another person of that name"))

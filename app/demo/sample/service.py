@@ -193,11 +193,11 @@ def blocklist(life: Life) -> None:
     life.tell("BILLING_CUSTOMER_BLOCKLISTED", attributes, by=FINANCE, source="platform", message=reason, about=entry)
 
 
-def require_due_diligence(life: Life) -> None:
-    reason = "Pays with cards of three names"
-    life.tell("DUE_DILIGENCE_REQUIRED", by=FINANCE, source="platform", message=reason)
+def require_due_diligence(life: Life, *, required: bool, reason: str) -> None:
+    type_ = "DUE_DILIGENCE_REQUIRED" if required else "DUE_DILIGENCE_LIFTED"
+    life.tell(type_, by=FINANCE, source="platform", message=reason)
     stored = life.customer.get("dueDiligence")
-    life.customer["dueDiligence"] = due_diligence.require(stored, required=True)
+    life.customer["dueDiligence"] = due_diligence.require(stored, required=required)
 
 
 def search(life: Life, factor: DueDiligenceFactor, score: DueDiligenceScore, *results: Document) -> None:
