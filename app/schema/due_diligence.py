@@ -55,7 +55,10 @@ class DueDiligenceScores:
     manual_at: datetime | None = strawberry.field(description="The time when the manual score was set.")
 
 
-@strawberry.type(description="The enhanced due diligence of a customer.")
+@strawberry.type(
+    description="The enhanced due diligence of a customer. What is required and manual scores are decided here; "
+    "searches and automatic scores are imported."
+)
 class DueDiligence:
     access: ClassVar[Access] = DUE_DILIGENCE
 
