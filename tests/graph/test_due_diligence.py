@@ -214,7 +214,7 @@ def _stored(factor: str = "FRAUD", *, required: bool = False, days: int = 1, **s
     return {"required": required, "factors": [given]}
 
 
-_POSSIBLE = [
+_POSSIBLE: list[dict[str, Any]] = [
     {key: score for key, score in (("manual", manual), ("automatic", automatic)) if score}
     for manual, automatic in product([None, *SCORES], repeat=2)
     if manual or automatic
