@@ -24,6 +24,7 @@ from app.resolvers import (
     changes,
     customers,
     details,
+    due_diligence,
     erasing,
     exports,
     federation,
@@ -75,6 +76,7 @@ from app.schema.details import (
     UpdateCustomerPayload,
     UpdateLeadSourcePayload,
 )
+from app.schema.due_diligence import RequireDueDiligencePayload, SetDueDiligenceScoresPayload
 from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
@@ -308,6 +310,16 @@ class Mutation:
         resolver=erasing.anonymise_customer,
         description="Erase a customer's personal data for good, wherever they are: on the account, in mails and files, "
         "in accounts that were merged into it. No import brings the person back. Needs ANONYMISE_CUSTOMER.",
+    )
+    require_due_diligence: RequireDueDiligencePayload | None = strawberry.field(
+        resolver=due_diligence.require_due_diligence,
+        description="Require enhanced due diligence of a customer, or lift the requirement. Nothing is blocked by this "
+        "gateway: the systems that ask enforce it. Needs MANAGE_DUE_DILIGENCE.",
+    )
+    set_due_diligence_scores: SetDueDiligenceScoresPayload | None = strawberry.field(
+        resolver=due_diligence.set_due_diligence_scores,
+        description="Set or clear scores of a customer's due diligence by hand. A manual score stands over automatic "
+        "ones, also over later ones. Needs MANAGE_DUE_DILIGENCE.",
     )
     merge_customers: MergeCustomersPayload | None = strawberry.field(
         resolver=merging.merge_customers,

@@ -43,8 +43,8 @@ Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 def _customer(number: int, now: datetime) -> Document:
-    known: Document = {"_id": new_id("customers"), "number": f"B-{number}", "name": "Bench", "registeredAt": now, "tags": []}
-    return {**known, "paymentCount": 0, "status": "ACTIVE", "identities": [], "spendable": 0, "revision": 0}
+    known: Document = {"_id": new_id("customers"), "number": f"B-{number}", "name": "Bench", "registeredAt": now}
+    return {**known, "tags": [], "paymentCount": 0, "status": "ACTIVE", "identities": [], "spendable": 0, "revision": 0}
 
 
 async def _fill(store: Store, rows: int, now: datetime) -> list[Document]:

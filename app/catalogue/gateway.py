@@ -6,6 +6,7 @@ Reasons are the activity's message, never an attribute, so that hiding messages 
 from functools import partial
 
 from app.catalogue.model import ActivityGroup as Group
+from app.catalogue.model import AttributeKind as Kind
 from app.catalogue.model import Audience, Origin, Writers, activity_type
 from app.catalogue.shared import (
     BLOCKLIST_TYPE,
@@ -16,6 +17,7 @@ from app.catalogue.shared import (
     PASS_PROVIDER,
     TAG,
     TO_ADDRESS,
+    optional,
 )
 
 row = partial(activity_type, source="platform", origin=Origin.OURS, writers=Writers.NOBODY)
@@ -75,6 +77,26 @@ ROWS = (
         "Data of the customer may be used to buy again.",
         Group.COMPLIANCE,
         BLOCKLIST_TYPE,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Due diligence required",
+        "The customer has to be looked into before more is done for them.",
+        Group.COMPLIANCE,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Due diligence lifted",
+        "The customer does not have to be looked into any more.",
+        Group.COMPLIANCE,
+        audience=Audience.STAFF,
+    ),
+    # Without the scores: all staff read the timeline, and few of them due diligence.
+    row(
+        "Due diligence scored",
+        "A person set or cleared scores of the customer's due diligence.",
+        Group.COMPLIANCE,
+        optional("factors", "Factors", Kind.LIST),
         audience=Audience.STAFF,
     ),
 )

@@ -52,6 +52,8 @@ class Permission(StrEnum):
     MANAGE_BLOCKLIST = "MANAGE_BLOCKLIST"
     USE_SEGMENTS = "USE_SEGMENTS"
     MANAGE_SEGMENTS = "MANAGE_SEGMENTS"
+    READ_DUE_DILIGENCE = "READ_DUE_DILIGENCE"
+    MANAGE_DUE_DILIGENCE = "MANAGE_DUE_DILIGENCE"
 
 
 class Scope(StrEnum):
@@ -106,6 +108,8 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.MANAGE_BLOCKLIST, _SUPERVISORS | {Role.FINANCE, Role.API_USER}),
     (Permission.USE_SEGMENTS, STAFF),
     (Permission.MANAGE_SEGMENTS, frozenset({Role.ADMIN})),
+    (Permission.READ_DUE_DILIGENCE, _SUPERVISORS | {Role.FINANCE}),
+    (Permission.MANAGE_DUE_DILIGENCE, _SUPERVISORS | {Role.FINANCE}),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app.domain import changes
 from app.domain.access import Forbidden, Role, Viewer
+from app.domain.cards import holds_card_number
 from app.domain.changes import Invalid
 from app.domain.ids import is_id_of
 from app.domain.import_forms import COUNTRY, EMAIL_ADDRESS, Form, matching
@@ -19,8 +20,6 @@ from app.domain.search import address, folded
 from app.domain.vocabulary import BlocklistSource, BlocklistType
 
 _AT_MOST: Final = 255
-_CARD_NUMBER: Final = re.compile(r"(?<![^\W_])\d(?:[\W_]?\d){11,18}(?![^\W_])")
-"""12 to 19 digits, however they are grouped, that are not a part of a longer word."""
 
 
 class AlreadyBlocked(Refusal):
@@ -80,15 +79,9 @@ _FORMS: Final[Mapping[BlocklistType, Form]] = {
 def read(type_: BlocklistType, value: str, *field: str) -> str:
     """Returns the value as it is stored and compared. Raises Invalid, also for whatever holds a card number."""
     plain = changes.formed(_FORMS[type_], changes.text(value, *field, at_most=_AT_MOST, lines=False), *field)
-    if type_ is not BlocklistType.IP_ADDRESS and any(map(_passes_luhn, _CARD_NUMBER.findall(plain))):
+    if type_ is not BlocklistType.IP_ADDRESS and holds_card_number(plain):
         raise Invalid(f"{field[-1]} holds a card number. Give the card's token or fingerprint instead.", *field)
     return plain
-
-
-def _passes_luhn(text: str) -> bool:
-    digits = [int(character) for character in reversed(text) if character.isdecimal()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
 # ---------------------------------------------------------------- entries

@@ -19,6 +19,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from app.catalogue.model import AttributeKind, nearest
 from app.domain import attributes
+from app.domain.cards import holds_card_number
 from app.domain.customers import is_web_address
 from app.domain.ids import derived_id
 from app.domain.points import INT32_MAX
@@ -300,6 +301,16 @@ def _website(value: object) -> str:
 
 
 WEBSITE = Form("the address of a web page, such as https://example.com, of at most 1,000 characters", _website)
+
+
+def _link(value: object) -> str:
+    address = text(2_000).read(value)
+    if not re.fullmatch(r"(?i:https?)://[^\s<>\"]+", address) or not is_web_address(address):
+        raise ValueError
+    return address
+
+
+LINK = Form("an address of at most 2,000 characters that begins with http:// or https://", _link)
 HTTPS_URL = matching(r"https://[^\s<>\"]{1,1990}", "an https:// address")
 CONTENT = Form("a file of at most 512 KiB in base64", _content)
 MEDIA_TYPE = Form("a media type, such as application/pdf", _media_type)
@@ -311,6 +322,19 @@ UNSUBSCRIBE = matching(
 )
 PKPASS = Form("a pass file (.pkpass) of at most 512 KiB in base64", _pkpass)
 ATTRIBUTES = Form("an object of names and values", _attributes)
+
+
+def without_card_number(form: Form) -> Form:
+    """Returns the form of the same text, which must not hold the number of a card."""
+
+    def read(value: object) -> str:
+        given = form.read(value)
+        if holds_card_number(given):
+            raise ValueError
+        return given
+
+    return form._replace(requirement=f"{form.requirement}, without the number of a card", read=read)
+
 
 # ---------------------------------------------------------------- what is made of others
 

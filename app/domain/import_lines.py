@@ -13,6 +13,7 @@ from app.catalogue.model import CatalogueType, nearest
 from app.domain import attributes
 from app.domain.attributes import AttributeProblems, Raw
 from app.domain.customers import primary_first
+from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
 from app.domain.ids import derived_id
 from app.domain.import_forms import (
     ATTRIBUTES,
@@ -27,6 +28,7 @@ from app.domain.import_forms import (
     EMAIL_ADDRESS,
     HTTPS_URL,
     IDENTITY,
+    LINK,
     LOCALE,
     LONG_TEXT,
     MAILBOXES,
@@ -54,6 +56,7 @@ from app.domain.import_forms import (
     reference_to_one_of,
     text,
     trimmed,
+    without_card_number,
 )
 from app.domain.kinds import BY_IMPORT_WORD
 from app.domain.points import TRANSFERS, PointsKind
@@ -62,6 +65,8 @@ from app.domain.vocabulary import (
     ActorKind,
     CouponOrigin,
     CustomerStatus,
+    DueDiligenceFactor,
+    DueDiligenceScore,
     PassType,
     TransactionStatus,
     TransactionType,
@@ -81,12 +86,13 @@ class LineKind(StrEnum):
     STATUS = "status"
     EMAIL = "email"
     NOTE = "note"
+    EDD_SEARCH = "edd_search"
 
 
 COLLECTION_OF: Final[Mapping[str, str]] = {
     kind: BY_IMPORT_WORD[kind].collection for kind in LineKind if kind is not LineKind.CUSTOMER_LINK
 }
-HISTORY: Final = frozenset((LineKind.ACTIVITY, LineKind.POINTS, LineKind.STATUS, LineKind.NOTE))
+HISTORY: Final = frozenset((LineKind.ACTIVITY, LineKind.POINTS, LineKind.STATUS, LineKind.NOTE, LineKind.EDD_SEARCH))
 """What happened is never rewritten; the other kinds have a present, which a later line may change."""
 
 IMPORTER: Final = {"kind": ActorKind.IMPORT.value, "name": "System"}
@@ -264,6 +270,20 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
         {"message": LONG_TEXT, "createdAt": TIME},
         {"author": _ACTOR, "mentions": list_of(TEXT), "links": list_of(reference_to_one_of(_LINKS)).into("linkIds")},
     ),
+    LineKind.EDD_SEARCH: _thing(
+        {"factor": one_of(DueDiligenceFactor), "searchedAt": TIME, "score": one_of(DueDiligenceScore)},
+        {
+            "nextSearchAt": TIME,
+            "results": list_of(
+                object_of(
+                    "url, and details if there are any",
+                    {"url": LINK},
+                    {"details": without_card_number(text(DETAILS_AT_MOST, lines=True))},
+                ),
+                at_most=MAX_RESULTS,
+            ),
+        },
+    ),
 }
 
 
@@ -392,5 +412,6 @@ _COMPLETED: Final[Mapping[LineKind, Callable[[dict[str, Any]], dict[str, Any]]]]
     LineKind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
     LineKind.STATUS: _status,
     LineKind.EMAIL: _email,
+    LineKind.EDD_SEARCH: lambda given: {"results": list[Any](), **given},
     LineKind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
 }

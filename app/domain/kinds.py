@@ -40,6 +40,13 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("merges", prefix="mrg", type="Merge", noun="merge"),
     Kind("erasures", prefix="ers", type="Erasure", noun="erasure"),
     Kind("segments", prefix="seg", type="Segment", noun="segment"),
+    Kind(
+        "searches",
+        prefix="eds",
+        type="DueDiligenceSearch",
+        noun="due diligence search",
+        import_word="edd_search",
+    ),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
 )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from app.domain import details, lead_source
+from app.domain import details, due_diligence, lead_source
 from app.domain.changes import LimitExceeded
 from app.domain.customers import emails_of, primary_first
 from app.domain.points import ReservationOpen
@@ -160,6 +160,8 @@ def merged(
         after["status"] = CustomerStatus.BLOCKED.value
     after["paymentCount"] = sum(each["paymentCount"] for each in everybody)
     after["registeredAt"] = min(each["registeredAt"] for each in everybody)
+    strictest = due_diligence.merged([each.get("dueDiligence") for each in everybody])
+    after |= {"dueDiligence": strictest} if strictest else {}
     after |= _memory(everybody)
     for key, value in after.items():
         if isinstance(value, list) and len(value) > _limit(key):  # pyright: ignore[reportUnknownArgumentType] # of anything
@@ -168,8 +170,13 @@ def merged(
     warnings = [
         *([MergeWarning.BLOCKED] if blocked and into["status"] != CustomerStatus.BLOCKED else []),
         *([MergeWarning.REWARDED_TWICE] if rewarded else []),
+        *([MergeWarning.DUE_DILIGENCE_REQUIRED] if _newly_required(into, strictest) else []),
     ]
     return Merged(after, fields, warnings)
+
+
+def _newly_required(into: Mapping[str, Any], strictest: Mapping[str, Any] | None) -> bool:
+    return due_diligence.is_required(strictest) and not due_diligence.is_required(into.get("dueDiligence"))
 
 
 def _fields(

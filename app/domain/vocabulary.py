@@ -181,6 +181,23 @@ class BlocklistSource(StrEnum):
     RISK_SCORE_RULES = "RISK_SCORE_RULES"
 
 
+class DueDiligenceFactor(StrEnum):
+    OCCUPATION = "OCCUPATION"
+    ARREST = "ARREST"
+    BANKRUPTCY = "BANKRUPTCY"
+    FRAUD = "FRAUD"
+
+
+class DueDiligenceScore(StrEnum):
+    """From the best to the worst: two scores are compared by their places here."""
+
+    NOT_FOUND = "NOT_FOUND"
+    UNLIKELY = "UNLIKELY"
+    UNCLEAR = "UNCLEAR"
+    PROBABLE = "PROBABLE"
+    CONFIRMED = "CONFIRMED"
+
+
 class MergeField(StrEnum):
     NAME = "NAME"
     ORGANIZATION = "ORGANIZATION"
@@ -196,6 +213,7 @@ class MergeField(StrEnum):
 class MergeWarning(StrEnum):
     BLOCKED = "BLOCKED"
     REWARDED_TWICE = "REWARDED_TWICE"
+    DUE_DILIGENCE_REQUIRED = "DUE_DILIGENCE_REQUIRED"
 
 
 class MergeStatus(StrEnum):

@@ -124,7 +124,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "cursor": Price(0, 0.6),
     "startCursor": Price(0, 0.6),
     "endCursor": Price(0, 0.6),
-    "url": Price(0, 0.6),  # a link to a file, which is sealed as a cursor is
+    # Links to files, which are sealed as cursors are.
+    **dict.fromkeys(("EmailAttachment.url", "Export.url", "NoteAttachment.url", "Upload.url"), Price(0, 0.6)),
     "Customer.activityFacets": Price(100, 22),
     "Customer.activityGroups": Price(100, 22),
     "Customer.activityActors": Price(100, 40),

@@ -10,6 +10,7 @@ import strawberry
 from app.domain.access import Viewer
 from app.domain.cursors import size_of
 from app.domain.customers import country_of, emails_of, is_web_address
+from app.domain.due_diligence import state_of
 from app.domain.duplicates import traits_of
 from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, STATUSES, TRANSACTIONS
 from app.domain.refusals import Refusal
@@ -46,11 +47,25 @@ from app.schema.notes import Note
 from app.schema.passes import Pass, PassFilter, PassOrder
 from app.schema.people import Address, ContactPoint, IdentityInput, LeadSource, SourceIdentity, TaxId
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
-from app.schema.rules import ACTORS, CONTACT, DUPLICATES, LABELS, LAST, LEAD, MAIL, MERGE, NOTE, WITH_OWNER, Access
+from app.schema.rules import (
+    ACTORS,
+    CONTACT,
+    DUE_DILIGENCE,
+    DUPLICATES,
+    LABELS,
+    LAST,
+    LEAD,
+    MAIL,
+    MERGE,
+    NOTE,
+    WITH_OWNER,
+    Access,
+)
 from app.schema.statuses import StatusChange
 from app.schema.transactions import Transaction, TransactionFilter, TransactionOrder
 
 if TYPE_CHECKING:
+    from app.schema.due_diligence import DueDiligence
     from app.schema.merging import Merge
 
 Counted = Annotated[
@@ -58,6 +73,7 @@ Counted = Annotated[
 ]
 _Later = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 _Merge = Annotated["Merge", strawberry.lazy("app.schema.merging")]
+_DueDiligence = Annotated["DueDiligence", strawberry.lazy("app.schema.due_diligence")]
 
 
 @strawberry.type(description="A customer, or a lead without a payment, as all source systems together know them.")
@@ -75,6 +91,7 @@ class Customer(Node):
         MAIL: "email_history",
         NOTE: "notes pinned_notes",
         MERGE: "merged_from merge_in_progress",
+        DUE_DILIGENCE: "due_diligence",
     }
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
@@ -192,6 +209,14 @@ class Customer(Node):
     @reads("hasStatusDetails")
     def has_status_details(customer: strawberry.Parent[Document]) -> bool | None:
         return customer.get("hasStatusDetails", False)
+
+    @strawberry.field(description="What enhanced due diligence knows of the customer.")
+    @staticmethod
+    @reads("_id dueDiligence")
+    def due_diligence(customer: strawberry.Parent[Document]) -> _DueDiligence | None:
+        if isinstance(stored := customer.get("dueDiligence"), Refusal):
+            raise stored
+        return cast(Source, {"_id": customer["_id"], **state_of(stored)})
 
     status_history = paged(STATUSES, StatusChange, description="All status changes, newest first.")
     activities = paged(

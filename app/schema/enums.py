@@ -16,6 +16,8 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    DueDiligenceFactor,
+    DueDiligenceScore,
     DuplicateReason,
     ErasureStatus,
     ExportFormat,
@@ -55,6 +57,8 @@ __all__ = [
     "CustomerSegment",
     "CustomerStatus",
     "DeliveryStatus",
+    "DueDiligenceFactor",
+    "DueDiligenceScore",
     "DuplicateReason",
     "ErasureStatus",
     "ExportFormat",
@@ -446,6 +450,23 @@ describe(
     ME="For the viewer alone.",
 )
 describe(
+    DueDiligenceFactor,
+    "What enhanced due diligence looks for.",
+    OCCUPATION="An occupation that calls for care, such as a public office.",
+    ARREST="An arrest.",
+    BANKRUPTCY="A bankruptcy.",
+    FRAUD="A fraud.",
+)
+describe(
+    DueDiligenceScore,
+    "How sure it is that a factor is true of a customer, from the best score to the worst.",
+    NOT_FOUND="Nothing was found.",
+    UNLIKELY="Something was found that is hardly about the customer.",
+    UNCLEAR="Something was found, and nobody can tell whether it is about the customer.",
+    PROBABLE="What was found is probably about the customer.",
+    CONFIRMED="What was found is about the customer.",
+)
+describe(
     MergeField,
     "A field of which a customer has one value.",
     NAME="The name, with the given and the family name.",
@@ -464,6 +485,7 @@ describe(
     BLOCKED="One of the customers is blocked, so that the survivor will be.",
     REWARDED_TWICE="Two of the customers have an activity that a loyalty programme rewards once for each person. No "
     "points are taken back.",
+    DUE_DILIGENCE_REQUIRED="Due diligence is required of one of the customers, so that it will be of the survivor.",
 )
 describe(
     MergeStatus,

@@ -101,6 +101,7 @@ BLOCKLIST: Final = Rule("the blocklist", PERMITTED[Permission.READ_BLOCKLIST])
 MERGE: Final = Rule("merges of customers", STAFF)
 ERASURE: Final = Rule("erasures of customers", STAFF)
 SEGMENT: Final = Rule("saved segments", PERMITTED[Permission.USE_SEGMENTS])
+DUE_DILIGENCE: Final = Rule("due diligence", PERMITTED[Permission.READ_DUE_DILIGENCE])
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 ACTOR: Final = Rule(

@@ -39,6 +39,8 @@ describe(
     MANAGE_BLOCKLIST="Add values to the blocklist, or remove them.",
     USE_SEGMENTS="Save segments of customers, and use those that others share or make public.",
     MANAGE_SEGMENTS="Read, change and delete everybody's segments.",
+    READ_DUE_DILIGENCE="Read `Customer.dueDiligence`: scores, and the searches behind them.",
+    MANAGE_DUE_DILIGENCE="Require enhanced due diligence of customers, and set its scores by hand.",
 )
 
 

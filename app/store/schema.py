@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
+from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
 from app.domain.kinds import BY_COLLECTION
 from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
@@ -28,6 +29,8 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    DueDiligenceFactor,
+    DueDiligenceScore,
     ErasureStatus,
     ExportFormat,
     ExportStatus,
@@ -246,6 +249,25 @@ _DECLARED: Final[Mapping[str, Collection]] = {
                 )
             ),
             "leadSource": _object({}, {**_LEAD_SOURCE, "original": _object({}, _LEAD_SOURCE)}),
+            # What domain/due_diligence.py makes of manual scores and of the newest search of each factor.
+            "dueDiligence": personal(
+                _object(
+                    {
+                        "required": _BOOLEAN,
+                        "factors": _list(
+                            _object(
+                                {"factor": _one_of(DueDiligenceFactor)},
+                                {
+                                    **dict.fromkeys(("manual", "automatic"), _one_of(DueDiligenceScore)),
+                                    **dict.fromkeys(("manualAt", "searchedAt", "nextSearchAt"), _TIME),
+                                    "manualBy": _ACTOR,
+                                    "order": ROW_ORDER,
+                                },
+                            )
+                        ),
+                    }
+                )
+            ),
             "mergedIntoId": _reference("customers"),
             # Of merges that were made here: which one closed this account, and whom a survivor has taken over. While
             # their rows are on the way, ``absorbingIds`` names whose, and ``rowsMoving`` is on each of these.
@@ -575,6 +597,20 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         },
         indexes=(Index("customerId createdAt order _id"), Index("customerId pins", partial_on="pins")),
     ),
+    # What systems found out about a customer, by the factor of due diligence that they searched for.
+    "searches": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "factor": _one_of(DueDiligenceFactor),
+            "score": _one_of(DueDiligenceScore),
+            "searchedAt": _TIME,
+            "results": personal(
+                _list(_object({"url": _text(2_000)}, {"details": _text(DETAILS_AT_MOST)}), at_most=MAX_RESULTS)
+            ),
+        },
+        optional={"nextSearchAt": _TIME},
+        indexes=(Index("customerId searchedAt order _id"),),
+    ),
     # What a key of a subject's has written, so that the same change is made once.
     "idempotency": Collection(
         required={
@@ -852,6 +888,7 @@ ROWS_OF_CUSTOMERS: Final = (
     "deliveries",
     "files",
     "notes",
+    "searches",
     "adjustments",
     "blocklist",
     "uploads",

@@ -13,7 +13,7 @@ import pytest
 from app.catalogue import CATALOGUE
 from app.catalogue.model import ActivityGroup
 from app.demo.sample.seed import documents_of, seed
-from app.domain import segments
+from app.domain import due_diligence, segments
 from app.domain.access import Role, Viewer
 from app.domain.attributes import parse_all
 from app.domain.exports import choose_columns
@@ -214,6 +214,22 @@ def test_the_messy_customer_has_everything(world: World) -> None:
         assert of(world, name, "C-100001"), name
     moments = Counter(activity["occurredAt"] for activity in activities)
     assert sum(count > 1 for count in moments.values()) > 10
+
+
+def test_the_messy_customer_is_known_as_well_as_the_timeline_tells(world: World) -> None:
+    state = due_diligence.state_of(customer(world, "C-100001")["dueDiligence"])
+    about = sorted(of(world, "activities", "C-100001"), key=lambda each: each["occurredAt"])
+    told = [each["type"] for each in about if each["type"].startswith("DUE_DILIGENCE_")]
+    assert told == ["DUE_DILIGENCE_REQUIRED", "DUE_DILIGENCE_LIFTED", "DUE_DILIGENCE_REQUIRED", "DUE_DILIGENCE_SCORED"]
+    assert state["required"] is True
+    assert {each["factor"]: (each.get("manual"), each.get("automatic")) for each in state["factors"]} == {
+        "OCCUPATION": (None, "NOT_FOUND"),
+        "ARREST": (None, None),
+        "BANKRUPTCY": (None, None),
+        "FRAUD": ("UNLIKELY", "UNCLEAR"),
+    }
+    searches = of(world, "searches", "C-100001")
+    assert {each["factor"]: each["score"] for each in searches} == {"OCCUPATION": "NOT_FOUND", "FRAUD": "UNCLEAR"}
 
 
 def test_there_is_a_segment_for_each_scope_that_its_owner_could_have_saved(world: World) -> None:

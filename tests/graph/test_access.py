@@ -183,6 +183,7 @@ FORBIDDEN: Mapping[str, set[Role]] = {
     "Customer.emailHistory": {Role.AFFILIATE},
     "Customer.possibleDuplicates": {Role.AFFILIATE, Role.CUSTOMER},
     "Customer.leadSource": {Role.AFFILIATE, Role.CUSTOMER},
+    "Customer.dueDiligence": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
     "Customer.mergedFrom": {Role.AFFILIATE, Role.CUSTOMER},
     "Customer.mergeInProgress": {Role.AFFILIATE, Role.CUSTOMER},
     "PointsEntry.adjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
@@ -192,6 +193,7 @@ FORBIDDEN: Mapping[str, set[Role]] = {
 HIDDEN: Mapping[str, set[Role]] = {
     "AuditEntry": set(Role) - {Role.ADMIN},
     "BlocklistEntry": {Role.AFFILIATE, Role.CUSTOMER},
+    "DueDiligenceSearch": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
     "Email": {Role.AFFILIATE},
     "Erasure": {Role.AFFILIATE, Role.CUSTOMER},
     "EmailDelivery": {Role.AFFILIATE},

@@ -24,6 +24,8 @@ IN_LINES = {
     "AnonymiseCustomerInput.reason",
     "MergeCustomersInput.reason",
     "UnmergeInput.reason",
+    "RequireDueDiligenceInput.reason",
+    "SetDueDiligenceScoresInput.reason",
     "CreateSegmentInput.description",
     "UpdateSegmentInput.description",
 }
@@ -52,6 +54,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "anonymiseCustomer": {"reason": "Article 17"},
     "mergeCustomers": {"reason": "The same person"},
     "unmerge": {"reason": "Two persons"},
+    "requireDueDiligence": {"required": True, "reason": "Fraud"},
+    "setDueDiligenceScores": {"scores": [{"factor": "FRAUD", "score": "PROBABLE"}], "reason": "Fraud"},
     "createSegment": {"name": "VIPs", "filter": {}, "scope": "SHARED", "sharedWith": ["grace"]},
     "updateSegment": {"columns": ["name"]},
 }

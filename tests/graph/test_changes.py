@@ -35,8 +35,10 @@ from tests.support.mutations import (
     REMOVE_FROM_BLOCKLIST,
     REMOVE_TAX_ID,
     REQUEST_POINTS,
+    REQUIRE_DUE_DILIGENCE,
     RESEND,
     SET_DEFAULT_TAX_ID,
+    SET_DUE_DILIGENCE_SCORES,
     SHOWN,
     STATUS,
     UNMERGE,
@@ -464,6 +466,8 @@ MAY: dict[str, set[Role]] = {
     "anonymiseCustomer": {Role.ADMIN, Role.CS_ADMIN},
     "mergeCustomers": {Role.ADMIN, Role.CS_ADMIN},
     "unmerge": {Role.ADMIN, Role.CS_ADMIN},
+    "requireDueDiligence": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
+    "setDueDiligenceScores": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
     "addToBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
     "removeFromBlocklist": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE, Role.API_USER},
 }
@@ -527,6 +531,11 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
                     {**customer_id, "confirmNumber": ada["number"], "reason": "Why"},
                 ),
                 "unmerge": (UNMERGE, {"mergeId": merge["_id"], "reason": "Why"}),
+                "requireDueDiligence": (REQUIRE_DUE_DILIGENCE, {**customer_id, "required": True, "reason": "Why"}),
+                "setDueDiligenceScores": (
+                    SET_DUE_DILIGENCE_SCORES,
+                    {**customer_id, "scores": [{"factor": "FRAUD", "score": "PROBABLE"}], "reason": "Why"},
+                ),
                 "addToBlocklist": (ADD_TO_BLOCKLIST, {**customer_id, **card}),
                 "removeFromBlocklist": (REMOVE_FROM_BLOCKLIST, {"entryId": blocked["_id"], "reason": "Why"}),
             }

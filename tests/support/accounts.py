@@ -38,15 +38,16 @@ ALL_BUT_THE_LOG = {
     "merge",
     "erasure",
     "segment",
+    "diligence",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
     Role.ADMIN: ALL_BUT_THE_LOG | {"audit"},
     Role.CS_ADMIN: ALL_BUT_THE_LOG,
-    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export"},
-    Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment"},
+    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export", "diligence"},
+    Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment", "diligence"},
     Role.FINANCE: ALL_BUT_THE_LOG,
-    Role.API_USER: ALL_BUT_THE_LOG - {"note", "export"},
+    Role.API_USER: ALL_BUT_THE_LOG - {"note", "export", "diligence"},
     Role.AFFILIATE: {*PLAIN, "agent"},
     Role.CUSTOMER: {*PLAIN, "contact", "mail", "code", "personal", "birthday"},
 }
@@ -80,6 +81,8 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         return canary(whose, kind)
 
     agent = {"kind": "AGENT", "id": a("agent"), "name": a("agent"), "accessLevel": "CUSTOMER_SERVICE_AGENT"}
+    scorer = {"kind": "AGENT", "id": a("diligence"), "name": a("diligence")}
+    manual = {"factor": "FRAUD", "manual": "UNLIKELY", "manualBy": scorer, "manualAt": NOW}
     mailbox = f"{a('contact')}@example.com"
     customer = await world.customer(
         name=a("plain"),
@@ -94,6 +97,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         billingAddress={"line1": a("contact"), "city": a("contact"), "country": "DE"},
         identities=[{"source": "esuite", "id": a("contact")}],
         tags=[a("label")],
+        dueDiligence={"required": True, "factors": [manual]},
         **given,
     )
     email = await world.email(customer, subject=a("mail"), to=a("mail"), html=a("mail"), text=a("mail"), sentAt=NOW)
@@ -108,6 +112,8 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         linkIds=[customer["_id"]],
         attachments=[attached],
     )
+    found = {"url": f"https://example.com/{a('diligence')}", "details": a("diligence")}
+    search = await world.search(customer, results=[found])
     coupon = await world.coupon(
         customer, code=a("code"), type=a("plain"), value=a("plain"), redeemed=True, redeemedAt=NOW, redeemedBy=agent
     )
@@ -187,6 +193,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "EmailDelivery": delivery,
         "Note": note,
         "Upload": upload,
+        "DueDiligenceSearch": search,
         "Coupon": coupon,
         "Transaction": refund,
         "Pass": pass_,

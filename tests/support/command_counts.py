@@ -21,6 +21,8 @@ ADDS = {
     "Customer.transactions": 1,
     "Customer.passes": 1,
     "Customer.notes": 1,
+    "DueDiligence.searches": 1,
+    "DueDiligenceSearchConnection.totalCount": 1,
     "Customer.emailHistory": 1,
     "Customer.pinnedNotes": 1,
     "Customer.possibleDuplicates": 2,

@@ -77,3 +77,10 @@ DELETE_SEGMENT = f"""mutation($input: DeleteSegmentInput!) {{ deleteSegment(inpu
 ANONYMISE = f"""mutation($input: AnonymiseCustomerInput!) {{ anonymiseCustomer(input: $input) {{
   erasure {{ id status reason erased total finishedAt erasedBy {{ userId }} customer {{ id }} }}
   customer {{ id name status }} {SHOWN} }} }}"""
+DUE_DILIGENCE = """dueDiligence { required nextSearchAt factors { factor manual automatic effective manualAt
+  manualBy { userId } } searches { totalCount nodes {
+  id factor score searchedAt nextSearchAt results { url details } } } }"""
+REQUIRE_DUE_DILIGENCE = f"""mutation($input: RequireDueDiligenceInput!) {{ requireDueDiligence(input: $input) {{
+  customer {{ {DUE_DILIGENCE} }} {SHOWN} }} }}"""
+SET_DUE_DILIGENCE_SCORES = f"""mutation($input: SetDueDiligenceScoresInput!) {{ setDueDiligenceScores(input: $input) {{
+  customer {{ {DUE_DILIGENCE} }} {SHOWN} }} }}"""

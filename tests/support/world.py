@@ -67,6 +67,7 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
         "requestedAt": NOW,
         "requestedBy": {**AGENT, "id": "grace"},
     },
+    "searches": lambda given: {"factor": "FRAUD", "score": "UNCLEAR", "searchedAt": NOW, "results": []},
     "notes": lambda given: {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []},
 }
 """The fewest keys that each collection's validator asks for."""
@@ -95,6 +96,21 @@ WHOLE: Mapping[str, Any] = {
     "leadSource": {**_LEAD_SOURCE, "original": _LEAD_SOURCE},
     "hasStatusDetails": True,
     "tags": ["vip"],
+    "dueDiligence": {
+        "required": True,
+        "factors": [
+            {
+                "factor": "FRAUD",
+                "manual": "UNLIKELY",
+                "manualBy": AGENT,
+                "manualAt": NOW,
+                "automatic": "UNCLEAR",
+                "searchedAt": NOW,
+                "order": 0,
+                "nextSearchAt": LATER,
+            }
+        ],
+    },
 }
 """What a customer may have beyond ``World.customer``. No identity: those are unique."""
 
@@ -167,6 +183,10 @@ class World:
     async def delivery(self, email: Document, **given: Any) -> Document:
         owner = {"_id": email["customerId"]}
         return await self._one("deliveries", owner, {"emailId": email["_id"], "to": email["to"], **given})
+
+    async def search(self, customer: Document, **given: Any) -> Document:
+        """Stores a search for a factor of due diligence; the customer's scores are as they were."""
+        return await self._one("searches", customer, given)
 
     async def note(self, customer: Document, **given: Any) -> Document:
         return await self._one("notes", customer, given)
@@ -326,6 +346,8 @@ class World:
         card = await self.pass_(ada, reward="Coffee", downloadUrl="https://wallet.example.com/1")
         await self.push(card, informedAt=NOW, error="Line was busy")
         await self.status(ada, **{"from": "ACTIVE"}, reason="Asked for it.")
+        article = {"url": "https://courts.example.com/17", "details": "A verdict."}
+        await self.search(ada, nextSearchAt=LATER, results=[article])
         picture = {
             "fileId": f"fil_{'0' * 64}",
             "name": "a.png",

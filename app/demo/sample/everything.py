@@ -25,6 +25,7 @@ _VALUES: Final[dict[str, Raw]] = {
     "discountOccurrence": 2,
     "documentTypes": ["Passport", "Utility bill"],
     "fraudResult": "Pass, score 12 of 100",
+    "factors": ["OCCUPATION", "FRAUD"],
     "from": "Visa •••• 4242",
     "klarnaResponseCode": "PAYMENT_REFUSED",
     "levelFrom": "Platinum",

@@ -15,11 +15,14 @@ from app.demo.sample.people import ADMIN, AFFILIATE
 from app.demo.sample.subscription import subscribe
 from app.domain.ids import derived_id
 from app.domain.vocabulary import CustomerStatus, ErasureStatus, MergeStatus
+from app.domain.vocabulary import DueDiligenceFactor as Factor
+from app.domain.vocabulary import DueDiligenceScore as Score
 from app.store.driver import Document
 
 _MESSY_ACTIVITIES: Final = 5_000
 _MERGER_DAY: Final = 800
 _SHARED_EMAIL: Final = "familie.sato@example.com"
+_ARTICLE: Final = {"url": "https://courts.example.org/2031/17", "details": "A Z. Müller was charged with card fraud."}
 
 
 def messy(index: int, now: datetime) -> Life:
@@ -81,6 +84,15 @@ def messy(index: int, now: datetime) -> Life:
     life.plan(610, partial(service.edit, life, "jobTitle", "Deputy director"))
     life.plan(640, partial(service.blocklist, life))
     life.plan(660, partial(service.leave_note_with_files, life))
+    for days, required, reason in (
+        (650, True, "Pays with cards of three names"),
+        (655, False, "The cards are of one family"),
+        (670, True, "Orders of 20,000 EUR in a week"),
+    ):
+        life.plan(days, partial(service.require_due_diligence, life, required=required, reason=reason))
+    life.plan(671, partial(service.search, life, Factor.OCCUPATION, Score.NOT_FOUND))
+    life.plan(672, partial(service.search, life, Factor.FRAUD, Score.UNCLEAR, _ARTICLE))
+    life.plan(680, partial(service.set_score, life, Factor.FRAUD, Score.UNLIKELY, reason="Another person of that name"))
     life.plan(700, partial(service.resend_mail, life, fails=True))
     life.plan(1_085, partial(member.reserve, 120, days=30))
     life.plan(1_085, partial(member.buy, waits=True))

@@ -10,6 +10,7 @@ from app.demo.sample.coupons import GOODWILL, add_coupon
 from app.demo.sample.goods import price
 from app.demo.sample.life import Life
 from app.demo.sample.people import ADMIN, FINANCE, LEADS, SERVICE
+from app.domain import due_diligence
 from app.domain import points as ledger
 from app.domain.attributes import Raw
 from app.domain.vocabulary import (
@@ -19,6 +20,8 @@ from app.domain.vocabulary import (
     CouponOrigin,
     CustomerStatus,
     DeliveryStatus,
+    DueDiligenceFactor,
+    DueDiligenceScore,
     PushStatus,
 )
 from app.store.driver import Document
@@ -188,6 +191,29 @@ def blocklist(life: Life) -> None:
     )
     attributes: dict[str, Raw] = {"blocklistType": entry["type"]}
     life.tell("BILLING_CUSTOMER_BLOCKLISTED", attributes, by=FINANCE, source="platform", message=reason, about=entry)
+
+
+def require_due_diligence(life: Life, *, required: bool, reason: str) -> None:
+    type_ = "DUE_DILIGENCE_REQUIRED" if required else "DUE_DILIGENCE_LIFTED"
+    life.tell(type_, by=FINANCE, source="platform", message=reason)
+    stored = life.customer.get("dueDiligence")
+    life.customer["dueDiligence"] = due_diligence.require(stored, required=required)
+
+
+def search(life: Life, factor: DueDiligenceFactor, score: DueDiligenceScore, *results: Document) -> None:
+    """Writes that another system has searched for a factor, and will search again in a year."""
+    found = {"factor": factor.value, "score": score.value, "results": [*results]}
+    times = {"searchedAt": life.clock, "nextSearchAt": life.clock + timedelta(days=365)}
+    stored = life.customer.get("dueDiligence")
+    life.customer["dueDiligence"] = due_diligence.searched(stored, life.write("searches", {**found, **times}))
+
+
+def set_score(life: Life, factor: DueDiligenceFactor, score: DueDiligenceScore, *, reason: str) -> None:
+    stored = life.customer.get("dueDiligence")
+    scores = {factor.value: score.value}
+    life.customer["dueDiligence"], factors = due_diligence.with_scores(stored, scores, FINANCE, life.clock)
+    told: dict[str, Raw] = {"factors": [*factors]}
+    life.tell("DUE_DILIGENCE_SCORED", told, by=FINANCE, source="platform", message=reason)
 
 
 def resend_mail(life: Life, *, fails: bool = False) -> None:

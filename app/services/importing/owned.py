@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue import copied
+from app.domain import due_diligence
 from app.domain.customers import balance
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
@@ -35,12 +36,21 @@ from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store, UpdateOne
 
 _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
-    ("identities", "name", "points", "status", "mergedIntoId", "mergedFromIds", "mergedIdentities"), 1
+    (
+        *("identities", "name", "points", "status", "dueDiligence"),
+        *("mergedIntoId", "mergedFromIds", "mergedIdentities"),
+    ),
+    1,
 )
 _MERGES_AT_MOST: Final = 10
 _REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
 # What this gateway adds to a line, or refreshes by itself, is not part of what the line says.
 _OURS: Final = {"recordedAt", "arrival", "dueAt", "formerOwners", ORDER, *copied("")}
+_PAST: Final[Mapping[LineKind, str]] = {
+    **dict.fromkeys((LineKind.ACTIVITY, LineKind.POINTS), "occurredAt"),
+    LineKind.EDD_SEARCH: "searchedAt",  # one of the future would be the newest for good
+}
+"""When it happened what a line tells of, where that must not lie in the future."""
 _PKPASS: Final = "application/vnd.apple.pkpass"
 _REDEMPTION: Final = ("redeemed", "redeemedAt", "redeemedBy")
 
@@ -171,6 +181,8 @@ class _OwnedBatch:
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._deleted: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._restated: set[str] = set()
+        self._due_diligence: dict[str, Document] = {}
+        """Of customers about whom there are new searches."""
         self._files: dict[str, Document] = {}
         self.updated: list[Updated] = []
 
@@ -220,8 +232,8 @@ class _OwnedBatch:
 
     def _decide(self, arrival: Arrival) -> LineOutcome | None:
         line = arrival.line
-        if line.kind in (LineKind.ACTIVITY, LineKind.POINTS) and lies_ahead(line.document["occurredAt"], self._now):
-            raise NotImported("occurredAt lies in the future.", "occurredAt")
+        if (when := _PAST.get(line.kind)) and lies_ahead(line.document[when], self._now):
+            raise NotImported(f"{when} lies in the future.", when)
         owner = self._owners[line.names[0]]
         stored = self._stored.get(line.id) or self._ledger.entries.get(line.id)
         document: Document = {"_id": line.id, "customerId": owner["_id"], **line.document}
@@ -250,6 +262,9 @@ class _OwnedBatch:
         if stored is None:
             self._check_open(line.kind, document, owner)
             self._add(line.kind, document, arrival)
+            if line.kind is LineKind.EDD_SEARCH:
+                known = self._due_diligence.get(owner["_id"], owner.get("dueDiligence"))
+                self._due_diligence[owner["_id"]] = due_diligence.searched(known, document)
             return LineOutcome.IMPORTED
         if stored.get("redeemed") and not document["redeemed"]:
             # The coupon may have been redeemed here since, and an older export does not undo that.
@@ -348,6 +363,8 @@ class _OwnedBatch:
         await rows.store.write("files", kept, ordered=False, session=rows.session)
         for customer_id, state in self._ledger.states.items():
             rows.set_on_customer(customer_id, balance(state))
+        for customer_id, after in self._due_diligence.items():
+            rows.set_on_customer(customer_id, {"dueDiligence": after})
         closed = {owner["_id"] for owner in self._owners.values() if owner["status"] in CLOSED}
         for customer_id in self._restated:
             rows.set_on_customer(customer_id, {"hasStatusDetails": True})
