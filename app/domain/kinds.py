@@ -39,6 +39,7 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("blocklist", prefix="blk", type="BlocklistEntry", noun="blocklist entry"),
     Kind("merges", prefix="mrg", type="Merge", noun="merge"),
     Kind("segments", prefix="seg", type="Segment", noun="segment"),
+    Kind("looks", prefix="lok", type="Look", noun="look"),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
 )
 

@@ -205,6 +205,18 @@ class MergeStatus(StrEnum):
     UNDONE = "UNDONE"
 
 
+class ReadGroup(StrEnum):
+    IDENTITY = "IDENTITY"
+    CONTACT = "CONTACT"
+    HISTORY = "HISTORY"
+    POINTS = "POINTS"
+    COUPONS = "COUPONS"
+    TRANSACTIONS = "TRANSACTIONS"
+    PASSES = "PASSES"
+    MAIL = "MAIL"
+    NOTES = "NOTES"
+
+
 class SegmentScope(StrEnum):
     PRIVATE = "PRIVATE"
     SHARED = "SHARED"

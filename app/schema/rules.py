@@ -102,6 +102,7 @@ MERGE: Final = Rule("merges of customers", STAFF)
 SEGMENT: Final = Rule("saved segments", PERMITTED[Permission.USE_SEGMENTS])
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
+LOOK: Final = Rule("who looked", PERMITTED[Permission.READ_LOOKS])
 ACTOR: Final = Rule(
     "who did it",
     _ALL - {Role.CUSTOMER},

@@ -30,6 +30,7 @@ STAYING = {
     "idempotency": "keys of changes that were made there",
     "audit": "who did what, as it was done",
     "merges": "the survivor's",
+    "looks": "who read that account, as it was read",
 }
 
 

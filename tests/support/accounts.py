@@ -170,6 +170,8 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "wrote": [note["_id"]],
     }
     await world.store.insert("audit", [entry_of_log])
+    reader = {"id": a("look"), "name": a("look"), "roles": ["ADMIN"], "delegate": {"id": a("look"), "name": a("look")}}
+    look = await world.look(customer, viewer=reader)
     export = await world.export(status="FAILED", error=a("export"))
     documents = {
         "Export": export,
@@ -178,6 +180,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "BlocklistEntry": blocked,
         "Merge": merge,
         "Segment": segment,
+        "Look": look,
         "Customer": customer,
         "Email": email,
         "EmailDelivery": delivery,
