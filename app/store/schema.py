@@ -818,7 +818,8 @@ ROWS_OF_CUSTOMERS: Final = (
     "uploads",
 )
 """What follows a customer who is merged into another (services/merging.py). Not the entries of a ledger and the changes
-of a status: they say how that account came to its end. Not keys, the audit log, looks and merges: they say what was done."""
+of a status: they say how that account came to its end. Not keys, the audit log, looks and merges: they say what was
+done."""
 
 
 def _that_moves(collection: Collection) -> Collection:

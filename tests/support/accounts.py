@@ -40,7 +40,7 @@ ALL_BUT_THE_LOG = {
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
-    Role.ADMIN: ALL_BUT_THE_LOG | {"audit"},
+    Role.ADMIN: ALL_BUT_THE_LOG | {"audit", "look"},
     Role.CS_ADMIN: ALL_BUT_THE_LOG,
     Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export"},
     Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment"},
