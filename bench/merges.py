@@ -43,7 +43,13 @@ Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 def _customer(number: int, now: datetime) -> Document:
-    known: Document = {"_id": new_id("customers"), "number": f"B-{number}", "name": "Bench", "registeredAt": now, "tags": []}
+    known: Document = {
+        "_id": new_id("customers"),
+        "number": f"B-{number}",
+        "name": "Bench",
+        "registeredAt": now,
+        "tags": [],
+    }
     return {**known, "paymentCount": 0, "status": "ACTIVE", "identities": [], "spendable": 0, "revision": 0}
 
 
