@@ -1,7 +1,7 @@
 """What plans save of our own processor: `python -m bench.execution`, on sample data in a mongod of its own.
 
 Prepared operations, executed in this process without HTTP: by plans and by graphql-core, in interleaved rounds, with
-the garbage collector as Python sets it and as `serve` does, and with what is noted for looks. Medians, in milliseconds of
+the garbage collector as Python sets it and as `serve` does, and with looks noted. Medians, in milliseconds of
 all threads; the ratios are what counts on a noisy machine.
 """
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 import structlog
 
 from app import metrics
-from app.domain.access import Viewer
+from app.domain.access import Role, Viewer
 from app.domain.looks import LookKey, quarter_of
 from app.domain.vocabulary import ReadGroup
 from app.store.deadline import NEVER
-from app.store.driver import Database, Document, Store, StoreError, UpdateOne, is_transient
+from app.store.driver import Database, Store, StoreError, UpdateOne, is_transient
 
 _log = structlog.get_logger("looks")
 
@@ -31,12 +31,12 @@ _MOST_UNWRITTEN: Final = 50_000
 
 @dataclass(slots=True)
 class _Look:
-    """A look holds what is not in its key: the first read of it, as a row has it, and all that was read."""
+    """A look holds what is not in its key: when it began, by whom, and all that was read."""
 
     at: datetime
-    viewer: Document
-    roles: set[str]
-    groups: set[ReadGroup]
+    viewer: Viewer
+    roles: frozenset[Role]
+    groups: frozenset[ReadGroup]
 
     def unite(self, other: "_Look") -> None:
         self.at = min(self.at, other.at)
@@ -62,12 +62,9 @@ class Looks:
     def add(self, viewer: Viewer, now: datetime, reads: Mapping[str, frozenset[ReadGroup]]) -> None:
         """Notes what a viewer has read, by the ids of customers."""
         by, quarter = viewer.delegate, quarter_of(now)
-        person: Document = {"id": viewer.subject, "name": viewer.name}
-        if by:
-            person["delegate"] = {"id": by.subject, "name": by.name}
         for customer_id, groups in reads.items():
             key = LookKey(viewer.subject, by and by.subject, customer_id, quarter)
-            self._put(key, _Look(now, person, {*viewer.roles}, {*groups}))
+            self._put(key, _Look(now, viewer, viewer.roles, groups))
         if len(self._unwritten) > self.most_unwritten // 2:
             self._filling.set()
 
@@ -122,9 +119,12 @@ class Looks:
 
     def _row(self, key: LookKey, look: _Look) -> Any:
         """Returns what unites the look with that of other processes, and of earlier flushes."""
+        by = look.viewer.delegate
         first = {
             "customerId": key.customer_id,
-            **{f"viewer.{name}": value for name, value in look.viewer.items()},
+            "viewer.id": key.subject,
+            "viewer.name": look.viewer.name,
+            **({"viewer.delegate": {"id": by.subject, "name": by.name}} if by else {}),
             "expiresAt": key.quarter + timedelta(days=self.kept_days),
         }
         more = {"viewer.roles": {"$each": sorted(look.roles)}, "groups": {"$each": sorted(look.groups)}}
