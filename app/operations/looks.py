@@ -27,6 +27,8 @@ _LAST_FLUSH_SECONDS: Final = 5
 """A process that ends waits so long for the database."""
 _BATCH: Final = 1_000
 _MOST_UNWRITTEN: Final = 50_000
+_MOST_NOTED: Final = 100
+"""How many operations are noted before their reads are united to looks. A request pays for a note alone."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class Looks:
     database: Database
     kept_days: int = 365
     most_unwritten: int = _MOST_UNWRITTEN
+    _noted: list[tuple[Viewer, datetime, Mapping[str, frozenset[ReadGroup]]]] = field(default_factory=list[Any])
     _unwritten: dict[LookKey, _Look] = field(default_factory=dict[LookKey, _Look])
     _filling: asyncio.Event = field(default_factory=asyncio.Event)
     _is_losing: bool = False
@@ -60,11 +63,18 @@ class Looks:
         return self.kept_days > 0 and viewer.sees_all_customers
 
     def add(self, viewer: Viewer, now: datetime, reads: Mapping[str, frozenset[ReadGroup]]) -> None:
-        """Notes what a viewer has read, by the ids of customers."""
-        by, quarter = viewer.delegate, quarter_of(now)
-        for customer_id, groups in reads.items():
-            key = LookKey(viewer.subject, by and by.subject, customer_id, quarter)
-            self._put(key, _Look(now, viewer, viewer.roles, groups))
+        """Notes what a viewer has read, by the ids of customers. What makes it a look is worked out later."""
+        self._noted.append((viewer, now, reads))
+        if len(self._noted) >= _MOST_NOTED:
+            self._unite_noted()
+
+    def _unite_noted(self) -> None:
+        noted, self._noted = self._noted, []
+        for viewer, now, reads in noted:
+            by, quarter = viewer.delegate, quarter_of(now)
+            for customer_id, groups in reads.items():
+                key = LookKey(viewer.subject, by and by.subject, customer_id, quarter)
+                self._put(key, _Look(now, viewer, viewer.roles, groups))
         if len(self._unwritten) > self.most_unwritten // 2:
             self._filling.set()
 
@@ -87,6 +97,7 @@ class Looks:
 
     async def flush(self, store: Store) -> None:
         """Writes all that is noted. Raises StoreError; then what is not written is kept for another time."""
+        self._unite_noted()
         while self._unwritten:
             batch = {key: self._unwritten.pop(key) for key in [*islice(self._unwritten, _BATCH)]}
             try:

@@ -258,9 +258,9 @@ async def test_what_is_lost_is_counted_and_logged_once(store: Store, world: Worl
     with capture_logs() as logs:
         for number in range(5):
             looks.add(AGENT, AT, {f"cus_{number}": frozenset({ReadGroup.MAIL})})
+        await looks.flush(store)
     assert lost() == before + 3
     assert [log["event"] for log in logs] == ["looks are lost"]
-    await looks.flush(store)
     assert [row["customerId"] for row in await store.find("looks", {}, sort={"customerId": 1})] == ["cus_0", "cus_1"]
     looks.add(AGENT, AT, {"nobody": frozenset({ReadGroup.MAIL}), "cus_9": frozenset({ReadGroup.MAIL})})
     with capture_logs() as logs:
@@ -294,6 +294,7 @@ async def test_a_process_that_ends_while_the_database_is_away_says_what_is_lost(
 
 async def test_much_is_written_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     looks, rows = Looks(store.database, most_unwritten=4), list[Document]()
+    monkeypatch.setattr("app.operations.looks._MOST_NOTED", 1)
     for number in range(3):
         looks.add(AGENT, AT, {f"cus_{number}": frozenset({ReadGroup.MAIL})})
     monkeypatch.setattr("app.operations.looks._FLUSH_SECONDS", 3_600)  # nothing but the number wakes it
