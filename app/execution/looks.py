@@ -5,19 +5,21 @@ customers, is not yet a look at anybody's record.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from graphql import GraphQLObjectType
 from graphql.pyutils import Path as GraphQLPath
 from strawberry.utils.str_converters import to_camel_case
 
-from app.context import Context
 from app.domain.access import Role
 from app.domain.kinds import BY_COLLECTION
 from app.domain.vocabulary import ReadGroup
 from app.execution.slots import Builder, Completion, ObjectPlan, Path, Slot
 from app.schema.customers import Customer
 from app.schema.rules import Rule
+
+Reads: TypeAlias = dict[str, frozenset[ReadGroup]]
+"""What was read of customers, by their ids."""
 
 CUSTOMER: Final = BY_COLLECTION["customers"].type
 _PAGE: Final = "Connection"
@@ -53,13 +55,13 @@ class CustomerPlan(ObjectPlan):
         self._groups: dict[frozenset[Role], frozenset[ReadGroup]] = {}
 
     def complete(self, source: Any, run: Completion, path: Path) -> dict[str, Any]:
-        context: Context = run.context
-        if context.reads is not None:
-            roles = context.viewer.roles_on(source["_id"])
+        reads: Reads | None = run.context.reads
+        if reads is not None:
+            roles = run.context.viewer.roles_on(source["_id"])
             groups = self._groups.get(roles)
             if groups is None:
                 groups = self._groups[roles] = self._groups_for(roles)
-            _add(context.reads, source["_id"], groups)
+            _add(reads, source["_id"], groups)
         return super().complete(source, run, path)
 
     def _groups_for(self, roles: frozenset[Role]) -> frozenset[ReadGroup]:
@@ -69,11 +71,12 @@ class CustomerPlan(ObjectPlan):
         return groups_read((field.name for field in self.fields), roles, is_in_page=is_in_page)
 
 
-def note_read(context: Context, customer: Any, fields: Iterable[str], *, is_in_page: bool) -> None:
-    """Notes that graphql-core reads these fields of a customer."""
-    if context.reads is not None:
+def note_read(context: Any, customer: Any, fields: Iterable[str], *, is_in_page: bool) -> None:
+    """Notes that graphql-core reads these fields of a customer, in the context of its request."""
+    reads: Reads | None = context.reads
+    if reads is not None:
         roles = context.viewer.roles_on(customer["_id"])
-        _add(context.reads, customer["_id"], groups_read(fields, roles, is_in_page=is_in_page))
+        _add(reads, customer["_id"], groups_read(fields, roles, is_in_page=is_in_page))
 
 
 def is_in_page(path: GraphQLPath | None) -> bool:
@@ -85,7 +88,7 @@ def is_in_page(path: GraphQLPath | None) -> bool:
     return False
 
 
-def _add(reads: dict[str, frozenset[ReadGroup]], customer_id: str, groups: frozenset[ReadGroup]) -> None:
+def _add(reads: Reads, customer_id: str, groups: frozenset[ReadGroup]) -> None:
     if groups:
         known = reads.get(customer_id)
         reads[customer_id] = groups | known if known else groups
