@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.access import Viewer
+from app.domain.vocabulary import ReadGroup
 from app.loaders import Loaders
 from app.services.changes import Changes
 
@@ -19,6 +20,8 @@ class Context:
     new_loaders: Callable[[], Loaders]
     phone_region: str | None = None
     """Where phone numbers without a country are from."""
+    reads: dict[str, frozenset[ReadGroup]] | None = None
+    """What was read of customers so far, by their ids; None where that is not recorded."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -127,6 +127,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         5, description="How long a link to it is good; each look at the export makes a new one."
     )
     max_unfinished_exports: PositiveInt = Field(3, description="The most exports of one subject that are not finished.")
+    looks_kept_days: Annotated[int, Field(ge=0, le=3_650)] = Field(
+        365, description="How long it is kept who looked at customers' records; 0 records nothing."
+    )
     points_time_zone: Annotated[str, AfterValidator(_usable(ZoneInfo))] = Field(
         "UTC", description="Where the points' programme is: a day of points ends at midnight there."
     )

@@ -28,6 +28,7 @@ from app.resolvers import (
     erasing,
     exports,
     federation,
+    looks,
     merging,
     nodes,
     reports,
@@ -80,9 +81,10 @@ from app.schema.due_diligence import RequireDueDiligencePayload, SetDueDiligence
 from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
+from app.schema.looks import Look
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
-from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, ERASURE, MERGE, REPORT, SEGMENT, WITH_OWNER, Access
+from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, ERASURE, LOOK, MERGE, REPORT, SEGMENT, WITH_OWNER, Access
 from app.schema.search import SearchHit
 from app.schema.segments import (
     CreateSegmentPayload,
@@ -102,6 +104,7 @@ class Query:
     access: ClassVar[Access] = {
         WITH_OWNER: "viewer node nodes customer customers customer_tags search activity_types entities service",
         AUDIT: "audit_log",
+        LOOK: "looks",
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
         MERGE: "preview_merge",
@@ -155,6 +158,11 @@ class Query:
     audit_log: Connection[AuditEntry] | None = strawberry.field(
         resolver=audit.audit_log,
         description="The audit log, newest first: who asked for which change. For administrators.",
+    )
+    looks: Connection[Look] | None = strawberry.field(
+        resolver=looks.looks,
+        description="Who looked at customers' records, newest first. A look is written within seconds of the read. "
+        "Needs READ_LOOKS.",
     )
     points_adjustments: Connection[PointsAdjustment] | None = strawberry.field(
         resolver=adjustments.points_adjustments,

@@ -32,6 +32,7 @@ from app.http.middleware import RequestMiddleware
 from app.http.tokens import verifier
 from app.jobs import keep_going
 from app.metrics import observe_command
+from app.operations.looks import Looks
 from app.operations.pipeline import Pipeline
 from app.operations.rates import Rates
 from app.services import emails
@@ -61,6 +62,7 @@ def routes(
     limits: Limits | None = None,
     rates: Rates | None = None,
     execution: Execution | None = None,
+    looks: Looks | None = None,
     phone_region: str | None = None,
 ) -> list[BaseRoute]:
     """Returns every route. ``page`` configures GraphiQL: the demo offers people to be, others bring a token.
@@ -77,6 +79,7 @@ def routes(
         limits=limits,
         rates=rates or rates_of(database, limits),
         execution=execution or Execution(),
+        looks=looks or Looks(database),
         phone_region=phone_region,
     )
     endpoint = GraphQLEndpoint(
@@ -193,6 +196,16 @@ async def background_task(work: Coroutine[Any, Any, None]) -> AsyncGenerator[Non
         await asyncio.wait([task])
 
 
+@asynccontextmanager
+async def written(looks: Looks) -> AsyncGenerator[None]:
+    """Writes looks for as long as this lasts, and what is left of them when it ends."""
+    try:
+        async with background_task(looks.flush_forever()):
+            yield
+    finally:
+        await looks.flush_last()
+
+
 @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=2)
 async def _share_cursors(store: Store) -> None:
     """What one process has made a cursor of, another can read. Without a database there are no rows to point at."""
@@ -233,7 +246,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 router, database.until(NEVER), settings, to_inbox=page is not None and settings.smtp_url is None
             ),
         ):
-            rates = rates_of(database, settings)
+            rates, looks = rates_of(database, settings), Looks(database, settings.looks_kept_days)
             router.routes += routes(
                 database,
                 authenticate,
@@ -244,10 +257,15 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 limits=settings,
                 rates=rates,
                 execution=Execution(settings.executor),
+                looks=looks,
                 phone_region=settings.phone_region,
             )
             tune_gc()
-            async with background_task(_share_cursors(database.until(NEVER))), background_task(rates.flush_forever()):
+            async with (
+                background_task(_share_cursors(database.until(NEVER))),
+                background_task(rates.flush_forever()),
+                written(looks),
+            ):
                 # The demo has nobody before it who sends requests elsewhere.
                 with drain_on_sigterm(settings.drain_seconds) if page is None else nullcontext():
                     yield

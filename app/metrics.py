@@ -29,6 +29,8 @@ COMMANDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5),
 )
 
+LOST_LOOKS: Final = Counter("gateway_looks_lost", "Looks at customers' records that could not be written.")
+
 DELIVERIES: Final = Counter(
     "gateway_outbox_handed_over", "Mails and wallet messages that their server took.", ["channel"]
 )

@@ -1,8 +1,8 @@
 """What plans save of our own processor: `python -m bench.execution`, on sample data in a mongod of its own.
 
 Prepared operations, executed in this process without HTTP: by plans and by graphql-core, in interleaved rounds, with
-the garbage collector as Python sets it and as `serve` does. Medians, in milliseconds of all threads; the ratios are
-what counts on a noisy machine.
+the garbage collector as Python sets it and as `serve` does, and with looks noted. Medians, in milliseconds of
+all threads; the ratios are what counts on a noisy machine.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from app.execution import Execution
 from app.graph import executable, masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
+from app.operations.looks import Looks
 from app.operations.operation import Operation
 from app.serving import tune_gc
 from app.settings import Limits
@@ -46,16 +47,30 @@ async def measure(uri: str) -> None:
         ids, them = hundred[:CUSTOMERS], [{"__typename": "Customer", "id": each} for each in hundred]
         viewer = Viewer("bench", "Bench", frozenset({Role.ADMIN}))
         gate = Gate(store, viewer, masks_for)
-        executions = {"graphql-core": Execution("graphql-core"), "plans": Execution(), "plans, rare gc": Execution()}
+        executions = {
+            "graphql-core": Execution("graphql-core"),
+            "plans": Execution(),
+            "plans, looks": Execution(),
+            "plans, rare gc": Execution(),
+        }
+        looks = Looks(store.database)
 
-        async def answer(execution: Execution, operation: Operation, variables: Mapping[str, Any], times: int) -> float:
+        async def answer(
+            execution: Execution, operation: Operation, variables: Mapping[str, Any], times: int, looks: Looks | None
+        ) -> float:
             begun = time.process_time()
             for _ in range(times):
                 executor: Any = operation.execution(dict(variables), Limits(), suggests=True)
-                executor.context_value = Context(
-                    viewer, datetime.now(UTC), cast(Any, None), lambda: Loaders(store, gate)
+                executor.context_value = context = Context(
+                    viewer,
+                    datetime.now(UTC),
+                    cast(Any, None),
+                    lambda: Loaders(store, gate),
+                    reads=None if looks is None else {},
                 )
                 assert not (await execution.run(executor)).errors
+                if looks and context.reads:
+                    looks.add(viewer, context.now, context.reads)
             return (time.process_time() - begun) / times * 1000
 
         number = {"number": "C-100001"}
@@ -73,7 +88,9 @@ async def measure(uri: str) -> None:
                     thresholds = gc.get_threshold()
                     if "gc" in how:
                         tune_gc()
-                    milliseconds = await answer(execution, operation, variables, times)
+                    milliseconds = await answer(
+                        execution, operation, variables, times, looks if "looks" in how else None
+                    )
                     gc.unfreeze()
                     gc.set_threshold(*thresholds)
                     if turn:

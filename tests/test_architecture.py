@@ -200,6 +200,7 @@ def every_import_of(path: Path) -> Iterator[str]:
 
 NO_DEADLINE = {
     "app/main.py": "background workers: nobody waits for them, and each tries again",
+    "app/operations/looks.py": "looks that are flushed behind the requests",
     "app/operations/rates.py": "counts that are flushed behind the requests",
     "app/store/driver.py": "`Store.open`, for commands that an operator can interrupt",
 }

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     REPORT = "REPORT"
     EXPORT = "EXPORT"
     READ_AUDIT = "READ_AUDIT"
+    READ_LOOKS = "READ_LOOKS"
     CREATE_CUSTOMER = "CREATE_CUSTOMER"
     UPDATE_CUSTOMER = "UPDATE_CUSTOMER"
     ADD_NOTE = "ADD_NOTE"
@@ -90,6 +91,7 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.REPORT, _SUPERVISORS | {Role.SALES_REP, Role.FINANCE}),
     (Permission.EXPORT, _SUPERVISORS | {Role.SALES_REP, Role.FINANCE}),
     (Permission.READ_AUDIT, frozenset({Role.ADMIN})),
+    (Permission.READ_LOOKS, frozenset({Role.ADMIN})),
     (Permission.CREATE_CUSTOMER, _SERVICE | {Role.SALES_REP, Role.API_USER}),
     (Permission.UPDATE_CUSTOMER, _SERVICE | {Role.SALES_REP, Role.API_USER}),
     (Permission.ADD_NOTE, PEOPLE),

@@ -47,6 +47,7 @@ KINDS: Final[Sequence[Kind]] = (
         noun="due diligence search",
         import_word="edd_search",
     ),
+    Kind("looks", prefix="lok", type="Look", noun="look"),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
 )
 

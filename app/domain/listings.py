@@ -63,6 +63,7 @@ SEARCHES: Final = Listing("searches", ("customerId",), {"SEARCHED_AT": Order(("s
 NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
 EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_lowest=True)})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
+LOOKS: Final = Listing("looks", (), {"AT": Order(("at", "_id"))})
 ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
 BLOCKLIST: Final = Listing(
     "blocklist",

@@ -223,6 +223,19 @@ class MergeStatus(StrEnum):
     UNDONE = "UNDONE"
 
 
+class ReadGroup(StrEnum):
+    IDENTITY = "IDENTITY"
+    CONTACT = "CONTACT"
+    HISTORY = "HISTORY"
+    POINTS = "POINTS"
+    COUPONS = "COUPONS"
+    TRANSACTIONS = "TRANSACTIONS"
+    PASSES = "PASSES"
+    MAIL = "MAIL"
+    NOTES = "NOTES"
+    COMPLIANCE = "COMPLIANCE"
+
+
 class SegmentScope(StrEnum):
     PRIVATE = "PRIVATE"
     SHARED = "SHARED"

@@ -10,6 +10,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.domain.access import Masked
 from app.execution.errors import ends_answer
+from app.execution.looks import CUSTOMER, is_in_page, note_read
 
 
 class FallbackExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -29,6 +30,9 @@ class FallbackExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         self._sources[id(path)] = source_value  # a child's path holds on to this one for as long as it can fail
+        if parent_type.name == CUSTOMER:
+            names = [each[0].node.name.value for each in grouped_field_set.values()]
+            note_read(self.context_value, source_value, names, is_in_page=is_in_page(path))
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
     def handle_field_error(

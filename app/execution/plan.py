@@ -24,6 +24,7 @@ from app.execution.complete import abstract_of, leaf_of, list_of
 from app.execution.document import Shape
 from app.execution.inline import inlined
 from app.execution.keys import customer_keys_of, row_keys_of
+from app.execution.looks import CUSTOMER, CustomerPlan
 from app.execution.resolve import resolver_of
 from app.execution.slots import Execute, Field, ObjectPlan, Slot
 
@@ -86,11 +87,14 @@ class Plan:
             slot.complete = leaf_of(slot.type)
         elif is_abstract_type(slot.type):
             possible = self.schema.get_possible_types(slot.type)
-            plans = {each.name: ObjectPlan(self, each, slot) for each in possible}
+            plans = {each.name: self._object_plan(each, slot) for each in possible}
             slot.complete, slot.objects = abstract_of(slot.type, slot, plans), plans.values
         else:
-            one = ObjectPlan(self, slot.type, slot)
+            one = self._object_plan(slot.type, slot)
             slot.complete, slot.objects = one.complete, lambda: (one,)
+
+    def _object_plan(self, type_: GraphQLObjectType, slot: Slot) -> ObjectPlan:
+        return (CustomerPlan if type_.name == CUSTOMER else ObjectPlan)(self, type_, slot)
 
     def _collected(self, type_: GraphQLObjectType, details: list[FieldDetails] | None) -> dict[str, list[FieldDetails]]:
         """Returns the fields of an object that was found for ``details``, or of the operation, by response key."""

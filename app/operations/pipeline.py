@@ -14,7 +14,7 @@ from graphql import DocumentNode, ExecutionResult, GraphQLSchema, OperationType
 from app import metrics, tracing
 from app.context import Context
 from app.domain.access import Forbidden, Masks, Role, Viewer
-from app.domain.vocabulary import CustomerStatus
+from app.domain.vocabulary import CustomerStatus, ReadGroup
 from app.execution import Execution
 from app.execution.context import ExecutionContext
 from app.execution.errors import cause_of
@@ -35,6 +35,7 @@ from app.operations.cost import (
 from app.operations.document import Documents, Prepared
 from app.operations.document_limits import changes, check_variables
 from app.operations.errors import InvalidDocument, RequestRefusal, format_error
+from app.operations.looks import Looks
 from app.operations.operation import GraphQLRequest
 from app.operations.rates import Rates
 from app.operations.trusted_documents import (
@@ -88,11 +89,12 @@ class Pipeline:
         rates: Rates,
         limits: Limits,
         execution: Execution,
+        looks: Looks,
         phone_region: str | None = None,
     ) -> None:
         self._database, self._masks_for, self._phone_region = database, masks_for, phone_region
         self._timeout_seconds, self._limits, self._rates, self._outgoing = timeout_seconds, limits, rates, outgoing
-        self._execution, self._locks = execution, CustomerLocks()
+        self._execution, self._looks, self._locks = execution, looks, CustomerLocks()
         self._documents = Documents(schema, limits, compiled=execution.choice == "compiled")
         self._trust = TrustByRole.read(limits.trusted_documents)
         self._refuses_texts = self._trust.refuses_texts
@@ -249,9 +251,12 @@ class Pipeline:
 
         Raises Forbidden, Unavailable.
         """
-        execution.context_value = await self._context(viewer, store, writing)
+        execution.context_value = context = await self._context(viewer, store, writing)
         with tracing.span("execute", operation=execution.operation.operation.value):
-            return await self._execution.run(execution)
+            result = await self._execution.run(execution)
+        if context.reads and result.data is not None:  # what ended in an error showed nothing
+            self._looks.add(viewer, context.now, context.reads)
+        return result
 
     async def _context(self, viewer: Viewer, store: Store, writing: Store) -> Context:
         """Raises Forbidden for a customer who is no longer active."""
@@ -259,7 +264,8 @@ class Pipeline:
         # Stored times have milliseconds: what a change returns is what it stored.
         now = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
         changes = Changes(writing, self._locks, viewer, now, correlation_id.get() or "", self._outgoing)
-        context = Context(viewer, now, changes, lambda: Loaders(store, gate), self._phone_region)
+        reads = dict[str, frozenset[ReadGroup]]() if self._looks.records(viewer) else None
+        context = Context(viewer, now, changes, lambda: Loaders(store, gate), self._phone_region, reads)
         if Role.CUSTOMER in viewer.roles:
             own = await context.loaders.documents.load(viewer.customer_id or "")
             if own is None or own["status"] != CustomerStatus.ACTIVE:

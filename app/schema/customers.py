@@ -42,7 +42,7 @@ from app.schema.base import (
 from app.schema.connection import paged, selection_of
 from app.schema.coupons import Coupon, CouponFilter, CouponOrder
 from app.schema.emails import Email
-from app.schema.enums import CustomerStatus, DuplicateReason
+from app.schema.enums import CustomerStatus, DuplicateReason, ReadGroup
 from app.schema.notes import Note
 from app.schema.passes import Pass, PassFilter, PassOrder
 from app.schema.people import Address, ContactPoint, IdentityInput, LeadSource, SourceIdentity, TaxId
@@ -93,6 +93,22 @@ class Customer(Node):
         MERGE: "merged_from merge_in_progress",
         DUE_DILIGENCE: "due_diligence",
     }
+    read_groups: ClassVar[Mapping[ReadGroup, str]] = {
+        ReadGroup.IDENTITY: "number name first_name last_name organization job_title country locale registered_at "
+        "payment_count last_activity_at lead_source tags revision status has_status_details merged_into",
+        ReadGroup.CONTACT: "email emails phones billing_address website date_of_birth identities tax_ids "
+        "possible_duplicates",
+        ReadGroup.HISTORY: "status_history activities activity_facets activity_groups activity_sources activity_actors "
+        "merged_from merge_in_progress",
+        ReadGroup.POINTS: "points points_history",
+        ReadGroup.COUPONS: "coupons",
+        ReadGroup.TRANSACTIONS: "transactions",
+        ReadGroup.PASSES: "passes",
+        ReadGroup.MAIL: "email_history",
+        ReadGroup.NOTES: "notes pinned_notes",
+        ReadGroup.COMPLIANCE: "due_diligence",
+    }
+    """What a look says of these fields (execution/looks.py). The id alone tells nothing, and is in no group."""
 
     number: str = strawberry.field(description="The customer number that people read out on the phone.")
     name: str = strawberry.field(description="The full name of the person or organisation.")

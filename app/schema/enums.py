@@ -30,6 +30,7 @@ from app.domain.vocabulary import (
     PassType,
     PinnedFor,
     PushStatus,
+    ReadGroup,
     ReportDimension,
     ReportTable,
     SearchMatchKind,
@@ -76,6 +77,7 @@ __all__ = [
     "PointsKind",
     "PointsOrderField",
     "PushStatus",
+    "ReadGroup",
     "ReportDimension",
     "ReportTable",
     "SearchMatchKind",
@@ -117,6 +119,20 @@ describe(
     SALES_REP="A sales representative.",
     FINANCE="Someone in finance.",
     CUSTOMER="The customer.",
+)
+describe(
+    ReadGroup,
+    "A group of the fields of `Customer`, as looks name what was read.",
+    IDENTITY="Who they are: name, number, status, and what else a list of customers shows.",
+    CONTACT="How to reach them, and what identifies them elsewhere: addresses, phone numbers, ids, date of birth.",
+    HISTORY="What happened: activities and their counts, changes of status, merges.",
+    POINTS="The balance and the entries of points.",
+    COUPONS="Coupons.",
+    TRANSACTIONS="Transactions.",
+    PASSES="Passes.",
+    MAIL="E-mails.",
+    NOTES="Notes.",
+    COMPLIANCE="Due diligence.",
 )
 describe(
     SegmentScope,

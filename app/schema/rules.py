@@ -104,6 +104,7 @@ SEGMENT: Final = Rule("saved segments", PERMITTED[Permission.USE_SEGMENTS])
 DUE_DILIGENCE: Final = Rule("due diligence", PERMITTED[Permission.READ_DUE_DILIGENCE])
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
+LOOK: Final = Rule("who looked", PERMITTED[Permission.READ_LOOKS])
 ACTOR: Final = Rule(
     "who did it",
     _ALL - {Role.CUSTOMER},

@@ -20,6 +20,7 @@ describe(
     REPORT="Run the customer-service report; sales representatives get their own actions only.",
     EXPORT="Export what the viewer may read.",
     READ_AUDIT="Read the audit log.",
+    READ_LOOKS="Read who looked at customers' records.",
     TAG_CUSTOMER="Add a label to a customer, or remove it.",
     CREATE_CUSTOMER="Create customers.",
     UPDATE_CUSTOMER="Edit the details of customers.",

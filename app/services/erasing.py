@@ -25,7 +25,7 @@ from app.store.tombstones import tombstone_id
 
 ERASED_ROWS: Final = tuple(
     name for name, each in COLLECTIONS.items()
-    if "customerId" in {**each.required, **each.optional} and name not in ("audit", "idempotency", "erasures")
+    if "customerId" in {**each.required, **each.optional} and name not in ("audit", "idempotency", "erasures", "looks")
 )  # fmt: skip
 """The collections that hold something of a customer. The audit log and keys hold ids alone."""
 DELETED_ROWS: Final = ("files", "uploads")

@@ -39,6 +39,7 @@ from app.domain.vocabulary import (
     Outcome,
     PassType,
     PushStatus,
+    ReadGroup,
     SegmentScope,
     TaxIdType,
     TaxIdValidity,
@@ -654,6 +655,25 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             Index("actor.subject at order _id", partial_on="actor.subject"),
         ),
     ),
+    # Who read which customer's record, a row for each quarter of an hour: see operations/looks.py. Rows keep the
+    # customer that was read, also when that one is merged into another.
+    "looks": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "at": _TIME,
+            "viewer": _object(
+                {"id": _WORD, "name": _WORD, "roles": _list(_one_of(AccessLevel))}, {"delegate": _PERSON}
+            ),
+            "groups": _list(_one_of(ReadGroup)),
+            "expiresAt": _TIME,
+        },
+        indexes=(
+            Index("at _id"),
+            Index("customerId at _id", partial_on="customerId"),
+            Index("viewer.id at _id", partial_on="viewer.id"),
+            Index("expiresAt", ttl_days=0),  # the time is a setting, and may change
+        ),
+    ),
     # Points that one person asks for and another approves.
     "adjustments": Collection(
         required={
@@ -894,7 +914,8 @@ ROWS_OF_CUSTOMERS: Final = (
     "uploads",
 )
 """What follows a customer who is merged into another (services/merging.py). Not the entries of a ledger and the changes
-of a status: they say how that account came to its end. Not keys, the audit log and merges: they say what was done."""
+of a status: they say how that account came to its end. Not keys, the audit log, looks and merges: they say what was
+done."""
 
 
 def _that_moves(collection: Collection) -> Collection:

@@ -14,6 +14,7 @@ from graphql import parse
 
 from app.context import Context
 from app.domain.access import Role, Viewer
+from app.domain.paging import MERGING
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.loaders import Loaders
@@ -158,9 +159,9 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
         page, _, inner = key.rpartition(".")
         keys.setdefault(page, set()).add(inner)
     order = {"_id"}  # and what makes a cursor
-    activities = order | {"occurredAt", "order", "type", "title"}
+    activities = order | {"occurredAt", "order", "type", "title", "formerOwners"}
     assert keys == {
-        "document": order | {"revision"},
+        "document": order | {"revision", *MERGING},
         "preview": {
             "revision",
             "form",
@@ -173,7 +174,8 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
         },
         "preview.activities": activities,
         "preview.activitiesMore": activities,
-        "page5": order | {"seq", "actor", "transactionId", "customerId"},  # whose transaction it has to be
+        "page5": order
+        | {"seq", "actor", "transactionId", "customerId", "formerOwners"},  # whose transaction it has to be
     }
 
 
@@ -190,7 +192,7 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
 async def test_only_the_keys_of_customers_that_were_asked_for_are_read(
     ask: Ask, commands: Commands, crowd: list[Document], selection: str, keys: set[str] | None
 ) -> None:
-    name = {"number", "identities", "status"}  # who answers to a name, and has not been merged away
+    name = {"number", "identities", "status", "mergedIntoId"}  # who answers to a name, or into whom they were merged
     by_number = "query($number: String!) { customer(by: {number: $number}) { %s } }"
     by_id = "query($id: ID!) { node(id: $id) { ... on Customer { %s } } }"
     for query, variables, also in (
@@ -199,7 +201,7 @@ async def test_only_the_keys_of_customers_that_were_asked_for_are_read(
     ):
         commands.clear()
         await ask(query % selection, **variables)
-        assert _read(commands.sent[0][1]) == (keys and {"_id", *keys, *also})
+        assert _read(commands.sent[0][1]) == (keys and {"_id", *MERGING, *keys, *also})
 
 
 def _read(command: Mapping[str, Any]) -> set[str] | None:

@@ -145,6 +145,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
         ),
         ("{ segments { totalCount nodes " + _selection("Segment", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
+        ("{ looks { totalCount nodes " + _selection("Look", 1) + " } }", {}),
         *(("{ viewer { subject customer " + part + " } activityTypes { code } }", {}) for part in whole),
     ]
     for account in accounts_:
@@ -198,6 +199,7 @@ HIDDEN: Mapping[str, set[Role]] = {
     "Erasure": {Role.AFFILIATE, Role.CUSTOMER},
     "EmailDelivery": {Role.AFFILIATE},
     "Export": set(Role) - {Role.ADMIN, Role.CS_ADMIN, Role.SALES_REP, Role.FINANCE},
+    "Look": set(Role) - {Role.ADMIN},
     "Merge": {Role.AFFILIATE, Role.CUSTOMER},
     "Note": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
     "PointsAdjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},

@@ -251,6 +251,8 @@ def _asked(of: str, given: Document) -> tuple[str, Document]:
             return _asked("ReportFilter", {"customFields": [{"name": "Size", "value": "M", **given}]})
         case "AuditFilter":
             return "query($v: AuditFilter) { asked: auditLog(filter: $v) { totalCount } }", given
+        case "LookFilter":
+            return "query($v: LookFilter) { asked: looks(filter: $v) { totalCount } }", given
         case "CustomerBy":
             return "query($v: CustomerBy!) { asked: customer(by: $v) { id } }", given
         case "IdentityInput":

@@ -42,7 +42,7 @@ ALL_BUT_THE_LOG = {
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
-    Role.ADMIN: ALL_BUT_THE_LOG | {"audit"},
+    Role.ADMIN: ALL_BUT_THE_LOG | {"audit", "look"},
     Role.CS_ADMIN: ALL_BUT_THE_LOG,
     Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export", "diligence"},
     Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment", "diligence"},
@@ -179,6 +179,8 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "wrote": [note["_id"]],
     }
     await world.store.insert("audit", [entry_of_log])
+    reader = {"id": a("look"), "name": a("look"), "roles": ["ADMIN"], "delegate": {"id": a("look"), "name": a("look")}}
+    look = await world.look(customer, viewer=reader)
     export = await world.export(status="FAILED", error=a("export"))
     documents = {
         "Export": export,
@@ -188,6 +190,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Merge": merge,
         "Erasure": erasure,
         "Segment": segment,
+        "Look": look,
         "Customer": customer,
         "Email": email,
         "EmailDelivery": delivery,

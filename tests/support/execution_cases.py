@@ -107,13 +107,14 @@ class Both:
     async def _answer(self, execution: Execution, document: DocumentNode, case: Case) -> bytes:
         store = cast(Store, self.store)
         gate = Gate(store, case.viewer, masks_for)
-        context = Context(case.viewer, NOW, cast(Any, None), lambda: Loaders(store, gate))
+        context = Context(case.viewer, NOW, cast(Any, None), lambda: Loaders(store, gate), reads={})
         result = await executed(execution, executable, document, case.variables, context)
         return orjson.dumps(
             {
                 "data": result.data,
                 "errors": [format_error(error, document) for error in result.errors or ()],
                 **(result.extensions or {}),
+                "reads": result.data and {key: sorted(groups) for key, groups in sorted((context.reads or {}).items())},
             }
         )
 

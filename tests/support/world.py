@@ -272,6 +272,20 @@ class World:
         await self.store.insert("segments", [segment])
         return segment
 
+    async def look(self, customer: Document, **given: Any) -> Document:
+        """Stores a look of tess, whose the tests' tokens are, which the database does not delete soon."""
+        shape: Document = {
+            "_id": new_id("looks"),
+            "customerId": customer["_id"],
+            "at": NOW,
+            "viewer": {"id": "tess", "name": "Tess Tester", "roles": ["ADMIN"]},
+            "groups": ["IDENTITY"],
+            "expiresAt": datetime.now(UTC).replace(microsecond=0) + timedelta(days=365),
+        }
+        look = {**shape, **given}
+        await self.store.insert("looks", [look])
+        return look
+
     async def upload(self, content: bytes | None = b"%PDF-1.7", **given: Any) -> Document:
         """Stores an upload of tess, whose the tests' tokens are; without content it has not been sent."""
         self._born += 1
@@ -384,6 +398,8 @@ class World:
             subjectId=coupon["_id"],
         )
         await self.activity(ada, "OLD_IMPORT", title="Imported by hand")
+        reader = {"id": "grace", "name": "Grace Hopper", "roles": ["CS_ADMIN"]}
+        await self.look(ada, viewer={**reader, "delegate": {"id": "alan", "name": "Alan Turing"}})
         return ada
 
     async def adjustment(self, customer: Document, **given: Any) -> Document:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from random import Random
 from typing import Final, TypeAlias
 
-from app.demo.sample import beginnings, people, segments
+from app.demo.sample import beginnings, looks, people, segments
 from app.demo.sample.life import COLLECTIONS, Life
 from app.demo.sample.named import NAMED
 from app.domain.customers import copies
@@ -108,8 +108,9 @@ def documents_of(indexes: Iterable[int], now: datetime) -> dict[str, list[Docume
         life.customer |= copies(life.customer, life.documents["activities"])
         for name, more in life.documents.items():
             documents[name] += more
-        if index == 1:  # they are nobody's, and come with the first
+        if index == 1:  # what people of the demo did comes with the first
             documents["segments"] += segments.saved(now)
+            documents["looks"] += looks.looks_at(life.customer["_id"], now)
     return documents
 
 
