@@ -96,7 +96,7 @@ ROWS = (
         "Due diligence scored",
         "A person set or cleared scores of the customer's due diligence.",
         Group.COMPLIANCE,
-        optional("factors", "Factors", Kind.LIST),
+        optional("factors", "Factors", Kind.LIST, personal=False),
         audience=Audience.STAFF,
     ),
 )

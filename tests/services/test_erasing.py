@@ -4,14 +4,15 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import EnumType
 from typing import Any, cast
 
 import pytest
 
 from app.catalogue import CATALOGUE, SOURCES
 from app.catalogue.model import AttributeKind
-from app.demo.sample import seed
-from app.domain import points
+from app.demo.sample import people, seed
+from app.domain import points, vocabulary
 from app.domain.access import PERMITTED, STAFF, Permission, Role
 from app.domain.details import DETAILS
 from app.services.erase_job import Eraser
@@ -98,7 +99,10 @@ async def test_nothing_personal_is_found_in_any_collection_afterwards(ask: Ask, 
         if not (row["_id"] in accounts or row.get("customerId") in accounts)
         for text in _texts(row)
     }
-    named = {*SOURCES, *DETAILS}  # words of ours that stand beside what is theirs
+    # Words of ours, numbers and colleagues' names that stand beside what is theirs, in copies of whole documents.
+    named = {*SOURCES, *DETAILS, *(each["number"] for each in before["customers"])}
+    named |= {word for each in vars(vocabulary).values() if isinstance(each, EnumType) for word in each.__members__}
+    named |= {each[key] for each in people.AGENTS for key in ("id", "name")}
     sought = {text for text in own - named if len(text) >= 4 and not any(text in other for other in others)}
     assert len(sought) > 500
     payload = await _anonymise(ask, messy)
@@ -109,6 +113,7 @@ async def test_nothing_personal_is_found_in_any_collection_afterwards(ask: Ask, 
     kept = {text for rows in after.values() for row in rows for text in _texts(row) if text in sought}
     assert kept == set()
     # A label such as "work" is part of other words.
+    sought = {text for text in sought if text not in messy["number"]}  # which the overview takes for its id
     assert [text for text in sought if re.search(rf"(?<!\w){re.escape(text)}(?!\w)", haystack)] == []
     assert (await store.find("erasures", {}))[0]["status"] == "DONE"
 
