@@ -315,9 +315,9 @@ def check_undoable(merge: Mapping[str, Any], into: Mapping[str, Any], sources: S
 def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
     """Returns the survivor without what the merge brought, as far as nobody has changed it since; without points.
 
-    ``merge`` has the survivor's keys ``before`` and ``after``, and the ``sources`` as they were.
+    ``merge`` has the survivor's keys ``before`` and ``after``, and ``snapshots`` of the others as they were.
     """
-    before, left, sources = merge["before"], merge["after"], merge["sources"]
+    before, left, sources = merge["before"], merge["after"], merge["snapshots"]
     after = dict(into)
     for key in left.keys() | before.keys():
         value = into.get(key)

@@ -23,8 +23,8 @@ class Merge(Node):
 
     status: MergeStatus = strawberry.field(description="The state of the merge.")
     reason: str = strawberry.field(description="The reason for the merge.")
-    merged_at: datetime = strawberry.field(description="The time when the customers were merged.")
-    merged_by: Actor = strawberry.field(description="The person who merged them.")
+    created_at: datetime = strawberry.field(description="The time when the customers were merged.")
+    created_by: Actor = strawberry.field(description="The person who merged them.")
     moved: SafeInt = strawberry.field(
         description="The number of rows that were moved so far. The survivor's lists have all of them from the "
         "beginning, wherever they are on their way."
@@ -44,7 +44,7 @@ class Merge(Node):
     @strawberry.field(description="The customers who were merged into the survivor.")
     @staticmethod
     @reads("sourceIds")
-    def merged(merge: strawberry.Parent[Document], info: Info) -> list[Customer | None]:
+    def sources(merge: strawberry.Parent[Document], info: Info) -> list[Customer | None]:
         return [result_or_error(linked_document, info, each) for each in merge["sourceIds"]]
 
 

@@ -65,7 +65,7 @@ class Mover(RowJob):
             own = {"message": merge["reason"]}
             # Written last, so that it stays where whoever has the old number looks.
             stubs = [
-                activity_of(each, "CUSTOMER_MERGED_AWAY", merge["mergedBy"], merge["mergedAt"], **own)
+                activity_of(each, "CUSTOMER_MERGED_AWAY", merge["createdBy"], merge["createdAt"], **own)
                 for each in merge["sourceIds"]
             ]
             rows.insert("activities", ({**stub, "recordedAt": now} for stub in stubs))

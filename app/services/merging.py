@@ -182,12 +182,12 @@ async def _merged(
         "sourceIds": [each["_id"] for each in sources],
         "status": MergeStatus.MOVING.value,
         "reason": reason,
-        "mergedAt": now,
-        "mergedBy": told["actor"],
+        "createdAt": now,
+        "createdBy": told["actor"],
         "attempts": 0,
         "moved": 0,
         "total": sum((await counted(of.store, everybody[1:], session)).values()),
-        "sources": [*sources],
+        "snapshots": [*sources],
         "before": {name: into.get(name) for name in after},
         "after": after,
         "transfers": ledger.transfers,
@@ -259,7 +259,7 @@ def _unmerged(
     activities: list[Document] = []
     lacking = 0
     said = {(each["source"], each["id"]): each for each in into.get("sourceValues", [])}
-    for source, snapshot in zip(sources, merge["sources"], strict=True):
+    for source, snapshot in zip(sources, merge["snapshots"], strict=True):
         given = [each for each in merge["transfers"] if each["sourceId"] == source["_id"] and each["points"] > 0]
         portions = [cast(Portion, {"expiresAt": each["expiresAt"], "points": each["points"]}) for each in given]
         back = points.transfer(state, source.get("points") or points.empty(), now=of.now, only=portions)
@@ -305,7 +305,7 @@ def _unmerged(
             **restored,
             **{
                 ("customers", each): {"mergedIntoId": source["_id"]}
-                for source in merge["sources"]
+                for source in merge["snapshots"]
                 for each in source.get("mergedFromIds", [])
             },
             ("merges", merge["_id"]): undone,

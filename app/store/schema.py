@@ -750,13 +750,13 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "sourceIds": _list(_reference("customers")),
             "status": _one_of(MergeStatus),
             "reason": _PERSONAL,
-            "mergedAt": _TIME,
-            "mergedBy": _ACTOR,
+            "createdAt": _TIME,
+            "createdBy": _ACTOR,
             "attempts": _COUNT,
             "moved": _LONG_COUNT,
             "total": _LONG_COUNT,
             # What undoes it: the sources as they were, and the survivor's keys that changed, before and after.
-            "sources": personal(_list(_ANYTHING)),
+            "snapshots": personal(_list(_ANYTHING)),
             "before": personal(_ANYTHING),
             "after": personal(_ANYTHING),
             "transfers": _list(
@@ -772,7 +772,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "undoReason": _PERSONAL,
             "pointsKept": _LONG_COUNT,
         },
-        indexes=(Index("customerId mergedAt"), Index("dueAt", partial_on="dueAt")),
+        indexes=(Index("customerId createdAt"), Index("dueAt", partial_on="dueAt")),
     ),
     # Saved segments of customers, whose they are by ``subject``. ``filter`` and ``orderBy`` are as the schema's inputs
     # have them. ``slot``: which of its subject's places for segments it holds.

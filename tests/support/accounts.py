@@ -131,7 +131,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     )
     merger = {"kind": "AGENT", "id": a("merge"), "name": a("merge")}
     undone = {"undoneBy": merger, "undoneAt": NOW, "undoReason": a("merge")}
-    merge = await world.merge(customer, reason=a("merge"), mergedBy=merger, **undone)
+    merge = await world.merge(customer, reason=a("merge"), createdBy=merger, **undone)
     saver = {"kind": "AGENT", "id": a("segment"), "name": a("segment")}
     segment = await world.segment(
         name=a("segment"),

@@ -9,7 +9,7 @@ ADDS = {
     "Customer.mergedInto": 1,
     "Customer.mergedFrom": 1,
     "Customer.mergeInProgress": 1,
-    "Merge.merged": 1,
+    "Merge.sources": 1,
     "Customer.statusHistory": 1,
     "Customer.activities": 1,
     "Customer.activityFacets": 1,

@@ -59,8 +59,8 @@ ADD_TO_BLOCKLIST = f"""mutation($input: AddToBlocklistInput!) {{ addToBlocklist(
   {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""
 REMOVE_FROM_BLOCKLIST = f"""mutation($input: RemoveFromBlocklistInput!) {{ removeFromBlocklist(input: $input) {{
   {BLOCKLIST_ENTRY} customer {{ id }} {SHOWN} }} }}"""
-MERGE = """merge { id status moved total reason mergedBy { userId } finishedAt undoneBy { userId } undoReason pointsKept
-  survivor { id } merged { id status } }"""
+MERGE = """merge { id status moved total reason createdBy { userId } finishedAt pointsKept undoneBy { userId }
+  undoReason survivor { id } sources { id status } }"""
 MERGE_CUSTOMERS = f"""mutation($input: MergeCustomersInput!) {{ mergeCustomers(input: $input) {{
   {MERGE} customer {{ id name status mergedInto {{ id }} mergeInProgress {{ id }} }} {SHOWN} }} }}"""
 UNMERGE = f"""mutation($input: UnmergeInput!) {{ unmerge(input: $input) {{

@@ -216,10 +216,10 @@ class World:
             "sourceIds": [each["_id"] for each in sources],
             "status": "DONE",
             "reason": "The same person",
-            "mergedAt": NOW,
-            "mergedBy": AGENT,
+            "createdAt": NOW,
+            "createdBy": AGENT,
             **dict.fromkeys(("attempts", "moved", "total"), 0),
-            **{key: [] for key in ("sources", "transfers", "chainedIds")},
+            **{key: [] for key in ("snapshots", "transfers", "chainedIds")},
             **{key: {} for key in ("before", "after")},
         }
         merge = {**shape, **given}
@@ -248,7 +248,7 @@ class World:
     async def undoable_merge(self, into: Document) -> Document:
         """Stores a customer who was merged into this one, with nothing on their account."""
         gone = await self.customer(status="MERGED", mergedIntoId=into["_id"])
-        return await self.merge(into, gone, sources=[{**gone, "status": "ACTIVE"}])
+        return await self.merge(into, gone, snapshots=[{**gone, "status": "ACTIVE"}])
 
     async def segment(self, **given: Any) -> Document:
         """Stores a segment of all customers, which belongs to tess, whose the tests' tokens are."""
@@ -347,7 +347,7 @@ class World:
         )
         undone = {"undoneAt": NOW, "undoneBy": AGENT, "undoReason": "Two persons.", "pointsKept": 3}
         acting = {**AGENT, "onBehalfOf": {"id": "alan", "name": "Alan Turing"}}
-        await self.merge(ada, survivor, finishedAt=NOW, mergedBy=acting, **undone)
+        await self.merge(ada, survivor, finishedAt=NOW, createdBy=acting, **undone)
         (other,) = await self.ledger(survivor, points.earn(points.empty(), 70, now=NOW))
         given = {"reason": "Welcome", "transactionId": sale["_id"], "adjustmentId": adjustment["_id"], "shortfall": 3}
         given["transferOfId"] = other["_id"]
