@@ -78,7 +78,7 @@ from app.schema.details import (
     UpdateLeadSourcePayload,
 )
 from app.schema.due_diligence import RequireDueDiligencePayload, SetDueDiligenceScoresPayload
-from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview
+from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview, RequestDataExportPayload
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.looks import Look
@@ -313,6 +313,12 @@ class Mutation:
     remove_from_blocklist: RemoveFromBlocklistPayload | None = strawberry.field(
         resolver=blocklist.remove_from_blocklist,
         description="Remove an entry from the blocklist. Needs MANAGE_BLOCKLIST.",
+    )
+    request_data_export: RequestDataExportPayload | None = strawberry.field(
+        resolver=erasing.request_data_export,
+        description="Request a zip with all that is known of a customer, for them: JSON, a page to read, and their "
+        "files. Without links, keys, names of colleagues, and checks that the law has the company keep to itself. Needs "
+        "REQUEST_DATA_EXPORT.",
     )
     anonymise_customer: AnonymiseCustomerPayload | None = strawberry.field(
         resolver=erasing.anonymise_customer,

@@ -65,6 +65,12 @@ ROWS = (
     row("Customer reactivated", "The customer was made active again.", Group.STATUS),
     row("Customer tagged", "A label was put on the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
     row("Customer untagged", "A label was taken off the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
+    row(
+        "Data export requested",
+        "A file with all that is known of the customer is made for them.",
+        Group.COMPLIANCE,
+        audience=Audience.OWNER,
+    ),
     row("Customer merged away", "The account was closed; another one has what was on it.", Group.CUSTOMER),
     row(
         "Customers unmerged",

@@ -26,6 +26,7 @@ from app.domain.vocabulary import ExportFormat
 MEDIA_TYPES: Final = {
     ExportFormat.CSV: "text/csv; charset=utf-8; header=present",
     ExportFormat.NDJSON: "application/x-ndjson; charset=utf-8",
+    ExportFormat.ZIP: "application/zip",
 }
 
 

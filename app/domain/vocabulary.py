@@ -85,6 +85,7 @@ class ExportTable(StrEnum):
     ACTIONS = "ACTIONS"
     CUSTOM_FIELDS = "CUSTOM_FIELDS"
     DETAILS = "DETAILS"
+    DATA_SUBJECT = "DATA_SUBJECT"
 
 
 class ReportTable(StrEnum):
@@ -117,6 +118,7 @@ class SearchMatchKind(StrEnum):
 class ExportFormat(StrEnum):
     CSV = "CSV"
     NDJSON = "NDJSON"
+    ZIP = "ZIP"
 
 
 class ExportStatus(StrEnum):

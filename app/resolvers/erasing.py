@@ -1,4 +1,4 @@
-"""Admits erasures of customers."""
+"""Admits erasures of customers, and files with their data."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from app.resolvers.payloads import Input, document_of, make
 from app.schema import changes
 from app.schema import erasing as schema
 from app.schema.base import Info
-from app.services import erasing
+from app.services import erasing, exports
 from app.services.erasing import DELETED_ROWS
 
 
@@ -51,4 +51,16 @@ async def anonymise_customer(
             reason=input.reason,
             key=input.idempotency_key,
         ),
+    )
+
+
+async def request_data_export(
+    info: Info, input: Annotated[schema.RequestDataExportInput, Input]
+) -> schema.RequestDataExportPayload | None:
+    return await make(
+        info,
+        "requestDataExport",
+        Permission.REQUEST_DATA_EXPORT,
+        ("customers", "customerId", input.customer_id),
+        lambda of, customer: exports.request_data(of, customer["_id"], key=input.idempotency_key),
     )

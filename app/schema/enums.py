@@ -281,13 +281,20 @@ describe(
     USER="People who work for the company, by name, for `users`.",
 )
 describe(ReportTable, "A table of the customer-service report.", **_TABLES)
-describe(ExportTable, "A table that can be exported.", CUSTOMERS="Customers.", **_TABLES)
+describe(
+    ExportTable,
+    "A table that can be exported.",
+    CUSTOMERS="Customers.",
+    DATA_SUBJECT="All that is known of one person, for them (`requestDataExport`).",
+    **_TABLES,
+)
 describe(
     ExportFormat,
     "A file format.",
     CSV="CSV (RFC 4180) in UTF-8 with a header row, for spreadsheets. Text that begins like a "
     "formula gets an apostrophe in front.",
     NDJSON="Newline-delimited JSON, one object per row, for programs.",
+    ZIP="A zip with `data.json`, `data.html` and files. Only of `requestDataExport`.",
 )
 describe(
     ExportStatus,

@@ -1,4 +1,4 @@
-"""Declares the erasure of a customer's personal data."""
+"""Declares the erasure of a customer's personal data, and the file with all of them."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -8,9 +8,10 @@ import strawberry
 from app.schema.base import Node, SafeInt
 from app.schema.changes import COMMON, KEY, Changed, UserError
 from app.schema.enums import ErasureStatus
+from app.schema.exports import Export
 from app.schema.owner import owner
 from app.schema.people import Actor
-from app.schema.rules import ERASURE, WITH_OWNER, Access
+from app.schema.rules import ERASURE, EXPORT, WITH_OWNER, Access
 
 
 @strawberry.type(
@@ -68,3 +69,16 @@ class AnonymiseCustomerPayload(Changed):
     access: ClassVar[Access] = {WITH_OWNER: COMMON, ERASURE: "erasure"}
 
     erasure: Erasure | None = strawberry.field(description="The erasure. A worker does what is left of it.")
+
+
+@strawberry.input(description="A person who asks for their data.")
+class RequestDataExportInput:
+    customer_id: strawberry.ID = strawberry.field(description="The id of the customer.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.type(description="The result of `requestDataExport`.")
+class RequestDataExportPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: COMMON, EXPORT: "export"}
+
+    export: Export | None = strawberry.field(description="The file, which a worker makes.")

@@ -35,6 +35,7 @@ describe(
     CHANGE_STATUS="Block, deactivate or reactivate an account; customers may deactivate their own.",
     RECORD_ACTIVITY="Record an activity by hand.",
     MERGE_CUSTOMERS="Merge customers into one, and undo it.",
+    REQUEST_DATA_EXPORT="Request a file with all that is known of a person, for them.",
     ANONYMISE_CUSTOMER="Erase a customer's personal data for good.",
     READ_BLOCKLIST="Read the blocklist, and ask whether values are on it.",
     MANAGE_BLOCKLIST="Add values to the blocklist, or remove them.",

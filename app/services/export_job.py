@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from os import SEEK_END
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 import stamina
@@ -19,8 +21,10 @@ import structlog
 from app.domain import outbox
 from app.domain.access import Masks, Role
 from app.domain.exports import UNFINISHED, file_name
-from app.domain.vocabulary import ExportStatus
+from app.domain.statuses import CLOSED
+from app.domain.vocabulary import ExportStatus, ExportTable
 from app.jobs import keep_going, log_failure
+from app.services import archives
 from app.services.export_rows import ROWS, Batch, ExportPlan, Unreadable, batches, total
 from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
 from app.store.files import EXPORTED
@@ -35,6 +39,7 @@ _ATTEMPTS: Final = 10
 """Without a batch more; each batch earns another."""
 _LAST_WORDS_SECONDS: Final = 1
 _FAULT: Final = "It could not be made. The fault is ours and has been logged."
+_PIECE_BYTES: Final = 1024 * 1024
 _NO_MORE: Final = dict.fromkeys(("slot", "position"), "")
 
 
@@ -105,6 +110,9 @@ class Exporter:
         if export["attempts"] > _ATTEMPTS + export["rows"] // ROWS:
             await self._failed(export, f"Given up after {export['attempts'] - 1} attempts.")
             return
+        if export["table"] == ExportTable.DATA_SUBJECT:
+            await self._make_archive(export)
+            return
         roles = frozenset(map(Role, export["requestedBy"]["roles"]))
         plan = ExportPlan.of(export, self.masks_for(roles))
         if export["status"] == ExportStatus.QUEUED:
@@ -141,6 +149,26 @@ class Exporter:
                 await EXPORTED.finish(self.store, export["_id"], keys["bytes"], name, now=now, session=session)
 
         await self.store.transaction(body)
+
+    async def _make_archive(self, export: Document) -> None:
+        """Makes the file of what is known of a person: whole in a temporary file first. Raises _Lost, StoreError."""
+        found = await self.store.find("customers", {"_id": export["customerId"]})
+        if not found or found[0]["status"] in CLOSED:
+            raise Unreadable("The account is closed.")
+        begun = {"status": ExportStatus.RUNNING.value, "startedAt": datetime.now(UTC)}
+        await self._changed(export, begun, must=True)
+        await EXPORTED.delete(self.store, export["_id"])  # what a worker left that died
+
+        async def advance(rows: int) -> None:
+            await self._changed(export, {"rows": rows, "dueAt": datetime.now(UTC) + LEASE}, must=True)
+
+        with TemporaryFile() as file:
+            rows = await archives.write(self.store, found[0], file, now=datetime.now(UTC), advance=advance)
+            size = file.seek(0, SEEK_END)
+            for length in range(0, size, _PIECE_BYTES):
+                file.seek(length)
+                data = file.read(_PIECE_BYTES)
+                await self._save(export, Batch(0, data, None, length + len(data) == size), rows, length)
 
     async def _clear(self, export: Document) -> None:
         """Deletes the file of what failed, was cancelled or expired. Raises StoreError."""

@@ -10,8 +10,9 @@ from app.domain.changes import IdempotencyConflict, Invalid, LimitExceeded
 from app.domain.exports import UNFINISHED, Column, conditions_of
 from app.domain.ids import new_id
 from app.domain.paging import Where
+from app.domain.refusals import BadUserInput
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
-from app.services.changes import Changes, Session
+from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document, DuplicateKey, TryAgain, UpdateOne
 from app.store.files import EXPORTED
 
@@ -46,39 +47,65 @@ async def request(
         "descending": descending,
         **_written(layout),
     }
-    own = {"requestedBy.subject": of.viewer.subject}
+    if format_ is ExportFormat.ZIP:
+        raise BadUserInput("ZIP is the format of requestDataExport. Give CSV or NDJSON.", "format")
     input_hash = changes.fingerprint(asked if said is None else said)
 
     async def body(session: Session) -> str:
         if done := await _requested(of, key, input_hash, session):
             return done
-        unfinished = await of.store.find("exports", {**own, "slot": {"$gte": 0}}, fields={"slot": 1}, session=session)
-        free = set(range(of.outgoing.most_exports)) - {each["slot"] for each in unfinished}
-        if not free:
-            raise LimitExceeded(
-                f"{len(unfinished)} of your exports are not finished; wait for one of them, or cancel it."
-            )
-        export: Document = {
-            "_id": new_id("exports"),
-            **asked,
-            "status": ExportStatus.QUEUED.value,
-            "requestedBy": {"subject": of.viewer.subject, "roles": sorted(of.viewer.roles)},
-            "requestedAt": of.now,
-            "dueAt": of.now,
-            "key": key,
-            "inputHash": input_hash,
-            "secret": secrets.token_bytes(32),
-            "slot": min(free),
-            **dict.fromkeys(("attempts", "rows", "bytes"), 0),
-        }
-        try:
-            await of.store.insert("exports", [export], session=session)
-        except DuplicateKey as raced:
-            raise TryAgain from raced  # the same key or slot, a moment earlier
-        await of.audit(mutation).accepted(of.store, session, customer_id=None, wrote=[export["_id"]], columns=names)
-        return export["_id"]
+        export_id = await _queue(of, {**asked, "key": key, "inputHash": input_hash}, session)
+        await of.audit(mutation).accepted(of.store, session, customer_id=None, wrote=[export_id], columns=names)
+        return export_id
 
     return await of.transaction(body)
+
+
+async def request_data(of: Changes, customer_id: str, *, key: str) -> Wrote:
+    """Queues a file with all that is known of the customer, for them. Raises Invalid, LimitExceeded."""
+    key = changes.key(key)
+    asked: Document = {
+        "customerId": customer_id,
+        "table": ExportTable.DATA_SUBJECT.value,
+        "format": ExportFormat.ZIP.value,
+        "columns": [],
+        "where": [],
+        "order": "NONE",
+        "descending": False,
+    }
+    own = {"key": key, "inputHash": changes.fingerprint(asked)}
+
+    async def decide(_customer: Document, session: Session) -> Effect:
+        export_id = await _queue(of, {**asked, **own}, session)
+        activity = of.activity(customer_id, "DATA_EXPORT_REQUESTED")
+        return Effect({"export": export_id, "activity": activity["_id"]}, activity)
+
+    return await of.run_once("requestDataExport", customer_id, key, {"customerId": customer_id}, decide)
+
+
+async def _queue(of: Changes, asked: Document, session: Session) -> str:
+    """Writes an export that waits for a worker, and returns its id. Raises LimitExceeded."""
+    own = {"requestedBy.subject": of.viewer.subject, "slot": {"$gte": 0}}
+    unfinished = await of.store.find("exports", own, fields={"slot": 1}, session=session)
+    free = set(range(of.outgoing.most_exports)) - {each["slot"] for each in unfinished}
+    if not free:
+        raise LimitExceeded(f"{len(unfinished)} of your exports are not finished; wait for one of them, or cancel it.")
+    export: Document = {
+        "_id": new_id("exports"),
+        **asked,
+        "status": ExportStatus.QUEUED.value,
+        "requestedBy": {"subject": of.viewer.subject, "roles": sorted(of.viewer.roles)},
+        "requestedAt": of.now,
+        "dueAt": of.now,
+        "secret": secrets.token_bytes(32),
+        "slot": min(free),
+        **dict.fromkeys(("attempts", "rows", "bytes"), 0),
+    }
+    try:
+        await of.store.insert("exports", [export], session=session)
+    except DuplicateKey as raced:
+        raise TryAgain from raced  # the same key or slot, a moment earlier
+    return export["_id"]
 
 
 async def requested(of: Changes, key: str, said: Mapping[str, Any]) -> str | None:

@@ -822,6 +822,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "bytes": _LONG_COUNT,
         },
         optional={
+            **_CUSTOMER_ID,  # of a data subject
             "slot": _COUNT,
             "separator": _one_of(Separator),
             "byteOrderMark": _BOOLEAN,
@@ -837,6 +838,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         indexes=(
             Index("requestedBy.subject key", unique=True),
             Index("requestedBy.subject slot", partial_on="slot", unique=True),
+            Index("customerId", partial_on="customerId"),
             Index("dueAt", partial_on="dueAt"),
             Index("requestedAt", ttl_days=90),
         ),

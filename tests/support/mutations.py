@@ -84,3 +84,5 @@ REQUIRE_DUE_DILIGENCE = f"""mutation($input: RequireDueDiligenceInput!) {{ requi
   customer {{ {DUE_DILIGENCE} }} {SHOWN} }} }}"""
 SET_DUE_DILIGENCE_SCORES = f"""mutation($input: SetDueDiligenceScoresInput!) {{ setDueDiligenceScores(input: $input) {{
   customer {{ {DUE_DILIGENCE} }} {SHOWN} }} }}"""
+REQUEST_DATA_EXPORT = f"""mutation($input: RequestDataExportInput!) {{ requestDataExport(input: $input) {{
+  export {{ id table format status }} {SHOWN} }} }}"""
