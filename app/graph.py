@@ -317,8 +317,8 @@ class Mutation:
     request_data_export: RequestDataExportPayload | None = strawberry.field(
         resolver=erasing.request_data_export,
         description="Request a zip with all that is known of a customer, for them: JSON, a page to read, and their "
-        "files. Without links, keys, names of colleagues, and checks that the law has the company keep to itself. Needs "
-        "REQUEST_DATA_EXPORT.",
+        "files. Without links, keys, names of colleagues, and checks that the law has the company keep to itself. "
+        "Needs REQUEST_DATA_EXPORT.",
     )
     anonymise_customer: AnonymiseCustomerPayload | None = strawberry.field(
         resolver=erasing.anonymise_customer,

@@ -45,8 +45,8 @@ WITHHELD: Final[Mapping[str, str]] = {
 _INTERNAL: Final = frozenset(
     "_id customerId order seq formerOwners idempotencyKey dueAt giveUpAt attempts fileId fileIds arrival legacy isNote "
     "group audience revision detailsRevision tagSources spendable lastByType lastActivityAt hasStatusDetails pins "
-    "mergedFromIds mergedIdentities absorbingIds rowsMoving mergeId mergeInProgressId dueDiligence mentions linkIds slot "
-    "secret createdBy downloadUrl recordedAt allocations settlements uploadId".split()
+    "mergedFromIds mergedIdentities absorbingIds rowsMoving mergeId mergeInProgressId dueDiligence mentions linkIds "
+    "slot secret createdBy downloadUrl recordedAt allocations settlements uploadId".split()
 )
 """Keys that are ours: they say nothing of the person, or open something."""
 _PAGE: Final = 500

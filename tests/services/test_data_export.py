@@ -31,9 +31,8 @@ from tests.support.tokens import token
 from tests.support.world import World
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-OURS = {*SOURCES, *DETAILS} | {
-    word for each in vars(vocabulary).values() if isinstance(each, EnumType) for word in each.__members__
-}
+_ENUMS: list[Any] = [each for each in vars(vocabulary).values() if isinstance(each, EnumType)]
+OURS: set[str] = {*SOURCES, *DETAILS, *(str(word) for each in _ENUMS for word in each.__members__)}
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -54,7 +53,7 @@ async def _archive(ask: Ask, store: Store, who: Document, key: str = "x") -> Zip
     assert payload["activity"]["type"] == "DATA_EXPORT_REQUESTED"
     await Exporter(store, masks_for).once()
     [export] = await store.find("exports", {"_id": payload["export"]["id"]})
-    assert (export["status"], export["error"] if "error" in export else None) == ("DONE", None)
+    assert (export["status"], export.get("error")) == ("DONE", None)
     content = b"".join([piece async for piece in EXPORTED.read(store.database, export["_id"])])
     assert len(content) == export["bytes"]
     return ZipFile(io.BytesIO(content))
