@@ -46,7 +46,7 @@ _INTERNAL: Final = frozenset(
     "_id customerId order seq formerOwners idempotencyKey dueAt giveUpAt attempts fileId fileIds arrival legacy isNote "
     "group audience revision detailsRevision tagSources spendable lastByType lastActivityAt hasStatusDetails pins "
     "mergedFromIds mergedIdentities absorbingIds rowsMoving mergeId mergeInProgressId dueDiligence mentions linkIds "
-    "slot secret createdBy downloadUrl recordedAt allocations settlements uploadId".split()
+    "slot secret createdBy affiliateId downloadUrl recordedAt allocations settlements uploadId".split()
 )
 """Keys that are ours: they say nothing of the person, or open something."""
 _PAGE: Final = 500

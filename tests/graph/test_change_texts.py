@@ -94,6 +94,7 @@ def test_the_mutations_here_are_all_that_take_a_text_of_a_customer() -> None:
         "exportCustomers",
         "exportReport",
         "cancelExport",
+        "requestDataExport",
         "starSegment",
         "deleteSegment",
     }

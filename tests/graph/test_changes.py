@@ -34,6 +34,7 @@ from tests.support.mutations import (
     REDEEM,
     REMOVE_FROM_BLOCKLIST,
     REMOVE_TAX_ID,
+    REQUEST_DATA_EXPORT,
     REQUEST_POINTS,
     REQUIRE_DUE_DILIGENCE,
     RESEND,
@@ -464,6 +465,7 @@ MAY: dict[str, set[Role]] = {
     "changeCustomerStatus": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.CUSTOMER},
     "recordActivity": {Role.ADMIN, Role.CS_ADMIN, Role.CUSTOMER_SERVICE_AGENT, Role.SALES_REP, Role.API_USER},
     "anonymiseCustomer": {Role.ADMIN, Role.CS_ADMIN},
+    "requestDataExport": {Role.ADMIN, Role.CS_ADMIN},
     "mergeCustomers": {Role.ADMIN, Role.CS_ADMIN},
     "unmerge": {Role.ADMIN, Role.CS_ADMIN},
     "requireDueDiligence": {Role.ADMIN, Role.CS_ADMIN, Role.FINANCE},
@@ -526,6 +528,7 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
                 "changeCustomerStatus": (STATUS, {**customer_id, "status": "DEACTIVATED", "reason": "Why"}),
                 "recordActivity": (RECORD_PLAIN, {**customer_id, "type": "CREDIT_CONTROL_CYCLE_EXITED"}),
                 "mergeCustomers": (MERGE_CUSTOMERS, {"intoId": ada["_id"], "ids": [twin["_id"]], "reason": "Why"}),
+                "requestDataExport": (REQUEST_DATA_EXPORT, customer_id),
                 "anonymiseCustomer": (
                     ANONYMISE,
                     {**customer_id, "confirmNumber": ada["number"], "reason": "Why"},
@@ -563,7 +566,7 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
 def test_every_mutation_of_a_customer_is_in_the_matrix() -> None:
     mutation_type = schema().mutation_type
     assert mutation_type
-    others = ("xport", "Segment", "createUpload")
+    others = ("exportCustomers", "exportReport", "cancelExport", "Segment", "createUpload")
     mutations = {name for name in mutation_type.fields if not any(word in name for word in others)}
     assert {*MAY, "tagCustomer", "untagCustomer", "createCustomer"} == mutations
 

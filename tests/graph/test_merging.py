@@ -31,6 +31,7 @@ STAYING = {
     "audit": "who did what, as it was done",
     "merges": "the survivor's",
     "erasures": "what was done to that account",
+    "exports": "what was asked for",
     "looks": "who read that account, as it was read",
 }
 
