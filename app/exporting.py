@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from app.domain.access import Role, Viewer
 from app.domain.cells import PLAIN, Layout
-from app.domain.exports import choose_columns
+from app.domain.exports import check_format, choose_columns
 from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
 from app.graph import input_of, masks_for
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
@@ -42,6 +42,7 @@ def plan(
     layout: Layout = PLAIN,
 ) -> ExportPlan:
     """Returns the plan of an export of customers or a report's table; filter, order: JSON. Raises BadUserInput."""
+    check_format(format_)
     masks = masks_for(ADMINISTRATOR.roles)
     if table:
         whole = ExportTable(table)

@@ -17,7 +17,7 @@ from app.domain.attributes import label_of
 from app.domain.customers import country_of, emails_of
 from app.domain.paging import AnyOf, Between, Condition, Contains, Exactly, Has, In, Named, Where
 from app.domain.refusals import BadUserInput
-from app.domain.vocabulary import ExportStatus, ExportTable
+from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 
 Document = dict[str, Any]
 COLUMNS_AT_MOST: Final = 100
@@ -76,6 +76,12 @@ _ACTIVITY: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
 }
 CUSTOMER: Final = "customer"
 """The key of a row of the details under which its customer is put, for columns of theirs."""
+
+
+def check_format(format_: ExportFormat) -> None:
+    """Raises BadUserInput for a format that a table of rows has not."""
+    if format_ is ExportFormat.ZIP:
+        raise BadUserInput("ZIP is the format of requestDataExport. Rows are written as CSV or NDJSON.", "format")
 
 
 def choose_columns(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:

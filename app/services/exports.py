@@ -7,10 +7,9 @@ from typing import Any
 from app.domain import changes
 from app.domain.cells import PLAIN, Layout
 from app.domain.changes import IdempotencyConflict, Invalid, LimitExceeded
-from app.domain.exports import UNFINISHED, Column, conditions_of
+from app.domain.exports import UNFINISHED, Column, check_format, conditions_of
 from app.domain.ids import new_id
 from app.domain.paging import Where
-from app.domain.refusals import BadUserInput
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.store.driver import Document, DuplicateKey, TryAgain, UpdateOne
@@ -35,7 +34,7 @@ async def request(
 
     ``said`` is the input where that is not what follows from it: a saved segment may change meanwhile.
 
-    Raises Invalid, IdempotencyConflict, LimitExceeded.
+    Raises BadUserInput, Invalid, IdempotencyConflict, LimitExceeded.
     """
     key, names = changes.key(key), [column.name for column in columns]
     asked = {
@@ -47,8 +46,7 @@ async def request(
         "descending": descending,
         **_written(layout),
     }
-    if format_ is ExportFormat.ZIP:
-        raise BadUserInput("ZIP is the format of requestDataExport. Give CSV or NDJSON.", "format")
+    check_format(format_)
     input_hash = changes.fingerprint(asked if said is None else said)
 
     async def body(session: Session) -> str:
