@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -96,8 +97,12 @@ def test_the_access_log_leaves_out_what_opens_a_file(
     request.addfinalizer(structlog.reset_defaults)
     monkeypatch.setattr("sys.stderr", written := Writes())
     logs.configure("INFO", access=True)
+    access = logging.getLogger("uvicorn.access")  # a server that an earlier test ran may have silenced it
+    monkeypatch.setattr(access, "propagate", True)
+    request.addfinalizer(partial(access.setLevel, access.level))
+    access.setLevel(logging.INFO)
     for path in (f"/uploads/{CANARY}", f"/attachments/{CANARY}?x", f"/exports/exp_x?signature={CANARY}", "/graphql"):
-        logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", path, "1.1", 200)
+        access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", path, "1.1", 200)
     paths = [json.loads(text)["path"] for text in written.made]
     assert paths == ["/uploads/…", "/attachments/…", "/exports/exp_x", "/graphql"]
 
