@@ -47,6 +47,7 @@ TABS = {  # each with something that its answer shows
     "StatusHistory": '"number": "C-100003"',
     "Catalogue": '"source": "esuite"',
     "EditedDetails": '"locale": "de-DE"',
+    "ManagedCustomer": '"scope": "PUBLIC"',
 }
 
 
