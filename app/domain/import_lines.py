@@ -86,13 +86,15 @@ class LineKind(StrEnum):
     STATUS = "status"
     EMAIL = "email"
     NOTE = "note"
-    EDD_SEARCH = "edd_search"
+    DUE_DILIGENCE_SEARCH = "dueDiligenceSearch"
 
 
 COLLECTION_OF: Final[Mapping[str, str]] = {
     kind: BY_IMPORT_WORD[kind].collection for kind in LineKind if kind is not LineKind.CUSTOMER_LINK
 }
-HISTORY: Final = frozenset((LineKind.ACTIVITY, LineKind.POINTS, LineKind.STATUS, LineKind.NOTE, LineKind.EDD_SEARCH))
+HISTORY: Final = frozenset(
+    (LineKind.ACTIVITY, LineKind.POINTS, LineKind.STATUS, LineKind.NOTE, LineKind.DUE_DILIGENCE_SEARCH)
+)
 """What happened is never rewritten; the other kinds have a present, which a later line may change."""
 
 IMPORTER: Final = {"kind": ActorKind.IMPORT.value, "name": "System"}
@@ -270,7 +272,7 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
         {"message": LONG_TEXT, "createdAt": TIME},
         {"author": _ACTOR, "mentions": list_of(TEXT), "links": list_of(reference_to_one_of(_LINKS)).into("linkIds")},
     ),
-    LineKind.EDD_SEARCH: _thing(
+    LineKind.DUE_DILIGENCE_SEARCH: _thing(
         {"factor": one_of(DueDiligenceFactor), "searchedAt": TIME, "score": one_of(DueDiligenceScore)},
         {
             "nextSearchAt": TIME,
@@ -412,6 +414,6 @@ _COMPLETED: Final[Mapping[LineKind, Callable[[dict[str, Any]], dict[str, Any]]]]
     LineKind.PASS: lambda given: {"updatedAt": given["createdAt"], **given},
     LineKind.STATUS: _status,
     LineKind.EMAIL: _email,
-    LineKind.EDD_SEARCH: lambda given: {"results": list[Any](), **given},
+    LineKind.DUE_DILIGENCE_SEARCH: lambda given: {"results": list[Any](), **given},
     LineKind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
 }

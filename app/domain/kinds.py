@@ -45,7 +45,7 @@ KINDS: Final[Sequence[Kind]] = (
         prefix="eds",
         type="DueDiligenceSearch",
         noun="due diligence search",
-        import_word="edd_search",
+        import_word="dueDiligenceSearch",
     ),
     Kind("looks", prefix="lok", type="Look", noun="look"),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),

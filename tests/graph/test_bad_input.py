@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -545,13 +546,18 @@ async def test_a_stored_value_of_another_shape_costs_its_field_and_is_not_repeat
         seen = {
             "codes": {error["extensions"]["code"] for error in after.get("errors", ())},
             "lost": is_empty(lost) and (lost is not None or not place.is_nullable),
-            "kept": kept == before["data"]["nodes"][1],
+            "kept": _without_links(kept) == _without_links(before["data"]["nodes"][1]),
             "repeated": CANARY in json.dumps(after) or CANARY in json.dumps(logs),
             "logged": {log["document"] for log in logs},
         }
         if seen != {"codes": {"INTERNAL"}, "lost": True, "kept": True, "repeated": False, "logged": {sick["_id"]}}:
             wrong[place.coordinate] = seen, after
     assert wrong == {}, "\n".join(map(str, wrong.items()))
+
+
+def _without_links(value: Any) -> str:
+    """A link says until when it is good: one that is made in the next second is another one."""
+    return re.sub(r'"/attachments/[^"]*"', '"/attachments/…"', json.dumps(value, sort_keys=True))
 
 
 async def asked_with_logs(ask: Ask, query: str, **variables: Any) -> tuple[Document, list[tuple[str, str]]]:

@@ -40,7 +40,7 @@ def _of_each_kind(number: int) -> Sequence[Line]:
         thing("pass", f"w{number}", of=of, serialNumber=f"S{number}", type="APPLE", createdAt=at),
         thing("email", f"e{number}", of=of, subject="Hello", to="a@example.com", text="Hi", attachments=[attachment]),
         thing("note", f"n{number}", of=of, message="Called.", createdAt=at),
-        thing("edd_search", f"d{number}", of=of, factor="FRAUD", searchedAt=at, score="UNCLEAR"),
+        thing("dueDiligenceSearch", f"d{number}", of=of, factor="FRAUD", searchedAt=at, score="UNCLEAR"),
         status(f"s{number}", "BLOCKED", at, of=of),
         status(f"x{number}", "ACTIVE", "2024-02-01T00:00:00Z", of=of),
     )

@@ -13,7 +13,10 @@ from app.store.driver import Store, UpdateMany
 from tests.support.import_lines import NOW, Bring, Line, activity, coupon, customer, link, points, status, thing
 
 ANYONE: Line = customer()
-KINDS = "kind must be one of customer, customerLink, activity, points, coupon, transaction, pass, status, email, note"
+KINDS = (
+    "kind must be one of customer, customerLink, activity, points, coupon, transaction, pass, status, email, note, "
+    "dueDiligenceSearch"
+)
 SALE = {"number": "1", "type": "SALE", "occurredAt": "2024-01-01T00:00:00Z"}
 
 

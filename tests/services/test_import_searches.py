@@ -13,7 +13,7 @@ from tests.support.import_lines import ADA, Bring, Line, ada, customer, fingerpr
 
 
 def search(source_id: str, score: str = "UNCLEAR", at: str = "2024-01-01T00:00:00Z", **content: Any) -> Line:
-    return thing("edd_search", source_id, **{"factor": "FRAUD", "score": score, "searchedAt": at, **content})
+    return thing("dueDiligenceSearch", source_id, **{"factor": "FRAUD", "score": score, "searchedAt": at, **content})
 
 
 async def _fraud(store: Store) -> Document:

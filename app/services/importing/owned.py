@@ -48,7 +48,7 @@ _REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refund
 _OURS: Final = {"recordedAt", "arrival", "dueAt", "formerOwners", ORDER, *copied("")}
 _PAST: Final[Mapping[LineKind, str]] = {
     **dict.fromkeys((LineKind.ACTIVITY, LineKind.POINTS), "occurredAt"),
-    LineKind.EDD_SEARCH: "searchedAt",  # one of the future would be the newest for good
+    LineKind.DUE_DILIGENCE_SEARCH: "searchedAt",  # one of the future would be the newest for good
 }
 """When it happened what a line tells of, where that must not lie in the future."""
 _PKPASS: Final = "application/vnd.apple.pkpass"
@@ -262,7 +262,7 @@ class _OwnedBatch:
         if stored is None:
             self._check_open(line.kind, document, owner)
             self._add(line.kind, document, arrival)
-            if line.kind is LineKind.EDD_SEARCH:
+            if line.kind is LineKind.DUE_DILIGENCE_SEARCH:
                 known = self._due_diligence.get(owner["_id"], owner.get("dueDiligence"))
                 self._due_diligence[owner["_id"]] = due_diligence.searched(known, document)
             return LineOutcome.IMPORTED
