@@ -15,10 +15,13 @@ from app.demo.sample import people, seed
 from app.domain import points, vocabulary
 from app.domain.access import PERMITTED, STAFF, Permission, Role
 from app.domain.details import DETAILS
+from app.domain.kinds import KINDS
+from app.graph import RULES
+from app.schema.rules import CODE, CONTACT, LABELS, WORDS, Rule
 from app.services.erase_job import Eraser
 from app.store.driver import Document, Store
 from app.store.personal import ERASED, personal_texts, undeclared
-from app.store.schema import COLLECTIONS
+from app.store.schema import COLLECTIONS, Declared, Schema
 from tests.support.gateway import Ask
 from tests.support.import_lines import Bring, activity, customer
 from tests.support.mutations import ANONYMISE, CREATE_CUSTOMER, MERGE_CUSTOMERS
@@ -73,6 +76,26 @@ def test_every_attribute_that_is_a_text_says_whether_it_is_personal() -> None:
         if each.kind in texts and each.personal is None
     }
     assert silent == set()
+
+
+@pytest.mark.parametrize("rule", [CONTACT, WORDS, CODE, LABELS], ids=lambda rule: rule.label)
+def test_what_is_masked_as_personal_is_declared_so(rule: Rule) -> None:
+    """Rules mask fields, and an erasure empties keys: of the same data both have to speak."""
+    stored = {
+        (kind.collection, name): {**collection.required, **collection.optional}[name]
+        for kind in KINDS
+        for name in (field for (type_, field), its in RULES.items() if type_ == kind.type and its is rule)
+        if name in {**(collection := COLLECTIONS[kind.collection]).required, **collection.optional}
+    }
+    assert stored
+    assert [place for place, schema in stored.items() if not _has_personal(schema)] == []
+
+
+def _has_personal(schema: Schema) -> bool:
+    if isinstance(schema, Declared):
+        return schema.personal
+    inner: list[Schema] = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+    return any(map(_has_personal, inner))
 
 
 # ---------------------------------------------------------------- what is left
