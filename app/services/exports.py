@@ -71,7 +71,8 @@ async def request_data(of: Changes, customer_id: str, *, key: str) -> Wrote:
         "order": "NONE",
         "descending": False,
     }
-    own = {"key": key, "inputHash": changes.fingerprint(asked)}
+    # A subject's keys are one customer's each here, and a subject's among exports.
+    own = {"key": changes.fingerprint({"customerId": customer_id, "key": key}), "inputHash": changes.fingerprint(asked)}
 
     async def decide(_customer: Document, session: Session) -> Effect:
         export_id = await _queue(of, {**asked, **own}, session)

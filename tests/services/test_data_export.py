@@ -139,6 +139,9 @@ async def test_the_same_key_asks_once_and_a_zip_is_of_nothing_else(ask: Ask, wor
     asked = {"customerId": ada["_id"], "idempotencyKey": "k"}
     one, same = [(await ask(REQUEST_DATA_EXPORT, input=asked))["data"]["requestDataExport"] for _ in range(2)]
     assert one["export"]["id"] == same["export"]["id"]
+    bea = await world.customer()
+    other = (await ask(REQUEST_DATA_EXPORT, input={**asked, "customerId": bea["_id"]}))["data"]["requestDataExport"]
+    assert (other["userErrors"], other["export"]["id"] != one["export"]["id"]) == ([], True)
     assert (one["export"]["table"], one["export"]["format"]) == ("DATA_SUBJECT", "ZIP")
     mutation = """mutation($input: ExportCustomersInput!) { exportCustomers(input: $input) {
       export { id } userErrors { code } } }"""
