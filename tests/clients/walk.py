@@ -43,7 +43,8 @@ class Walk:
 def documents(schema: GraphQLSchema, rows: int = ROWS) -> Iterator[Walk]:
     """Yields the documents: of each customer, of each other type with an id, and of each field of Query."""
     customer = _object(schema, "Customer")
-    yield _walk("Customer", "$id: ID!", f"customer(by: {{id: $id}}) {{ {_values(schema, customer, DEPTH)} }}")
+    # A customer leads to others, whose own objects have documents of theirs: a document has a limit.
+    yield _walk("Customer", "$id: ID!", f"customer(by: {{id: $id}}) {{ {_values(schema, customer, DEPTH - 1)} }}")
     for name, field in customer.fields.items():
         if _is_connection(field):
             rows_of_it = f"id {name}(first: {rows}) {{ {_page(schema, field)} }}"
