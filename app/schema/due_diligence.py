@@ -8,7 +8,7 @@ from strawberry.types.maybe import Some
 
 from app.domain.changes import Invalid
 from app.domain.listings import SEARCHES
-from app.schema.base import Node
+from app.schema.base import Document, Node
 from app.schema.changes import KEY, Changed
 from app.schema.connection import paged
 from app.schema.enums import DueDiligenceFactor, DueDiligenceScore
@@ -61,6 +61,11 @@ class DueDiligenceScores:
 )
 class DueDiligence:
     access: ClassVar[Access] = DUE_DILIGENCE
+
+    @strawberry.field(description="A stable id per customer for client caches. Not a node.")
+    @staticmethod
+    def id(diligence: strawberry.Parent[Document]) -> strawberry.ID:
+        return strawberry.ID(f"{diligence['_id']}.dueDiligence")
 
     required: bool = strawberry.field(
         description="Whether it is required. It is recorded here and enforced by the systems that ask."

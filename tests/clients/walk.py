@@ -43,8 +43,7 @@ class Walk:
 def documents(schema: GraphQLSchema, rows: int = ROWS) -> Iterator[Walk]:
     """Yields the documents: of each customer, of each other type with an id, and of each field of Query."""
     customer = _object(schema, "Customer")
-    # A customer leads to others, whose own objects have documents of theirs: a document has a limit.
-    yield _walk("Customer", "$id: ID!", f"customer(by: {{id: $id}}) {{ {_values(schema, customer, DEPTH - 1)} }}")
+    yield _walk("Customer", "$id: ID!", f"customer(by: {{id: $id}}) {{ {_values(schema, customer, DEPTH)} }}")
     for name, field in customer.fields.items():
         if _is_connection(field):
             rows_of_it = f"id {name}(first: {rows}) {{ {_page(schema, field)} }}"
@@ -98,7 +97,9 @@ def _values(schema: GraphQLSchema, of: GraphQLNamedType, depth: int) -> str:
             selections.append(name)
         elif depth > 0 or (_is_value(type_) and not _is_list(field)):
             rows = f"(first: {NESTED_ROWS})" if "first" in field.args else ""
-            selections.append(f"{name}{rows} {{ {_values(schema, type_, depth - 1)} }}")
+            # Another customer has a document of their own: below here their own values are enough.
+            below = 0 if type_.name == "Customer" else depth - 1
+            selections.append(f"{name}{rows} {{ {_values(schema, type_, below)} }}")
     return " ".join(selections)
 
 
