@@ -48,6 +48,9 @@ def documents(schema: GraphQLSchema, rows: int = ROWS) -> Iterator[Walk]:
         if _is_connection(field):
             rows_of_it = f"id {name}(first: {rows}) {{ {_page(schema, field)} }}"
             yield _walk("Customer", "$id: ID!", f"customer(by: {{id: $id}}) {{ {rows_of_it} }}", name)
+        for inner, its in _lists_of_a_part(_named(field)):
+            rows_of_it = f"id {name} {{ id {inner}(first: {rows}) {{ {_page(schema, its)} }} }}"
+            yield _walk("Customer", "$id: ID!", f"customer(by: {{id: $id}}) {{ {rows_of_it} }}", f"{name}_{inner}")
     for each in types_with_id(schema):
         if _is_node(each):
             selection = f"... on {each.name} {{ {_values(schema, each, 2)} }}"
@@ -134,6 +137,12 @@ def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
 
 def _named(field: GraphQLField) -> GraphQLNamedType:
     return cast(Any, get_named_type)(cast(Any, field).type)
+
+
+def _lists_of_a_part(of: GraphQLNamedType) -> Iterator[tuple[str, GraphQLField]]:
+    """Yields the lists of what has an id of its own and is no node: a part of something else."""
+    if isinstance(of, GraphQLObjectType) and "id" in of.fields and not _is_node(of):
+        yield from ((name, field) for name, field in of.fields.items() if _is_connection(field))
 
 
 def _is_list(field: GraphQLField) -> bool:
