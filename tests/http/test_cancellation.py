@@ -20,6 +20,7 @@ SECONDS = 1.0
 """How long a request may take in these tests."""
 LATE_SECONDS = 3
 """By which a busy machine may be late."""
+STEADY_LOOKS = 15
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +35,14 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 
 async def until(store: Store, wanted: int) -> None:
-    """Waits until that many commands without end go on in the database."""
+    """Waits until that many commands without end go on in the database, and still do after a while.
+
+    A single look may miss one.
+    """
+    looks = 0
     async with asyncio.timeout(30):
-        while await endless(store) != wanted:  # noqa: ASYNC110 # the database tells nobody
+        while looks < STEADY_LOOKS:
+            looks = looks + 1 if await endless(store) == wanted else 0
             await asyncio.sleep(0.02)
 
 
@@ -108,8 +114,6 @@ async def test_another_clients_work_goes_on_when_one_hangs_up(store: Store, worl
         await until(store, 2)
         one.close()
         await until(store, 1)
-        await asyncio.sleep(0.3)
-        assert await endless(store) == 1
         other.close()
         await until(store, 0)
 

@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import logging
-from functools import partial
+from collections.abc import Generator
 from typing import Any
 
 import httpx2
@@ -22,12 +22,19 @@ from tests.support.world import World
 CANARY = "canary-that-must-not-sing"
 
 
+@pytest.fixture(autouse=True)
+def as_a_process_begins(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Undoes what servers that earlier tests ran have set, and afterwards what these tests set."""
+    for name in ("uvicorn", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        for attribute, value in {"propagate": True, "disabled": False, "handlers": [], "level": logging.NOTSET}.items():
+            monkeypatch.setattr(logger, attribute, value)
+    yield
+    structlog.reset_defaults()
+
+
 async def test_no_log_line_holds_a_token_a_name_an_address_or_a_variable(
-    client: httpx2.AsyncClient,
-    world: World,
-    capfd: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-    request: pytest.FixtureRequest,
+    client: httpx2.AsyncClient, world: World, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logs.configure("DEBUG")
@@ -36,7 +43,6 @@ async def test_no_log_line_holds_a_token_a_name_an_address_or_a_variable(
     await world.store.command({"insert": "coupons", "documents": [broken], "bypassDocumentValidation": True})
     bearer = token(subject=CANARY, name=CANARY)
     read = "query($id: ID!) { node(id: $id) { ... on Coupon { code redeemed } } }"
-    request.addfinalizer(structlog.reset_defaults)
     for query, variables in (
         (read, {"id": "cpn_broken"}),
         ("query($e: String!) { customer(by: {email: $e}) { name email } }", {"e": f"{CANARY}@example.com"}),
@@ -79,9 +85,8 @@ class Writes(io.StringIO):
         return super().write(text)
 
 
-def test_a_line_is_one_write_whoever_logs_it(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def test_a_line_is_one_write_whoever_logs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the lines of two processes that share a file lie within each other."""
-    request.addfinalizer(structlog.reset_defaults)
     monkeypatch.setattr("sys.stderr", written := Writes())
     logs.configure("INFO")
     logging.getLogger("a.library").warning("of a library")
@@ -91,16 +96,10 @@ def test_a_line_is_one_write_whoever_logs_it(monkeypatch: pytest.MonkeyPatch, re
     assert all(text.endswith("}\n") for text in written.made)
 
 
-def test_the_access_log_leaves_out_what_opens_a_file(
-    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    request.addfinalizer(structlog.reset_defaults)
+def test_the_access_log_leaves_out_what_opens_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", written := Writes())
     logs.configure("INFO", access=True)
-    access = logging.getLogger("uvicorn.access")  # a server that an earlier test ran may have silenced it
-    monkeypatch.setattr(access, "propagate", True)
-    request.addfinalizer(partial(access.setLevel, access.level))
-    access.setLevel(logging.INFO)
+    access = logging.getLogger("uvicorn.access")
     for path in (f"/uploads/{CANARY}", f"/attachments/{CANARY}?x", f"/exports/exp_x?signature={CANARY}", "/graphql"):
         access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", path, "1.1", 200)
     paths = [json.loads(text)["path"] for text in written.made]
