@@ -37,7 +37,7 @@ from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.http import graphiql
-from app.main import LOOPBACK_HOSTS, application, exporter, relay
+from app.main import LOOPBACK_HOSTS, application, executors_of, exporter, relay
 from app.store import indexes as store_indexes
 from app.store import previews, trusted_documents
 from app.store.driver import Document, Store, StoreError
@@ -149,6 +149,7 @@ def worker(
 
     from app.services.erase_job import Eraser
     from app.services.merge_job import Mover
+    from app.services.request_job import RequestExpiry
     from app.worker import Worker
 
     settings = with_pairs(read_settings(data=data))
@@ -158,7 +159,14 @@ def worker(
         logs.starting("worker", database=_without_password(uri), metrics_port=metrics_port)
         async with open_store(uri, settings) as store, relay(store, settings) as relaying:
             worker = Worker(
-                store, relaying, exporter(store, settings), Mover(store), Eraser(store), every, console.print
+                store,
+                relaying,
+                exporter(store, settings),
+                Mover(store),
+                Eraser(store),
+                RequestExpiry(store, executors_of(settings)),
+                every,
+                console.print,
             )
             if once:
                 return await worker.once()

@@ -10,8 +10,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.delivery.mail import MailServer, sender_of
-from app.delivery.wallet import secret_of
 from app.domain.search import usable_region
+from app.domain.signatures import secret_of
+from app.services.executors import usable_executors
 from app.services.letters import usable_letters
 from app.settings import ClaimNames, Limits
 from app.store.driver import usable_uri
@@ -32,6 +33,7 @@ EXAMPLES: Final = {
     "SMTP_URL": "smtp://user:password@mail.example.com:587",
     "MAIL_FROM": "Customer service <service@example.com>",
     "LETTERS": "/etc/customer-gateway/letters",
+    "REQUEST_EXECUTORS": "/etc/customer-gateway/executors.toml",
     "WALLET_PUSH_URL": "https://wallet.example.com/pushes",
     "WALLET_PUSH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "DELIVERY_TIMEOUT_SECONDS": "30",
@@ -101,6 +103,12 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     letters: Annotated[Path, AfterValidator(usable_letters)] | None = Field(
         None, description="A folder with letters of your own (docs/letters.md). Those that are not in it are ours."
+    )
+    request_executors: Annotated[Path, AfterValidator(usable_executors)] | None = Field(
+        None,
+        description="A file that says which systems do what agents ask for (docs/requests.md). "
+        "Unset: agents do it there, "
+        "and say so here.",
     )
     wallet_push_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
         None, description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF."

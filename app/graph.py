@@ -32,6 +32,7 @@ from app.resolvers import (
     merging,
     nodes,
     reports,
+    requests,
     search,
     segments,
     uploads,
@@ -84,7 +85,21 @@ from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.looks import Look
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
-from app.schema.rules import ADJUSTMENT, AUDIT, BLOCKLIST, ERASURE, LOOK, MERGE, REPORT, SEGMENT, WITH_OWNER, Access
+from app.schema.request_doors import RecordOutsidePaymentPayload, RequestPayload, RequestRefundsPayload
+from app.schema.requests import RequestKindType
+from app.schema.rules import (
+    ADJUSTMENT,
+    AUDIT,
+    BLOCKLIST,
+    ERASURE,
+    LOOK,
+    MERGE,
+    REPORT,
+    REQUEST,
+    SEGMENT,
+    WITH_OWNER,
+    Access,
+)
 from app.schema.search import SearchHit
 from app.schema.segments import (
     CreateSegmentPayload,
@@ -107,6 +122,7 @@ class Query:
         LOOK: "looks",
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
+        REQUEST: "request_kinds",
         MERGE: "preview_merge",
         ERASURE: "preview_anonymise",
         SEGMENT: "segments",
@@ -173,6 +189,10 @@ class Query:
         resolver=blocklist.blocked,
         description="Whether values are on the blocklist, in the order of the values: for systems that enforce it. An "
         "entry that has expired blocks nothing. Needs READ_BLOCKLIST.",
+    )
+    request_kinds: list[RequestKindType] | None = strawberry.field(
+        resolver=requests.request_kinds,
+        description="The kinds of requests that can be asked for, to make forms from. Needs READ_REQUESTS.",
     )
     blocklist: Connection[BlocklistEntry] | None = strawberry.field(
         resolver=blocklist.blocklist,
@@ -304,6 +324,49 @@ class Mutation:
     record_activity: RecordActivityPayload | None = strawberry.field(
         resolver=changes.record_activity,
         description='Record an activity by hand ("Add action"). Needs RECORD_ACTIVITY.',
+    )
+    request_refund: RequestPayload | None = strawberry.field(
+        resolver=requests.request_refund,
+        description="Ask for a refund of a sale, or of a part of it. Needs REQUEST_REFUND.",
+    )
+    request_refunds: RequestRefundsPayload | None = strawberry.field(
+        resolver=requests.request_refunds,
+        description="Ask for refunds of several sales of one customer, each of all that is left: all or none. Needs "
+        "REQUEST_REFUND.",
+    )
+    request_payment: RequestPayload | None = requests.DOOR_FIELDS["requestPayment"]
+    request_deposit: RequestPayload | None = requests.DOOR_FIELDS["requestDeposit"]
+    request_payout: RequestPayload | None = requests.DOOR_FIELDS["requestPayout"]
+    request_payout_selection: RequestPayload | None = requests.DOOR_FIELDS["requestPayoutSelection"]
+    request_order: RequestPayload | None = requests.DOOR_FIELDS["requestOrder"]
+    request_quote: RequestPayload | None = requests.DOOR_FIELDS["requestQuote"]
+    request_coupon_redemption: RequestPayload | None = requests.DOOR_FIELDS["requestCouponRedemption"]
+    request_portal_link: RequestPayload | None = requests.DOOR_FIELDS["requestPortalLink"]
+    request_payment_instrument: RequestPayload | None = requests.DOOR_FIELDS["requestPaymentInstrument"]
+    request_kyc_documents: RequestPayload | None = requests.DOOR_FIELDS["requestKycDocuments"]
+    request_kyc_upload_link: RequestPayload | None = requests.DOOR_FIELDS["requestKycUploadLink"]
+    request_erase_at_source: RequestPayload | None = requests.DOOR_FIELDS["requestEraseAtSource"]
+    record_outside_payment: RecordOutsidePaymentPayload | None = strawberry.field(
+        resolver=requests.record_outside_payment,
+        description="Record a payment that was made elsewhere, as a transaction. Nobody is asked. "
+        "Needs REQUEST_PAYMENT.",
+    )
+    request: RequestPayload | None = strawberry.field(
+        resolver=requests.request,
+        description="Ask for what the company has added kinds of its own for. Needs REQUEST_OTHER.",
+    )
+    complete_request: RequestPayload | None = strawberry.field(
+        resolver=requests.complete_request,
+        description="Say what became of a request: for the system that was asked, or for who did it there. Needs "
+        "COMPLETE_REQUEST.",
+    )
+    cancel_request: RequestPayload | None = strawberry.field(
+        resolver=requests.cancel_request,
+        description="Call off a request that nobody has yet. Needs the permission to ask for it.",
+    )
+    retry_request: RequestPayload | None = strawberry.field(
+        resolver=requests.retry_request,
+        description="Send a request again that could not be delivered. Needs the permission to ask for it.",
     )
     add_to_blocklist: AddToBlocklistPayload | None = strawberry.field(
         resolver=blocklist.add_to_blocklist,

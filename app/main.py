@@ -16,15 +16,17 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Lifespan
 
 from app import logs, sdl, tracing
-from app.delivery import mail, wallet
+from app.delivery import executors, mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.demo.inbox import Inbox
 from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
+from app.domain.executors import Executors
+from app.domain.signatures import secret_of
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import attachments, exports, graphiql, health, metrics_endpoint, schema_file, uploads
+from app.http import attachments, callbacks, exports, graphiql, health, metrics_endpoint, schema_file, uploads
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
@@ -35,12 +37,14 @@ from app.metrics import observe_command
 from app.operations.looks import Looks
 from app.operations.pipeline import Pipeline
 from app.operations.rates import Rates
-from app.services import emails
+from app.services import emails, requests
 from app.services.changes import DeliveryPolicy
 from app.services.erase_job import Eraser
+from app.services.executors import read_executors
 from app.services.export_job import Exporter
 from app.services.letters import Letters
 from app.services.merge_job import Mover
+from app.services.request_job import RequestExpiry
 from app.serving import drain_on_sigterm, tune_gc
 from app.settings import Limits, PerMinute
 from app.store import shared_keys
@@ -97,6 +101,7 @@ def routes(
         *schema_file.routes(sdl.printed, authenticate, pipeline),
         *attachments.routes(database),
         *uploads.routes(database, limits),
+        *callbacks.routes(database, outgoing),
     ]
     ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
     return [*ways_in, *others]  # they are tried in turn
@@ -125,6 +130,10 @@ def rates_of(database: Database, limits: Limits) -> Rates:
     return Rates(database, PerMinute.read(limits.cost_per_minute), PerMinute.read(limits.changes_per_minute))
 
 
+def executors_of(settings: Settings) -> Executors:
+    return read_executors(settings.request_executors) if settings.request_executors else Executors()
+
+
 def outgoing(settings: Settings) -> DeliveryPolicy:
     return DeliveryPolicy(
         wallet=settings.wallet_push_url is not None,
@@ -134,6 +143,7 @@ def outgoing(settings: Settings) -> DeliveryPolicy:
         most_exports=settings.max_unfinished_exports,
         link=timedelta(minutes=settings.export_link_minutes),
         letters=Letters(settings.letters),
+        executors=executors_of(settings),
     )
 
 
@@ -154,8 +164,15 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
             channels.append(mail.channel(store, mailer, partial(emails.give_up, store)))
         if settings.wallet_push_url and settings.wallet_push_secret:
             client = await opened.enter_async_context(httpx2.AsyncClient(timeout=timeout_seconds))
-            secret = wallet.secret_of(settings.wallet_push_secret.get_secret_value())
+            secret = secret_of(settings.wallet_push_secret.get_secret_value())
             channels.append(wallet.channel(store, wallet.Wallet(settings.wallet_push_url, secret, client)))
+        asked = executors_of(settings)
+        if asked.endpoints:
+            # No proxy of the environment's: the address that was looked at is the one that is called.
+            client = httpx2.AsyncClient(timeout=timeout_seconds, trust_env=False)
+            poster = executors.Poster(await opened.enter_async_context(client))
+            received, give_up = partial(requests.received, store, asked), partial(requests.give_up, store, asked)
+            channels.append(executors.channel(store, asked, poster, received, give_up))
         yield Relay(store, channels, timeout_seconds)
 
 
@@ -179,6 +196,7 @@ async def background_workers(
             ("exporter", exporter(store, settings).run),
             ("mover", Mover(store).run),
             ("eraser", Eraser(store).run),
+            ("request expiry", RequestExpiry(store, executors_of(settings)).run),
         ):
             await opened.enter_async_context(background_task(keep_going(name, work)))
         yield

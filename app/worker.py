@@ -1,4 +1,4 @@
-"""Does the worker's eight jobs side by side, none of which stops another."""
+"""Does the worker's nine jobs side by side, none of which stops another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
 from app.services.merge_job import Mover
+from app.services.request_job import RequestExpiry
 from app.services.statuses import apply_due
 from app.services.uploads import sweep
 from app.store.driver import Store, StoreError
@@ -29,6 +30,7 @@ class Worker:
     exporter: Exporter
     mover: Mover
     eraser: Eraser
+    request_expiry: RequestExpiry
     every_seconds: float = 60
     """Between two looks for points to expire, and for days to count."""
     tell: Callable[[str], None] = lambda _: None
@@ -43,6 +45,7 @@ class Worker:
             tasks.create_task(self.exporter.run())
             tasks.create_task(self.mover.run())
             tasks.create_task(self.eraser.run())
+            tasks.create_task(self.request_expiry.run())
             tasks.create_task(keep_going("expiry", self._expire, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("statuses", self._restate, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("uploads", self._sweep, every_seconds=self.every_seconds))
@@ -59,6 +62,7 @@ class Worker:
             "outbox relay": self.relay.once,
             "exporter": self.exporter.once,
             "mover": self.mover.once,
+            "request expiry": self.request_expiry.once,
             "eraser": self.eraser.once,
         }
         succeeded = True

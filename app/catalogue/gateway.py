@@ -9,6 +9,7 @@ from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import AttributeKind as Kind
 from app.catalogue.model import Audience, Origin, Writers, activity_type
 from app.catalogue.shared import (
+    AMOUNT,
     BLOCKLIST_TYPE,
     COUPON_CODE,
     EMAIL_SUBJECT,
@@ -21,6 +22,8 @@ from app.catalogue.shared import (
 )
 
 row = partial(activity_type, source="platform", origin=Origin.OURS, writers=Writers.NOBODY)
+_KIND = optional("requestKind", "Kind of request", personal=False)
+_REFERENCE = optional("reference", "Reference", personal=False)
 
 ROWS = (
     row("Note added", "A colleague left a note.", Group.NOTE, audience=Audience.STAFF, is_note=True),
@@ -103,6 +106,82 @@ ROWS = (
         "A person set or cleared scores of the customer's due diligence.",
         Group.COMPLIANCE,
         optional("factors", "Factors", Kind.LIST, personal=False),
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request made",
+        "Another system was asked to do something.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request waits for customer",
+        "The other system has a link for the customer.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        _REFERENCE,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request succeeded",
+        "The other system did what it was asked.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        _REFERENCE,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request failed",
+        "The other system did not do what it was asked.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        _REFERENCE,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request reversed",
+        "What the other system had done does not stand any more.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        _REFERENCE,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request not delivered",
+        "The other system could not be reached. Nobody refused the request: it can be sent again.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request sent again",
+        "A request that could not be delivered is on its way again.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request cancelled",
+        "A colleague called a request off before anybody had it.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
+        audience=Audience.STAFF,
+    ),
+    row(
+        "Request expired",
+        "The customer did not follow the link in time.",
+        Group.REQUEST,
+        _KIND,
+        AMOUNT,
         audience=Audience.STAFF,
     ),
 )

@@ -29,6 +29,7 @@ class ActivityGroup(StrEnum):
     PASS = "PASS"  # noqa: S105 -- of the wallet, not a password
     MEMBERSHIP = "MEMBERSHIP"
     COMPLIANCE = "COMPLIANCE"
+    REQUEST = "REQUEST"
     OTHER = "OTHER"
 
 
@@ -43,6 +44,7 @@ class AttributeKind(StrEnum):
     DATE = "DATE"
     DATETIME = "DATETIME"
     LIST = "LIST"
+    JSON = "JSON"
 
 
 class Audience(StrEnum):

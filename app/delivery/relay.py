@@ -56,6 +56,8 @@ class Channel:
     """Notes elsewhere that it was. It may be told twice. Raises StoreError."""
     give_up: "GiveUp | None" = None
     """Applies an update to an entry that is still ours, and notes elsewhere why it was given up, both or neither."""
+    status: str = "status"
+    """The key of what became of the sending."""
 
 
 GiveUp: TypeAlias = Callable[[Document, Document, str], Awaitable[bool]]
@@ -166,7 +168,7 @@ class Relay:
             except StoreError as fault:  # it has left this house all the same
                 log_failure(f"{channel.name} relay", fault, entry=entry["_id"])
         done = {
-            "$set": {"status": channel.handed_over, channel.at: now},
+            "$set": {channel.status: channel.handed_over, channel.at: now},
             "$unset": dict.fromkeys(("dueAt", "giveUpAt", "error"), ""),
         }
         await self._insist(lambda: self.store.write(channel.collection, [UpdateOne({"_id": entry["_id"]}, done)]))
@@ -199,7 +201,7 @@ class Relay:
             metrics.RETRIES.labels(channel.name).inc()
 
     async def _failed(self, channel: Channel, entry: Document, reason: str) -> None:
-        keys = {"status": "FAILED", "error": outbox.reason(reason)}
+        keys = {channel.status: "FAILED", "error": outbox.reason(reason)}
         update = {"$set": keys, "$unset": {"dueAt": "", "giveUpAt": ""}}
         if await self._given_up(channel, entry, update, keys["error"]):
             metrics.FAILURES.labels(channel.name).inc()

@@ -1,8 +1,5 @@
 """Informs the wallet service that a pass should be updated: one signed request, as Standard Webhooks has it."""
 
-import base64
-import hashlib
-import hmac
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,6 +9,7 @@ import httpx2
 import orjson
 
 from app.delivery.relay import Channel, TryLater, Undeliverable
+from app.domain.signatures import signed
 from app.store.driver import Document, Store
 
 _FINAL: Final = frozenset(
@@ -34,7 +32,7 @@ class Wallet:
     async def inform(self, message_id: str, message: Document) -> None:
         """Sends one message. Raises TryLater, Undeliverable."""
         body = orjson.dumps(message)
-        headers = {"Content-Type": "application/json", **signed(self.secret, message_id, int(time.time()), body)}
+        headers = {"Content-Type": "application/json", **signed([self.secret], message_id, int(time.time()), body)}
         try:
             answer = await self.client.post(self.url, content=body, headers=headers, follow_redirects=False)
         except httpx2.TimeoutException:
@@ -47,24 +45,6 @@ class Wallet:
         if answer.status_code in _FINAL:
             raise Undeliverable(f"The wallet service refused it: {said}")
         raise TryLater(f"The wallet service put it off: {said}")
-
-
-def signed(secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Returns the headers of one attempt. ``timestamp`` is in seconds."""
-    content = f"{message_id}.{timestamp}.".encode() + body
-    signature = base64.b64encode(hmac.digest(secret, content, hashlib.sha256)).decode()
-    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{signature}"}
-
-
-def secret_of(text: str) -> bytes:
-    """Reads ``whsec_`` and base64. Raises ValueError for another form, or if it is not 24 to 64 bytes long."""
-    try:
-        secret = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-    except ValueError:
-        secret = b""
-    if not (text.startswith("whsec_") and 24 <= len(secret) <= 64):
-        raise ValueError("not whsec_ and 24 to 64 bytes in base64")
-    return secret
 
 
 def channel(store: Store, wallet: Wallet) -> Channel:

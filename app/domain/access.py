@@ -56,6 +56,16 @@ class Permission(StrEnum):
     MANAGE_SEGMENTS = "MANAGE_SEGMENTS"
     READ_DUE_DILIGENCE = "READ_DUE_DILIGENCE"
     MANAGE_DUE_DILIGENCE = "MANAGE_DUE_DILIGENCE"
+    READ_REQUESTS = "READ_REQUESTS"
+    REQUEST_REFUND = "REQUEST_REFUND"
+    REQUEST_PAYMENT = "REQUEST_PAYMENT"
+    REQUEST_PAYOUT = "REQUEST_PAYOUT"
+    REQUEST_CREDIT = "REQUEST_CREDIT"
+    REQUEST_ORDER = "REQUEST_ORDER"
+    REQUEST_LINK = "REQUEST_LINK"
+    REQUEST_DOCUMENTS = "REQUEST_DOCUMENTS"
+    REQUEST_OTHER = "REQUEST_OTHER"
+    COMPLETE_REQUEST = "COMPLETE_REQUEST"
 
 
 class Scope(StrEnum):
@@ -114,6 +124,16 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.MANAGE_SEGMENTS, frozenset({Role.ADMIN})),
     (Permission.READ_DUE_DILIGENCE, _SUPERVISORS | {Role.FINANCE}),
     (Permission.MANAGE_DUE_DILIGENCE, _SUPERVISORS | {Role.FINANCE}),
+    (Permission.READ_REQUESTS, STAFF),
+    (Permission.REQUEST_REFUND, _SERVICE | {Role.FINANCE}),
+    (Permission.REQUEST_PAYMENT, _SERVICE | {Role.SALES_REP, Role.FINANCE}),
+    (Permission.REQUEST_PAYOUT, _SUPERVISORS | {Role.FINANCE}),
+    (Permission.REQUEST_CREDIT, _SUPERVISORS | {Role.FINANCE}),
+    (Permission.REQUEST_ORDER, _SERVICE | {Role.SALES_REP}),
+    (Permission.REQUEST_LINK, _SERVICE | {Role.SALES_REP}),
+    (Permission.REQUEST_DOCUMENTS, _SERVICE | {Role.FINANCE}),
+    (Permission.REQUEST_OTHER, _SERVICE | {Role.FINANCE}),
+    (Permission.COMPLETE_REQUEST, _SERVICE | {Role.FINANCE, Role.API_USER}),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,
@@ -121,6 +141,9 @@ _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.API_USER, Permission.ADJUST_POINTS): 100_000,
     (Role.CS_ADMIN, Permission.ADJUST_POINTS): 100_000,
     (Role.ADMIN, Permission.ADJUST_POINTS): 1_000_000,
+    (Role.CS_ADMIN, Permission.REQUEST_PAYOUT): 1_000,
+    (Role.FINANCE, Permission.REQUEST_PAYOUT): 10_000,
+    (Role.ADMIN, Permission.REQUEST_PAYOUT): 100_000,
 }
 """What is beyond takes two people: one asks, and another approves (domain/adjustments.py)."""
 GRANTS: Final = tuple(

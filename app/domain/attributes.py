@@ -4,6 +4,7 @@ A value has three forms: raw, as documents store it; text, canonical; and what J
 three into the raw one. ``parse(kind, to_text(raw)) == raw``, except for a LIST with ", " inside an item.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,7 @@ Raw: TypeAlias = str | int | bool | Decimal | Amount | datetime | list[str]
 
 TEXT_AT_MOST: Final = 1_000
 LIST_AT_MOST: Final = 100
+JSON_AT_MOST: Final = 10_000
 
 FORMS: Mapping[AttributeKind, str] = {
     AttributeKind.TEXT: f"text of at most {TEXT_AT_MOST:,} characters, without control characters",
@@ -34,6 +36,7 @@ FORMS: Mapping[AttributeKind, str] = {
     AttributeKind.DATE: "a date, such as 2024-02-29",
     AttributeKind.DATETIME: "a time with its UTC offset, such as 2024-02-29T12:30:00Z",
     AttributeKind.LIST: f'a list of at most {LIST_AT_MOST} texts, none of them empty, such as "street, city"',
+    AttributeKind.JSON: f"a JSON object or list of at most {JSON_AT_MOST:,} characters",
 }
 
 
@@ -244,6 +247,17 @@ def _list(value: object) -> list[str]:
     return texts
 
 
+def _json(value: object) -> str:
+    """Reads an object or a list, or the text of one, into its canonical text."""
+    read: object = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(read, dict | list):
+        raise ValueError
+    text = json.dumps(read, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if len(text) > JSON_AT_MOST or any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise ValueError
+    return text
+
+
 PARSERS: Mapping[AttributeKind, Callable[[object], Raw]] = {
     AttributeKind.TEXT: _text,
     AttributeKind.INTEGER: _integer,
@@ -253,4 +267,5 @@ PARSERS: Mapping[AttributeKind, Callable[[object], Raw]] = {
     AttributeKind.DATE: _date,
     AttributeKind.DATETIME: _datetime,
     AttributeKind.LIST: _list,
+    AttributeKind.JSON: _json,
 }

@@ -47,6 +47,7 @@ KINDS: Final[Sequence[Kind]] = (
         noun="due diligence search",
         import_word="dueDiligenceSearch",
     ),
+    Kind("requests", prefix="req", type="Request", noun="request"),
     Kind("looks", prefix="lok", type="Look", noun="look"),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
 )

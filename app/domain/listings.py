@@ -60,6 +60,7 @@ PASSES: Final = Listing(
 )
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "order", "_id"))})
 SEARCHES: Final = Listing("searches", ("customerId",), {"SEARCHED_AT": Order(("searchedAt", "order", "_id"))})
+REQUESTS: Final = Listing("requests", ("customerId",), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
 NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
 EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_lowest=True)})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
@@ -113,6 +114,7 @@ ORDERED: Final = frozenset(
         PASSES,
         STATUSES,
         SEARCHES,
+        REQUESTS,
         NOTES,
         EMAILS,
         AUDIT,

@@ -3,7 +3,8 @@
 How GraphQL shows it is not decided here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from app.catalogue.model import nearest
@@ -18,6 +19,8 @@ class Refusal(Exception):
     code: ClassVar[str]
     field: tuple[str, ...] = ()
     """Path of the argument to change: one that the class always means, or one given with the message."""
+    shows: Mapping[str, str] = MappingProxyType({})
+    """The ids of what the client should see instead, by the payload's field."""
 
     def __init__(self, message: str, *field: str) -> None:
         super().__init__(message)

@@ -247,3 +247,34 @@ class SegmentScope(StrEnum):
 class ErasureStatus(StrEnum):
     ERASING = "ERASING"
     DONE = "DONE"
+
+
+class RequestStatus(StrEnum):
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    ACTION_REQUIRED = "ACTION_REQUIRED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    REVERSED = "REVERSED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    UNDELIVERED = "UNDELIVERED"
+
+
+class OutcomeStatus(StrEnum):
+    """What an executor may say became of a request."""
+
+    ACTION_REQUIRED = "ACTION_REQUIRED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    REVERSED = "REVERSED"
+
+
+class RequestExecutor(StrEnum):
+    ENDPOINT = "ENDPOINT"
+    MANUAL = "MANUAL"
+
+
+class PaymentWay(StrEnum):
+    INSTRUMENT = "INSTRUMENT"
+    HOSTED_FORM = "HOSTED_FORM"

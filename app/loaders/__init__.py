@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property, partial
 
 from app.domain.duplicates import Traits
@@ -15,9 +16,11 @@ from app.loaders.gate import Gate
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
+from app.loaders.requests import refundable
 from app.loaders.search import Search
 from app.store import report
 from app.store.driver import Document, Store, StoreError
+from app.store.sealed import unseal
 
 
 class Loaders:
@@ -92,6 +95,16 @@ class Loaders:
         return Loader(partial(tags, self._store))
 
     @cached_property
+    def secrets(self) -> Loader[tuple[str, bytes], str]:
+        """Loads what is sealed, by the document's id and the sealed bytes."""
+        return Loader(partial(_secrets, self._store))
+
+    @cached_property
+    def refundable(self) -> Loader[str, Decimal]:
+        """Loads how much of a sale can still be refunded, by the transaction's id."""
+        return Loader(partial(refundable, self._store))
+
+    @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:
         return Loader(partial(points.audits, self._store))
 
@@ -136,6 +149,10 @@ async def _by_name(
         or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
         for name, several in found.items()
     }
+
+
+async def _secrets(store: Store, keys: Sequence[tuple[str, bytes]]) -> Mapping[tuple[str, bytes], str]:
+    return {key: await unseal(store, key[1], key[0]) for key in keys}
 
 
 async def _files(store: Store, ids: Sequence[str]) -> Mapping[str, Document]:

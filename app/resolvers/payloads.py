@@ -75,7 +75,8 @@ async def _payload(
             raise
         info.context.forget()
         customer = await document_of(info, customer_id) if customer_id else None
-        return {"userErrors": schema.user_errors_of(refusal), "customer": customer}
+        shown = {name: await document_of(info, node_id) for name, node_id in refusal.shows.items()}
+        return {"userErrors": schema.user_errors_of(refusal), "customer": customer, **shown}
     info.context.forget()
     written = {"customer": owner(), **wrote}
     documents = await asyncio.gather(*(_written(info, ids) for ids in written.values() if ids))

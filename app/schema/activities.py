@@ -210,14 +210,14 @@ def _attributes(activity: Document) -> Source:
     row = CATALOGUE.get(activity["type"])
     raw = {name: value for name, value in activity.get("attributes", {}).items() if not isinstance(value, Refusal)}
     known = [
-        _attribute(attribute.name, attribute.label, attribute.kind, raw.pop(attribute.name))
+        attribute_of(attribute.name, attribute.label, attribute.kind, raw.pop(attribute.name))
         for attribute in (row.attributes if row else ())
         if attribute.name in raw
     ]
-    return known + [_attribute(name, label_of(name), kind_of(value), value) for name, value in raw.items()]
+    return known + [attribute_of(name, label_of(name), kind_of(value), value) for name, value in raw.items()]
 
 
-def _attribute(name: str, label: str, kind: AttributeKind, raw: Raw) -> Document:
+def attribute_of(name: str, label: str, kind: AttributeKind, raw: Raw) -> Document:
     return {"name": name, "label": label, "kind": kind, "value": to_text(raw), "values": items(raw), "raw": raw}
 
 

@@ -59,6 +59,10 @@ class UserErrorCode(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     TOO_MANY_UPLOADS = "TOO_MANY_UPLOADS"
     UPLOAD_MISSING = "UPLOAD_MISSING"
+    REQUEST_OPEN = "REQUEST_OPEN"
+    NOT_REFUNDABLE = "NOT_REFUNDABLE"
+    OVER_REFUNDABLE = "OVER_REFUNDABLE"
+    WRONG_STATE = "WRONG_STATE"
 
 
 describe(
@@ -95,6 +99,10 @@ describe(
     TOO_MANY_UPLOADS="The viewer has too many uploads that are not attached yet.",
     UPLOAD_MISSING="No such upload waits to be attached: it is unknown, expired, attached already or another person's, "
     "or its content has not been sent.",
+    REQUEST_OPEN="The same is asked for already; the payload has that request.",
+    NOT_REFUNDABLE="Nothing of this transaction can be refunded; the message says why.",
+    OVER_REFUNDABLE="Less than that can still be refunded; the message says how much.",
+    WRONG_STATE="The state of the request, or of what it is about, does not allow it; the message says which it is.",
 )
 describe(
     SettableStatus,

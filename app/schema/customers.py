@@ -12,7 +12,7 @@ from app.domain.cursors import size_of
 from app.domain.customers import country_of, emails_of, is_web_address
 from app.domain.due_diligence import state_of
 from app.domain.duplicates import traits_of
-from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, STATUSES, TRANSACTIONS
+from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, REQUESTS, STATUSES, TRANSACTIONS
 from app.domain.refusals import Refusal
 from app.schema.activities import (
     ACTOR_KEYS,
@@ -47,6 +47,7 @@ from app.schema.notes import Note
 from app.schema.passes import Pass, PassFilter, PassOrder
 from app.schema.people import Address, ContactPoint, IdentityInput, LeadSource, SourceIdentity, TaxId
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
+from app.schema.requests import Request, RequestFilter, RequestOrder
 from app.schema.rules import (
     ACTORS,
     CONTACT,
@@ -58,6 +59,7 @@ from app.schema.rules import (
     MAIL,
     MERGE,
     NOTE,
+    REQUEST,
     WITH_OWNER,
     Access,
 )
@@ -92,6 +94,7 @@ class Customer(Node):
         NOTE: "notes pinned_notes",
         MERGE: "merged_from merge_in_progress",
         DUE_DILIGENCE: "due_diligence",
+        REQUEST: "requests",
     }
     read_groups: ClassVar[Mapping[ReadGroup, str]] = {
         ReadGroup.IDENTITY: "number name first_name last_name organization job_title country locale registered_at "
@@ -102,7 +105,7 @@ class Customer(Node):
         "merged_from merge_in_progress",
         ReadGroup.POINTS: "points points_history",
         ReadGroup.COUPONS: "coupons",
-        ReadGroup.TRANSACTIONS: "transactions",
+        ReadGroup.TRANSACTIONS: "transactions requests",
         ReadGroup.PASSES: "passes",
         ReadGroup.MAIL: "email_history",
         ReadGroup.NOTES: "notes pinned_notes",
@@ -234,6 +237,13 @@ class Customer(Node):
             raise stored
         return cast(Source, {"_id": customer["_id"], **state_of(stored)})
 
+    requests = paged(
+        REQUESTS,
+        Request,
+        filter=RequestFilter,
+        order=RequestOrder,
+        description="What other systems were asked to do for the customer, newest first.",
+    )
     status_history = paged(STATUSES, StatusChange, description="All status changes, newest first.")
     activities = paged(
         ACTIVITIES,

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.catalogue.model import ActivityGroup, AttributeKind
+from app.catalogue.requests import RequestGroup
 from app.domain.cells import Separator
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
@@ -27,12 +28,16 @@ from app.domain.vocabulary import (
     MergeStatus,
     MergeWarning,
     Outcome,
+    OutcomeStatus,
     PassType,
+    PaymentWay,
     PinnedFor,
     PushStatus,
     ReadGroup,
     ReportDimension,
     ReportTable,
+    RequestExecutor,
+    RequestStatus,
     SearchMatchKind,
     SegmentScope,
     TaxIdType,
@@ -71,8 +76,10 @@ __all__ = [
     "NotesFilter",
     "OrderDirection",
     "Outcome",
+    "OutcomeStatus",
     "PassOrderField",
     "PassType",
+    "PaymentWay",
     "PinnedFor",
     "PointsKind",
     "PointsOrderField",
@@ -80,6 +87,10 @@ __all__ = [
     "ReadGroup",
     "ReportDimension",
     "ReportTable",
+    "RequestExecutor",
+    "RequestGroup",
+    "RequestOrderField",
+    "RequestStatus",
     "SearchMatchKind",
     "SegmentScope",
     "Separator",
@@ -183,6 +194,7 @@ describe(
     PASS="Mobile wallet passes.",  # noqa: S106 # not a password
     MEMBERSHIP="Taking part in a programme, and one's level in it.",
     COMPLIANCE="Consent, identity checks, fraud and anti-money-laundering.",
+    REQUEST="What other systems were asked to do, and what became of it.",
     OTHER="Everything else, including entries whose type is not in the catalogue.",
 )
 describe(
@@ -195,6 +207,7 @@ describe(
     BOOLEAN="`true` or `false`.",
     DATE="A day: 2026-01-31.",
     DATETIME="A moment in UTC: 2026-01-31T09:30:00.000Z.",
+    JSON="A JSON object or list, as text.",
     LIST="Several texts, joined by a comma and a space; `values` has them one by one.",
 )
 describe(
@@ -344,6 +357,10 @@ class CouponOrderField(StrEnum):
     REDEEMED_AT = "REDEEMED_AT"
 
 
+class RequestOrderField(StrEnum):
+    REQUESTED_AT = "REQUESTED_AT"
+
+
 class TransactionOrderField(StrEnum):
     OCCURRED_AT = "OCCURRED_AT"
     POINTS_AWARDED = "POINTS_AWARDED"
@@ -445,6 +462,56 @@ describe(
     REDEEM_COUPON="Mark the coupon as redeemed.",
     EMAIL_PASS="Send the pass by e-mail.",  # noqa: S106 # not a password
     PUSH_PASS="Ask the wallet service to update the pass.",  # noqa: S106 # not a password
+)
+describe(
+    RequestStatus,
+    "The state of a request to another system.",
+    QUEUED="It is on its way.",
+    SENT="The system has it, or a person does it. That does not say that it is done.",
+    ACTION_REQUIRED="A link waits for the customer.",
+    SUCCEEDED="It was done. What was done may be reversed later.",
+    FAILED="It was not done.",
+    REVERSED="It was done, and does not stand any more.",
+    CANCELLED="It was called off before anybody had it.",
+    EXPIRED="The customer did not follow the link in time.",
+    UNDELIVERED="The system could not be reached. Nobody has refused it: `retryRequest` sends it again.",
+)
+describe(
+    OutcomeStatus,
+    "What the system that was asked says of a request.",
+    ACTION_REQUIRED="A link waits for the customer.",
+    SUCCEEDED="It was done.",
+    FAILED="It was not done.",
+    REVERSED="It was done, and does not stand any more.",
+)
+describe(
+    RequestExecutor,
+    "Who does what is asked.",
+    ENDPOINT="A system that is connected.",
+    MANUAL="A person, in the other system; they say here what became of it.",
+)
+describe(
+    RequestGroup,
+    "A group of kinds of requests.",
+    PAYMENT="Money that comes in, or goes back.",
+    PAYOUT="Money that is paid to the customer.",
+    ORDER="Orders, subscriptions and quotes.",
+    BILLING="Invoices and credit.",
+    INSTRUMENT="Cards, accounts and wallets to pay with.",
+    PORTAL="The customer's own pages.",
+    COMPLIANCE="What the law asks for.",
+    OTHER="Everything else.",
+)
+describe(
+    RequestOrderField,
+    "A field to sort requests by. Ties are broken by id.",
+    REQUESTED_AT="The time when it was asked for.",
+)
+describe(
+    PaymentWay,
+    "A way to collect a payment.",
+    INSTRUMENT="By a payment instrument of the customer's.",
+    HOSTED_FORM="By a form of the payment service, which the customer gets a link to.",
 )
 describe(
     DuplicateReason,

@@ -2,19 +2,19 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import strawberry
 
 from app.domain.access import Role
 from app.domain.listings import ENTRIES_OF_TRANSACTION, REFUNDS
 from app.domain.paging import Sorting, Where
-from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
+from app.schema.base import Document, Info, Node, ShortList, Source, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import OrderDirection, TransactionOrderField, TransactionStatus, TransactionType
 from app.schema.filters import TimeRange, among, during
 from app.schema.owner import owner
-from app.schema.rules import WITH_OWNER, Access
+from app.schema.rules import REQUEST, WITH_OWNER, Access
 
 if TYPE_CHECKING:
     from app.schema.points import PointsEntry
@@ -33,7 +33,10 @@ class Money:
 
 @strawberry.type(description="A sale, a refund or a void.")
 class Transaction(Node):
-    access: ClassVar[Access] = WITH_OWNER
+    access: ClassVar[Access] = {
+        WITH_OWNER: "id number type occurred_at amount points_awarded status refund_of refunds points_entries customer",
+        REQUEST: "refundable",
+    }
 
     number: str = strawberry.field(description="The number in the source system.")
     type: TransactionType = strawberry.field(description="The kind.")
@@ -65,7 +68,25 @@ class Transaction(Node):
     ) -> list[_Entry] | None:
         return rows_of(info, transaction, ENTRIES_OF_TRANSACTION, first=first)
 
+    @strawberry.field(
+        description="How much of the sale can still be refunded: its amount less what was refunded, and less what "
+        "`requestRefund` has asked for. Zero for what is not a sale that counts."
+    )
+    @staticmethod
+    @reads("_id amount")
+    async def refundable(transaction: strawberry.Parent[Document], info: Info) -> Money | None:
+        if (amount := transaction.get("amount")) is None:
+            return None
+        left = await info.context.loaders.refundable.load(transaction["_id"])
+        return cast(Source, {"amount": left, "currency": amount["currency"]})
+
     customer = owner()
+
+
+@strawberry.input(description="An amount of money.")
+class MoneyInput:
+    amount: Decimal = strawberry.field(description="The exact amount, more than zero.")
+    currency: str = strawberry.field(description="Three-letter currency code (ISO 4217).")
 
 
 @strawberry.input(description="A filter on transactions. Conditions that are left out do not filter.")

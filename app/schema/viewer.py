@@ -42,6 +42,16 @@ describe(
     USE_SEGMENTS="Save segments of customers, and use those that others share or make public.",
     MANAGE_SEGMENTS="Read, change and delete everybody's segments.",
     READ_DUE_DILIGENCE="Read `Customer.dueDiligence`: scores, and the searches behind them.",
+    READ_REQUESTS="Read what other systems were asked to do, and what became of it.",
+    REQUEST_REFUND="Ask for refunds.",
+    REQUEST_PAYMENT="Ask for payments and deposits, and record payments made elsewhere.",
+    REQUEST_PAYOUT="Ask for payouts, up to a limit per customer in 24 hours.",
+    REQUEST_CREDIT="Ask for credit memos.",
+    REQUEST_ORDER="Ask for orders and quotes, and for their cancellation.",
+    REQUEST_LINK="Ask for links to the customer's portal, and for changes of payment instruments.",
+    REQUEST_DOCUMENTS="Ask for documents that prove who the customer is.",
+    REQUEST_OTHER="Ask for what the company's own kinds of requests are.",
+    COMPLETE_REQUEST="Say what became of a request, for the system that was asked.",
     MANAGE_DUE_DILIGENCE="Require enhanced due diligence of customers, and set its scores by hand.",
 )
 

@@ -16,11 +16,12 @@ from app.catalogue import copied
 from app.domain import changes
 from app.domain.access import Viewer
 from app.domain.changes import IdempotencyConflict
+from app.domain.executors import Executors
 from app.domain.ids import new_id
 from app.domain.merging import check_open
 from app.services.audit import AuditTrail
 from app.services.letters import Letters
-from app.services.writing import CustomerRows, change_customers
+from app.services.writing import CustomerRows, change_customers, update_of
 from app.store.deadline import Deadline
 from app.store.driver import Document, DuplicateKey, InsertOne, OutOfTime, Store, TryAgain
 
@@ -32,7 +33,8 @@ Wrote: TypeAlias = Mapping[str, str | list[str]]
 
 @dataclass(slots=True)
 class Effect:
-    """An effect holds what a change decided: new documents, changed keys by collection and id, one activity.
+    """An effect holds what a change decided: new documents, changed keys by collection and id, one activity. A key that
+    changed to None is removed.
 
     Without an activity there was nothing to change. ``customer`` is a new one, whole. ``first`` are the activities of
     what had to happen before it: points that were due have expired. ``adjusted_points`` counts against the viewer's
@@ -93,6 +95,7 @@ class DeliveryPolicy:
     link: timedelta = timedelta(minutes=5)
     """Opens the file of an export."""
     letters: Letters = Letters()  # noqa: RUF009 # frozen
+    executors: Executors = Executors()  # noqa: RUF009 # frozen
 
 
 @dataclass(slots=True)
@@ -194,7 +197,7 @@ def _write(effect: Effect, customer_id: str, rows: CustomerRows) -> None:
         if collection == "customers":
             rows.set_on_customer(document_id, keys)
         else:
-            rows.update(collection, {"_id": document_id, "customerId": customer_id}, {"$set": keys})
+            rows.update(collection, {"_id": document_id, "customerId": customer_id}, update_of(keys))
     rows.insert("activities", [*effect.first, *([effect.activity] if effect.activity else [])])
 
 

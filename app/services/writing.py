@@ -118,12 +118,17 @@ class CustomerRows:
         update = activity_summary_update(activities)
         if owner not in self._revisions:
             update["$inc"] = {"revision": 1}
-        keys = self._keys[owner]
-        if set_ := {key: value for key, value in keys.items() if value is not None}:
-            update["$set"] = set_
-        if removed := {key: "" for key, value in keys.items() if value is None}:
-            update["$unset"] = removed
-        return update
+        return update | update_of(self._keys[owner])
+
+
+def update_of(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the update that sets keys of a document; None removes one."""
+    update: dict[str, Any] = {}
+    if set_ := {key: value for key, value in keys.items() if value is not None}:
+        update["$set"] = set_
+    if removed := {key: "" for key, value in keys.items() if value is None}:
+        update["$unset"] = removed
+    return update
 
 
 async def move_rows(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
+from app.catalogue.requests import REQUEST_KINDS
 from app.domain.cells import Separator
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
 from app.domain.kinds import BY_COLLECTION
@@ -40,6 +41,8 @@ from app.domain.vocabulary import (
     PassType,
     PushStatus,
     ReadGroup,
+    RequestExecutor,
+    RequestStatus,
     SegmentScope,
     TaxIdType,
     TaxIdValidity,
@@ -49,6 +52,7 @@ from app.domain.vocabulary import (
 from app.store.driver import FOLDS_ACCENTS, FOLDS_CASE
 
 Schema = Mapping[str, Any]
+REQUEST_TARGETS: Final = sorted({kind.target for kind in REQUEST_KINDS.values() if kind.target})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ _PERSONAL = personal(_text())
 _LONG_PERSONAL = personal(_text(10_000))
 _BODY = personal(_text(4_000_000))
 _ANYTHING: Schema = {"bsonType": "object"}
+_SEALED: Schema = {"bsonType": "binData"}
 _TIME: Schema = {"bsonType": "date"}
 _DATE = personal({"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
 _BOOLEAN: Schema = {"bsonType": "bool"}
@@ -369,7 +374,16 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "emailId": _reference("emails"),
             "noteId": _reference("notes"),
             "subjectId": _reference(
-                "coupons", "passes", "transactions", "points", "emails", "notes", "adjustments", "blocklist", "merges"
+                "coupons",
+                "passes",
+                "transactions",
+                "points",
+                "emails",
+                "notes",
+                "adjustments",
+                "blocklist",
+                "merges",
+                "requests",
             ),
             **dict.fromkeys(DIMENSIONS.values(), _WORD),
             "currency": _CURRENCY,
@@ -774,6 +788,56 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         },
         indexes=(Index("customerId createdAt"), Index("dueAt", partial_on="dueAt")),
     ),
+    # What other systems are asked to do. A request is its own outbox entry; what became of the sending is in
+    # ``deliveryStatus``, what became of the request in ``status``. ``sealed``: see store/sealed.py.
+    "requests": Collection(
+        required={
+            **_CUSTOMER_ID,
+            "kind": _WORD,
+            "status": _one_of(RequestStatus),
+            "open": _BOOLEAN,
+            "executor": _one_of(RequestExecutor),
+            "attributes": personal(_ANYTHING),
+            "requestedBy": _ACTOR,
+            "requestedAt": _TIME,
+            "overdueAt": _TIME,
+            "outcomes": _list(
+                _object(
+                    {"status": _one_of(RequestStatus), "at": _TIME, "recordedAt": _TIME, "by": _ACTOR},
+                    {
+                        "decided": _BOOLEAN,
+                        "code": _WORD,
+                        "message": _PERSONAL,
+                        "reference": _WORD,
+                        "attributes": personal(_ANYTHING),
+                        "resultIds": _list(_WORD),
+                    },
+                )
+            ),
+        },
+        optional={
+            "targetId": _reference(*REQUEST_TARGETS),
+            "reason": _PERSONAL,
+            "reference": _WORD,
+            "endpoint": _WORD,
+            "sealed": personal(_SEALED),
+            "link": _object({"sealed": personal(_SEALED), "expiresAt": _TIME}),
+            "expiresAt": _TIME,
+            "deliveryStatus": _one_of(DeliveryStatus),
+            "attempts": _COUNT,
+            "sentAt": _TIME,
+            **_UNSENT,
+        },
+        indexes=(
+            Index("customerId requestedAt order _id", partial_on="requestedAt"),
+            Index("customerId kind requestedAt order _id", partial_on="kind"),
+            Index("customerId status requestedAt order _id", partial_on="status"),
+            Index("customerId open requestedAt order _id", partial_on="open"),
+            Index("targetId kind", partial_on="targetId"),
+            Index("dueAt", partial_on="dueAt"),
+            Index("expiresAt", partial_on="expiresAt"),
+        ),
+    ),
     # Saved segments of customers, whose they are by ``subject``. ``filter`` and ``orderBy`` are as the schema's inputs
     # have them. ``slot``: which of its subject's places for segments it holds.
     "segments": Collection(
@@ -911,6 +975,7 @@ ROWS_OF_CUSTOMERS: Final = (
     "files",
     "notes",
     "searches",
+    "requests",
     "adjustments",
     "blocklist",
     "uploads",

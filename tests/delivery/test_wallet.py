@@ -21,7 +21,8 @@ from starlette.routing import Route
 
 from app.delivery import wallet
 from app.delivery.relay import Relay
-from app.delivery.wallet import Wallet, secret_of
+from app.delivery.wallet import Wallet
+from app.domain.signatures import secret_of, signed
 from app.store.driver import Document, Store
 from tests.support.processes import free_ports
 from tests.support.relays import Post, running, until
@@ -224,13 +225,13 @@ def test_a_secret_that_is_none_is_refused(text: str) -> None:
 def test_a_signature_of_another_body_time_or_secret_does_not_pass() -> None:
     at = int(datetime.now(UTC).timestamp())
     body = json.dumps({"type": "x"}).encode()
-    headers = wallet.signed(secret_of(SECRET), "psh_1", at, body)
+    headers = signed([secret_of(SECRET)], "psh_1", at, body)
     assert Webhook(SECRET).verify(body, headers) == {"type": "x"}
     for changed in (
         (b"{}", headers),
         (body, {**headers, "webhook-timestamp": str(at - 1)}),
         (body, {**headers, "webhook-id": "psh_2"}),
-        (body, wallet.signed(secret_of("whsec_" + "A" * 32), "psh_1", at, body)),
+        (body, signed([secret_of("whsec_" + "A" * 32)], "psh_1", at, body)),
     ):
         with pytest.raises(Exception, match="No matching signature"):
             Webhook(SECRET).verify(*changed)

@@ -27,7 +27,8 @@ def as_a_process_begins(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     """Undoes what servers that earlier tests ran have set, and afterwards what these tests set."""
     for name in ("uvicorn", "uvicorn.access"):
         logger = logging.getLogger(name)
-        for attribute, value in {"propagate": True, "disabled": False, "handlers": [], "level": logging.NOTSET}.items():
+        fresh: dict[str, Any] = {"propagate": True, "disabled": False, "handlers": [], "level": logging.NOTSET}
+        for attribute, value in fresh.items():
             monkeypatch.setattr(logger, attribute, value)
     yield
     structlog.reset_defaults()

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from app.delivery.relay import Channel, Relay
 from app.domain import points
+from app.domain.executors import Executors
 from app.graph import masks_for
 from app.jobs import Backoff, keep_going
 from app.services.daily_counts import count_days
@@ -20,6 +21,7 @@ from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
 from app.services.merge_job import Mover
+from app.services.request_job import RequestExpiry
 from app.store import indexes, previews
 from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker
@@ -299,7 +301,8 @@ async def test_a_job_that_fails_stops_no_other(
     async def done() -> bool:
         return {name for name, ask in asked.items() if await ask()} == set(JOBS) - {broken}
 
-    worker = Worker(store, relay, exporter, Mover(store), Eraser(store), every_seconds=1)
+    expiry = RequestExpiry(store, Executors())
+    worker = Worker(store, relay, exporter, Mover(store), Eraser(store), expiry, every_seconds=1)
     structlog.reset_defaults()
     with capture_logs() as lines:
         if how == "once":

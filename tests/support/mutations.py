@@ -39,6 +39,18 @@ CREATE_CUSTOMER = f"""mutation($input: CreateCustomerInput!) {{ createCustomer(i
   customer {{ {DETAILS} }} {SHOWN} }} }}"""
 UPDATE_CUSTOMER = f"""mutation($input: UpdateCustomerInput!) {{ updateCustomer(input: $input) {{
   customer {{ {DETAILS} }} activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""
+REQUEST = """request { id kind title status open executor target { id } amount { amount currency } reason reference
+  attributes { name value } requestedBy { userId } requestedAt overdue link { url expiresAt }
+  outcomes { status code message reference decided by { userId kind } attributes { name value } results { id } }
+  delivery { status attempts error } }"""
+
+
+def request_of(mutation: str, *, of: str | None = None) -> str:
+    """Returns the text of a mutation that asks another system for something."""
+    name = of or f"{mutation[0].upper()}{mutation[1:]}Input"
+    return f"mutation($input: {name}!) {{ {mutation}(input: $input) {{ {REQUEST} {SHOWN} }} }}"
+
+
 TAX_IDS = "taxIds { type value isDefault validity }"
 ADD_TAX_ID = f"""mutation($input: TaxIdInput!) {{ addTaxId(input: $input) {{
   customer {{ {TAX_IDS} }} activity {{ changes {{ field from to }} }} {SHOWN} }} }}"""

@@ -162,5 +162,7 @@ def _value(life: Life, attribute: CatalogueAttribute, about: Document | None) ->
             return True
         case AttributeKind.LIST:
             return [attribute.label]
+        case AttributeKind.JSON:
+            return "{}"
         case AttributeKind.TEXT:
             return life.code(_PREFIXES.get(attribute.name, "SO-"))

@@ -1,0 +1,50 @@
+"""Says which systems do what they are asked, and what can be asked of them. Pure; services/executors.py reads it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.catalogue.model import CatalogueAttribute
+from app.catalogue.requests import LINK_ATTRIBUTES, REQUEST_KINDS, RequestKind
+from app.domain.signatures import BadSignature, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A system that does what it is asked. All ``secrets`` are good: two while one replaces the other.
+
+    ``private``: it may be on this machine or in a private network.
+    """
+
+    name: str
+    url: str
+    secrets: Sequence[bytes] = field(repr=False)
+    kinds: frozenset[str]
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Executors:
+    """Executors are the systems that are asked, and what can be asked of them. Without a file, people do it all."""
+
+    kinds: Mapping[str, RequestKind] = field(default_factory=lambda: REQUEST_KINDS)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict[str, Endpoint])
+    """By name."""
+
+    def endpoint_of(self, kind: str) -> Endpoint | None:
+        """Returns the endpoint of a kind; None if a person does it."""
+        return next((each for each in self.endpoints.values() if kind in each.kinds), None)
+
+    def signer_of(self, headers: Mapping[str, str], body: bytes, *, now: float) -> tuple[Endpoint, str]:
+        """Returns the endpoint that has signed a message, and the message's id. Raises BadSignature."""
+        fault = BadSignature("No endpoint is connected.")
+        for endpoint in self.endpoints.values():
+            try:
+                return endpoint, verify(endpoint.secrets, headers, body, now=now)
+            except BadSignature as refused:
+                fault = refused
+        raise fault
+
+
+def outcome_attributes(kind: RequestKind) -> tuple[CatalogueAttribute, ...]:
+    """Returns what an answer may bring."""
+    return kind.outcome_attributes + (LINK_ATTRIBUTES if kind.gives_link else ())

@@ -1,0 +1,194 @@
+"""Holds the rules of requests to other systems: their states, what an outcome does, what may be asked at all. Pure.
+
+A request says what was asked; its outcomes say what became of it. Outcomes are appended and never overwritten. By the
+time that the other system gives them, the newest decides the request's status, whatever order they arrive in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from app.catalogue.requests import RequestKind
+from app.domain.changes import Invalid
+from app.domain.refusals import Refusal
+from app.domain.times import lies_ahead
+from app.domain.vocabulary import OutcomeStatus, RequestExecutor, RequestStatus, TransactionStatus, TransactionType
+
+MOST_OUTCOMES: Final = 100
+REFERENCE_AT_MOST: Final = 255
+MOST_RESULTS: Final = 100
+
+_S = RequestStatus
+OPEN: Final = frozenset({_S.QUEUED, _S.SENT, _S.ACTION_REQUIRED, _S.UNDELIVERED})
+"""What may still be done: none of it is settled. What was not delivered may have been received all the same."""
+NEXT: Final[Mapping[RequestStatus, frozenset[RequestStatus]]] = {
+    _S.QUEUED: frozenset({_S.SENT, _S.UNDELIVERED, _S.CANCELLED}),
+    _S.UNDELIVERED: frozenset({_S.QUEUED, _S.SENT}),
+    _S.SENT: frozenset({_S.ACTION_REQUIRED, _S.SUCCEEDED, _S.FAILED, _S.REVERSED, _S.CANCELLED}),
+    _S.ACTION_REQUIRED: frozenset({_S.SUCCEEDED, _S.FAILED, _S.REVERSED, _S.EXPIRED, _S.CANCELLED}),
+    _S.SUCCEEDED: frozenset({_S.REVERSED}),
+    _S.REVERSED: frozenset({_S.SUCCEEDED}),
+    _S.FAILED: frozenset({_S.SUCCEEDED}),
+    _S.EXPIRED: frozenset({_S.SUCCEEDED, _S.FAILED}),
+    _S.CANCELLED: frozenset(),
+}
+"""The states of a request. An outcome shows that a request was received, so that QUEUED and UNDELIVERED pass SENT."""
+
+
+class RequestOpen(Refusal):
+    """Raised if the same is asked for already; the client sees REQUEST_OPEN."""
+
+    code = "REQUEST_OPEN"
+
+    def __init__(self, kind: RequestKind, open_request: Mapping[str, Any], *field: str) -> None:
+        asker = open_request["requestedBy"]["name"]
+        super().__init__(f"{kind.title} is requested already, by {asker}: {open_request['_id']} is open.", *field)
+        self.shows = {"request": open_request["_id"]}
+
+
+class NotRefundable(Refusal):
+    code = "NOT_REFUNDABLE"
+
+
+class OverRefundable(Refusal):
+    code, field = "OVER_REFUNDABLE", ("amount",)
+
+
+class WrongState(Refusal):
+    code = "WRONG_STATE"
+
+
+# ---------------------------------------------------------------- what becomes of it
+
+
+def decided(status: RequestStatus, outcome: OutcomeStatus) -> RequestStatus | None:
+    """Returns the status after an outcome that is newer than all others; None for one that changes nothing.
+
+    What failed after it had succeeded is REVERSED: it was done, and does not stand.
+    """
+    if status in (_S.QUEUED, _S.UNDELIVERED):
+        status = _S.SENT
+    after = RequestStatus(outcome)
+    if status is _S.SUCCEEDED and after is _S.FAILED:
+        after = _S.REVERSED
+    return after if after in NEXT[status] else None
+
+
+def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the keys of a request that an outcome changes. The newest decides; an older one is kept.
+
+    Raises WrongState for a request that was cancelled before it was sent, and for one with too many outcomes.
+    """
+    outcomes: Sequence[Mapping[str, Any]] = request["outcomes"]
+    if request["status"] == _S.CANCELLED:
+        raise WrongState("The request was cancelled.", "requestId")
+    if len(outcomes) >= MOST_OUTCOMES:
+        raise WrongState(f"The request has {MOST_OUTCOMES} outcomes, as many as are kept.", "requestId")
+    status = RequestStatus(request["status"])
+    newest = max((each["at"] for each in outcomes if each["status"] in [*OutcomeStatus]), default=None)
+    after = None
+    if newest is None or outcome["at"] >= newest:
+        after = decided(status, OutcomeStatus(outcome["status"]))
+    keys: dict[str, Any] = {"outcomes": [*outcomes, {**outcome, "decided": after is not None}]}
+    if after is not None:
+        keys |= {"status": after.value, "open": after in OPEN}
+        if "reference" in outcome:
+            keys["reference"] = outcome["reference"]
+    if status in (_S.QUEUED, _S.UNDELIVERED):
+        keys |= {"status": (after or _S.SENT).value}
+    return keys
+
+
+def check_time(at: datetime, now: datetime) -> None:
+    """Raises Invalid for an outcome that has not happened yet: it would stand over all that comes."""
+    if lies_ahead(at, now):
+        raise Invalid("at lies in the future.", "at")
+
+
+def check_cancellable(request: Mapping[str, Any]) -> None:
+    """Raises WrongState unless nobody can have received it: cancelled is what was never done."""
+    status = RequestStatus(request["status"])
+    is_manual = request["executor"] == RequestExecutor.MANUAL
+    if status is _S.QUEUED and request.get("attempts", 0) == 0:
+        return
+    if is_manual and status in (_S.SENT, _S.ACTION_REQUIRED):
+        return
+    if status is _S.QUEUED:
+        raise WrongState("The request was sent once already, and may have been received.", "requestId")
+    raise WrongState(f"The request is {status}: only what was not sent yet can be cancelled.", "requestId")
+
+
+def check_retryable(request: Mapping[str, Any]) -> None:
+    """Raises WrongState unless it was given up."""
+    if request["status"] != _S.UNDELIVERED:
+        raise WrongState(f"The request is {request['status']}: only what was not delivered is sent again.", "requestId")
+
+
+def is_overdue(request: Mapping[str, Any], now: datetime) -> bool:
+    """Returns whether it should be done by now. It is not failed: nobody has said so."""
+    return request["status"] in OPEN and now > request["overdueAt"]
+
+
+# ---------------------------------------------------------------- what may be asked
+
+_REFUNDABLE: Final = frozenset({TransactionStatus.ACCEPTED, TransactionStatus.PARTIALLY_REFUNDED})
+
+
+def refundable(
+    sale: Mapping[str, Any], refunds: Iterable[Mapping[str, Any]], requests: Iterable[Mapping[str, Any]]
+) -> Decimal:
+    """Returns how much of a sale can still be refunded: its amount less what was refunded, and what is asked for.
+
+    ``refunds`` are those that its source has reported, ``requests`` all requests for a refund of it. A request that
+    succeeded and the refund that its source reports later are one: the refund has the request's reference, or the same
+    amount and a later time.
+    """
+    if sale["type"] != TransactionType.SALE or sale["status"] not in _REFUNDABLE or "amount" not in sale:
+        return Decimal(0)
+    left: Decimal = sale["amount"]["amount"]
+    reported = [each for each in refunds if each["status"] != TransactionStatus.REJECTED]
+    for each in reported:
+        left -= abs(each["amount"]["amount"]) if "amount" in each else left
+    for request in sorted(requests, key=lambda each: each["requestedAt"]):
+        asked: Decimal = request["attributes"]["amount"]["amount"]
+        if request["status"] == _S.SUCCEEDED:
+            if same := _reported(request, asked, reported):
+                reported.remove(same)
+                continue
+        elif request["status"] not in OPEN:
+            continue
+        left -= asked
+    return max(left, Decimal(0))
+
+
+def _reported(
+    request: Mapping[str, Any], asked: Decimal, refunds: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """Returns the refund that a request has led to, as its source reports it."""
+    named = [each for each in refunds if each["number"] == request.get("reference")]
+    same = [each for each in refunds if "amount" in each and abs(each["amount"]["amount"]) == asked]
+    later = [each for each in same if each["occurredAt"] >= request["requestedAt"]]
+    return next(iter([*named, *sorted(later, key=lambda each: each["occurredAt"])]), None)
+
+
+def check_refundable(sale: Mapping[str, Any], amount: Decimal | None, left: Decimal) -> Decimal:
+    """Returns the amount to refund, by default all that is left. Raises NotRefundable, OverRefundable, Invalid."""
+    if amount is not None and amount <= 0:
+        raise Invalid("amount must be more than zero.", "amount")
+    if left <= 0:
+        raise NotRefundable(_why_not(sale), "transactionId")
+    if amount is not None and amount > left:
+        money = f"{left:f} {sale['amount']['currency']}"
+        raise OverRefundable(f"{money} of this sale can still be refunded.")
+    return left if amount is None else amount
+
+
+def _why_not(sale: Mapping[str, Any]) -> str:
+    if sale["type"] != TransactionType.SALE:
+        return "Only sales can be refunded."
+    if "amount" not in sale:
+        return "The source does not say how much was paid."
+    if sale["status"] not in _REFUNDABLE:
+        return f"The sale is {sale['status']}."
+    return "All of this sale is refunded, or asked for already."

@@ -1,0 +1,520 @@
+"""Declares the mutations that ask other systems for something: one input for each kind of the catalogue.
+
+The fields of an input are the attributes of its kind, beside the customer or the target, a reason and a key; a test
+compares them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar, Final, NamedTuple, cast
+
+import strawberry
+from strawberry.utils.str_converters import to_camel_case
+
+from app.domain.times import stored
+from app.schema.base import Document, describe
+from app.schema.changes import COMMON, KEY, AttributeInput, Changed
+from app.schema.enums import OutcomeStatus, PaymentWay
+from app.schema.requests import Request
+from app.schema.rules import REQUEST, WITH_OWNER, Access
+from app.schema.transactions import MoneyInput, Transaction
+
+_REASON: Final = "The reason, at most 1,000 characters. Default: none."
+_DESCRIPTION: Final = "What the customer reads of it, at most 1,000 characters. Default: nothing."
+_CUSTOMER: Final = "The customer's id."
+_REDIRECT: Final = "Where the customer comes back to. Default: as the other system has it."
+_WEBSITE: Final = "The website, as the other system names it."
+_INSTRUMENT: Final = "The payment instrument, as the other system names it. Default: the customer's default one."
+_COUPONS: Final = "The coupons, as the other system names them. Default: none."
+
+
+class CustomAmountPolicy(StrEnum):
+    BY_STRATEGY = "BY_STRATEGY"
+    DENY = "DENY"
+    ALLOW = "ALLOW"
+
+
+class OrderedKind(StrEnum):
+    SUBSCRIPTION = "SUBSCRIPTION"
+    ONE_TIME = "ONE_TIME"
+
+
+class QuoteAcceptance(StrEnum):
+    CUSTOMER = "CUSTOMER"
+    PAYMENT = "PAYMENT"
+
+
+class RequestedDocument(StrEnum):
+    IDENTITY_PROOF = "IDENTITY_PROOF"
+    ADDRESS_PROOF = "ADDRESS_PROOF"
+    FUNDS_PROOF = "FUNDS_PROOF"
+    PURCHASE_PROOF = "PURCHASE_PROOF"
+    CREDIT_FILE_PROOF = "CREDIT_FILE_PROOF"
+
+
+describe(
+    CustomAmountPolicy,
+    "Whether a customer may choose an amount of their own.",
+    BY_STRATEGY="As the strategy says.",
+    DENY="They may not.",
+    ALLOW="They may, within the bounds that are given.",
+)
+describe(
+    OrderedKind,
+    "A kind of order to ask for.",
+    SUBSCRIPTION="An order that renews itself.",
+    ONE_TIME="An order that is paid once.",
+)
+describe(
+    QuoteAcceptance,
+    "What it takes to accept a quote.",
+    CUSTOMER="The customer says yes.",
+    PAYMENT="The customer pays.",
+)
+describe(
+    RequestedDocument,
+    "What a document proves.",
+    IDENTITY_PROOF="Who the customer is.",
+    ADDRESS_PROOF="Where they live.",
+    FUNDS_PROOF="Where their money is from.",
+    PURCHASE_PROOF="What they have bought.",
+    CREDIT_FILE_PROOF="What a credit bureau knows of them.",
+)
+
+
+@strawberry.type(description="The result of a request to another system.")
+class RequestPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: COMMON, REQUEST: "request"}
+
+    request: Request | None = strawberry.field(description="The request.")
+
+
+@strawberry.type(description="The result of several requests to another system: all were made, or none.")
+class RequestRefundsPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: COMMON, REQUEST: "requests"}
+
+    requests: list[Request | None] | None = strawberry.field(description="The requests, in the order of the input.")
+
+
+@strawberry.type(description="The result of `recordOutsidePayment`.")
+class RecordOutsidePaymentPayload(Changed):
+    access: ClassVar[Access] = {WITH_OWNER: f"{COMMON} transaction", REQUEST: "request"}
+
+    request: Request | None = strawberry.field(description="The request, which has succeeded.")
+    transaction: Transaction | None = strawberry.field(description="The transaction that records the payment.")
+
+
+# ---------------------------------------------------------------- payments
+
+
+@strawberry.input(description="A refund to ask for.")
+class RequestRefundInput:
+    transaction_id: strawberry.ID = strawberry.field(description="The id of the sale.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    amount: Decimal | None = strawberry.field(
+        default=None, description="The amount, in the currency of the sale. Default: all that can still be refunded."
+    )
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="Several sales of one customer to refund whole.")
+class RequestRefundsInput:
+    transaction_ids: list[strawberry.ID] = strawberry.field(description="The ids of the sales; at least 1, at most 50.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A payment to ask for.")
+class RequestPaymentInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    amount: MoneyInput = strawberry.field(description="The amount to collect.")
+    way: PaymentWay = strawberry.field(description="How it is collected.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    invoice_ids: list[str] | None = strawberry.field(
+        default=None, description="The invoices that it pays, as the other system names them. Default: none."
+    )
+    payment_instrument_id: str | None = strawberry.field(default=None, description=_INSTRUMENT)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A payment that was made elsewhere: in cash, by bank transfer.")
+class RecordOutsidePaymentInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    amount: MoneyInput = strawberry.field(description="The amount that was paid.")
+    processed_at: datetime = strawberry.field(description="The time when it was paid, not in the future.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    invoice_ids: list[str] | None = strawberry.field(
+        default=None, description="The invoices that it paid, as their system names them. Default: none."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="Whether the customer may choose an amount of their own.")
+class CustomAmountInput:
+    policy: CustomAmountPolicy = strawberry.field(description="Whether they may.")
+    min: Decimal | None = strawberry.field(default=None, description="The least, with ALLOW. Default: no least.")
+    max: Decimal | None = strawberry.field(default=None, description="The most, with ALLOW. Default: no most.")
+    multiple_of: Decimal | None = strawberry.field(
+        default=None, description="What it must be a multiple of, with ALLOW. Default: any amount."
+    )
+
+
+@strawberry.input(description="A deposit form to ask for. `strategyId` and `amounts` exclude each other.")
+class RequestDepositInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    currency: str = strawberry.field(description="Three-letter currency code (ISO 4217).")
+    website: str = strawberry.field(description=_WEBSITE)
+    idempotency_key: str = strawberry.field(description=KEY)
+    strategy_id: str | None = strawberry.field(
+        default=None, description="The strategy that offers amounts, as the other system names it. Default: its own."
+    )
+    amounts: list[Decimal] | None = strawberry.field(
+        default=None, description="The amounts to offer. Default: those of the strategy."
+    )
+    custom_amount: CustomAmountInput | None = strawberry.field(
+        default=None, description="An amount of the customer's choice. Default: as the strategy says."
+    )
+    property_set_id: str | None = strawberry.field(
+        default=None, description="The properties to ask for, as the other system names them. Default: none."
+    )
+    redirect_url: str | None = strawberry.field(default=None, description=_REDIRECT)
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When the form ends. Default: an hour after it was made."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A payout to ask for. It cannot be undone.")
+class RequestPayoutInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    amount: MoneyInput = strawberry.field(description="The amount to pay.")
+    confirm_amount: Decimal = strawberry.field(description="The same amount once more, as a person has typed it.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    payment_instrument_id: str | None = strawberry.field(default=None, description=_INSTRUMENT)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A link to ask for, by which the customer chooses how they are paid.")
+class RequestPayoutSelectionInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    amount: MoneyInput = strawberry.field(description="The amount to pay.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    redirect_url: str | None = strawberry.field(default=None, description=_REDIRECT)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+# ---------------------------------------------------------------- orders
+
+
+@strawberry.input(description="A plan in an order.")
+class OrderItemInput:
+    plan_id: str = strawberry.field(description="The plan, as the other system names it.")
+    quantity: int = strawberry.field(description="How many, at least 1.")
+    overrides: str | None = strawberry.field(
+        default=None, description="What differs from the plan for this order, a JSON object as text. Default: nothing."
+    )
+
+
+@strawberry.input(description="An order to ask for.")
+class RequestOrderInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    kind: OrderedKind = strawberry.field(description="The kind of order.")
+    website: str = strawberry.field(description=_WEBSITE)
+    items: list[OrderItemInput] = strawberry.field(description="The plans, at least 1.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    coupon_ids: list[str] | None = strawberry.field(default=None, description=_COUPONS)
+    autopay: bool | None = strawberry.field(
+        default=None, description="Whether renewals are paid without asking. Default: as the other system has it."
+    )
+    payment_instrument_id: str | None = strawberry.field(default=None, description=_INSTRUMENT)
+    start_at: datetime | None = strawberry.field(default=None, description="When it begins. Default: at once.")
+    abandon_at: datetime | None = strawberry.field(
+        default=None, description="When it is given up if it is not paid. Default: never."
+    )
+    delinquency_period: str | None = strawberry.field(
+        default=None, description="How long a payment may be late, an ISO 8601 duration such as P7D. Default: none."
+    )
+    invoice_issue_shift: str | None = strawberry.field(
+        default=None, description="How long before the renewal the invoice is issued, ISO 8601. Default: not before."
+    )
+    invoice_due_shift: str | None = strawberry.field(
+        default=None, description="How long after the issue the invoice is due, ISO 8601. Default: at once."
+    )
+    shipping: str | None = strawberry.field(default=None, description="How it is shipped. Default: as usual.")
+    po_number: str | None = strawberry.field(default=None, description="The number of the customer's purchase order.")
+    notes: str | None = strawberry.field(default=None, description="Notes on the order, at most 1,000 characters.")
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A quote to ask for.")
+class RequestQuoteInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    website: str = strawberry.field(description=_WEBSITE)
+    items: list[OrderItemInput] = strawberry.field(description="The plans, at least 1.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    coupon_ids: list[str] | None = strawberry.field(default=None, description=_COUPONS)
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When the offer ends. Default: as the other system has it, most often in a month."
+    )
+    redirect_url: str | None = strawberry.field(default=None, description=_REDIRECT)
+    acceptance: list[QuoteAcceptance] | None = strawberry.field(
+        default=None, description="What it takes to accept it. Default: as the other system has it."
+    )
+    terms: str | None = strawberry.field(default=None, description="Terms of the offer, at most 1,000 characters.")
+    signatory: str | None = strawberry.field(default=None, description="The person who signs for the customer.")
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="Coupons to redeem in the system that issued them.")
+class RequestCouponRedemptionInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    coupon_ids: list[str] = strawberry.field(description="The coupons, as that system names them.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    notify: bool | None = strawberry.field(
+        default=None, description="Whether the customer is told. Default: as the other system has it."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+# ---------------------------------------------------------------- links, instruments, documents
+
+
+@strawberry.input(description="A link to ask for, to the customer's own portal.")
+class RequestPortalLinkInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    portal_id: str = strawberry.field(description="The portal, as the other system names it.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    redirect_url: str | None = strawberry.field(default=None, description=_REDIRECT)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A payment instrument to add.")
+class RequestPaymentInstrumentInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    token: str = strawberry.field(
+        description="The token that the payment service gave for it. Never a card number. It is handed on, and read by "
+        "nobody here."
+    )
+    idempotency_key: str = strawberry.field(description=KEY)
+    use_as_backup: bool | None = strawberry.field(
+        default=None, description="Whether it is used when another one is declined. Default: it is not."
+    )
+    set_default: bool | None = strawberry.field(
+        default=None, description="Whether it becomes the default. Default: it does not."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A document to ask for.")
+class KycDocumentRequestInput:
+    type: RequestedDocument = strawberry.field(description="What it proves.")
+    subtypes: list[str] | None = strawberry.field(
+        default=None, description="The documents that do, such as passport. Default: any."
+    )
+    max_attempts: int | None = strawberry.field(
+        default=None, description="How often the customer may try, 0 to 100; 0 is without limit. Default: 3."
+    )
+    selfie: bool | None = strawberry.field(
+        default=None,
+        description="Whether a picture of the person is needed; for IDENTITY_PROOF only. Default: it is not.",
+    )
+    liveness: bool | None = strawberry.field(
+        default=None, description="Whether the person must move; for IDENTITY_PROOF only. Default: they need not."
+    )
+
+
+@strawberry.input(description="Documents to ask the customer for.")
+class RequestKycDocumentsInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    documents: list[KycDocumentRequestInput] = strawberry.field(description="The documents, at least 1.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    level: int = strawberry.field(default=2, description="How exactly names must match: 1 moderate, 2 strict, 3 basic.")
+    redirect_url: str | None = strawberry.field(default=None, description=_REDIRECT)
+    ui: str | None = strawberry.field(
+        default=None, description="The form, 1 or 2. Default: as the other system has it."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A link to ask for, by which the customer sends documents.")
+class RequestKycUploadLinkInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    idempotency_key: str = strawberry.field(description=KEY)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A source system that is asked to erase what it knows of a customer.")
+class RequestEraseAtSourceInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    source: str = strawberry.field(description="The system, as in the customer's `identities`.")
+    source_customer_id: str = strawberry.field(
+        description="The customer's id there. It is handed on, and kept by nobody."
+    )
+    idempotency_key: str = strawberry.field(description=KEY)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+# ---------------------------------------------------------------- any kind, and what became of it
+
+
+@strawberry.input(description="A request of a kind of the company's own.")
+class RequestInput:
+    kind: str = strawberry.field(description="The code of the kind; `requestKinds` has them.")
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    idempotency_key: str = strawberry.field(description=KEY)
+    attributes: list[AttributeInput] | None = strawberry.field(
+        default=None, description="The attributes that the kind takes. Default: none."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="What became of a request, as the system says that was asked.")
+class CompleteRequestInput:
+    request_id: strawberry.ID = strawberry.field(description="The request.")
+    status: OutcomeStatus = strawberry.field(description="What became of it.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    code: str | None = strawberry.field(default=None, description="The system's code for it, at most 128 characters.")
+    message: str | None = strawberry.field(default=None, description="Its words for it, at most 1,000 characters.")
+    reference: str | None = strawberry.field(default=None, description="Its id of what it did, at most 255 characters.")
+    at: datetime | None = strawberry.field(
+        default=None, description="The time when it became so, there. The newest decides. Default: now."
+    )
+    attributes: list[AttributeInput] | None = strawberry.field(
+        default=None, description="What the kind lists, such as the `url` of a link for the customer. Default: nothing."
+    )
+    results: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The ids of what came of it, such as a transaction; at most 100. Default: none."
+    )
+
+
+@strawberry.input(description="A request to call off. Only what nobody has yet can be.")
+class CancelRequestInput:
+    request_id: strawberry.ID = strawberry.field(description="The request.")
+    reason: str = strawberry.field(description="The reason, at most 1,000 characters.")
+    idempotency_key: str = strawberry.field(description=KEY)
+
+
+@strawberry.input(description="A request to send again that could not be delivered.")
+class RetryRequestInput:
+    request_id: strawberry.ID = strawberry.field(description="The request.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+# ---------------------------------------------------------------- the doors
+
+
+class Door(NamedTuple):
+    """A door is a mutation that asks for one kind. ``about``: a collection, and the input's field with the id in it."""
+
+    mutation: str
+    kind: str
+    input: type
+    about: tuple[str, str]
+    description: str
+
+
+_OF_CUSTOMER: Final = ("customers", "customerId")
+DOORS: Final = (
+    Door("requestPayment", "PAYMENT", RequestPaymentInput, _OF_CUSTOMER, "Ask for a payment."),
+    Door("requestDeposit", "DEPOSIT", RequestDepositInput, _OF_CUSTOMER, "Ask for a deposit form for the customer."),
+    Door(
+        "requestPayout",
+        "PAYOUT",
+        RequestPayoutInput,
+        _OF_CUSTOMER,
+        "Ask for a payout, which cannot be undone. Limited for each role, per customer in 24 hours.",
+    ),
+    Door(
+        "requestPayoutSelection",
+        "PAYOUT_SELECTION",
+        RequestPayoutSelectionInput,
+        _OF_CUSTOMER,
+        "Ask for a link by which the customer chooses how they are paid.",
+    ),
+    Door("requestOrder", "ORDER", RequestOrderInput, _OF_CUSTOMER, "Ask for an order."),
+    Door("requestQuote", "QUOTE", RequestQuoteInput, _OF_CUSTOMER, "Ask for a quote."),
+    Door(
+        "requestCouponRedemption",
+        "COUPON_REDEMPTION",
+        RequestCouponRedemptionInput,
+        _OF_CUSTOMER,
+        "Ask the system that issued coupons to redeem them. `redeemCoupon` marks those of this gateway as used.",
+    ),
+    Door("requestPortalLink", "PORTAL_LINK", RequestPortalLinkInput, _OF_CUSTOMER, "Ask for a link to the portal."),
+    Door(
+        "requestPaymentInstrument",
+        "PAYMENT_INSTRUMENT",
+        RequestPaymentInstrumentInput,
+        _OF_CUSTOMER,
+        "Ask for a payment instrument to be added.",
+    ),
+    Door(
+        "requestKycDocuments",
+        "KYC_DOCUMENTS",
+        RequestKycDocumentsInput,
+        _OF_CUSTOMER,
+        "Ask for documents that prove who the customer is.",
+    ),
+    Door(
+        "requestKycUploadLink",
+        "KYC_UPLOAD_LINK",
+        RequestKycUploadLinkInput,
+        _OF_CUSTOMER,
+        "Ask for a link by which the customer sends documents.",
+    ),
+    Door(
+        "requestEraseAtSource",
+        "ERASE_AT_SOURCE",
+        RequestEraseAtSourceInput,
+        _OF_CUSTOMER,
+        "Ask a source system to erase what it knows of the customer.",
+    ),
+)
+"""The mutations that do nothing but ask; the others have a resolver of their own."""
+_OWN: Final = frozenset({"idempotency_key", "reason", "confirm_amount", "customer_id"})
+
+
+def given_of(input: Any, target_field: str) -> Mapping[str, Any]:
+    """Returns the attributes of an input by their names, as JSON has them; without those that were not given."""
+    skipped = {*_OWN, target_field}
+    return {
+        to_camel_case(field.name): _plain(value)
+        for field in fields(input)
+        if field.name not in skipped and (value := getattr(input, field.name)) is not None
+    }
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case StrEnum():
+            return value.value
+        case datetime():
+            return stored(value)
+        case MoneyInput():
+            return {"amount": value.amount, "currency": value.currency}
+        case list():
+            return [_text(each) for each in cast(list[Any], value)]
+        case _ if hasattr(value, "__strawberry_definition__"):
+            return _nested(value)
+        case _:
+            return value
+
+
+def _nested(value: Any) -> Document:
+    inner = {to_camel_case(field.name): getattr(value, field.name) for field in fields(value)}
+    return {name: _text(each) for name, each in inner.items() if each is not None}
+
+
+def _text(value: Any) -> Any:
+    """Returns an item of a list, or a value in an object: amounts are exact texts there."""
+    return f"{value:f}" if isinstance(value, Decimal) else _plain(value)

@@ -1,0 +1,233 @@
+"""Requests to other systems that a person does there: what may be asked, what became of it, and who sees it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from app.domain.access import Role
+from app.store.driver import Document, Store
+from tests.support.gateway import Ask
+from tests.support.mutations import REQUEST, SHOWN, request_of
+from tests.support.tokens import token
+from tests.support.world import NOW, World, ago
+
+REFUNDABLE = "query($id: ID!) { node(id: $id) { ... on Transaction { refundable { amount currency } } } }"
+REQUESTS = """query($id: ID!, $filter: RequestFilter) { customer(by: {id: $id}) { requests(filter: $filter) {
+  totalCount nodes { id status } } } }"""
+
+
+def money(amount: str) -> Document:
+    return {"amount": Decimal(amount), "currency": "EUR"}
+
+
+async def make(ask: Ask, mutation: str, key: str = "k", *, as_: str | None = None, **given: Any) -> Document:
+    answer = await ask(request_of(mutation), input={"idempotencyKey": key, **given}, **({"token": as_} if as_ else {}))
+    assert "errors" not in answer, answer
+    return answer["data"][mutation]
+
+
+def codes(payload: Document) -> list[str]:
+    return [error["code"] for error in payload["userErrors"]]
+
+
+async def sale(world: World, customer: Document, amount: str = "50.00", **given: Any) -> Document:
+    return await world.transaction(
+        customer, type="SALE", status="ACCEPTED", amount=money(amount), occurredAt=ago(days=3), **given
+    )
+
+
+async def left(ask: Ask, transaction: Document) -> str:
+    return (await ask(REFUNDABLE, id=transaction["_id"]))["data"]["node"]["refundable"]["amount"]
+
+
+# ---------------------------------------------------------------- refunds
+
+
+async def test_a_refund_is_asked_for_once_and_said_to_be_done_by_who_did_it(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    bought = await sale(world, ada)
+    payload = await make(ask, "requestRefund", transactionId=bought["_id"], amount="20.00", reason="Broken")
+    request = payload["request"]
+    assert (request["status"], request["executor"], request["delivery"]) == ("SENT", "MANUAL", None)
+    assert request["amount"] == {"amount": "20.00", "currency": "EUR"}
+    assert request["target"] == {"id": bought["_id"]}
+    assert (payload["activity"]["title"], payload["activity"]["message"]) == ("Request made", "Broken")
+    assert payload["activity"]["subject"] == {"id": request["id"]}
+    assert await left(ask, bought) == "30.00"
+    again = await make(ask, "requestRefund", transactionId=bought["_id"], amount="20.00", reason="Broken")
+    assert again["request"]["id"] == request["id"]
+    rival = await make(ask, "requestRefund", "other", transactionId=bought["_id"], amount="5.00")
+    assert codes(rival) == ["REQUEST_OPEN"]
+    assert request["id"] in rival["userErrors"][0]["message"]
+    assert rival["request"]["id"] == request["id"]
+    done = await make(ask, "completeRequest", "c", requestId=request["id"], status="SUCCEEDED", reference="RF-1")
+    assert (done["request"]["status"], done["request"]["reference"]) == ("SUCCEEDED", "RF-1")
+    assert done["activity"]["title"] == "Request succeeded"
+    assert await left(ask, bought) == "30.00"
+    over = await make(ask, "requestRefund", "third", transactionId=bought["_id"], amount="30.01")
+    assert codes(over) == ["OVER_REFUNDABLE"]
+    rest = await make(ask, "requestRefund", "third", transactionId=bought["_id"])
+    assert rest["request"]["amount"] == {"amount": "30.00", "currency": "EUR"}
+
+
+async def test_a_refund_that_its_source_reports_is_counted_once(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    bought = await sale(world, ada)
+    request = (await make(ask, "requestRefund", transactionId=bought["_id"], amount="20.00"))["request"]
+    await make(ask, "completeRequest", "c", requestId=request["id"], status="SUCCEEDED", reference="RF-1")
+    refund: Document = {"type": "REFUND", "status": "ACCEPTED", "refundOfId": bought["_id"], "occurredAt": ago(days=1)}
+    await world.transaction(ada, number="RF-1", amount=money("20.00"), **refund)
+    assert await left(ask, bought) == "30.00"
+    await world.transaction(ada, number="RF-2", amount=money("4.00"), **refund)
+    assert await left(ask, bought) == "26.00"
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"type": "REFUND"}, "NOT_REFUNDABLE"),
+        ({"status": "VOIDED"}, "NOT_REFUNDABLE"),
+        ({"amount": None}, "NOT_REFUNDABLE"),
+    ],
+)
+async def test_what_cannot_be_refunded_is_not(ask: Ask, world: World, given: Document, code: str) -> None:
+    ada = await world.customer()
+    whole = {"type": "SALE", "status": "ACCEPTED", "amount": money("5.00"), "occurredAt": ago(days=3)} | given
+    odd = await world.transaction(ada, **{key: value for key, value in whole.items() if value is not None})
+    assert codes(await make(ask, "requestRefund", transactionId=odd["_id"])) == [code]
+
+
+async def test_several_refunds_are_asked_for_together_or_not_at_all(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    sales = [await sale(world, ada, f"{n}.00") for n in (10, 20, 30)]
+    ids = [each["_id"] for each in sales]
+    text = f"""mutation($input: RequestRefundsInput!) {{ requestRefunds(input: $input) {{
+      requests {{ id target {{ id }} amount {{ amount }} }} {SHOWN} }} }}"""
+
+    async def refunds(key: str, *ids: str) -> Document:
+        answer = await ask(text, input={"transactionIds": ids, "idempotencyKey": key})
+        assert "errors" not in answer, answer
+        return answer["data"]["requestRefunds"]
+
+    await make(ask, "requestRefund", "one", transactionId=ids[2])
+    assert codes(await refunds("a", *ids)) == ["REQUEST_OPEN"]
+    assert len(await store.find("requests", {})) == 1
+    made = (await refunds("b", *ids[:2]))["requests"]
+    assert [(each["target"]["id"], each["amount"]["amount"]) for each in made] == [(ids[0], "10.00"), (ids[1], "20.00")]
+    assert len(await store.find("activities", {"type": "REQUEST_MADE"})) == 3
+    assert codes(await refunds("c", ids[0], ids[0])) == ["INVALID"]
+
+
+# ---------------------------------------------------------------- what became of it
+
+
+async def test_outcomes_are_appended_and_the_newest_decides(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    bought = await sale(world, ada)
+    request = (await make(ask, "requestRefund", transactionId=bought["_id"]))["request"]["id"]
+
+    async def say(status: str, minutes: int) -> str:
+        at = (NOW + timedelta(minutes=minutes - 100)).isoformat()
+        key = f"{status}{minutes}"
+        return (await make(ask, "completeRequest", key, requestId=request, status=status, at=at))["request"]["status"]
+
+    assert await say("SUCCEEDED", 2) == "SUCCEEDED"
+    assert await say("ACTION_REQUIRED", 1) == "SUCCEEDED"  # it is older
+    assert await say("SUCCEEDED", 3) == "SUCCEEDED"  # once more
+    assert await say("FAILED", 4) == "REVERSED"
+    assert await left(ask, bought) == "50.00"
+    text = "query($id: ID!) { node(id: $id) { ... on Request { outcomes { status decided } } } }"
+    outcomes = (await ask(text, id=request))["data"]["node"]["outcomes"]
+    assert [(each["status"], each["decided"]) for each in outcomes] == [
+        ("SUCCEEDED", True),
+        ("ACTION_REQUIRED", False),
+        ("SUCCEEDED", False),
+        ("FAILED", True),
+    ]
+
+
+async def test_a_link_is_for_who_asked_and_until_it_ends(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    me, other = token(subject="me"), token(subject="other")
+    request = (await make(ask, "requestPortalLink", as_=me, customerId=ada["_id"], portalId="main"))["request"]["id"]
+    attributes = [{"name": "url", "value": "https://portal.example.com/key"}]
+    say = {"requestId": request, "status": "ACTION_REQUIRED", "attributes": attributes}
+    await make(ask, "completeRequest", "c", **say)
+    read = (
+        f"query($id: ID!) {{ node(id: $id) {{ ... on Request {{ {REQUEST.partition('{')[2].rpartition('}')[0]} }} }} }}"
+    )
+    mine = (await ask(read, id=request, token=me))["data"]["node"]
+    assert mine["link"]["url"] == "https://portal.example.com/key"
+    assert (await ask(read, id=request, token=other))["data"]["node"]["link"] is None
+    assert "portal.example.com" not in str(await store.find("requests", {}))
+    assert "portal.example.com" not in str(await store.find("idempotency", {}))
+
+
+async def test_a_request_of_a_person_can_be_called_off(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    given = {"customerId": ada["_id"], "amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
+    request = (await make(ask, "requestPayment", **given))["request"]["id"]
+    assert codes(await make(ask, "requestPayment", "two", **given)) == ["REQUEST_OPEN"]
+    assert codes(await make(ask, "retryRequest", "r", requestId=request)) == ["WRONG_STATE"]
+    payload = await make(ask, "cancelRequest", "c", requestId=request, reason="A mistake")
+    assert (payload["request"]["status"], payload["activity"]["title"]) == ("CANCELLED", "Request cancelled")
+    assert codes(await make(ask, "completeRequest", "d", requestId=request, status="SUCCEEDED")) == ["WRONG_STATE"]
+    assert codes(await make(ask, "requestPayment", "three", **given)) == []
+
+
+async def test_a_payout_is_confirmed_and_limited(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    finance = token(Role.FINANCE)
+
+    async def pay(key: str, amount: str, confirmed: str) -> list[str]:
+        given = {"customerId": ada["_id"], "amount": {"amount": amount, "currency": "EUR"}, "confirmAmount": confirmed}
+        payload = await make(ask, "requestPayout", key, as_=finance, **given)
+        if payload["request"]:
+            await make(ask, "completeRequest", f"{key}c", requestId=payload["request"]["id"], status="SUCCEEDED")
+        return codes(payload)
+
+    assert await pay("a", "100.00", "10.00") == ["INVALID"]
+    assert await pay("a", "9000.00", "9000.00") == []
+    assert await pay("b", "1000.01", "1000.01") == ["LIMIT_EXCEEDED"]
+    assert await pay("b", "1000.00", "1000") == []
+
+
+async def test_a_payment_made_elsewhere_is_a_transaction_at_once(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    text = f"""mutation($input: RecordOutsidePaymentInput!) {{ recordOutsidePayment(input: $input) {{
+      {REQUEST} transaction {{ id type amount {{ amount }} refundable {{ amount }} }} {SHOWN} }} }}"""
+    given = {"customerId": ada["_id"], "amount": {"amount": "12.50", "currency": "EUR"}, "idempotencyKey": "k"}
+    answer = await ask(text, input={**given, "processedAt": ago(days=1).isoformat(), "description": "In cash"})
+    payload = answer["data"]["recordOutsidePayment"]
+    assert (payload["request"]["status"], payload["request"]["open"]) == ("SUCCEEDED", False)
+    assert payload["transaction"]["refundable"] == {"amount": "12.50"}
+    assert payload["request"]["outcomes"][0]["results"] == [{"id": payload["transaction"]["id"]}]
+
+
+async def test_a_token_is_handed_on_and_read_by_nobody(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    payload = await make(ask, "requestPaymentInstrument", customerId=ada["_id"], token="tok_canary", setDefault=True)
+    assert payload["request"]["attributes"] == [{"name": "setDefault", "value": "true"}]
+    for name in ("requests", "idempotency", "activities", "audit"):
+        assert "tok_canary" not in str(await store.find(name, {}))
+
+
+async def test_requests_are_listed_and_filtered(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    one = (await make(ask, "requestPortalLink", "a", customerId=ada["_id"], portalId="main"))["request"]["id"]
+    two = (await make(ask, "requestKycUploadLink", "b", customerId=ada["_id"]))["request"]["id"]
+    await make(ask, "completeRequest", "c", requestId=one, status="FAILED")
+
+    async def found(**filter: Any) -> list[str]:
+        answer = await ask(REQUESTS, id=ada["_id"], filter=filter)
+        return [each["id"] for each in answer["data"]["customer"]["requests"]["nodes"]]
+
+    assert await found() == [two, one]
+    assert await found(open=True) == [two]
+    assert await found(statuses=["FAILED"]) == [one]
+    assert await found(kinds=["KYC_UPLOAD_LINK"]) == [two]
+    customer = token(Role.CUSTOMER, customer_id=ada["_id"])
+    answer = await ask(REQUESTS, id=ada["_id"], token=customer)
+    assert answer["data"]["customer"]["requests"] is None
