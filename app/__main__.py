@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app import doctor as doctors
 from app import logs, serving
+from app.demo.executor import executor
 from app.demo.inbox import InboxUnavailable
 from app.demo.people import development_token, has_secret, with_issuer
 from app.demo.people import people as demo_people
@@ -96,14 +97,18 @@ def demo(
             for label, bearer in people.items()
         ]
         logs.configure(settings.log_level, access=settings.access_log)
-        made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
-        serving.run(
-            listener,
-            made,
-            log_level=settings.log_level,
-            access_log=settings.access_log,
-            max_head_bytes=settings.max_head_bytes,
-        )
+        folder = settings.data if settings.mongodb_uri is None else None
+        with executor(address, folder) if settings.request_executors is None else nullcontext() as file:
+            if file:
+                settings = settings.model_copy(update={"request_executors": file})
+            made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
+            serving.run(
+                listener,
+                made,
+                log_level=settings.log_level,
+                access_log=settings.access_log,
+                max_head_bytes=settings.max_head_bytes,
+            )
 
 
 @cli.command()
