@@ -56,6 +56,9 @@ class Permission(StrEnum):
     MANAGE_SEGMENTS = "MANAGE_SEGMENTS"
     READ_DUE_DILIGENCE = "READ_DUE_DILIGENCE"
     MANAGE_DUE_DILIGENCE = "MANAGE_DUE_DILIGENCE"
+    READ_BILLING = "READ_BILLING"
+    READ_KYC = "READ_KYC"
+    READ_AML = "READ_AML"
 
 
 class Scope(StrEnum):
@@ -114,6 +117,9 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.MANAGE_SEGMENTS, frozenset({Role.ADMIN})),
     (Permission.READ_DUE_DILIGENCE, _SUPERVISORS | {Role.FINANCE}),
     (Permission.MANAGE_DUE_DILIGENCE, _SUPERVISORS | {Role.FINANCE}),
+    (Permission.READ_BILLING, STAFF | {Role.CUSTOMER}),
+    (Permission.READ_KYC, _SERVICE | {Role.FINANCE, Role.API_USER}),
+    (Permission.READ_AML, _SUPERVISORS | {Role.FINANCE}),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

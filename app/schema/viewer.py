@@ -43,6 +43,9 @@ describe(
     MANAGE_SEGMENTS="Read, change and delete everybody's segments.",
     READ_DUE_DILIGENCE="Read `Customer.dueDiligence`: scores, and the searches behind them.",
     MANAGE_DUE_DILIGENCE="Require enhanced due diligence of customers, and set its scores by hand.",
+    READ_BILLING="Read orders, invoices, quotes, credit memos and payment instruments; customers only their own.",
+    READ_KYC="Read requests for proofs of who a customer is, and what is known of the documents.",
+    READ_AML="Read checks against money laundering.",
 )
 
 
