@@ -172,7 +172,7 @@ describe(
     PARTIALLY_PAID="A part was paid.",
     PAID="It was paid in full.",
     PAST_DUE="It was not paid in time.",
-    ABANDONED="It is no longer collected.",
+    ABANDONED="The company has given up collecting it.",
     VOIDED="It was declared void.",
     PARTIALLY_REFUNDED="A part of what was paid was refunded.",
     REFUNDED="All that was paid was refunded.",

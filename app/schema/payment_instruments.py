@@ -34,7 +34,7 @@ class PaymentInstrument(Mirror, Node):
     is_default: bool = strawberry.field(description="Whether the source charges it unless another one is named.")
     use_as_backup: bool = strawberry.field(description="Whether the source charges it when the default one fails.")
     fingerprint: str | None = strawberry.field(
-        description="A text that the source gives to the same number, whoever brings it."
+        description="What the source calls the number: the same for the same card, on any account."
     )
     sticky_gateway: str | None = strawberry.field(description="The payment gateway that the source always uses for it.")
     bank_name: str | None = strawberry.field(description="The name of the bank.")
