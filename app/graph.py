@@ -346,6 +346,12 @@ class Mutation:
     request_kyc_documents: RequestPayload | None = requests.DOOR_FIELDS["requestKycDocuments"]
     request_kyc_upload_link: RequestPayload | None = requests.DOOR_FIELDS["requestKycUploadLink"]
     request_erase_at_source: RequestPayload | None = requests.DOOR_FIELDS["requestEraseAtSource"]
+    request_order_cancellation: RequestPayload | None = requests.DOOR_FIELDS["requestOrderCancellation"]
+    request_quote_action: RequestPayload | None = requests.DOOR_FIELDS["requestQuoteAction"]
+    request_credit_memo: RequestPayload | None = requests.DOOR_FIELDS["requestCreditMemo"]
+    request_payment_instrument_change: RequestPayload | None = requests.DOOR_FIELDS["requestPaymentInstrumentChange"]
+    request_kyc_document_link: RequestPayload | None = requests.DOOR_FIELDS["requestKycDocumentLink"]
+    request_aml_review: RequestPayload | None = requests.DOOR_FIELDS["requestAmlReview"]
     record_outside_payment: RecordOutsidePaymentPayload | None = strawberry.field(
         resolver=requests.record_outside_payment,
         description="Record a payment that was made elsewhere, as a transaction. Nobody is asked. "

@@ -46,7 +46,8 @@ class RequestKind:
 
     ``secrets`` are attributes that nobody reads here: they are kept encrypted until the request is received.
     ``due_after``: a request that is not done by then is overdue. ``gives_link``: its executor answers with a link for
-    the customer, which ends ``expires_after`` unless the answer says when.
+    the customer, which ends ``expires_after`` unless the answer says when. ``confidential``: it exists only for those
+    who may read checks for money laundering.
     """
 
     code: str
@@ -56,9 +57,9 @@ class RequestKind:
     permission: str
     attributes: tuple[CatalogueAttribute, ...]
     target: str | None = None
-    needs_target: bool = True
     guard: RequestGuard = RequestGuard.NONE
     gives_link: bool = False
+    confidential: bool = False
     expires_after: timedelta = timedelta(hours=1)
     due_after: timedelta = timedelta(days=1)
     secrets: frozenset[str] = frozenset()
@@ -192,6 +193,47 @@ _ROWS: Final = (
         ),
     ),
     RequestKind(
+        "ORDER_CANCELLATION",
+        "Cancellation",
+        "Cancel an order or a subscription, at once or later.",
+        RequestGroup.ORDER,
+        "REQUEST_ORDER",
+        (
+            _plain("when", "When"),
+            _plain("at", "Time", Kind.DATETIME, required=False),
+            _plain("category", "Category", required=False),
+            _DESCRIPTION,
+            _plain("prorated", "Prorated", Kind.BOOLEAN, required=False),
+        ),
+        target="orders",
+        guard=RequestGuard.ONE_OPEN,
+    ),
+    RequestKind(
+        "QUOTE_ACTION",
+        "Step of a quote",
+        "Issue a quote, take it back, or cancel it.",
+        RequestGroup.ORDER,
+        "REQUEST_ORDER",
+        (_plain("action", "Action"),),
+        target="quotes",
+        guard=RequestGuard.ONE_OPEN,
+    ),
+    RequestKind(
+        "CREDIT_MEMO",
+        "Credit memo",
+        "Credit an amount to the customer.",
+        RequestGroup.BILLING,
+        "REQUEST_CREDIT",
+        (
+            _plain("amount", "Amount", Kind.MONEY, required=False),
+            _plain("items", "Items", Kind.JSON, required=False),
+            _plain("category", "Category"),
+            _DESCRIPTION,
+            _plain("invoiceId", "Invoice", required=False),
+        ),
+        guard=RequestGuard.ONE_OPEN,
+    ),
+    RequestKind(
         "COUPON_REDEMPTION",
         "Redemption of coupons",
         "Redeem coupons in the system that issued them.",
@@ -221,6 +263,44 @@ _ROWS: Final = (
             _plain("setDefault", "Default", Kind.BOOLEAN, required=False),
         ),
         secrets=frozenset({"token"}),
+    ),
+    RequestKind(
+        "PAYMENT_INSTRUMENT_CHANGE",
+        "Change of a payment instrument",
+        "Change one thing of a payment instrument.",
+        RequestGroup.INSTRUMENT,
+        "REQUEST_LINK",
+        (
+            _plain("setDefault", "Default", Kind.BOOLEAN, required=False),
+            _plain("useAsBackup", "Backup", Kind.BOOLEAN, required=False),
+            _plain("deactivate", "Deactivated", Kind.BOOLEAN, required=False),
+            _plain("expiry", "Expiry", Kind.JSON, required=False),
+            _personal("billingAddress", "Billing address", Kind.JSON, required=False),
+            _plain("stickyGateway", "Gateway", required=False),
+        ),
+        target="paymentInstruments",
+        guard=RequestGuard.ONE_OPEN,
+    ),
+    RequestKind(
+        "KYC_DOCUMENT_LINK",
+        "Link to a document",
+        "Get a link by which a colleague looks at a document, in the system that keeps it.",
+        RequestGroup.COMPLIANCE,
+        "REQUEST_DOCUMENTS",
+        (),
+        target="kycDocuments",
+        gives_link=True,
+    ),
+    RequestKind(
+        "AML_REVIEW",
+        "Review of a check",
+        "Say whether a hit of a check is this customer.",
+        RequestGroup.COMPLIANCE,
+        "READ_AML",
+        (_plain("verdict", "Verdict"),),
+        target="amlChecks",
+        guard=RequestGuard.ONE_OPEN,
+        confidential=True,
     ),
     RequestKind(
         "KYC_DOCUMENTS",

@@ -66,6 +66,9 @@ class Permission(StrEnum):
     REQUEST_DOCUMENTS = "REQUEST_DOCUMENTS"
     REQUEST_OTHER = "REQUEST_OTHER"
     COMPLETE_REQUEST = "COMPLETE_REQUEST"
+    READ_BILLING = "READ_BILLING"
+    READ_KYC = "READ_KYC"
+    READ_AML = "READ_AML"
 
 
 class Scope(StrEnum):
@@ -134,6 +137,9 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.REQUEST_DOCUMENTS, _SERVICE | {Role.FINANCE}),
     (Permission.REQUEST_OTHER, _SERVICE | {Role.FINANCE}),
     (Permission.COMPLETE_REQUEST, _SERVICE | {Role.FINANCE, Role.API_USER}),
+    (Permission.READ_BILLING, STAFF | {Role.CUSTOMER}),
+    (Permission.READ_KYC, _SERVICE | {Role.FINANCE, Role.API_USER}),
+    (Permission.READ_AML, _SUPERVISORS | {Role.FINANCE}),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,
@@ -190,6 +196,12 @@ def activity_rows(roles: frozenset[Role]) -> tuple[tuple[str, In], ...]:
     audience = () if roles & STAFF else (("audience", In(tuple(audiences))),)
     notes = () if roles & PERMITTED[Permission.READ_NOTES] else (("isNote", In((False,))),)
     return (*audience, *notes)
+
+
+def request_rows(roles: frozenset[Role]) -> tuple[tuple[str, In], ...]:
+    """Returns the conditions under which a request exists for these roles: who may not read checks for money laundering
+    does not learn that somebody was asked about one."""
+    return () if roles & PERMITTED[Permission.READ_AML] else (("confidential", In((False,))),)
 
 
 def knows(roles: frozenset[Role], row: CatalogueType) -> bool:

@@ -15,7 +15,7 @@ from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
 from app.domain.access import Forbidden, Masks
 from app.domain.attributes import label_of
 from app.domain.customers import country_of, emails_of
-from app.domain.paging import AnyOf, Between, Condition, Contains, Exactly, Has, In, Named, Where
+from app.domain.paging import Ahead, AnyOf, Between, Condition, Contains, Exactly, Has, In, Named, Where
 from app.domain.refusals import BadUserInput
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 
@@ -169,6 +169,8 @@ def _stored_condition(condition: Condition) -> Document:
             return {"has": _stored_condition(element)}
         case Contains(pattern, in_values):
             return {"contains": pattern, "inValues": in_values}
+        case Ahead(lies_ahead):
+            return {"ahead": lies_ahead}
         case AnyOf(wheres):
             return {"anyOf": [conditions_of(where) for where in wheres]}
 
@@ -183,6 +185,8 @@ def _condition(each: Mapping[str, Any]) -> Condition:
             return Has(Between(at_least, below))
         case {"contains": pattern, "inValues": in_values}:
             return Contains(pattern, in_values)
+        case {"ahead": lies_ahead}:
+            return Ahead(lies_ahead)
         case {"anyOf": wheres}:
             return AnyOf(tuple(map(where_of, wheres)))
         case _:

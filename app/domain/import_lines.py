@@ -6,6 +6,7 @@ A line comes here as a decoded JSON object. docs/import.md tells people the same
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from app.catalogue import CATALOGUE, copied
@@ -48,6 +49,7 @@ from app.domain.import_forms import (
     Identity,
     LineShape,
     Problems,
+    integer,
     list_of,
     matching,
     object_of,
@@ -59,15 +61,37 @@ from app.domain.import_forms import (
     without_card_number,
 )
 from app.domain.kinds import BY_IMPORT_WORD
+from app.domain.mirrors import status_of
 from app.domain.points import TRANSFERS, PointsKind
 from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
+    AmlCheckStatus,
+    AmlConfidence,
+    AmlEntityType,
+    AmlListType,
+    AmlPriority,
+    AmlTrigger,
     CouponOrigin,
+    CreditMemoReason,
+    CreditMemoStatus,
     CustomerStatus,
     DueDiligenceFactor,
     DueDiligenceScore,
+    InvoiceStatus,
+    InvoiceType,
+    KycDocumentStatus,
+    KycDocumentType,
+    KycRequestStatus,
+    OrderCancelCategory,
+    OrderCanceller,
+    OrderKind,
+    OrderStatus,
     PassType,
+    PaymentInstrumentStatus,
+    QuoteCondition,
+    QuoteStatus,
+    QuoteType,
     TransactionStatus,
     TransactionType,
 )
@@ -87,6 +111,14 @@ class LineKind(StrEnum):
     EMAIL = "email"
     NOTE = "note"
     DUE_DILIGENCE_SEARCH = "dueDiligenceSearch"
+    PAYMENT_INSTRUMENT = "paymentInstrument"
+    ORDER = "order"
+    INVOICE = "invoice"
+    QUOTE = "quote"
+    CREDIT_MEMO = "creditMemo"
+    KYC_REQUEST = "kycRequest"
+    KYC_DOCUMENT = "kycDocument"
+    AML_CHECK = "amlCheck"
 
 
 COLLECTION_OF: Final[Mapping[str, str]] = {
@@ -96,6 +128,21 @@ HISTORY: Final = frozenset(
     (LineKind.ACTIVITY, LineKind.POINTS, LineKind.STATUS, LineKind.NOTE, LineKind.DUE_DILIGENCE_SEARCH)
 )
 """What happened is never rewritten; the other kinds have a present, which a later line may change."""
+
+STATUSES: Final[Mapping[LineKind, type[StrEnum]]] = {
+    LineKind.PAYMENT_INSTRUMENT: PaymentInstrumentStatus,
+    LineKind.ORDER: OrderStatus,
+    LineKind.INVOICE: InvoiceStatus,
+    LineKind.QUOTE: QuoteStatus,
+    LineKind.CREDIT_MEMO: CreditMemoStatus,
+    LineKind.KYC_REQUEST: KycRequestStatus,
+    LineKind.KYC_DOCUMENT: KycDocumentStatus,
+    LineKind.AML_CHECK: AmlCheckStatus,
+}
+"""The kinds of what other systems own, with our words for the statuses that they have there."""
+
+ACTOR_KEYS: Final = ("actor", "author", "redeemedBy", "reviewer")
+"""The keys of a line that say who did something."""
 
 IMPORTER: Final = {"kind": ActorKind.IMPORT.value, "name": "System"}
 
@@ -135,12 +182,12 @@ def parse(given: Mapping[str, Any]) -> Line:
     document = shape.read({key: value for key, value in given.items() if key != "kind"})
     if kind in _COMPLETED and not deletes:
         document = _COMPLETED[kind](document)
-    for key in ("actor", "author", "redeemedBy"):
+    for key in ACTOR_KEYS:
         if key in document:
             document[key] = _actor(key, document[key], document["source"])
     identity = Identity(document["source"], document.pop("id"))
     owner = document.pop("customer", None)
-    if kind not in (LineKind.ACTIVITY, LineKind.POINTS):  # the others do not say who wrote them
+    if kind not in (LineKind.ACTIVITY, LineKind.POINTS, *STATUSES) or deletes:  # the others do not say who wrote them
         del document["source"]
     if owner is None:
         document["identities"] = [identity, *document.get("identities", [])]
@@ -163,11 +210,22 @@ _NAMED_VALUES = list_of(object_of("name and value", {"name": NAME, "value": NAME
 _REASON = text(lines=True)
 _SUBJECTS = {
     kind.value: COLLECTION_OF[kind]
-    for kind in (LineKind.COUPON, LineKind.PASS, LineKind.TRANSACTION, LineKind.POINTS, LineKind.EMAIL, LineKind.NOTE)
+    for kind in (
+        *(LineKind.COUPON, LineKind.PASS, LineKind.TRANSACTION, LineKind.POINTS, LineKind.EMAIL, LineKind.NOTE),
+        *STATUSES,
+    )
 }
 _LINKS = {**_SUBJECTS, LineKind.ACTIVITY.value: COLLECTION_OF[LineKind.ACTIVITY]}
 
-_DELETABLE: Final = frozenset((LineKind.COUPON, LineKind.TRANSACTION, LineKind.PASS, LineKind.EMAIL))
+
+def _mirror(required: Mapping[str, Form], optional: Mapping[str, Form], *, time: str = "createdAt") -> LineShape:
+    """Returns the shape of what the source owns. Its status is any word."""
+    return _thing({"status": TEXT.into("sourceStatus"), time: TIME, **required}, optional)
+
+
+_ITEM = {"quantity": COUNT, "amount": MONEY}
+
+_DELETABLE: Final = frozenset((LineKind.COUPON, LineKind.TRANSACTION, LineKind.PASS, LineKind.EMAIL, *STATUSES))
 _DELETION: Final = LineShape({"source": SOURCE, "id": TEXT, "customer": IDENTITY, "deleted": BOOLEAN})
 _REMOVABLE: Final = (
     *("firstName", "lastName", "organization", "jobTitle", "website", "locale", "dateOfBirth", "email", "phones"),
@@ -286,6 +344,102 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
             ),
         },
     ),
+    LineKind.PAYMENT_INSTRUMENT: _mirror(
+        {"method": TEXT},
+        {
+            **dict.fromkeys(("brand", "fingerprint", "stickyGateway", "digitalWallet"), TEXT),
+            **dict.fromkeys(("holder", "bankName"), NAME),
+            "last4": matching("[0-9A-Za-z]{1,4}", "the last characters of the number, at most 4"),
+            "expMonth": integer(1, 12),
+            "expYear": integer(1970, 9999),
+            "billingAddress": object_of("the lines of an address", {}, _ADDRESS),
+            "bankCountry": COUNTRY,
+            **dict.fromkeys(("isDefault", "useAsBackup"), BOOLEAN),
+            "lastPaymentAt": TIME,
+        },
+    ),
+    LineKind.ORDER: _mirror(
+        # The line's own ``kind`` says already that it is an order.
+        {"number": NAME, "orderKind": one_of(OrderKind).into("kind"), "currency": CURRENCY},
+        {
+            "items": list_of(object_of("name", {"name": TEXT}, {"plan": TEXT, **_ITEM})),
+            **dict.fromkeys(("startAt", "renewsAt", "churnAt"), TIME),
+            "currentPeriod": object_of("startAt and endAt", {"startAt": TIME, "endAt": TIME}),
+            "inTrial": BOOLEAN,
+            "cancelledBy": one_of(OrderCanceller),
+            "cancelCategory": one_of(OrderCancelCategory),
+        },
+    ),
+    LineKind.INVOICE: _mirror(
+        {"number": NAME, "type": one_of(InvoiceType), "amount": MONEY},
+        {
+            "amountDue": MONEY,
+            **dict.fromkeys(("dueAt", "issuedAt", "paidAt"), TIME),
+            "order": reference("orders").into("orderId"),
+        },
+    ),
+    LineKind.QUOTE: _mirror(
+        {"type": one_of(QuoteType), "initialAmount": MONEY},
+        {
+            "number": NAME,
+            "expiresAt": TIME,
+            "acceptance": list_of(
+                object_of("condition and fulfilled", {"condition": one_of(QuoteCondition), "fulfilled": BOOLEAN})
+            ),
+            "recurringAmount": MONEY,
+            "order": reference("orders").into("orderId"),
+            "invoice": reference("invoices").into("invoiceId"),
+        },
+    ),
+    LineKind.CREDIT_MEMO: _mirror(
+        {"number": NAME, "total": MONEY, "unused": MONEY},
+        {
+            "reason": one_of(CreditMemoReason),
+            "issuedAt": TIME,
+            "invoice": reference("invoices").into("invoiceId"),
+            "items": list_of(object_of("name", {"name": TEXT}, _ITEM)),
+        },
+    ),
+    LineKind.KYC_REQUEST: _mirror(
+        {},
+        {
+            "documents": list_of(
+                object_of("type", {"type": one_of(KycDocumentType)}, {"subtypes": list_of(TEXT), "maxAttempts": COUNT})
+            ),
+            "reason": _REASON,
+            "expiresAt": TIME,
+        },
+    ),
+    LineKind.KYC_DOCUMENT: _mirror(
+        {"type": one_of(KycDocumentType)},
+        {
+            "subtype": TEXT,
+            "rejection": object_of("type", {"type": TEXT}, {"message": LONG_TEXT}),
+            "reviewer": _ACTOR,
+            **dict.fromkeys(("reviewedAt", "processedAt"), TIME),
+            "tags": list_of(trimmed(100)),
+            "request": reference("kycRequests").into("requestId"),
+        },
+    ),
+    LineKind.AML_CHECK: _mirror(
+        {},
+        {
+            "trigger": one_of(AmlTrigger),
+            "priority": one_of(AmlPriority),
+            "reviewer": _ACTOR,
+            "reviewedAt": TIME,
+            "hits": list_of(
+                object_of(
+                    "name and listType",
+                    {"name": NAME, "listType": one_of(AmlListType)},
+                    {"entityType": one_of(AmlEntityType), "confidence": one_of(AmlConfidence)},
+                )
+            ),
+            "inheritedFrom": reference("amlChecks").into("inheritedFromId"),
+            "noMatchReason": _REASON,
+        },
+        time="startedAt",
+    ),
 }
 
 
@@ -393,6 +547,25 @@ def _email(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def _owned_elsewhere(kind: LineKind, given: dict[str, Any]) -> dict[str, Any]:
+    if kind is LineKind.CREDIT_MEMO and given["unused"]["currency"] != given["total"]["currency"]:
+        raise Problems("unused must be in the currency of total.")
+    status = status_of(STATUSES[kind], given["sourceStatus"])
+    return {**_ABSENT.get(kind, {}), **given, "status": status}
+
+
+_ABSENT: Final[Mapping[LineKind, Mapping[str, Any]]] = {
+    LineKind.PAYMENT_INSTRUMENT: {"isDefault": False, "useAsBackup": False},
+    LineKind.ORDER: {"items": [], "inTrial": False},
+    LineKind.QUOTE: {"acceptance": []},
+    LineKind.CREDIT_MEMO: {"items": []},
+    LineKind.KYC_REQUEST: {"documents": []},
+    LineKind.KYC_DOCUMENT: {"tags": []},
+    LineKind.AML_CHECK: {"hits": []},
+}
+"""What a line means by what it leaves out."""
+
+
 def _actor(key: str, given: dict[str, Any], source: str) -> dict[str, Any]:
     """Returns the actor with the name that people are shown; without one for a customer, who is called by their own."""
     kind = given["kind"]
@@ -415,5 +588,6 @@ _COMPLETED: Final[Mapping[LineKind, Callable[[dict[str, Any]], dict[str, Any]]]]
     LineKind.STATUS: _status,
     LineKind.EMAIL: _email,
     LineKind.DUE_DILIGENCE_SEARCH: lambda given: {"results": list[Any](), **given},
+    **{kind: partial(_owned_elsewhere, kind) for kind in STATUSES},
     LineKind.NOTE: lambda given: {"author": IMPORTER, "mentions": list[str](), **given},
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
-from app.domain.access import activity_rows
+from app.domain.access import activity_rows, request_rows
 from app.domain.moments import ORDER
 from app.domain.paging import In, Listing, Order, PageRequest, Selection
 from app.domain.points import HISTORY
@@ -60,7 +60,76 @@ PASSES: Final = Listing(
 )
 STATUSES: Final = Listing("statuses", ("customerId",), {"CHANGED_AT": Order(("changedAt", "order", "_id"))})
 SEARCHES: Final = Listing("searches", ("customerId",), {"SEARCHED_AT": Order(("searchedAt", "order", "_id"))})
-REQUESTS: Final = Listing("requests", ("customerId",), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
+REQUESTS: Final = Listing(
+    "requests",
+    ("customerId",),
+    {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))},
+    visible=request_rows,
+)
+PAYMENT_INSTRUMENTS: Final = Listing(
+    "paymentInstruments",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "LAST_PAYMENT_AT": Order(("lastPaymentAt", "order", "_id"), nulls_lowest=True),
+    },
+)
+ORDERS: Final = Listing(
+    "orders",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "RENEWS_AT": Order(("renewsAt", "order", "_id"), nulls_lowest=True),
+    },
+)
+INVOICES: Final = Listing(
+    "invoices",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "DUE_AT": Order(("dueAt", "order", "_id"), nulls_lowest=True),
+    },
+)
+QUOTES: Final = Listing(
+    "quotes",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "EXPIRES_AT": Order(("expiresAt", "order", "_id"), nulls_lowest=True),
+    },
+)
+CREDIT_MEMOS: Final = Listing(
+    "creditMemos",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "ISSUED_AT": Order(("issuedAt", "order", "_id"), nulls_lowest=True),
+    },
+)
+KYC_REQUESTS: Final = Listing(
+    "kycRequests",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "EXPIRES_AT": Order(("expiresAt", "order", "_id"), nulls_lowest=True),
+    },
+)
+KYC_DOCUMENTS: Final = Listing(
+    "kycDocuments",
+    ("customerId",),
+    {
+        "CREATED_AT": Order(("createdAt", "order", "_id")),
+        "REVIEWED_AT": Order(("reviewedAt", "order", "_id"), nulls_lowest=True),
+    },
+)
+AML_CHECKS: Final = Listing(
+    "amlChecks",
+    ("customerId",),
+    {
+        "STARTED_AT": Order(("startedAt", "order", "_id")),
+        "REVIEWED_AT": Order(("reviewedAt", "order", "_id"), nulls_lowest=True),
+    },
+)
 NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
 EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_lowest=True)})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
@@ -121,6 +190,14 @@ ORDERED: Final = frozenset(
         ADJUSTMENTS,
         BLOCKLIST,
         DELIVERIES,
+        PAYMENT_INSTRUMENTS,
+        ORDERS,
+        INVOICES,
+        QUOTES,
+        CREDIT_MEMOS,
+        KYC_REQUESTS,
+        KYC_DOCUMENTS,
+        AML_CHECKS,
     )
     if any(ORDER in order.keys for order in listing.orders.values())
 )

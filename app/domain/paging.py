@@ -43,6 +43,16 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """The value is a time that lies ahead; or else it is not, or there is none.
+
+    It is the database's clock that says so, when it answers: conditions are remembered, and know no clock.
+    """
+
+    lies_ahead: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Has:
     """The value is a list with an element in this range. Without it, two elements could make the range together."""
 
@@ -64,7 +74,7 @@ class AnyOf:
     wheres: "tuple[Where, ...]"
 
 
-Condition: TypeAlias = In | Exactly | Between | Has | Contains | AnyOf
+Condition: TypeAlias = In | Exactly | Between | Ahead | Has | Contains | AnyOf
 Where: TypeAlias = tuple[tuple[str, Condition], ...]
 """Conditions by field, all of which hold. Hashable, so that equal requests meet in one batch."""
 

@@ -13,7 +13,17 @@ from app.catalogue.requests import RequestKind
 from app.domain.changes import Invalid
 from app.domain.refusals import Refusal
 from app.domain.times import lies_ahead
-from app.domain.vocabulary import OutcomeStatus, RequestExecutor, RequestStatus, TransactionStatus, TransactionType
+from app.domain.vocabulary import (
+    AmlCheckStatus,
+    OrderStatus,
+    OutcomeStatus,
+    PaymentInstrumentStatus,
+    QuoteStatus,
+    RequestExecutor,
+    RequestStatus,
+    TransactionStatus,
+    TransactionType,
+)
 
 MOST_OUTCOMES: Final = 100
 REFERENCE_AT_MOST: Final = 255
@@ -182,6 +192,30 @@ def check_refundable(sale: Mapping[str, Any], amount: Decimal | None, left: Deci
         money = f"{left:f} {sale['amount']['currency']}"
         raise OverRefundable(f"{money} of this sale can still be refunded.")
     return left if amount is None else amount
+
+
+_ALLOWED: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
+    "ORDER_CANCELLATION": {"": frozenset({OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED})},
+    "QUOTE_ACTION": {
+        "ISSUE": frozenset({QuoteStatus.DRAFT}),
+        "RECALL": frozenset({QuoteStatus.ISSUED}),
+        "CANCEL": frozenset({QuoteStatus.DRAFT, QuoteStatus.ISSUED}),
+    },
+    "PAYMENT_INSTRUMENT_CHANGE": {"": frozenset({*PaymentInstrumentStatus} - {PaymentInstrumentStatus.DEACTIVATED})},
+    "AML_REVIEW": {"": frozenset({AmlCheckStatus.PENDING_REVIEW, AmlCheckStatus.IN_REVIEW})},
+}
+"""The states of what a request is about that allow it, by kind and action. What a source says otherwise is OTHER."""
+
+
+def check_target(code: str, attributes: Mapping[str, Any], target: Mapping[str, Any], *field: str) -> None:
+    """Raises WrongState if what the request is about is not in a state that allows it."""
+    by_action = _ALLOWED.get(code)
+    if by_action is None:
+        return
+    allowed = by_action[attributes.get("action", "")]
+    if target["status"] not in allowed:
+        states = " or ".join(sorted(allowed))
+        raise WrongState(f"Its status is {target['status']}; only what is {states} allows it.", *field)
 
 
 def _why_not(sale: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from app.domain.duplicates import Traits
 from app.domain.paging import Prefetch, Selection, Where
 from app.domain.report import MAX_OPTIONS
 from app.loaders import activities, blocklist, points
+from app.loaders.credit_balances import credit_balances
 from app.loaders.customers import Name, by_name, surviving, tags
 from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
@@ -89,6 +90,10 @@ class Loaders:
     @cached_property
     def pinned_notes(self) -> Loader[Pins, list[Document]]:
         return Loader(partial(pinned_notes, self._store, self.gate))
+
+    @cached_property
+    def credit_balances(self) -> Loader[str, list[Document]]:
+        return Loader(partial(credit_balances, self._store, self.gate))
 
     @cached_property
     def tags(self) -> Loader[str, list[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from app.domain import segments
-from app.domain.access import Masks, Role, Viewer
+from app.domain.access import Masks, Role, Viewer, request_rows
 from app.domain.ids import collection_of
 from app.store.driver import Document, Store
 from app.store.schema import ROWS_OF_CUSTOMERS
@@ -112,6 +112,10 @@ class Gate:
         hidden = self._masks_on(_owner(document)).hidden
         if collection == "activities":
             return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
+        if collection == "requests" and any(
+            document.get(key) not in condition.values for key, condition in request_rows(self._viewer.roles)
+        ):
+            return False
         if collection == "segments":
             return segments.is_visible(document, self._viewer) and collection not in hidden
         if collection in _ASKERS and not self._viewer.owns(document[_ASKERS[collection]]):

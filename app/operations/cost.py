@@ -90,7 +90,7 @@ SEEK: Final = 6.0
 SEEK_ROW: Final = 0.3
 """A row of it."""
 SCAN: Final = 60.0
-"""A page of one customer's rows that contain a text: rows are read until it is full."""
+"""A page of one customer's rows of which some condition has no index: rows are read until it is full."""
 CHANGE: Final = 1_000.0
 """A mutation: a transaction of several commands."""
 MAX_REPORTED_COST: Final = 2**31 - 1
@@ -132,6 +132,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Customer.activitySources": Price(100, 22),
     "Customer.pinnedNotes": Price(COMMAND, 6),  # whole, with their versions and attachments
     "Customer.possibleDuplicates": Price(2 * COMMAND, 10),
+    "Customer.creditBalances": Price(COMMAND, 8),  # every credit memo is read
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
@@ -542,7 +543,7 @@ def _page(coordinate: str, arguments: Mapping[str, ValueNode], once: float, each
             own = CUSTOMER_ROW * (rows + 1)
         else:
             added, own = added + COMMAND, PAGE + SEEK + SEEK_ROW * (rows + 1)
-        if of_customer and _fields(given.get("filter")).get("text") is not None:
+        if of_customer and any(_fields(given.get("filter")).get(name) is not None for name in _SCANNED):
             own += SCAN
         if coordinate == DETAILS:
             return Price(added, each + own + below.each + rows * below.row, 0, counts)
@@ -553,6 +554,8 @@ def _page(coordinate: str, arguments: Mapping[str, ValueNode], once: float, each
     return page
 
 
+_SCANNED: Final = ("text", "phases")
+"""Conditions that no index answers by itself."""
 HEAD_ROWS: Final = max(head.size for head in PREVIEWS.values())
 _SEEKS: Final = frozenset({"last", "after", "at", "before", "filter", "orderBy"})
 """Arguments that ask for other rows than the newest."""

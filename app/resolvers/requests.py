@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from app.catalogue.requests import REQUEST_KINDS, RequestKind
 from app.domain.access import Permission
@@ -14,7 +15,7 @@ from app.domain.executors import outcome_attributes
 from app.domain.ids import check_id
 from app.domain.kinds import BY_COLLECTION
 from app.domain.times import stored
-from app.domain.vocabulary import OutcomeStatus, RequestExecutor
+from app.domain.vocabulary import KycDocumentType, OutcomeStatus, RequestExecutor
 from app.resolvers.payloads import Input, document_of, make
 from app.schema import request_doors as schema
 from app.schema.base import Document, Info, Source
@@ -81,10 +82,28 @@ def check(kind: str, input: Any) -> None:
             raise Invalid("Each amount must be more than zero.", "amounts")
         case "KYC_DOCUMENTS":
             _check_documents(input)
+        case "CREDIT_MEMO" if (input.amount is None) == (input.items is None):
+            raise Invalid("Give an amount or items, not both.", "amount")
+        case "CREDIT_MEMO" if input.items is not None and not 1 <= len(input.items) <= 100:
+            raise Invalid("Give 1 to 100 items.", "items")
+        case "CREDIT_MEMO" if any(each.amount <= 0 or each.quantity < 1 for each in input.items or ()):
+            raise Invalid("Each amount must be more than zero, and each quantity at least 1.", "items")
+        case "ORDER_CANCELLATION" if (input.at is None) == (input.when == schema.CancellationTime.AT):
+            raise Invalid("Give at with AT, and only then.", "at")
+        case "PAYMENT_INSTRUMENT_CHANGE":
+            _check_change(input.change)
         case "COUPON_REDEMPTION" if not input.coupon_ids:
             raise Invalid("Give at least 1 coupon.", "couponIds")
         case _:
             pass
+
+
+def _check_change(change: schema.PaymentInstrumentChange) -> None:
+    for name in ("set_default", "deactivate"):
+        if (some := getattr(change, name)) and some.value is not True:
+            raise Invalid("Only true can be asked for.", "change", to_camel_case(name))
+    if (some := change.expiry) and not (1 <= some.value.month <= 12 and 2000 <= some.value.year <= 2100):
+        raise Invalid("The month is 1 to 12, and the year has four digits.", "change", "expiry")
 
 
 def _check_documents(input: schema.RequestKycDocumentsInput) -> None:
@@ -93,7 +112,7 @@ def _check_documents(input: schema.RequestKycDocumentsInput) -> None:
     if input.level not in (1, 2, 3):
         raise Invalid("level is 1, 2 or 3.", "level")
     for place, each in enumerate(input.documents):
-        if (each.selfie or each.liveness) and each.type != schema.RequestedDocument.IDENTITY_PROOF:
+        if (each.selfie or each.liveness) and each.type != KycDocumentType.IDENTITY_PROOF:
             raise Invalid("selfie and liveness belong to IDENTITY_PROOF.", "documents", str(place), "selfie")
         if each.max_attempts is not None and not 0 <= each.max_attempts <= 100:
             raise Invalid("maxAttempts is 0 to 100.", "documents", str(place), "maxAttempts")

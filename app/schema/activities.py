@@ -187,7 +187,8 @@ class Activity(Node):
         return follow_own(info, activity, "noteId")
 
     @strawberry.field(
-        description="The coupon, pass, transaction, points entry, e-mail or note that the event is about."
+        description="What the event is about, such as a coupon, a transaction, an e-mail or an order. Null if there is "
+        "nothing, or if the viewer may not read it."
     )
     @staticmethod
     @reads("subjectId customerId")

@@ -12,7 +12,25 @@ from app.domain.cursors import size_of
 from app.domain.customers import country_of, emails_of, is_web_address
 from app.domain.due_diligence import state_of
 from app.domain.duplicates import traits_of
-from app.domain.listings import ACTIVITIES, COUPONS, EMAILS, NOTES, PASSES, POINTS, REQUESTS, STATUSES, TRANSACTIONS
+from app.domain.listings import (
+    ACTIVITIES,
+    AML_CHECKS,
+    COUPONS,
+    CREDIT_MEMOS,
+    EMAILS,
+    INVOICES,
+    KYC_DOCUMENTS,
+    KYC_REQUESTS,
+    NOTES,
+    ORDERS,
+    PASSES,
+    PAYMENT_INSTRUMENTS,
+    POINTS,
+    QUOTES,
+    REQUESTS,
+    STATUSES,
+    TRANSACTIONS,
+)
 from app.domain.refusals import Refusal
 from app.schema.activities import (
     ACTOR_KEYS,
@@ -27,6 +45,7 @@ from app.schema.activities import (
     facets_of,
     group_counts_of,
 )
+from app.schema.aml_checks import AmlCheck, AmlCheckFilter, AmlCheckOrder
 from app.schema.base import (
     Date,
     Document,
@@ -41,18 +60,28 @@ from app.schema.base import (
 )
 from app.schema.connection import paged, selection_of
 from app.schema.coupons import Coupon, CouponFilter, CouponOrder
+from app.schema.credit_memos import CreditMemo, CreditMemoFilter, CreditMemoOrder
 from app.schema.emails import Email
 from app.schema.enums import CustomerStatus, DuplicateReason, ReadGroup
+from app.schema.invoices import Invoice, InvoiceFilter, InvoiceOrder
+from app.schema.kyc_documents import KycDocument, KycDocumentFilter, KycDocumentOrder
+from app.schema.kyc_requests import KycRequest, KycRequestFilter, KycRequestOrder
 from app.schema.notes import Note
+from app.schema.orders import OrderFilter, OrderOrder, OrderType
 from app.schema.passes import Pass, PassFilter, PassOrder
+from app.schema.payment_instruments import PaymentInstrument, PaymentInstrumentFilter, PaymentInstrumentOrder
 from app.schema.people import Address, ContactPoint, IdentityInput, LeadSource, SourceIdentity, TaxId
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
+from app.schema.quotes import Quote, QuoteFilter, QuoteOrder
 from app.schema.requests import Request, RequestFilter, RequestOrder
 from app.schema.rules import (
     ACTORS,
+    AML,
+    BILLING,
     CONTACT,
     DUE_DILIGENCE,
     DUPLICATES,
+    KYC,
     LABELS,
     LAST,
     LEAD,
@@ -64,7 +93,7 @@ from app.schema.rules import (
     Access,
 )
 from app.schema.statuses import StatusChange
-from app.schema.transactions import Transaction, TransactionFilter, TransactionOrder
+from app.schema.transactions import Money, Transaction, TransactionFilter, TransactionOrder
 
 if TYPE_CHECKING:
     from app.schema.due_diligence import DueDiligence
@@ -95,6 +124,9 @@ class Customer(Node):
         MERGE: "merged_from merge_in_progress",
         DUE_DILIGENCE: "due_diligence",
         REQUEST: "requests",
+        BILLING: "payment_instruments orders invoices quotes credit_memos credit_balances",
+        KYC: "kyc_requests kyc_documents",
+        AML: "aml_checks",
     }
     read_groups: ClassVar[Mapping[ReadGroup, str]] = {
         ReadGroup.IDENTITY: "number name first_name last_name organization job_title country locale registered_at "
@@ -109,7 +141,8 @@ class Customer(Node):
         ReadGroup.PASSES: "passes",
         ReadGroup.MAIL: "email_history",
         ReadGroup.NOTES: "notes pinned_notes",
-        ReadGroup.COMPLIANCE: "due_diligence",
+        ReadGroup.BILLING: "payment_instruments orders invoices quotes credit_memos credit_balances",
+        ReadGroup.COMPLIANCE: "due_diligence kyc_requests kyc_documents aml_checks",
     }
     """What a look says of these fields (execution/looks.py). The id alone tells nothing, and is in no group."""
 
@@ -343,6 +376,75 @@ class Customer(Node):
 
     notes = paged(
         NOTES, Note, description="All notes on the account, newest first, including those that no activity names."
+    )
+
+    payment_instruments = paged(
+        PAYMENT_INSTRUMENTS,
+        PaymentInstrument,
+        filter=PaymentInstrumentFilter,
+        order=PaymentInstrumentOrder,
+        description="All cards, bank accounts and other ways to pay. Default order: newest first.",
+    )
+    orders = paged(
+        ORDERS,
+        OrderType,
+        filter=OrderFilter,
+        order=OrderOrder,
+        description="All orders and subscriptions. Default order: newest first.",
+    )
+    invoices = paged(
+        INVOICES,
+        Invoice,
+        filter=InvoiceFilter,
+        order=InvoiceOrder,
+        description="All invoices. Default order: newest first.",
+    )
+    quotes = paged(
+        QUOTES,
+        Quote,
+        filter=QuoteFilter,
+        order=QuoteOrder,
+        description="All quotes. Default order: newest first.",
+    )
+    credit_memos = paged(
+        CREDIT_MEMOS,
+        CreditMemo,
+        filter=CreditMemoFilter,
+        order=CreditMemoOrder,
+        description="All credit memos. Default order: newest first.",
+    )
+
+    @strawberry.field(
+        description="What the customer has to their credit, by currency: what sources say is `unused` of credit memos "
+        "that are issued, partially applied or applied, added up. A currency without credit is left out."
+    )
+    @staticmethod
+    @reads("_id creditBalances")
+    def credit_balances(customer: strawberry.Parent[Document], info: Info) -> list[Money] | None:
+        if isinstance(masked := customer.get("creditBalances"), Refusal):
+            raise masked
+        return cast(Source, info.context.loaders.credit_balances.defer(customer["_id"], lambda found: found or []))
+
+    kyc_requests = paged(
+        KYC_REQUESTS,
+        KycRequest,
+        filter=KycRequestFilter,
+        order=KycRequestOrder,
+        description="All requests to prove who they are. Default order: newest first.",
+    )
+    kyc_documents = paged(
+        KYC_DOCUMENTS,
+        KycDocument,
+        filter=KycDocumentFilter,
+        order=KycDocumentOrder,
+        description="What is known of all documents that prove who they are. Default order: newest first.",
+    )
+    aml_checks = paged(
+        AML_CHECKS,
+        AmlCheck,
+        filter=AmlCheckFilter,
+        order=AmlCheckOrder,
+        description="All checks against money laundering. Default order: last started first.",
     )
 
 

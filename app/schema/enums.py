@@ -143,7 +143,8 @@ describe(
     PASSES="Passes.",
     MAIL="E-mails.",
     NOTES="Notes.",
-    COMPLIANCE="Due diligence.",
+    BILLING="Orders, invoices, quotes, credit memos and payment instruments.",
+    COMPLIANCE="Due diligence, proofs of identity, and checks against money laundering.",
 )
 describe(
     SegmentScope,

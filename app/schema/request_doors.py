@@ -17,7 +17,9 @@ from strawberry.utils.str_converters import to_camel_case
 from app.domain.times import stored
 from app.schema.base import Document, describe
 from app.schema.changes import COMMON, KEY, AttributeInput, Changed
+from app.schema.details import AddressInput
 from app.schema.enums import OutcomeStatus, PaymentWay
+from app.schema.mirror_enums import CreditMemoReason, KycDocumentType, OrderCancelCategory, OrderKind, QuoteCondition
 from app.schema.requests import Request
 from app.schema.rules import REQUEST, WITH_OWNER, Access
 from app.schema.transactions import MoneyInput, Transaction
@@ -31,57 +33,57 @@ _INSTRUMENT: Final = "The payment instrument, as the other system names it. Defa
 _COUPONS: Final = "The coupons, as the other system names them. Default: none."
 
 
+class QuoteAction(StrEnum):
+    ISSUE = "ISSUE"
+    RECALL = "RECALL"
+    CANCEL = "CANCEL"
+
+
+class CancellationTime(StrEnum):
+    NOW = "NOW"
+    AT_NEXT_RENEWAL = "AT_NEXT_RENEWAL"
+    AT = "AT"
+
+
+class AmlVerdict(StrEnum):
+    NO_MATCH = "NO_MATCH"
+    CONFIRMED_MATCH = "CONFIRMED_MATCH"
+    FALSE_POSITIVE = "FALSE_POSITIVE"
+
+
 class CustomAmountPolicy(StrEnum):
     BY_STRATEGY = "BY_STRATEGY"
     DENY = "DENY"
     ALLOW = "ALLOW"
 
 
-class OrderedKind(StrEnum):
-    SUBSCRIPTION = "SUBSCRIPTION"
-    ONE_TIME = "ONE_TIME"
-
-
-class QuoteAcceptance(StrEnum):
-    CUSTOMER = "CUSTOMER"
-    PAYMENT = "PAYMENT"
-
-
-class RequestedDocument(StrEnum):
-    IDENTITY_PROOF = "IDENTITY_PROOF"
-    ADDRESS_PROOF = "ADDRESS_PROOF"
-    FUNDS_PROOF = "FUNDS_PROOF"
-    PURCHASE_PROOF = "PURCHASE_PROOF"
-    CREDIT_FILE_PROOF = "CREDIT_FILE_PROOF"
-
-
+describe(
+    QuoteAction,
+    "A step of a quote.",
+    ISSUE="Send a draft to the customer.",
+    RECALL="Take an issued quote back to a draft.",
+    CANCEL="Cancel a draft or an issued quote.",
+)
+describe(
+    CancellationTime,
+    "When an order is cancelled.",
+    NOW="At once.",
+    AT_NEXT_RENEWAL="When what is paid for has ended.",
+    AT="At the time that is given.",
+)
+describe(
+    AmlVerdict,
+    "A verdict on the hits of a check.",
+    NO_MATCH="None of them is the customer.",
+    CONFIRMED_MATCH="One of them is the customer.",
+    FALSE_POSITIVE="They looked like the customer, and are somebody else.",
+)
 describe(
     CustomAmountPolicy,
     "Whether a customer may choose an amount of their own.",
     BY_STRATEGY="As the strategy says.",
     DENY="They may not.",
     ALLOW="They may, within the bounds that are given.",
-)
-describe(
-    OrderedKind,
-    "A kind of order to ask for.",
-    SUBSCRIPTION="An order that renews itself.",
-    ONE_TIME="An order that is paid once.",
-)
-describe(
-    QuoteAcceptance,
-    "What it takes to accept a quote.",
-    CUSTOMER="The customer says yes.",
-    PAYMENT="The customer pays.",
-)
-describe(
-    RequestedDocument,
-    "What a document proves.",
-    IDENTITY_PROOF="Who the customer is.",
-    ADDRESS_PROOF="Where they live.",
-    FUNDS_PROOF="Where their money is from.",
-    PURCHASE_PROOF="What they have bought.",
-    CREDIT_FILE_PROOF="What a credit bureau knows of them.",
 )
 
 
@@ -227,7 +229,7 @@ class OrderItemInput:
 @strawberry.input(description="An order to ask for.")
 class RequestOrderInput:
     customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
-    kind: OrderedKind = strawberry.field(description="The kind of order.")
+    kind: OrderKind = strawberry.field(description="The kind of order.")
     website: str = strawberry.field(description=_WEBSITE)
     items: list[OrderItemInput] = strawberry.field(description="The plans, at least 1.")
     idempotency_key: str = strawberry.field(description=KEY)
@@ -266,11 +268,58 @@ class RequestQuoteInput:
         default=None, description="When the offer ends. Default: as the other system has it, most often in a month."
     )
     redirect_url: str | None = strawberry.field(default=None, description=_REDIRECT)
-    acceptance: list[QuoteAcceptance] | None = strawberry.field(
+    acceptance: list[QuoteCondition] | None = strawberry.field(
         default=None, description="What it takes to accept it. Default: as the other system has it."
     )
     terms: str | None = strawberry.field(default=None, description="Terms of the offer, at most 1,000 characters.")
     signatory: str | None = strawberry.field(default=None, description="The person who signs for the customer.")
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="An order to cancel.")
+class RequestOrderCancellationInput:
+    order_id: strawberry.ID = strawberry.field(description="The id of the order.")
+    when: CancellationTime = strawberry.field(description="When it is cancelled.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    at: datetime | None = strawberry.field(default=None, description="The time, with AT. Default: none.")
+    category: OrderCancelCategory | None = strawberry.field(
+        default=None, description="Why the customer cancels, for statistics. Default: nobody says."
+    )
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    prorated: bool | None = strawberry.field(
+        default=None, description="Whether unused time is paid back. Default: as the other system has it."
+    )
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A step of a quote to ask for.")
+class RequestQuoteActionInput:
+    quote_id: strawberry.ID = strawberry.field(description="The id of the quote.")
+    action: QuoteAction = strawberry.field(description="The step.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="What a credit memo credits.")
+class CreditMemoItemInput:
+    description: str = strawberry.field(description="What it is for.")
+    amount: Decimal = strawberry.field(description="The exact amount, more than zero, in the currency of the memo.")
+    quantity: int = strawberry.field(default=1, description="How many, at least 1.")
+
+
+@strawberry.input(description="A credit memo to ask for: by an amount or by items, not both.")
+class RequestCreditMemoInput:
+    customer_id: strawberry.ID = strawberry.field(description=_CUSTOMER)
+    category: CreditMemoReason = strawberry.field(description="Why it is credited, for the books.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    amount: MoneyInput | None = strawberry.field(default=None, description="The amount. Default: that of the items.")
+    items: list[CreditMemoItemInput] | None = strawberry.field(
+        default=None, description="What is credited, at most 100. Default: one amount."
+    )
+    description: str | None = strawberry.field(default=None, description=_DESCRIPTION)
+    invoice_id: str | None = strawberry.field(
+        default=None, description="The invoice that it corrects, as the other system names it. Default: none."
+    )
     reason: str | None = strawberry.field(default=None, description=_REASON)
 
 
@@ -314,9 +363,52 @@ class RequestPaymentInstrumentInput:
     reason: str | None = strawberry.field(default=None, description=_REASON)
 
 
+@strawberry.input(description="The end of a card.")
+class CardExpiryInput:
+    month: int = strawberry.field(description="The month, 1 to 12.")
+    year: int = strawberry.field(description="The year, with four digits.")
+
+
+@strawberry.input(one_of=True, description="A change of a payment instrument: set exactly one field.")
+class PaymentInstrumentChange:
+    set_default: strawberry.Maybe[bool] = strawberry.field(description="Make it the default; true.")
+    use_as_backup: strawberry.Maybe[bool] = strawberry.field(
+        description="Whether it is used when another one is declined."
+    )
+    deactivate: strawberry.Maybe[bool] = strawberry.field(description="Never use it again; true.")
+    expiry: strawberry.Maybe[CardExpiryInput] = strawberry.field(description="The end of the card that replaces it.")
+    billing_address: strawberry.Maybe[AddressInput] = strawberry.field(description="Another billing address.")
+    sticky_gateway: strawberry.Maybe[str] = strawberry.field(
+        description="The payment gateway to use it with, as the other system names it."
+    )
+
+
+@strawberry.input(description="A payment instrument to change.")
+class RequestPaymentInstrumentChangeInput:
+    instrument_id: strawberry.ID = strawberry.field(description="The id of the payment instrument.")
+    change: PaymentInstrumentChange = strawberry.field(description="The one thing to change.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A document to look at, in the system that keeps it.")
+class RequestKycDocumentLinkInput:
+    document_id: strawberry.ID = strawberry.field(description="The id of the document.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
+@strawberry.input(description="A verdict on a check.")
+class RequestAmlReviewInput:
+    check_id: strawberry.ID = strawberry.field(description="The id of the check.")
+    verdict: AmlVerdict = strawberry.field(description="The verdict.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    reason: str | None = strawberry.field(default=None, description=_REASON)
+
+
 @strawberry.input(description="A document to ask for.")
 class KycDocumentRequestInput:
-    type: RequestedDocument = strawberry.field(description="What it proves.")
+    type: KycDocumentType = strawberry.field(description="What it proves.")
     subtypes: list[str] | None = strawberry.field(
         default=None, description="The documents that do, such as passport. Default: any."
     )
@@ -444,6 +536,42 @@ DOORS: Final = (
     Door("requestOrder", "ORDER", RequestOrderInput, _OF_CUSTOMER, "Ask for an order."),
     Door("requestQuote", "QUOTE", RequestQuoteInput, _OF_CUSTOMER, "Ask for a quote."),
     Door(
+        "requestOrderCancellation",
+        "ORDER_CANCELLATION",
+        RequestOrderCancellationInput,
+        ("orders", "orderId"),
+        "Ask for the cancellation of an order.",
+    ),
+    Door(
+        "requestQuoteAction",
+        "QUOTE_ACTION",
+        RequestQuoteActionInput,
+        ("quotes", "quoteId"),
+        "Ask for a step of a quote: issue, recall or cancel it.",
+    ),
+    Door("requestCreditMemo", "CREDIT_MEMO", RequestCreditMemoInput, _OF_CUSTOMER, "Ask for a credit memo."),
+    Door(
+        "requestPaymentInstrumentChange",
+        "PAYMENT_INSTRUMENT_CHANGE",
+        RequestPaymentInstrumentChangeInput,
+        ("paymentInstruments", "instrumentId"),
+        "Ask for a change of a payment instrument.",
+    ),
+    Door(
+        "requestKycDocumentLink",
+        "KYC_DOCUMENT_LINK",
+        RequestKycDocumentLinkInput,
+        ("kycDocuments", "documentId"),
+        "Ask for a link to look at a document, in the system that keeps it.",
+    ),
+    Door(
+        "requestAmlReview",
+        "AML_REVIEW",
+        RequestAmlReviewInput,
+        ("amlChecks", "checkId"),
+        "Ask the system that checks for money laundering to take a verdict.",
+    ),
+    Door(
         "requestCouponRedemption",
         "COUPON_REDEMPTION",
         RequestCouponRedemptionInput,
@@ -486,12 +614,11 @@ _OWN: Final = frozenset({"idempotency_key", "reason", "confirm_amount", "custome
 
 def given_of(input: Any, target_field: str) -> Mapping[str, Any]:
     """Returns the attributes of an input by their names, as JSON has them; without those that were not given."""
-    skipped = {*_OWN, target_field}
-    return {
-        to_camel_case(field.name): _plain(value)
-        for field in fields(input)
-        if field.name not in skipped and (value := getattr(input, field.name)) is not None
-    }
+    skipped = {*_OWN, target_field, "change"}
+    given = {field.name: getattr(input, field.name) for field in fields(input) if field.name not in skipped}
+    if (change := getattr(input, "change", None)) is not None:
+        given |= {field.name: some.value for field in fields(change) if (some := getattr(change, field.name))}
+    return {to_camel_case(name): _plain(value) for name, value in given.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

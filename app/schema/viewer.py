@@ -53,6 +53,9 @@ describe(
     REQUEST_OTHER="Ask for what the company's own kinds of requests are.",
     COMPLETE_REQUEST="Say what became of a request, for the system that was asked.",
     MANAGE_DUE_DILIGENCE="Require enhanced due diligence of customers, and set its scores by hand.",
+    READ_BILLING="Read orders, invoices, quotes, credit memos and payment instruments; customers only their own.",
+    READ_KYC="Read requests for proofs of who a customer is, and what is known of the documents.",
+    READ_AML="Read checks against money laundering.",
 )
 
 

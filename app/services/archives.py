@@ -33,11 +33,19 @@ LISTS: Final[Mapping[str, str]] = {
     "notes": "Notes of our service",
     "adjustments": "Points that were asked for",
     "uploads": "Files that were sent to us",
+    "paymentInstruments": "Ways to pay",
+    "orders": "Orders and subscriptions",
+    "invoices": "Invoices",
+    "quotes": "Quotes",
+    "creditMemos": "Credit memos",
+    "kycRequests": "Proofs that we asked for",
+    "kycDocuments": "Proofs that were sent to us",
 }
 """The collections whose rows are the person's to have, by what a person calls them."""
 WITHHELD: Final[Mapping[str, str]] = {
     "searches": "due diligence, which the law has the company keep to itself",
     "blocklist": "the same",
+    "amlChecks": "checks against money laundering: the law forbids to tell of them",
     "files": "the content of what is in emails and passes: it comes as files",
     "merges": "says how accounts became one, by colleagues",
 }

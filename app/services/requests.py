@@ -134,6 +134,7 @@ async def _written(
         "kind": kind.code,
         "status": status.value,
         "open": True,
+        "confidential": kind.confidential,
         "executor": executor.value,
         "attributes": raws,
         "requestedBy": changes.actor_of(of.viewer, customer["_id"]),
@@ -150,12 +151,12 @@ async def _written(
 
 def _about(kind: RequestKind, request: Document, reference: str | None = None) -> Document:
     """Returns what an activity says of a request."""
-    attributes: Document = {"requestKind": kind.title}
+    attributes: Document = {} if kind.confidential else {"requestKind": kind.title}
     if "amount" in request["attributes"]:
         attributes["amount"] = request["attributes"]["amount"]
     if reference:
         attributes["reference"] = reference
-    return {"attributes": attributes, "subjectId": request["_id"]}
+    return {"attributes": attributes or None, "subjectId": request["_id"]}
 
 
 def _read(kind: RequestKind, attributes: Mapping[str, Any], *field: str) -> dict[str, Raw]:
@@ -175,6 +176,12 @@ async def _guarded(
     of: Changes, kind: RequestKind, customer_id: str, asked: Asked, session: Session
 ) -> Mapping[str, Any]:
     """Returns the attributes, with an amount where it was left out. Raises what the kind's guard raises."""
+    if kind.target and kind.guard is not RequestGuard.REFUNDABLE:
+        own = {"_id": asked.target_id, "customerId": customer_id}
+        found = await of.store.find(kind.target, own, session=session)
+        if not found:
+            raise NotFound("It is not there any more.")
+        requests.check_target(kind.code, asked.attributes, found[0])
     if kind.guard is RequestGuard.NONE:
         return asked.attributes
     same = {"targetId": asked.target_id} if asked.target_id else {"customerId": customer_id}

@@ -20,8 +20,9 @@ from app.domain.report import day_of
 from app.domain.search import SEARCH_REVISION
 from app.store import previews
 from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError, Unavailable, UpdateMany, UpdateOne
-from app.store.schema import COLLECTIONS, ROW_ORDER, Index
-from app.store.schema import Collection as Declared
+from app.store.forms import Collection as Declared
+from app.store.forms import Index
+from app.store.schema import COLLECTIONS, ROW_ORDER
 
 _log = structlog.get_logger("store")
 

@@ -19,6 +19,7 @@ from app.domain.moments import ORDER
 from app.domain.paging import (
     COUNT_AT_MOST,
     MERGING,
+    Ahead,
     AnyOf,
     Between,
     Condition,
@@ -34,7 +35,8 @@ from app.domain.paging import (
     Selection,
 )
 from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
-from app.store.schema import COLLECTIONS, Index
+from app.store.forms import Index
+from app.store.schema import COLLECTIONS
 
 PreviewsOf: TypeAlias = Literal["none", "one", "many"]
 """Of how many customers previews may be used."""
@@ -413,17 +415,26 @@ def _all_of(wanted: Mapping[str, Condition]) -> Document:
         for value in wanted.values()
         if isinstance(value, AnyOf)
     ]
-    inside = [
-        {"$expr": _has_text_in_values(name, value.pattern)}
-        for name, value in wanted.items()
-        if isinstance(value, Contains) and value.in_values
+    computed = [
+        {"$expr": expression} for name, value in wanted.items() if (expression := _expression(name, value)) is not None
     ]
     fields = {
         name: _condition(value)
         for name, value in wanted.items()
-        if not (isinstance(value, AnyOf) or (isinstance(value, Contains) and value.in_values))
+        if not isinstance(value, AnyOf | Ahead) and _expression(name, value) is None
     }
-    return {**fields, **({"$and": [*either, *inside]} if either or inside else {})}
+    return {**fields, **({"$and": [*either, *computed]} if either or computed else {})}
+
+
+def _expression(name: str, value: Condition) -> Document | None:
+    """Returns the expression of a condition that no query on a field can say."""
+    match value:
+        case Ahead(lies_ahead=lies_ahead):  # what is missing is less than any time
+            return {"$gt" if lies_ahead else "$lte": [f"${name}", "$$NOW"]}
+        case Contains(pattern=pattern, in_values=True):
+            return _has_text_in_values(name, pattern)
+        case _:
+            return None
 
 
 def _has_text_in_values(name: str, pattern: str) -> Document:

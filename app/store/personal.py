@@ -11,7 +11,8 @@ from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
 from app.domain.moments import ORDER
 from app.domain.vocabulary import ActorKind
 from app.store.driver import Document
-from app.store.schema import COLLECTIONS, Collection, Declared, Schema
+from app.store.forms import Collection, Declared, Schema
+from app.store.schema import COLLECTIONS
 
 ERASED: Final = "[erased]"
 """Stands where a document must have a text."""

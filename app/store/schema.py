@@ -5,16 +5,13 @@ field ``email`` follows; ``customerId`` is the owner. Times are UTC with millise
 ``YYYY-MM-DD``, money is ``{amount: Decimal128, currency}``, points are 32-bit integers and their totals 64-bit ones.
 """
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from app.catalogue.model import ActivityGroup, Audience
-from app.catalogue.requests import REQUEST_KINDS
 from app.domain.cells import Separator
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
-from app.domain.kinds import BY_COLLECTION
 from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
@@ -41,8 +38,6 @@ from app.domain.vocabulary import (
     PassType,
     PushStatus,
     ReadGroup,
-    RequestExecutor,
-    RequestStatus,
     SegmentScope,
     TaxIdType,
     TaxIdValidity,
@@ -50,166 +45,76 @@ from app.domain.vocabulary import (
     TransactionType,
 )
 from app.store.driver import FOLDS_ACCENTS, FOLDS_CASE
-
-Schema = Mapping[str, Any]
-REQUEST_TARGETS: Final = sorted({kind.target for kind in REQUEST_KINDS.values() if kind.target})
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index has ``keys`` in order, all ascending: a descending page walks it backwards.
-
-    ``partial_on`` makes the index partial on the existence of one field, which every document has: the planner may then
-    use it only for a query that constrains this field. That steers it where no hint can (inside ``$lookup``), so
-    that a page reads what it returns and nothing else; see docs/decisions/0002.
-    """
-
-    keys: str
-    partial_on: str | None = None
-    unique: bool = False
-    collation: Mapping[str, Any] | None = None
-    ttl_days: int | None = None  # after the time in its key, documents are deleted
-
-    suffix: str = ""  # of the name, where another index has the same keys
-
-    @property
-    def name(self) -> str:
-        return "_".join(key.lstrip("_") for key in (*self.keys.split(), *self.suffix.split()))
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    required: Mapping[str, Schema]
-    optional: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
-    indexes: tuple[Index, ...] = ()
-    retired: tuple[str, ...] = ()
-    """Names of indexes of earlier versions that keep out what may be written now: `indexes --apply` drops them."""
-
-    @property
-    def superseded(self) -> Set[str]:
-        """Returns names of the indexes that versions before decision 28 read by, and this one does not."""
-        former = (
-            replace(each, keys=each.keys.replace("order _id", "_id").replace("occurredAt seq", "occurredAt _id"))
-            for each in self.indexes
-        )
-        return {each.name for each in former} - {each.name for each in self.indexes}
-
-    @property
-    def validator(self) -> Schema:
-        return {"$jsonSchema": _object(self.required, self.optional)}
-
-
-def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    needs = {"required": list(required)} if required else {}
-    return {"bsonType": "object", **needs, "properties": {**required, **(optional or {})}}
-
-
-def _list(items: Schema, *, at_most: int = 100) -> Schema:
-    return {"bsonType": "array", "items": items, "maxItems": at_most}
-
-
-def _text(at_most: int = 1_000) -> Schema:
-    return {"bsonType": "string", "minLength": 1, "maxLength": at_most}
-
-
-class Declared(dict[str, Any]):
-    """A declared schema says whether its value is personal, which no schema of MongoDB can say."""
-
-    personal: bool
-
-
-class _Personal(Declared):
-    personal = True
-
-
-class _Plain(Declared):
-    personal = False
-
-
-def personal(schema: Schema) -> Declared:
-    """Declares a value that says who a customer is, or something about them in free words: it is erased with them."""
-    return _Personal(schema)
-
-
-def plain(schema: Schema) -> Declared:
-    """Declares a value that stays when its customer is erased."""
-    return _Plain(schema)
-
-
-def _one_of(values: type[StrEnum]) -> Schema:
-    return {"enum": [value.value for value in values]}
-
-
-def _reference(*collections: str) -> Schema:
-    return {"bsonType": "string", "pattern": f"^({'|'.join(BY_COLLECTION[name].prefix for name in collections)})_"}
-
-
-_WORD = plain(_text())
-_PERSONAL = personal(_text())
-_LONG_PERSONAL = personal(_text(10_000))
-_BODY = personal(_text(4_000_000))
-_ANYTHING: Schema = {"bsonType": "object"}
-_SEALED: Schema = {"bsonType": "binData"}
-_TIME: Schema = {"bsonType": "date"}
-_DATE = personal({"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
-_BOOLEAN: Schema = {"bsonType": "bool"}
-_POINTS: Schema = {"bsonType": "int"}
-_COUNT: Schema = {"bsonType": "int", "minimum": 0}
-_TOTAL: Schema = {"bsonType": ["int", "long"]}
-_LONG_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
-_CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
-_COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
-_MONEY = _object({"amount": {"bsonType": "decimal"}, "currency": _CURRENCY})
-_IDENTITY = _object({"source": _WORD, "id": _PERSONAL})
-# Of colleagues and programs: what they did stays theirs. A customer who acted themselves is told apart by ``kind``.
-_PERSON = _object({"id": _WORD, "name": _WORD})
-_ACTOR = _object(
-    {"kind": _one_of(ActorKind), "name": _WORD},
-    {"id": _WORD, "accessLevel": _one_of(AccessLevel), "onBehalfOf": _PERSON},
+from app.store.forms import (
+    ACTOR,
+    ADDRESS,
+    ANYTHING,
+    BODY,
+    BOOLEAN,
+    COUNT,
+    COUNTRY,
+    CURRENCY,
+    CUSTOMER_ID,
+    DATE,
+    IDENTITY,
+    LONG_COUNT,
+    LONG_PERSONAL,
+    MONEY,
+    PERSON,
+    PERSONAL,
+    POINTS,
+    TIME,
+    TOTAL,
+    UNSENT,
+    WORD,
+    Collection,
+    Index,
+    Schema,
+    list_of,
+    object_of,
+    one_of,
+    personal,
+    plain,
+    reference,
+    text,
 )
-_CONTACT_POINTS = personal(_list(_object({"value": _WORD, "primary": _BOOLEAN}, {"label": _WORD})))
-# Of an erased customer country and region stay, and how the postal code begins (store/personal.py).
-_ADDRESS = _object(
-    {},
-    dict.fromkeys(("line1", "line2", "city", "postalCode"), _PERSONAL) | {"region": _WORD, "country": _COUNTRY},
-)
-_LEAD_SOURCE = {key: personal(_text(at_most)) for key, at_most in LENGTHS.items()}
+from app.store.mirrors import MIRRORS
+from app.store.request_schema import REQUESTS
+
+_CONTACT_POINTS = personal(list_of(object_of({"value": WORD, "primary": BOOLEAN}, {"label": WORD})))
+_LEAD_SOURCE = {key: personal(text(at_most)) for key, at_most in LENGTHS.items()}
 _DETAIL = personal({"bsonType": ["string", "array", "object"]})
-_NAMED_VALUES = personal(_list(_object({"name": _WORD, "value": _WORD})))
+_NAMED_VALUES = personal(list_of(object_of({"name": WORD, "value": WORD})))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
-_PORTION = _object({**_BUCKET, "points": _LONG_COUNT})
-_CUSTOMER_ID = {"customerId": _reference("customers")}
-ROW_ORDER: Final[Schema] = _TOTAL
+_PORTION = object_of({**_BUCKET, "points": LONG_COUNT})
+ROW_ORDER: Final[Schema] = TOTAL
 """The key ``order`` of each row that is listed: among the rows of one moment, see domain/moments.py."""
 _FILE_ID: Schema = {"bsonType": "string", "pattern": "^fil_"}
-_SENDING = {"attempts": _COUNT, "requestedAt": _TIME}
-# A document of these collections is its own outbox entry: it is to be sent for as long as it has ``dueAt``, when it is
-# tried next. Who takes it moves ``dueAt`` to the end of their lease.
-_UNSENT = {"dueAt": _TIME, "giveUpAt": _TIME, "error": _PERSONAL}
+_SENDING = {"attempts": COUNT, "requestedAt": TIME}
 
-_ATTACHMENT = _object(
+_ATTACHMENT = object_of(
     {
         "_id": {"bsonType": "string", "pattern": "^att_"},
-        "uploadId": _reference("uploads"),
-        "name": personal(_text(255)),
+        "uploadId": reference("uploads"),
+        "name": personal(text(255)),
         "mimeType": {"enum": [*MIME_TYPES]},
-        "bytes": _LONG_COUNT,
-        "sha256": personal(_text()),
-        "uploadedBy": _ACTOR,
-        "uploadedAt": _TIME,
+        "bytes": LONG_COUNT,
+        "sha256": personal(text()),
+        "uploadedBy": ACTOR,
+        "uploadedAt": TIME,
     },
-    {"description": personal(_text(255))},
+    {"description": personal(text(255))},
 )
 
 
 def _bucket(name: str) -> Mapping[str, Collection]:
     return {
         f"{name}.files": Collection(
-            required={"length": _LONG_COUNT, "chunkSize": _COUNT, "uploadDate": _TIME, "filename": _WORD},
+            required={"length": LONG_COUNT, "chunkSize": COUNT, "uploadDate": TIME, "filename": WORD},
             indexes=(Index("filename uploadDate"),),
         ),
         f"{name}.chunks": Collection(
-            required={"files_id": _WORD, "n": _COUNT, "data": personal({"bsonType": "binData"})},
+            required={"files_id": WORD, "n": COUNT, "data": personal({"bsonType": "binData"})},
             indexes=(Index("files_id n", unique=True),),
         ),
     }
@@ -218,55 +123,55 @@ def _bucket(name: str) -> Mapping[str, Collection]:
 _DECLARED: Final[Mapping[str, Collection]] = {
     "customers": Collection(
         required={
-            "number": _WORD,
-            "name": _PERSONAL,
-            "registeredAt": _TIME,
-            "paymentCount": _COUNT,
-            "tags": personal(_list(_text(100))),
-            "status": _one_of(CustomerStatus),
+            "number": WORD,
+            "name": PERSONAL,
+            "registeredAt": TIME,
+            "paymentCount": COUNT,
+            "tags": personal(list_of(text(100))),
+            "status": one_of(CustomerStatus),
         },
         optional={
-            "firstName": _PERSONAL,
-            "lastName": _PERSONAL,
-            "organization": _PERSONAL,
-            "jobTitle": _PERSONAL,
-            "dateOfBirth": _DATE,
-            "website": _PERSONAL,
-            "locale": _WORD,
-            "email": _PERSONAL,
+            "firstName": PERSONAL,
+            "lastName": PERSONAL,
+            "organization": PERSONAL,
+            "jobTitle": PERSONAL,
+            "dateOfBirth": DATE,
+            "website": PERSONAL,
+            "locale": WORD,
+            "email": PERSONAL,
             "emails": _CONTACT_POINTS,
             "phones": _CONTACT_POINTS,
-            "billingAddress": _ADDRESS,
-            "country": _COUNTRY,
-            "identities": personal(_list(_IDENTITY)),
-            "hasStatusDetails": _BOOLEAN,
+            "billingAddress": ADDRESS,
+            "country": COUNTRY,
+            "identities": personal(list_of(IDENTITY)),
+            "hasStatusDetails": BOOLEAN,
             # Which source gave which of the tags; those of nobody here are people's.
-            "tagSources": personal(_list(_object({"tag": _text(100), "source": _text()}), at_most=1_000)),
+            "tagSources": personal(list_of(object_of({"tag": text(100), "source": text()}), at_most=1_000)),
             "taxIds": personal(
-                _list(
-                    _object(
+                list_of(
+                    object_of(
                         {
-                            "type": _one_of(TaxIdType),
-                            "value": _WORD,
-                            "isDefault": _BOOLEAN,
-                            "validity": _one_of(TaxIdValidity),
+                            "type": one_of(TaxIdType),
+                            "value": WORD,
+                            "isDefault": BOOLEAN,
+                            "validity": one_of(TaxIdValidity),
                         }
                     )
                 )
             ),
-            "leadSource": _object({}, {**_LEAD_SOURCE, "original": _object({}, _LEAD_SOURCE)}),
+            "leadSource": object_of({}, {**_LEAD_SOURCE, "original": object_of({}, _LEAD_SOURCE)}),
             # What domain/due_diligence.py makes of manual scores and of the newest search of each factor.
             "dueDiligence": personal(
-                _object(
+                object_of(
                     {
-                        "required": _BOOLEAN,
-                        "factors": _list(
-                            _object(
-                                {"factor": _one_of(DueDiligenceFactor)},
+                        "required": BOOLEAN,
+                        "factors": list_of(
+                            object_of(
+                                {"factor": one_of(DueDiligenceFactor)},
                                 {
-                                    **dict.fromkeys(("manual", "automatic"), _one_of(DueDiligenceScore)),
-                                    **dict.fromkeys(("manualAt", "searchedAt", "nextSearchAt"), _TIME),
-                                    "manualBy": _ACTOR,
+                                    **dict.fromkeys(("manual", "automatic"), one_of(DueDiligenceScore)),
+                                    **dict.fromkeys(("manualAt", "searchedAt", "nextSearchAt"), TIME),
+                                    "manualBy": ACTOR,
                                     "order": ROW_ORDER,
                                 },
                             )
@@ -274,43 +179,43 @@ _DECLARED: Final[Mapping[str, Collection]] = {
                     }
                 )
             ),
-            "mergedIntoId": _reference("customers"),
+            "mergedIntoId": reference("customers"),
             # Of merges that were made here: which one closed this account, and whom a survivor has taken over. While
             # their rows are on the way, ``absorbingIds`` names whose, and ``rowsMoving`` is on each of these.
-            "mergeId": _reference("merges"),
-            "mergedFromIds": _list(_reference("customers"), at_most=1_000),
-            "mergedIdentities": _list(_IDENTITY),  # those of the survivor's that came with others
-            "absorbingIds": _list(_reference("customers")),
-            "mergeInProgressId": _reference("merges"),
+            "mergeId": reference("merges"),
+            "mergedFromIds": list_of(reference("customers"), at_most=1_000),
+            "mergedIdentities": list_of(IDENTITY),  # those of the survivor's that came with others
+            "absorbingIds": list_of(reference("customers")),
+            "mergeInProgressId": reference("merges"),
             "rowsMoving": {"enum": [True]},
-            "affiliateId": _WORD,
+            "affiliateId": WORD,
             # Which fields were edited here, with what they were before; what each source said last (domain/details.py).
-            "edited": personal(_list(_object({"field": _WORD}, {"before": _DETAIL}))),
-            "sourceValues": personal(_list(_object({"source": _WORD, "id": _WORD, "values": _ANYTHING}))),
-            "detailsRevision": _COUNT,  # the revision that changed the details last
+            "edited": personal(list_of(object_of({"field": WORD}, {"before": _DETAIL}))),
+            "sourceValues": personal(list_of(object_of({"source": WORD, "id": WORD, "values": ANYTHING}))),
+            "detailsRevision": COUNT,  # the revision that changed the details last
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
-            "spendable": _TOTAL,
-            "lastActivityAt": _TIME,
-            "lastByType": plain(_ANYTHING),
-            "campaigns": {"bsonType": "array", "items": _WORD},
+            "spendable": TOTAL,
+            "lastActivityAt": TIME,
+            "lastByType": plain(ANYTHING),
+            "campaigns": {"bsonType": "array", "items": WORD},
             # What they are found by: texts as they are compared (domain/search.py).
-            **dict.fromkeys(("searchName", "searchLastName"), _LONG_PERSONAL),
-            "searchNumber": plain(_text(10_000)),
+            **dict.fromkeys(("searchName", "searchLastName"), LONG_PERSONAL),
+            "searchNumber": plain(text(10_000)),
             **dict.fromkeys(
                 ("searchTags", "searchEmails", "searchPhones", "searchWords"),
-                personal(_list(_text(10_000), at_most=1_000)),
+                personal(list_of(text(10_000), at_most=1_000)),
             ),
-            "revision": _COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
+            "revision": COUNT,  # how many changes were made here: each counts it up, so that no two run side by side
             # The ledger's state as the rules left it (domain/points/); absent before the first entry.
-            "points": _object(
-                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), _TOTAL)
+            "points": object_of(
+                dict.fromkeys(("earned", "spent", "expired", "reserved", "pending"), TOTAL)
                 | {
-                    "seq": _COUNT,
-                    "buckets": _list(
-                        _object({**_BUCKET, "remaining": _LONG_COUNT}, {"reserved": _LONG_COUNT}), at_most=10_000
+                    "seq": COUNT,
+                    "buckets": list_of(
+                        object_of({**_BUCKET, "remaining": LONG_COUNT}, {"reserved": LONG_COUNT}), at_most=10_000
                     ),
                 },
-                {"owed": _LONG_COUNT, "latestAt": _TIME},
+                {"owed": LONG_COUNT, "latestAt": TIME},
             ),
         },
         indexes=(
@@ -353,41 +258,33 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     ),
     "activities": Collection(
         required={
-            **_CUSTOMER_ID,
-            "type": _WORD,
-            "source": _WORD,
-            "occurredAt": _TIME,
-            "recordedAt": _TIME,
-            "actor": _ACTOR,
+            **CUSTOMER_ID,
+            "type": WORD,
+            "source": WORD,
+            "occurredAt": TIME,
+            "recordedAt": TIME,
+            "actor": ACTOR,
             # Copied from the catalogue because the indexes need them; `indexes --apply` refreshes them.
-            "group": _one_of(ActivityGroup),
-            "isNote": _BOOLEAN,
-            "legacy": _BOOLEAN,
+            "group": one_of(ActivityGroup),
+            "isNote": BOOLEAN,
+            "legacy": BOOLEAN,
         },
         optional={
-            "audience": _one_of(Audience),  # the same; without it a customer never learns of the activity
-            "title": _PERSONAL,  # of a legacy entry, as its source shows it
-            "message": _LONG_PERSONAL,
-            "attributes": plain(_ANYTHING),  # by the catalogue: store/personal.py
-            "changes": _list(_object({"field": _WORD}, {"from": _PERSONAL, "to": _PERSONAL})),
-            "points": _POINTS,
-            "emailId": _reference("emails"),
-            "noteId": _reference("notes"),
-            "subjectId": _reference(
-                "coupons",
-                "passes",
-                "transactions",
-                "points",
-                "emails",
-                "notes",
-                "adjustments",
-                "blocklist",
-                "merges",
-                "requests",
+            "audience": one_of(Audience),  # the same; without it a customer never learns of the activity
+            "title": PERSONAL,  # of a legacy entry, as its source shows it
+            "message": LONG_PERSONAL,
+            "attributes": plain(ANYTHING),  # by the catalogue: store/personal.py
+            "changes": list_of(object_of({"field": WORD}, {"from": PERSONAL, "to": PERSONAL})),
+            "points": POINTS,
+            "emailId": reference("emails"),
+            "noteId": reference("notes"),
+            "subjectId": reference(
+                *("coupons", "passes", "transactions", "points", "emails", "notes", "adjustments", "blocklist"),
+                *("merges", "requests", *MIRRORS),
             ),
-            **dict.fromkeys(DIMENSIONS.values(), _WORD),
-            "currency": _CURRENCY,
-            "country": _COUNTRY,
+            **dict.fromkeys(DIMENSIONS.values(), WORD),
+            "currency": CURRENCY,
+            "country": COUNTRY,
             "orderCustomFields": _NAMED_VALUES,
             "customFieldsSet": _NAMED_VALUES,
         },
@@ -420,52 +317,52 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # The newest rows of each list that hangs on a customer, as they were at this revision: see store/previews.py.
     # Another version's heads may have other parts, and are kept here, too.
     "heads": Collection(
-        required={"revision": _LONG_COUNT},
+        required={"revision": LONG_COUNT},
         optional={
-            "form": _WORD,
-            **{part: personal(_list(_ANYTHING)) for parts in PREVIEW_PARTS.values() for part in parts},
+            "form": WORD,
+            **{part: personal(list_of(ANYTHING)) for parts in PREVIEW_PARTS.values() for part in parts},
         },
     ),
     # What was copied by which rules, so that a version with others makes the copies again: see store/indexes.py.
-    "versions": Collection(required={"fingerprint": _WORD}),
+    "versions": Collection(required={"fingerprint": WORD}),
     # How many activities a day that is long over had, by type and kind of actor; see docs/decisions/0014. A day that is
     # ``stale``, has no counts yet or is not here at all is counted when it is asked for.
     "tallies": Collection(
-        required={"stale": _BOOLEAN, "since": _TIME},
+        required={"stale": BOOLEAN, "since": TIME},
         optional={
             "counts": {
                 "bsonType": "array",
-                "items": _object(
-                    {"kind": _one_of(ActorKind), "isSystem": _BOOLEAN, "types": plain(_ANYTHING)},
-                    {"accessLevel": _one_of(AccessLevel)},
+                "items": object_of(
+                    {"kind": one_of(ActorKind), "isSystem": BOOLEAN, "types": plain(ANYTHING)},
+                    {"accessLevel": one_of(AccessLevel)},
                 ),
             }
         },
     ),
     "points": Collection(
         required={
-            **_CUSTOMER_ID,
+            **CUSTOMER_ID,
             "seq": {"bsonType": "int", "minimum": 1},
-            "kind": _one_of(PointsKind),
-            "points": _POINTS,
-            "balanceAfter": _TOTAL,
-            "occurredAt": _TIME,
-            "recordedAt": _TIME,
-            "actor": _ACTOR,
-            "source": _WORD,
+            "kind": one_of(PointsKind),
+            "points": POINTS,
+            "balanceAfter": TOTAL,
+            "occurredAt": TIME,
+            "recordedAt": TIME,
+            "actor": ACTOR,
+            "source": WORD,
         },
         optional={
-            "reason": _PERSONAL,
-            "expiresAt": _TIME,
-            "transactionId": _reference("transactions"),
-            "graceEndsAt": _TIME,
-            "settlements": _list(_PORTION, at_most=10_000),
-            "shortfall": _LONG_COUNT,
-            "allocations": _list(_PORTION, at_most=10_000),  # of earlier versions
+            "reason": PERSONAL,
+            "expiresAt": TIME,
+            "transactionId": reference("transactions"),
+            "graceEndsAt": TIME,
+            "settlements": list_of(_PORTION, at_most=10_000),
+            "shortfall": LONG_COUNT,
+            "allocations": list_of(_PORTION, at_most=10_000),  # of earlier versions
             "refundOf": {"bsonType": "int", "minimum": 1},
-            "adjustmentId": _reference("adjustments"),
-            "transferOfId": _reference("points"),
-            "idempotencyKey": plain(_text(128)),
+            "adjustmentId": reference("adjustments"),
+            "transferOfId": reference("points"),
+            "idempotencyKey": plain(text(128)),
         },
         indexes=(
             Index("customerId seq", partial_on="seq", unique=True),
@@ -477,15 +374,15 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     ),
     "coupons": Collection(
         required={
-            **_CUSTOMER_ID,
-            "code": _PERSONAL,
-            "type": _WORD,
-            "value": _WORD,
-            "addedAt": _TIME,
-            "origin": _one_of(CouponOrigin),
-            "redeemed": _BOOLEAN,
+            **CUSTOMER_ID,
+            "code": PERSONAL,
+            "type": WORD,
+            "value": WORD,
+            "addedAt": TIME,
+            "origin": one_of(CouponOrigin),
+            "redeemed": BOOLEAN,
         },
-        optional={"expiresAt": _TIME, "redeemedAt": _TIME, "redeemedBy": _ACTOR},
+        optional={"expiresAt": TIME, "redeemedAt": TIME, "redeemedBy": ACTOR},
         indexes=(
             Index("customerId addedAt order _id", partial_on="addedAt"),
             Index("customerId redeemed addedAt order _id", partial_on="redeemed"),
@@ -498,14 +395,14 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     ),
     "transactions": Collection(
         required={
-            **_CUSTOMER_ID,
-            "number": _WORD,
-            "type": _one_of(TransactionType),
-            "occurredAt": _TIME,
-            "pointsAwarded": _POINTS,
-            "status": _one_of(TransactionStatus),
+            **CUSTOMER_ID,
+            "number": WORD,
+            "type": one_of(TransactionType),
+            "occurredAt": TIME,
+            "pointsAwarded": POINTS,
+            "status": one_of(TransactionStatus),
         },
-        optional={"amount": _MONEY, "refundOfId": _reference("transactions")},
+        optional={"amount": MONEY, "refundOfId": reference("transactions")},
         indexes=(
             Index("customerId occurredAt order _id", partial_on="occurredAt"),
             Index("customerId type occurredAt order _id", partial_on="type"),
@@ -517,13 +414,13 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     ),
     "passes": Collection(
         required={
-            **_CUSTOMER_ID,
-            "serialNumber": _WORD,
-            "type": _one_of(PassType),
-            "createdAt": _TIME,
-            "updatedAt": _TIME,
+            **CUSTOMER_ID,
+            "serialNumber": WORD,
+            "type": one_of(PassType),
+            "createdAt": TIME,
+            "updatedAt": TIME,
         },
-        optional={"reward": _WORD, "downloadUrl": personal(_text(2_000)), "fileId": personal(_FILE_ID)},
+        optional={"reward": WORD, "downloadUrl": personal(text(2_000)), "fileId": personal(_FILE_ID)},
         indexes=(
             Index("customerId createdAt order _id"),
             Index("customerId type createdAt order _id", partial_on="type"),
@@ -532,56 +429,56 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         ),
     ),
     "pushes": Collection(
-        required={**_CUSTOMER_ID, "passId": _reference("passes"), "status": _one_of(PushStatus), **_SENDING},
-        optional={"informedAt": _TIME, **_UNSENT},
+        required={**CUSTOMER_ID, "passId": reference("passes"), "status": one_of(PushStatus), **_SENDING},
+        optional={"informedAt": TIME, **UNSENT},
         indexes=(Index("passId requestedAt _id"), Index("customerId"), Index("dueAt", partial_on="dueAt")),
     ),
     "statuses": Collection(
-        required={**_CUSTOMER_ID, "to": _one_of(CustomerStatus), "actor": _ACTOR, "changedAt": _TIME},
+        required={**CUSTOMER_ID, "to": one_of(CustomerStatus), "actor": ACTOR, "changedAt": TIME},
         # By recordedAt and arrival the order of changes of one moment is found; dueAt is when one of the future takes
         # effect.
         optional={
-            "from": _one_of(CustomerStatus),
-            "reason": _PERSONAL,
-            "recordedAt": _TIME,
-            "arrival": _COUNT,
-            "dueAt": _TIME,
+            "from": one_of(CustomerStatus),
+            "reason": PERSONAL,
+            "recordedAt": TIME,
+            "arrival": COUNT,
+            "dueAt": TIME,
         },
         indexes=(Index("customerId changedAt order _id"), Index("dueAt", partial_on="dueAt")),
     ),
     "emails": Collection(
-        required={**_CUSTOMER_ID, "subject": _PERSONAL, "to": _PERSONAL},
+        required={**CUSTOMER_ID, "subject": PERSONAL, "to": PERSONAL},
         optional={
-            "html": _BODY,
-            "text": _BODY,
-            "sentAt": _TIME,
-            "fileIds": personal(_list(_FILE_ID)),
+            "html": BODY,
+            "text": BODY,
+            "sentAt": TIME,
+            "fileIds": personal(list_of(_FILE_ID)),
             "attachments": personal(
-                _list(
-                    _object(
-                        {"fileId": _FILE_ID, "name": _text(), "mediaType": _text(), "size": _COUNT},
-                        {"contentId": _text()},
+                list_of(
+                    object_of(
+                        {"fileId": _FILE_ID, "name": text(), "mediaType": text(), "size": COUNT},
+                        {"contentId": text()},
                     )
                 )
             ),
-            "replyTo": _PERSONAL,
-            "listUnsubscribe": _LONG_PERSONAL,
-            "listUnsubscribePost": _BOOLEAN,
+            "replyTo": PERSONAL,
+            "listUnsubscribe": LONG_PERSONAL,
+            "listUnsubscribePost": BOOLEAN,
         },
         indexes=(Index("customerId sentAt order _id"),),
     ),
     "deliveries": Collection(
         required={
-            **_CUSTOMER_ID,
-            "emailId": _reference("emails"),
-            "to": _PERSONAL,
-            "status": _one_of(DeliveryStatus),
+            **CUSTOMER_ID,
+            "emailId": reference("emails"),
+            "to": PERSONAL,
+            "status": one_of(DeliveryStatus),
             **_SENDING,
         },
         optional={
-            "first": _BOOLEAN,
-            "deliveredAt": _TIME,
-            **_UNSENT,
+            "first": BOOLEAN,
+            "deliveredAt": TIME,
+            **UNSENT,
         },  # first: of a mail that was never sent before
         indexes=(
             Index("emailId requestedAt order _id"),
@@ -592,53 +489,53 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     ),
     # What mails carry: a pass as its wallet takes it.
     "files": Collection(
-        required={**_CUSTOMER_ID, "name": _PERSONAL, "mediaType": _WORD, "content": personal({"bsonType": "binData"})},
+        required={**CUSTOMER_ID, "name": PERSONAL, "mediaType": WORD, "content": personal({"bsonType": "binData"})},
         indexes=(Index("customerId"),),
     ),
     "notes": Collection(
         required={
-            **_CUSTOMER_ID,
-            "message": _LONG_PERSONAL,
-            "author": _ACTOR,
-            "createdAt": _TIME,
-            "mentions": _list(_WORD),
+            **CUSTOMER_ID,
+            "message": LONG_PERSONAL,
+            "author": ACTOR,
+            "createdAt": TIME,
+            "mentions": list_of(WORD),
         },
         optional={
-            "linkIds": _list(_WORD),
+            "linkIds": list_of(WORD),
             # All texts that it had, the first one and the present one included.
-            "versions": personal(_list(_object({"message": _LONG_PERSONAL, "author": _ACTOR, "at": _TIME}))),
-            "pins": _list(_WORD, at_most=1_000),  # the subjects for whom it is pinned (domain/notes.py)
-            "attachments": personal(_list(_ATTACHMENT)),
+            "versions": personal(list_of(object_of({"message": LONG_PERSONAL, "author": ACTOR, "at": TIME}))),
+            "pins": list_of(WORD, at_most=1_000),  # the subjects for whom it is pinned (domain/notes.py)
+            "attachments": personal(list_of(_ATTACHMENT)),
         },
         indexes=(Index("customerId createdAt order _id"), Index("customerId pins", partial_on="pins")),
     ),
     # What systems found out about a customer, by the factor of due diligence that they searched for.
     "searches": Collection(
         required={
-            **_CUSTOMER_ID,
-            "factor": _one_of(DueDiligenceFactor),
-            "score": _one_of(DueDiligenceScore),
-            "searchedAt": _TIME,
+            **CUSTOMER_ID,
+            "factor": one_of(DueDiligenceFactor),
+            "score": one_of(DueDiligenceScore),
+            "searchedAt": TIME,
             "results": personal(
-                _list(_object({"url": _text(2_000)}, {"details": _text(DETAILS_AT_MOST)}), at_most=MAX_RESULTS)
+                list_of(object_of({"url": text(2_000)}, {"details": text(DETAILS_AT_MOST)}), at_most=MAX_RESULTS)
             ),
         },
-        optional={"nextSearchAt": _TIME},
+        optional={"nextSearchAt": TIME},
         indexes=(Index("customerId searchedAt order _id"),),
     ),
     # What a key of a subject's has written, so that the same change is made once.
     "idempotency": Collection(
         required={
-            "subject": _WORD,
-            "key": plain(_text(128)),
-            "mutation": _WORD,
-            "inputHash": _WORD,
-            "wrote": plain(_ANYTHING),
-            "at": _TIME,
+            "subject": WORD,
+            "key": plain(text(128)),
+            "mutation": WORD,
+            "inputHash": WORD,
+            "wrote": plain(ANYTHING),
+            "at": TIME,
         },
         # ``points``: what a change adjusted by hand, additions and deductions alike: it counts against its subject's
         # limit. Without ``customerId`` the change concerned no customer.
-        optional={**_CUSTOMER_ID, "points": _LONG_COUNT},
+        optional={**CUSTOMER_ID, "points": LONG_COUNT},
         indexes=(
             Index("customerId subject key", unique=True),
             Index("customerId subject at", partial_on="points"),
@@ -649,19 +546,19 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # Who changed what, accepted or refused. Append-only.
     "audit": Collection(
         required={
-            "at": _TIME,
-            "actor": _object(
-                {"subject": _WORD, "name": _WORD, "roles": _list(_one_of(AccessLevel))}, {"delegate": _PERSON}
+            "at": TIME,
+            "actor": object_of(
+                {"subject": WORD, "name": WORD, "roles": list_of(one_of(AccessLevel))}, {"delegate": PERSON}
             ),
-            "action": _WORD,
-            "outcome": _one_of(Outcome),
-            "requestId": _WORD,
+            "action": WORD,
+            "outcome": one_of(Outcome),
+            "requestId": WORD,
         },
         optional={
-            "customerId": _reference("customers"),
-            "code": _WORD,
-            "wrote": _list(_WORD),
-            "columns": _list(_WORD),
+            "customerId": reference("customers"),
+            "code": WORD,
+            "wrote": list_of(WORD),
+            "columns": list_of(WORD),
         },
         indexes=(
             Index("at order _id"),
@@ -673,13 +570,13 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # customer that was read, also when that one is merged into another.
     "looks": Collection(
         required={
-            **_CUSTOMER_ID,
-            "at": _TIME,
-            "viewer": _object(
-                {"id": _WORD, "name": _WORD, "roles": _list(_one_of(AccessLevel))}, {"delegate": _PERSON}
+            **CUSTOMER_ID,
+            "at": TIME,
+            "viewer": object_of(
+                {"id": WORD, "name": WORD, "roles": list_of(one_of(AccessLevel))}, {"delegate": PERSON}
             ),
-            "groups": _list(_one_of(ReadGroup)),
-            "expiresAt": _TIME,
+            "groups": list_of(one_of(ReadGroup)),
+            "expiresAt": TIME,
         },
         indexes=(
             Index("at _id"),
@@ -691,19 +588,19 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # Points that one person asks for and another approves.
     "adjustments": Collection(
         required={
-            **_CUSTOMER_ID,
-            "points": _POINTS,
-            "reason": _PERSONAL,
-            "status": _one_of(AdjustmentStatus),
-            "requestedAt": _TIME,
-            "requestedBy": _ACTOR,
+            **CUSTOMER_ID,
+            "points": POINTS,
+            "reason": PERSONAL,
+            "status": one_of(AdjustmentStatus),
+            "requestedAt": TIME,
+            "requestedBy": ACTOR,
         },
         optional={
-            "expiresAt": _TIME,
-            "decidedAt": _TIME,
-            "decidedBy": _ACTOR,
-            "decisionReason": _PERSONAL,
-            "entryId": _reference("points"),
+            "expiresAt": TIME,
+            "decidedAt": TIME,
+            "decidedBy": ACTOR,
+            "decisionReason": PERSONAL,
+            "entryId": reference("points"),
         },
         indexes=(
             Index("requestedAt order _id"),
@@ -714,20 +611,20 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # Values that may not be used. ``listed``: until the entry is removed, then the key is gone; of a value one is.
     "blocklist": Collection(
         required={
-            "type": _one_of(BlocklistType),
-            "value": _PERSONAL,
-            "source": _one_of(BlocklistSource),
-            "reason": _PERSONAL,
-            "createdAt": _TIME,
-            "createdBy": _ACTOR,
+            "type": one_of(BlocklistType),
+            "value": PERSONAL,
+            "source": one_of(BlocklistSource),
+            "reason": PERSONAL,
+            "createdAt": TIME,
+            "createdBy": ACTOR,
         },
         optional={
-            **_CUSTOMER_ID,
+            **CUSTOMER_ID,
             "listed": {"enum": [True]},
-            "expiresAt": _TIME,
-            "removedAt": _TIME,
-            "removedBy": _ACTOR,
-            "removalReason": _PERSONAL,
+            "expiresAt": TIME,
+            "removedAt": TIME,
+            "removedBy": ACTOR,
+            "removalReason": PERSONAL,
         },
         indexes=(
             Index("type value", partial_on="listed", unique=True),
@@ -742,122 +639,72 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # Customers who are anonymised. The worker has something to do for it for as long as it has ``dueAt``.
     "erasures": Collection(
         required={
-            **_CUSTOMER_ID,
-            "accountIds": _list(_reference("customers"), at_most=1_001),
-            "status": _one_of(ErasureStatus),
-            "reason": _WORD,  # why the law, or the company, has it erased
-            "erasedAt": _TIME,
-            "erasedBy": _ACTOR,
-            "attempts": _COUNT,
-            "erased": _LONG_COUNT,
-            "total": _LONG_COUNT,
+            **CUSTOMER_ID,
+            "accountIds": list_of(reference("customers"), at_most=1_001),
+            "status": one_of(ErasureStatus),
+            "reason": WORD,  # why the law, or the company, has it erased
+            "erasedAt": TIME,
+            "erasedBy": ACTOR,
+            "attempts": COUNT,
+            "erased": LONG_COUNT,
+            "total": LONG_COUNT,
         },
-        optional={"dueAt": _TIME, "finishedAt": _TIME},
+        optional={"dueAt": TIME, "finishedAt": TIME},
         indexes=(Index("customerId erasedAt"), Index("dueAt", partial_on="dueAt")),
     ),
     # Hashes of identities whose customer was erased: see store/tombstones.py.
-    "tombstones": Collection(required={"_id": _WORD, "at": _TIME}),
+    "tombstones": Collection(required={"_id": WORD, "at": TIME}),
     # Customers who became one. The worker has something to do for it for as long as it has ``dueAt``.
     "merges": Collection(
         required={
-            **_CUSTOMER_ID,
-            "sourceIds": _list(_reference("customers")),
-            "status": _one_of(MergeStatus),
-            "reason": _PERSONAL,
-            "createdAt": _TIME,
-            "createdBy": _ACTOR,
-            "attempts": _COUNT,
-            "moved": _LONG_COUNT,
-            "total": _LONG_COUNT,
+            **CUSTOMER_ID,
+            "sourceIds": list_of(reference("customers")),
+            "status": one_of(MergeStatus),
+            "reason": PERSONAL,
+            "createdAt": TIME,
+            "createdBy": ACTOR,
+            "attempts": COUNT,
+            "moved": LONG_COUNT,
+            "total": LONG_COUNT,
             # What undoes it: the sources as they were, and the survivor's keys that changed, before and after.
-            "snapshots": personal(_list(_ANYTHING)),
-            "before": personal(_ANYTHING),
-            "after": personal(_ANYTHING),
-            "transfers": _list(
-                _object({"sourceId": _reference("customers"), **_BUCKET, "points": _TOTAL}), at_most=100_000
+            "snapshots": personal(list_of(ANYTHING)),
+            "before": personal(ANYTHING),
+            "after": personal(ANYTHING),
+            "transfers": list_of(
+                object_of({"sourceId": reference("customers"), **_BUCKET, "points": TOTAL}), at_most=100_000
             ),
-            "chainedIds": _list(_reference("customers"), at_most=1_000),
+            "chainedIds": list_of(reference("customers"), at_most=1_000),
         },
         optional={
-            "dueAt": _TIME,
-            "finishedAt": _TIME,
-            "undoneAt": _TIME,
-            "undoneBy": _ACTOR,
-            "undoReason": _PERSONAL,
-            "pointsKept": _LONG_COUNT,
+            "dueAt": TIME,
+            "finishedAt": TIME,
+            "undoneAt": TIME,
+            "undoneBy": ACTOR,
+            "undoReason": PERSONAL,
+            "pointsKept": LONG_COUNT,
         },
         indexes=(Index("customerId createdAt"), Index("dueAt", partial_on="dueAt")),
-    ),
-    # What other systems are asked to do. A request is its own outbox entry; what became of the sending is in
-    # ``deliveryStatus``, what became of the request in ``status``. ``sealed``: see store/sealed.py.
-    "requests": Collection(
-        required={
-            **_CUSTOMER_ID,
-            "kind": _WORD,
-            "status": _one_of(RequestStatus),
-            "open": _BOOLEAN,
-            "executor": _one_of(RequestExecutor),
-            "attributes": personal(_ANYTHING),
-            "requestedBy": _ACTOR,
-            "requestedAt": _TIME,
-            "overdueAt": _TIME,
-            "outcomes": _list(
-                _object(
-                    {"status": _one_of(RequestStatus), "at": _TIME, "recordedAt": _TIME, "by": _ACTOR},
-                    {
-                        "decided": _BOOLEAN,
-                        "code": _WORD,
-                        "message": _PERSONAL,
-                        "reference": _WORD,
-                        "attributes": personal(_ANYTHING),
-                        "resultIds": _list(_WORD),
-                    },
-                )
-            ),
-        },
-        optional={
-            "targetId": _reference(*REQUEST_TARGETS),
-            "reason": _PERSONAL,
-            "reference": _WORD,
-            "endpoint": _WORD,
-            "sealed": personal(_SEALED),
-            "link": _object({"sealed": personal(_SEALED), "expiresAt": _TIME}),
-            "expiresAt": _TIME,
-            "deliveryStatus": _one_of(DeliveryStatus),
-            "attempts": _COUNT,
-            "sentAt": _TIME,
-            **_UNSENT,
-        },
-        indexes=(
-            Index("customerId requestedAt order _id", partial_on="requestedAt"),
-            Index("customerId kind requestedAt order _id", partial_on="kind"),
-            Index("customerId status requestedAt order _id", partial_on="status"),
-            Index("customerId open requestedAt order _id", partial_on="open"),
-            Index("targetId kind", partial_on="targetId"),
-            Index("dueAt", partial_on="dueAt"),
-            Index("expiresAt", partial_on="expiresAt"),
-        ),
     ),
     # Saved segments of customers, whose they are by ``subject``. ``filter`` and ``orderBy`` are as the schema's inputs
     # have them. ``slot``: which of its subject's places for segments it holds.
     "segments": Collection(
         required={
-            "name": plain(_text(100)),
-            "searchName": plain(_text(1_000)),
-            "scope": _one_of(SegmentScope),
-            "subject": _WORD,
-            "owner": _ACTOR,
-            "sharedWith": _list(plain(_text(255))),
-            "starredBy": _list(_WORD, at_most=MAX_STARS),
-            "filter": plain(_ANYTHING),
-            "slot": _COUNT,
-            "createdAt": _TIME,
-            "updatedAt": _TIME,
+            "name": plain(text(100)),
+            "searchName": plain(text(1_000)),
+            "scope": one_of(SegmentScope),
+            "subject": WORD,
+            "owner": ACTOR,
+            "sharedWith": list_of(plain(text(255))),
+            "starredBy": list_of(WORD, at_most=MAX_STARS),
+            "filter": plain(ANYTHING),
+            "slot": COUNT,
+            "createdAt": TIME,
+            "updatedAt": TIME,
         },
         optional={
-            "description": _WORD,
-            "columns": _list(_WORD),
-            "orderBy": _object({"field": _WORD, "direction": _WORD}),
+            "description": WORD,
+            "columns": list_of(WORD),
+            "orderBy": object_of({"field": WORD, "direction": WORD}),
         },
         indexes=(
             Index("subject searchName", unique=True),
@@ -869,35 +716,35 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # ``slot``: which of its subject's places for unfinished exports it holds. The file is under its id in GridFS.
     "exports": Collection(
         required={
-            "table": _one_of(ExportTable),
-            "format": _one_of(ExportFormat),
-            "columns": _list(_WORD),
+            "table": one_of(ExportTable),
+            "format": one_of(ExportFormat),
+            "columns": list_of(WORD),
             "where": plain({"bsonType": "array"}),
-            "order": _WORD,
-            "descending": _BOOLEAN,
-            "status": _one_of(ExportStatus),
-            "requestedBy": _object({"subject": _WORD, "roles": _list(_one_of(AccessLevel))}),
-            "requestedAt": _TIME,
-            "key": plain(_text(128)),
-            "inputHash": _WORD,
+            "order": WORD,
+            "descending": BOOLEAN,
+            "status": one_of(ExportStatus),
+            "requestedBy": object_of({"subject": WORD, "roles": list_of(one_of(AccessLevel))}),
+            "requestedAt": TIME,
+            "key": plain(text(128)),
+            "inputHash": WORD,
             "secret": plain({"bsonType": "binData"}),
-            "attempts": _COUNT,
-            "rows": _COUNT,
-            "bytes": _LONG_COUNT,
+            "attempts": COUNT,
+            "rows": COUNT,
+            "bytes": LONG_COUNT,
         },
         optional={
-            **_CUSTOMER_ID,  # of a data subject
-            "slot": _COUNT,
-            "separator": _one_of(Separator),
-            "byteOrderMark": _BOOLEAN,
-            "timeZone": _WORD,
-            "dueAt": _TIME,
-            "total": _COUNT,
+            **CUSTOMER_ID,  # of a data subject
+            "slot": COUNT,
+            "separator": one_of(Separator),
+            "byteOrderMark": BOOLEAN,
+            "timeZone": WORD,
+            "dueAt": TIME,
+            "total": COUNT,
             "position": plain({"bsonType": "array"}),
-            "startedAt": _TIME,
-            "finishedAt": _TIME,
-            "expiresAt": _TIME,
-            "error": _PERSONAL,
+            "startedAt": TIME,
+            "finishedAt": TIME,
+            "expiresAt": TIME,
+            "error": PERSONAL,
         },
         indexes=(
             Index("requestedBy.subject key", unique=True),
@@ -915,21 +762,21 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     # complete. ``dueAt``: when the worker deletes what nobody uses of it.
     "uploads": Collection(
         required={
-            "name": personal(_text(255)),
+            "name": personal(text(255)),
             "mimeType": {"enum": [*MIME_TYPES]},
-            "bytes": _LONG_COUNT,
+            "bytes": LONG_COUNT,
             "sha256": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
-            "createdBy": _object({"subject": _WORD, "roles": _list(_one_of(AccessLevel))}),
-            "createdAt": _TIME,
-            "expiresAt": _TIME,
+            "createdBy": object_of({"subject": WORD, "roles": list_of(one_of(AccessLevel))}),
+            "createdAt": TIME,
+            "expiresAt": TIME,
         },
         optional={
-            **_CUSTOMER_ID,
-            "slot": _COUNT,
-            "fileId": _WORD,
-            "completedAt": _TIME,
-            "noteId": _reference("notes"),
-            "dueAt": _TIME,
+            **CUSTOMER_ID,
+            "slot": COUNT,
+            "fileId": WORD,
+            "completedAt": TIME,
+            "noteId": reference("notes"),
+            "dueAt": TIME,
         },
         indexes=(
             Index("createdBy.subject slot", partial_on="slot", unique=True),
@@ -941,27 +788,29 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "documents": Collection(
         required={
             "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
-            "text": plain(_text(4_000_000)),
-            "keys": _list(plain(_text(256))),
-            "operations": _list(_WORD),
-            "loadedAt": _TIME,
+            "text": plain(text(4_000_000)),
+            "keys": list_of(plain(text(256))),
+            "operations": list_of(WORD),
+            "loadedAt": TIME,
         },
         indexes=(Index("keys", unique=True), Index("operations")),
     ),
     # What subjects asked for in a minute: see store/counters.py.
     "counters": Collection(
-        required={"count": {"bsonType": ["int", "long"]}, "expiresAt": _TIME},
+        required={"count": {"bsonType": ["int", "long"]}, "expiresAt": TIME},
         indexes=(Index("expiresAt", ttl_days=0),),
     ),
     # Keys that all processes share: see store/shared_keys.py.
     "secrets": Collection(required={"key": plain({"bsonType": "binData"})}, indexes=()),
     # The sources of imported activities that the catalogue does not have: what may be filtered by.
-    "sources": Collection(required={"_id": _WORD}),
+    "sources": Collection(required={"_id": WORD}),
     # Lines of an import that name a customer nobody knows yet; they come in once that identity appears.
     "parked": Collection(
-        required={"identity": _IDENTITY, "line": personal(_ANYTHING), "parkedAt": _TIME},
+        required={"identity": IDENTITY, "line": personal(ANYTHING), "parkedAt": TIME},
         indexes=(Index("identity.source identity.id parkedAt line.number"),),
     ),
+    **MIRRORS,
+    "requests": REQUESTS,
 }
 
 ROWS_OF_CUSTOMERS: Final = (
@@ -975,10 +824,11 @@ ROWS_OF_CUSTOMERS: Final = (
     "files",
     "notes",
     "searches",
-    "requests",
     "adjustments",
     "blocklist",
     "uploads",
+    *MIRRORS,
+    "requests",
 )
 """What follows a customer who is merged into another (services/merging.py). Not the entries of a ledger and the changes
 of a status: they say how that account came to its end. Not keys, the audit log, looks and merges: they say what was
@@ -987,7 +837,7 @@ done."""
 
 def _that_moves(collection: Collection) -> Collection:
     """Returns the collection with the customers whose its rows were before, the first one first."""
-    former = {"formerOwners": _list(_object({"mergeId": _reference("merges"), **_CUSTOMER_ID}))}
+    former = {"formerOwners": list_of(object_of({"mergeId": reference("merges"), **CUSTOMER_ID}))}
     index = Index("formerOwners.mergeId", partial_on="formerOwners.mergeId")
     return replace(collection, optional={**collection.optional, **former}, indexes=(*collection.indexes, index))
 

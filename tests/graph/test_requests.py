@@ -153,7 +153,7 @@ async def test_a_link_is_for_who_asked_and_until_it_ends(ask: Ask, world: World,
     me, other = token(subject="me"), token(subject="other")
     request = (await make(ask, "requestPortalLink", as_=me, customerId=ada["_id"], portalId="main"))["request"]["id"]
     attributes = [{"name": "url", "value": "https://portal.example.com/key"}]
-    say = {"requestId": request, "status": "ACTION_REQUIRED", "attributes": attributes}
+    say: Document = {"requestId": request, "status": "ACTION_REQUIRED", "attributes": attributes}
     await make(ask, "completeRequest", "c", **say)
     read = (
         f"query($id: ID!) {{ node(id: $id) {{ ... on Request {{ {REQUEST.partition('{')[2].rpartition('}')[0]} }} }} }}"
@@ -167,7 +167,7 @@ async def test_a_link_is_for_who_asked_and_until_it_ends(ask: Ask, world: World,
 
 async def test_a_request_of_a_person_can_be_called_off(ask: Ask, world: World) -> None:
     ada = await world.customer()
-    given = {"customerId": ada["_id"], "amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
+    given: Document = {"customerId": ada["_id"], "amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
     request = (await make(ask, "requestPayment", **given))["request"]["id"]
     assert codes(await make(ask, "requestPayment", "two", **given)) == ["REQUEST_OPEN"]
     assert codes(await make(ask, "retryRequest", "r", requestId=request)) == ["WRONG_STATE"]

@@ -63,7 +63,11 @@ def moment(collection: str, number: int) -> Document:
             return {"seq": number + 10, "occurredAt": at}
         case "coupons":
             return {"addedAt": at}
-        case "passes" | "notes":
+        case "amlChecks":
+            return {"startedAt": at}
+        case "passes" | "notes" | "orders" | "invoices" | "quotes" | "creditMemos" | "paymentInstruments":
+            return {"createdAt": at}
+        case "kycRequests" | "kycDocuments":
             return {"createdAt": at}
         case "emails":
             return {"sentAt": at}

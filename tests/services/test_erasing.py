@@ -20,8 +20,9 @@ from app.graph import RULES
 from app.schema.rules import CODE, CONTACT, LABELS, WORDS, Rule
 from app.services.erase_job import Eraser
 from app.store.driver import Document, Store
+from app.store.forms import Declared, Schema
 from app.store.personal import ERASED, personal_texts, undeclared
-from app.store.schema import COLLECTIONS, Declared, Schema
+from app.store.schema import COLLECTIONS
 from tests.support.gateway import Ask
 from tests.support.import_lines import Bring, activity, customer
 from tests.support.mutations import ANONYMISE, CREATE_CUSTOMER, MERGE_CUSTOMERS

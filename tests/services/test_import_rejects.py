@@ -15,7 +15,7 @@ from tests.support.import_lines import NOW, Bring, Line, activity, coupon, custo
 ANYONE: Line = customer()
 KINDS = (
     "kind must be one of customer, customerLink, activity, points, coupon, transaction, pass, status, email, note, "
-    "dueDiligenceSearch"
+    "dueDiligenceSearch, paymentInstrument, order, invoice, quote, creditMemo, kycRequest, kycDocument, amlCheck"
 )
 SALE = {"number": "1", "type": "SALE", "occurredAt": "2024-01-01T00:00:00Z"}
 
@@ -69,7 +69,8 @@ SALE = {"number": "1", "type": "SALE", "occurredAt": "2024-01-01T00:00:00Z"}
         ({**activity("a"), "customer": "esuite/E1001"}, "customer must be an object with source and id."),
         (
             activity("a", subject={"kind": "customer", "source": "s", "id": "i"}),
-            "subject.kind must be one of coupon, pass, transaction, points, email, note.",
+            "subject.kind must be one of coupon, pass, transaction, points, email, note, paymentInstrument, order, "
+            "invoice, quote, creditMemo, kycRequest, kycDocument, amlCheck.",
         ),
         (
             activity("a", type="BILLING_DATE_CHANGED", attributes={"billDayFrom": 32}),

@@ -39,17 +39,20 @@ ALL_BUT_THE_LOG = {
     "erasure",
     "segment",
     "diligence",
+    "billing",
+    "kyc",
+    "aml",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
     Role.ADMIN: ALL_BUT_THE_LOG | {"audit", "look"},
     Role.CS_ADMIN: ALL_BUT_THE_LOG,
-    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export", "diligence"},
-    Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment", "diligence"},
+    Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export", "diligence", "aml"},
+    Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment", "diligence", "kyc", "aml"},
     Role.FINANCE: ALL_BUT_THE_LOG,
-    Role.API_USER: ALL_BUT_THE_LOG - {"note", "export", "diligence"},
+    Role.API_USER: ALL_BUT_THE_LOG - {"note", "export", "diligence", "aml"},
     Role.AFFILIATE: {*PLAIN, "agent"},
-    Role.CUSTOMER: {*PLAIN, "contact", "mail", "code", "personal", "birthday"},
+    Role.CUSTOMER: {*PLAIN, "contact", "mail", "code", "personal", "birthday", "billing"},
 }
 STRANGERS = {Role.AFFILIATE, Role.CUSTOMER}
 """Who is no member of staff, and sees few customers."""
@@ -114,6 +117,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     )
     found = {"url": f"https://example.com/{a('diligence')}", "details": a("diligence")}
     search = await world.search(customer, results=[found])
+    mirrors = await _mirrors_of(world, customer, whose)
     coupon = await world.coupon(
         customer, code=a("code"), type=a("plain"), value=a("plain"), redeemed=True, redeemedAt=NOW, redeemedBy=agent
     )
@@ -197,6 +201,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Note": note,
         "Upload": upload,
         "DueDiligenceSearch": search,
+        **mirrors,
         "Coupon": coupon,
         "Transaction": refund,
         "Pass": pass_,
@@ -206,6 +211,54 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Activity": sent,
     }
     return Account(whose, customer, documents, activities)
+
+
+async def _mirrors_of(world: World, customer: Document, whose: str) -> Mapping[str, Document]:
+    """Stores one of all that other systems own, by GraphQL type."""
+
+    def of(kind: str, *keys: str) -> Document:
+        return dict.fromkeys(("source", "sourceStatus", *keys), canary(whose, kind))
+
+    instrument = await world.mirror(
+        "paymentInstruments",
+        customer,
+        **of("billing", "method", "brand", "last4", "holder", "fingerprint", "stickyGateway", "bankName"),
+        billingAddress={"line1": canary(whose, "billing"), "country": "DE"},
+    )
+    order = await world.mirror(
+        "orders", customer, **of("billing", "number"), items=[{"name": canary(whose, "billing")}]
+    )
+    invoice = await world.mirror("invoices", customer, **of("billing", "number"), orderId=order["_id"])
+    quote = await world.mirror(
+        "quotes", customer, **of("billing", "number"), orderId=order["_id"], invoiceId=invoice["_id"]
+    )
+    memo = await world.mirror("creditMemos", customer, **of("billing", "number"), invoiceId=invoice["_id"])
+    request = await world.mirror("kycRequests", customer, **of("kyc", "reason"))
+    reviewer = {"kind": "AGENT", "id": canary(whose, "kyc"), "name": canary(whose, "kyc")}
+    document = await world.mirror(
+        "kycDocuments",
+        customer,
+        **of("kyc", "subtype"),
+        reviewer=reviewer,
+        rejection={"type": canary(whose, "kyc")},
+        requestId=request["_id"],
+    )
+    check = await world.mirror(
+        "amlChecks",
+        customer,
+        **of("aml", "noMatchReason"),
+        hits=[{"name": canary(whose, "aml"), "listType": "PEP"}],
+    )
+    return {
+        "PaymentInstrument": instrument,
+        "Order": order,
+        "Invoice": invoice,
+        "Quote": quote,
+        "CreditMemo": memo,
+        "KycRequest": request,
+        "KycDocument": document,
+        "AmlCheck": check,
+    }
 
 
 def token_of(role: Role, own: Account, *more: Role) -> str:

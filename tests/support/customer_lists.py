@@ -1,6 +1,7 @@
 """A customer's lists: rows that fill them, and each of their filters and orders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from itertools import product
 from typing import Any
 
@@ -38,6 +39,47 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
         "occurredAt": WINDOW,
         "types": "[REFUND, VOID]",
         "statuses": "[PENDING, REJECTED]",
+    },
+    "PaymentInstrumentFilter": {
+        "statuses": "[INACTIVE, OTHER]",
+        "methods": '["payment-card", "paypal"]',
+        "createdAt": WINDOW,
+    },
+    "OrderFilter": {
+        "phases": "[UPCOMING, PAST]",
+        "kinds": "[ONE_TIME]",
+        "statuses": "[PAUSED, OTHER]",
+        "createdAt": WINDOW,
+    },
+    "InvoiceFilter": {
+        "statuses": "[PAST_DUE, OTHER]",
+        "types": "[RENEWAL, CHARGE]",
+        "dueAt": WINDOW,
+        "createdAt": WINDOW,
+    },
+    "QuoteFilter": {
+        "statuses": "[DRAFT, EXPIRED]",
+        "types": "[CHANGE, REACTIVATION]",
+        "createdAt": WINDOW,
+    },
+    "CreditMemoFilter": {
+        "statuses": "[DRAFT, APPLIED]",
+        "reasons": "[RETURN, OTHER]",
+        "createdAt": WINDOW,
+    },
+    "KycRequestFilter": {
+        "statuses": "[FAILED, OTHER]",
+        "createdAt": WINDOW,
+    },
+    "KycDocumentFilter": {
+        "statuses": "[REJECTED, ARCHIVED]",
+        "types": "[IDENTITY_PROOF, FUNDS_PROOF]",
+        "createdAt": WINDOW,
+    },
+    "AmlCheckFilter": {
+        "statuses": "[PENDING_REVIEW, FALSE_POSITIVE]",
+        "priorities": "[P0, P2]",
+        "startedAt": WINDOW,
     },
 }
 """Each filter of the schema, with a value that some rows have and most have not."""
@@ -87,11 +129,41 @@ def _noise(collection: str, number: int) -> Document:
             return {"createdAt": moment, "updatedAt": moment, "type": cycle(number, "APPLE", "GOOGLE")}
         case "notes":
             return {"createdAt": moment}
+        case _ if collection in _MIRRORS:
+            return _MIRRORS[collection](number, moment)
         case "emails":
             return {"sentAt": moment}
         case _:
             return {"changedAt": moment}
 
+
+def _mirror(
+    statuses: str, also_by: str, *, time: str = "createdAt", **others: str
+) -> Callable[[int, datetime], Document]:
+    """Returns what makes rows whose statuses and other words take turns; every fifth lacks the second time."""
+
+    def row(number: int, moment: datetime) -> Document:
+        words = {key: cycle(number, *values.split()) for key, values in others.items()}
+        status = cycle(number, *statuses.split())
+        return {"status": status, time: moment, **words, **({also_by: moment} if number % 5 else {})}
+
+    return row
+
+
+_MIRRORS = {
+    "paymentInstruments": _mirror("ACTIVE INACTIVE EXPIRED OTHER", "lastPaymentAt", method="payment-card ach paypal"),
+    "orders": _mirror("ACTIVE PAUSED CHURNED OTHER", "renewsAt", kind="SUBSCRIPTION ONE_TIME"),
+    "invoices": _mirror("PAID PAST_DUE UNPAID OTHER", "dueAt", type="INITIAL RENEWAL ONE_TIME CHARGE"),
+    "quotes": _mirror("ISSUED DRAFT ACCEPTED EXPIRED", "expiresAt", type="CREATION CHANGE CREATION REACTIVATION"),
+    "creditMemos": _mirror("ISSUED DRAFT VOIDED APPLIED", "issuedAt", reason="WAIVER RETURN CHARGEBACK OTHER"),
+    "kycRequests": _mirror("GATHERING FAILED FULFILLED OTHER", "expiresAt"),
+    "kycDocuments": _mirror(
+        "PENDING REJECTED ACCEPTED ARCHIVED", "reviewedAt", type="IDENTITY_PROOF ADDRESS_PROOF FUNDS_PROOF"
+    ),
+    "amlChecks": _mirror(
+        "NO_MATCH PENDING_REVIEW CONFIRMED_MATCH FALSE_POSITIVE", "reviewedAt", time="startedAt", priority="P0 P1 P2 P3"
+    ),
+}
 
 COLLECTION_OF = {
     "statusHistory": "statuses",
@@ -102,6 +174,14 @@ COLLECTION_OF = {
     "passes": "passes",
     "notes": "notes",
     "emailHistory": "emails",
+    "paymentInstruments": "paymentInstruments",
+    "orders": "orders",
+    "invoices": "invoices",
+    "quotes": "quotes",
+    "creditMemos": "creditMemos",
+    "kycRequests": "kycRequests",
+    "kycDocuments": "kycDocuments",
+    "amlChecks": "amlChecks",
 }
 
 
@@ -112,8 +192,8 @@ def lists() -> Iterator[tuple[str, Mapping[str, str]]]:
             yield place.name, place.arguments
 
 
-SCANNED = {"text"}
-"""What no index finds: rows of the account are read until the page is full, and priced so."""
+SCANNED = {"text", "phases"}
+"""What no index finds by itself: rows of the account are read until the page is full, and priced so."""
 
 
 def single_filters() -> Iterator[tuple[str, str]]:

@@ -68,6 +68,37 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
         "requestedBy": {**AGENT, "id": "grace"},
     },
     "searches": lambda given: {"factor": "FRAUD", "score": "UNCLEAR", "searchedAt": NOW, "results": []},
+    "paymentInstruments": lambda given: {
+        **_mirror("active"),
+        "method": "payment-card",
+        "isDefault": False,
+        "useAsBackup": False,
+    },
+    "orders": lambda given: {
+        **_mirror("active"),
+        "number": "O-1",
+        "kind": "SUBSCRIPTION",
+        "currency": "EUR",
+        "items": [],
+        "inTrial": False,
+    },
+    "invoices": lambda given: {**_mirror("paid"), "number": "I-1", "type": "INITIAL", "amount": euros("12.50")},
+    "quotes": lambda given: {
+        **_mirror("issued"),
+        "type": "CREATION",
+        "initialAmount": euros("12.50"),
+        "acceptance": [],
+    },
+    "creditMemos": lambda given: {
+        **_mirror("issued"),
+        "number": "M-1",
+        "total": euros("12.50"),
+        "unused": euros("12.50"),
+        "items": [],
+    },
+    "kycRequests": lambda given: {**_mirror("gathering"), "documents": []},
+    "kycDocuments": lambda given: {**_mirror("pending"), "type": "IDENTITY_PROOF", "tags": []},
+    "amlChecks": lambda given: {**_mirror("no-match", "startedAt"), "hits": []},
     "notes": lambda given: {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []},
 }
 """The fewest keys that each collection's validator asks for."""
@@ -345,6 +376,7 @@ class World:
         adjustment = await self.adjustment(
             ada, status="DECLINED", expiresAt=LATER, decidedAt=NOW, decidedBy=AGENT, decisionReason="Twice."
         )
+        await self._mirrors(ada)
         undone = {"undoneAt": NOW, "undoneBy": AGENT, "undoReason": "Two persons.", "pointsKept": 3}
         acting = {**AGENT, "onBehalfOf": {"id": "alan", "name": "Alan Turing"}}
         await self.merge(ada, survivor, finishedAt=NOW, createdBy=acting, **undone)
@@ -402,6 +434,79 @@ class World:
         await self.look(ada, viewer={**reader, "delegate": {"id": "alan", "name": "Alan Turing"}})
         return ada
 
+    async def mirror(self, collection: str, customer: Document, **given: Any) -> Document:
+        """Stores a row of what another system owns."""
+        return await self._one(collection, customer, given)
+
+    async def _mirrors(self, ada: Document) -> None:
+        """Stores one of all that other systems own, with a value in every field."""
+        item = {"name": "Premium", "quantity": 1, "amount": euros("12.50")}
+        await self.mirror(
+            "paymentInstruments",
+            ada,
+            brand="Visa",
+            last4="4242",
+            expMonth=12,
+            expYear=2030,
+            holder="Ada Lovelace",
+            billingAddress=WHOLE["billingAddress"],
+            fingerprint="f1",
+            stickyGateway="gateway-1",
+            bankName="Coutts",
+            bankCountry="GB",
+            digitalWallet="Apple Pay",
+            lastPaymentAt=NOW,
+        )
+        order = await self.mirror(
+            "orders",
+            ada,
+            items=[{**item, "plan": "premium-1"}],
+            currentPeriod={"startAt": NOW, "endAt": LATER},
+            **dict.fromkeys(("startAt", "renewsAt", "churnAt"), LATER),
+            cancelledBy="CUSTOMER",
+            cancelCategory="TOO_EXPENSIVE",
+        )
+        times = dict.fromkeys(("issuedAt", "dueAt", "paidAt"), NOW)
+        invoice = await self.mirror("invoices", ada, amountDue=euros("2.50"), orderId=order["_id"], **times)
+        await self.mirror(
+            "quotes",
+            ada,
+            acceptance=[{"condition": "CUSTOMER", "fulfilled": True}],
+            number="Q-1",
+            recurringAmount=euros("12.50"),
+            expiresAt=LATER,
+            orderId=order["_id"],
+            invoiceId=invoice["_id"],
+        )
+        memo = {"reason": "RETURN", "issuedAt": NOW, "items": [item]}
+        await self.mirror("creditMemos", ada, invoiceId=invoice["_id"], **memo)
+        wanted = {"type": "IDENTITY_PROOF", "subtypes": ["passport"], "maxAttempts": 3}
+        request = await self.mirror("kycRequests", ada, documents=[wanted], reason="A large order", expiresAt=LATER)
+        await self.mirror(
+            "kycDocuments",
+            ada,
+            rejection={"type": "document-expired", "message": "It has expired."},
+            subtype="passport",
+            reviewer=AGENT,
+            processedAt=NOW,
+            reviewedAt=NOW,
+            tags=["front"],
+            requestId=request["_id"],
+        )
+        check = await self.mirror("amlChecks", ada)
+        hit = {"name": "A. Lovelace", "listType": "PEP", "entityType": "INDIVIDUAL", "confidence": "WEAK"}
+        await self.mirror(
+            "amlChecks",
+            ada,
+            hits=[hit],
+            trigger="SIGN_UP",
+            priority="P2",
+            reviewer=AGENT,
+            reviewedAt=NOW,
+            noMatchReason="Born in another year",
+            inheritedFromId=check["_id"],
+        )
+
     async def adjustment(self, customer: Document, **given: Any) -> Document:
         return await self._one("adjustments", customer, given)
 
@@ -413,6 +518,16 @@ class World:
 def _activity(type_: str) -> Document:
     row = CATALOGUE.get(type_)
     return {"type": type_, "source": row.source if row else "esuite", "actor": SYSTEM, **copied(type_)}
+
+
+def euros(amount: str) -> Document:
+    """Returns an amount of money."""
+    return {"amount": Decimal(amount), "currency": "EUR"}
+
+
+def _mirror(source_status: str, time: str = "createdAt") -> Document:
+    status = source_status.upper().replace("-", "_")
+    return {"source": "billing", "status": status, "sourceStatus": source_status, time: NOW}
 
 
 def _times() -> Document:

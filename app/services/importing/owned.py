@@ -10,7 +10,7 @@ from app.domain import due_diligence
 from app.domain.customers import balance
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
-from app.domain.import_lines import COLLECTION_OF, HISTORY, Line, LineKind
+from app.domain.import_lines import ACTOR_KEYS, COLLECTION_OF, HISTORY, Line, LineKind
 from app.domain.moments import ORDER
 from app.domain.notes import as_written
 from app.domain.refusals import Refusal
@@ -43,7 +43,10 @@ _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
     1,
 )
 _MERGES_AT_MOST: Final = 10
-_REFERENCES: Final = {"emailId", "noteId", "subjectId", "transactionId", "refundOfId"}
+_REFERENCES: Final = {
+    *("emailId", "noteId", "subjectId", "transactionId", "refundOfId"),
+    *("orderId", "invoiceId", "requestId", "inheritedFromId"),
+}
 # What this gateway adds to a line, or refreshes by itself, is not part of what the line says.
 _OURS: Final = {"recordedAt", "arrival", "dueAt", "formerOwners", ORDER, *copied("")}
 _PAST: Final[Mapping[LineKind, str]] = {
@@ -238,7 +241,7 @@ class _OwnedBatch:
         stored = self._stored.get(line.id) or self._ledger.entries.get(line.id)
         document: Document = {"_id": line.id, "customerId": owner["_id"], **line.document}
         held = _held_by(stored, owner)
-        for key in ("actor", "author", "redeemedBy"):
+        for key in ACTOR_KEYS:
             if key in document and "name" not in document[key]:
                 # A customer is called by their own name: the one of that time, should it change.
                 named = stored[key] if stored and key in stored else owner
