@@ -28,7 +28,7 @@ def executor(gateway: str, folder: Path | None) -> Generator[Path | None]:
         yield None
         return
     secret = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
-    command = [sys.executable, str(PROGRAM), "--port", "0"]
+    command = [sys.executable, str(PROGRAM), "--port", "0", "--until-stdin-ends"]
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         command += ["--database", str(folder / "executor.sqlite")]

@@ -195,6 +195,7 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=8100, help="The port on this machine; 0 takes a free one.")
     parser.add_argument("--database", default=":memory:", help="A SQLite file. Default: none, nothing is kept.")
     parser.add_argument("--seconds", type=float, default=2, help="How long each step takes.")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="End with who has started it.")
     given = parser.parse_args()
     signer = Signer(os.environ["SECRET"])
     executor = Executor(given.database, os.environ["GATEWAY"].rstrip("/"), signer, given.seconds)
@@ -203,7 +204,7 @@ async def main() -> None:
     listener = config.bind_socket()
     executor.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     print(executor.address, flush=True)
-    if sys.stdin is not None and not sys.stdin.isatty():
+    if given.until_stdin_ends:
         asyncio.get_running_loop().run_in_executor(None, _until_alone, server)
     await server.serve(sockets=[listener])
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -61,15 +62,9 @@ async def asked(ask: Ask, mutation: str, key: str = "k", **given: Any) -> Docume
 
 async def refund(ask: Ask, world: World, customer: Document | None = None) -> Document:
     ada = customer or await world.customer(identities=[{"source": "biller", "id": "B-1"}])
-    amount = {"amount": 50, "currency": "EUR"}
-    sale = await world.transaction(ada, number="S-7", type="SALE", status="ACCEPTED", amount=_money(**amount))
+    amount = {"amount": Decimal(50), "currency": "EUR"}
+    sale = await world.transaction(ada, number="S-7", type="SALE", status="ACCEPTED", amount=amount)
     return (await asked(ask, "requestRefund", transactionId=sale["_id"], description="Broken"))["request"]
-
-
-def _money(amount: int, currency: str) -> Document:
-    from decimal import Decimal
-
-    return {"amount": Decimal(amount), "currency": currency}
 
 
 async def now(ask: Ask, request: Document) -> Document:

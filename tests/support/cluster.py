@@ -32,6 +32,7 @@ class Cluster:
     servers: ReplicaSet
     gateways: Sequence[Gateway]
     driver: Driver
+    environment: Mapping[str, str]
 
     @asynccontextmanager
     async def store(self) -> AsyncGenerator[Store]:
@@ -58,7 +59,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, driver: Driver) -> Generator[Cluster]:
+def cluster(folder: Path, driver: Driver, **settings: str) -> Generator[Cluster]:
     """Starts a cluster, whose parts need not be well yet: see ``Cluster.restore``."""
     with replica_set(folder) as servers:
         environment = {
@@ -73,12 +74,13 @@ def cluster(folder: Path, driver: Driver) -> Generator[Cluster]:
             "MAX_AT_ONCE": "1000",  # what waits without a primary is what is looked at here
             "JWKS_URL": "",
             "REQUEST_TIMEOUT_SECONDS": str(REQUEST_TIMEOUT_SECONDS),
+            **settings,
         }
         with gateways(2, folder, environment) as started:
             initiate(servers.nodes)
             servers.wait_for_primary()
             asyncio.run(_prepare(servers.uri, driver))
-            yield Cluster(servers, started, driver)  # whoever uses it waits until all of it is well
+            yield Cluster(servers, started, driver, environment)  # whoever uses it waits until all of it is well
 
 
 async def _prepare(uri: str, driver: Driver) -> None:
