@@ -17,10 +17,11 @@ from app.domain.merging import MergeInProgress
 from app.domain.refusals import Refusal, Refusals
 from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
 from app.services.changes import Changes, Effect, Session, Wrote
+from app.services.row_jobs import counted
 from app.services.writing import CustomerRows
 from app.store.driver import DeleteMany, Document, ReplaceOne, Store, UpdateMany
 from app.store.personal import ERASED_NAME, without_personal
-from app.store.schema import COLLECTIONS, rows_of
+from app.store.schema import COLLECTIONS
 from app.store.tombstones import tombstone_id
 
 ERASED_ROWS: Final = tuple(
@@ -41,7 +42,7 @@ class ErasureOutlook(NamedTuple):
 
 async def preview(store: Store, customer: Document) -> ErasureOutlook:
     """Returns what an erasure would do, with nothing written."""
-    return ErasureOutlook(await _counted(store, _accounts(customer)), _blockers(customer))
+    return ErasureOutlook(await counted(store, ERASED_ROWS, _accounts(customer)), _blockers(customer))
 
 
 async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reason: str, key: str) -> Wrote:
@@ -72,7 +73,7 @@ async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reaso
 async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], reason: str, session: Session) -> Effect:
     activity = of.activity(customer["_id"], "CUSTOMER_ANONYMISED")
     accounts = _accounts(customer)
-    counts = await _counted(of.store, accounts, session)
+    counts = await counted(of.store, ERASED_ROWS, accounts, session)
     erasure: Document = {
         "_id": new_id("erasures"),
         "customerId": customer["_id"],
@@ -133,16 +134,6 @@ def _blockers(customer: Document) -> list[Refusal]:
             MergeInProgress("The customer still takes over another one. Try again when that is done.", "customerId")
         )
     return found
-
-
-async def _counted(store: Store, accounts: Sequence[str], session: Session = None) -> Mapping[str, int]:
-    """Returns how many rows these accounts have in each collection. A command each."""
-    counts: dict[str, int] = {}
-    for collection in ERASED_ROWS:
-        pipeline = [{"$match": rows_of(collection, {"$in": [*accounts]})}, {"$count": "rows"}]
-        found = await store.aggregate(collection, pipeline, session=session)
-        counts[collection] = found[0]["rows"] if found else 0
-    return counts
 
 
 async def _call_off(store: Store, accounts: Sequence[str], session: Session, now: datetime) -> None:

@@ -19,9 +19,10 @@ from app.domain.refusals import Refusals
 from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus
 from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
 from app.services.points import entries_of, expiry_activities
+from app.services.row_jobs import counted
 from app.services.writing import CustomerRows
 from app.store.driver import Document, Store
-from app.store.schema import ROWS_OF_CUSTOMERS, rows_of
+from app.store.schema import ROWS_OF_CUSTOMERS
 
 Keep = Mapping[MergeField, str]
 """By field, the id of the customer whose value stands."""
@@ -72,7 +73,7 @@ def check_ids(into_id: str, ids: Sequence[str], keep: Sequence[tuple[MergeField,
 
 async def preview(store: Store, into: Document, sources: Sequence[Document], keep: Keep, now: datetime) -> MergeOutlook:
     """Returns what a merge would do, with nothing written. A handful of commands."""
-    counts = await counted(store, [each["_id"] for each in sources])
+    counts = await counted(store, ROWS_OF_CUSTOMERS, [each["_id"] for each in sources])
     rewarded = await _rewarded_twice(store, [into["_id"], *(each["_id"] for each in sources)])
     blockers = merging.blockers(into, sources)
     try:
@@ -82,16 +83,6 @@ async def preview(store: Store, into: Document, sources: Sequence[Document], kee
         merged = Merged(into)
     balances = {each["_id"]: _spendable(each, now) for each in (into, *sources)}
     return MergeOutlook(merged, counts, balances, sum(balances.values()), blockers)
-
-
-async def counted(store: Store, customer_ids: Sequence[str], session: Session = None) -> Mapping[str, int]:
-    """Returns how many rows these customers have in each collection whose rows move. A command each."""
-    counts: dict[str, int] = {}
-    for collection in ROWS_OF_CUSTOMERS:
-        pipeline = [{"$match": rows_of(collection, {"$in": [*customer_ids]})}, {"$count": "rows"}]
-        found = await store.aggregate(collection, pipeline, session=session)
-        counts[collection] = found[0]["rows"] if found else 0
-    return counts
 
 
 async def merge(
@@ -186,7 +177,7 @@ async def _merged(
         "createdBy": told["actor"],
         "attempts": 0,
         "moved": 0,
-        "total": sum((await counted(of.store, everybody[1:], session)).values()),
+        "total": sum((await counted(of.store, ROWS_OF_CUSTOMERS, everybody[1:], session)).values()),
         "snapshots": [*sources],
         "before": {name: into.get(name) for name in after},
         "after": after,
