@@ -14,7 +14,7 @@ from app.domain.details import searchable
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
 from app.domain.merging import MergeInProgress
-from app.domain.refusals import Refusal, Refusals
+from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.row_jobs import counted
@@ -58,8 +58,7 @@ async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reaso
         return customer
 
     async def decide(customer: Document, session: Session) -> Effect:
-        if refusals := _blockers(customer):
-            raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
+        changes.raise_all(_blockers(customer))
         if confirm_number != customer["number"]:
             raise Invalid("confirmNumber must be the number of this customer.", "confirmNumber")
         await _call_off(of.store, _accounts(customer), session, of.now)

@@ -15,7 +15,6 @@ from app.domain.details import DETAILS, Stale, differences
 from app.domain.ids import new_id
 from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
 from app.domain.points import PointsState, Portion, Transfer
-from app.domain.refusals import Refusals
 from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus
 from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
 from app.services.points import entries_of, expiry_activities
@@ -116,8 +115,7 @@ async def merge(
         return into
 
     async def decide(into: Document, session: Session) -> Effect:
-        if refusals := [each.refusal for each in merging.blockers(into, sources)]:
-            raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
+        changes.raise_all([each.refusal for each in merging.blockers(into, sources)])
         for customer in (into, *sources):
             expected, last = expected_revisions.get(customer["_id"]), customer.get("detailsRevision", 0)
             if expected is not None and last > expected:
