@@ -99,7 +99,7 @@ def blockers(into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> l
     found: list[Blocker] = []
     for place, customer in enumerate([into, *sources]):
         where = ("intoId",) if place == 0 else ("ids", str(place - 1))
-        for check in (check_open, _check_settled) if place == 0 else (check_open, _check_settled, _check_unreserved):
+        for check in (check_open, check_settled) if place == 0 else (check_open, check_settled, _check_unreserved):
             try:
                 check(customer, *where)
             except Refusal as refusal:
@@ -107,7 +107,8 @@ def blockers(into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> l
     return found
 
 
-def _check_settled(customer: Mapping[str, Any], *field: str) -> None:
+def check_settled(customer: Mapping[str, Any], *field: str) -> None:
+    """Raises MergeInProgress for a customer who still takes over another one."""
     if customer.get("absorbingIds"):
         message = f"Customer {customer['number']} still takes over another customer. Try again when that is done."
         raise MergeInProgress(message, *field)
@@ -302,8 +303,9 @@ def check_undoable(merge: Mapping[str, Any], into: Mapping[str, Any], sources: S
     """Raises MergeInProgress, AlreadyUndone, CustomerMerged or CustomerClosed for what cannot be undone now."""
     if merge["status"] == MergeStatus.UNDONE:
         raise AlreadyUndone
-    if merge["status"] != MergeStatus.DONE or into.get("absorbingIds"):
+    if merge["status"] != MergeStatus.DONE:
         raise MergeInProgress("Rows are still on their way. Try again when that is done.", "mergeId")
+    check_settled(into, "mergeId")
     check_open(into, "mergeId")
     for customer in sources:
         if customer.get("mergeId") != merge["_id"]:

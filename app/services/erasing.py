@@ -13,7 +13,6 @@ from app.domain.changes import Invalid
 from app.domain.details import searchable
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
-from app.domain.merging import MergeInProgress
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
 from app.services.changes import Changes, Effect, Session, Wrote
@@ -124,14 +123,11 @@ def _accounts(customer: Document) -> list[str]:
 
 def _blockers(customer: Document) -> list[Refusal]:
     found: list[Refusal] = []
-    try:
-        merging.check_open(customer)
-    except Refusal as closed:
-        found.append(closed)
-    if customer.get("absorbingIds"):
-        found.append(
-            MergeInProgress("The customer still takes over another one. Try again when that is done.", "customerId")
-        )
+    for check in (merging.check_open, merging.check_settled):
+        try:
+            check(customer, "customerId")
+        except Refusal as refusal:
+            found.append(refusal)
     return found
 
 
