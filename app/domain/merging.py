@@ -5,7 +5,7 @@ of is united. What moves is in store/schema.py: `ROWS_OF_CUSTOMERS`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from app.domain import details, due_diligence, lead_source
@@ -137,12 +137,7 @@ class Merged:
 
     customer: Document
     fields: Sequence[FieldOutcome] = ()
-    warnings: Sequence[MergeWarning] = field(default=())
-
-    def changed(self, before: Mapping[str, Any]) -> Document:
-        """Returns the keys that changed; None for one that is gone."""
-        names = {*before, *self.customer}
-        return {name: self.customer.get(name) for name in names if before.get(name) != self.customer.get(name)}
+    warnings: Sequence[MergeWarning] = ()
 
 
 def merged(

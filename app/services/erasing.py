@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from app.domain import changes, merging
 from app.domain.changes import Invalid
+from app.domain.customers import changed_keys
 from app.domain.details import searchable
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
@@ -17,6 +18,7 @@ from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.row_jobs import counted
+from app.services.statuses import status_change
 from app.services.writing import CustomerRows
 from app.store.driver import DeleteMany, Document, ReplaceOne, Store, UpdateMany
 from app.store.personal import ERASED_NAME, without_personal
@@ -85,15 +87,7 @@ async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], re
         "total": sum(counts.values()),
         "dueAt": of.now,
     }
-    history: Document = {
-        "_id": new_id("statuses"),
-        "customerId": customer["_id"],
-        "from": customer["status"],
-        "to": CustomerStatus.ANONYMISED.value,
-        "actor": activity["actor"],
-        "changedAt": of.now,
-        "recordedAt": of.now,
-    }
+    history = status_change(of, customer, CustomerStatus.ANONYMISED, activity["actor"])
     closed = {
         "status": CustomerStatus.ANONYMISED.value,
         "hasStatusDetails": True,
@@ -113,8 +107,7 @@ async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], re
 def _erased(customer: Document) -> Document:
     """Returns the keys of the customer's own document that change; None for one that goes."""
     left = without_personal("customers", customer) | {"name": ERASED_NAME}
-    left = searchable({**left, "tags": left.get("tags", [])})
-    return {key: left.get(key) for key in {*customer, *left} if customer.get(key) != left.get(key)}
+    return changed_keys(customer, searchable({**left, "tags": left.get("tags", [])}))
 
 
 def _accounts(customer: Document) -> list[str]:
