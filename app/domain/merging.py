@@ -6,7 +6,7 @@ of is united. What moves is in store/schema.py: `ROWS_OF_CUSTOMERS`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from app.domain import details, due_diligence, lead_source
 from app.domain.changes import LimitExceeded
@@ -160,8 +160,8 @@ def merged(
     after |= {"dueDiligence": strictest} if strictest else {}
     after |= _memory(everybody)
     for key, value in after.items():
-        if isinstance(value, list) and len(value) > _limit(key):  # pyright: ignore[reportUnknownArgumentType] # of anything
-            message = f"This would make {len(value)} {key}; a customer has at most {_limit(key)}."  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(value, list) and (length := len(cast(list[Any], value))) > _limit(key):
+            message = f"This would make {length} {key}; a customer has at most {_limit(key)}."
             raise LimitExceeded(message, "ids")
     warnings = [
         *([MergeWarning.BLOCKED] if blocked and into["status"] != CustomerStatus.BLOCKED else []),
@@ -228,15 +228,12 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
     default = next(
         (place for place, each in enumerate(ordered) if each in into.get("taxIds", []) and each["isDefault"]), 0
     )
-    former = dict.fromkeys(
-        key for each in everybody for key in ([] if each is into else [each["_id"]]) + each.get("mergedFromIds", [])
-    )
     return {
         "emails": emails,
         "phones": phones,
         "tags": [tags[key] for key in dict.fromkeys(folded(tag) for each in everybody for tag in each.get("tags", []))],
         "taxIds": with_default(ordered, default),
-        "mergedFromIds": [*former],
+        "mergedFromIds": _former_ids(everybody),
         "mergedIdentities": _merged_identities(everybody),
         **{key: _distinct(everybody, key) for key in ("tagSources", "identities", "campaigns")},
     }
@@ -245,7 +242,19 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
 def _merged_identities(everybody: Sequence[Mapping[str, Any]]) -> list[Document]:
     """Returns the identities that came with others: what their systems say of an account being closed is known."""
     into, *sources = everybody
-    return [*into.get("mergedIdentities", []), *(each for source in sources for each in source.get("identities", []))]
+    identities: list[Document] = [*into.get("mergedIdentities", [])]
+    for source in sources:
+        identities += source.get("identities", [])
+    return identities
+
+
+def _former_ids(everybody: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the ids of all who are the survivor from now on, with those who were merged into them before."""
+    into, *sources = everybody
+    ids: list[str] = [*into.get("mergedFromIds", [])]
+    for source in sources:
+        ids += [source["_id"], *source.get("mergedFromIds", [])]
+    return [*dict.fromkeys(ids)]
 
 
 def _tax_keys(everybody: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -325,7 +334,8 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
         elif isinstance(value, list):
             brought = [each for one in sources for each in one.get(key, [])]
             own: list[Any] = before.get(key) or []
-            after[key] = [each for each in value if each in own or each not in brought]  # pyright: ignore[reportUnknownVariableType] # of anything
+            present = cast(list[Any], value)
+            after[key] = [each for each in present if each in own or each not in brought]
     after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
     theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
