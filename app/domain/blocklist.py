@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from app.domain import changes
 from app.domain.access import Forbidden, Role, Viewer
-from app.domain.cards import holds_card_number
-from app.domain.changes import Invalid
+from app.domain.card_numbers import holds_card_number
+from app.domain.changes import CardNumber, Invalid
 from app.domain.ids import is_id_of
 from app.domain.import_forms import COUNTRY, EMAIL_ADDRESS, Form, matching
 from app.domain.refusals import Refusal
@@ -80,7 +80,7 @@ def read(type_: BlocklistType, value: str, *field: str) -> str:
     """Returns the value as it is stored and compared. Raises Invalid, also for whatever holds a card number."""
     plain = changes.formed(_FORMS[type_], changes.text(value, *field, at_most=_AT_MOST, lines=False), *field)
     if type_ is not BlocklistType.IP_ADDRESS and holds_card_number(plain):
-        raise Invalid(f"{field[-1]} holds a card number. Give the card's token or fingerprint instead.", *field)
+        raise CardNumber(*field)
     return plain
 
 

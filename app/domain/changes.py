@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 from app.domain.access import Forbidden, Role, Viewer
+from app.domain.card_numbers import places_of
 from app.domain.import_forms import Form
 from app.domain.refusals import Refusal, Refusals
 from app.domain.search import cleaned, is_visible
@@ -34,6 +35,18 @@ _BY_WEIGHT: Final = (
 
 class Invalid(Refusal):
     code = "INVALID"
+
+
+class CardNumber(Invalid):
+    """Raised for a text that holds the number of a card: none is stored. The client sees a user error."""
+
+    code = "CARD_NUMBER"
+
+    def __init__(self, *field: str) -> None:
+        super().__init__(
+            f"{field[-1]} holds what may be the number of a card, and none is stored. Give its last four digits.",
+            *field,
+        )
 
 
 class NotFound(Refusal):
@@ -105,6 +118,11 @@ def read_each(given: Mapping[str, Any], read: Callable[[str, Any], T]) -> dict[s
 
     check(lambda: None, *(partial(one, name, value) for name, value in given.items()))
     return values
+
+
+def check_card_numbers(given: Mapping[str, Any]) -> None:
+    """Raises CardNumber, or Refusals with several, for an input in which card numbers are."""
+    raise_all([CardNumber(*(place or ("input",))) for place in places_of(given)])
 
 
 def formed(form: Form, value: Any, *field: str) -> Any:

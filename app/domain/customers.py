@@ -64,6 +64,11 @@ def primary_first(contacts: Sequence[Mapping[str, Any]], value: str) -> list[dic
     ]
 
 
+def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> Document:
+    """Returns the keys whose values changed; None for one that is gone."""
+    return {key: after.get(key) for key in {*before, *after} if before.get(key) != after.get(key)}
+
+
 def balance(state: PointsState) -> Document:
     """Returns the keys of a customer that has this balance."""
     return {"points": state, "spendable": spendable(state)}

@@ -19,7 +19,6 @@ from email_validator import EmailNotValidError, validate_email
 
 from app.catalogue.model import AttributeKind, nearest
 from app.domain import attributes
-from app.domain.cards import holds_card_number
 from app.domain.customers import is_web_address
 from app.domain.ids import derived_id
 from app.domain.points import INT32_MAX
@@ -322,18 +321,6 @@ UNSUBSCRIBE = matching(
 )
 PKPASS = Form("a pass file (.pkpass) of at most 512 KiB in base64", _pkpass)
 ATTRIBUTES = Form("an object of names and values", _attributes)
-
-
-def without_card_number(form: Form) -> Form:
-    """Returns the form of the same text, which must not hold the number of a card."""
-
-    def read(value: object) -> str:
-        given = form.read(value)
-        if holds_card_number(given):
-            raise ValueError
-        return given
-
-    return form._replace(requirement=f"{form.requirement}, without the number of a card", read=read)
 
 
 # ---------------------------------------------------------------- what is made of others

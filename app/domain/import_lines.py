@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from app.catalogue import CATALOGUE, copied
 from app.catalogue.model import CatalogueType, nearest
-from app.domain import attributes
+from app.domain import attributes, card_numbers
 from app.domain.attributes import AttributeProblems, Raw
 from app.domain.customers import primary_first
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
@@ -58,7 +58,6 @@ from app.domain.import_forms import (
     reference_to_one_of,
     text,
     trimmed,
-    without_card_number,
 )
 from app.domain.kinds import BY_IMPORT_WORD
 from app.domain.mirrors import status_of
@@ -171,7 +170,12 @@ class Line:
 
 
 def parse(given: Mapping[str, Any]) -> Line:
-    """Returns the line that an object says. Raises Problems with all that is wrong."""
+    """Returns the line that an object says. Raises Problems with all that is wrong.
+
+    Of one that holds a card number nothing else is said: what is wrong with a value may repeat it.
+    """
+    if places := [*card_numbers.places_of(given)]:
+        raise Problems(*(f"{'.'.join(place) or 'The line'} holds the number of a card." for place in places))
     word = given.get("kind")
     if not isinstance(word, str) or word not in LINE_SHAPES:
         guess = nearest(word, LINE_SHAPES) if isinstance(word, str) else None
@@ -338,7 +342,7 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
                 object_of(
                     "url, and details if there are any",
                     {"url": LINK},
-                    {"details": without_card_number(text(DETAILS_AT_MOST, lines=True))},
+                    {"details": text(DETAILS_AT_MOST, lines=True)},
                 ),
                 at_most=MAX_RESULTS,
             ),

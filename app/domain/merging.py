@@ -5,8 +5,8 @@ of is united. What moves is in store/schema.py: `ROWS_OF_CUSTOMERS`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, cast
 
 from app.domain import details, due_diligence, lead_source
 from app.domain.changes import LimitExceeded
@@ -99,7 +99,7 @@ def blockers(into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> l
     found: list[Blocker] = []
     for place, customer in enumerate([into, *sources]):
         where = ("intoId",) if place == 0 else ("ids", str(place - 1))
-        for check in (check_open, _check_settled) if place == 0 else (check_open, _check_settled, _check_unreserved):
+        for check in (check_open, check_settled) if place == 0 else (check_open, check_settled, _check_unreserved):
             try:
                 check(customer, *where)
             except Refusal as refusal:
@@ -107,7 +107,8 @@ def blockers(into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> l
     return found
 
 
-def _check_settled(customer: Mapping[str, Any], *field: str) -> None:
+def check_settled(customer: Mapping[str, Any], *field: str) -> None:
+    """Raises MergeInProgress for a customer who still takes over another one."""
     if customer.get("absorbingIds"):
         message = f"Customer {customer['number']} still takes over another customer. Try again when that is done."
         raise MergeInProgress(message, *field)
@@ -136,12 +137,7 @@ class Merged:
 
     customer: Document
     fields: Sequence[FieldOutcome] = ()
-    warnings: Sequence[MergeWarning] = field(default=())
-
-    def changed(self, before: Mapping[str, Any]) -> Document:
-        """Returns the keys that changed; None for one that is gone."""
-        names = {*before, *self.customer}
-        return {name: self.customer.get(name) for name in names if before.get(name) != self.customer.get(name)}
+    warnings: Sequence[MergeWarning] = ()
 
 
 def merged(
@@ -164,8 +160,8 @@ def merged(
     after |= {"dueDiligence": strictest} if strictest else {}
     after |= _memory(everybody)
     for key, value in after.items():
-        if isinstance(value, list) and len(value) > _limit(key):  # pyright: ignore[reportUnknownArgumentType] # of anything
-            message = f"This would make {len(value)} {key}; a customer has at most {_limit(key)}."  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(value, list) and (length := len(cast(list[Any], value))) > _limit(key):
+            message = f"This would make {length} {key}; a customer has at most {_limit(key)}."
             raise LimitExceeded(message, "ids")
     warnings = [
         *([MergeWarning.BLOCKED] if blocked and into["status"] != CustomerStatus.BLOCKED else []),
@@ -232,15 +228,12 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
     default = next(
         (place for place, each in enumerate(ordered) if each in into.get("taxIds", []) and each["isDefault"]), 0
     )
-    former = dict.fromkeys(
-        key for each in everybody for key in ([] if each is into else [each["_id"]]) + each.get("mergedFromIds", [])
-    )
     return {
         "emails": emails,
         "phones": phones,
         "tags": [tags[key] for key in dict.fromkeys(folded(tag) for each in everybody for tag in each.get("tags", []))],
         "taxIds": with_default(ordered, default),
-        "mergedFromIds": [*former],
+        "mergedFromIds": _former_ids(everybody),
         "mergedIdentities": _merged_identities(everybody),
         **{key: _distinct(everybody, key) for key in ("tagSources", "identities", "campaigns")},
     }
@@ -249,7 +242,19 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
 def _merged_identities(everybody: Sequence[Mapping[str, Any]]) -> list[Document]:
     """Returns the identities that came with others: what their systems say of an account being closed is known."""
     into, *sources = everybody
-    return [*into.get("mergedIdentities", []), *(each for source in sources for each in source.get("identities", []))]
+    identities: list[Document] = [*into.get("mergedIdentities", [])]
+    for source in sources:
+        identities += source.get("identities", [])
+    return identities
+
+
+def _former_ids(everybody: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the ids of all who are the survivor from now on, with those who were merged into them before."""
+    into, *sources = everybody
+    ids: list[str] = [*into.get("mergedFromIds", [])]
+    for source in sources:
+        ids += [source["_id"], *source.get("mergedFromIds", [])]
+    return [*dict.fromkeys(ids)]
 
 
 def _tax_keys(everybody: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -302,8 +307,9 @@ def check_undoable(merge: Mapping[str, Any], into: Mapping[str, Any], sources: S
     """Raises MergeInProgress, AlreadyUndone, CustomerMerged or CustomerClosed for what cannot be undone now."""
     if merge["status"] == MergeStatus.UNDONE:
         raise AlreadyUndone
-    if merge["status"] != MergeStatus.DONE or into.get("absorbingIds"):
+    if merge["status"] != MergeStatus.DONE:
         raise MergeInProgress("Rows are still on their way. Try again when that is done.", "mergeId")
+    check_settled(into, "mergeId")
     check_open(into, "mergeId")
     for customer in sources:
         if customer.get("mergeId") != merge["_id"]:
@@ -328,7 +334,8 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
         elif isinstance(value, list):
             brought = [each for one in sources for each in one.get(key, [])]
             own: list[Any] = before.get(key) or []
-            after[key] = [each for each in value if each in own or each not in brought]  # pyright: ignore[reportUnknownVariableType] # of anything
+            present = cast(list[Any], value)
+            after[key] = [each for each in present if each in own or each not in brought]
     after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
     theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None

@@ -12,6 +12,7 @@ from app.domain.exports import choose_columns
 from app.domain.ids import check_id
 from app.domain.refusals import BadUserInput, Refusal
 from app.domain.vocabulary import ExportTable
+from app.resolvers.payloads import check_texts
 from app.resolvers.segments import as_saved, rows_of
 from app.schema import exports as schema
 from app.schema.base import Info, Source
@@ -93,6 +94,7 @@ async def _made(info: Info, mutation: str, change: Callable[[], Awaitable[str]])
     of = info.context.changes
     try:
         info.context.viewer.require(Permission.EXPORT)
+        check_texts(info)
         export_id = await change()
     except Refusal as refusal:
         await of.audit(mutation).refused(of.store, refusal, customer_id=None)

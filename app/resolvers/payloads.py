@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 import strawberry
+from strawberry.types.nodes import SelectedField
 
 from app.domain.access import Forbidden, Permission
-from app.domain.changes import NotFound
+from app.domain.changes import NotFound, check_card_numbers
 from app.domain.ids import check_id, is_id_of
 from app.domain.kinds import BY_COLLECTION
 from app.domain.refusals import BadUserInput, Refusal
@@ -39,6 +40,7 @@ async def make(
         if seen is None:
             raise NotFound(f"There is no such {BY_COLLECTION[collection].noun}.", argument)
         info.context.viewer.require(permission, _owner(seen))
+        check_texts(info)
         return await change(of, seen)
 
     return await _payload(info, mutation, permission, change_seen, lambda: _owner(seen) if seen else None)
@@ -48,7 +50,18 @@ async def make_new(
     info: Info, mutation: str, permission: Permission, create: Callable[[Changes], Awaitable[Wrote]]
 ) -> Source:
     """Returns the payload of a change that is about nothing yet: `make`, without it."""
-    return await _payload(info, mutation, permission, create, lambda: None)
+
+    async def create_checked(of: Changes) -> Wrote:
+        check_texts(info)
+        return await create(of)
+
+    return await _payload(info, mutation, permission, create_checked, lambda: None)
+
+
+def check_texts(info: Info) -> None:
+    """Raises CardNumber, or Refusals with several, for an input in which card numbers are. No mutation goes without."""
+    field = cast(SelectedField, info.selected_fields[0])  # all that are merged into one have the same arguments
+    check_card_numbers(field.arguments["input"])
 
 
 def _owner(document: Document) -> str | None:

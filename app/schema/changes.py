@@ -33,6 +33,7 @@ _Query = Annotated["Query", strawberry.lazy("app.graph")]
 class UserErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     INVALID = "INVALID"
+    CARD_NUMBER = "CARD_NUMBER"
     NOT_ENOUGH_POINTS = "NOT_ENOUGH_POINTS"
     ALREADY_DECIDED = "ALREADY_DECIDED"
     SAME_PERSON = "SAME_PERSON"
@@ -70,6 +71,7 @@ describe(
     "A reason why a change was not made.",
     NOT_FOUND="The object does not exist, or this viewer may not see it.",
     INVALID="A value is not valid; the message says why.",
+    CARD_NUMBER="A text holds what may be the number of a card: 12 to 19 digits that pass the check of such numbers.",
     NOT_ENOUGH_POINTS="The customer has fewer spendable points.",
     ALREADY_DECIDED="The adjustment is already approved or declined.",
     SAME_PERSON="The person who asked for the points cannot approve them.",

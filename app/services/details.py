@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from app.domain import changes, details, lead_source, tax_ids
-from app.domain.customers import NEW
+from app.domain.customers import NEW, changed_keys
 from app.domain.details import IdentityTaken, NumberTaken, Stale
 from app.domain.ids import derived_id
 from app.domain.import_forms import OURS, SOURCE, TEXT, Identity
@@ -94,8 +94,7 @@ def edited(of: Changes, customer: Document, values: Mapping[str, Any]) -> Effect
     if not differences:
         return Effect({}, None)
     activity = of.activity(customer["_id"], "CUSTOMER_UPDATED", **details.told(differences))
-    changed = {name: after.get(name) for name in {*customer, *after} if customer.get(name) != after.get(name)}
-    changed["detailsRevision"] = customer["revision"]
+    changed = changed_keys(customer, after) | {"detailsRevision": customer["revision"]}
     return Effect({"activity": activity["_id"]}, activity, changed={("customers", customer["_id"]): changed})
 
 

@@ -10,17 +10,19 @@ from typing import Final, NamedTuple
 
 from app.domain import changes, merging
 from app.domain.changes import Invalid
+from app.domain.customers import changed_keys
 from app.domain.details import searchable
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
-from app.domain.merging import MergeInProgress
-from app.domain.refusals import Refusal, Refusals
+from app.domain.refusals import Refusal
 from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
 from app.services.changes import Changes, Effect, Session, Wrote
+from app.services.row_jobs import counted
+from app.services.statuses import status_change
 from app.services.writing import CustomerRows
 from app.store.driver import DeleteMany, Document, ReplaceOne, Store, UpdateMany
 from app.store.personal import ERASED_NAME, without_personal
-from app.store.schema import COLLECTIONS, rows_of
+from app.store.schema import COLLECTIONS
 from app.store.tombstones import tombstone_id
 
 ERASED_ROWS: Final = tuple(
@@ -41,7 +43,7 @@ class ErasureOutlook(NamedTuple):
 
 async def preview(store: Store, customer: Document) -> ErasureOutlook:
     """Returns what an erasure would do, with nothing written."""
-    return ErasureOutlook(await _counted(store, _accounts(customer)), _blockers(customer))
+    return ErasureOutlook(await counted(store, ERASED_ROWS, _accounts(customer)), _blockers(customer))
 
 
 async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reason: str, key: str) -> Wrote:
@@ -57,8 +59,7 @@ async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reaso
         return customer
 
     async def decide(customer: Document, session: Session) -> Effect:
-        if refusals := _blockers(customer):
-            raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
+        changes.raise_all(_blockers(customer))
         if confirm_number != customer["number"]:
             raise Invalid("confirmNumber must be the number of this customer.", "confirmNumber")
         await _call_off(of.store, _accounts(customer), session, of.now)
@@ -72,7 +73,7 @@ async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reaso
 async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], reason: str, session: Session) -> Effect:
     activity = of.activity(customer["_id"], "CUSTOMER_ANONYMISED")
     accounts = _accounts(customer)
-    counts = await _counted(of.store, accounts, session)
+    counts = await counted(of.store, ERASED_ROWS, accounts, session)
     erasure: Document = {
         "_id": new_id("erasures"),
         "customerId": customer["_id"],
@@ -86,15 +87,7 @@ async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], re
         "total": sum(counts.values()),
         "dueAt": of.now,
     }
-    history: Document = {
-        "_id": new_id("statuses"),
-        "customerId": customer["_id"],
-        "from": customer["status"],
-        "to": CustomerStatus.ANONYMISED.value,
-        "actor": activity["actor"],
-        "changedAt": of.now,
-        "recordedAt": of.now,
-    }
+    history = status_change(of, customer, CustomerStatus.ANONYMISED, activity["actor"])
     closed = {
         "status": CustomerStatus.ANONYMISED.value,
         "hasStatusDetails": True,
@@ -114,8 +107,7 @@ async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], re
 def _erased(customer: Document) -> Document:
     """Returns the keys of the customer's own document that change; None for one that goes."""
     left = without_personal("customers", customer) | {"name": ERASED_NAME}
-    left = searchable({**left, "tags": left.get("tags", [])})
-    return {key: left.get(key) for key in {*customer, *left} if customer.get(key) != left.get(key)}
+    return changed_keys(customer, searchable({**left, "tags": left.get("tags", [])}))
 
 
 def _accounts(customer: Document) -> list[str]:
@@ -124,25 +116,12 @@ def _accounts(customer: Document) -> list[str]:
 
 def _blockers(customer: Document) -> list[Refusal]:
     found: list[Refusal] = []
-    try:
-        merging.check_open(customer)
-    except Refusal as closed:
-        found.append(closed)
-    if customer.get("absorbingIds"):
-        found.append(
-            MergeInProgress("The customer still takes over another one. Try again when that is done.", "customerId")
-        )
+    for check in (merging.check_open, merging.check_settled):
+        try:
+            check(customer, "customerId")
+        except Refusal as refusal:
+            found.append(refusal)
     return found
-
-
-async def _counted(store: Store, accounts: Sequence[str], session: Session = None) -> Mapping[str, int]:
-    """Returns how many rows these accounts have in each collection. A command each."""
-    counts: dict[str, int] = {}
-    for collection in ERASED_ROWS:
-        pipeline = [{"$match": rows_of(collection, {"$in": [*accounts]})}, {"$count": "rows"}]
-        found = await store.aggregate(collection, pipeline, session=session)
-        counts[collection] = found[0]["rows"] if found else 0
-    return counts
 
 
 async def _call_off(store: Store, accounts: Sequence[str], session: Session, now: datetime) -> None:

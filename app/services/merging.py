@@ -10,18 +10,19 @@ from typing import Any, NamedTuple, cast
 
 from app.domain import changes, merging, points
 from app.domain.changes import Invalid, LimitExceeded, NotFound
-from app.domain.customers import balance
+from app.domain.customers import balance, changed_keys
 from app.domain.details import DETAILS, Stale, differences
 from app.domain.ids import new_id
 from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
 from app.domain.points import PointsState, Portion, Transfer
-from app.domain.refusals import Refusals
 from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus
 from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
 from app.services.points import entries_of, expiry_activities
+from app.services.row_jobs import counted
+from app.services.statuses import status_change
 from app.services.writing import CustomerRows
 from app.store.driver import Document, Store
-from app.store.schema import ROWS_OF_CUSTOMERS, rows_of
+from app.store.schema import ROWS_OF_CUSTOMERS
 
 Keep = Mapping[MergeField, str]
 """By field, the id of the customer whose value stands."""
@@ -72,7 +73,7 @@ def check_ids(into_id: str, ids: Sequence[str], keep: Sequence[tuple[MergeField,
 
 async def preview(store: Store, into: Document, sources: Sequence[Document], keep: Keep, now: datetime) -> MergeOutlook:
     """Returns what a merge would do, with nothing written. A handful of commands."""
-    counts = await counted(store, [each["_id"] for each in sources])
+    counts = await counted(store, ROWS_OF_CUSTOMERS, [each["_id"] for each in sources])
     rewarded = await _rewarded_twice(store, [into["_id"], *(each["_id"] for each in sources)])
     blockers = merging.blockers(into, sources)
     try:
@@ -82,16 +83,6 @@ async def preview(store: Store, into: Document, sources: Sequence[Document], kee
         merged = Merged(into)
     balances = {each["_id"]: _spendable(each, now) for each in (into, *sources)}
     return MergeOutlook(merged, counts, balances, sum(balances.values()), blockers)
-
-
-async def counted(store: Store, customer_ids: Sequence[str], session: Session = None) -> Mapping[str, int]:
-    """Returns how many rows these customers have in each collection whose rows move. A command each."""
-    counts: dict[str, int] = {}
-    for collection in ROWS_OF_CUSTOMERS:
-        pipeline = [{"$match": rows_of(collection, {"$in": [*customer_ids]})}, {"$count": "rows"}]
-        found = await store.aggregate(collection, pipeline, session=session)
-        counts[collection] = found[0]["rows"] if found else 0
-    return counts
 
 
 async def merge(
@@ -125,8 +116,7 @@ async def merge(
         return into
 
     async def decide(into: Document, session: Session) -> Effect:
-        if refusals := [each.refusal for each in merging.blockers(into, sources)]:
-            raise refusals[0] if len(refusals) == 1 else Refusals(refusals)
+        changes.raise_all([each.refusal for each in merging.blockers(into, sources)])
         for customer in (into, *sources):
             expected, last = expected_revisions.get(customer["_id"]), customer.get("detailsRevision", 0)
             if expected is not None and last > expected:
@@ -174,7 +164,7 @@ async def _merged(
             "identities": [],
             **balance(transfer.out.state),
         }
-    after = merged.changed(into)
+    after = changed_keys(into, merged.customer)
     chained = [each for source in sources for each in source.get("mergedFromIds", [])]
     document: Document = {
         "_id": merge_id,
@@ -186,7 +176,7 @@ async def _merged(
         "createdBy": told["actor"],
         "attempts": 0,
         "moved": 0,
-        "total": sum((await counted(of.store, everybody[1:], session)).values()),
+        "total": sum((await counted(of.store, ROWS_OF_CUSTOMERS, everybody[1:], session)).values()),
         "snapshots": [*sources],
         "before": {name: into.get(name) for name in after},
         "after": after,
@@ -194,9 +184,9 @@ async def _merged(
         "chainedIds": chained,
         "dueAt": now,
     }
-    history = [_status(of, each, CustomerStatus.MERGED, told["actor"], reason) for each in sources]
+    history = [status_change(of, each, CustomerStatus.MERGED, told["actor"], reason) for each in sources]
     if "status" in after:
-        history.append(_status(of, into, CustomerStatus(after["status"]), told["actor"], reason))
+        history.append(status_change(of, into, CustomerStatus(after["status"]), told["actor"], reason))
     changed = {key: value for key, value in after.items() if key not in ("lastByType", "lastActivityAt")}
     changed |= {
         "absorbingIds": everybody[1:],
@@ -277,14 +267,12 @@ def _unmerged(
             **balance(back.into.state),
         }
         restored["customers", source["_id"]] = keys
-        history.append(_status(of, source, CustomerStatus(snapshot["status"]), told["actor"], reason))
+        history.append(status_change(of, source, CustomerStatus(snapshot["status"]), told["actor"], reason))
         own = {"attributes": told["attributes"], "message": reason}
         activities.append(of.activity(source["_id"], "CUSTOMERS_UNMERGED", **own))
-    after = merging.unmerged(into, merge)
-    names = {*into, *after} - {"points", "spendable", "revision"}
-    changed = {name: after.get(name) for name in names if into.get(name) != after.get(name)}
+    changed = changed_keys(into, merging.unmerged(into, merge))
     if "status" in changed:
-        history.append(_status(of, into, CustomerStatus(changed["status"]), told["actor"], reason))
+        history.append(status_change(of, into, CustomerStatus(changed["status"]), told["actor"], reason))
     summary = _summary(into, changed.pop("lastByType", into.get("lastByType")) or {})
     changed |= {"detailsRevision": into["revision"], **balance(state), **summary}
     undone: Document = {
@@ -348,19 +336,6 @@ class _Ledgers:
 def _differences(before: Document, after: Document) -> list[Document]:
     """Returns what changed in the details, as the timeline tells it."""
     return differences(before, after, [key for key in DETAILS if before.get(key) != after.get(key)])
-
-
-def _status(of: Changes, customer: Document, to: CustomerStatus, actor: Document, reason: str) -> Document:
-    return {
-        "_id": new_id("statuses"),
-        "customerId": customer["_id"],
-        "from": customer["status"],
-        "to": to.value,
-        "reason": reason,
-        "actor": actor,
-        "changedAt": of.now,
-        "recordedAt": of.now,
-    }
 
 
 async def _rewarded_twice(store: Store, customer_ids: Sequence[str], session: Session = None) -> bool:

@@ -6,7 +6,7 @@ processes may run it.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -16,11 +16,24 @@ import stamina
 from app.jobs import keep_going, log_failure
 from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
 from app.store.queues import Queue
+from app.store.schema import rows_of
 
 LEASE: Final = timedelta(seconds=10)
 BATCH: Final = 1_000
 _LOOK_SECONDS: Final = 1
 _LAST_WORDS_SECONDS: Final = 1
+
+
+async def counted(
+    store: Store, collections: Iterable[str], customer_ids: Sequence[str], session: Any = None
+) -> Mapping[str, int]:
+    """Returns how many rows these customers have in each of the collections. A command each."""
+    counts: dict[str, int] = {}
+    for collection in collections:
+        pipeline = [{"$match": rows_of(collection, {"$in": [*customer_ids]})}, {"$count": "rows"}]
+        found = await store.aggregate(collection, pipeline, session=session)
+        counts[collection] = found[0]["rows"] if found else 0
+    return counts
 
 
 class Lost(Exception):

@@ -25,18 +25,9 @@ async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: s
         raise Forbidden("You may deactivate your account, and nothing else about its status.", "status")
 
     async def decide(customer: Document, _session: Session) -> Effect:
-        from_ = CustomerStatus(customer["status"])
-        activity = of.activity(customer["_id"], statuses.change(from_, to), message=reason)
-        entry: Document = {
-            "_id": new_id("statuses"),
-            "customerId": customer["_id"],
-            "from": from_.value,
-            "to": to.value,
-            "reason": reason,
-            "actor": activity["actor"],
-            "changedAt": of.now,
-            "recordedAt": of.now,
-        }
+        type_ = statuses.change(CustomerStatus(customer["status"]), to)
+        activity = of.activity(customer["_id"], type_, message=reason)
+        entry = status_change(of, customer, to, activity["actor"], reason)
         return Effect(
             {"statusChange": entry["_id"], "activity": activity["_id"]},
             activity,
@@ -46,6 +37,22 @@ async def change(of: Changes, customer_id: str, to: CustomerStatus, *, reason: s
 
     given = {"customerId": customer_id, "status": to.value, "reason": reason}
     return await of.run_once("changeCustomerStatus", customer_id, key, given, decide)
+
+
+def status_change(
+    of: Changes, customer: Document, to: CustomerStatus, actor: Document, reason: str | None = None
+) -> Document:
+    """Makes the row of the history that tells of a change of status."""
+    return {
+        "_id": new_id("statuses"),
+        "customerId": customer["_id"],
+        "from": customer["status"],
+        "to": to.value,
+        **({"reason": reason} if reason is not None else {}),
+        "actor": actor,
+        "changedAt": of.now,
+        "recordedAt": of.now,
+    }
 
 
 async def apply_due(store: Store, now: datetime) -> int:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import BinaryIO, Final
 
 from app.catalogue import SOURCES
+from app.domain import card_numbers
 from app.domain.import_forms import Identity
 from app.domain.import_lines import LineKind
 from app.services.importing.customers import import_identities
@@ -255,4 +256,5 @@ def _read(number: int, line: bytes) -> Arrival | Verdict:
 
 
 def _rejected(number: int, line: bytes, reason: str) -> Verdict:
-    return Verdict(UNREADABLE, number, line.decode(errors="backslashreplace"), LineOutcome.REJECTED, reason)
+    text = card_numbers.masked(line.decode(errors="backslashreplace"))
+    return Verdict(UNREADABLE, number, text, LineOutcome.REJECTED, reason)

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
+from app.domain import card_numbers
 from app.domain.import_forms import Identity, Problems
 from app.domain.import_lines import LINE_SHAPES, Line, parse
 from app.domain.moments import order_of
@@ -186,12 +187,22 @@ def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arriva
         )  # a list: it may be no hashable thing
         return Arrival(number, text, parse(given), parked_at)
     except orjson.JSONDecodeError as wrong:
+        text = card_numbers.masked(text)
         reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
     except Problems as wrong:
+        text = _masked(text)
         reason = str(wrong)
     except Exception as fault:  # whatever it is, it is this line's alone
+        text = _masked(text)
         reason = str(Unforeseen(fault))
     return _rejected(kind, number, text, reason, was_parked=parked_at is not None)
+
+
+def _masked(text: str) -> str:
+    """Returns a line as it was, or written anew with stars for the digits of its card numbers."""
+    given = json.loads(text, parse_float=Decimal)
+    stars = card_numbers.masked(given)
+    return text if stars == given else json.dumps(stars, ensure_ascii=False, default=str)
 
 
 def _rejected(kind: str, number: int, text: str, reason: str, *, was_parked: bool = False) -> Verdict:
