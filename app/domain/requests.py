@@ -72,6 +72,12 @@ class WrongState(Refusal):
 # ---------------------------------------------------------------- what becomes of it
 
 
+def state(status: RequestStatus) -> dict[str, Any]:
+    """Returns the keys that say a status; None removes one. What is closed makes room for another (``openFor``)."""
+    is_open = status in OPEN
+    return {"status": status.value, "open": is_open, **({} if is_open else {"openFor": None})}
+
+
 def decided(status: RequestStatus, outcome: OutcomeStatus) -> RequestStatus | None:
     """Returns the status after an outcome that is newer than all others; None for one that changes nothing.
 
@@ -102,11 +108,11 @@ def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict
         after = decided(status, OutcomeStatus(outcome["status"]))
     keys: dict[str, Any] = {"outcomes": [*outcomes, {**outcome, "decided": after is not None}]}
     if after is not None:
-        keys |= {"status": after.value, "open": after in OPEN}
+        keys |= state(after)
         if "reference" in outcome:
             keys["reference"] = outcome["reference"]
-    if status in (_S.QUEUED, _S.UNDELIVERED):
-        keys |= {"status": (after or _S.SENT).value}
+    elif status in (_S.QUEUED, _S.UNDELIVERED):
+        keys |= state(_S.SENT)
     return keys
 
 

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from app.catalogue.model import AttributeKind
 from app.domain.access import Role, Viewer
 from app.domain.attributes import parse
-from app.domain.changes import Invalid, NotFound
+from app.domain.changes import Invalid, NotFound, check_card_numbers
 from app.domain.executors import Endpoint
 from app.domain.ids import has_id_form, is_id_of
 from app.domain.refusals import Refusal
@@ -99,6 +99,7 @@ def _read(body: bytes) -> tuple[str, Outcome]:
     if not isinstance(given, dict):
         raise Invalid("The body is not a JSON object.", "body")
     read = cast(Mapping[str, Any], given)
+    check_card_numbers(read)
     if strangers := read.keys() - _KEYS:
         raise Invalid(f"{min(strangers)[:50]} is unknown; an outcome has {', '.join(sorted(_KEYS))}.", "body")
     request_id, status = read.get("requestId"), read.get("status")

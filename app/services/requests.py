@@ -135,6 +135,7 @@ async def _written(
         "status": status.value,
         "open": True,
         "confidential": kind.confidential,
+        **({} if kind.guard is RequestGuard.NONE else {"openFor": f"{kind.code}/{asked.target_id or customer['_id']}"}),
         "executor": executor.value,
         "attributes": raws,
         "requestedBy": changes.actor_of(of.viewer, customer["_id"]),
@@ -376,7 +377,7 @@ async def cancel(of: Changes, request: Document, *, reason: str, key: str) -> Wr
 def _cancelled(of: Changes, request: Document, by: Document) -> Document:
     outcome = {"status": RequestStatus.CANCELLED.value, "at": of.now, "recordedAt": of.now, "by": by}
     left = dict.fromkeys(key for key in ("sealed", "dueAt", "giveUpAt", "link", "expiresAt") if key in request)
-    return {"status": outcome["status"], "open": False, "outcomes": [*request["outcomes"], outcome], **left}
+    return {**requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **left}
 
 
 async def retry(of: Changes, request: Document, *, reason: str | None, key: str) -> Wrote:
@@ -464,7 +465,7 @@ async def expire(store: Store, executors: Executors, request: Document, now: dat
         at = stored["expiresAt"]
         outcome = {"status": RequestStatus.EXPIRED.value, "at": at, "recordedAt": now, "by": SYSTEM}
         outcomes = [*stored["outcomes"], outcome]
-        return {"status": outcome["status"], "open": False, "outcomes": outcomes, "link": None, "expiresAt": None}
+        return {**requests.state(RequestStatus.EXPIRED), "outcomes": outcomes, "link": None, "expiresAt": None}
 
     return await _by_itself(store, executors, request, expired, "REQUEST_EXPIRED", now)
 

@@ -13,8 +13,8 @@ import tempfile
 import time
 from base64 import b64encode
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,9 +24,9 @@ from typing import Any, Final
 
 import httpx2
 
-from app.domain.requests import NEXT, OPEN
+from app.domain.requests import NEXT
 from app.domain.vocabulary import RequestStatus
-from app.store.driver import Document, Driver, Store, UpdateOne
+from app.store.driver import Document, Driver, Store, StoreError, UpdateOne
 from tests.support.cluster import Cluster, cluster, freeze_primary, kill_gateway, kill_primary
 from tests.support.processes import ROOT, Process, free_ports
 from tests.support.senders import Clients
@@ -62,8 +62,8 @@ class Report:
     """Done by the executor, and never asked for."""
     wrong: list[str]
     """Not what the executor says."""
-    overlapping: list[str]
-    """Open together with another request for the same sale."""
+    together: list[str]
+    """Sales for which two requests were seen open."""
     off_the_table: list[str]
     """With a step that no state allows."""
     beyond: list[str]
@@ -73,7 +73,7 @@ class Report:
 
     @property
     def found(self) -> Mapping[str, list[str]]:
-        names = ("missing", "strangers", "wrong", "overlapping", "off_the_table", "beyond")
+        names = ("missing", "strangers", "wrong", "together", "off_the_table", "beyond")
         return {name: found for name in names if (found := getattr(self, name))}
 
 
@@ -136,7 +136,7 @@ async def soak(
                 await asyncio.gather(*(agents.ask(sale_id, amount, f"{number}-{agent}") for agent in range(2)))
 
         async def destroy() -> None:
-            while len(done) < faults and not over.is_set() and time.monotonic() - start < at_most_seconds:
+            while len(done) < faults and time.monotonic() - start < at_most_seconds:
                 await asyncio.sleep(random.uniform(0.3, 1.5))
                 name, fault = random.choice(list(_faults(started, executor, workers).items()))
                 await fault()
@@ -146,12 +146,25 @@ async def soak(
                 done.append(name)
                 tell(f"{len(done)}/{faults} {name}: {len(agents.accepted)} accepted, {agents.refused} refused")
 
+        together = set[str]()
+
+        async def watch() -> None:
+            while not over.is_set():
+                counted = [{"$match": {"open": True}}, {"$group": {"_id": "$targetId", "count": {"$sum": 1}}}]
+                with suppress(StoreError):  # it is being killed
+                    together.update(
+                        each["_id"] for each in await store.aggregate("requests", counted) if each["count"] > 1
+                    )
+                await asyncio.sleep(0.1)
+
+        watching = asyncio.create_task(watch())
         async with asyncio.TaskGroup() as everybody:
             everybody.create_task(destroy())
             async with asyncio.TaskGroup() as pairs:
                 for _ in range(10):
                     pairs.create_task(pair())
         over.set()
+        await watching
         waiting = list[Document]()
         while time.monotonic() - start < at_most_seconds:
             waiting = await store.find("requests", {"status": {"$in": ["QUEUED", "SENT", "UNDELIVERED"]}})
@@ -164,7 +177,8 @@ async def soak(
             )
             await asyncio.sleep(1)
         stored = await store.find("requests", {})
-    return _report(agents, stored, database, asked=requests, faults=done, seconds=time.monotonic() - start)
+    seconds = time.monotonic() - start
+    return _report(agents, stored, database, together, asked=requests, faults=done, seconds=seconds)
 
 
 def _faults(
@@ -210,6 +224,7 @@ def _report(
     agents: Agents,
     stored: Sequence[Document],
     database: Path,
+    together: Collection[str],
     *,
     asked: int,
     faults: Sequence[str],
@@ -237,12 +252,7 @@ def _report(
         missing=sorted({*agents.accepted, *by_id} - did.keys()),
         strangers=sorted(did.keys() - by_id.keys()),
         wrong=sorted(each["_id"] for each in stored if not each["open"] and each["status"] != _expected(each)),
-        overlapping=sorted(
-            later["_id"]
-            for of in by_sale.values()
-            for earlier, later in pairwise(of)
-            if (closed_at := _closed_at(earlier)) is None or closed_at > later["requestedAt"]
-        ),
+        together=sorted(together),
         off_the_table=sorted(each["_id"] for each in stored if not _by_the_table(each)),
         beyond=sorted(sale for sale, amount in refunded.items() if amount > SALE),
         retries=agents.retries,
@@ -253,12 +263,6 @@ def _report(
 def _expected(request: Document) -> str:
     cents = f"{request['attributes']['amount']['amount']:f}"[-3:]
     return {".13": "FAILED", ".17": "REVERSED"}.get(cents, "SUCCEEDED")
-
-
-def _closed_at(request: Document) -> datetime | None:
-    """Returns when it was no longer open."""
-    status = [each for each in request["outcomes"] if each["decided"] and RequestStatus(each["status"]) not in OPEN]
-    return status[0]["recordedAt"] if status else None
 
 
 def _by_the_table(request: Document) -> bool:
@@ -301,7 +305,7 @@ def table(report: Report) -> str:
         "faults": len(report.faults),
         "waiting": report.waiting,
         **{name.replace("_", " "): len(getattr(report, name)) for name in ("missing", "strangers", "wrong")},
-        **{name.replace("_", " "): len(getattr(report, name)) for name in ("overlapping", "off_the_table", "beyond")},
+        **{name.replace("_", " "): len(getattr(report, name)) for name in ("together", "off_the_table", "beyond")},
     }
     head = "| " + " | ".join(columns) + " |"
     rule = "|" + "|".join("-" * (len(name) + 2) for name in columns) + "|"
