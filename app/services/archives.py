@@ -15,6 +15,7 @@ import orjson
 
 from app.catalogue import CATALOGUE
 from app.catalogue.model import ActivityGroup, Audience
+from app.domain.ids import collection_of
 from app.domain.vocabulary import ActorKind
 from app.store.driver import Document, Store
 from app.store.files import UPLOADED
@@ -111,6 +112,8 @@ def _is_withheld(collection: str, row: Document) -> bool:
     """Returns whether the row tells of a check that the person is not told of."""
     if collection != "activities":
         return False
+    if "subjectId" in row and collection_of(row["subjectId"]) == "amlChecks":
+        return True
     of_catalogue = CATALOGUE.get(row["type"])
     return bool(
         of_catalogue and of_catalogue.group is ActivityGroup.COMPLIANCE and of_catalogue.audience is Audience.STAFF

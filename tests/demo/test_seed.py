@@ -17,12 +17,14 @@ from app.domain import due_diligence, segments
 from app.domain.access import Role, Viewer
 from app.domain.attributes import parse_all
 from app.domain.exports import choose_columns
+from app.domain.orders import phase_of
 from app.domain.points import audit, empty
 from app.domain.uploads import Intake
-from app.domain.vocabulary import ExportTable
+from app.domain.vocabulary import ExportTable, OrderPhase
 from app.graph import input_of, masks_for
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
 from app.store.driver import Document, Store
+from app.store.mirrors import MIRRORS
 
 NOW = datetime(2026, 3, 10, 14, 5, 7, 123_000, tzinfo=UTC)
 DAYS = [
@@ -169,11 +171,15 @@ def test_refunds_change_the_status_of_what_they_undo(world: World) -> None:
     assert {refund["refundOfId"] for refund in refunds} == {i for i, sale in sales.items() if sale["status"] in undone}
 
 
+_PLANNED = {"expiresAt", "startAt", "renewsAt", "endAt", "churnAt", "dueAt"}
+"""What systems know beforehand."""
+
+
 def test_nothing_lies_in_the_future_but_expiries_and_schedules(world: World, now: datetime) -> None:
     for document in chain(*world.values()):
         for key, value in values(document):
             if isinstance(value, datetime):
-                assert value <= now or key == "expiresAt", (key, document)
+                assert value <= now or key in _PLANNED, (key, document)
                 assert value.microsecond % 1000 == 0
 
 
@@ -230,6 +236,27 @@ def test_the_messy_customer_is_known_as_well_as_the_timeline_tells(world: World)
     }
     searches = of(world, "searches", "C-100001")
     assert {each["factor"]: each["score"] for each in searches} == {"OCCUPATION": "NOT_FOUND", "FRAUD": "UNCLEAR"}
+
+
+def test_the_messy_customer_has_a_story_of_all_that_other_systems_own(world: World, now: datetime) -> None:
+    rows = {name: of(world, name, "C-100001") for name in MIRRORS}
+    assert {phase_of(each, now) for each in rows["orders"]} == {*OrderPhase, None}
+    assert {each["status"] for each in rows["orders"] if phase_of(each, now) is None} == {"OTHER"}
+    overdue = [each for each in rows["invoices"] if each["status"] == "PAST_DUE"]
+    assert [each["dueAt"] < now for each in overdue] == [True]
+    cards = [each for each in rows["paymentInstruments"] if each["method"] == "payment-card"]
+    assert {each["status"]: each["isDefault"] for each in cards} == {"EXPIRED": False, "ACTIVE": True}
+    assert [(each["status"], "invoiceId" in each) for each in rows["quotes"]] == [("ACCEPTED", True)]
+    [memo] = rows["creditMemos"]
+    assert (memo["status"], 0 < memo["unused"]["amount"] < memo["total"]["amount"]) == ("PARTIALLY_APPLIED", True)
+    assert [each["status"] for each in rows["kycRequests"]] == ["FULFILLED"]
+    assert [each["status"] for each in rows["kycDocuments"]] == ["REJECTED", "ACCEPTED"]
+    assert [(each["status"], "inheritedFromId" in each) for each in rows["amlChecks"]] == [
+        ("FALSE_POSITIVE", False),
+        ("FALSE_POSITIVE", True),
+    ]
+    about = {activity.get("subjectId") for activity in of(world, "activities", "C-100001")}
+    assert [name for name, of_name in rows.items() if about.isdisjoint({each["_id"] for each in of_name})] == []
 
 
 def test_there_is_a_segment_for_each_scope_that_its_owner_could_have_saved(world: World) -> None:

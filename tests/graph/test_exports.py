@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from app.domain.access import PERMITTED, Permission, Role
 from app.domain.exports import TABLES, column_of, conditions_of, where_of
 from app.domain.kinds import BY_COLLECTION
-from app.domain.paging import AnyOf, Between, Exactly, In, Named, Where
+from app.domain.paging import Ahead, AnyOf, Between, Exactly, In, Named, Where
 from app.domain.vocabulary import ExportTable
 from app.graph import RULES, masks_for
 from app.services import export_rows
@@ -629,6 +629,8 @@ async def test_conditions_are_kept_as_they_were(world: World) -> None:
         ("b", Exactly("Ä.*")),
         ("c", Between(NOW, None)),
         ("d", Between(None, 5)),
+        ("i", Ahead()),
+        ("j", Ahead(lies_ahead=False)),
         ("e?", AnyOf(((("f", In(())),), (("g", Between("a", "a\uffff")), ("h", In((True,))))))),
     )
     export = await world.export(where=conditions_of(where))

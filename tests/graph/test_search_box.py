@@ -245,6 +245,9 @@ def _asked(of: str, given: Document) -> tuple[str, Document]:
         case "CouponFilter":
             of_one = 'customer(by: {number: "C-1"})'
             return f"query($v: CouponFilter) {{ {of_one} {{ coupons(filter: $v) {{ totalCount }} }} }}", given
+        case "PaymentInstrumentFilter":
+            page = 'customer(by: {number: "C-1"}) { paymentInstruments(filter: $v) { totalCount } }'
+            return f"query($v: PaymentInstrumentFilter) {{ {page} }}", given
         case "ReportFilter":
             return "query($v: ReportFilter!) { customerServiceReport(filter: $v) { total } }", {**_WINDOW, **given}
         case "CustomFieldFilter":

@@ -24,6 +24,7 @@ from app.services.erasing import ERASED_ROWS
 from app.services.export_job import Exporter
 from app.store.driver import Document, Store
 from app.store.files import EXPORTED
+from app.store.mirrors import MIRRORS
 from app.store.personal import personal_texts
 from tests.support.gateway import Ask
 from tests.support.mutations import ANONYMISE, REQUEST_DATA_EXPORT
@@ -100,6 +101,22 @@ async def test_all_that_is_declared_personal_is_in_both_files_and_nothing_that_i
     assert html.escape(mail["subject"]) in page
     assert html.escape(messy["firstName"]) in page
     assert len([name for name in archive.namelist() if name.startswith("files/")]) >= 2
+
+
+async def test_what_other_systems_own_is_theirs_to_have_but_for_checks_against_money_laundering(
+    ask: Ask, store: Store, world: World
+) -> None:
+    ada = await world.customer()
+    for name in MIRRORS:
+        row = await world.mirror(name, ada, sourceStatus=f"status-of-{name}")
+        await world.activity(ada, "SUBSCRIPTION_RENEWED", message=f"about-{name}", subjectId=row["_id"])
+    data = json.loads((await _archive(ask, store, ada)).read("data.json"))
+    shown = {name for name in MIRRORS if name in data}
+    assert shown == {*MIRRORS} - {"amlChecks"}
+    assert all([each["sourceStatus"] for each in data[name]] == [f"status-of-{name}"] for name in shown)
+    messages = {each.get("message") for each in data["activities"]} - {None}
+    assert messages == {f"about-{name}" for name in shown}
+    assert "aml" not in json.dumps(data)
 
 
 async def test_what_was_exported_is_found_nowhere_once_the_person_is_erased(ask: Ask, store: Store) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from app.demo.sample import everything, people, service
+from app.demo.sample import billing, everything, people, service
 from app.demo.sample.beginnings import bring_over, leave, register
 from app.demo.sample.callcenter import order_by_phone
 from app.demo.sample.life import Life
@@ -100,6 +100,16 @@ def messy(index: int, now: datetime) -> Life:
         life.plan(days, partial(service.ask_for_points, life))
         life.plan(days + 1, partial(decide, life))
     life.plan(1_085, partial(service.ask_for_points, life))
+    for days, story in (
+        (1_000, billing.renew_the_card),
+        (1_010, billing.accept_a_quote),
+        (1_020, billing.order_this_and_that),
+        (1_030, billing.prove_who_they_are),
+        (1_031, billing.share_a_name),
+        (1_050, billing.owe_for_a_subscription),
+        (1_080, billing.give_credit),
+    ):
+        life.plan(days, partial(story, life))
     life.plan(_MERGER_DAY, partial(_absorb, life))
     life.live()
     everything.complete(life)
