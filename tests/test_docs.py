@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import httpx2
 import pytest
+from graphql import GraphQLObjectType, build_schema
 from pymongo import MongoClient
 from typer.main import get_command
 
@@ -217,3 +218,23 @@ def test_no_page_names_a_python_that_a_fresh_clone_has_not() -> None:
 def test_every_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
     assert [link for link in links if ":" not in link and not (page.parent / link).exists()] == []
+
+
+# ---------------------------------------------------------------- what the schema has
+
+
+def test_every_interaction_names_fields_that_the_schema_has() -> None:
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+    page = (ROOT / "docs" / "interactions.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == [*range(1, 31)]
+    fields = {
+        f"{type_.name}.{field}"
+        for type_ in schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType)
+        for field in type_.fields
+    }
+    for number, names in rows:
+        assert re.fullmatch(r"`[\w.]+`(, `[\w.]+`)*", names), number
+        for name in re.findall(r"`([\w.]+)`", names):
+            assert fields & {name, f"Query.{name}", f"Mutation.{name}"}, name
