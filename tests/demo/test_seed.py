@@ -12,6 +12,7 @@ import pytest
 
 from app.catalogue import CATALOGUE
 from app.catalogue.model import ActivityGroup
+from app.catalogue.requests import REQUEST_KINDS
 from app.demo.sample.seed import documents_of, seed
 from app.domain import due_diligence, segments
 from app.domain.access import Role, Viewer
@@ -19,8 +20,9 @@ from app.domain.attributes import parse_all
 from app.domain.exports import choose_columns
 from app.domain.orders import phase_of
 from app.domain.points import audit, empty
+from app.domain.requests import OPEN, is_overdue
 from app.domain.uploads import Intake
-from app.domain.vocabulary import ExportTable, OrderPhase
+from app.domain.vocabulary import ExportTable, OrderPhase, RequestStatus
 from app.graph import input_of, masks_for
 from app.schema.customer_lists import CustomerFilter, CustomerOrder
 from app.store.driver import Document, Store
@@ -171,7 +173,7 @@ def test_refunds_change_the_status_of_what_they_undo(world: World) -> None:
     assert {refund["refundOfId"] for refund in refunds} == {i for i, sale in sales.items() if sale["status"] in undone}
 
 
-_PLANNED = {"expiresAt", "startAt", "renewsAt", "endAt", "churnAt", "dueAt"}
+_PLANNED = {"expiresAt", "startAt", "renewsAt", "endAt", "churnAt", "dueAt", "overdueAt"}
 """What systems know beforehand."""
 
 
@@ -257,6 +259,28 @@ def test_the_messy_customer_has_a_story_of_all_that_other_systems_own(world: Wor
     ]
     about = {activity.get("subjectId") for activity in of(world, "activities", "C-100001")}
     assert [name for name, of_name in rows.items() if about.isdisjoint({each["_id"] for each in of_name})] == []
+
+
+def test_the_messy_customer_has_requests_in_several_states_and_none_is_ever_sent(world: World, now: datetime) -> None:
+    rows = of(world, "requests", "C-100001")
+    assert [(each["kind"], each["executor"], each["status"], is_overdue(each, now)) for each in rows] == [
+        ("REFUND", "ENDPOINT", "REVERSED", False),
+        ("REFUND", "ENDPOINT", "FAILED", False),
+        ("PORTAL_LINK", "ENDPOINT", "EXPIRED", False),
+        ("PAYOUT_SELECTION", "ENDPOINT", "EXPIRED", False),
+        ("PAYOUT", "ENDPOINT", "SUCCEEDED", False),
+        ("PAYMENT", "MANUAL", "CANCELLED", False),
+        ("CREDIT_MEMO", "MANUAL", "SENT", True),
+    ]
+    for each in rows:
+        assert each["open"] == ("openFor" in each) == (RequestStatus(each["status"]) in OPEN)
+        assert each.keys().isdisjoint({"dueAt", "giveUpAt", "link", "expiresAt", "sealed", "error"})
+        assert parse_all(REQUEST_KINDS[each["kind"]].attributes, each["attributes"]) == each["attributes"]
+    told = Counter(each["type"] for each in of(world, "activities", "C-100001") if each["type"].startswith("REQUEST_"))
+    assert told == {
+        "REQUEST_MADE": 7, "REQUEST_SUCCEEDED": 2, "REQUEST_REVERSED": 1, "REQUEST_FAILED": 1, "REQUEST_EXPIRED": 2,
+        "REQUEST_WAITS_FOR_CUSTOMER": 2, "REQUEST_NOT_DELIVERED": 1, "REQUEST_SENT_AGAIN": 1, "REQUEST_CANCELLED": 1,
+    }  # fmt: skip
 
 
 def test_there_is_a_segment_for_each_scope_that_its_owner_could_have_saved(world: World) -> None:
