@@ -85,7 +85,7 @@ def demo(
             console.print(f"  --customers {customers} is ignored: the database has its customers already.")
         people = demo_people(settings)
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
-        console.print(f"\n  GraphiQL, with seven examples to play:  [bold]{address}/graphql[/bold]")
+        console.print(f"\n  GraphiQL, with eight examples to play:  [bold]{address}/graphql[/bold]")
         if settings.smtp_url is None:
             console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
         console.print(f"  In GraphiQL you can be: {', '.join(people)}.", soft_wrap=True)

@@ -48,6 +48,7 @@ TABS = {  # each with something that its answer shows
     "Catalogue": '"source": "esuite"',
     "EditedDetails": '"locale": "de-DE"',
     "ManagedCustomer": '"scope": "PUBLIC"',
+    "Refund": '"refundable": ',
 }
 
 
