@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
-from app.catalogue.model import CatalogueAttribute
+from app.catalogue.model import AttributeKind, CatalogueAttribute
 from app.catalogue.requests import RequestGroup, RequestGuard, RequestKind
 from app.domain import changes, requests
 from app.domain.access import Permission
-from app.domain.attributes import AttributeProblems, Raw, parse_all
+from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.executors import Executors, outcome_attributes
 from app.domain.ids import new_id
@@ -168,10 +168,37 @@ def _read(kind: RequestKind, attributes: Mapping[str, Any], *field: str) -> dict
     except AttributeProblems as problems:
         changes.raise_all([Invalid(sentence, *field, name) for name, sentence in problems.problems])
         raise  # never
+    kinds = {each.name: each.kind for each in kind.attributes}
+    raws = changes.read_each(raws, lambda name, raw: _visible(kinds[name], raw, *field, name))
     amount: Any = raws.get("amount")
     if amount and amount["amount"] <= 0:
         raise Invalid("amount must be more than zero.", *field, "amount")
     return raws
+
+
+def _visible(kind: AttributeKind, raw: Raw, *field: str) -> Raw:
+    """Returns a value whose texts are as texts are stored. Raises Invalid for one of which nothing can be seen."""
+    match kind, raw:
+        case AttributeKind.TEXT, str():
+            return changes.text(raw, *field, at_most=TEXT_AT_MOST, lines=False)
+        case AttributeKind.LIST, list():
+            return [changes.text(each, *field, at_most=TEXT_AT_MOST, lines=False) for each in raw]
+        case AttributeKind.JSON, str():
+            return json.dumps(_visible_inside(json.loads(raw), *field), ensure_ascii=False, separators=(",", ":"))
+        case _:
+            return raw
+
+
+def _visible_inside(value: Any, *field: str) -> Any:
+    match value:
+        case str():
+            return changes.text(value, *field, at_most=TEXT_AT_MOST, lines=False)
+        case list():
+            return [_visible_inside(each, *field) for each in cast(list[Any], value)]
+        case dict():
+            return {name: _visible_inside(each, *field) for name, each in cast(dict[str, Any], value).items()}
+        case _:
+            return value
 
 
 async def _guarded(

@@ -255,7 +255,7 @@ async def erase(ask: Ask, customer: Document, key: str = "erase") -> Document:
 async def test_an_erased_customer_is_asked_for_at_each_source(ask: Ask, world: World, store: Store) -> None:
     identities = [{"source": "biller", "id": "canary-77"}, {"source": "crm", "id": "canary-78"}]
     ada = await world.customer(identities=identities)
-    given = {"customerId": ada["_id"], "amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
+    given: Document = {"customerId": ada["_id"], "amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
     request = (await make(ask, "requestPayment", description="canary", **given))["request"]["id"]
     assert codes(await erase(ask, ada)) == ["REQUEST_OPEN"]  # money is on its way
     await make(ask, "completeRequest", "c", requestId=request, status="SUCCEEDED", message="canary")
@@ -276,7 +276,7 @@ async def test_an_erased_customer_is_asked_for_at_each_source(ask: Ask, world: W
 
 async def test_requests_follow_a_merge(ask: Ask, world: World, store: Store) -> None:
     ada, bob = await world.customer(), await world.customer()
-    given = {"amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
+    given: Document = {"amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
     request = (await make(ask, "requestPayment", customerId=bob["_id"], **given))["request"]["id"]
     merge = {"intoId": ada["_id"], "ids": [bob["_id"]], "reason": "Same", "idempotencyKey": "m"}
     answer = await ask(MERGE_CUSTOMERS, input=merge)
