@@ -341,5 +341,13 @@ _ROWS: Final = (
 )
 
 REQUEST_KINDS: Final[Mapping[str, RequestKind]] = MappingProxyType({row.code: row for row in _ROWS})
+MONEY_KINDS: Final = frozenset(
+    row.code for row in _ROWS if row.group in (RequestGroup.PAYMENT, RequestGroup.PAYOUT, RequestGroup.BILLING)
+)
+"""Those by which money moves."""
+IMPERSONAL: Final = frozenset(
+    each.name for row in _ROWS for each in row.attributes if each.personal is False and each.name not in row.secrets
+)
+"""The attributes that stay when a customer is erased."""
 LINK_ATTRIBUTES: Final = (_personal("url", "Link"), _EXPIRY)
 """What an answer with a link brings. The link is a key: it is kept encrypted, and in no list of attributes."""

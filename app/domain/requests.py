@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from app.catalogue.requests import RequestKind
 from app.domain.changes import Invalid
 from app.domain.refusals import Refusal
 from app.domain.times import lies_ahead
@@ -47,13 +46,13 @@ NEXT: Final[Mapping[RequestStatus, frozenset[RequestStatus]]] = {
 
 
 class RequestOpen(Refusal):
-    """Raised if the same is asked for already; the client sees REQUEST_OPEN."""
+    """Raised if an open request is in the way; the client sees REQUEST_OPEN, and that request."""
 
     code = "REQUEST_OPEN"
 
-    def __init__(self, kind: RequestKind, open_request: Mapping[str, Any], *field: str) -> None:
+    def __init__(self, open_request: Mapping[str, Any], message: str, *field: str) -> None:
         asker = open_request["requestedBy"]["name"]
-        super().__init__(f"{kind.title} is requested already, by {asker}: {open_request['_id']} is open.", *field)
+        super().__init__(f"{message}: {open_request['_id']}, asked for by {asker}, is open.", *field)
         self.shows = {"request": open_request["_id"]}
 
 

@@ -14,6 +14,7 @@ from app.domain.changes import Invalid, NotFound
 from app.domain.executors import outcome_attributes
 from app.domain.ids import check_id
 from app.domain.kinds import BY_COLLECTION
+from app.domain.refusals import unknown
 from app.domain.times import stored
 from app.domain.vocabulary import KycDocumentType, OutcomeStatus, RequestExecutor
 from app.resolvers.payloads import Input, document_of, make
@@ -184,7 +185,8 @@ async def request(info: Info, input: Annotated[schema.RequestInput, Input]) -> s
     async def change(of: Changes, customer: Document) -> Wrote:
         kind = of.outgoing.executors.kinds.get(input.kind)
         if kind is None:
-            raise NotFound("There is no such kind of request.", "kind")
+            kinds = of.outgoing.executors.kinds
+            raise Invalid(str(unknown("kind of request", input.kind, kinds)), "kind")
         if kind.permission != Permission.REQUEST_OTHER:
             raise Invalid(f"{kind.code} has a mutation of its own: {_mutation(kind.code)}.", "kind")
         asked = Asked(None, _read(input.attributes))

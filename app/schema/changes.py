@@ -101,7 +101,9 @@ describe(
     TOO_MANY_UPLOADS="The viewer has too many uploads that are not attached yet.",
     UPLOAD_MISSING="No such upload waits to be attached: it is unknown, expired, attached already or another person's, "
     "or its content has not been sent.",
-    REQUEST_OPEN="The same is asked for already; the payload has that request.",
+    REQUEST_OPEN="A request to another system is open: the same is not asked for twice, and what it "
+    "is about is not merged "
+    "or erased. The message names it.",
     NOT_REFUNDABLE="Nothing of this transaction can be refunded; the message says why.",
     OVER_REFUNDABLE="Less than that can still be refunded; the message says how much.",
     WRONG_STATE="The state of the request, or of what it is about, does not allow it; the message says which it is.",

@@ -32,6 +32,7 @@ LISTS: Final[Mapping[str, str]] = {
     "emails": "E-mails",
     "deliveries": "Deliveries of e-mails",
     "notes": "Notes of our service",
+    "requests": "What other systems were asked to do",
     "adjustments": "Points that were asked for",
     "uploads": "Files that were sent to us",
     "paymentInstruments": "Ways to pay",
@@ -55,7 +56,8 @@ _INTERNAL: Final = frozenset(
     "_id customerId order seq formerOwners idempotencyKey dueAt giveUpAt attempts fileId fileIds arrival legacy isNote "
     "group audience revision detailsRevision tagSources spendable lastByType lastActivityAt hasStatusDetails pins "
     "mergedFromIds mergedIdentities absorbingIds rowsMoving mergeId mergeInProgressId dueDiligence mentions linkIds "
-    "slot secret createdBy affiliateId downloadUrl recordedAt allocations settlements uploadId".split()
+    "slot secret createdBy sealed link openFor confidential executor endpoint deliveryStatus sentAt "
+    "overdueAt decided affiliateId downloadUrl recordedAt allocations settlements uploadId".split()
 )
 """Keys that are ours: they say nothing of the person, or open something."""
 _PAGE: Final = 500
@@ -110,6 +112,8 @@ async def _rows(store: Store, collection: str, accounts: list[str]) -> AsyncGene
 
 def _is_withheld(collection: str, row: Document) -> bool:
     """Returns whether the row tells of a check that the person is not told of."""
+    if collection == "requests":
+        return row["confidential"]
     if collection != "activities":
         return False
     if "subjectId" in row and collection_of(row["subjectId"]) == "amlChecks":

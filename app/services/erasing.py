@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from app.catalogue.requests import MONEY_KINDS, REQUEST_KINDS
 from app.domain import changes, merging
 from app.domain.changes import Invalid
 from app.domain.customers import changed_keys
@@ -15,8 +16,10 @@ from app.domain.details import searchable
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
 from app.domain.refusals import Refusal
+from app.domain.requests import RequestOpen
 from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
 from app.services.changes import Changes, Effect, Session, Wrote
+from app.services.requests import Asked, new_request
 from app.services.row_jobs import counted
 from app.services.statuses import status_change
 from app.services.writing import CustomerRows
@@ -43,7 +46,9 @@ class ErasureOutlook(NamedTuple):
 
 async def preview(store: Store, customer: Document) -> ErasureOutlook:
     """Returns what an erasure would do, with nothing written."""
-    return ErasureOutlook(await counted(store, ERASED_ROWS, _accounts(customer)), _blockers(customer))
+    accounts = _accounts(customer)
+    blockers = [*_blockers(customer), *await _open_money(store, accounts)]
+    return ErasureOutlook(await counted(store, ERASED_ROWS, accounts), blockers)
 
 
 async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reason: str, key: str) -> Wrote:
@@ -59,7 +64,7 @@ async def anonymise(of: Changes, customer_id: str, *, confirm_number: str, reaso
         return customer
 
     async def decide(customer: Document, session: Session) -> Effect:
-        changes.raise_all(_blockers(customer))
+        changes.raise_all([*_blockers(customer), *await _open_money(of.store, _accounts(customer), session)])
         if confirm_number != customer["number"]:
             raise Invalid("confirmNumber must be the number of this customer.", "confirmNumber")
         await _call_off(of.store, _accounts(customer), session, of.now)
@@ -87,6 +92,7 @@ async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], re
         "total": sum(counts.values()),
         "dueAt": of.now,
     }
+    requests, asked = await _ask_sources(of, customer, session)
     history = status_change(of, customer, CustomerStatus.ANONYMISED, activity["actor"])
     closed = {
         "status": CustomerStatus.ANONYMISED.value,
@@ -96,7 +102,8 @@ async def _effect(of: Changes, customer: Document, stubs: Sequence[Document], re
     return Effect(
         {"erasure": erasure["_id"], "activity": activity["_id"]},
         activity,
-        new={"statuses": [history], "erasures": [erasure]},
+        new={"statuses": [history], "erasures": [erasure], "requests": requests},
+        first=asked,
         changed={
             ("customers", customer["_id"]): _erased(customer) | closed,
             **{("customers", stub["_id"]): _erased(stub) for stub in stubs},
@@ -122,6 +129,26 @@ def _blockers(customer: Document) -> list[Refusal]:
         except Refusal as refusal:
             found.append(refusal)
     return found
+
+
+async def _open_money(store: Store, accounts: Sequence[str], session: Session = None) -> list[Refusal]:
+    """Returns why money that is on its way keeps the customer from being erased."""
+    where = {"customerId": {"$in": [*accounts]}, "open": True}
+    found = await store.find("requests", where, session=session)
+    money = [each for each in found if each["kind"] in MONEY_KINDS]
+    return [RequestOpen(each, "Money is on its way", "customerId") for each in money]
+
+
+async def _ask_sources(of: Changes, customer: Document, session: Session) -> tuple[list[Document], list[Document]]:
+    """Returns the requests to erase the customer in each system that knows them, and their activities."""
+    kind = REQUEST_KINDS["ERASE_AT_SOURCE"]
+    requests, activities = list[Document](), list[Document]()
+    for identity in customer.get("identities", ()):
+        asked = Asked(None, {"source": identity["source"], "sourceCustomerId": identity["id"]})
+        request, activity = await new_request(of, kind, customer, asked, session)
+        requests.append(request)
+        activities.append(activity)
+    return requests, activities
 
 
 async def _call_off(store: Store, accounts: Sequence[str], session: Session, now: datetime) -> None:

@@ -15,7 +15,8 @@ from app.domain.details import DETAILS, Stale, differences
 from app.domain.ids import new_id
 from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
 from app.domain.points import PointsState, Portion, Transfer
-from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus
+from app.domain.requests import RequestOpen
+from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus, RequestStatus
 from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
 from app.services.points import entries_of, expiry_activities
 from app.services.row_jobs import counted
@@ -75,7 +76,7 @@ async def preview(store: Store, into: Document, sources: Sequence[Document], kee
     """Returns what a merge would do, with nothing written. A handful of commands."""
     counts = await counted(store, ROWS_OF_CUSTOMERS, [each["_id"] for each in sources])
     rewarded = await _rewarded_twice(store, [into["_id"], *(each["_id"] for each in sources)])
-    blockers = merging.blockers(into, sources)
+    blockers = [*merging.blockers(into, sources), *await _queued(store, [into, *sources])]
     try:
         merged = merging.merged(into, sources, keep, rewarded=rewarded)
     except LimitExceeded as refused:
@@ -83,6 +84,16 @@ async def preview(store: Store, into: Document, sources: Sequence[Document], kee
         merged = Merged(into)
     balances = {each["_id"]: _spendable(each, now) for each in (into, *sources)}
     return MergeOutlook(merged, counts, balances, sum(balances.values()), blockers)
+
+
+async def _queued(store: Store, customers: Sequence[Document], session: Session = None) -> list[Blocker]:
+    """Returns whose requests are on their way to another system, which knows the customer by what they are now."""
+    where = {"customerId": {"$in": [each["_id"] for each in customers]}, "status": RequestStatus.QUEUED.value}
+    found = await store.find("requests", where, session=session)
+    queued = {each["customerId"]: each for each in found}
+    places = {each["_id"]: ("intoId",) if at == 0 else ("ids", str(at - 1)) for at, each in enumerate(customers)}
+    message = "A request is on its way to another system"
+    return [Blocker(owner, RequestOpen(request, message, *places[owner])) for owner, request in queued.items()]
 
 
 async def merge(
@@ -116,7 +127,8 @@ async def merge(
         return into
 
     async def decide(into: Document, session: Session) -> Effect:
-        changes.raise_all([each.refusal for each in merging.blockers(into, sources)])
+        blockers = [*merging.blockers(into, sources), *await _queued(of.store, [into, *sources], session)]
+        changes.raise_all([each.refusal for each in blockers])
         for customer in (into, *sources):
             expected, last = expected_revisions.get(customer["_id"]), customer.get("detailsRevision", 0)
             if expected is not None and last > expected:

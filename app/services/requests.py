@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
-from app.catalogue.model import CatalogueAttribute
+from app.catalogue.model import AttributeKind, CatalogueAttribute
 from app.catalogue.requests import RequestGroup, RequestGuard, RequestKind
 from app.domain import changes, requests
 from app.domain.access import Permission
-from app.domain.attributes import AttributeProblems, Raw, parse_all
+from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.executors import Executors, outcome_attributes
 from app.domain.ids import new_id
@@ -89,7 +89,7 @@ async def ask(
             _read(kind, each.attributes)
 
     async def decide(customer: Document, session: Session) -> Effect:
-        written = [await _written(of, kind, customer, each, reason, key, session) for each in asked]
+        written = [await new_request(of, kind, customer, each, session, reason=reason) for each in asked]
         documents = [request for request, _ in written]
         activities = [activity for _, activity in written]
         ids = [each["_id"] for each in documents]
@@ -106,11 +106,11 @@ async def ask(
     return await of.run_once(mutation, customer_id, key, given, decide)
 
 
-async def _written(
-    of: Changes, kind: RequestKind, customer: Document, asked: Asked, reason: str | None, key: str, session: Session
+async def new_request(
+    of: Changes, kind: RequestKind, customer: Document, asked: Asked, session: Session, *, reason: str | None = None
 ) -> tuple[Document, Document]:
-    """Returns a new request and its activity."""
-    attributes = dict(await _guarded(of, kind, customer["_id"], asked, session))
+    """Returns a new request and its activity. Raises what the kind's guard raises."""
+    attributes = dict(await _guarded(of, kind, customer, asked, session))
     raws = _read(kind, attributes)
     if kind.permission == Permission.REQUEST_PAYOUT:
         await _check_payout(of, customer["_id"], raws, session)
@@ -157,7 +157,8 @@ def _about(kind: RequestKind, request: Document, reference: str | None = None) -
         attributes["amount"] = request["attributes"]["amount"]
     if reference:
         attributes["reference"] = reference
-    return {"attributes": attributes or None, "subjectId": request["_id"]}
+    # What is confidential has its check for a subject: who may not read that does not learn of the request either.
+    return {"attributes": attributes or None, "subjectId": request["targetId" if kind.confidential else "_id"]}
 
 
 def _read(kind: RequestKind, attributes: Mapping[str, Any], *field: str) -> dict[str, Raw]:
@@ -167,32 +168,63 @@ def _read(kind: RequestKind, attributes: Mapping[str, Any], *field: str) -> dict
     except AttributeProblems as problems:
         changes.raise_all([Invalid(sentence, *field, name) for name, sentence in problems.problems])
         raise  # never
+    kinds = {each.name: each.kind for each in kind.attributes}
+    raws = changes.read_each(raws, lambda name, raw: _visible(kinds[name], raw, *field, name))
     amount: Any = raws.get("amount")
     if amount and amount["amount"] <= 0:
         raise Invalid("amount must be more than zero.", *field, "amount")
     return raws
 
 
+def _visible(kind: AttributeKind, raw: Raw, *field: str) -> Raw:
+    """Returns a value whose texts are as texts are stored. Raises Invalid for one of which nothing can be seen."""
+    match kind, raw:
+        case AttributeKind.TEXT, str():
+            return changes.text(raw, *field, at_most=TEXT_AT_MOST, lines=False)
+        case AttributeKind.LIST, list():
+            return [changes.text(each, *field, at_most=TEXT_AT_MOST, lines=False) for each in raw]
+        case AttributeKind.JSON, str():
+            return json.dumps(_visible_inside(json.loads(raw), *field), ensure_ascii=False, separators=(",", ":"))
+        case _:
+            return raw
+
+
+def _visible_inside(value: Any, *field: str) -> Any:
+    match value:
+        case str():
+            return changes.text(value, *field, at_most=TEXT_AT_MOST, lines=False)
+        case list():
+            return [_visible_inside(each, *field) for each in cast(list[Any], value)]
+        case dict():
+            return {name: _visible_inside(each, *field) for name, each in cast(dict[str, Any], value).items()}
+        case _:
+            return value
+
+
 async def _guarded(
-    of: Changes, kind: RequestKind, customer_id: str, asked: Asked, session: Session
+    of: Changes, kind: RequestKind, customer: Document, asked: Asked, session: Session
 ) -> Mapping[str, Any]:
     """Returns the attributes, with an amount where it was left out. Raises what the kind's guard raises."""
+    customer_id = customer["_id"]
+    everybody = [customer_id, *customer.get("absorbingIds", ())]  # whose rows are on their way to the customer
     if kind.target and kind.guard is not RequestGuard.REFUNDABLE:
-        own = {"_id": asked.target_id, "customerId": customer_id}
+        own = {"_id": asked.target_id, "customerId": {"$in": everybody}}
         found = await of.store.find(kind.target, own, session=session)
         if not found:
             raise NotFound("It is not there any more.")
         requests.check_target(kind.code, asked.attributes, found[0])
     if kind.guard is RequestGuard.NONE:
         return asked.attributes
-    same = {"targetId": asked.target_id} if asked.target_id else {"customerId": customer_id}
+    same: Document = {"targetId": asked.target_id} if asked.target_id else {"customerId": {"$in": everybody}}
     where = {**same, "kind": kind.code}
     rivals = await of.store.find("requests", where, session=session)
     if running := next((each for each in rivals if each["open"]), None):
-        raise RequestOpen(kind, running)
+        raise RequestOpen(running, f"{kind.title} is requested already")
     if kind.guard is not RequestGuard.REFUNDABLE:
         return asked.attributes
-    sales = await of.store.find("transactions", {"_id": asked.target_id, "customerId": customer_id}, session=session)
+    sales = await of.store.find(
+        "transactions", {"_id": asked.target_id, "customerId": {"$in": everybody}}, session=session
+    )
     if not sales:
         raise NotFound("There is no such transaction.", "transactionId")
     refunds = await of.store.find("transactions", {"refundOfId": asked.target_id}, session=session)
@@ -230,7 +262,7 @@ async def record_outside_payment(
         raise Invalid("processedAt lies in the future.", "processedAt")
 
     async def decide(customer: Document, session: Session) -> Effect:
-        request, _ = await _written(of, kind, customer, Asked(None, attributes), reason, key, session)
+        request, _ = await new_request(of, kind, customer, Asked(None, attributes), session, reason=reason)
         transaction: Document = {
             "_id": new_id("transactions"),
             "customerId": customer_id,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
+from app.catalogue.requests import IMPERSONAL
 from app.domain.moments import ORDER
 from app.domain.vocabulary import ActorKind
 from app.store.driver import Document
@@ -19,8 +20,9 @@ ERASED: Final = "[erased]"
 ERASED_NAME: Final = "Anonymised customer"
 _POSTAL_KEPT: Final = 2
 """Characters of a postal code that stay: they name a region."""
-_IMPERSONAL: Final = frozenset({*ATTRIBUTE_NAMES} - {*PERSONAL})
-"""The attributes of activities that stay. What the catalogue does not know may be personal."""
+_ATTRIBUTES: Final = {"activities": frozenset({*ATTRIBUTE_NAMES} - {*PERSONAL}), "requests": IMPERSONAL}
+"""The attributes that stay. What the catalogue does not know may be personal."""
+_ERASE_AT_SOURCE: Final = "ERASE_AT_SOURCE"
 
 
 def undeclared(name: str, collection: Collection) -> Iterator[str]:
@@ -53,9 +55,11 @@ def without_personal(collection: str, document: Mapping[str, Any]) -> Document:
     """Returns what an erasure leaves of a document: who did what, when, how much; not of whom."""
     declared = COLLECTIONS[collection]
     left = _left({**declared.required, **declared.optional}, document, {*declared.required})
-    if collection == "activities" and "attributes" in document:
+    if (impersonal := _ATTRIBUTES.get(collection)) is not None and "attributes" in document:
         attributes: Mapping[str, Any] = document["attributes"]
-        left["attributes"] = {name: value for name, value in attributes.items() if name in _IMPERSONAL}
+        left["attributes"] = {name: value for name, value in attributes.items() if name in impersonal}
+    if document.get("kind") == _ERASE_AT_SOURCE and "sealed" in document:
+        left["sealed"] = document["sealed"]  # who is to be erased there; it goes when the source has the request
     return {**left, "_id": document["_id"], **({ORDER: document[ORDER]} if ORDER in document else {})}
 
 

@@ -20,6 +20,7 @@ from app.store.forms import (
     object_of,
     one_of,
     personal,
+    plain,
     reference,
 )
 
@@ -45,7 +46,7 @@ REQUESTS: Final = Collection(
         "open": BOOLEAN,
         "confidential": BOOLEAN,
         "executor": one_of(RequestExecutor),
-        "attributes": personal(ANYTHING),
+        "attributes": plain(ANYTHING),  # by the kinds: store/personal.py
         "requestedBy": ACTOR,
         "requestedAt": TIME,
         "overdueAt": TIME,

@@ -8,6 +8,7 @@ from graphql import GraphQLInputObjectType
 
 from app.store.driver import Document
 from tests.support.gateway import Ask
+from tests.support.mutations import MANY_TEXTS, REQUESTED, about_request
 from tests.support.schema_walk import schema
 from tests.support.world import World
 
@@ -28,6 +29,8 @@ IN_LINES = {
     "SetDueDiligenceScoresInput.reason",
     "CreateSegmentInput.description",
     "UpdateSegmentInput.description",
+    *(f"{mutation[0].upper()}{mutation[1:]}Input.reason" for mutation in REQUESTED),
+    "CompleteRequestInput.message",
 }
 """Texts of several lines. All others are one."""
 UNKNOWN = ("UNKNOWN_ACTIVITY_TYPE", "TYPE_NOT_ALLOWED")
@@ -58,9 +61,10 @@ GIVEN: dict[str, dict[str, Any]] = {
     "setDueDiligenceScores": {"scores": [{"factor": "FRAUD", "score": "PROBABLE"}], "reason": "Fraud"},
     "createSegment": {"name": "VIPs", "filter": {}, "scope": "SHARED", "sharedWith": ["grace"]},
     "updateSegment": {"columns": ["name"]},
+    **REQUESTED,
 }
 
-LISTS = {"mentions", "sharedWith", "columns"}
+LISTS = {"mentions", "sharedWith", "columns", *MANY_TEXTS}
 """Texts that are given several at a time."""
 
 INPUTS = {
@@ -97,12 +101,17 @@ def test_the_mutations_here_are_all_that_take_a_text_of_a_customer() -> None:
         "requestDataExport",
         "starSegment",
         "deleteSegment",
+        "request",
+        "retryRequest",
     }
-    assert {*mutations.fields} == {*GIVEN, *others}  # those have a key alone, and what test_search_box asks
+    # Those have a key alone, what test_search_box asks, or need a system that is connected (test_executors).
+    assert {*mutations.fields} == {*GIVEN, *others}
 
 
 async def about(world: World, customer: Document, mutation: str) -> Document:
     """What the change is of."""
+    if mutation in REQUESTED:
+        return await about_request(world, customer, mutation)
     if mutation in ("createCustomer", "createSegment", "createUpload"):
         return {}
     if mutation == "updateSegment":

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from app.domain.access import Role
+from app.services.erase_job import Eraser
+from app.services.merge_job import Mover
 from app.store.driver import Document, Store
 from tests.support.gateway import Ask
-from tests.support.mutations import REQUEST, SHOWN, request_of
+from tests.support.mutations import MERGE_CUSTOMERS, REQUEST, SHOWN, request_of
 from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
 
@@ -231,3 +233,79 @@ async def test_requests_are_listed_and_filtered(ask: Ask, world: World) -> None:
     customer = token(Role.CUSTOMER, customer_id=ada["_id"])
     answer = await ask(REQUESTS, id=ada["_id"], token=customer)
     assert answer["data"]["customer"]["requests"] is None
+
+
+# ---------------------------------------------------------------- merged, erased, told
+
+
+ANONYMISED = f"""mutation($input: AnonymiseCustomerInput!) {{ anonymiseCustomer(input: $input) {{
+  customer {{ status requests {{ nodes {{ kind status attributes {{ name value }} }} }} }} {SHOWN} }} }}"""
+
+
+async def erase(ask: Ask, customer: Document, key: str = "erase") -> Document:
+    given = {
+        "customerId": customer["_id"],
+        "confirmNumber": customer["number"],
+        "reason": "Asked",
+        "idempotencyKey": key,
+    }
+    return (await ask(ANONYMISED, input=given))["data"]["anonymiseCustomer"]
+
+
+async def test_an_erased_customer_is_asked_for_at_each_source(ask: Ask, world: World, store: Store) -> None:
+    identities = [{"source": "biller", "id": "canary-77"}, {"source": "crm", "id": "canary-78"}]
+    ada = await world.customer(identities=identities)
+    given: Document = {"customerId": ada["_id"], "amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
+    request = (await make(ask, "requestPayment", description="canary", **given))["request"]["id"]
+    assert codes(await erase(ask, ada)) == ["REQUEST_OPEN"]  # money is on its way
+    await make(ask, "completeRequest", "c", requestId=request, status="SUCCEEDED", message="canary")
+    payload = await erase(ask, ada)
+    assert codes(payload) == []
+    await Eraser(store).once()
+    found = await store.find("requests", {"customerId": ada["_id"]}, sort={"requestedAt": 1})
+    assert [each["kind"] for each in found] == ["PAYMENT", "ERASE_AT_SOURCE", "ERASE_AT_SOURCE"]
+    assert found[0]["attributes"] == {"amount": money("5.00"), "way": "INSTRUMENT"}
+    assert [each["attributes"] for each in found[1:]] == [{"source": "biller"}, {"source": "crm"}]
+    assert all("sealed" in each for each in found[1:])  # who is to be erased there, until that is done
+    for name in ("requests", "activities", "idempotency"):
+        assert "canary" not in str(await store.find(name, {"customerId": ada["_id"]}))
+    await make(ask, "completeRequest", "d", requestId=found[1]["_id"], status="SUCCEEDED")
+    (done,) = await store.find("requests", {"_id": found[1]["_id"]})
+    assert "sealed" not in done
+
+
+async def test_requests_follow_a_merge(ask: Ask, world: World, store: Store) -> None:
+    ada, bob = await world.customer(), await world.customer()
+    given: Document = {"amount": {"amount": "5.00", "currency": "EUR"}, "way": "INSTRUMENT"}
+    request = (await make(ask, "requestPayment", customerId=bob["_id"], **given))["request"]["id"]
+    merge = {"intoId": ada["_id"], "ids": [bob["_id"]], "reason": "Same", "idempotencyKey": "m"}
+    answer = await ask(MERGE_CUSTOMERS, input=merge)
+    assert answer["data"]["mergeCustomers"]["userErrors"] == []
+    for _ in range(2):  # while its rows move, and after
+        nodes = (await ask(REQUESTS, id=ada["_id"]))["data"]["customer"]["requests"]["nodes"]
+        assert [each["id"] for each in nodes] == [request]
+        rival = await make(ask, "requestPayment", f"k{_}", customerId=ada["_id"], **given)
+        assert codes(rival) == ["REQUEST_OPEN"]
+        await Mover(store).once()
+    done = await make(ask, "completeRequest", "c", requestId=request, status="SUCCEEDED")
+    assert done["request"]["status"] == "SUCCEEDED"
+
+
+async def test_a_review_of_a_check_is_for_those_who_may_read_checks(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    check = await world.mirror("amlChecks", ada, status="PENDING_REVIEW", sourceStatus="pending-review")
+    made = await make(ask, "requestAmlReview", checkId=check["_id"], verdict="FALSE_POSITIVE")
+    agent = token(Role.CUSTOMER_SERVICE_AGENT)
+    assert made["request"]["title"] == "Review of a check"
+    assert (await ask(REQUESTS, id=ada["_id"], token=agent))["data"]["customer"]["requests"]["totalCount"] == 0
+    assert (await ask(REQUESTS, id=ada["_id"]))["data"]["customer"]["requests"]["totalCount"] == 1
+    assert (await ask("query($id: ID!) { node(id: $id) { id } }", id=made["request"]["id"], token=agent))["data"] == {
+        "node": None
+    }
+    text = (
+        "query($id: ID!) { customer(by: {id: $id}) { activities { nodes { attributes { value } subject { id } } } } }"
+    )
+    seen = (await ask(text, id=ada["_id"], token=agent))["data"]["customer"]["activities"]["nodes"]
+    assert seen == [{"attributes": [], "subject": None}]
+    again = await make(ask, "requestAmlReview", "b", checkId=check["_id"], verdict="NO_MATCH")
+    assert codes(again) == ["REQUEST_OPEN"]

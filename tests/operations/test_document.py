@@ -197,7 +197,8 @@ async def test_documents_take_no_more_memory_than_is_counted_for_them(shape: str
     finally:
         tracemalloc.stop()
     counted = documents.kept_bytes - counted
-    assert taken <= counted <= 6 * taken, (taken / counted, taken)
+    # A field of an abstract type is counted once for each of its types, however often it is written.
+    assert taken <= counted <= 8 * taken, (taken / counted, taken)
 
 
 def plan_everything(operation: Operation) -> None:

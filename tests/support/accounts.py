@@ -42,6 +42,7 @@ ALL_BUT_THE_LOG = {
     "billing",
     "kyc",
     "aml",
+    "request",
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
@@ -118,6 +119,21 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     found = {"url": f"https://example.com/{a('diligence')}", "details": a("diligence")}
     search = await world.search(customer, results=[found])
     mirrors = await _mirrors_of(world, customer, whose)
+    requester = {"kind": "AGENT", "id": a("request"), "name": a("request")}
+    said = {"status": "SUCCEEDED", "decided": True, "at": NOW, "recordedAt": NOW, "by": requester}
+    request = await world.request(
+        customer,
+        status="SUCCEEDED",
+        open=False,
+        attributes={"description": a("request")},
+        reason=a("request"),
+        reference=a("request"),
+        error=a("request"),
+        deliveryStatus="SENT",
+        attempts=1,
+        requestedBy=requester,
+        outcomes=[{**said, "code": a("request"), "message": a("request"), "reference": a("request")}],
+    )
     coupon = await world.coupon(
         customer, code=a("code"), type=a("plain"), value=a("plain"), redeemed=True, redeemedAt=NOW, redeemedBy=agent
     )
@@ -201,6 +217,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Note": note,
         "Upload": upload,
         "DueDiligenceSearch": search,
+        "Request": request,
         **mirrors,
         "Coupon": coupon,
         "Transaction": refund,

@@ -40,6 +40,12 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
         "types": "[REFUND, VOID]",
         "statuses": "[PENDING, REJECTED]",
     },
+    "RequestFilter": {
+        "kinds": '["PORTAL_LINK", "PAYOUT"]',
+        "statuses": "[FAILED, EXPIRED]",
+        "open": "false",
+        "requestedAt": WINDOW,
+    },
     "PaymentInstrumentFilter": {
         "statuses": "[INACTIVE, OTHER]",
         "methods": '["payment-card", "paypal"]',
@@ -129,6 +135,10 @@ def _noise(collection: str, number: int) -> Document:
             return {"createdAt": moment, "updatedAt": moment, "type": cycle(number, "APPLE", "GOOGLE")}
         case "notes":
             return {"createdAt": moment}
+        case "requests":
+            status = cycle(number, "SENT", "FAILED", "SUCCEEDED", "EXPIRED")
+            kind = cycle(number, "REFUND", "PORTAL_LINK", "DEPOSIT", "PAYOUT", "ORDER")
+            return {"kind": kind, "status": status, "open": status == "SENT", "requestedAt": moment}
         case _ if collection in _MIRRORS:
             return _MIRRORS[collection](number, moment)
         case "emails":
@@ -174,6 +184,7 @@ COLLECTION_OF = {
     "passes": "passes",
     "notes": "notes",
     "emailHistory": "emails",
+    "requests": "requests",
     "paymentInstruments": "paymentInstruments",
     "orders": "orders",
     "invoices": "invoices",

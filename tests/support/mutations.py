@@ -1,5 +1,10 @@
 """The texts of mutations, each with all that its payload shows."""
 
+from typing import Any
+
+from app.store.driver import Document
+from tests.support.world import World, euros
+
 ERRORS = "userErrors { code field message }"
 ACTOR = "actor { kind userId name accessLevel }"
 SHOWN = f"activity {{ id type title message points subject {{ id }} {ACTOR} }} {ERRORS}"
@@ -98,3 +103,69 @@ SET_DUE_DILIGENCE_SCORES = f"""mutation($input: SetDueDiligenceScoresInput!) {{ 
   customer {{ {DUE_DILIGENCE} }} {SHOWN} }} }}"""
 REQUEST_DATA_EXPORT = f"""mutation($input: RequestDataExportInput!) {{ requestDataExport(input: $input) {{
   export {{ id table format status }} {SHOWN} }} }}"""
+
+
+# ---------------------------------------------------------------- requests to other systems
+
+_EUROS = {"amount": {"amount": "5.00", "currency": "EUR"}}
+_ITEMS = {"items": [{"planId": "basic", "quantity": 1}]}
+REQUESTED: dict[str, dict[str, Any]] = {
+    "requestRefund": {"description": "Broken"},
+    "requestRefunds": {"description": "Broken"},
+    "recordOutsidePayment": {**_EUROS, "processedAt": "2026-01-01T00:00:00Z", "invoiceIds": ["I-1"]},
+    "requestPayment": {**_EUROS, "way": "INSTRUMENT", "invoiceIds": ["I-1"], "paymentInstrumentId": "card"},
+    "requestDeposit": {"currency": "EUR", "website": "main"},
+    "requestPayout": {**_EUROS, "confirmAmount": "5.00"},
+    "requestPayoutSelection": _EUROS,
+    "requestOrder": {"kind": "SUBSCRIPTION", "website": "main", **_ITEMS},
+    "requestQuote": {"website": "main", **_ITEMS},
+    "requestOrderCancellation": {"when": "NOW"},
+    "requestQuoteAction": {"action": "ISSUE"},
+    "requestCreditMemo": {**_EUROS, "category": "WAIVER"},
+    "requestCouponRedemption": {"couponIds": ["c-1"]},
+    "requestPortalLink": {"portalId": "main"},
+    "requestPaymentInstrument": {"token": "tok-1"},
+    "requestPaymentInstrumentChange": {"change": {"setDefault": True}},
+    "requestKycDocuments": {"documents": [{"type": "IDENTITY_PROOF"}]},
+    "requestKycUploadLink": {"reason": "New"},
+    "requestKycDocumentLink": {"reason": "To look at"},
+    "requestAmlReview": {"verdict": "NO_MATCH"},
+    "requestEraseAtSource": {"source": "biller", "sourceCustomerId": "B-1"},
+    "completeRequest": {"status": "SUCCEEDED"},
+    "cancelRequest": {"reason": "A mistake"},
+}
+"""The mutations that ask other systems for something, with the fewest that they need beside what it is about. Not
+`request`, which needs a kind of the company's own, and not `retryRequest`, which needs a system that is connected."""
+
+
+def text_of(mutation: str) -> str:
+    """Returns the text of a mutation that shows what all payloads do."""
+    name = f"{mutation[0].upper()}{mutation[1:]}Input"
+    return f"mutation($input: {name}!) {{ {mutation}(input: $input) {{ {SHOWN} }} }}"
+
+
+MANY_TEXTS = {"couponIds", "invoiceIds"}
+
+
+async def about_request(world: World, customer: Document, mutation: str) -> dict[str, Any]:
+    """Stores what a request is about, and returns its id as the mutation takes it."""
+    sale: Document = {"type": "SALE", "status": "ACCEPTED", "amount": euros("50.00")}
+    match mutation:
+        case "requestRefund":
+            return {"transactionId": (await world.transaction(customer, **sale))["_id"]}
+        case "requestRefunds":
+            return {"transactionIds": [(await world.transaction(customer, **sale))["_id"]]}
+        case "requestOrderCancellation":
+            return {"orderId": (await world.mirror("orders", customer, status="ACTIVE"))["_id"]}
+        case "requestQuoteAction":
+            return {"quoteId": (await world.mirror("quotes", customer, status="DRAFT"))["_id"]}
+        case "requestPaymentInstrumentChange":
+            return {"instrumentId": (await world.mirror("paymentInstruments", customer))["_id"]}
+        case "requestKycDocumentLink":
+            return {"documentId": (await world.mirror("kycDocuments", customer))["_id"]}
+        case "requestAmlReview":
+            return {"checkId": (await world.mirror("amlChecks", customer, status="PENDING_REVIEW"))["_id"]}
+        case "completeRequest" | "cancelRequest":
+            return {"requestId": (await world.request(customer))["_id"]}
+        case _:
+            return {"customerId": customer["_id"]}

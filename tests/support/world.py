@@ -16,6 +16,7 @@ from app.domain.search import folded, search_copies
 from app.domain.uploads import Attaching, attachment
 from app.store.driver import Document, Store, UpdateOne
 from app.store.files import UPLOADED
+from app.store.sealed import seal
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
@@ -99,6 +100,18 @@ SHAPES: Mapping[str, Callable[[Document], Document]] = {
     "kycRequests": lambda given: {**_mirror("gathering"), "documents": []},
     "kycDocuments": lambda given: {**_mirror("pending"), "type": "IDENTITY_PROOF", "tags": []},
     "amlChecks": lambda given: {**_mirror("no-match", "startedAt"), "hits": []},
+    "requests": lambda given: {
+        "kind": "PAYOUT",
+        "status": "SENT",
+        "open": True,
+        "confidential": False,
+        "executor": "MANUAL",
+        "attributes": {"amount": euros("12.50")},
+        "requestedBy": AGENT,
+        "requestedAt": NOW,
+        "overdueAt": NOW,
+        "outcomes": [],
+    },
     "notes": lambda given: {"message": "Called back.", "author": AGENT, "createdAt": NOW, "mentions": []},
 }
 """The fewest keys that each collection's validator asks for."""
@@ -429,6 +442,38 @@ class World:
             noteId=note["_id"],
             subjectId=coupon["_id"],
         )
+        outcome: Document = {
+            "status": "ACTION_REQUIRED",
+            "decided": True,
+            "code": "waiting",
+            "message": "Pay here.",
+            "reference": "EX-1",
+            "attributes": {"expiresAt": LATER},
+            "resultIds": [sale["_id"]],
+            **dict.fromkeys(("at", "recordedAt"), NOW),
+            "by": AGENT,
+        }
+        request_id = new_id("requests")
+        await self.request(
+            ada,
+            _id=request_id,
+            kind="REFUND",
+            status="ACTION_REQUIRED",
+            targetId=sale["_id"],
+            reason="Broken.",
+            reference="EX-1",
+            requestedBy={**AGENT, "id": "tess"},
+            executor="ENDPOINT",
+            endpoint="billing",
+            deliveryStatus="SENT",
+            attempts=2,
+            error="Line was busy",
+            dueAt=LATER,
+            sentAt=NOW,
+            outcomes=[outcome],
+            link={"sealed": await seal(self.store, "https://pay.example.com/1", request_id), "expiresAt": LATER},
+            expiresAt=LATER,
+        )
         await self.activity(ada, "OLD_IMPORT", title="Imported by hand")
         reader = {"id": "grace", "name": "Grace Hopper", "roles": ["CS_ADMIN"]}
         await self.look(ada, viewer={**reader, "delegate": {"id": "alan", "name": "Alan Turing"}})
@@ -437,6 +482,10 @@ class World:
     async def mirror(self, collection: str, customer: Document, **given: Any) -> Document:
         """Stores a row of what another system owns."""
         return await self._one(collection, customer, given)
+
+    async def request(self, customer: Document, **given: Any) -> Document:
+        """Stores a request to another system."""
+        return await self._one("requests", customer, given)
 
     async def _mirrors(self, ada: Document) -> None:
         """Stores one of all that other systems own, with a value in every field."""
