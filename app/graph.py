@@ -27,17 +27,18 @@ from app.resolvers import (
     due_diligence,
     erasing,
     exports,
+    external_requests,
     federation,
     looks,
     merging,
     nodes,
     reports,
-    requests,
     search,
     segments,
     uploads,
     viewers,
 )
+from app.resolvers.external_requests import DOOR_FIELDS
 from app.schema import inputs
 from app.schema.access import described_rules, masks_of, rules_of
 from app.schema.adjustments import PointsAdjustment
@@ -81,12 +82,12 @@ from app.schema.details import (
 from app.schema.due_diligence import RequireDueDiligencePayload, SetDueDiligenceScoresPayload
 from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview, RequestDataExportPayload
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
+from app.schema.external_requests import RequestKindType
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.looks import Look
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
 from app.schema.request_doors import RecordOutsidePaymentPayload, RequestPayload, RequestRefundsPayload
-from app.schema.requests import RequestKindType
 from app.schema.rules import (
     ADJUSTMENT,
     AUDIT,
@@ -191,7 +192,7 @@ class Query:
         "entry that has expired blocks nothing. Needs READ_BLOCKLIST.",
     )
     request_kinds: list[RequestKindType] | None = strawberry.field(
-        resolver=requests.request_kinds,
+        resolver=external_requests.request_kinds,
         description="The kinds of requests that can be asked for, to make forms from. Needs READ_REQUESTS.",
     )
     blocklist: Connection[BlocklistEntry] | None = strawberry.field(
@@ -326,52 +327,53 @@ class Mutation:
         description='Record an activity by hand ("Add action"). Needs RECORD_ACTIVITY.',
     )
     request_refund: RequestPayload | None = strawberry.field(
-        resolver=requests.request_refund,
+        resolver=external_requests.request_refund,
         description="Ask for a refund of a sale, or of a part of it. Needs REQUEST_REFUND.",
     )
     request_refunds: RequestRefundsPayload | None = strawberry.field(
-        resolver=requests.request_refunds,
+        resolver=external_requests.request_refunds,
         description="Ask for refunds of several sales of one customer, each of all that is left: all or none. Needs "
         "REQUEST_REFUND.",
     )
-    request_payment: RequestPayload | None = requests.DOOR_FIELDS["requestPayment"]
-    request_deposit: RequestPayload | None = requests.DOOR_FIELDS["requestDeposit"]
-    request_payout: RequestPayload | None = requests.DOOR_FIELDS["requestPayout"]
-    request_payout_selection: RequestPayload | None = requests.DOOR_FIELDS["requestPayoutSelection"]
-    request_order: RequestPayload | None = requests.DOOR_FIELDS["requestOrder"]
-    request_quote: RequestPayload | None = requests.DOOR_FIELDS["requestQuote"]
-    request_coupon_redemption: RequestPayload | None = requests.DOOR_FIELDS["requestCouponRedemption"]
-    request_portal_link: RequestPayload | None = requests.DOOR_FIELDS["requestPortalLink"]
-    request_payment_instrument: RequestPayload | None = requests.DOOR_FIELDS["requestPaymentInstrument"]
-    request_kyc_documents: RequestPayload | None = requests.DOOR_FIELDS["requestKycDocuments"]
-    request_kyc_upload_link: RequestPayload | None = requests.DOOR_FIELDS["requestKycUploadLink"]
-    request_erase_at_source: RequestPayload | None = requests.DOOR_FIELDS["requestEraseAtSource"]
-    request_order_cancellation: RequestPayload | None = requests.DOOR_FIELDS["requestOrderCancellation"]
-    request_quote_action: RequestPayload | None = requests.DOOR_FIELDS["requestQuoteAction"]
-    request_credit_memo: RequestPayload | None = requests.DOOR_FIELDS["requestCreditMemo"]
-    request_payment_instrument_change: RequestPayload | None = requests.DOOR_FIELDS["requestPaymentInstrumentChange"]
-    request_kyc_document_link: RequestPayload | None = requests.DOOR_FIELDS["requestKycDocumentLink"]
-    request_aml_review: RequestPayload | None = requests.DOOR_FIELDS["requestAmlReview"]
+    request_payment: RequestPayload | None = DOOR_FIELDS["requestPayment"]
+    request_deposit: RequestPayload | None = DOOR_FIELDS["requestDeposit"]
+    request_payout: RequestPayload | None = DOOR_FIELDS["requestPayout"]
+    request_payout_selection: RequestPayload | None = DOOR_FIELDS["requestPayoutSelection"]
+    request_order: RequestPayload | None = DOOR_FIELDS["requestOrder"]
+    request_quote: RequestPayload | None = DOOR_FIELDS["requestQuote"]
+    request_coupon_redemption: RequestPayload | None = DOOR_FIELDS["requestCouponRedemption"]
+    request_portal_link: RequestPayload | None = DOOR_FIELDS["requestPortalLink"]
+    request_payment_instrument: RequestPayload | None = DOOR_FIELDS["requestPaymentInstrument"]
+    request_kyc_documents: RequestPayload | None = DOOR_FIELDS["requestKycDocuments"]
+    request_kyc_upload_link: RequestPayload | None = DOOR_FIELDS["requestKycUploadLink"]
+    request_erase_at_source: RequestPayload | None = DOOR_FIELDS["requestEraseAtSource"]
+    request_order_cancellation: RequestPayload | None = DOOR_FIELDS["requestOrderCancellation"]
+    request_quote_action: RequestPayload | None = DOOR_FIELDS["requestQuoteAction"]
+    request_credit_memo: RequestPayload | None = DOOR_FIELDS["requestCreditMemo"]
+    request_payment_instrument_change: RequestPayload | None = DOOR_FIELDS["requestPaymentInstrumentChange"]
+    request_kyc_document_link: RequestPayload | None = DOOR_FIELDS["requestKycDocumentLink"]
+    request_aml_review: RequestPayload | None = DOOR_FIELDS["requestAmlReview"]
     record_outside_payment: RecordOutsidePaymentPayload | None = strawberry.field(
-        resolver=requests.record_outside_payment,
+        resolver=external_requests.record_outside_payment,
         description="Record a payment that was made elsewhere, as a transaction. Nobody is asked. "
         "Needs REQUEST_PAYMENT.",
     )
     request: RequestPayload | None = strawberry.field(
-        resolver=requests.request,
+        resolver=external_requests.request,
         description="Ask for what the company has added kinds of its own for. Needs REQUEST_OTHER.",
     )
     complete_request: RequestPayload | None = strawberry.field(
-        resolver=requests.complete_request,
-        description="Say what became of a request: for the system that was asked, or for who did it there. Needs "
+        resolver=external_requests.complete_request,
+        description="Report the outcome of a request: for the system that was asked, or for the "
+        "person who did it there. Needs "
         "COMPLETE_REQUEST.",
     )
     cancel_request: RequestPayload | None = strawberry.field(
-        resolver=requests.cancel_request,
+        resolver=external_requests.cancel_request,
         description="Call off a request that nobody has yet. Needs the permission to ask for it.",
     )
     retry_request: RequestPayload | None = strawberry.field(
-        resolver=requests.retry_request,
+        resolver=external_requests.retry_request,
         description="Send a request again that could not be delivered. Needs the permission to ask for it.",
     )
     add_to_blocklist: AddToBlocklistPayload | None = strawberry.field(

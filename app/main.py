@@ -37,7 +37,7 @@ from app.metrics import observe_command
 from app.operations.looks import Looks
 from app.operations.pipeline import Pipeline
 from app.operations.rates import Rates
-from app.services import emails, requests
+from app.services import emails, external_requests
 from app.services.changes import DeliveryPolicy
 from app.services.erase_job import Eraser
 from app.services.executors import read_executors
@@ -171,7 +171,10 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
             # No proxy of the environment's: the address that was looked at is the one that is called.
             client = httpx2.AsyncClient(timeout=timeout_seconds, trust_env=False)
             poster = executors.Poster(await opened.enter_async_context(client))
-            received, give_up = partial(requests.received, store, asked), partial(requests.give_up, store, asked)
+            received, give_up = (
+                partial(external_requests.received, store, asked),
+                partial(external_requests.give_up, store, asked),
+            )
             channels.append(executors.channel(store, asked, poster, received, give_up))
         yield Relay(store, channels, timeout_seconds)
 

@@ -8,17 +8,15 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
 
 import httpx2
 import orjson
 
-from app.catalogue.model import AttributeKind
-from app.catalogue.requests import RequestKind
 from app.delivery.relay import Channel, GiveUp, TryLater, Undeliverable
-from app.domain.executors import Endpoint, Executors
+from app.domain.executors import Endpoint, Executors, RequestKind
+from app.domain.external_requests import natural
 from app.domain.signatures import signed
 from app.domain.vocabulary import RequestStatus
 from app.store.driver import Document, Store
@@ -38,7 +36,7 @@ _REFUSED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """It posts messages to endpoints. Redirects are failures, and of an answer no more than its head is read."""
+    """It sends messages to endpoints. Redirects are failures, and of an answer no more than its head is read."""
 
     client: httpx2.AsyncClient
 
@@ -141,7 +139,7 @@ async def _message(store: Store, kind: RequestKind, request: Document) -> Docume
             "number": customer.get("number"),
             "identities": customer.get("identities", []),
         },
-        "attributes": _natural(kind, request["attributes"] | await _secrets(store, request)),
+        "attributes": natural(kind, request["attributes"] | await _secrets(store, request)),
         "requestedAt": request["requestedAt"],
     }
     if kind.target and "targetId" in request:
@@ -155,19 +153,3 @@ async def _message(store: Store, kind: RequestKind, request: Document) -> Docume
 
 async def _secrets(store: Store, request: Document) -> Mapping[str, Any]:
     return json.loads(await unseal(store, request["sealed"], request["_id"])) if "sealed" in request else {}
-
-
-def _natural(kind: RequestKind, raws: Mapping[str, Any]) -> Document:
-    """Returns attributes as JSON has them: lists and objects, amounts as exact texts."""
-    structured = {each.name for each in kind.attributes if each.kind is AttributeKind.JSON}
-    return {name: json.loads(raw) if name in structured else _plain(raw) for name, raw in raws.items()}
-
-
-def _plain(raw: Any) -> Any:
-    match raw:
-        case {"amount": Decimal() as amount, "currency": str() as currency}:
-            return {"amount": f"{amount:f}", "currency": currency}
-        case Decimal():
-            return f"{raw:f}"
-        case _:
-            return raw

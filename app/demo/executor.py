@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from app.catalogue.requests import REQUEST_KINDS
+from app.catalogue.external_requests import REQUEST_KINDS
 
 PROGRAM: Final = Path(__file__).parents[2] / "examples" / "executor" / "app.py"
 _BY_HAND: Final = frozenset({"OUTSIDE_PAYMENT", "KYC_DOCUMENT_LINK", "CREDIT_MEMO"})

@@ -116,6 +116,11 @@ def parse(kind: AttributeKind, value: object) -> Raw:
         raise ValueError(f"The value must be {FORMS[kind]}.") from None
 
 
+def parse_time(value: object) -> datetime:
+    """Returns a time as it is stored. Raises ValueError."""
+    return cast(datetime, parse(AttributeKind.DATETIME, value))
+
+
 def parse_all(definitions: Iterable[CatalogueAttribute], given: Mapping[str, object]) -> dict[str, Raw]:
     """Returns the raw attributes by name; null counts as not given. Raises AttributeProblems with all that is wrong."""
     defined = {definition.name: definition for definition in definitions}

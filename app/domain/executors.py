@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.catalogue.external_requests import LINK_ATTRIBUTES, REQUEST_KINDS, RequestKind
 from app.catalogue.model import CatalogueAttribute
-from app.catalogue.requests import LINK_ATTRIBUTES, REQUEST_KINDS, RequestKind
 from app.domain.signatures import BadSignature, verify
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A system that does what it is asked. All ``secrets`` are good: two while one replaces the other.
+    """An endpoint is a system that does what it is asked. All ``secrets`` are good: two while one replaces the other.
 
     ``private``: it may be on this machine or in a private network.
     """

@@ -263,7 +263,7 @@ class RequestStatus(StrEnum):
 
 
 class OutcomeStatus(StrEnum):
-    """What an executor may say became of a request."""
+    """It is what an executor may say of a request."""
 
     ACTION_REQUIRED = "ACTION_REQUIRED"
     SUCCEEDED = "SUCCEEDED"

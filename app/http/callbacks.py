@@ -12,9 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.catalogue.model import AttributeKind
 from app.domain.access import Role, Viewer
-from app.domain.attributes import parse
+from app.domain.attributes import parse_time
 from app.domain.changes import Invalid, NotFound, check_card_numbers
 from app.domain.executors import Endpoint
 from app.domain.ids import has_id_form, is_id_of
@@ -24,7 +23,7 @@ from app.domain.vocabulary import OutcomeStatus
 from app.http.cancellation import CancelAfter
 from app.http.file_links import ANSWER_SECONDS, failed, refused
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
-from app.services.requests import Outcome, complete
+from app.services.external_requests import ReportedOutcome, complete
 from app.store.driver import Database
 
 PATH: Final = "/callbacks/requests"
@@ -90,7 +89,7 @@ async def _body(request: Request) -> bytes:
     return bytes(parts)
 
 
-def _read(body: bytes) -> tuple[str, Outcome]:
+def _read(body: bytes) -> tuple[str, ReportedOutcome]:
     """Returns the request's id and what became of it. Raises Invalid, NotFound."""
     try:
         given: Any = orjson.loads(body)
@@ -120,7 +119,7 @@ def _read(body: bytes) -> tuple[str, Outcome]:
         raise Invalid("results must be a list of ids.", "results")
     at = _time(read["at"]) if read.get("at") is not None else None
     named = cast(Mapping[str, Any], attributes)
-    return request_id, Outcome(
+    return request_id, ReportedOutcome(
         OutcomeStatus(status), at, **texts, attributes=named, result_ids=cast(list[str], results)
     )
 
@@ -134,6 +133,6 @@ def _text(read: Mapping[str, Any], name: str) -> str | None:
 
 def _time(value: object) -> datetime:
     try:
-        return cast(datetime, parse(AttributeKind.DATETIME, value))
+        return parse_time(value)
     except ValueError:
         raise Invalid("at must be a time with its UTC offset, such as 2026-01-31T09:30:00Z.", "at") from None

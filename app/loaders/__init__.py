@@ -13,11 +13,11 @@ from app.loaders.credit_balances import credit_balances
 from app.loaders.customers import Name, by_name, surviving, tags
 from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
+from app.loaders.external_requests import refundable
 from app.loaders.gate import Gate
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
-from app.loaders.requests import refundable
 from app.loaders.search import Search
 from app.store import report
 from app.store.driver import Document, Store, StoreError

@@ -63,6 +63,7 @@ from app.schema.coupons import Coupon, CouponFilter, CouponOrder
 from app.schema.credit_memos import CreditMemo, CreditMemoFilter, CreditMemoOrder
 from app.schema.emails import Email
 from app.schema.enums import CustomerStatus, DuplicateReason, ReadGroup
+from app.schema.external_requests import Request, RequestFilter, RequestOrder
 from app.schema.invoices import Invoice, InvoiceFilter, InvoiceOrder
 from app.schema.kyc_documents import KycDocument, KycDocumentFilter, KycDocumentOrder
 from app.schema.kyc_requests import KycRequest, KycRequestFilter, KycRequestOrder
@@ -73,7 +74,6 @@ from app.schema.payment_instruments import PaymentInstrument, PaymentInstrumentF
 from app.schema.people import Address, ContactPoint, IdentityInput, LeadSource, SourceIdentity, TaxId
 from app.schema.points import PointsBalance, PointsEntry, PointsFilter, PointsOrder, balance_of
 from app.schema.quotes import Quote, QuoteFilter, QuoteOrder
-from app.schema.requests import Request, RequestFilter, RequestOrder
 from app.schema.rules import (
     ACTORS,
     AML,

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
+from app.catalogue.external_requests import RequestGroup
 from app.catalogue.model import ActivityGroup, AttributeKind
-from app.catalogue.requests import RequestGroup
 from app.domain.cells import Separator
 from app.domain.points import PointsKind
 from app.domain.vocabulary import (
@@ -195,7 +195,7 @@ describe(
     PASS="Mobile wallet passes.",  # noqa: S106 # not a password
     MEMBERSHIP="Taking part in a programme, and one's level in it.",
     COMPLIANCE="Consent, identity checks, fraud and anti-money-laundering.",
-    REQUEST="What other systems were asked to do, and what became of it.",
+    REQUEST="Requests to other systems, and their outcomes.",
     OTHER="Everything else, including entries whose type is not in the catalogue.",
 )
 describe(
@@ -489,7 +489,7 @@ describe(
     RequestExecutor,
     "Who does what is asked.",
     ENDPOINT="A system that is connected.",
-    MANUAL="A person, in the other system; they say here what became of it.",
+    MANUAL="A person, in the other system; they report the outcome here.",
 )
 describe(
     RequestGroup,

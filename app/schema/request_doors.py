@@ -19,8 +19,8 @@ from app.schema.base import Document, describe
 from app.schema.changes import COMMON, KEY, AttributeInput, Changed
 from app.schema.details import AddressInput
 from app.schema.enums import OutcomeStatus, PaymentWay
+from app.schema.external_requests import Request
 from app.schema.mirror_enums import CreditMemoReason, KycDocumentType, OrderCancelCategory, OrderKind, QuoteCondition
-from app.schema.requests import Request
 from app.schema.rules import REQUEST, WITH_OWNER, Access
 from app.schema.transactions import MoneyInput, Transaction
 
@@ -469,10 +469,10 @@ class RequestInput:
     reason: str | None = strawberry.field(default=None, description=_REASON)
 
 
-@strawberry.input(description="What became of a request, as the system says that was asked.")
+@strawberry.input(description="The outcome of a request, as the system that was asked reports it.")
 class CompleteRequestInput:
     request_id: strawberry.ID = strawberry.field(description="The request.")
-    status: OutcomeStatus = strawberry.field(description="What became of it.")
+    status: OutcomeStatus = strawberry.field(description="The outcome.")
     idempotency_key: str = strawberry.field(description=KEY)
     code: str | None = strawberry.field(default=None, description="The system's code for it, at most 128 characters.")
     message: str | None = strawberry.field(default=None, description="Its words for it, at most 1,000 characters.")

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from app.catalogue.requests import MONEY_KINDS, REQUEST_KINDS
+from app.catalogue.external_requests import MONEY_KINDS, REQUEST_KINDS
 from app.domain import changes, merging
 from app.domain.changes import Invalid
 from app.domain.customers import changed_keys
 from app.domain.details import searchable
+from app.domain.external_requests import RequestOpen
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
 from app.domain.refusals import Refusal
-from app.domain.requests import RequestOpen
 from app.domain.vocabulary import CustomerStatus, DeliveryStatus, ErasureStatus, ExportStatus, PushStatus
 from app.services.changes import Changes, Effect, Session, Wrote
-from app.services.requests import Asked, new_request
+from app.services.external_requests import Asked, new_request
 from app.services.row_jobs import counted
 from app.services.statuses import status_change
 from app.services.writing import CustomerRows

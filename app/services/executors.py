@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from app.catalogue.external_requests import REQUEST_KINDS, RequestGroup, RequestGuard, RequestKind
 from app.catalogue.model import AttributeKind, CatalogueAttribute
-from app.catalogue.requests import REQUEST_KINDS, RequestGroup, RequestGuard, RequestKind
 from app.domain.executors import Endpoint, Executors
 from app.domain.signatures import secret_of
 

@@ -12,10 +12,10 @@ from app.domain import changes, merging, points
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.customers import balance, changed_keys
 from app.domain.details import DETAILS, Stale, differences
+from app.domain.external_requests import RequestOpen
 from app.domain.ids import new_id
 from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
 from app.domain.points import PointsState, Portion, Transfer
-from app.domain.requests import RequestOpen
 from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus, RequestStatus
 from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
 from app.services.points import entries_of, expiry_activities

@@ -8,7 +8,7 @@ from typing import Final
 import stamina
 
 from app.domain.executors import Executors
-from app.services.requests import expire
+from app.services.external_requests import expire
 from app.store.driver import Store, is_transient
 
 _LOOK_SECONDS: Final = 5
@@ -21,7 +21,7 @@ class RequestExpiry:
     executors: Executors
 
     async def run(self) -> None:
-        """Works until it is cancelled; it outlives any absence of the database."""
+        """Runs until it is cancelled; it outlives any absence of the database."""
         while True:
             await self._again()
             await asyncio.sleep(_LOOK_SECONDS)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
-from app.catalogue.requests import IMPERSONAL
+from app.catalogue.external_requests import IMPERSONAL
 from app.domain.moments import ORDER
 from app.domain.vocabulary import ActorKind
 from app.store.driver import Document

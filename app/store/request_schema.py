@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.catalogue.requests import REQUEST_KINDS
+from app.catalogue.external_requests import REQUEST_KINDS
 from app.domain.vocabulary import DeliveryStatus, RequestExecutor, RequestStatus
 from app.store.forms import (
     ACTOR,

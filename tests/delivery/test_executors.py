@@ -40,6 +40,7 @@ READ = f"query($id: ID!) {{ node(id: $id) {{ ... on Request {{ {REQUEST.partitio
 
 @pytest.fixture
 async def executor() -> AsyncGenerator[Executor]:
+    """Runs an executor."""
     async with running_executor() as executor:
         yield executor
 

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from app.catalogue import CATALOGUE
+from app.catalogue.external_requests import REQUEST_KINDS
 from app.catalogue.model import ActivityGroup
-from app.catalogue.requests import REQUEST_KINDS
 from app.demo.sample.seed import documents_of, seed
 from app.domain import due_diligence, segments
 from app.domain.access import Role, Viewer
 from app.domain.attributes import parse_all
 from app.domain.exports import choose_columns
+from app.domain.external_requests import OPEN, is_overdue
 from app.domain.orders import phase_of
 from app.domain.points import audit, empty
-from app.domain.requests import OPEN, is_overdue
 from app.domain.uploads import Intake
 from app.domain.vocabulary import ExportTable, OrderPhase, RequestStatus
 from app.graph import input_of, masks_for

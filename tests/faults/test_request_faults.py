@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from app.store.driver import Driver
-from tests.faults.requests import everything, soak
+from tests.faults.external_requests import everything, soak
 
 
 async def test_each_refund_is_done_once_and_told_truly_whatever_dies(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
@@ -20,6 +21,7 @@ from app.context import Context
 from app.domain.access import Role, Viewer
 from app.domain.listings import PREVIEWS
 from app.domain.paging import PageRequest
+from app.domain.vocabulary import ReadGroup
 from app.execution import Execution
 from app.graph import executable, masks_for, schema
 from app.loaders import Loaders
@@ -28,6 +30,7 @@ from app.operations.errors import format_error
 from app.operations.operation import Operation
 from app.schema.base import READ_KEYS
 from app.schema.connection import PAGED_EDGES, PagedEdge
+from app.services.changes import DeliveryPolicy
 from app.settings import Limits
 from app.store import previews
 from app.store.driver import DeleteOne, Store, StoreError, UpdateOne
@@ -86,6 +89,9 @@ class Case:
     """Fields whose resolver raises for some of their sources."""
 
 
+Reads = Mapping[str, frozenset[ReadGroup]]
+
+
 class Both:
     """Answers by a plan and as graphql-core does, both as bytes."""
 
@@ -102,21 +108,27 @@ class Both:
             plans = Execution()
             plans.counted = self.plans.counted
         with breaking(case.breaking):
-            return await self._answer(plans, document, case), await self._answer(self.reference, document, case)
+            planned, reads = await self._answer(plans, document, case)
+            reference, of_reference = await self._answer(self.reference, document, case)
+        if planned["errors"]:
+            # What a fault nulls is shown to nobody. A plan reads nothing below it, and records nothing; graphql-core
+            # may have read it by then.
+            of_reference = {key: groups & reads.get(key, frozenset()) for key, groups in of_reference.items()}
+        return _bytes(planned, reads), _bytes(reference, of_reference)
 
-    async def _answer(self, execution: Execution, document: DocumentNode, case: Case) -> bytes:
+    async def _answer(self, execution: Execution, document: DocumentNode, case: Case) -> tuple[dict[str, Any], Reads]:
         store = cast(Store, self.store)
         gate = Gate(store, case.viewer, masks_for)
-        context = Context(case.viewer, NOW, cast(Any, None), lambda: Loaders(store, gate), reads={})
+        changes: Any = SimpleNamespace(outgoing=DeliveryPolicy())
+        context = Context(case.viewer, NOW, changes, lambda: Loaders(store, gate), reads={})
         result = await executed(execution, executable, document, case.variables, context)
-        return orjson.dumps(
-            {
-                "data": result.data,
-                "errors": [format_error(error, document) for error in result.errors or ()],
-                **(result.extensions or {}),
-                "reads": result.data and {key: sorted(groups) for key, groups in sorted((context.reads or {}).items())},
-            }
-        )
+        errors = [format_error(error, document) for error in result.errors or ()]
+        answer: dict[str, Any] = {"data": result.data, "errors": errors, **(result.extensions or {})}
+        return answer, (context.reads or {}) if result.data else {}
+
+
+def _bytes(answer: Mapping[str, Any], reads: Reads) -> bytes:
+    return orjson.dumps({**answer, "reads": {key: sorted(groups) for key, groups in sorted(reads.items()) if groups}})
 
 
 def operation_of(document: DocumentNode, schema: GraphQLSchema = executable, name: str | None = None) -> Operation:

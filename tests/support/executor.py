@@ -17,12 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.catalogue.requests import REQUEST_KINDS
+from app.catalogue.external_requests import REQUEST_KINDS
 from app.delivery import executors
 from app.delivery.relay import Relay
 from app.domain.executors import Endpoint, Executors
 from app.domain.signatures import signed, verify
-from app.services import requests
+from app.services import external_requests
 from app.store.driver import Document, Store
 
 SECRET = b"a secret of the executor's, 32 bytes"
@@ -78,14 +78,15 @@ async def running_executor() -> AsyncGenerator[Executor]:
 
 @asynccontextmanager
 async def relay_to(executor: Executor, store: Store, *, timeout_seconds: float = 30) -> AsyncGenerator[Relay]:
+    """Makes a relay to an executor."""
     connected = executor.connected
     async with httpx2.AsyncClient(timeout=timeout_seconds, trust_env=False) as client:
 
         async def received(request: Document, at: Any) -> None:
-            await requests.received(store, connected, request, at)
+            await external_requests.received(store, connected, request, at)
 
         async def give_up(request: Document, update: Document, reason: str) -> bool:
-            return await requests.give_up(store, connected, request, update, reason)
+            return await external_requests.give_up(store, connected, request, update, reason)
 
         channel = executors.channel(store, connected, executors.Poster(client), received, give_up)
         yield Relay(store, [channel], timeout_seconds)
@@ -108,5 +109,6 @@ async def call_back(
 async def send(
     client: httpx2.AsyncClient, body: bytes, *, message_id: str = "msg_1", secret: bytes = SECRET, late: int = 0
 ) -> httpx2.Response:
+    """Sends a callback as it is, signed."""
     headers = signed([secret], message_id, int(time.time()) - late, body)
     return await client.post("/callbacks/requests", content=body, headers=headers)

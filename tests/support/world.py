@@ -442,13 +442,20 @@ class World:
             noteId=note["_id"],
             subjectId=coupon["_id"],
         )
+        values: Document = {
+            "amount": euros("12.50"),
+            "list": ["one", "two"],
+            "whole": 1,
+            "yes": True,
+            "moment": NOW,
+        }
         outcome: Document = {
             "status": "ACTION_REQUIRED",
             "decided": True,
             "code": "waiting",
             "message": "Pay here.",
             "reference": "EX-1",
-            "attributes": {"expiresAt": LATER},
+            "attributes": values,
             "resultIds": [sale["_id"]],
             **dict.fromkeys(("at", "recordedAt"), NOW),
             "by": AGENT,
@@ -459,6 +466,7 @@ class World:
             _id=request_id,
             kind="REFUND",
             status="ACTION_REQUIRED",
+            attributes=values,
             targetId=sale["_id"],
             reason="Broken.",
             reference="EX-1",

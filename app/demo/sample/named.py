@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from app.demo.sample import billing, everything, people, requests, service
+from app.demo.sample import billing, everything, external_requests, people, service
 from app.demo.sample.beginnings import bring_over, leave, register
 from app.demo.sample.callcenter import order_by_phone
 from app.demo.sample.life import Life
@@ -108,12 +108,12 @@ def messy(index: int, now: datetime) -> Life:
         (1_031, billing.share_a_name),
         (1_050, billing.owe_for_a_subscription),
         (1_080, billing.give_credit),
-        (1_060, requests.refund_and_lose_it),
-        (1_070, requests.refund_in_vain),
-        (1_075, requests.get_a_portal_link),
-        (1_076, requests.pay_out),
-        (1_082, requests.ask_for_a_payment),
-        (1_085, requests.ask_for_credit),
+        (1_060, external_requests.refund_and_lose_it),
+        (1_070, external_requests.refund_in_vain),
+        (1_075, external_requests.get_a_portal_link),
+        (1_076, external_requests.pay_out),
+        (1_082, external_requests.ask_for_a_payment),
+        (1_085, external_requests.ask_for_credit),
     ):
         life.plan(days, partial(story, life))
     life.plan(_MERGER_DAY, partial(_absorb, life))

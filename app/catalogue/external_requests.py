@@ -29,7 +29,7 @@ class RequestGroup(StrEnum):
 
 
 class RequestGuard(StrEnum):
-    """The guard says what is checked before a request is accepted; ``domain/requests.py`` holds the rules.
+    """The guard says what is checked before a request is accepted; ``domain/external_requests.py`` holds the rules.
 
     ONE_OPEN: no other request of the kind is open for the same target; without a target, for the same customer.
     REFUNDABLE: that, and the target is a sale of which so much was not refunded yet.
@@ -42,7 +42,7 @@ class RequestGuard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestKind:
-    """A kind of request. ``permission`` is a word of domain/access.py, ``target`` a collection.
+    """A kind says what may be asked of another system. ``permission`` is a word of domain/access.py, ``target`` a collection.
 
     ``secrets`` are attributes that nobody reads here: they are kept encrypted until the request is received.
     ``due_after``: a request that is not done by then is overdue. ``gives_link``: its executor answers with a link for

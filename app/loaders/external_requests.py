@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from app.domain import requests
+from app.domain import external_requests
 from app.store.driver import Document, Store
 
 
@@ -16,4 +16,4 @@ async def refundable(store: Store, ids: Sequence[str]) -> Mapping[str, Decimal]:
         refunds[refund["refundOfId"]].append(refund)
     for request in await store.find("requests", {"targetId": {"$in": [*ids]}, "kind": "REFUND"}):
         asked[request["targetId"]].append(request)
-    return {sale["_id"]: requests.refundable(sale, refunds[sale["_id"]], asked[sale["_id"]]) for sale in sales}
+    return {sale["_id"]: external_requests.refundable(sale, refunds[sale["_id"]], asked[sale["_id"]]) for sale in sales}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from app.catalogue.requests import REQUEST_KINDS, RequestKind
+from app.catalogue.external_requests import REQUEST_KINDS, RequestKind
 from app.domain.access import Permission
 from app.domain.changes import Invalid, NotFound
 from app.domain.executors import outcome_attributes
@@ -21,10 +21,10 @@ from app.resolvers.payloads import Input, document_of, make
 from app.schema import request_doors as schema
 from app.schema.base import Document, Info, Source
 from app.schema.changes import AttributeInput
-from app.schema.requests import RequestKindType
-from app.services import requests
+from app.schema.external_requests import RequestKindType
+from app.services import external_requests
 from app.services.changes import Changes, Wrote
-from app.services.requests import Asked, Outcome
+from app.services.external_requests import Asked, ReportedOutcome
 
 MOST_REFUNDS: Final = 50
 
@@ -48,7 +48,9 @@ def door(at: schema.Door) -> Callable[..., Awaitable[schema.RequestPayload | Non
             asked = Asked(None if collection == "customers" else about_id, schema.given_of(input, _snake(field)))
             check(at.kind, input)
             key = input.idempotency_key
-            return await requests.ask(of, at.mutation, kind, customer_id, [asked], reason=input.reason, key=key)
+            return await external_requests.ask(
+                of, at.mutation, kind, customer_id, [asked], reason=input.reason, key=key
+            )
 
         return await make(info, at.mutation, Permission(kind.permission), (collection, field, about_id), change)
 
@@ -71,7 +73,7 @@ def _snake(name: str) -> str:
 
 
 def check(kind: str, input: Any) -> None:
-    """Checks what a kind's attributes do not say by themselves. Raises Invalid."""
+    """Raises Invalid for what the attributes of a kind do not say by themselves."""
     match kind:
         case "ORDER" | "QUOTE" if not input.items:
             raise Invalid("An order has at least 1 item.", "items")
@@ -128,7 +130,9 @@ async def request_refund(
         attributes = {"amount": input.amount, "description": input.description}
         asked = Asked(sale["_id"], {name: value for name, value in attributes.items() if value is not None})
         key = input.idempotency_key
-        return await requests.ask(of, "requestRefund", kind, sale["customerId"], [asked], reason=input.reason, key=key)
+        return await external_requests.ask(
+            of, "requestRefund", kind, sale["customerId"], [asked], reason=input.reason, key=key
+        )
 
     about = ("transactions", "transactionId", input.transaction_id)
     return await make(info, "requestRefund", Permission(kind.permission), about, change)
@@ -153,7 +157,7 @@ async def request_refunds(
         given = {} if input.description is None else {"description": input.description}
         asked = [Asked(each, given) for each in ids]
         key, customer_id = input.idempotency_key, first["customerId"]
-        return await requests.ask(
+        return await external_requests.ask(
             of, "requestRefunds", kind, customer_id, asked, reason=input.reason, key=key, plural=True
         )
 
@@ -170,7 +174,7 @@ async def record_outside_payment(
         "recordOutsidePayment",
         Permission(kind.permission),
         ("customers", "customerId", input.customer_id),
-        lambda of, customer: requests.record_outside_payment(
+        lambda of, customer: external_requests.record_outside_payment(
             of,
             kind,
             customer["_id"],
@@ -191,7 +195,7 @@ async def request(info: Info, input: Annotated[schema.RequestInput, Input]) -> s
             raise Invalid(f"{kind.code} has a mutation of its own: {_mutation(kind.code)}.", "kind")
         asked = Asked(None, _read(input.attributes))
         key = input.idempotency_key
-        return await requests.ask(of, "request", kind, customer["_id"], [asked], reason=input.reason, key=key)
+        return await external_requests.ask(of, "request", kind, customer["_id"], [asked], reason=input.reason, key=key)
 
     about = ("customers", "customerId", input.customer_id)
     return await make(info, "request", Permission.REQUEST_OTHER, about, change)
@@ -209,7 +213,7 @@ async def complete_request(
     info: Info, input: Annotated[schema.CompleteRequestInput, Input]
 ) -> schema.RequestPayload | None:
     async def complete(of: Changes, request: Document) -> Wrote:
-        outcome = Outcome(
+        outcome = ReportedOutcome(
             OutcomeStatus(input.status),
             input.at and stored(input.at),
             input.code,
@@ -218,7 +222,9 @@ async def complete_request(
             _read(input.attributes),
             input.results or (),
         )
-        return await requests.complete(of, request, outcome, key=input.idempotency_key, mutation="completeRequest")
+        return await external_requests.complete(
+            of, request, outcome, key=input.idempotency_key, mutation="completeRequest"
+        )
 
     for each in input.results or ():
         check_id(each, "results")
@@ -233,7 +239,7 @@ async def cancel_request(
         info,
         "cancelRequest",
         input.request_id,
-        lambda of, request: requests.cancel(of, request, reason=input.reason, key=input.idempotency_key),
+        lambda of, request: external_requests.cancel(of, request, reason=input.reason, key=input.idempotency_key),
     )
 
 
@@ -242,7 +248,7 @@ async def retry_request(info: Info, input: Annotated[schema.RetryRequestInput, I
         info,
         "retryRequest",
         input.request_id,
-        lambda of, request: requests.retry(of, request, reason=input.reason, key=input.idempotency_key),
+        lambda of, request: external_requests.retry(of, request, reason=input.reason, key=input.idempotency_key),
     )
 
 
@@ -252,7 +258,7 @@ async def _about_request(
     """Returns the payload of a change that whoever may ask for such a request may make."""
 
     async def allowed(of: Changes, request: Document) -> Wrote:
-        kind = requests.kind_of(of.outgoing.executors, request["kind"])
+        kind = external_requests.kind_of(of.outgoing.executors, request["kind"])
         of.viewer.require(Permission(kind.permission), request["customerId"])
         return await change(of, request)
 

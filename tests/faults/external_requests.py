@@ -1,4 +1,4 @@
-"""Refunds that agents ask for in pairs while everything dies: `python -m tests.faults.requests`.
+"""Refunds that agents ask for in pairs while everything dies: `python -m tests.faults.external_requests`.
 
 Two gateways, two workers, three database servers and the executor of examples/executor, each a process of its own that
 is killed or frozen at random. What the executor has written down is afterwards held against what the gateway says.
@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import httpx2
 
-from app.domain.requests import NEXT
+from app.domain.external_requests import NEXT
 from app.domain.vocabulary import RequestStatus
 from app.store.driver import Document, Driver, Store, StoreError, UpdateOne
 from tests.support.cluster import Cluster, cluster, freeze_primary, kill_gateway, kill_primary

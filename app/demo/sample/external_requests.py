@@ -6,11 +6,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from app.catalogue.requests import REQUEST_KINDS, RequestGuard
+from app.catalogue.external_requests import REQUEST_KINDS, RequestGuard
 from app.demo.sample.goods import money, price
 from app.demo.sample.life import Life
 from app.demo.sample.people import FINANCE, SERVICE, SYSTEM
-from app.domain import requests
+from app.domain import external_requests
 from app.domain.attributes import Raw
 from app.domain.vocabulary import AccessLevel, ActorKind, OutcomeStatus, RequestStatus
 from app.store.driver import Document
@@ -52,7 +52,7 @@ def _ask(
         "requests",
         {
             "kind": code,
-            **requests.state(RequestStatus.SENT),
+            **external_requests.state(RequestStatus.SENT),
             "confidential": kind.confidential,
             "openFor": None if kind.guard is RequestGuard.NONE else f"{code}/{about}",
             "executor": "MANUAL" if manual else "ENDPOINT",
@@ -81,7 +81,7 @@ def _hear(life: Life, request: Document, status: OutcomeStatus, *, message: str 
     """Writes what the system says, as the rules fold it."""
     given = {**more, **({"message": message} if message else {})}
     outcome = {"status": status.value, "at": life.clock, "recordedAt": life.clock, "by": _BANK, **given}
-    _change(request, requests.with_outcome(request, outcome))
+    _change(request, external_requests.with_outcome(request, outcome))
     told = {"reference": more["reference"]} if "reference" in more else {}
     _tell(life, request, _TYPES[RequestStatus(request["status"])], by=_BANK, message=message, **told)
 
@@ -93,7 +93,7 @@ def _move(
     if status in (RequestStatus.CANCELLED, RequestStatus.EXPIRED):
         outcome = {"status": status.value, "at": life.clock, "recordedAt": life.clock, "by": by}
         keys["outcomes"] = [*request["outcomes"], outcome]
-    _change(request, {**requests.state(status), **keys})
+    _change(request, {**external_requests.state(status), **keys})
     _tell(life, request, _TYPES[status], by=by, message=message)
 
 
@@ -164,7 +164,7 @@ def pay_out(life: Life) -> None:
     def send_again(payout: Document) -> None:
         _move(life, payout, RequestStatus.QUEUED, by=FINANCE)
         sent = {"deliveryStatus": "SENT", "attempts": 158, "sentAt": life.clock, "error": None}
-        _change(payout, {**requests.state(RequestStatus.SENT), **sent})
+        _change(payout, {**external_requests.state(RequestStatus.SENT), **sent})
         _hear(life, payout, OutcomeStatus.SUCCEEDED, reference=life.code("PO-"))
 
     life.plan(1, pay)

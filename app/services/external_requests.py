@@ -12,15 +12,15 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
+from app.catalogue.external_requests import RequestGroup, RequestGuard, RequestKind
 from app.catalogue.model import AttributeKind, CatalogueAttribute
-from app.catalogue.requests import RequestGroup, RequestGuard, RequestKind
-from app.domain import changes, requests
+from app.domain import changes, external_requests
 from app.domain.access import Permission
 from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.executors import Executors, outcome_attributes
+from app.domain.external_requests import REFERENCE_AT_MOST, RequestOpen, WrongState
 from app.domain.ids import new_id
-from app.domain.requests import RequestOpen, WrongState
 from app.domain.times import lies_ahead
 from app.domain.vocabulary import (
     ActorKind,
@@ -48,15 +48,15 @@ _TYPES: Final = {
 
 
 class Asked(NamedTuple):
-    """One of the things that a mutation asks for."""
+    """It holds one of the things that a mutation asks for."""
 
     target_id: str | None
     attributes: Mapping[str, Any]
     """As they were given: text, or what JSON holds."""
 
 
-class Outcome(NamedTuple):
-    """What the other system says. ``at``: when it became so, there."""
+class ReportedOutcome(NamedTuple):
+    """It holds what the other system says. ``at``: when it became so, there."""
 
     status: OutcomeStatus
     at: datetime | None = None
@@ -212,7 +212,7 @@ async def _guarded(
         found = await of.store.find(kind.target, own, session=session)
         if not found:
             raise NotFound("It is not there any more.")
-        requests.check_target(kind.code, asked.attributes, found[0])
+        external_requests.check_target(kind.code, asked.attributes, found[0])
     if kind.guard is RequestGuard.NONE:
         return asked.attributes
     same: Document = {"targetId": asked.target_id} if asked.target_id else {"customerId": {"$in": everybody}}
@@ -228,9 +228,9 @@ async def _guarded(
     if not sales:
         raise NotFound("There is no such transaction.", "transactionId")
     refunds = await of.store.find("transactions", {"refundOfId": asked.target_id}, session=session)
-    left = requests.refundable(sales[0], refunds, rivals)
+    left = external_requests.refundable(sales[0], refunds, rivals)
     given = asked.attributes.get("amount")
-    amount = requests.check_refundable(sales[0], given, left)
+    amount = external_requests.check_refundable(sales[0], given, left)
     return {**asked.attributes, "amount": {"amount": amount, "currency": sales[0]["amount"]["currency"]}}
 
 
@@ -301,7 +301,7 @@ _SENDING: Final = frozenset({"endpoint", "deliveryStatus", "attempts", "dueAt", 
 # ---------------------------------------------------------------- what became of it
 
 
-async def complete(of: Changes, request: Document, outcome: Outcome, *, key: str, mutation: str) -> Wrote:
+async def complete(of: Changes, request: Document, outcome: ReportedOutcome, *, key: str, mutation: str) -> Wrote:
     """Records an outcome. A closed account takes it, too: it is the truth. Raises Invalid, WrongState."""
     kind = kind_of(of.outgoing.executors, request["kind"])
     read = _outcome(of, kind, outcome)
@@ -319,7 +319,7 @@ async def complete(of: Changes, request: Document, outcome: Outcome, *, key: str
         (stored,) = found
         by = changes.actor_of(of.viewer, customer["_id"])
         now = of.now
-        keys = requests.with_outcome(stored, {**read, "at": outcome.at or now, "recordedAt": now, "by": by})
+        keys = external_requests.with_outcome(stored, {**read, "at": outcome.at or now, "recordedAt": now, "by": by})
         status = RequestStatus(keys.get("status", stored["status"]))
         is_decided = keys["outcomes"][-1]["decided"]
         if link and is_decided and status is RequestStatus.ACTION_REQUIRED:
@@ -345,10 +345,14 @@ async def lock_any(rows: CustomerRows, customer_id: str) -> Document:
     return await rows.lock(customer_id)
 
 
-def _outcome(of: Changes, kind: RequestKind, outcome: Outcome) -> Document:
+def _outcome(of: Changes, kind: RequestKind, outcome: ReportedOutcome) -> Document:
     """Returns an outcome as it is stored. Raises Invalid, or Refusals for several faults."""
     read: Document = {"status": outcome.status.value}
-    texts = {"code": changes.KEY_AT_MOST, "message": changes.REASON_AT_MOST, "reference": requests.REFERENCE_AT_MOST}
+    texts = {
+        "code": changes.KEY_AT_MOST,
+        "message": changes.REASON_AT_MOST,
+        "reference": REFERENCE_AT_MOST,
+    }
 
     def text(name: str, at_most: int) -> None:
         if (value := getattr(outcome, name)) is not None:
@@ -361,13 +365,13 @@ def _outcome(of: Changes, kind: RequestKind, outcome: Outcome) -> Document:
             changes.raise_all([Invalid(sentence, "attributes", name) for name, sentence in problems.problems])
 
     def results() -> None:
-        if len(outcome.result_ids) > requests.MOST_RESULTS:
-            raise Invalid(f"An outcome has at most {requests.MOST_RESULTS} results.", "results")
+        if len(outcome.result_ids) > external_requests.MOST_RESULTS:
+            raise Invalid(f"An outcome has at most {external_requests.MOST_RESULTS} results.", "results")
         if outcome.result_ids:
             read["resultIds"] = [*outcome.result_ids]
 
     changes.check(
-        lambda: outcome.at and requests.check_time(outcome.at, of.now),
+        lambda: outcome.at and external_requests.check_time(outcome.at, of.now),
         *(partial(text, name, at_most) for name, at_most in texts.items()),
         attributes,
         results,
@@ -400,22 +404,22 @@ def kind_of(executors: Executors, code: str) -> RequestKind:
 
 
 async def cancel(of: Changes, request: Document, *, reason: str, key: str) -> Wrote:
-    """Calls off a request that nobody has yet. Raises Invalid, WrongState."""
+    """Ends a request that nobody has yet. Raises Invalid, WrongState."""
     return await _move(
-        of, "cancelRequest", request, reason, key, requests.check_cancellable, "REQUEST_CANCELLED", _cancelled
+        of, "cancelRequest", request, reason, key, external_requests.check_cancellable, "REQUEST_CANCELLED", _cancelled
     )
 
 
 def _cancelled(of: Changes, request: Document, by: Document) -> Document:
     outcome = {"status": RequestStatus.CANCELLED.value, "at": of.now, "recordedAt": of.now, "by": by}
     left = dict.fromkeys(key for key in ("sealed", "dueAt", "giveUpAt", "link", "expiresAt") if key in request)
-    return {**requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **left}
+    return {**external_requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **left}
 
 
 async def retry(of: Changes, request: Document, *, reason: str | None, key: str) -> Wrote:
     """Queues a request once more that could not be delivered. Raises Invalid, WrongState."""
     return await _move(
-        of, "retryRequest", request, reason, key, requests.check_retryable, "REQUEST_SENT_AGAIN", _requeued
+        of, "retryRequest", request, reason, key, external_requests.check_retryable, "REQUEST_SENT_AGAIN", _requeued
     )
 
 
@@ -497,7 +501,7 @@ async def expire(store: Store, executors: Executors, request: Document, now: dat
         at = stored["expiresAt"]
         outcome = {"status": RequestStatus.EXPIRED.value, "at": at, "recordedAt": now, "by": SYSTEM}
         outcomes = [*stored["outcomes"], outcome]
-        return {**requests.state(RequestStatus.EXPIRED), "outcomes": outcomes, "link": None, "expiresAt": None}
+        return {**external_requests.state(RequestStatus.EXPIRED), "outcomes": outcomes, "link": None, "expiresAt": None}
 
     return await _by_itself(store, executors, request, expired, "REQUEST_EXPIRED", now)
 

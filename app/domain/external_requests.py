@@ -4,11 +4,14 @@ A request says what was asked; its outcomes say what became of it. Outcomes are 
 time that the other system gives them, the newest decides the request's status, whatever order they arrive in.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from app.catalogue.external_requests import RequestKind
+from app.catalogue.model import AttributeKind
 from app.domain.changes import Invalid
 from app.domain.refusals import Refusal
 from app.domain.times import lies_ahead
@@ -231,3 +234,22 @@ def _why_not(sale: Mapping[str, Any]) -> str:
     if sale["status"] not in _REFUNDABLE:
         return f"The sale is {sale['status']}."
     return "All of this sale is refunded, or asked for already."
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def natural(kind: RequestKind, raws: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns attributes as JSON has them: lists and objects, amounts as exact texts."""
+    structured = {each.name for each in kind.attributes if each.kind is AttributeKind.JSON}
+    return {name: json.loads(raw) if name in structured else _plain(raw) for name, raw in raws.items()}
+
+
+def _plain(raw: Any) -> Any:
+    match raw:
+        case {"amount": Decimal() as amount, "currency": str() as currency}:
+            return {"amount": f"{amount:f}", "currency": currency}
+        case Decimal():
+            return f"{raw:f}"
+        case _:
+            return raw

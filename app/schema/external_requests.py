@@ -6,13 +6,13 @@ from typing import ClassVar, cast
 
 import strawberry
 
+from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import CatalogueAttribute
-from app.catalogue.requests import RequestKind
 from app.domain.access import Role
 from app.domain.attributes import kind_of, label_of
 from app.domain.executors import outcome_attributes
+from app.domain.external_requests import is_overdue
 from app.domain.paging import Sorting, Where
-from app.domain.requests import is_overdue
 from app.domain.vocabulary import RequestStatus as Status
 from app.schema.activities import ActivityAttribute, attribute_of
 from app.schema.base import Document, Info, Node, Source, follow_own, linked_document, reads, result_or_error
@@ -136,7 +136,7 @@ class Request(Node):
     def amount(request: strawberry.Parent[Document]) -> Money | None:
         return request["attributes"].get("amount")
 
-    @strawberry.field(description="What became of it, in the order in which it was recorded. Nothing is overwritten.")
+    @strawberry.field(description="The outcomes, in the order in which they were recorded. Nothing is overwritten.")
     @staticmethod
     @reads("kind outcomes")
     def outcomes(request: strawberry.Parent[Document], info: Info) -> list[RequestOutcome]:
@@ -160,7 +160,8 @@ class Request(Node):
         return cast(Source, {"url": url, "expiresAt": link["expiresAt"]})
 
     @strawberry.field(
-        description="Whether it should be done by now. That is no failure: nobody has said that it will not be done."
+        description="Whether it should be done by now. That does not make it a failure: nobody has "
+        "said that it will not be done."
     )
     @staticmethod
     @reads("open status overdueAt")
