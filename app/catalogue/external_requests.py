@@ -42,7 +42,9 @@ class RequestGuard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestKind:
-    """A kind says what may be asked of another system. ``permission`` is a word of domain/access.py, ``target`` a collection.
+    """A kind says what may be asked of another system.
+
+    ``permission`` is a word of domain/access.py, ``target`` a collection.
 
     ``secrets`` are attributes that nobody reads here: they are kept encrypted until the request is received.
     ``due_after``: a request that is not done by then is overdue. ``gives_link``: its executor answers with a link for
