@@ -53,6 +53,7 @@ clients: $(READY) ## Run examples/clients against a demo; ARGS="apollo urql" for
 
 soak: $(READY) ## A hundred faults on three nodes, 18,000 ledgers, 50,000 queries by both executors; ARGS="--faults 20" for faults only
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
+	$(if $(ARGS),,@$(BIN)/python -m tests.faults.external_requests)
 	$(if $(ARGS),,@$(BIN)/python -m tests.domain.test_reconciliation 3000)
 	$(if $(ARGS),,@$(BIN)/python -m tests.execution.soak)
 

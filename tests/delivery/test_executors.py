@@ -333,3 +333,43 @@ def test_signatures_are_those_of_standard_webhooks() -> None:
         verify([OTHER_SECRET], given, body, now=at.timestamp())
     with pytest.raises(BadSignature):
         verify([SECRET], given, body + b" ", now=at.timestamp())
+
+
+# ---------------------------------------------------------------- a company's own kinds
+
+
+async def test_a_kind_of_the_companys_own_is_asked_for_by_request(
+    ask: Ask, world: World, store: Store, executor: Executor
+) -> None:
+    ada = await world.customer()
+    given: Document = {
+        "kind": "GIFT_CARD",
+        "customerId": ada["_id"],
+        "attributes": [{"name": "value", "value": "5.00 EUR"}],
+    }
+    made = (await asked(ask, "request", **given))["request"]
+    assert (made["title"], made["executor"]) == ("Gift card", "ENDPOINT")
+    async with relay_to(executor, store) as relay:
+        await relay.once()
+    assert executor.messages[0]["data"]["attributes"] == {"value": {"amount": "5.00", "currency": "EUR"}}
+    unknown = {"attributes": [{"name": "x", "value": "1"}]}
+    faults: list[Document] = [{"kind": "GIFT_CART"}, {"kind": "REFUND"}, {"attributes": []}, unknown]
+    for wrong in faults:
+        payload = await asked(ask, "request", "other", **{**given, **wrong})
+        assert {error["code"] for error in payload["userErrors"]} <= {"INVALID", "REQUEST_OPEN"}
+        assert payload["userErrors"]
+
+
+async def test_kinds_say_what_a_form_needs(ask: Ask) -> None:
+    answer = await ask("{ requestKinds { code mutation allowed executor target attributes { name kind required } } }")
+    kinds = {each["code"]: each for each in answer["data"]["requestKinds"]}
+    value = {"name": "value", "kind": "MONEY", "required": True}
+    assert kinds["GIFT_CARD"] == {
+        "code": "GIFT_CARD",
+        "mutation": "request",
+        "allowed": True,
+        "executor": "ENDPOINT",
+        "target": None,
+        "attributes": [value],
+    }
+    assert (kinds["REFUND"]["mutation"], kinds["REFUND"]["target"]) == ("requestRefund", "Transaction")

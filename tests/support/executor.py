@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.catalogue.external_requests import REQUEST_KINDS
+from app.catalogue.external_requests import REQUEST_KINDS, RequestGroup, RequestKind
+from app.catalogue.model import AttributeKind, CatalogueAttribute
 from app.delivery import executors
 from app.delivery.relay import Relay
 from app.domain.executors import Endpoint, Executors
@@ -27,6 +28,15 @@ from app.store.driver import Document, Store
 
 SECRET = b"a secret of the executor's, 32 bytes"
 OTHER_SECRET = b"another one, which replaces it later"
+GIFT_CARD = RequestKind(
+    "GIFT_CARD",
+    "Gift card",
+    "Send the customer a gift card.",
+    RequestGroup.OTHER,
+    "REQUEST_OTHER",
+    (CatalogueAttribute("value", "Value", AttributeKind.MONEY, personal=False),),
+)
+"""A kind of the company's own."""
 TEXT = f"whsec_{b64encode(SECRET).decode()}"
 
 
@@ -52,8 +62,9 @@ class Executor:
     @property
     def connected(self) -> Executors:
         """Returns the executors of a gateway that knows this one, for all kinds."""
-        endpoint = Endpoint("billing", self.url, self.secrets, frozenset(REQUEST_KINDS), private=self.private)
-        return Executors(endpoints={"billing": endpoint})
+        kinds = {**REQUEST_KINDS, GIFT_CARD.code: GIFT_CARD}
+        endpoint = Endpoint("billing", self.url, self.secrets, frozenset(kinds), private=self.private)
+        return Executors(kinds, {"billing": endpoint})
 
 
 @asynccontextmanager
