@@ -21,7 +21,7 @@ from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, va
 from app.loaders.search import Search
 from app.store import report
 from app.store.driver import Document, Store, StoreError
-from app.store.sealed import unseal
+from app.store.sealed import unseal_all
 
 
 class Loaders:
@@ -102,7 +102,7 @@ class Loaders:
     @cached_property
     def secrets(self) -> Loader[tuple[str, bytes], str]:
         """Loads what is sealed, by the document's id and the sealed bytes."""
-        return Loader(partial(_secrets, self._store))
+        return Loader(partial(unseal_all, self._store))
 
     @cached_property
     def refundable(self) -> Loader[str, Decimal]:
@@ -154,10 +154,6 @@ async def _by_name(
         or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
         for name, several in found.items()
     }
-
-
-async def _secrets(store: Store, keys: Sequence[tuple[str, bytes]]) -> Mapping[tuple[str, bytes], str]:
-    return {key: await unseal(store, key[1], key[0]) for key in keys}
 
 
 async def _files(store: Store, ids: Sequence[str]) -> Mapping[str, Document]:

@@ -5,6 +5,7 @@ does not keep them from who has the whole database.
 """
 
 import secrets
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,8 +25,16 @@ async def seal(store: Store, text: str, about: str) -> bytes:
 
 async def unseal(store: Store, sealed: bytes, about: str) -> str:
     """Returns what was sealed. Raises StoreError, InvalidTag."""
-    nonce, encrypted = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-    return (await _cipher(store)).decrypt(nonce, encrypted, about.encode()).decode()
+    return (await unseal_all(store, [(about, sealed)]))[about, sealed]
+
+
+async def unseal_all(store: Store, keys: Iterable[tuple[str, bytes]]) -> Mapping[tuple[str, bytes], str]:
+    """Returns what was sealed, by the id that it is about and the sealed bytes. Raises StoreError, InvalidTag."""
+    cipher = await _cipher(store)
+    return {
+        (about, sealed): cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode()).decode()
+        for about, sealed in keys
+    }
 
 
 async def _cipher(store: Store) -> AESGCM:
