@@ -144,6 +144,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Query.reportOptions": Price(400),  # of some hundred values
     "Query._service": Price(50),  # a long text
     "Activity.availableActions": Price(COMMAND, 4),
+    "Transaction.refundable": Price(COMMAND, 3),
+    "Request.link": Price(COMMAND, 1),
     "Activity.attributes": Price(0, 0.3),
     "Activity.attribute": Price(0, 0.3),
     "Activity.message": Price(0, 0.2),  # long texts: the same again by another alias is sent again

@@ -46,7 +46,8 @@ async def crowd(world: World) -> list[Document]:
     for customer in customers:
         for collection in COLLECTION_OF.values():
             (template, *_) = await world.store.find(collection, {"customerId": customer["_id"]}, limit=1)
-            shared = {key: template[key] for key in template.keys() - {"_id", "customerId", "seq", "_key"}}
+            # A link is sealed for its own request.
+            shared = {key: template[key] for key in template.keys() - {"_id", "customerId", "seq", "_key", "link"}}
             rows = [shared | moment(collection, number) for number in range(ROWS)]
             written = await world.many(collection, customer, *rows)
             if collection in SENT:
@@ -69,6 +70,8 @@ def moment(collection: str, number: int) -> Document:
             return {"createdAt": at}
         case "kycRequests" | "kycDocuments":
             return {"createdAt": at}
+        case "requests":
+            return {"requestedAt": at}
         case "emails":
             return {"sentAt": at}
         case "statuses":

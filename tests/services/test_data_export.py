@@ -121,6 +121,7 @@ async def test_what_other_systems_own_is_theirs_to_have_but_for_checks_against_m
 
 async def test_what_was_exported_is_found_nowhere_once_the_person_is_erased(ask: Ask, store: Store) -> None:
     messy = await _messy(store)
+    await complete_all(ask, store, messy)
     data = json.loads((await _archive(ask, store, messy)).read("data.json"))
     rows = {name: await store.find(name, {"customerId": messy["_id"]}) for name in LISTS}
     own = {text for name, of in rows.items() for row in of for text in personal_texts(name, row)}

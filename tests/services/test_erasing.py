@@ -25,7 +25,7 @@ from app.store.personal import ERASED, personal_texts, undeclared
 from app.store.schema import COLLECTIONS
 from tests.support.gateway import Ask
 from tests.support.import_lines import Bring, activity, customer
-from tests.support.mutations import ANONYMISE, CREATE_CUSTOMER, MERGE_CUSTOMERS
+from tests.support.mutations import ANONYMISE, CREATE_CUSTOMER, MERGE_CUSTOMERS, complete_all
 from tests.support.tokens import token
 from tests.support.world import World, ago
 
@@ -106,6 +106,7 @@ async def test_nothing_personal_is_found_in_any_collection_afterwards(ask: Ask, 
     """The sample's messy customer has something in every collection; a value that a colleague shares is not theirs."""
     await seed.seed(store, customers=8, now=datetime(2026, 3, 1, tzinfo=UTC))
     messy = (await store.find("customers", {"number": "C-100001"}))[0]
+    await complete_all(ask, store, messy)
     accounts = [messy["_id"], *messy.get("mergedFromIds", [])]
     before = await _all(store)
     own = {
@@ -145,6 +146,7 @@ async def test_nothing_personal_is_found_in_any_collection_afterwards(ask: Ask, 
 async def test_what_happened_stays_and_the_points_still_add_up(ask: Ask, store: Store) -> None:
     await seed.seed(store, customers=8, now=datetime(2026, 3, 1, tzinfo=UTC))
     messy = (await store.find("customers", {"number": "C-100001"}))[0]
+    await complete_all(ask, store, messy)
     before = await _all(store)
     assert (await _anonymise(ask, messy))["userErrors"] == []
     await Eraser(store, batch=50).once()

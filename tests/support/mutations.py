@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from app.store.driver import Document
+from app.store.driver import Document, Store
+from tests.support.gateway import Ask
 from tests.support.world import World, euros
 
 ERRORS = "userErrors { code field message }"
@@ -169,3 +170,11 @@ async def about_request(world: World, customer: Document, mutation: str) -> dict
             return {"requestId": (await world.request(customer))["_id"]}
         case _:
             return {"customerId": customer["_id"]}
+
+
+async def complete_all(ask: Ask, store: Store, customer: Document) -> None:
+    """Says that all is done that is asked for a customer: money that is on its way keeps them from being erased."""
+    for request in await store.find("requests", {"customerId": customer["_id"], "open": True}):
+        given = {"requestId": request["_id"], "status": "SUCCEEDED", "idempotencyKey": f"done-{request['_id']}"}
+        answer = await ask(text_of("completeRequest"), input=given)
+        assert answer["data"]["completeRequest"]["userErrors"] == []
