@@ -27,7 +27,7 @@ from app.store.files import EXPORTED
 from app.store.mirrors import MIRRORS
 from app.store.personal import personal_texts
 from tests.support.gateway import Ask
-from tests.support.mutations import ANONYMISE, REQUEST_DATA_EXPORT
+from tests.support.mutations import ANONYMISE, REQUEST_DATA_EXPORT, complete_all
 from tests.support.tokens import token
 from tests.support.world import World
 
