@@ -146,7 +146,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Activity.availableActions": Price(COMMAND, 4),
     "Transaction.refundable": Price(COMMAND, 3),
     "Request.link": Price(COMMAND, 1),
-    "Activity.attributes": Price(0, 0.3),
+    **dict.fromkeys(("Activity.attributes", "Request.attributes", "RequestOutcome.attributes"), Price(0, 0.3)),
     "Activity.attribute": Price(0, 0.3),
     "Activity.message": Price(0, 0.2),  # long texts: the same again by another alias is sent again
     "Note.message": Price(0, 0.2),

@@ -312,7 +312,7 @@ def sensible(type_: Any, name: str = "") -> str:
     if values := getattr(named, "values", None):
         return next(iter(values))
     time = '"2026-02-01T00:00:00Z"' if name == "to" else '"2026-01-01T00:00:00Z"'
-    scalars = {"Int": "1", "Boolean": "true", "ID": '"cus_x"', "DateTime": time, "_Any": _ENTITY}
+    scalars = {"Int": "1", "Boolean": "true", "ID": '"cus_x"', "Decimal": '"1.00"', "DateTime": time, "_Any": _ENTITY}
     return scalars.get(bare, '"x"')
 
 
