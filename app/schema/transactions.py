@@ -9,6 +9,7 @@ import strawberry
 from app.domain.access import Role
 from app.domain.listings import ENTRIES_OF_TRANSACTION, REFUNDS
 from app.domain.paging import Sorting, Where
+from app.domain.refusals import Refusal
 from app.schema.base import Document, Info, Node, ShortList, Source, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import OrderDirection, TransactionOrderField, TransactionStatus, TransactionType
@@ -73,8 +74,10 @@ class Transaction(Node):
         "`requestRefund` has asked for. Zero for what is not a sale that counts."
     )
     @staticmethod
-    @reads("_id amount")
+    @reads("_id amount refundable")
     async def refundable(transaction: strawberry.Parent[Document], info: Info) -> Money | None:
+        if isinstance(masked := transaction.get("refundable"), Refusal):
+            raise masked
         if (amount := transaction.get("amount")) is None:
             return None
         left = await info.context.loaders.refundable.load(transaction["_id"])
