@@ -142,10 +142,10 @@ async def request_refunds(
     info: Info, input: Annotated[schema.RequestRefundsInput, Input]
 ) -> schema.RequestRefundsPayload | None:
     kind, ids = _kind(info, "REFUND"), input.transaction_ids
-    for each in ids:
-        check_id(each, "transactionIds", expected="transactions")
 
     async def change(of: Changes, first: Document) -> Wrote:
+        for each in ids:
+            check_id(each, "transactionIds", expected="transactions")
         if not 1 <= len(ids) <= MOST_REFUNDS:
             raise Invalid(f"Refund 1 to {MOST_REFUNDS} sales at once; these are {len(ids)}.", "transactionIds")
         if len({*ids}) < len(ids):
@@ -213,6 +213,8 @@ async def complete_request(
     info: Info, input: Annotated[schema.CompleteRequestInput, Input]
 ) -> schema.RequestPayload | None:
     async def complete(of: Changes, request: Document) -> Wrote:
+        for each in input.results or ():
+            check_id(each, "results")
         outcome = ReportedOutcome(
             OutcomeStatus(input.status),
             input.at and stored(input.at),
@@ -226,8 +228,6 @@ async def complete_request(
             of, request, outcome, key=input.idempotency_key, mutation="completeRequest"
         )
 
-    for each in input.results or ():
-        check_id(each, "results")
     about = ("requests", "requestId", input.request_id)
     return await make(info, "completeRequest", Permission.COMPLETE_REQUEST, about, complete)
 

@@ -14,7 +14,9 @@ from tests.support.battery import Hole, holes
 from tests.support.gateway import Ask
 from tests.support.world import World
 
-IDS = {hole.name: hole for hole in holes() if "$it: ID!" in hole.query}
+BESIDE_A_REQUEST = "Mutation.completeRequest(input.results[])"
+"""Beside it a request must be named: test_requests."""
+IDS = {hole.name: hole for hole in holes() if "$it: ID!" in hole.query and hole.name != BESIDE_A_REQUEST}
 ANY_KIND = {"Query.node(id)", "Query.nodes(ids[])", "Mutation.addNote(input.links[])"}
 MALFORMED = (
     "nonsense",
@@ -45,6 +47,14 @@ def kind_of(hole: Hole) -> str:
         "noteId": "notes",
         "segmentId": "segments",
         "uploadId[]": "uploads",
+        "transactionId": "transactions",
+        "transactionIds[]": "transactions",
+        "requestId": "requests",
+        "orderId": "orders",
+        "quoteId": "quotes",
+        "instrumentId": "paymentInstruments",
+        "documentId": "kycDocuments",
+        "checkId": "amlChecks",
     }
     return BY_COLLECTION[names.get(field, "exports" if field == "exportId" else "customers")].prefix
 

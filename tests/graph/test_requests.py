@@ -309,3 +309,12 @@ async def test_a_review_of_a_check_is_for_those_who_may_read_checks(ask: Ask, wo
     assert seen == [{"attributes": [], "subject": None}]
     again = await make(ask, "requestAmlReview", "b", checkId=check["_id"], verdict="NO_MATCH")
     assert codes(again) == ["REQUEST_OPEN"]
+
+
+async def test_a_malformed_result_is_refused_and_changes_nothing(ask: Ask, world: World, store: Store) -> None:
+    request = await world.request(await world.customer())
+    given = {"requestId": request["_id"], "status": "SUCCEEDED", "results": ["nonsense"], "idempotencyKey": "k"}
+    answer = await ask(request_of("completeRequest"), input=given)
+    (error,) = answer["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["field"]) == ("BAD_USER_INPUT", ["results"])
+    assert await store.find("activities", {}) == []

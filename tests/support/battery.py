@@ -308,6 +308,8 @@ def sensible(type_: Any, name: str = "") -> str:
     named: Any = schema().get_type(bare)
     if isinstance(named, GraphQLInputObjectType):
         required = [(name, field.type) for name, field in named.fields.items() if is_required_input_field(field)]
+        if named.is_one_of:
+            required = [next((name, field.type) for name, field in named.fields.items())]
         return f"{{{', '.join(f'{name}: {sensible(inner, name)}' for name, inner in required)}}}"
     if values := getattr(named, "values", None):
         return next(iter(values))
