@@ -224,7 +224,7 @@ async def test_every_field_costs_what_it_costs_without_plans_and_lists_cost_noth
         five[coordinate] = await cost(ask, commands, customers, place)
         adds[coordinate] = one[coordinate] - (one[place.above.coordinate] if place.above else 1)
     assert five == one
-    free = {f"Customer.{name}" for name in (*LISTS, "notes", "emailHistory", *MIRRORS)}
+    free = {f"Customer.{name}" for name in (*LISTS, "notes", "emailHistory", "requests", *MIRRORS)}
     assert {coordinate: added for coordinate, added in adds.items() if added} == {
         coordinate: added for coordinate, added in ADDS.items() if coordinate not in free
     }

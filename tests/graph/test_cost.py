@@ -55,10 +55,11 @@ async def test_everything_at_once_costs_one_command_for_each_list(ask: Ask, worl
         commands.clear()
         answer = await ask(query, ids=[customer["_id"] for customer in some])
         assert "errors" not in answer, answer
-        # The customers, seventeen lists, their counts, what activities are counted by, the audit, the credit; then all
+        # The customers, eighteen lists, their counts, what activities are counted by, the audit, the credit; then all
         # that activities and points entries refer to; and the deliveries of e-mails, pushes of passes and entries of
-        # transactions; two for who may be the same person; the pinned notes with their links; and the merge.
-        assert len(commands.sent) == 1 + 17 + 17 + 3 + 1 + 1 + 1 + 3 + 2 + 2 + 1
+        # transactions; two for who may be the same person; the pinned notes with their links; the merge; the
+        # key of a link; and three for what can be refunded.
+        assert len(commands.sent) == 1 + 18 + 18 + 3 + 1 + 1 + 1 + 3 + 2 + 2 + 1 + 1 + 3
 
 
 async def test_a_list_costs_one_command_for_each_distinct_set_of_arguments(
