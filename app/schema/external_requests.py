@@ -25,7 +25,7 @@ from app.schema.enums import (
     RequestOrderField,
     RequestStatus,
 )
-from app.schema.filters import TimeRange, among, during
+from app.schema.filters import TimeRange, among, during, terms
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import REQUEST, WITH_OWNER, Access
@@ -218,7 +218,7 @@ class RequestFilter:
     def where(self, _: frozenset[Role]) -> Where:
         """Returns the conditions of the filter. Raises BadUserInput."""
         return (
-            *among("kind", self.kinds),
+            *among("kind", terms("kinds", self.kinds)),
             *among("status", self.statuses),
             *among("open", None if self.open is None else [self.open]),
             *during("requestedAt", self.requested_at),

@@ -245,6 +245,9 @@ def _asked(of: str, given: Document) -> tuple[str, Document]:
         case "CouponFilter":
             of_one = 'customer(by: {number: "C-1"})'
             return f"query($v: CouponFilter) {{ {of_one} {{ coupons(filter: $v) {{ totalCount }} }} }}", given
+        case "RequestFilter":
+            page = 'customer(by: {number: "C-1"}) { requests(filter: $v) { totalCount } }'
+            return f"query($v: RequestFilter) {{ {page} }}", given
         case "PaymentInstrumentFilter":
             page = 'customer(by: {number: "C-1"}) { paymentInstruments(filter: $v) { totalCount } }'
             return f"query($v: PaymentInstrumentFilter) {{ {page} }}", given
