@@ -127,9 +127,8 @@ def channel(store: Store, executors: Executors, poster: Poster, received: Receiv
 
 async def _message(store: Store, kind: RequestKind, request: Document) -> Document:
     """Returns what an executor needs to know, and nothing else of the customer: ids, and what the kind lists."""
-    customers = await store.find(
-        "customers", {"_id": request["customerId"]}, fields={"number": 1, "identities": 1, "mergedIntoId": 1}
-    )
+    fields = {"number": 1, "identities": 1}
+    customers = await store.find("customers", {"_id": request["customerId"]}, fields=fields)
     customer = customers[0] if customers else {}
     data: Document = {
         "requestId": request["_id"],

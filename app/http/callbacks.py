@@ -19,6 +19,7 @@ from app.domain.executors import Endpoint
 from app.domain.ids import has_id_form, is_id_of
 from app.domain.refusals import Refusal
 from app.domain.signatures import BadSignature
+from app.domain.times import stored
 from app.domain.vocabulary import OutcomeStatus
 from app.http.cancellation import CancelAfter
 from app.http.file_links import ANSWER_SECONDS, failed, refused
@@ -66,8 +67,7 @@ def routes(database: Database, outgoing: DeliveryPolicy) -> list[BaseRoute]:
         found = await store.find("requests", {"_id": request_id})
         if not found or found[0].get("endpoint") != endpoint.name:  # nor does one system learn what others are asked
             raise NotFound("There is no such request.", "requestId")
-        now = datetime.now(UTC)
-        now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+        now = stored(datetime.now(UTC))
         viewer = Viewer(f"endpoint:{endpoint.name}", endpoint.name, frozenset({Role.API_USER}))
         of = Changes(store, locks, viewer, now, correlation_id.get() or "", outgoing)
         try:

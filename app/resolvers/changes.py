@@ -3,11 +3,10 @@
 from typing import Annotated
 
 from app.domain.access import Permission
-from app.domain.changes import Invalid
 from app.domain.times import stored
 from app.domain.uploads import Attaching
 from app.domain.vocabulary import CustomerStatus, PinnedFor
-from app.resolvers.payloads import Input, document_of, make
+from app.resolvers.payloads import Input, attributes_of, document_of, make
 from app.schema import changes as schema
 from app.schema.base import Document, Info
 from app.services import activities, adjustments, coupons, emails, notes, passes, points, statuses, tags
@@ -206,15 +205,11 @@ async def record_activity(
     info: Info, input: Annotated[schema.RecordActivityInput, Input]
 ) -> schema.RecordActivityPayload | None:
     async def record(of: Changes, customer: Document) -> Wrote:
-        given = input.attributes or []
-        attributes = {attribute.name: attribute.value for attribute in given}
-        if len(attributes) < len(given):
-            raise Invalid("An attribute is given twice.", "attributes")
         return await activities.record(
             of,
             customer["_id"],
             input.type,
-            attributes=attributes,
+            attributes=attributes_of(input.attributes),
             message=input.message,
             occurred_at=input.occurred_at and stored(input.occurred_at),
             amount=input.points,

@@ -17,10 +17,9 @@ from app.domain.kinds import BY_COLLECTION
 from app.domain.refusals import unknown
 from app.domain.times import stored
 from app.domain.vocabulary import KycDocumentType, OutcomeStatus, RequestExecutor
-from app.resolvers.payloads import Input, document_of, make
+from app.resolvers.payloads import Input, attributes_of, document_of, make
 from app.schema import request_doors as schema
 from app.schema.base import Document, Info, Source
-from app.schema.changes import AttributeInput
 from app.schema.external_requests import RequestKindType
 from app.services import external_requests
 from app.services.changes import Changes, Wrote
@@ -193,20 +192,12 @@ async def request(info: Info, input: Annotated[schema.RequestInput, Input]) -> s
             raise Invalid(str(unknown("kind of request", input.kind, kinds)), "kind")
         if kind.permission != Permission.REQUEST_OTHER:
             raise Invalid(f"{kind.code} has a mutation of its own: {_mutation(kind.code)}.", "kind")
-        asked = Asked(None, _read(input.attributes))
+        asked = Asked(None, attributes_of(input.attributes))
         key = input.idempotency_key
         return await external_requests.ask(of, "request", kind, customer["_id"], [asked], reason=input.reason, key=key)
 
     about = ("customers", "customerId", input.customer_id)
     return await make(info, "request", Permission.REQUEST_OTHER, about, change)
-
-
-def _read(given: list[AttributeInput] | None) -> dict[str, str]:
-    """Returns attributes by name. Raises Invalid for one that is given twice."""
-    attributes = {each.name: each.value for each in given or ()}
-    if len(attributes) < len(given or ()):
-        raise Invalid("An attribute is given twice.", "attributes")
-    return attributes
 
 
 async def complete_request(
@@ -221,7 +212,7 @@ async def complete_request(
             input.code,
             input.message,
             input.reference,
-            _read(input.attributes),
+            attributes_of(input.attributes),
             input.results or (),
         )
         return await external_requests.complete(

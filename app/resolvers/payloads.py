@@ -8,7 +8,7 @@ import strawberry
 from strawberry.types.nodes import SelectedField
 
 from app.domain.access import Forbidden, Permission
-from app.domain.changes import NotFound, check_card_numbers
+from app.domain.changes import Invalid, NotFound, check_card_numbers
 from app.domain.ids import check_id, is_id_of
 from app.domain.kinds import BY_COLLECTION
 from app.domain.refusals import BadUserInput, Refusal
@@ -62,6 +62,14 @@ def check_texts(info: Info) -> None:
     """Raises CardNumber, or Refusals with several, for an input in which card numbers are. No mutation goes without."""
     field = cast(SelectedField, info.selected_fields[0])  # all that are merged into one have the same arguments
     check_card_numbers(field.arguments["input"])
+
+
+def attributes_of(given: list[schema.AttributeInput] | None) -> dict[str, str]:
+    """Returns attributes by name. Raises Invalid for one that is given twice."""
+    attributes = {each.name: each.value for each in given or ()}
+    if len(attributes) < len(given or ()):
+        raise Invalid("An attribute is given twice.", "attributes")
+    return attributes
 
 
 def _owner(document: Document) -> str | None:

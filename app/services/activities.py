@@ -10,7 +10,7 @@ from app.domain.access import Forbidden, Role
 from app.domain.attributes import AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid
 from app.domain.customers import balance
-from app.domain.refusals import Refusal, Refusals
+from app.domain.refusals import Refusal
 from app.domain.times import lies_ahead
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.points import check_adjustable, earn_or_spend, entries_of, expiry_activities
@@ -101,8 +101,8 @@ def _read(row: CatalogueType, attributes: Mapping[str, str]) -> Mapping[str, Raw
     try:
         return parse_all(row.attributes, attributes)
     except AttributeProblems as problems:
-        refusals = [Invalid(sentence, "attributes", name) for name, sentence in problems.problems]
-        raise (refusals[0] if len(refusals) == 1 else Refusals(refusals)) from None
+        changes.raise_all([Invalid(sentence, "attributes", name) for name, sentence in problems.problems])
+        raise  # never: there is a problem
 
 
 def _check_time(occurred_at: datetime | None, now: datetime) -> None:

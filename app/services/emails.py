@@ -7,9 +7,10 @@ from typing import Final
 from app.domain.changes import LimitExceeded, NotFound
 from app.domain.emails import registered_address
 from app.domain.ids import new_id
-from app.domain.vocabulary import ActorKind
+from app.domain.times import stored
 from app.services.changes import Changes, Effect, Session, Wrote, activity_of
 from app.services.letters import Letter
+from app.services.points import SYSTEM
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store
 
@@ -84,17 +85,13 @@ async def written(
     return email, of.queued("deliveries", customer["_id"], emailId=email["_id"], to=to, first=True)
 
 
-_SYSTEM: Final[Document] = {"kind": ActorKind.SYSTEM.value, "name": "System"}
-
-
 async def give_up(store: Store, delivery: Document, update: Document, reason: str) -> bool:
     """Updates a delivery that is still its relay's, and tells of it on the customer's timeline, both or neither.
 
     Returns False if somebody has taken it since. Raises StoreError.
     """
     ours = {"_id": delivery["_id"], "attempts": delivery["attempts"], "dueAt": {"$exists": True}}
-    now = datetime.now(UTC)
-    now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+    now = stored(datetime.now(UTC))
 
     async def body(rows: CustomerRows) -> bool:
         # Its customer may have been merged into another one since.
@@ -107,7 +104,7 @@ async def give_up(store: Store, delivery: Document, update: Document, reason: st
         activity = activity_of(
             found[0]["customerId"],
             "EMAIL_NOT_DELIVERED",
-            _SYSTEM,
+            SYSTEM,
             now,
             message=reason,
             attributes={**attributes, "toAddress": delivery["to"]},

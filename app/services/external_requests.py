@@ -21,9 +21,8 @@ from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.executors import Executors, outcome_attributes
 from app.domain.external_requests import REFERENCE_AT_MOST, RequestOpen, WrongState
 from app.domain.ids import new_id
-from app.domain.times import lies_ahead
+from app.domain.times import lies_ahead, stored
 from app.domain.vocabulary import (
-    ActorKind,
     DeliveryStatus,
     OutcomeStatus,
     RequestExecutor,
@@ -32,12 +31,12 @@ from app.domain.vocabulary import (
     TransactionType,
 )
 from app.services.changes import Changes, Effect, Session, Wrote, activity_of
+from app.services.points import SYSTEM
 from app.services.writing import CustomerRows, change_customers, update_of
 from app.store.driver import Document, Store
 from app.store.sealed import seal
 
 _LIMIT_PERIOD: Final = timedelta(days=1)
-SYSTEM: Final[Document] = {"kind": ActorKind.SYSTEM.value, "name": "System"}
 _TYPES: Final = {
     RequestStatus.ACTION_REQUIRED: "REQUEST_WAITS_FOR_CUSTOMER",
     RequestStatus.SUCCEEDED: "REQUEST_SUCCEEDED",
@@ -82,7 +81,7 @@ async def ask(
     plural: bool = False,
 ) -> Wrote:
     """Asks for something, or for several at once: all or none. Raises Invalid and what the guard raises."""
-    reason = reason if reason is None else changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
+    reason = _reason(reason)
     changes.key(key)
     if kind.guard is not RequestGuard.REFUNDABLE:  # there the amount may be left out
         for each in asked:
@@ -150,6 +149,11 @@ async def new_request(
     return request, of.activity(customer["_id"], "REQUEST_MADE", message=reason, **_about(kind, request))
 
 
+def _reason(reason: str | None) -> str | None:
+    """Returns the reason as it is stored, if one is given. Raises Invalid."""
+    return reason if reason is None else changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
+
+
 def _about(kind: RequestKind, request: Document, reference: str | None = None) -> Document:
     """Returns what an activity says of a request."""
     attributes: Document = {} if kind.confidential else {"requestKind": kind.title}
@@ -167,7 +171,7 @@ def _read(kind: RequestKind, attributes: Mapping[str, Any], *field: str) -> dict
         raws = parse_all(kind.attributes, attributes)
     except AttributeProblems as problems:
         changes.raise_all([Invalid(sentence, *field, name) for name, sentence in problems.problems])
-        raise  # never
+        raise  # never: there is a problem
     kinds = {each.name: each.kind for each in kind.attributes}
     raws = changes.read_each(raws, lambda name, raw: _visible(kinds[name], raw, *field, name))
     amount: Any = raws.get("amount")
@@ -254,7 +258,7 @@ async def record_outside_payment(
     of: Changes, kind: RequestKind, customer_id: str, attributes: Mapping[str, Any], *, reason: str | None, key: str
 ) -> Wrote:
     """Writes a payment that was made elsewhere as a transaction of ours: nobody is asked, and it is done at once."""
-    reason = reason if reason is None else changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
+    reason = _reason(reason)
     changes.key(key)
     raws = _read(kind, attributes)
     paid: Any = raws["processedAt"]
@@ -446,7 +450,7 @@ async def _move(
     type_: str,
     keys_of: Any,
 ) -> Wrote:
-    reason = reason if reason is None else changes.text(reason, "reason", at_most=changes.REASON_AT_MOST)
+    reason = _reason(reason)
     changes.key(key)
     kind = kind_of(of.outgoing.executors, request["kind"])
 
@@ -482,14 +486,16 @@ async def give_up(store: Store, executors: Executors, request: Document, update:
     Returns False if somebody has taken it since. Raises StoreError.
     """
 
-    def undelivered(stored: Document) -> Document | None:
-        if stored.get("attempts") != request["attempts"] or "dueAt" not in stored:
+    def undelivered(request_now: Document) -> Document | None:
+        if request_now.get("attempts") != request["attempts"] or "dueAt" not in request_now:
             return None
         gone = dict.fromkeys(update["$unset"])
-        status = {"status": RequestStatus.UNDELIVERED.value} if stored["status"] == RequestStatus.QUEUED else {}
+        status = {"status": RequestStatus.UNDELIVERED.value} if request_now["status"] == RequestStatus.QUEUED else {}
         return {**update["$set"], **gone, **status}
 
-    return await _by_itself(store, executors, request, undelivered, "REQUEST_NOT_DELIVERED", _now(), reason)
+    return await _by_itself(
+        store, executors, request, undelivered, "REQUEST_NOT_DELIVERED", stored(datetime.now(UTC)), reason
+    )
 
 
 async def expire(store: Store, executors: Executors, request: Document, now: datetime) -> bool:
@@ -530,8 +536,3 @@ async def _by_itself(
         return True
 
     return await change_customers(store, body, now=now)
-
-
-def _now() -> datetime:
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)

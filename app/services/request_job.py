@@ -8,6 +8,7 @@ from typing import Final
 import stamina
 
 from app.domain.executors import Executors
+from app.domain.times import stored
 from app.services.external_requests import expire
 from app.store.driver import Store, is_transient
 
@@ -32,8 +33,7 @@ class RequestExpiry:
 
     async def once(self) -> None:
         """Ends each request whose link is over. Raises StoreError."""
-        now = datetime.now(UTC)
-        now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+        now = stored(datetime.now(UTC))
         due = {"expiresAt": {"$lte": now}}
         while found := await self.store.find("requests", due, limit=_AT_ONCE):
             if not any([await expire(self.store, self.executors, request, now) for request in found]):

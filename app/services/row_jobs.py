@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 import stamina
 
+from app.domain.times import stored
 from app.jobs import keep_going, log_failure
 from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
 from app.store.queues import Queue
@@ -101,5 +102,4 @@ def _ours(job: Document) -> Document:
 
 def clock() -> datetime:
     """Returns the time as it is stored."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+    return stored(datetime.now(UTC))
