@@ -2,13 +2,28 @@
 import graphql from '@graphql-eslint/eslint-plugin';
 
 const rules = { ...graphql.configs['flat/schema-all'].rules, ...graphql.configs['flat/schema-relay'].rules };
+
+// A prefix ends where a word ends: `requestId` of a `Request` says it twice, `requestedAt` does not.
+const prefix = graphql.rules['no-typename-prefix'];
+const wholeWords = {
+  ...prefix,
+  create: (context) =>
+    prefix.create({
+      report: (found) => {
+        const { fieldName, typeName } = found.data;
+        if (!/^[a-z]/.test(fieldName.slice(typeName.length))) context.report(found);
+      },
+    }),
+};
 const changed = (rule, options) => ({ [rule]: ['error', { ...[rules[rule]].flat()[1], ...options }] });
 
 export default [
   {
     files: ['schema.graphql'],
     languageOptions: { parser: graphql.parser, parserOptions: { graphQLConfig: { schema: 'schema.graphql' } } },
-    plugins: { '@graphql-eslint': graphql },
+    plugins: {
+      '@graphql-eslint': { ...graphql, rules: { ...graphql.rules, 'no-typename-prefix': wholeWords } },
+    },
     rules: {
       ...rules,
 
