@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from app.domain.access import Role
+from app.domain.executors import Executors
+from app.domain.external_requests import MOST_OUTCOMES
 from app.services.erase_job import Eraser
 from app.services.merge_job import Mover
+from app.services.points import SYSTEM
+from app.services.request_job import RequestExpiry
 from app.store.driver import Document, Store
 from tests.support.gateway import Ask
 from tests.support.mutations import MERGE_CUSTOMERS, REQUEST, SHOWN, request_of
@@ -177,6 +181,20 @@ async def test_a_request_of_a_person_can_be_called_off(ask: Ask, world: World) -
     assert (payload["request"]["status"], payload["activity"]["title"]) == ("CANCELLED", "Request cancelled")
     assert codes(await make(ask, "completeRequest", "d", requestId=request, status="SUCCEEDED")) == ["WRONG_STATE"]
     assert codes(await make(ask, "requestPayment", "three", **given)) == []
+
+
+async def test_what_has_as_many_outcomes_as_are_kept_still_ends(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    waits = {"status": "ACTION_REQUIRED", "at": ago(days=1), "recordedAt": ago(days=1), "by": SYSTEM, "decided": True}
+    keys: Document = {"status": "ACTION_REQUIRED", "outcomes": [waits] * MOST_OUTCOMES, "expiresAt": ago(days=1)}
+    called_off, expired = [await world.request(ada, **keys) for _ in range(2)]
+    payload = await make(ask, "cancelRequest", requestId=called_off["_id"], reason="A mistake")
+    assert payload["request"]["status"] == "CANCELLED"
+    await RequestExpiry(store, Executors()).once()
+    (found,) = await store.find("requests", {"_id": expired["_id"]})
+    assert found["status"] == "EXPIRED"
+    more = await make(ask, "completeRequest", "more", requestId=expired["_id"], status="SUCCEEDED")
+    assert codes(more) == ["WRONG_STATE"]
 
 
 async def test_a_payout_is_confirmed_and_limited(ask: Ask, world: World) -> None:
