@@ -8,11 +8,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import AttributeKind
 from app.domain.changes import Invalid
+from app.domain.executors import Endpoint
 from app.domain.refusals import Refusal
 from app.domain.times import lies_ahead
 from app.domain.vocabulary import (
@@ -96,13 +97,10 @@ def decided(status: RequestStatus, outcome: OutcomeStatus) -> RequestStatus | No
 def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the keys of a request that an outcome changes. The newest decides; an older one is kept.
 
-    Raises WrongState for a request that was cancelled before it was sent, and for one with too many outcomes.
+    Raises WrongState for a request that takes none.
     """
+    check_completable(request)
     outcomes: Sequence[Mapping[str, Any]] = request["outcomes"]
-    if request["status"] == _S.CANCELLED:
-        raise WrongState("The request was cancelled.", "requestId")
-    if len(outcomes) >= MOST_OUTCOMES:
-        raise WrongState(f"The request has {MOST_OUTCOMES} outcomes, as many as are kept.", "requestId")
     status = RequestStatus(request["status"])
     newest = max((each["at"] for each in outcomes if each["status"] in [*OutcomeStatus]), default=None)
     after = None
@@ -116,6 +114,14 @@ def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict
     elif status in (_S.QUEUED, _S.UNDELIVERED):
         keys |= state(_S.SENT)
     return keys
+
+
+def check_completable(request: Mapping[str, Any]) -> None:
+    """Raises WrongState for a request that was cancelled before it was sent, and for one with too many outcomes."""
+    if request["status"] == _S.CANCELLED:
+        raise WrongState("The request was cancelled.", "requestId")
+    if len(request["outcomes"]) >= MOST_OUTCOMES:
+        raise WrongState(f"The request has {MOST_OUTCOMES} outcomes, as many as are kept.", "requestId")
 
 
 def check_time(at: datetime, now: datetime) -> None:
@@ -137,10 +143,13 @@ def check_cancellable(request: Mapping[str, Any]) -> None:
     raise WrongState(f"The request is {status}: only what was not sent yet can be cancelled.", "requestId")
 
 
-def check_retryable(request: Mapping[str, Any]) -> None:
-    """Raises WrongState unless it was given up."""
+def check_retryable(request: Mapping[str, Any], endpoint: Endpoint | None) -> Endpoint:
+    """Returns the endpoint that has its kind now. Raises WrongState unless it was given up, and there is one."""
     if request["status"] != _S.UNDELIVERED:
         raise WrongState(f"The request is {request['status']}: only what was not delivered is sent again.", "requestId")
+    if endpoint is None:
+        raise WrongState("No endpoint does this any more: do it there, and complete the request.", "requestId")
+    return endpoint
 
 
 def is_overdue(request: Mapping[str, Any], now: datetime) -> bool:
@@ -151,6 +160,20 @@ def is_overdue(request: Mapping[str, Any], now: datetime) -> bool:
 # ---------------------------------------------------------------- what may be asked
 
 _REFUNDABLE: Final = frozenset({TransactionStatus.ACCEPTED, TransactionStatus.PARTIALLY_REFUNDED})
+
+
+class Refunding(NamedTuple):
+    """It says what may still be refunded of a sale, and whether a refund of it is asked for and open."""
+
+    left: Decimal
+    is_open: bool
+
+
+def refunding(
+    sale: Mapping[str, Any], refunds: Iterable[Mapping[str, Any]], requests: Sequence[Mapping[str, Any]]
+) -> Refunding:
+    """Returns what `refundable` does, and whether one of the requests is in the way of another."""
+    return Refunding(refundable(sale, refunds, requests), any(each["open"] for each in requests))
 
 
 def refundable(

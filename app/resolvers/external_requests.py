@@ -249,7 +249,7 @@ async def _about_request(
     """Returns the payload of a change that whoever may ask for such a request may make."""
 
     async def allowed(of: Changes, request: Document) -> Wrote:
-        kind = external_requests.kind_of(of.outgoing.executors, request["kind"])
+        kind = of.outgoing.executors.kind(request["kind"])
         of.viewer.require(Permission(kind.permission), request["customerId"])
         return await change(of, request)
 

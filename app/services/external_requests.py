@@ -5,21 +5,21 @@ system, or from the person who did it there. Nothing is ever done here: what is 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from app.catalogue.external_requests import RequestGroup, RequestGuard, RequestKind
+from app.catalogue.external_requests import RequestGuard, RequestKind
 from app.catalogue.model import AttributeKind, CatalogueAttribute
 from app.domain import changes, external_requests
 from app.domain.access import Permission
 from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.executors import Executors, outcome_attributes
-from app.domain.external_requests import REFERENCE_AT_MOST, RequestOpen, WrongState
+from app.domain.external_requests import REFERENCE_AT_MOST, RequestOpen
 from app.domain.ids import new_id
 from app.domain.times import lies_ahead, stored
 from app.domain.vocabulary import (
@@ -307,7 +307,7 @@ _SENDING: Final = frozenset({"endpoint", "deliveryStatus", "attempts", "dueAt", 
 
 async def complete(of: Changes, request: Document, outcome: ReportedOutcome, *, key: str, mutation: str) -> Wrote:
     """Records an outcome. A closed account takes it, too: it is the truth. Raises Invalid, WrongState."""
-    kind = kind_of(of.outgoing.executors, request["kind"])
+    kind = of.outgoing.executors.kind(request["kind"])
     read = _outcome(of, kind, outcome)
     link = {name: read["attributes"].pop(name) for name in ("url", "expiresAt") if name in read.get("attributes", {})}
     if not read.get("attributes"):
@@ -399,22 +399,13 @@ def _settled(request: Document, status: RequestStatus) -> Document:
     return gone
 
 
-def kind_of(executors: Executors, code: str) -> RequestKind:
-    """Returns the row of a kind; for one that the file has lost since, a row with no more than its name."""
-    found = executors.kinds.get(code)
-    if found:
-        return found
-    return RequestKind(code, code.replace("_", " ").capitalize(), "", RequestGroup.OTHER, Permission.REQUEST_OTHER, ())
-
-
 async def cancel(of: Changes, request: Document, *, reason: str, key: str) -> Wrote:
     """Ends a request that nobody has yet. Raises Invalid, WrongState."""
-    return await _move(
-        of, "cancelRequest", request, reason, key, external_requests.check_cancellable, "REQUEST_CANCELLED", _cancelled
-    )
+    return await _move(of, "cancelRequest", request, reason, key, "REQUEST_CANCELLED", _cancelled)
 
 
 def _cancelled(of: Changes, request: Document, by: Document) -> Document:
+    external_requests.check_cancellable(request)
     outcome = {"status": RequestStatus.CANCELLED.value, "at": of.now, "recordedAt": of.now, "by": by}
     left = dict.fromkeys(key for key in ("sealed", "dueAt", "giveUpAt", "link", "expiresAt") if key in request)
     return {**external_requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **left}
@@ -422,15 +413,11 @@ def _cancelled(of: Changes, request: Document, by: Document) -> Document:
 
 async def retry(of: Changes, request: Document, *, reason: str | None, key: str) -> Wrote:
     """Queues a request once more that could not be delivered. Raises Invalid, WrongState."""
-    return await _move(
-        of, "retryRequest", request, reason, key, external_requests.check_retryable, "REQUEST_SENT_AGAIN", _requeued
-    )
+    return await _move(of, "retryRequest", request, reason, key, "REQUEST_SENT_AGAIN", _requeued)
 
 
 def _requeued(of: Changes, request: Document, _: Document) -> Document:
-    endpoint = of.outgoing.executors.endpoint_of(request["kind"])
-    if endpoint is None:
-        raise WrongState("No endpoint does this any more: do it there, and complete the request.", "requestId")
+    endpoint = external_requests.check_retryable(request, of.outgoing.executors.endpoint_of(request["kind"]))
     return {
         "status": RequestStatus.QUEUED.value,
         "deliveryStatus": DeliveryStatus.QUEUED.value,
@@ -446,17 +433,16 @@ async def _move(
     request: Document,
     reason: str | None,
     key: str,
-    check: Any,
     type_: str,
-    keys_of: Any,
+    keys_of: Callable[[Changes, Document, Document], Document],
 ) -> Wrote:
+    """Makes a change of a request that ``keys_of`` allows: it returns the keys that are other ones, or raises."""
     reason = _reason(reason)
     changes.key(key)
-    kind = kind_of(of.outgoing.executors, request["kind"])
+    kind = of.outgoing.executors.kind(request["kind"])
 
     async def decide(customer: Document, session: Session) -> Effect:
         (stored,) = await of.store.find("requests", {"_id": request["_id"]}, session=session)
-        check(stored)
         keys = keys_of(of, stored, changes.actor_of(of.viewer, customer["_id"]))
         activity = of.activity(customer["_id"], type_, message=reason, **_about(kind, stored))
         wrote = {"request": request["_id"], "activity": activity["_id"]}
@@ -531,7 +517,7 @@ async def _by_itself(
             keys |= _settled(stored, RequestStatus.SENT)
         rows.update("requests", stored, update_of(keys))
         if type_:
-            about = _about(kind_of(executors, stored["kind"]), stored)
+            about = _about(executors.kind(stored["kind"]), stored)
             rows.insert("activities", [activity_of(stored["customerId"], type_, SYSTEM, now, message=message, **about)])
         return True
 
