@@ -265,10 +265,10 @@ describe(
 )
 describe(
     DeliveryStatus,
-    "The state of a delivery of an e-mail.",
+    "The state of a delivery: of an e-mail to the mail server, or of a request to the system that does it.",
     QUEUED="It waits for its first attempt, or for the next one.",
-    SENT="The mail server accepted it.",
-    FAILED="It failed for good; `error` says why.",
+    SENT="The server accepted it.",
+    FAILED="It failed for good, or was called off; `error` says why.",
 )
 describe(
     PushStatus,

@@ -300,6 +300,7 @@ async def record_outside_payment(
     return await of.run_once("recordOutsidePayment", customer_id, key, given, decide)
 
 
+_CALLED_OFF: Final = "It was called off before it was sent."
 _SENDING: Final = frozenset({"endpoint", "deliveryStatus", "attempts", "dueAt", "giveUpAt"})
 
 # ---------------------------------------------------------------- what became of it
@@ -407,8 +408,10 @@ async def cancel(of: Changes, request: Document, *, reason: str, key: str) -> Wr
 def _cancelled(of: Changes, request: Document, by: Document) -> Document:
     external_requests.check_cancellable(request)
     outcome = {"status": RequestStatus.CANCELLED.value, "at": of.now, "recordedAt": of.now, "by": by}
-    left = dict.fromkeys(key for key in ("sealed", "dueAt", "giveUpAt", "link", "expiresAt") if key in request)
-    return {**external_requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **left}
+    keys: Document = dict.fromkeys(key for key in ("sealed", "dueAt", "giveUpAt", "link", "expiresAt") if key in request)
+    if "deliveryStatus" in request:
+        keys |= {"deliveryStatus": DeliveryStatus.FAILED.value, "error": _CALLED_OFF}
+    return {**external_requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **keys}
 
 
 async def retry(of: Changes, request: Document, *, reason: str | None, key: str) -> Wrote:

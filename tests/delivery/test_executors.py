@@ -138,9 +138,12 @@ async def test_a_request_that_was_never_sent_can_be_called_off(
     request = await refund(ask, world)
     payload = await asked(ask, "cancelRequest", "c", requestId=request["id"], reason="A mistake")
     assert payload["request"]["status"] == "CANCELLED"
+    called_off = {"status": "FAILED", "attempts": 0, "error": "It was called off before it was sent."}
+    assert payload["request"]["delivery"] == called_off
     async with relay_to(executor, store) as relay:
         await relay.once()
     assert executor.messages == []
+    assert (await now(ask, request))["delivery"] == called_off
 
 
 async def test_a_request_that_was_tried_cannot_be_called_off(
