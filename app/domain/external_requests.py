@@ -116,6 +116,14 @@ def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict
     return keys
 
 
+def with_end(
+    request: Mapping[str, Any], status: RequestStatus, *, at: datetime, now: datetime, by: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the keys of a request that ends without its system: it is called off, or its link is over."""
+    outcome = {"status": status.value, "at": at, "recordedAt": now, "by": by, "decided": True}
+    return {**state(status), "outcomes": [*request["outcomes"], outcome], "link": None, "expiresAt": None}
+
+
 def check_completable(request: Mapping[str, Any]) -> None:
     """Raises WrongState for a request that was cancelled before it was sent, and for one with too many outcomes."""
     if request["status"] == _S.CANCELLED:

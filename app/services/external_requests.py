@@ -407,11 +407,11 @@ async def cancel(of: Changes, request: Document, *, reason: str, key: str) -> Wr
 
 def _cancelled(of: Changes, request: Document, by: Document) -> Document:
     external_requests.check_cancellable(request)
-    outcome = {"status": RequestStatus.CANCELLED.value, "at": of.now, "recordedAt": of.now, "by": by}
-    keys: Document = dict.fromkeys(key for key in ("sealed", "dueAt", "giveUpAt", "link", "expiresAt") if key in request)
+    keys = external_requests.with_end(request, RequestStatus.CANCELLED, at=of.now, now=of.now, by=by)
+    keys |= dict.fromkeys(("sealed", "dueAt", "giveUpAt"))
     if "deliveryStatus" in request:
         keys |= {"deliveryStatus": DeliveryStatus.FAILED.value, "error": _CALLED_OFF}
-    return {**external_requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **keys}
+    return keys
 
 
 async def retry(of: Changes, request: Document, *, reason: str | None, key: str) -> Wrote:
@@ -494,9 +494,7 @@ async def expire(store: Store, executors: Executors, request: Document, now: dat
         if stored["status"] != RequestStatus.ACTION_REQUIRED or stored.get("expiresAt", now) > now:
             return None
         at = stored["expiresAt"]
-        outcome = {"status": RequestStatus.EXPIRED.value, "at": at, "recordedAt": now, "by": SYSTEM}
-        outcomes = [*stored["outcomes"], outcome]
-        return {**external_requests.state(RequestStatus.EXPIRED), "outcomes": outcomes, "link": None, "expiresAt": None}
+        return external_requests.with_end(stored, RequestStatus.EXPIRED, at=at, now=now, by=SYSTEM)
 
     return await _by_itself(store, executors, request, expired, "REQUEST_EXPIRED", now)
 

@@ -27,9 +27,8 @@ from app.store.forms import (
 
 _SEALED: Final = personal({"bsonType": "binData"})
 _OUTCOME: Final = object_of(
-    {"status": one_of(RequestStatus), "at": TIME, "recordedAt": TIME, "by": ACTOR},
+    {"status": one_of(RequestStatus), "at": TIME, "recordedAt": TIME, "by": ACTOR, "decided": BOOLEAN},
     {
-        "decided": BOOLEAN,
         "code": WORD,
         "message": PERSONAL,
         "reference": WORD,

@@ -85,7 +85,7 @@ async def test_what_can_be_done_with_a_request_is_offered(role: Role, ask: Ask, 
     for status, kind, sending, customer_status in [*waiting, *given_up, *chance.sample(every, 20)]:
         ada = await world.customer(status=customer_status, affiliateId="aff-1")
         bearer = bearer_of(role, ada)
-        outcome = {"status": "ACTION_REQUIRED", "at": ago(days=2), "recordedAt": NOW, "by": SYSTEM}
+        outcome = {"status": "ACTION_REQUIRED", "at": ago(days=2), "recordedAt": NOW, "by": SYSTEM, "decided": True}
         keys = {"kind": kind, "status": status.value, "open": status in OPEN, **sending}
         keys["outcomes"] = [outcome] * chance.choice((0, 1, MOST_OUTCOMES))
         requests = [await world.request(ada, **keys) for _ in MUTATIONS]

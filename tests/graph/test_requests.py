@@ -192,7 +192,9 @@ async def test_what_has_as_many_outcomes_as_are_kept_still_ends(ask: Ask, world:
     assert payload["request"]["status"] == "CANCELLED"
     await RequestExpiry(store, Executors()).once()
     (found,) = await store.find("requests", {"_id": expired["_id"]})
-    assert found["status"] == "EXPIRED"
+    assert (found["status"], found["open"], "expiresAt" in found) == ("EXPIRED", False, False)
+    for ended in (await store.find("requests", {}))[:2]:
+        assert ended["outcomes"][-1]["decided"]
     more = await make(ask, "completeRequest", "more", requestId=expired["_id"], status="SUCCEEDED")
     assert codes(more) == ["WRONG_STATE"]
 
