@@ -9,6 +9,7 @@ import pytest
 from app.domain.access import Role
 from app.domain.executors import Executors
 from app.domain.external_requests import MOST_OUTCOMES
+from app.domain.ids import new_id
 from app.services.erase_job import Eraser
 from app.services.merge_job import Mover
 from app.services.points import SYSTEM
@@ -329,6 +330,17 @@ async def test_a_review_of_a_check_is_for_those_who_may_read_checks(ask: Ask, wo
     assert seen == [{"attributes": [], "subject": None}]
     again = await make(ask, "requestAmlReview", "b", checkId=check["_id"], verdict="NO_MATCH")
     assert codes(again) == ["REQUEST_OPEN"]
+
+
+async def test_a_result_that_is_not_known_yet_is_shown_once_it_is(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    request, refund_id = await world.request(ada), new_id("transactions")
+    done = await make(ask, "completeRequest", requestId=request["_id"], status="SUCCEEDED", results=[refund_id])
+    assert (done["userErrors"], done["request"]["outcomes"][0]["results"]) == ([], [None])
+    await world.transaction(ada, _id=refund_id, type="REFUND")
+    text = "query($id: ID!) { node(id: $id) { ... on Request { outcomes { results { id } } } } }"
+    shown = (await ask(text, id=request["_id"]))["data"]["node"]
+    assert shown == {"outcomes": [{"results": [{"id": refund_id}]}]}
 
 
 async def test_a_malformed_result_is_refused_and_changes_nothing(ask: Ask, world: World, store: Store) -> None:
