@@ -8,10 +8,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import AttributeKind
+from app.domain.attributes import JSON_AT_MOST, parse
 from app.domain.changes import Invalid
 from app.domain.executors import Endpoint
 from app.domain.refusals import Refusal
@@ -31,6 +32,8 @@ from app.domain.vocabulary import (
 MOST_OUTCOMES: Final = 100
 REFERENCE_AT_MOST: Final = 255
 MOST_RESULTS: Final = 100
+JSON_DEPTH: Final = 20
+"""How many lists and objects are in each other at most, in what is asked."""
 
 _S = RequestStatus
 OPEN: Final = frozenset({_S.QUEUED, _S.SENT, _S.ACTION_REQUIRED, _S.UNDELIVERED})
@@ -265,6 +268,17 @@ def _why_not(sale: Mapping[str, Any]) -> str:
     if sale["status"] not in _REFUNDABLE:
         return f"The sale is {sale['status']}."
     return "All of this sale is refunded, or asked for already."
+
+
+def overrides(text: str, *field: str) -> dict[str, Any]:
+    """Returns what differs from a plan in an order. What it means is the other system's to check. Raises Invalid."""
+    try:
+        read: object = json.loads(parse(AttributeKind.JSON, text))  # pyright: ignore[reportArgumentType]
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise Invalid(f"overrides must be a JSON object of at most {JSON_AT_MOST:,} characters.", *field)
+    return cast(dict[str, Any], read)
 
 
 # ---------------------------------------------------------------- what is sent

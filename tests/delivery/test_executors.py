@@ -94,6 +94,37 @@ async def test_a_request_is_handed_over_once_signed_and_thin(
     assert seen["delivery"] == {"status": "SENT", "attempts": 1, "error": None}
 
 
+async def test_what_differs_from_a_plan_is_sent_as_it_is(
+    ask: Ask, world: World, store: Store, executor: Executor
+) -> None:
+    ada = await world.customer()
+    differs = '{"price": {"formula": "tiered", "brackets": [{"max": 10, "price": 9.5}]}, "trial": null}'
+    items = [{"planId": "premium", "quantity": 1, "overrides": differs}]
+    await asked(ask, "requestOrder", customerId=ada["_id"], kind="SUBSCRIPTION", website="main", items=items)
+    async with relay_to(executor, store) as relay:
+        await relay.once()
+    (message,) = executor.messages
+    assert message["data"]["attributes"]["items"] == [{**items[0], "overrides": json.loads(differs)}]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        *("", "[]", "1", '{"a": 1', '{"a": NaN}', '{"a": 100000000000000000000}', '{"a": "\\u0000"}'),
+        *('{"a":' * 20 + "{}" + "}" * 20, "{" * 3_000),
+        *('{"a": "' + "x" * 10_000 + '"}', '{"a": "' + "x" * 1_001 + '"}'),
+    ],
+    ids=lambda text: text[:30],
+)
+async def test_what_could_not_be_sent_is_not_taken(ask: Ask, world: World, overrides: str) -> None:
+    ada = await world.customer()
+    items = [{"planId": "premium", "quantity": 1, "overrides": overrides}]
+    given = {"customerId": ada["_id"], "kind": "SUBSCRIPTION", "website": "main", "items": items}
+    payload = await asked(ask, "requestOrder", **given)
+    (error,) = payload["userErrors"]
+    assert (error["code"], error["field"][0]) == ("INVALID", "items")
+
+
 @pytest.mark.parametrize(
     ("status", "after"),
     [(500, "QUEUED"), (302, "QUEUED"), (401, "QUEUED"), (410, "UNDELIVERED"), (422, "UNDELIVERED")],
@@ -261,6 +292,7 @@ BODY = {"status": "SUCCEEDED", "requestId": "req_nobody"}
         (json.dumps({**BODY, "status": "QUEUED"}).encode(), 422, "INVALID"),
         (json.dumps({**BODY, "at": "yesterday"}).encode(), 422, "INVALID"),
         (json.dumps({**BODY, "results": ["x"]}).encode(), 422, "INVALID"),
+        (json.dumps({**BODY, "results": ["txn_" + "x" * 2_000]}).encode(), 422, "INVALID"),
         (json.dumps(BODY).encode(), 404, "NOT_FOUND"),
         (json.dumps({**BODY, "requestId": "x"}).encode(), 404, "NOT_FOUND"),
         (b"x" * 70_000, 413, "REQUEST_TOO_LARGE"),
