@@ -27,7 +27,7 @@ from tests.support.tokens import SECRET as TOKEN_SECRET
 from tests.support.world import NOW, World, ago
 
 SHOWN: Final = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Activity { availableActions } } }"
-MUTATIONS: Final = {
+MUTATIONS: Final[Mapping[str, tuple[str, Document]]] = {
     "COMPLETE_REQUEST": ("completeRequest", {"status": "SUCCEEDED"}),
     "CANCEL_REQUEST": ("cancelRequest", {"reason": "Why not"}),
     "RETRY_REQUEST": ("retryRequest", {}),
@@ -71,7 +71,8 @@ async def is_accepted(ask: Ask, bearer: str, mutation: str, given: Mapping[str, 
     answer = await ask(
         request_of(mutation), token=bearer, input={**given, "idempotencyKey": str(sorted(given.items()))}
     )
-    payload = (answer.get("data") or {}).get(mutation)
+    data: Document = answer.get("data") or {}
+    payload = data.get(mutation)
     return payload is not None and payload["userErrors"] == []
 
 
