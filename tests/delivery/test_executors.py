@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -48,6 +49,12 @@ async def executor() -> AsyncGenerator[Executor]:
 @pytest.fixture
 async def client(store: Store, executor: Executor, limits: Limits) -> AsyncGenerator[httpx2.AsyncClient]:
     """Calls a gateway that has the executor connected."""
+    async with calling(store, executor, limits) as client:
+        yield client
+
+
+@asynccontextmanager
+async def calling(store: Store, executor: Executor, limits: Limits) -> AsyncGenerator[httpx2.AsyncClient]:
     authenticate = verifier(jwks_url=None, secret=TOKEN_SECRET, **AUTHORITY).viewer
     outgoing = DeliveryPolicy(executors=executor.connected)
     app = build_app(routes(store.database, authenticate, timeout_seconds=60, limits=limits, outgoing=outgoing))
@@ -243,6 +250,21 @@ async def test_an_outcome_comes_back_once_however_often_it_is_sent(
     assert seen["outcomes"][0]["by"] == {"userId": "endpoint:billing", "kind": "API"}
     again = await call_back(client, request["id"], "FAILED")
     assert (again.status_code, again.json()["errors"][0]["extensions"]["code"]) == (422, "IDEMPOTENCY_CONFLICT")
+
+
+async def test_while_one_secret_replaces_the_other_each_of_them_is_good(
+    ask: Ask, world: World, store: Store, executor: Executor, limits: Limits
+) -> None:
+    one, two = [await refund(ask, world, await world.customer()) for _ in range(2)]
+    executor.secrets = (OTHER_SECRET, SECRET)
+    async with relay_to(executor, store) as relay, calling(store, executor, limits) as client:
+        executor.secrets = (SECRET,)  # it does not know the new one yet
+        await relay.once()
+        assert sorted(executor.ids) == sorted([one["id"], two["id"]])
+        for request, secret in ((one, SECRET), (two, OTHER_SECRET)):
+            assert (await call_back(client, request["id"], "SUCCEEDED", secret=secret)).status_code == 200
+    for request in (one, two):
+        assert (await now(ask, request))["status"] == "SUCCEEDED"
 
 
 async def test_an_outcome_may_be_faster_than_the_answer(
