@@ -464,7 +464,7 @@ describe(
     EMAIL_PASS="Send the pass by e-mail.",  # noqa: S106 # not a password
     PUSH_PASS="Ask the wallet service to update the pass.",  # noqa: S106 # not a password
     REQUEST_REFUND="Ask for a refund of the sale, of all that is `refundable` or less.",
-    COMPLETE_REQUEST="Say what became of the request.",
+    COMPLETE_REQUEST="Report an outcome of the request.",
     CANCEL_REQUEST="Call the request off: nobody has it yet.",
     RETRY_REQUEST="Send the request again, which could not be delivered.",
 )

@@ -38,7 +38,7 @@ SENDING: Final[Sequence[Document]] = (
     {"executor": "ENDPOINT", "endpoint": "billing", "deliveryStatus": "FAILED", "attempts": 3},
 )
 KINDS: Final = ("PAYOUT", "PAYMENT", "LOST_CARD")
-"""Of one that an endpoint does, one that a person does, and one that the file of kinds does not have any more."""
+"""Kinds: an endpoint does the first, a person the second, and the file of kinds does not have the last any more."""
 CUSTOMERS: Final = ("ACTIVE", "ACTIVE", "BLOCKED", "DEACTIVATED", "ANONYMISED", "MERGED")
 
 
@@ -126,7 +126,7 @@ SALES: Final[Mapping[str, tuple[Document, Sequence[Document], Sequence[Document]
     "done whole": ({}, (), [refund("SUCCEEDED", "50.00")]),
     "failed": ({}, (), [refund("FAILED", "50.00")]),
 }
-"""Of each: what differs from a plain sale, the refunds that its source reports, and what is asked for."""
+"""What differs from a plain sale, the refunds that its source reports, and what is asked for."""
 
 
 async def sale(world: World, customer: Document, name: str) -> Document:
