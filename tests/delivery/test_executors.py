@@ -126,7 +126,7 @@ async def test_what_differs_from_a_plan_is_sent_as_it_is(
 async def test_what_could_not_be_sent_is_not_taken(ask: Ask, world: World, overrides: str) -> None:
     ada = await world.customer()
     items = [{"planId": "premium", "quantity": 1, "overrides": overrides}]
-    given = {"customerId": ada["_id"], "kind": "SUBSCRIPTION", "website": "main", "items": items}
+    given: dict[str, Any] = {"customerId": ada["_id"], "kind": "SUBSCRIPTION", "website": "main", "items": items}
     payload = await asked(ask, "requestOrder", **given)
     (error,) = payload["userErrors"]
     assert (error["code"], error["field"][0]) == ("INVALID", "items")
