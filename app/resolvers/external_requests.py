@@ -14,7 +14,7 @@ from app.domain.changes import Invalid, NotFound
 from app.domain.executors import outcome_attributes
 from app.domain.ids import check_id
 from app.domain.kinds import BY_COLLECTION
-from app.domain.refusals import unknown
+from app.domain.refusals import BadUserInput, unknown
 from app.domain.times import stored
 from app.domain.vocabulary import KycDocumentType, OutcomeStatus, RequestExecutor
 from app.resolvers.payloads import Input, attributes_of, document_of, make
@@ -188,7 +188,9 @@ async def request_refunds(
             of, "requestRefunds", kind, customer_id, asked, reason=input.reason, key=key, plural=True
         )
 
-    about = ("transactions", "transactionIds", ids[0] if ids else "")
+    if not ids:
+        raise BadUserInput(f"Refund 1 to {MOST_REFUNDS} sales at once; these are 0.", "transactionIds")
+    about = ("transactions", "transactionIds", ids[0])
     return await make(info, "requestRefunds", Permission(kind.permission), about, change)
 
 
