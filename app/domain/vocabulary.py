@@ -474,3 +474,9 @@ class AmlConfidence(StrEnum):
     MEDIUM = "MEDIUM"
     STRONG = "STRONG"
     VERY_STRONG = "VERY_STRONG"
+
+
+class CustomerChangeKind(StrEnum):
+    CHANGED = "CHANGED"
+    MERGED = "MERGED"
+    ERASED = "ERASED"

@@ -12,6 +12,7 @@ from typing import Any, Final
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
+from app.domain.feed import DAYS_KEPT, IDS_AT_MOST
 from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
@@ -25,6 +26,7 @@ from app.domain.vocabulary import (
     BlocklistSource,
     BlocklistType,
     CouponOrigin,
+    CustomerChangeKind,
     CustomerStatus,
     DeliveryStatus,
     DueDiligenceFactor,
@@ -800,6 +802,28 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         required={"count": {"bsonType": ["int", "long"]}, "expiresAt": TIME},
         indexes=(Index("expiresAt", ttl_days=0),),
     ),
+    # What was written of customers, without the values: see services/feed.py.
+    "feed": Collection(
+        required={
+            **CUSTOMER_ID,
+            "revision": LONG_COUNT,
+            "at": TIME,
+            "kind": one_of(CustomerChangeKind),
+            "collections": list_of(WORD),
+            "types": list_of(WORD, at_most=IDS_AT_MOST),
+            "addedIds": list_of(reference("activities"), at_most=IDS_AT_MOST),
+            "rewrittenIds": list_of(reference("activities"), at_most=IDS_AT_MOST),
+        },
+        optional={"isUnnumbered": BOOLEAN, "sequence": LONG_COUNT, "isPartial": BOOLEAN},
+        indexes=(
+            Index("customerId revision"),
+            Index("isUnnumbered customerId revision", partial_on="isUnnumbered"),
+            Index("sequence", unique=True, partial_on="sequence"),
+            Index("at", ttl_days=DAYS_KEPT),
+        ),
+    ),
+    # The last number that was given, by what is numbered.
+    "sequences": Collection(required={"_id": WORD, "last": LONG_COUNT}),
     # Keys that all processes share: see store/shared_keys.py.
     "secrets": Collection(required={"key": plain({"bsonType": "binData"})}, indexes=()),
     # The sources of imported activities that the catalogue does not have: what may be filtered by.
