@@ -29,6 +29,8 @@ from app.resolvers import (
     exports,
     external_requests,
     federation,
+    feed,
+    live,
     looks,
     merging,
     nodes,
@@ -84,6 +86,7 @@ from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview, Reque
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.external_requests import RequestKindType
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
+from app.schema.feed import CustomerChange
 from app.schema.looks import Look
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
@@ -92,6 +95,7 @@ from app.schema.rules import (
     ADJUSTMENT,
     AUDIT,
     BLOCKLIST,
+    CHANGE,
     ERASURE,
     LOOK,
     MERGE,
@@ -121,6 +125,7 @@ class Query:
         WITH_OWNER: "viewer node nodes customer customers customer_tags search activity_types entities service",
         AUDIT: "audit_log",
         LOOK: "looks",
+        CHANGE: "changes",
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
         REQUEST: "request_kinds",
@@ -180,6 +185,13 @@ class Query:
         resolver=looks.looks,
         description="Who looked at customers' records, newest first. A look is written within seconds of the read. "
         "Needs READ_LOOKS.",
+    )
+    changes: Connection[CustomerChange] | None = strawberry.field(
+        resolver=feed.changes,
+        description="What changed of any customer, oldest first, for whoever keeps a copy in step: page on with "
+        "`after`, again and again. Nothing is skipped, whoever writes meanwhile, and entries of one customer come in "
+        "their order. To begin, keep the cursor of `changes(last: 1)`, read all customers, and follow from it. Entries "
+        "are kept for 72 hours; a cursor whose next entry is gone is refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
     )
     points_adjustments: Connection[PointsAdjustment] | None = strawberry.field(
         resolver=adjustments.points_adjustments,
@@ -448,6 +460,29 @@ class Mutation:
     )
 
 
+@strawberry.type(
+    description="What is told as it happens: over HTTP as text/event-stream, or by WebSocket (graphql-transport-ws). A "
+    "stream ends after an hour, or with the token (TOKEN_EXPIRED): subscribe again with the last cursor."
+)
+class Subscription:
+    access: ClassVar[Access] = {WITH_OWNER: "customer_activity viewers_of_customer", REQUEST: "request"}
+
+    customer_activity = strawberry.subscription(
+        resolver=live.customer_activity,
+        description="What happens on a customer's account: activities that are added or corrected, and that something "
+        "else was changed. Late events come when they arrive. The first event is a HEARTBEAT, whose cursor says where "
+        "the stream begins.",
+    )
+    request = strawberry.subscription(
+        resolver=live.request, description="A request to another system: as it is now, and whenever it changes."
+    )
+    viewers_of_customer = strawberry.subscription(
+        resolver=live.viewers_of_customer,
+        description="Who of the staff has a customer's record open: those who subscribe to it, the viewer included. "
+        "Comes again within five seconds of a change. For staff.",
+    )
+
+
 class _Names(NameConverter):
     """Strawberry asks for the name of every input field in every request; here it is made once."""
 
@@ -457,6 +492,7 @@ class _Names(NameConverter):
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     config=StrawberryConfig(
         default_resolver=read_key, scalar_map={**SCALARS, **FEDERATION_SCALARS}, name_converter=_Names()
     ),

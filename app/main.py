@@ -12,7 +12,7 @@ import stamina
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import Lifespan
 
 from app import logs, sdl, tracing
@@ -30,8 +30,9 @@ from app.http import attachments, callbacks, exports, graphiql, health, metrics_
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
-from app.http.middleware import RequestMiddleware
+from app.http.middleware import SHUTDOWN, RequestMiddleware
 from app.http.tokens import verifier
+from app.http.websocket import WebSocketEndpoint
 from app.jobs import keep_going
 from app.metrics import observe_command
 from app.operations.looks import Looks
@@ -42,9 +43,11 @@ from app.services.changes import DeliveryPolicy
 from app.services.erase_job import Eraser
 from app.services.executors import read_executors
 from app.services.export_job import Exporter
+from app.services.feed import number_entries
 from app.services.letters import Letters
 from app.services.merge_job import Mover
 from app.services.request_job import RequestExpiry
+from app.services.watches import LOOK_SECONDS, Watches
 from app.serving import drain_on_sigterm, tune_gc
 from app.settings import Limits, PerMinute
 from app.store import shared_keys
@@ -52,6 +55,8 @@ from app.store.deadline import NEVER
 from app.store.driver import Database, Store, StoreError
 
 _log = structlog.get_logger("gateway")
+_NUMBERING_SECONDS: Final = 0.5
+"""How long a change may wait for its number in the feed of all customers."""
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -68,6 +73,8 @@ def routes(
     execution: Execution | None = None,
     looks: Looks | None = None,
     phone_region: str | None = None,
+    watches: Watches | None = None,
+    origins: Sequence[str] = (),
 ) -> list[BaseRoute]:
     """Returns every route. ``page`` configures GraphiQL: the demo offers people to be, others bring a token.
 
@@ -85,6 +92,11 @@ def routes(
         execution=execution or Execution(),
         looks=looks or Looks(database),
         phone_region=phone_region,
+        watches=watches or Watches(database),
+    )
+    SHUTDOWN.end_streams = pipeline.subscriptions.drain
+    sockets = WebSocketEndpoint(
+        pipeline, authenticate=authenticate, origins=origins, sockets_at_most=limits.max_subscriptions
     )
     endpoint = GraphQLEndpoint(
         pipeline,
@@ -103,8 +115,9 @@ def routes(
         *uploads.routes(database, limits),
         *callbacks.routes(database, outgoing),
     ]
-    ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
-    return [*ways_in, *others]  # they are tried in turn
+    paths = ("/graphql", "/graphql/")
+    ways_in = [Route(path, endpoint) for path in paths]
+    return [*ways_in, *(WebSocketRoute(path, sockets) for path in paths), *others]  # they are tried in turn
 
 
 def build_app(
@@ -199,9 +212,22 @@ async def background_workers(
             ("exporter", exporter(store, settings).run),
             ("mover", Mover(store).run),
             ("eraser", Eraser(store).run),
+            ("feed numbering", partial(_number_forever, store)),
             ("request expiry", RequestExpiry(store, executors_of(settings)).run),
         ):
             await opened.enter_async_context(background_task(keep_going(name, work)))
+        yield
+
+
+async def _number_forever(store: Store) -> None:
+    await keep_going("feed numbering", partial(number_entries, store), every_seconds=_NUMBERING_SECONDS)
+
+
+@asynccontextmanager
+async def watching(watches: Watches, store: Store) -> AsyncGenerator[None]:
+    """Wakes whoever waits for a customer, for as long as this lasts."""
+    look = keep_going("feed look", watches.look, every_seconds=LOOK_SECONDS)
+    async with background_task(watches.listen(store)), background_task(look):
         yield
 
 
@@ -267,6 +293,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 router, database.until(NEVER), settings, to_inbox=page is not None and settings.smtp_url is None
             ),
         ):
+            watches = Watches(database)
             rates, looks = rates_of(database, settings), Looks(database, settings.looks_kept_days)
             router.routes += routes(
                 database,
@@ -280,12 +307,15 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 execution=Execution(settings.executor),
                 looks=looks,
                 phone_region=settings.phone_region,
+                watches=watches,
+                origins=(settings.cors_origins or "").split(),
             )
             tune_gc()
             async with (
                 background_task(_share_cursors(database.until(NEVER))),
                 background_task(rates.flush_forever()),
                 written(looks),
+                watching(watches, database.until(NEVER)),
             ):
                 # The demo has nobody before it who sends requests elsewhere.
                 with drain_on_sigterm(settings.drain_seconds) if page is None else nullcontext():

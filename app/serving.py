@@ -18,7 +18,9 @@ from starlette.types import ASGIApp
 from app import supervisor
 from app.http.middleware import SHUTDOWN
 from app.http.protocol import MAX_HEAD_BYTES, Protocol
+from app.settings import Limits
 
+MAX_BODY_BYTES: Final = Limits().max_body_bytes
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
 
@@ -37,7 +39,9 @@ def uvicorn_config(
         workers=workers,
         http=Protocol,
         h11_max_incomplete_event_size=max_head_bytes,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_BODY_BYTES,
+        ws_per_message_deflate=False,  # a small message could become a large one
         log_config=None,  # in our form: see logs.py
         log_level=log_level.lower(),
         access_log=access_log,
@@ -102,6 +106,7 @@ def drain_on_sigterm(seconds: float) -> Generator[None]:
             end(signal.SIGTERM, frame)
             return
         SHUTDOWN.draining = True
+        loop.call_soon_threadsafe(SHUTDOWN.end_streams, seconds)
         if sig == supervisor.REPLACED:
             SHUTDOWN.replaced = True
             loop.call_soon_threadsafe(SHUTDOWN.stop_listening)

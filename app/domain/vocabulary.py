@@ -480,3 +480,10 @@ class CustomerChangeKind(StrEnum):
     CHANGED = "CHANGED"
     MERGED = "MERGED"
     ERASED = "ERASED"
+
+
+class LiveKind(StrEnum):
+    ADDED = "ADDED"
+    CHANGED = "CHANGED"
+    RESET = "RESET"
+    HEARTBEAT = "HEARTBEAT"

@@ -15,6 +15,7 @@ from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.external_requests import refundable
 from app.loaders.gate import Gate
+from app.loaders.live import last_sequences
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
@@ -108,6 +109,11 @@ class Loaders:
     def refundable(self) -> Loader[str, Decimal]:
         """Loads how much of a sale can still be refunded, by the transaction's id."""
         return Loader(partial(refundable, self._store))
+
+    @cached_property
+    def feed_ends(self) -> Loader[str, int]:
+        """Loads the number of the entry that was numbered last, by what is numbered."""
+        return Loader(partial(last_sequences, self._store))
 
     @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:

@@ -15,6 +15,7 @@ from app.domain.vocabulary import (
     BlocklistSource,
     BlocklistType,
     CouponOrigin,
+    CustomerChangeKind,
     CustomerStatus,
     DeliveryStatus,
     DueDiligenceFactor,
@@ -24,6 +25,7 @@ from app.domain.vocabulary import (
     ExportFormat,
     ExportStatus,
     ExportTable,
+    LiveKind,
     MergeField,
     MergeStatus,
     MergeWarning,
@@ -59,6 +61,7 @@ __all__ = [
     "BlocklistType",
     "CouponOrderField",
     "CouponOrigin",
+    "CustomerChangeKind",
     "CustomerOrderField",
     "CustomerSegment",
     "CustomerStatus",
@@ -70,6 +73,7 @@ __all__ = [
     "ExportFormat",
     "ExportStatus",
     "ExportTable",
+    "LiveKind",
     "MergeField",
     "MergeStatus",
     "MergeWarning",
@@ -591,4 +595,22 @@ describe(
     "The state of an erasure.",
     ERASING="The customer is anonymised, and a worker takes what is personal out of the rows on the account.",
     DONE="Nothing personal is left.",
+)
+describe(
+    CustomerChangeKind,
+    "What became of a customer.",
+    CHANGED="Something of the customer was added or changed; new customers are CHANGED, too.",
+    MERGED="The customer was merged into another one, whom `mergedInto` names; or was changed after that.",
+    ERASED="The customer's personal data were erased: whoever has a copy erases it, too.",
+)
+describe(
+    LiveKind,
+    "What an event is about.",
+    ADDED="An activity was added to the timeline, also one that happened long ago.",
+    CHANGED="An activity was corrected; or, without an activity, something else of the customer was changed: read "
+    "again what the client shows of it.",
+    RESET="More was changed than can be told one by one, or what was missed is not kept any more: read the customer "
+    "again, and go on from this cursor.",
+    HEARTBEAT="Nothing happened. Comes first, and after 20 seconds without another event: a client that hears nothing "
+    "for a minute subscribes again.",
 )

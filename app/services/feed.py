@@ -19,6 +19,8 @@ _BY_CUSTOMER: Final = {"isUnnumbered": 1, "customerId": 1, "revision": 1}
 async def number_entries(store: Store) -> int:
     """Numbers what is committed and has no number yet, and returns how many entries that were."""
     numbered = 0
+    if not await store.find(_FEED, _UNNUMBERED, limit=1, fields={"_id": 1}):
+        return 0  # most often: without a transaction
     while count := await store.transaction(lambda session: _number(store, session)):
         numbered += count
     return numbered
@@ -37,11 +39,6 @@ async def _number(store: Store, session: Any) -> int:
     ]
     await store.write(_FEED, numbering, ordered=False, session=session)
     return len(entries)
-
-
-async def last_sequence(store: Store) -> int:
-    """Returns the number of the entry that was numbered last; 0 without one."""
-    return await _last(store, None)
 
 
 async def _last(store: Store, session: Any) -> int:

@@ -822,6 +822,11 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             Index("at", ttl_days=DAYS_KEPT),
         ),
     ),
+    # Who has a customer's record open just now: see services/presence.py.
+    "presence": Collection(
+        required={**CUSTOMER_ID, "viewer": PERSON, "since": TIME, "expiresAt": TIME},
+        indexes=(Index("customerId since"), Index("expiresAt", ttl_days=0)),
+    ),
     # The last number that was given, by what is numbered.
     "sequences": Collection(required={"_id": WORD, "last": LONG_COUNT}),
     # Keys that all processes share: see store/shared_keys.py.
