@@ -15,7 +15,7 @@ from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.external_requests import refundable
 from app.loaders.gate import Gate
-from app.loaders.live import last_sequences
+from app.loaders.live import expired
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
@@ -111,9 +111,9 @@ class Loaders:
         return Loader(partial(refundable, self._store))
 
     @cached_property
-    def feed_ends(self) -> Loader[str, int]:
-        """Loads the number of the entry that was numbered last, by what is numbered."""
-        return Loader(partial(last_sequences, self._store))
+    def expired(self) -> Loader[int, bool]:
+        """Loads whether entries of the feed were deleted behind a number, by the number."""
+        return Loader(partial(expired, self._store))
 
     @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:

@@ -29,7 +29,15 @@ async def matching_ids(store: Store, selection: Selection, entries: Sequence[Map
     return frozenset(each["_id"] for each in found)
 
 
-async def last_sequences(store: Store, names: Sequence[str]) -> Mapping[str, int]:
-    """Returns the numbers that were given last; 0 for what was never numbered."""
-    found = {each["_id"]: each["last"] for each in await store.find("sequences", {"_id": {"$in": [*names]}})}
-    return {name: found.get(name, 0) for name in names}
+async def expired(store: Store, numbers: Sequence[int]) -> Mapping[int, bool]:
+    """Returns by the number of an entry, behind which none was found, whether some were deleted there.
+
+    They are neither deleted nor missing if that entry is the last, or has one behind it by now.
+    """
+    found = await store.find("sequences", {"_id": "feed"})
+    last = found[0]["last"] if found else 0
+    if all(number == last for number in numbers):
+        return dict.fromkeys(numbers, False)
+    newest = await store.find("feed", {"sequence": {"$gt": min(numbers)}}, sort={"sequence": -1}, limit=1)
+    last_kept = newest[0]["sequence"] if newest else 0
+    return {number: number != last and last_kept <= number for number in numbers}

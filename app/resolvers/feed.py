@@ -30,7 +30,6 @@ async def changes(
     page: Page | None = await loaders.pages.defer("", asked)
     if page is not None and asked.position and not asked.backwards and asked.size:
         (told,) = asked.position
-        following = page.rows[0]["sequence"] - 1 if page.rows else await loaders.feed_ends.load("feed")
-        if following != told:
+        if page.rows[0]["sequence"] != told + 1 if page.rows else await loaders.expired.load(told):
             raise FeedExpired
     return cast(Source, page)
