@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from app.settings import Limits
 from app.store.driver import Store
@@ -22,10 +23,14 @@ ACTIVITY = "subscription($id: ID!) { customerActivity(customerId: $id) { kind } 
 
 async def closed(socket: ClientConnection) -> tuple[int, str]:
     """Returns the code and the reason with which the socket is closed."""
+
+    async def drain() -> None:
+        while True:
+            await socket.recv()
+
     async with asyncio.timeout(SECONDS):
         with pytest.raises(ConnectionClosed) as end:
-            while True:
-                await socket.recv()
+            await drain()
     assert end.value.rcvd
     return end.value.rcvd.code, end.value.rcvd.reason
 
@@ -127,7 +132,8 @@ async def test_whoever_does_not_say_who_they_are_is_closed_out(store: Store) -> 
             assert (await closed(socket))[0] == 4401
         async with socket_of(url, init=None) as socket:
             assert await closed(socket) == (4408, "Connection initialisation timeout")
-        for payload in (None, {}, {"Authorization": "Bearer x.y.z"}, {"Authorization": 1}, {"headers": []}, []):
+        payloads: list[Any] = [None, {}, {"Authorization": "Bearer x.y.z"}, {"Authorization": 1}, {"headers": []}, []]
+        for payload in payloads:
             async with socket_of(url, init=None) as socket:
                 await send(socket, type="connection_init", payload=payload)
                 assert (await closed(socket))[0] == 4403
@@ -156,7 +162,7 @@ async def test_a_page_of_another_origin_is_refused(store: Store) -> None:
 
 async def test_another_protocol_is_refused(store: Store) -> None:
     async with live_gateway(store) as url:
-        for protocols in (["graphql-ws"], None):
+        for protocols in ([Subprotocol("graphql-ws")], None):
             with pytest.raises(InvalidStatus) as refused:
                 async with connect(url.replace("http", "ws") + "/graphql", subprotocols=protocols):
                     pass

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from app.http.tokens import verifier
 from app.main import build_app, rates_of, routes, watching
@@ -52,7 +53,7 @@ async def _never(_: Store) -> None:
 class Stream:
     """The responses of one subscription, in their order."""
 
-    def __init__(self, lines: AsyncGenerator[str]) -> None:
+    def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
         self.is_complete = False
 
@@ -90,19 +91,14 @@ async def subscribed(
     ):
         assert response.status_code == 200, (response.status_code, await response.aread())
         assert response.headers["content-type"].startswith("text/event-stream")
-        lines = response.aiter_lines()
-        try:
-            yield Stream(lines)
-        finally:
-            with suppress(Exception):
-                await lines.aclose()
+        yield Stream(response.aiter_lines())
 
 
 @asynccontextmanager
 async def socket_of(url: str, *, init: Any = ..., **options: Any) -> AsyncGenerator[ClientConnection]:
     """Opens a WebSocket, and says who it is unless ``init`` is None."""
     address = url.replace("http", "ws", 1) + "/graphql"
-    async with connect(address, subprotocols=["graphql-transport-ws"], **options) as socket:
+    async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")], **options) as socket:
         if init is not None:
             payload = {"Authorization": f"Bearer {token()}"} if init is ... else init
             await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
