@@ -91,8 +91,8 @@ async def test_nobody_notices_what_they_may_not_read(world: World, store: Store,
 
 async def test_a_filter_chooses_activities_and_hides_no_other_change(world: World, store: Store, ask: Ask) -> None:
     ada = await world.customer()
-    given = {"id": ada["_id"], "filter": {"types": ["CUSTOMER_BLOCKED"]}}
-    async with live_gateway(store) as url, subscribed(url, ACTIVITY, **given) as stream:
+    only = {"types": ["CUSTOMER_BLOCKED"]}
+    async with live_gateway(store) as url, subscribed(url, ACTIVITY, id=ada["_id"], filter=only) as stream:
         await stream.event()
         await note(ask, ada["_id"], "1")
         event = await stream.event()
