@@ -1,22 +1,26 @@
 """Decides what an activity's tile may offer, and which sources of activities are known. Pure."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec
 
 from app.catalogue import SOURCES
 from app.domain.access import Permission, Viewer
 from app.domain.emails import deliverable
+from app.domain.executors import Executors
+from app.domain.external_requests import (
+    Refunding,
+    WrongState,
+    check_cancellable,
+    check_completable,
+    check_retryable,
+)
+from app.domain.ids import collection_of
 from app.domain.paging import In, Selection
 from app.domain.refusals import BadUserInput, unknown
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import ActivityAction
 
-_NEEDS = {
-    ActivityAction.RESEND_EMAIL: Permission.RESEND_EMAIL,
-    ActivityAction.REDEEM_COUPON: Permission.REDEEM_COUPON,
-    ActivityAction.EMAIL_PASS: Permission.SEND_PASS,
-    ActivityAction.PUSH_PASS: Permission.SEND_PASS,
-}
+P = ParamSpec("P")
 
 
 def available_actions(
@@ -26,28 +30,66 @@ def available_actions(
     viewer: Viewer,
     *,
     wallet: bool,
+    executors: Executors,
+    refunding: Refunding | None,
 ) -> list[ActivityAction]:
-    """Returns the actions in display order; none for a closed customer, and none that would be refused.
+    """Returns the actions in display order: none that would be refused.
 
-    ``wallet``: whether a wallet service is connected.
+    ``wallet``: whether a wallet service is connected. ``refunding`` is of the subject, if that is a transaction.
     """
-    if customer is None or customer["status"] in CLOSED:
+    if customer is None:
         return []
-    actions: list[ActivityAction] = []
-    reachable = isinstance(address := customer.get("email"), str) and deliverable(address)
+    offered: list[tuple[ActivityAction, Permission]] = []
+    is_open = customer["status"] not in CLOSED
+    reachable = is_open and isinstance(address := customer.get("email"), str) and deliverable(address)
     if "emailId" in activity and reachable:
-        actions.append(ActivityAction.RESEND_EMAIL)
-    match str(activity.get("subjectId", ""))[:4]:
-        case "cpn_" if subject is not None and not subject["redeemed"]:
-            actions.append(ActivityAction.REDEEM_COUPON)
-        case "pas_" if subject is not None:
+        offered.append((ActivityAction.RESEND_EMAIL, Permission.RESEND_EMAIL))
+    match subject and collection_of(subject["_id"]):
+        case "coupons" if subject and is_open and not subject["redeemed"]:
+            offered.append((ActivityAction.REDEEM_COUPON, Permission.REDEEM_COUPON))
+        case "passes" if subject and is_open:
             if reachable and ("fileId" in subject or "downloadUrl" in subject):
-                actions.append(ActivityAction.EMAIL_PASS)
+                offered.append((ActivityAction.EMAIL_PASS, Permission.SEND_PASS))
             if wallet:
-                actions.append(ActivityAction.PUSH_PASS)
+                offered.append((ActivityAction.PUSH_PASS, Permission.SEND_PASS))
+        case "transactions" if subject and is_open and _is_of(subject, customer):
+            if refunding and refunding.left > 0 and not refunding.is_open:
+                offered.append((ActivityAction.REQUEST_REFUND, Permission.REQUEST_REFUND))
+        case "requests" if subject:
+            changeable = is_open and _is_of(subject, customer)
+            offered += _on_request(subject, executors, changeable=changeable)
         case _:
             pass
-    return [action for action in actions if viewer.may(_NEEDS[action], customer["_id"])]
+    return [action for action, permission in offered if viewer.may(permission, customer["_id"])]
+
+
+def _is_of(row: Mapping[str, Any], customer: Mapping[str, Any]) -> bool:
+    """Returns whether a row is the customer's now: one that is still on its way to a survivor is refused for that."""
+    return row["customerId"] == customer["_id"]
+
+
+def _on_request(
+    request: Mapping[str, Any], executors: Executors, *, changeable: bool
+) -> list[tuple[ActivityAction, Permission]]:
+    """Returns what may be done with a request. What became of it is true of a closed account, too."""
+    kind = executors.kind(request["kind"])
+    asking, endpoint = Permission(kind.permission), executors.endpoint_of(kind.code)
+    offered: list[tuple[ActivityAction, Permission]] = []
+    if _passes(check_completable, request):
+        offered.append((ActivityAction.COMPLETE_REQUEST, Permission.COMPLETE_REQUEST))
+    if changeable and _passes(check_cancellable, request):
+        offered.append((ActivityAction.CANCEL_REQUEST, asking))
+    if changeable and _passes(check_retryable, request, endpoint):
+        offered.append((ActivityAction.RETRY_REQUEST, asking))
+    return offered
+
+
+def _passes(check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
+    try:
+        check(*args, **kwargs)
+    except WrongState:
+        return False
+    return True
 
 
 def uncatalogued_sources(selection: Selection) -> list[str]:

@@ -254,10 +254,13 @@ def _list(value: object) -> list[str]:
 
 def _json(value: object) -> str:
     """Reads an object or a list, or the text of one, into its canonical text."""
-    read: object = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(read, dict | list):
-        raise ValueError
-    text = json.dumps(read, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        read: object = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(read, dict | list):
+            raise ValueError
+        text = json.dumps(read, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except RecursionError:
+        raise ValueError from None
     if len(text) > JSON_AT_MOST or any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ValueError
     return text

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.catalogue.external_requests import LINK_ATTRIBUTES, REQUEST_KINDS, RequestKind
+from app.catalogue.external_requests import LINK_ATTRIBUTES, REQUEST_KINDS, RequestGroup, RequestKind
 from app.catalogue.model import CatalogueAttribute
+from app.domain.access import Permission
 from app.domain.signatures import BadSignature, verify
 
 
@@ -33,6 +34,12 @@ class Executors:
     def endpoint_of(self, kind: str) -> Endpoint | None:
         """Returns the endpoint of a kind; None if a person does it."""
         return next((each for each in self.endpoints.values() if kind in each.kinds), None)
+
+    def kind(self, code: str) -> RequestKind:
+        """Returns the row of a kind; for one that the file has lost since, a row with no more than its name."""
+        title = code.replace("_", " ").capitalize()
+        lost = RequestKind(code, title, "", RequestGroup.OTHER, Permission.REQUEST_OTHER, ())
+        return self.kinds.get(code, lost)
 
     def signer_of(self, headers: Mapping[str, str], body: bytes, *, now: float) -> tuple[Endpoint, str]:
         """Returns the endpoint that has signed a message, and the message's id. Raises BadSignature."""

@@ -8,11 +8,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import AttributeKind
+from app.domain.attributes import JSON_AT_MOST, parse
 from app.domain.changes import Invalid
+from app.domain.executors import Endpoint
 from app.domain.refusals import Refusal
 from app.domain.times import lies_ahead
 from app.domain.vocabulary import (
@@ -30,6 +32,8 @@ from app.domain.vocabulary import (
 MOST_OUTCOMES: Final = 100
 REFERENCE_AT_MOST: Final = 255
 MOST_RESULTS: Final = 100
+JSON_DEPTH: Final = 20
+"""How many lists and objects are in each other at most, in what is asked."""
 
 _S = RequestStatus
 OPEN: Final = frozenset({_S.QUEUED, _S.SENT, _S.ACTION_REQUIRED, _S.UNDELIVERED})
@@ -96,13 +100,10 @@ def decided(status: RequestStatus, outcome: OutcomeStatus) -> RequestStatus | No
 def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the keys of a request that an outcome changes. The newest decides; an older one is kept.
 
-    Raises WrongState for a request that was cancelled before it was sent, and for one with too many outcomes.
+    Raises WrongState for a request that takes none.
     """
+    check_completable(request)
     outcomes: Sequence[Mapping[str, Any]] = request["outcomes"]
-    if request["status"] == _S.CANCELLED:
-        raise WrongState("The request was cancelled.", "requestId")
-    if len(outcomes) >= MOST_OUTCOMES:
-        raise WrongState(f"The request has {MOST_OUTCOMES} outcomes, as many as are kept.", "requestId")
     status = RequestStatus(request["status"])
     newest = max((each["at"] for each in outcomes if each["status"] in [*OutcomeStatus]), default=None)
     after = None
@@ -116,6 +117,22 @@ def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict
     elif status in (_S.QUEUED, _S.UNDELIVERED):
         keys |= state(_S.SENT)
     return keys
+
+
+def with_end(
+    request: Mapping[str, Any], status: RequestStatus, *, at: datetime, now: datetime, by: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the keys of a request that ends without its system: it is called off, or its link is over."""
+    outcome = {"status": status.value, "at": at, "recordedAt": now, "by": by, "decided": True}
+    return {**state(status), "outcomes": [*request["outcomes"], outcome], "link": None, "expiresAt": None}
+
+
+def check_completable(request: Mapping[str, Any]) -> None:
+    """Raises WrongState for a request that was cancelled before it was sent, and for one with too many outcomes."""
+    if request["status"] == _S.CANCELLED:
+        raise WrongState("The request was cancelled.", "requestId")
+    if len(request["outcomes"]) >= MOST_OUTCOMES:
+        raise WrongState(f"The request has {MOST_OUTCOMES} outcomes, as many as are kept.", "requestId")
 
 
 def check_time(at: datetime, now: datetime) -> None:
@@ -137,10 +154,13 @@ def check_cancellable(request: Mapping[str, Any]) -> None:
     raise WrongState(f"The request is {status}: only what was not sent yet can be cancelled.", "requestId")
 
 
-def check_retryable(request: Mapping[str, Any]) -> None:
-    """Raises WrongState unless it was given up."""
+def check_retryable(request: Mapping[str, Any], endpoint: Endpoint | None) -> Endpoint:
+    """Returns the endpoint that has its kind now. Raises WrongState unless it was given up, and there is one."""
     if request["status"] != _S.UNDELIVERED:
         raise WrongState(f"The request is {request['status']}: only what was not delivered is sent again.", "requestId")
+    if endpoint is None:
+        raise WrongState("No endpoint does this any more: do it there, and complete the request.", "requestId")
+    return endpoint
 
 
 def is_overdue(request: Mapping[str, Any], now: datetime) -> bool:
@@ -151,6 +171,20 @@ def is_overdue(request: Mapping[str, Any], now: datetime) -> bool:
 # ---------------------------------------------------------------- what may be asked
 
 _REFUNDABLE: Final = frozenset({TransactionStatus.ACCEPTED, TransactionStatus.PARTIALLY_REFUNDED})
+
+
+class Refunding(NamedTuple):
+    """It says what may still be refunded of a sale, and whether a refund of it is asked for and open."""
+
+    left: Decimal
+    is_open: bool
+
+
+def refunding(
+    sale: Mapping[str, Any], refunds: Iterable[Mapping[str, Any]], requests: Sequence[Mapping[str, Any]]
+) -> Refunding:
+    """Returns what `refundable` does, and whether one of the requests is in the way of another."""
+    return Refunding(refundable(sale, refunds, requests), any(each["open"] for each in requests))
 
 
 def refundable(
@@ -234,6 +268,17 @@ def _why_not(sale: Mapping[str, Any]) -> str:
     if sale["status"] not in _REFUNDABLE:
         return f"The sale is {sale['status']}."
     return "All of this sale is refunded, or asked for already."
+
+
+def overrides(text: str, *field: str) -> dict[str, Any]:
+    """Returns what differs from a plan in an order. What it means is the other system's to check. Raises Invalid."""
+    try:
+        read: object = json.loads(parse(AttributeKind.JSON, text))  # pyright: ignore[reportArgumentType]
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise Invalid(f"overrides must be a JSON object of at most {JSON_AT_MOST:,} characters.", *field)
+    return cast(dict[str, Any], read)
 
 
 # ---------------------------------------------------------------- what is sent

@@ -8,7 +8,7 @@ from typing import Final
 from app.domain.kinds import BY_COLLECTION, BY_PREFIX
 from app.domain.refusals import BadUserInput
 
-_MAX_CHARACTERS: Final = 100
+ID_AT_MOST: Final = 100
 """Of an id that a client gives; ours have 28."""
 
 
@@ -43,7 +43,7 @@ def check_id(text: str, *field: str, expected: str | None = None) -> None:
 
     ``field`` is where a client gave it.
     """
-    if len(text) > _MAX_CHARACTERS or not (is_id_of(expected, text) if expected else has_id_form(text)):
+    if len(text) > ID_AT_MOST or not (is_id_of(expected, text) if expected else has_id_form(text)):
         raise _malformed(*field, expected=expected)
 
 

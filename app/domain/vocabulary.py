@@ -73,6 +73,10 @@ class ActivityAction(StrEnum):
     REDEEM_COUPON = "REDEEM_COUPON"
     EMAIL_PASS = "EMAIL_PASS"  # noqa: S105 # not a password
     PUSH_PASS = "PUSH_PASS"  # noqa: S105 # not a password
+    REQUEST_REFUND = "REQUEST_REFUND"
+    COMPLETE_REQUEST = "COMPLETE_REQUEST"
+    CANCEL_REQUEST = "CANCEL_REQUEST"
+    RETRY_REQUEST = "RETRY_REQUEST"
 
 
 class Outcome(StrEnum):

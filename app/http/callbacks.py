@@ -16,7 +16,7 @@ from app.domain.access import Role, Viewer
 from app.domain.attributes import parse_time
 from app.domain.changes import Invalid, NotFound, check_card_numbers
 from app.domain.executors import Endpoint
-from app.domain.ids import has_id_form, is_id_of
+from app.domain.ids import ID_AT_MOST, has_id_form, is_id_of
 from app.domain.refusals import Refusal
 from app.domain.signatures import BadSignature
 from app.domain.times import stored
@@ -104,7 +104,7 @@ def _read(body: bytes) -> tuple[str, ReportedOutcome]:
     request_id, status = read.get("requestId"), read.get("status")
     if not isinstance(request_id, str):
         raise Invalid("requestId must be a text.", "requestId")
-    if not is_id_of("requests", request_id) or len(request_id) > 100:
+    if not is_id_of("requests", request_id) or len(request_id) > ID_AT_MOST:
         raise NotFound("There is no such request.", "requestId")
     if status not in [*OutcomeStatus]:
         raise Invalid(f"status must be one of {', '.join(OutcomeStatus)}.", "status")
@@ -114,7 +114,7 @@ def _read(body: bytes) -> tuple[str, ReportedOutcome]:
     if not isinstance(attributes, dict):
         raise Invalid("attributes must be an object.", "attributes")
     if not isinstance(results, list) or not all(
-        isinstance(each, str) and has_id_form(each) for each in cast(list[object], results)
+        isinstance(each, str) and len(each) <= ID_AT_MOST and has_id_form(each) for each in cast(list[object], results)
     ):
         raise Invalid("results must be a list of ids.", "results")
     at = _time(read["at"]) if read.get("at") is not None else None

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from functools import cached_property, partial
 
 from app.domain.duplicates import Traits
+from app.domain.external_requests import Refunding
 from app.domain.paging import Prefetch, Selection, Where
 from app.domain.report import MAX_OPTIONS
 from app.loaders import activities, blocklist, points
@@ -13,7 +13,7 @@ from app.loaders.credit_balances import credit_balances
 from app.loaders.customers import Name, by_name, surviving, tags
 from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
-from app.loaders.external_requests import refundable
+from app.loaders.external_requests import refundings
 from app.loaders.gate import Gate
 from app.loaders.live import expired
 from app.loaders.loader import CustomerLoader, Loader
@@ -106,9 +106,9 @@ class Loaders:
         return Loader(partial(unseal_all, self._store))
 
     @cached_property
-    def refundable(self) -> Loader[str, Decimal]:
-        """Loads how much of a sale can still be refunded, by the transaction's id."""
-        return Loader(partial(refundable, self._store))
+    def refundings(self) -> Loader[str, Refunding]:
+        """Loads what may still be refunded of a sale, by the transaction's id."""
+        return Loader(partial(refundings, self._store))
 
     @cached_property
     def expired(self) -> Loader[int, bool]:

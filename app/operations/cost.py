@@ -143,7 +143,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Query.customerTags": Price(200),  # of some hundred labels
     "Query.reportOptions": Price(400),  # of some hundred values
     "Query._service": Price(50),  # a long text
-    "Activity.availableActions": Price(COMMAND, 4),
+    "Activity.availableActions": Price(2 * COMMAND, 7),  # of a sale it reads what `refundable` does
     "Transaction.refundable": Price(COMMAND, 3),
     "Request.link": Price(COMMAND, 1),
     **dict.fromkeys(("Activity.attributes", "Request.attributes", "RequestOutcome.attributes"), Price(0, 0.3)),

@@ -78,10 +78,14 @@ def check(kind: str, input: Any) -> None:
             raise Invalid("An order has at least 1 item.", "items")
         case "ORDER" | "QUOTE" if any(each.quantity < 1 for each in input.items):
             raise Invalid("quantity is at least 1.", "items", "quantity")
+        case "ORDER":
+            _check_durations(input)
         case "DEPOSIT" if input.strategy_id is not None and input.amounts is not None:
             raise Invalid("strategyId and amounts exclude each other.", "amounts")
         case "DEPOSIT" if input.amounts is not None and any(each <= 0 for each in input.amounts):
             raise Invalid("Each amount must be more than zero.", "amounts")
+        case "DEPOSIT" if input.custom_amount is not None:
+            _check_custom_amount(input.custom_amount)
         case "KYC_DOCUMENTS":
             _check_documents(input)
         case "CREDIT_MEMO" if (input.amount is None) == (input.items is None):
@@ -100,6 +104,28 @@ def check(kind: str, input: Any) -> None:
             pass
 
 
+_DURATION: Final = re.compile(r"P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.ASCII)
+
+
+def _check_durations(input: schema.RequestOrderInput) -> None:
+    for name in ("delinquency_period", "invoice_issue_shift", "invoice_due_shift"):
+        duration: str | None = getattr(input, name)
+        if duration is not None and not _DURATION.fullmatch(duration):
+            raise Invalid("Give an ISO 8601 duration such as P7D.", to_camel_case(name))
+
+
+def _check_custom_amount(custom: schema.CustomAmountInput) -> None:
+    bounds = {"min": custom.min, "max": custom.max, "multipleOf": custom.multiple_of}
+    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    if given and custom.policy != schema.CustomAmountPolicy.ALLOW:
+        raise Invalid("Bounds go with ALLOW, and with nothing else.", "customAmount", next(iter(given)))
+    for name, bound in given.items():
+        if bound <= 0:
+            raise Invalid(f"{name} must be more than zero.", "customAmount", name)
+    if custom.min is not None and custom.max is not None and custom.min > custom.max:
+        raise Invalid("max is at least min.", "customAmount", "max")
+
+
 def _check_change(change: schema.PaymentInstrumentChange) -> None:
     for name in ("set_default", "deactivate"):
         if (some := getattr(change, name)) and some.value is not True:
@@ -111,6 +137,8 @@ def _check_change(change: schema.PaymentInstrumentChange) -> None:
 def _check_documents(input: schema.RequestKycDocumentsInput) -> None:
     if not input.documents:
         raise Invalid("Ask for at least 1 document.", "documents")
+    if input.ui not in (None, "1", "2"):
+        raise Invalid("ui is 1 or 2.", "ui")
     if input.level not in (1, 2, 3):
         raise Invalid("level is 1, 2 or 3.", "level")
     for place, each in enumerate(input.documents):
@@ -249,7 +277,7 @@ async def _about_request(
     """Returns the payload of a change that whoever may ask for such a request may make."""
 
     async def allowed(of: Changes, request: Document) -> Wrote:
-        kind = external_requests.kind_of(of.outgoing.executors, request["kind"])
+        kind = of.outgoing.executors.kind(request["kind"])
         of.viewer.require(Permission(kind.permission), request["customerId"])
         return await change(of, request)
 

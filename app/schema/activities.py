@@ -14,6 +14,8 @@ from app.catalogue.model import AttributeKind as Attribute
 from app.domain.access import STAFF, Forbidden, Permission, Role, Viewer, reads_actors, require
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
+from app.domain.external_requests import Refunding
+from app.domain.ids import is_id_of
 from app.domain.paging import AnyOf, Contains, In, Sorting, Where
 from app.domain.refusals import BadUserInput, Refusal, unknown
 from app.domain.search import pattern_of
@@ -198,13 +200,31 @@ class Activity(Node):
     @strawberry.field(description="The actions that this viewer can take from the event's tile, in display order.")
     @staticmethod
     async def available_actions(activity: strawberry.Parent[Document], info: Info) -> list[ActivityAction] | None:
-        subject, customer = await asyncio.gather(
-            load_deferred(follow_own(info, activity, "subjectId")), load_deferred(follow(info, activity, "customerId"))
+        subject, customer, refunding = await asyncio.gather(
+            load_deferred(follow_own(info, activity, "subjectId")),
+            load_deferred(follow(info, activity, "customerId")),
+            _refunding(activity, info),
         )
-        context = info.context
-        return available_actions(activity, subject, customer, context.viewer, wallet=context.changes.outgoing.wallet)
+        context, outgoing = info.context, info.context.changes.outgoing
+        return available_actions(
+            activity,
+            subject,
+            customer,
+            context.viewer,
+            wallet=outgoing.wallet,
+            executors=outgoing.executors,
+            refunding=refunding,
+        )
 
     customer = owner("The customer on whose account it happened.")
+
+
+async def _refunding(activity: Document, info: Info) -> Refunding | None:
+    """Returns what may still be refunded, if that is what the event is about, and of any use to the viewer."""
+    subject_id = str(activity.get("subjectId", ""))
+    if not is_id_of("transactions", subject_id) or not info.context.viewer.may(Permission.REQUEST_REFUND):
+        return None
+    return await info.context.loaders.refundings.load(subject_id)
 
 
 def _attributes(activity: Document) -> Source:

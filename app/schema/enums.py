@@ -269,10 +269,10 @@ describe(
 )
 describe(
     DeliveryStatus,
-    "The state of a delivery of an e-mail.",
+    "The state of a delivery: of an e-mail to the mail server, or of a request to the system that does it.",
     QUEUED="It waits for its first attempt, or for the next one.",
-    SENT="The mail server accepted it.",
-    FAILED="It failed for good; `error` says why.",
+    SENT="The server accepted it.",
+    FAILED="It failed for good, or was called off; `error` says why.",
 )
 describe(
     PushStatus,
@@ -467,6 +467,10 @@ describe(
     REDEEM_COUPON="Mark the coupon as redeemed.",
     EMAIL_PASS="Send the pass by e-mail.",  # noqa: S106 # not a password
     PUSH_PASS="Ask the wallet service to update the pass.",  # noqa: S106 # not a password
+    REQUEST_REFUND="Ask for a refund of the sale, of all that is `refundable` or less.",
+    COMPLETE_REQUEST="Report an outcome of the request.",
+    CANCEL_REQUEST="Call the request off: nobody has it yet.",
+    RETRY_REQUEST="Send the request again, which could not be delivered.",
 )
 describe(
     RequestStatus,

@@ -43,15 +43,10 @@ class RequestOutcome:
     at: datetime = strawberry.field(description="The time when it became so, there.")
     recorded_at: datetime = strawberry.field(description="The time when this gateway learned of it.")
     by: Actor = strawberry.field(description="The system or person who said so.")
-
-    @strawberry.field(
+    decided: bool = strawberry.field(
         description="Whether it changed the state of the request. An outcome that is older than the "
-        "newest, or says what "
-        "is known already, is kept and changes nothing."
+        "newest, or says what is known already, is kept and changes nothing."
     )
-    @staticmethod
-    def decided(outcome: strawberry.Parent[Document]) -> bool:
-        return outcome.get("decided", True)
 
     @strawberry.field(description="The attributes that came with it, as the request's kind lists them.")
     @staticmethod

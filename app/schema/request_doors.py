@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, NamedTuple, cast
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
+from app.domain.external_requests import overrides
 from app.domain.times import stored
 from app.schema.base import Document, describe
 from app.schema.changes import COMMON, KEY, AttributeInput, Changed
@@ -222,7 +223,9 @@ class OrderItemInput:
     plan_id: str = strawberry.field(description="The plan, as the other system names it.")
     quantity: int = strawberry.field(description="How many, at least 1.")
     overrides: str | None = strawberry.field(
-        default=None, description="What differs from the plan for this order, a JSON object as text. Default: nothing."
+        default=None,
+        description="What differs from the plan for this order, a JSON object as text. It is sent as an object, and "
+        "checked by the other system. Default: nothing.",
     )
 
 
@@ -613,7 +616,10 @@ _OWN: Final = frozenset({"idempotency_key", "reason", "confirm_amount", "custome
 
 
 def given_of(input: Any, target_field: str) -> Mapping[str, Any]:
-    """Returns the attributes of an input by their names, as JSON has them; without those that were not given."""
+    """Returns the attributes of an input by their names, as JSON has them; without those that were not given.
+
+    Raises Invalid for what should be JSON and is not.
+    """
     skipped = {*_OWN, target_field, "change"}
     given = {field.name: getattr(input, field.name) for field in fields(input) if field.name not in skipped}
     if (change := getattr(input, "change", None)) is not None:
@@ -639,6 +645,8 @@ def _plain(value: Any) -> Any:
 
 def _nested(value: Any) -> Document:
     inner = {to_camel_case(field.name): getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, OrderItemInput) and value.overrides is not None:
+        inner["overrides"] = overrides(value.overrides, "items", "overrides")
     return {name: _text(each) for name, each in inner.items() if each is not None}
 
 

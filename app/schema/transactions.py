@@ -80,8 +80,8 @@ class Transaction(Node):
             raise masked
         if (amount := transaction.get("amount")) is None:
             return None
-        left = await info.context.loaders.refundable.load(transaction["_id"])
-        return cast(Source, {"amount": left, "currency": amount["currency"]})
+        found = await info.context.loaders.refundings.load(transaction["_id"])
+        return cast(Source, found and {"amount": found.left, "currency": amount["currency"]})
 
     customer = owner()
 

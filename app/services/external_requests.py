@@ -5,21 +5,21 @@ system, or from the person who did it there. Nothing is ever done here: what is 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from app.catalogue.external_requests import RequestGroup, RequestGuard, RequestKind
+from app.catalogue.external_requests import RequestGuard, RequestKind
 from app.catalogue.model import AttributeKind, CatalogueAttribute
 from app.domain import changes, external_requests
 from app.domain.access import Permission
 from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.executors import Executors, outcome_attributes
-from app.domain.external_requests import REFERENCE_AT_MOST, RequestOpen, WrongState
+from app.domain.external_requests import JSON_DEPTH, REFERENCE_AT_MOST, RequestOpen
 from app.domain.ids import new_id
 from app.domain.times import lies_ahead, stored
 from app.domain.vocabulary import (
@@ -193,14 +193,20 @@ def _visible(kind: AttributeKind, raw: Raw, *field: str) -> Raw:
             return raw
 
 
-def _visible_inside(value: Any, *field: str) -> Any:
+def _visible_inside(value: Any, *field: str, depth: int = 1) -> Any:
+    """Returns what JSON holds. Raises Invalid for what not every system can read."""
     match value:
         case str():
             return changes.text(value, *field, at_most=TEXT_AT_MOST, lines=False)
+        case list() | dict() if depth > JSON_DEPTH:
+            raise Invalid(f"{field[-1]} has lists and objects in each other, at most {JSON_DEPTH} deep.", *field)
         case list():
-            return [_visible_inside(each, *field) for each in cast(list[Any], value)]
+            return [_visible_inside(each, *field, depth=depth + 1) for each in cast(list[Any], value)]
         case dict():
-            return {name: _visible_inside(each, *field) for name, each in cast(dict[str, Any], value).items()}
+            inner = cast(dict[str, Any], value).items()
+            return {name: _visible_inside(each, *field, depth=depth + 1) for name, each in inner}
+        case int() if not -(2**63) <= value < 2**63:
+            raise Invalid(f"{field[-1]} has a whole number beyond 64 bits: give it as a text.", *field)
         case _:
             return value
 
@@ -300,6 +306,7 @@ async def record_outside_payment(
     return await of.run_once("recordOutsidePayment", customer_id, key, given, decide)
 
 
+_CALLED_OFF: Final = "It was called off before it was sent."
 _SENDING: Final = frozenset({"endpoint", "deliveryStatus", "attempts", "dueAt", "giveUpAt"})
 
 # ---------------------------------------------------------------- what became of it
@@ -307,7 +314,7 @@ _SENDING: Final = frozenset({"endpoint", "deliveryStatus", "attempts", "dueAt", 
 
 async def complete(of: Changes, request: Document, outcome: ReportedOutcome, *, key: str, mutation: str) -> Wrote:
     """Records an outcome. A closed account takes it, too: it is the truth. Raises Invalid, WrongState."""
-    kind = kind_of(of.outgoing.executors, request["kind"])
+    kind = of.outgoing.executors.kind(request["kind"])
     read = _outcome(of, kind, outcome)
     link = {name: read["attributes"].pop(name) for name in ("url", "expiresAt") if name in read.get("attributes", {})}
     if not read.get("attributes"):
@@ -399,38 +406,27 @@ def _settled(request: Document, status: RequestStatus) -> Document:
     return gone
 
 
-def kind_of(executors: Executors, code: str) -> RequestKind:
-    """Returns the row of a kind; for one that the file has lost since, a row with no more than its name."""
-    found = executors.kinds.get(code)
-    if found:
-        return found
-    return RequestKind(code, code.replace("_", " ").capitalize(), "", RequestGroup.OTHER, Permission.REQUEST_OTHER, ())
-
-
 async def cancel(of: Changes, request: Document, *, reason: str, key: str) -> Wrote:
     """Ends a request that nobody has yet. Raises Invalid, WrongState."""
-    return await _move(
-        of, "cancelRequest", request, reason, key, external_requests.check_cancellable, "REQUEST_CANCELLED", _cancelled
-    )
+    return await _move(of, "cancelRequest", request, reason, key, "REQUEST_CANCELLED", _cancelled)
 
 
 def _cancelled(of: Changes, request: Document, by: Document) -> Document:
-    outcome = {"status": RequestStatus.CANCELLED.value, "at": of.now, "recordedAt": of.now, "by": by}
-    left = dict.fromkeys(key for key in ("sealed", "dueAt", "giveUpAt", "link", "expiresAt") if key in request)
-    return {**external_requests.state(RequestStatus.CANCELLED), "outcomes": [*request["outcomes"], outcome], **left}
+    external_requests.check_cancellable(request)
+    keys = external_requests.with_end(request, RequestStatus.CANCELLED, at=of.now, now=of.now, by=by)
+    keys |= dict.fromkeys(("sealed", "dueAt", "giveUpAt"))
+    if "deliveryStatus" in request:
+        keys |= {"deliveryStatus": DeliveryStatus.FAILED.value, "error": _CALLED_OFF}
+    return keys
 
 
 async def retry(of: Changes, request: Document, *, reason: str | None, key: str) -> Wrote:
     """Queues a request once more that could not be delivered. Raises Invalid, WrongState."""
-    return await _move(
-        of, "retryRequest", request, reason, key, external_requests.check_retryable, "REQUEST_SENT_AGAIN", _requeued
-    )
+    return await _move(of, "retryRequest", request, reason, key, "REQUEST_SENT_AGAIN", _requeued)
 
 
 def _requeued(of: Changes, request: Document, _: Document) -> Document:
-    endpoint = of.outgoing.executors.endpoint_of(request["kind"])
-    if endpoint is None:
-        raise WrongState("No endpoint does this any more: do it there, and complete the request.", "requestId")
+    endpoint = external_requests.check_retryable(request, of.outgoing.executors.endpoint_of(request["kind"]))
     return {
         "status": RequestStatus.QUEUED.value,
         "deliveryStatus": DeliveryStatus.QUEUED.value,
@@ -446,17 +442,16 @@ async def _move(
     request: Document,
     reason: str | None,
     key: str,
-    check: Any,
     type_: str,
-    keys_of: Any,
+    keys_of: Callable[[Changes, Document, Document], Document],
 ) -> Wrote:
+    """Makes a change of a request that ``keys_of`` allows: it returns the keys that are other ones, or raises."""
     reason = _reason(reason)
     changes.key(key)
-    kind = kind_of(of.outgoing.executors, request["kind"])
+    kind = of.outgoing.executors.kind(request["kind"])
 
     async def decide(customer: Document, session: Session) -> Effect:
         (stored,) = await of.store.find("requests", {"_id": request["_id"]}, session=session)
-        check(stored)
         keys = keys_of(of, stored, changes.actor_of(of.viewer, customer["_id"]))
         activity = of.activity(customer["_id"], type_, message=reason, **_about(kind, stored))
         wrote = {"request": request["_id"], "activity": activity["_id"]}
@@ -505,9 +500,7 @@ async def expire(store: Store, executors: Executors, request: Document, now: dat
         if stored["status"] != RequestStatus.ACTION_REQUIRED or stored.get("expiresAt", now) > now:
             return None
         at = stored["expiresAt"]
-        outcome = {"status": RequestStatus.EXPIRED.value, "at": at, "recordedAt": now, "by": SYSTEM}
-        outcomes = [*stored["outcomes"], outcome]
-        return {**external_requests.state(RequestStatus.EXPIRED), "outcomes": outcomes, "link": None, "expiresAt": None}
+        return external_requests.with_end(stored, RequestStatus.EXPIRED, at=at, now=now, by=SYSTEM)
 
     return await _by_itself(store, executors, request, expired, "REQUEST_EXPIRED", now)
 
@@ -531,7 +524,7 @@ async def _by_itself(
             keys |= _settled(stored, RequestStatus.SENT)
         rows.update("requests", stored, update_of(keys))
         if type_:
-            about = _about(kind_of(executors, stored["kind"]), stored)
+            about = _about(executors.kind(stored["kind"]), stored)
             rows.insert("activities", [activity_of(stored["customerId"], type_, SYSTEM, now, message=message, **about)])
         return True
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.catalogue.external_requests import REQUEST_KINDS
+from app.domain.external_requests import MOST_OUTCOMES
 from app.domain.vocabulary import DeliveryStatus, RequestExecutor, RequestStatus
 from app.store.forms import (
     ACTOR,
@@ -26,9 +27,8 @@ from app.store.forms import (
 
 _SEALED: Final = personal({"bsonType": "binData"})
 _OUTCOME: Final = object_of(
-    {"status": one_of(RequestStatus), "at": TIME, "recordedAt": TIME, "by": ACTOR},
+    {"status": one_of(RequestStatus), "at": TIME, "recordedAt": TIME, "by": ACTOR, "decided": BOOLEAN},
     {
-        "decided": BOOLEAN,
         "code": WORD,
         "message": PERSONAL,
         "reference": WORD,
@@ -50,7 +50,7 @@ REQUESTS: Final = Collection(
         "requestedBy": ACTOR,
         "requestedAt": TIME,
         "overdueAt": TIME,
-        "outcomes": list_of(_OUTCOME),
+        "outcomes": list_of(_OUTCOME, at_most=MOST_OUTCOMES + 1),  # its end has room, whatever was said before
     },
     optional={
         "openFor": WORD,

@@ -4,11 +4,14 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+from graphql import GraphQLInputObjectType
 from strawberry.utils.str_converters import to_camel_case
 
 from app.catalogue.external_requests import REQUEST_KINDS, RequestKind
+from app.catalogue.model import AttributeKind as K
 from app.domain.access import Permission
 from app.domain.kinds import BY_COLLECTION
+from app.graph import executable
 from app.schema import request_doors
 from app.schema.request_doors import DOORS, PaymentInstrumentChange
 
@@ -34,6 +37,35 @@ def test_a_typed_input_has_the_attributes_of_its_kind(kind: RequestKind) -> None
     if kind.code == "PAYOUT":
         asked -= {"confirmAmount"}  # a check, and nothing that is asked for
     assert asked == {each.name for each in kind.attributes}
+
+
+def kind_for(type_: str) -> K:
+    """Returns the kind of an attribute that a field of this type fills."""
+    name = type_.replace("!", "")
+    if name == "MoneyInput":
+        return K.MONEY
+    if isinstance(executable.type_map[name.strip("[]")], GraphQLInputObjectType):
+        return K.JSON
+    scalars = {"Int": K.INTEGER, "Boolean": K.BOOLEAN, "DateTime": K.DATETIME, "Decimal": K.DECIMAL}
+    return K.LIST if name.startswith("[") else scalars.get(name, K.TEXT)
+
+
+def types(input: Any) -> dict[str, str]:
+    type_ = executable.type_map[input.__name__]
+    assert isinstance(type_, GraphQLInputObjectType)
+    return {name: str(field.type) for name, field in type_.fields.items()}
+
+
+@pytest.mark.parametrize("kind", REQUEST_KINDS.values(), ids=lambda kind: kind.code)
+def test_a_typed_input_has_the_types_of_its_kind(kind: RequestKind) -> None:
+    given = types(TYPED[kind.code][0])
+    if "change" in given:
+        given |= types(PaymentInstrumentChange)
+    for each in kind.attributes:
+        if (kind.code, each.name) == ("REFUND", "amount"):
+            continue  # in the currency of its sale, and all that is left where it is not given
+        is_required = given[each.name].endswith("!")
+        assert (kind_for(given[each.name]), is_required) == (each.kind, each.required), each.name
 
 
 @pytest.mark.parametrize("kind", REQUEST_KINDS.values(), ids=lambda kind: kind.code)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -48,6 +49,12 @@ async def executor() -> AsyncGenerator[Executor]:
 @pytest.fixture
 async def client(store: Store, executor: Executor, limits: Limits) -> AsyncGenerator[httpx2.AsyncClient]:
     """Calls a gateway that has the executor connected."""
+    async with calling(store, executor, limits) as client:
+        yield client
+
+
+@asynccontextmanager
+async def calling(store: Store, executor: Executor, limits: Limits) -> AsyncGenerator[httpx2.AsyncClient]:
     authenticate = verifier(jwks_url=None, secret=TOKEN_SECRET, **AUTHORITY).viewer
     outgoing = DeliveryPolicy(executors=executor.connected)
     app = build_app(routes(store.database, authenticate, timeout_seconds=60, limits=limits, outgoing=outgoing))
@@ -94,6 +101,37 @@ async def test_a_request_is_handed_over_once_signed_and_thin(
     assert seen["delivery"] == {"status": "SENT", "attempts": 1, "error": None}
 
 
+async def test_what_differs_from_a_plan_is_sent_as_it_is(
+    ask: Ask, world: World, store: Store, executor: Executor
+) -> None:
+    ada = await world.customer()
+    differs = '{"price": {"formula": "tiered", "brackets": [{"max": 10, "price": 9.5}]}, "trial": null}'
+    items = [{"planId": "premium", "quantity": 1, "overrides": differs}]
+    await asked(ask, "requestOrder", customerId=ada["_id"], kind="SUBSCRIPTION", website="main", items=items)
+    async with relay_to(executor, store) as relay:
+        await relay.once()
+    (message,) = executor.messages
+    assert message["data"]["attributes"]["items"] == [{**items[0], "overrides": json.loads(differs)}]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        *("", "[]", "1", '{"a": 1', '{"a": NaN}', '{"a": 100000000000000000000}', '{"a": "\\u0000"}'),
+        *('{"a":' * 20 + "{}" + "}" * 20, "{" * 3_000),
+        *('{"a": "' + "x" * 10_000 + '"}', '{"a": "' + "x" * 1_001 + '"}'),
+    ],
+    ids=lambda text: text[:30],
+)
+async def test_what_could_not_be_sent_is_not_taken(ask: Ask, world: World, overrides: str) -> None:
+    ada = await world.customer()
+    items = [{"planId": "premium", "quantity": 1, "overrides": overrides}]
+    given: dict[str, Any] = {"customerId": ada["_id"], "kind": "SUBSCRIPTION", "website": "main", "items": items}
+    payload = await asked(ask, "requestOrder", **given)
+    (error,) = payload["userErrors"]
+    assert (error["code"], error["field"][0]) == ("INVALID", "items")
+
+
 @pytest.mark.parametrize(
     ("status", "after"),
     [(500, "QUEUED"), (302, "QUEUED"), (401, "QUEUED"), (410, "UNDELIVERED"), (422, "UNDELIVERED")],
@@ -138,9 +176,12 @@ async def test_a_request_that_was_never_sent_can_be_called_off(
     request = await refund(ask, world)
     payload = await asked(ask, "cancelRequest", "c", requestId=request["id"], reason="A mistake")
     assert payload["request"]["status"] == "CANCELLED"
+    called_off = {"status": "FAILED", "attempts": 0, "error": "It was called off before it was sent."}
+    assert payload["request"]["delivery"] == called_off
     async with relay_to(executor, store) as relay:
         await relay.once()
     assert executor.messages == []
+    assert (await now(ask, request))["delivery"] == called_off
 
 
 async def test_a_request_that_was_tried_cannot_be_called_off(
@@ -211,6 +252,21 @@ async def test_an_outcome_comes_back_once_however_often_it_is_sent(
     assert (again.status_code, again.json()["errors"][0]["extensions"]["code"]) == (422, "IDEMPOTENCY_CONFLICT")
 
 
+async def test_while_one_secret_replaces_the_other_each_of_them_is_good(
+    ask: Ask, world: World, store: Store, executor: Executor, limits: Limits
+) -> None:
+    one, two = [await refund(ask, world, await world.customer()) for _ in range(2)]
+    executor.secrets = (OTHER_SECRET, SECRET)
+    async with relay_to(executor, store) as relay, calling(store, executor, limits) as client:
+        executor.secrets = (SECRET,)  # it does not know the new one yet
+        await relay.once()
+        assert sorted(executor.ids) == sorted([one["id"], two["id"]])
+        for request, secret in ((one, SECRET), (two, OTHER_SECRET)):
+            assert (await call_back(client, request["id"], "SUCCEEDED", secret=secret)).status_code == 200
+    for request in (one, two):
+        assert (await now(ask, request))["status"] == "SUCCEEDED"
+
+
 async def test_an_outcome_may_be_faster_than_the_answer(
     ask: Ask, world: World, store: Store, executor: Executor, client: httpx2.AsyncClient
 ) -> None:
@@ -258,6 +314,7 @@ BODY = {"status": "SUCCEEDED", "requestId": "req_nobody"}
         (json.dumps({**BODY, "status": "QUEUED"}).encode(), 422, "INVALID"),
         (json.dumps({**BODY, "at": "yesterday"}).encode(), 422, "INVALID"),
         (json.dumps({**BODY, "results": ["x"]}).encode(), 422, "INVALID"),
+        (json.dumps({**BODY, "results": ["txn_" + "x" * 2_000]}).encode(), 422, "INVALID"),
         (json.dumps(BODY).encode(), 404, "NOT_FOUND"),
         (json.dumps({**BODY, "requestId": "x"}).encode(), 404, "NOT_FOUND"),
         (b"x" * 70_000, 413, "REQUEST_TOO_LARGE"),

@@ -230,3 +230,9 @@ def test_a_value_has_a_longest(kind: AttributeKind, most: str | list[str]) -> No
     ):
         with pytest.raises(ValueError, match="The value must be"):
             parse(kind, longer)
+
+
+@pytest.mark.parametrize("text", ["[" * 4_000 + "]" * 4_000, '{"a":' * 2_000 + "1" + "}" * 2_000, "[1e400]", '"text"'])
+def test_what_is_no_json_that_can_be_kept_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        parse(K.JSON, text)

@@ -124,21 +124,33 @@ async def soak(
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Asks for all refunds while all faults happen, then waits until nothing is open any more, or time is over."""
-    start, done, over = time.monotonic(), list[str](), asyncio.Event()
+    start, begun, done, over = time.monotonic(), 0, list[str](), asyncio.Event()
+    pairs_of_requests = requests // 2
+
+    def is_early(number: int) -> bool:
+        """Returns whether faults are still to come before it: some pairs ask while each of them happens."""
+        in_time = time.monotonic() - start < at_most_seconds
+        return in_time and begun < faults and begun * pairs_of_requests <= faults * number
+
     await started.restore()
     async with started.store() as store, started.clients() as asking:
         agents, sales = Agents(asking), await _sales(store, requests // 4)
-        queue = iter([(random.choice(sales), number) for number in range(requests // 2)])
+        queue = iter([(random.choice(sales), number) for number in range(pairs_of_requests)])
 
         async def pair() -> None:
             for sale_id, number in queue:
+                while is_early(number):  # noqa: ASYNC110 # time passes, too
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(random.uniform(0, 1))
                 amount = f"{random.choice((20, 30, 40))}{random.choices(list(CENTS), list(CENTS.values()))[0]}"
                 await asyncio.gather(*(agents.ask(sale_id, amount, f"{number}-{agent}") for agent in range(2)))
 
         async def destroy() -> None:
+            nonlocal begun
             while len(done) < faults and time.monotonic() - start < at_most_seconds:
                 await asyncio.sleep(random.uniform(0.3, 1.5))
                 name, fault = random.choice(list(_faults(started, executor, workers).items()))
+                begun += 1
                 await fault()
                 await started.restore()
                 for process in (executor, *workers):

@@ -16,7 +16,7 @@ from app.store.driver import Document, Store
 from app.store.mirrors import MIRRORS
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
-from tests.support.mutations import ANONYMISE, MERGE_CUSTOMERS, UNMERGE
+from tests.support.mutations import ANONYMISE, MERGE_CUSTOMERS, UNMERGE, complete_all
 from tests.support.tokens import token
 from tests.support.world import LATER, NOW, World, ago, euros
 
@@ -295,6 +295,7 @@ async def test_a_merge_moves_all_of_it_and_undoing_it_gives_each_their_own(
 
 async def test_an_erasure_leaves_what_was_owed_and_takes_who_owed_it(ask: Ask, world: World, store: Store) -> None:
     ada = await world.everything()
+    await complete_all(ask, store, ada)
     before = {name: await store.find(name, {"customerId": ada["_id"]}) for name in MIRRORS}
     given = {"customerId": ada["_id"], "confirmNumber": ada["number"], "reason": "Article 17", "idempotencyKey": "k"}
     payload = (await ask(ANONYMISE, input=given))["data"]["anonymiseCustomer"]

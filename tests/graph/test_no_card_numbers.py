@@ -35,11 +35,19 @@ async def named(world: World) -> dict[str, str]:
         "segmentId": (await world.segment())["_id"],
         "exportId": (await world.export())["_id"],
         "uploadId": (await world.upload())["_id"],
+        "requestId": (await world.request(ada))["_id"],
+        "transactionId": (await world.transaction(ada))["_id"],
+        "orderId": (await world.mirror("orders", ada))["_id"],
+        "quoteId": (await world.mirror("quotes", ada))["_id"],
+        "instrumentId": (await world.mirror("paymentInstruments", ada))["_id"],
+        "documentId": (await world.mirror("kycDocuments", ada))["_id"],
+        "checkId": (await world.mirror("amlChecks", ada))["_id"],
     }
 
 
 def of(hole: Hole, ids: dict[str, str]) -> str:
     query = re.sub(r'(\w+): "cus_x"', lambda found: f'{found[1]}: "{ids[found[1]]}"', hole.query)
+    query = query.replace("transactionIds: []", f'transactionIds: ["{ids["transactionId"]}"]')
     return query.replace("__typename", "userErrors { code field message }")
 
 

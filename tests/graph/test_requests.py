@@ -1,17 +1,23 @@
 """Requests to other systems that a person does there: what may be asked, what became of it, and who sees it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from app.domain.access import Role
+from app.domain.executors import Executors
+from app.domain.external_requests import MOST_OUTCOMES, OPEN
+from app.domain.ids import new_id
+from app.domain.vocabulary import RequestStatus
 from app.services.erase_job import Eraser
 from app.services.merge_job import Mover
+from app.services.points import SYSTEM
+from app.services.request_job import RequestExpiry
 from app.store.driver import Document, Store
 from tests.support.gateway import Ask
-from tests.support.mutations import MERGE_CUSTOMERS, REQUEST, SHOWN, request_of
+from tests.support.mutations import MERGE_CUSTOMERS, REQUEST, REQUESTED, SHOWN, request_of
 from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
 
@@ -179,6 +185,66 @@ async def test_a_request_of_a_person_can_be_called_off(ask: Ask, world: World) -
     assert codes(await make(ask, "requestPayment", "three", **given)) == []
 
 
+async def test_what_has_as_many_outcomes_as_are_kept_still_ends(ask: Ask, world: World, store: Store) -> None:
+    ada = await world.customer()
+    waits = {"status": "ACTION_REQUIRED", "at": ago(days=1), "recordedAt": ago(days=1), "by": SYSTEM, "decided": True}
+    keys: Document = {"status": "ACTION_REQUIRED", "outcomes": [waits] * MOST_OUTCOMES, "expiresAt": ago(days=1)}
+    called_off, expired = [await world.request(ada, **keys) for _ in range(2)]
+    payload = await make(ask, "cancelRequest", requestId=called_off["_id"], reason="A mistake")
+    assert payload["request"]["status"] == "CANCELLED"
+    await RequestExpiry(store, Executors()).once()
+    (found,) = await store.find("requests", {"_id": expired["_id"]})
+    assert (found["status"], found["open"], "expiresAt" in found) == ("EXPIRED", False, False)
+    for ended in (await store.find("requests", {}))[:2]:
+        assert ended["outcomes"][-1]["decided"]
+    more = await make(ask, "completeRequest", "more", requestId=expired["_id"], status="SUCCEEDED")
+    assert codes(more) == ["WRONG_STATE"]
+
+
+async def test_what_is_open_and_should_be_done_by_now_is_overdue_and_no_failure(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    text = "query($id: ID!) { node(id: $id) { ... on Request { status open overdue } } }"
+    for status in RequestStatus:
+        is_open = status in OPEN
+        for due, is_late in ((datetime(2020, 1, 1, tzinfo=UTC), True), (datetime(2100, 1, 1, tzinfo=UTC), False)):
+            request = await world.request(ada, status=status.value, open=is_open, overdueAt=due)
+            shown = (await ask(text, id=request["_id"]))["data"]["node"]
+            assert shown == {"status": status.value, "open": is_open, "overdue": is_open and is_late}
+
+
+@pytest.mark.parametrize(
+    ("mutation", "given", "field"),
+    [
+        ("requestOrder", {"delinquencyPeriod": "a week"}, ["delinquencyPeriod"]),
+        ("requestOrder", {"invoiceIssueShift": "P"}, ["invoiceIssueShift"]),
+        ("requestOrder", {"invoiceDueShift": "P1DT"}, ["invoiceDueShift"]),
+        ("requestOrder", {"items": []}, ["items"]),
+        ("requestKycDocuments", {"ui": "3"}, ["ui"]),
+        ("requestKycDocuments", {"level": 4}, ["level"]),
+        ("requestDeposit", {"strategyId": "s", "amounts": ["5.00"]}, ["amounts"]),
+        ("requestDeposit", {"customAmount": {"policy": "DENY", "min": "1"}}, ["customAmount", "min"]),
+        ("requestDeposit", {"customAmount": {"policy": "ALLOW", "multipleOf": "0"}}, ["customAmount", "multipleOf"]),
+        ("requestDeposit", {"customAmount": {"policy": "ALLOW", "min": "9", "max": "1"}}, ["customAmount", "max"]),
+    ],
+)
+async def test_what_contradicts_itself_is_not_asked_for(
+    ask: Ask, world: World, mutation: str, given: Document, field: list[str]
+) -> None:
+    ada = await world.customer()
+    payload = await make(ask, mutation, customerId=ada["_id"], **{**REQUESTED[mutation], **given})
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("INVALID", field)]
+
+
+async def test_what_is_whole_is_asked_for(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    durations = {"delinquencyPeriod": "P7D", "invoiceIssueShift": "PT12H", "invoiceDueShift": "P1M2DT3H4M5S"}
+    custom = {"policy": "ALLOW", "min": "1", "max": "1", "multipleOf": "0.5"}
+    whole: dict[str, Document] = {"requestOrder": durations, "requestDeposit": {"customAmount": custom}}
+    for mutation, given in whole.items():
+        payload = await make(ask, mutation, mutation, customerId=ada["_id"], **REQUESTED[mutation], **given)
+        assert codes(payload) == []
+
+
 async def test_a_payout_is_confirmed_and_limited(ask: Ask, world: World) -> None:
     ada = await world.customer()
     finance = token(Role.FINANCE)
@@ -309,6 +375,17 @@ async def test_a_review_of_a_check_is_for_those_who_may_read_checks(ask: Ask, wo
     assert seen == [{"attributes": [], "subject": None}]
     again = await make(ask, "requestAmlReview", "b", checkId=check["_id"], verdict="NO_MATCH")
     assert codes(again) == ["REQUEST_OPEN"]
+
+
+async def test_a_result_that_is_not_known_yet_is_shown_once_it_is(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    request, refund_id = await world.request(ada), new_id("transactions")
+    done = await make(ask, "completeRequest", requestId=request["_id"], status="SUCCEEDED", results=[refund_id])
+    assert (done["userErrors"], done["request"]["outcomes"][0]["results"]) == ([], [None])
+    await world.transaction(ada, _id=refund_id, type="REFUND")
+    text = "query($id: ID!) { node(id: $id) { ... on Request { outcomes { results { id } } } } }"
+    shown = (await ask(text, id=request["_id"]))["data"]["node"]
+    assert shown == {"outcomes": [{"results": [{"id": refund_id}]}]}
 
 
 async def test_a_malformed_result_is_refused_and_changes_nothing(ask: Ask, world: World, store: Store) -> None:

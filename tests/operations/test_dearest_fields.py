@@ -99,10 +99,10 @@ async def test_the_refusal_names_three_fields_for_programs_and_people(store: Sto
     assert error["extensions"]["code"] == "COST_LIMIT_EXCEEDED"
     assert [each["path"] for each in error["extensions"]["dearest"]] == [first, first[:3], first[:4]]
     dear = [each["cost"] for each in error["extensions"]["dearest"]]
-    assert dear == [40_625, 4_161, 606]
+    assert dear == [70_650, 4_161, 606]
     assert error["message"] == (
         f"The operation may cost {whole}; the limit is 20000. Ask for smaller pages, or for less in each row. Its "
-        "dearest fields: customers.nodes.activities.nodes.availableActions (40625), customers.nodes.activities (4161), "
+        "dearest fields: customers.nodes.activities.nodes.availableActions (70650), customers.nodes.activities (4161), "
         "customers.nodes.activities.nodes (606)."
     )
     assert commands.sent == []

@@ -90,10 +90,9 @@ def _move(
     life: Life, request: Document, status: RequestStatus, *, by: Document, message: str | None = None, **keys: Any
 ) -> None:
     """Writes what happens to a request without its system: it is called off, expires, cannot be delivered."""
-    if status in (RequestStatus.CANCELLED, RequestStatus.EXPIRED):
-        outcome = {"status": status.value, "at": life.clock, "recordedAt": life.clock, "by": by}
-        keys["outcomes"] = [*request["outcomes"], outcome]
-    _change(request, {**external_requests.state(status), **keys})
+    is_over = status in (RequestStatus.CANCELLED, RequestStatus.EXPIRED)
+    ended = external_requests.with_end(request, status, at=life.clock, now=life.clock, by=by) if is_over else {}
+    _change(request, {**external_requests.state(status), **ended, **keys})
     _tell(life, request, _TYPES[status], by=by, message=message)
 
 
