@@ -108,6 +108,7 @@ def demo(
                 log_level=settings.log_level,
                 access_log=settings.access_log,
                 max_head_bytes=settings.max_head_bytes,
+                max_body_bytes=settings.max_body_bytes,
             )
 
 
@@ -134,6 +135,7 @@ def serve(
             access_log=settings.access_log,
             drain_seconds=settings.drain_seconds,
             max_head_bytes=settings.max_head_bytes,
+            max_body_bytes=settings.max_body_bytes,
         )
 
 

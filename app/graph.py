@@ -188,7 +188,7 @@ class Query:
     )
     changes: Connection[CustomerChange] | None = strawberry.field(
         resolver=feed.changes,
-        description="What changed of any customer, oldest first, for whoever keeps a copy in step: page on with "
+        description="What changed of any customer, oldest first, for systems that keep a copy in step: page on with "
         "`after`, again and again. Nothing is skipped, whoever writes meanwhile, and entries of one customer come in "
         "their order. To begin, keep the cursor of `changes(last: 1)`, read all customers, and follow from it. Entries "
         "are kept for 72 hours; a cursor whose next entry is gone is refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
@@ -461,10 +461,11 @@ class Mutation:
 
 
 @strawberry.type(
+    name="Subscription",
     description="What is told as it happens: over HTTP as text/event-stream, or by WebSocket (graphql-transport-ws). A "
-    "stream ends after an hour, or with the token (TOKEN_EXPIRED): subscribe again with the last cursor."
+    "stream ends after an hour, or with the token (TOKEN_EXPIRED): subscribe again with the last cursor.",
 )
-class Subscription:
+class SubscriptionRoot:
     access: ClassVar[Access] = {WITH_OWNER: "customer_activity viewers_of_customer", REQUEST: "request"}
 
     customer_activity = strawberry.subscription(
@@ -492,7 +493,7 @@ class _Names(NameConverter):
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    subscription=Subscription,
+    subscription=SubscriptionRoot,
     config=StrawberryConfig(
         default_resolver=read_key, scalar_map={**SCALARS, **FEDERATION_SCALARS}, name_converter=_Names()
     ),

@@ -18,6 +18,8 @@ from app.domain.vocabulary import CustomerChangeKind, CustomerStatus
 
 IDS_AT_MOST: Final = 200
 """Activities that an entry lists. What wrote more is told as a whole: readers read the customer again."""
+ENTRIES_AT_MOST: Final = 500
+"""A reader of one customer who is further behind reads the customer again."""
 DAYS_KEPT: Final = 3
 _SURELY_KEPT: Final = timedelta(days=DAYS_KEPT, hours=-1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,7 +79,7 @@ class FeedExpired(BadCursor):
 
 
 class FeedPosition(NamedTuple):
-    """A position in the entries of one customer: how far a reader has been told, and when that was so.
+    """A position says how far a reader of one customer's entries has been told, and when that was so.
 
     ``told`` counts what was told of the entry at ``revision``; None means all of it.
     """

@@ -15,6 +15,7 @@ from app.operations.errors import error_payload
 from app.settings import Limits
 
 MAX_HEAD_BYTES: Final = Limits().max_head_bytes
+MAX_BODY_BYTES: Final = Limits().max_body_bytes
 
 _HEADERS_SECONDS: Final = 10
 """How long a client may take to say what it wants. Its body has the time of a request."""

@@ -1,32 +1,35 @@
 """Reads what the feed says of one customer, as a viewer may know it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from app.domain.feed import FeedPosition
+from app.domain.feed import ENTRIES_AT_MOST, FeedPosition
 from app.domain.paging import Selection
 from app.store.driver import Document, Store
 from app.store.pages import matching
 
-ENTRIES_AT_MOST: Final = 500
-"""A reader who is further behind reads the customer again."""
 
+class Feed:
+    """A feed reads entries, and what a viewer may know of them."""
 
-async def entries_after(store: Store, customer_id: str, position: FeedPosition) -> list[Document]:
-    """Returns the entries behind the position, oldest first: one more than there may be, at most."""
-    beyond = {"$gt" if position.told is None else "$gte": position.revision}
-    where: Document = {"customerId": customer_id, "revision": beyond}
-    return await store.find("feed", where, sort={"customerId": 1, "revision": 1}, limit=ENTRIES_AT_MOST + 1)
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
+    async def after(self, customer_id: str, position: FeedPosition) -> list[Document]:
+        """Returns the entries behind the position, oldest first: one more than there may be, at most."""
+        beyond = {"$gt" if position.told is None else "$gte": position.revision}
+        where: Document = {"customerId": customer_id, "revision": beyond}
+        sort = {"customerId": 1, "revision": 1}
+        return await self._store.find("feed", where, sort=sort, limit=ENTRIES_AT_MOST + 1)
 
-async def matching_ids(store: Store, selection: Selection, entries: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """Returns which activities of the entries the selection has. No command for entries without one."""
-    ids = [each for entry in entries for key in ("addedIds", "rewrittenIds") for each in entry[key]]
-    if not ids:
-        return frozenset()
-    where = {**matching(selection), "_id": {"$in": ids}}
-    found = await store.find("activities", where, fields={"_id": 1}, hint="_id_")
-    return frozenset(each["_id"] for each in found)
+    async def matching_ids(self, selection: Selection, entries: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+        """Returns which activities of the entries the selection has. No command for entries without one."""
+        ids = [each for entry in entries for key in ("addedIds", "rewrittenIds") for each in entry[key]]
+        if not ids:
+            return frozenset()
+        where = {**matching(selection), "_id": {"$in": ids}}
+        found = await self._store.find("activities", where, fields={"_id": 1}, hint="_id_")
+        return frozenset(each["_id"] for each in found)
 
 
 async def expired(store: Store, numbers: Sequence[int]) -> Mapping[int, bool]:

@@ -12,7 +12,7 @@ from asgi_correlation_id import correlation_id
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationType
 
 from app import metrics, tracing
-from app.context import Context, Live
+from app.context import Context
 from app.domain.access import Forbidden, Masks, Role, Viewer
 from app.domain.vocabulary import CustomerStatus, ReadGroup
 from app.execution import Execution
@@ -46,6 +46,7 @@ from app.operations.trusted_documents import (
     TrustedDocuments,
 )
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
+from app.services.live import Live
 from app.services.watches import Watches
 from app.settings import Limits, TrustByRole
 from app.store.deadline import Deadline
@@ -197,15 +198,14 @@ class Pipeline:
         with self.subscriptions.place(viewer) as lifetime:
             context = await self._context(viewer, *2 * (self._database.within(self._timeout_seconds),))
 
-            async def renew() -> Store:
+            async def renew() -> None:
                 self._rates.charge(viewer, REQUEST)
                 store = self._database.within(self._timeout_seconds)
                 fresh = await self._context(viewer, store, store)
                 context.now, context.changes, context.new_loaders = fresh.now, fresh.changes, fresh.new_loaders
                 context.loaders, context.reads = fresh.loaders, fresh.reads
-                return store
 
-            context.live = Live(self._watches, renew)
+            context.stream = Live(self._watches, self._database, renew)
             execution.context_value = context
             try:
                 async with aclosing(await source_events(execution)) as events:

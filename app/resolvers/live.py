@@ -6,30 +6,25 @@ which something could pass it by. It holds no events: whoever reads slowly is to
 
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import suppress
 from typing import Annotated, Any, Final, cast
 
 import strawberry
 
-from app.context import Live
 from app.domain.access import Forbidden, Permission
 from app.domain.changes import NotFound
-from app.domain.feed import FeedPosition, cursor_of, position_of
+from app.domain.feed import ENTRIES_AT_MOST, FeedPosition, cursor_of, position_of
 from app.domain.ids import check_id
 from app.domain.listings import ACTIVITIES
 from app.domain.vocabulary import LiveKind
-from app.loaders.live import ENTRIES_AT_MOST, entries_after, matching_ids
 from app.schema.activities import ActivityFilter
 from app.schema.base import Document, Info, Source
 from app.schema.connection import selection_of
 from app.schema.external_requests import Request
 from app.schema.live import AfterEvent, CustomerViewer, LiveActivity
-from app.services.presence import Presence, present
-from app.store.driver import Store, StoreError
+from app.services.presence import Presence
 
 HEARTBEAT_SECONDS: Final = 20
 _PRESENCE_SECONDS: Final = 5
-_LAST_WORDS_SECONDS: Final = 1
 
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="The id of the customer.")]
 
@@ -43,14 +38,14 @@ async def customer_activity(
     ] = None,
 ) -> AsyncGenerator[LiveActivity]:
     """Raises NotFound, BadCursor, BadUserInput; Forbidden once the viewer may not see the customer any more."""
-    context, live = info.context, cast(Live, info.context.live)
+    context, live = info.context, info.context.live
     check_id(customer_id, "customerId", expected="customers")
     position = position_of(after, customer_id) if after is not None else None
     asked, roles = filter or ActivityFilter(), context.viewer.roles
     selection = selection_of(ACTIVITIES, roles, asked.where(roles))
     presence = Presence(context.viewer, customer_id, context.now) if context.viewer.sees_all_customers else None
     with live.watches.watch(customer_id) as watch:
-        store = await live.renew()
+        await live.renew()
         try:
             customer = await _customer(info, customer_id, NotFound("There is no such customer.", "customerId"))
             position = position or FeedPosition(customer.get("revision", 0), None, context.now)
@@ -58,16 +53,16 @@ async def customer_activity(
             told_at, stayed_at = time.monotonic(), 0.0
             while True:
                 if presence and time.monotonic() - stayed_at >= HEARTBEAT_SECONDS:
-                    await presence.stay(store, context.now)
+                    await live.stay(presence, context.now)
                     stayed_at = time.monotonic()
                 revision = customer.get("revision", 0)
-                entries = await entries_after(store, customer_id, position)
+                entries = await context.loaders.feed.after(customer_id, position)
                 if len(entries) > ENTRIES_AT_MOST or (revision > position.revision and position.may_lack(context.now)):
                     position = FeedPosition(max(revision, position.revision), None, context.now)
                     yield _event(LiveKind.RESET, position, customer_id, customer_id)
                     told_at = time.monotonic()
                 else:
-                    ids = await matching_ids(store, selection, entries)
+                    ids = await context.loaders.feed.matching_ids(selection, entries)
                     position = position._replace(at=context.now)
                     for entry in entries:
                         for kind, told, activity_id in _news(entry, position, ids, hidden=_hidden(info, customer_id)):
@@ -79,18 +74,18 @@ async def customer_activity(
                     yield _event(LiveKind.HEARTBEAT, position, customer_id)
                     told_at = time.monotonic()
                 await watch.wait(max(0.0, told_at + HEARTBEAT_SECONDS - time.monotonic()))
-                store = await live.renew()
+                await live.renew()
                 customer = await _customer(info, customer_id, Forbidden("You may not see this customer any more."))
         finally:
             if presence:
-                await _leave(presence, store)
+                await live.leave(presence)
 
 
 async def request(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the request.")]
 ) -> AsyncGenerator[Request]:
     """Raises NotFound; Forbidden once the viewer may not see the request any more."""
-    context, live = info.context, cast(Live, info.context.live)
+    context, live = info.context, info.context.live
     check_id(id, "id", expected="requests")
     await live.renew()
     found: Document | None = await context.loaders.documents.load(id)
@@ -114,32 +109,32 @@ async def request(
 
 async def viewers_of_customer(info: Info, customer_id: CustomerId) -> AsyncGenerator[list[CustomerViewer]]:
     """Raises NotFound; Forbidden for all but staff."""
-    context, live = info.context, cast(Live, info.context.live)
+    context, live = info.context, info.context.live
     check_id(customer_id, "customerId", expected="customers")
     if not context.viewer.sees_all_customers:
         raise Forbidden("Only staff may see who has a customer's record open.")
     presence, last = Presence(context.viewer, customer_id, context.now), None
     with live.watches.watch(customer_id) as watch:
-        store = await live.renew()
+        await live.renew()
         try:
             await _customer(info, customer_id, NotFound("There is no such customer.", "customerId"))
             stayed_at = -float(HEARTBEAT_SECONDS)
             while True:
                 if time.monotonic() - stayed_at >= HEARTBEAT_SECONDS:
-                    await presence.stay(store, context.now)
+                    await live.stay(presence, context.now)
                     live.watches.wake(customer_id)
                     stayed_at = time.monotonic()
                 people = [
                     {"viewer": {"user_id": each["viewer"]["id"], **each["viewer"]}, "since": each["since"]}
-                    for each in await present(store, customer_id, context.now)
+                    for each in await live.present(customer_id, context.now)
                 ]
                 if people != last:
                     last = people
                     yield cast(Source, people)
                 await watch.wait(_PRESENCE_SECONDS)
-                store = await live.renew()
+                await live.renew()
         finally:
-            await _leave(presence, store)
+            await live.leave(presence)
             live.watches.wake(customer_id)
 
 
@@ -186,8 +181,3 @@ def _event(
 ) -> LiveActivity:
     event = {"kind": kind, "cursor": cursor_of(position, customer_id), "activityId": activity_id}
     return cast(Source, event | ({"customerId": shown_id} if shown_id else {}))
-
-
-async def _leave(presence: Presence, store: Store) -> None:
-    with suppress(StoreError):  # it ends by itself
-        await presence.leave(store.database.within(_LAST_WORDS_SECONDS))

@@ -602,10 +602,10 @@ describe(
 )
 describe(
     CustomerChangeKind,
-    "What became of a customer.",
+    "What happened to a customer.",
     CHANGED="Something of the customer was added or changed; new customers are CHANGED, too.",
     MERGED="The customer was merged into another one, whom `mergedInto` names; or was changed after that.",
-    ERASED="The customer's personal data were erased: whoever has a copy erases it, too.",
+    ERASED="The customer's personal data were erased: systems that have a copy erase it, too.",
 )
 describe(
     LiveKind,

@@ -19,7 +19,7 @@ from app.schema.rules import CHANGE, Access
 class CustomerChange:
     access: ClassVar[Access] = CHANGE
 
-    kind: CustomerChangeKind = strawberry.field(description="What became of the customer.")
+    kind: CustomerChangeKind = strawberry.field(description="What happened to the customer.")
     customer_id: strawberry.ID = strawberry.field(description="The id of the customer.")
     revision: int = strawberry.field(
         description="The customer's revision after it. Changes of one customer come in the order of their revisions, "

@@ -37,7 +37,7 @@ async def _number(store: Store, session: Any) -> int:
         UpdateOne({"_id": entry["_id"]}, {"$set": {"sequence": sequence}, "$unset": {"isUnnumbered": ""}})
         for sequence, entry in enumerate(entries, last + 1)
     ]
-    await store.write(_FEED, numbering, ordered=False, session=session)
+    await store.write("feed", numbering, ordered=False, session=session)
     return len(entries)
 
 

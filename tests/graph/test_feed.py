@@ -8,9 +8,8 @@ import pytest
 from app.domain.access import Role
 from app.services.feed import number_entries
 from app.store.driver import DeleteMany, Store
-from tests.graph.test_live import note
 from tests.support.gateway import Ask
-from tests.support.streams import code_of
+from tests.support.streams import code_of, note
 from tests.support.tokens import token
 from tests.support.world import World
 

@@ -13,7 +13,7 @@ from app.domain.feed import FeedPosition, cursor_of
 from app.settings import Limits
 from app.store.driver import Store
 from tests.support.gateway import Ask
-from tests.support.streams import Stream, code_of, live_gateway, subscribed
+from tests.support.streams import Stream, code_of, live_gateway, note, subscribed
 from tests.support.tokens import token
 from tests.support.world import World
 
@@ -21,16 +21,9 @@ pytestmark = pytest.mark.anyio
 ACTIVITY = """subscription($id: ID!, $after: String, $filter: ActivityFilter) {
   customerActivity(customerId: $id, after: $after, filter: $filter) {
     kind cursor activity { id type message } customer { id revision } } }"""
-NOTE = """mutation($input: AddNoteInput!) { addNote(input: $input) { activity { id } userErrors { code message } } }"""
 
 BLOCK = """mutation($input: ChangeCustomerStatusInput!) {
   changeCustomerStatus(input: $input) { userErrors { message } } }"""
-
-
-async def note(ask: Ask, customer_id: str, key: str) -> str:
-    answer = await ask(NOTE, input={"customerId": customer_id, "message": f"Note {key}", "idempotencyKey": key})
-    assert not answer["data"]["addNote"]["userErrors"], answer
-    return answer["data"]["addNote"]["activity"]["id"]
 
 
 def without_cursor(event: dict[str, Any]) -> dict[str, Any]:

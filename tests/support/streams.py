@@ -16,9 +16,10 @@ from app.services.watches import Watches
 from app.settings import Limits
 from app.store.deadline import NEVER
 from app.store.driver import Store
-from tests.support.gateway import serve
+from tests.support.gateway import Ask, serve
 from tests.support.tokens import AUTHORITY, SECRET, token
 
+NOTE = """mutation($input: AddNoteInput!) { addNote(input: $input) { activity { id } userErrors { code message } } }"""
 SECONDS = 20
 """How long a test waits for what has to come."""
 
@@ -106,6 +107,7 @@ async def socket_of(url: str, *, init: Any = ..., **options: Any) -> AsyncGenera
 
 
 async def received(socket: ClientConnection) -> Any:
+    """Returns the next message."""
     async with asyncio.timeout(SECONDS):
         return json.loads(await socket.recv())
 
@@ -114,3 +116,10 @@ def code_of(response: dict[str, Any]) -> str:
     """Returns the code of the one error of a response."""
     (error,) = response["errors"]
     return error["extensions"]["code"]
+
+
+async def note(ask: Ask, customer_id: str, key: str) -> str:
+    """Writes a note, and returns the id of its activity."""
+    answer = await ask(NOTE, input={"customerId": customer_id, "message": f"Note {key}", "idempotencyKey": key})
+    assert not answer["data"]["addNote"]["userErrors"], answer
+    return answer["data"]["addNote"]["activity"]["id"]
