@@ -62,6 +62,9 @@ Drop = Annotated[
 ]
 
 
+_HAPPENS_SECONDS: Final = 5
+
+
 class ExportSubject(StrEnum):
     CUSTOMERS = "customers"
     REPORT = "report"
@@ -75,6 +78,7 @@ def demo(
     context: typer.Context,
     data: Data = None,
     customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
+    live: Annotated[bool, typer.Option("--live", help="Let something happen every few seconds.")] = False,
     drop: Drop = None,
 ) -> None:
     """Run a gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
@@ -85,7 +89,7 @@ def demo(
             console.print(f"  --customers {customers} is ignored: the database has its customers already.")
         people = demo_people(settings)
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
-        console.print(f"\n  GraphiQL, with eight examples to play:  [bold]{address}/graphql[/bold]")
+        console.print(f"\n  GraphiQL, with nine examples to play:  [bold]{address}/graphql[/bold]")
         if settings.smtp_url is None:
             console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
         console.print(f"  In GraphiQL you can be: {', '.join(people)}.", soft_wrap=True)
@@ -101,7 +105,8 @@ def demo(
         with executor(address, folder) if settings.request_executors is None else nullcontext() as file:
             if file:
                 settings = settings.model_copy(update={"request_executors": file})
-            made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
+            seconds = _HAPPENS_SECONDS if live else 0
+            made = application(settings, mongodb_uri=uri, page={"viewers": viewers}, happens_every=seconds)
             serving.run(
                 listener,
                 made,

@@ -18,6 +18,7 @@ from starlette.types import Lifespan
 from app import logs, sdl, tracing
 from app.delivery import executors, mail, wallet
 from app.delivery.relay import Channel, Relay
+from app.demo.happenings import happen
 from app.demo.inbox import Inbox
 from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
@@ -264,8 +265,12 @@ def _log_failure(task: asyncio.Task[None]) -> None:
         _log.error("background work failed", exc_info=fault)
 
 
-def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Router:
+def application(
+    settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None, happens_every: float = 0
+) -> Router:
     """Returns the application. The caller decides ``mongodb_uri``: the demo has a server of its own.
+
+    ``happens_every``: something happens in the demo's data every so many seconds; 0: never.
 
     Raises ValueError without keys, SettingsError for half a pair.
     """
@@ -316,6 +321,7 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 background_task(rates.flush_forever()),
                 written(looks),
                 watching(watches, database.until(NEVER)),
+                background_task(happen(database.until(NEVER), happens_every)) if happens_every else nullcontext(),
             ):
                 # The demo has nobody before it who sends requests elsewhere.
                 with drain_on_sigterm(settings.drain_seconds) if page is None else nullcontext():
