@@ -69,6 +69,7 @@ class Permission(StrEnum):
     READ_BILLING = "READ_BILLING"
     READ_KYC = "READ_KYC"
     READ_AML = "READ_AML"
+    MANAGE_WEBHOOKS = "MANAGE_WEBHOOKS"
 
 
 class Scope(StrEnum):
@@ -140,6 +141,7 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.READ_BILLING, STAFF | {Role.CUSTOMER}),
     (Permission.READ_KYC, _SERVICE | {Role.FINANCE, Role.API_USER}),
     (Permission.READ_AML, _SUPERVISORS | {Role.FINANCE}),
+    (Permission.MANAGE_WEBHOOKS, frozenset({Role.ADMIN})),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

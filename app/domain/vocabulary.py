@@ -480,3 +480,14 @@ class CustomerChangeKind(StrEnum):
     CHANGED = "CHANGED"
     MERGED = "MERGED"
     ERASED = "ERASED"
+
+
+class WebhookEndpointStatus(StrEnum):
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class WebhookDeliveryStatus(StrEnum):
+    QUEUED = "QUEUED"
+    DELIVERED = "DELIVERED"
+    GIVEN_UP = "GIVEN_UP"

@@ -44,6 +44,8 @@ from app.domain.vocabulary import (
     TaxIdValidity,
     TransactionStatus,
     TransactionType,
+    WebhookDeliveryStatus,
+    WebhookEndpointStatus,
 )
 from app.schema.base import describe
 
@@ -99,6 +101,8 @@ __all__ = [
     "TransactionOrderField",
     "TransactionStatus",
     "TransactionType",
+    "WebhookDeliveryStatus",
+    "WebhookEndpointStatus",
 ]
 
 describe(
@@ -269,6 +273,19 @@ describe(
     QUEUED="It waits for its first attempt, or for the next one.",
     SENT="The mail server accepted it.",
     FAILED="It failed for good; `error` says why.",
+)
+describe(
+    WebhookEndpointStatus,
+    "Whether a webhook endpoint is told anything.",
+    ENABLED="It is told of changes.",
+    DISABLED="It is told nothing; `disabledReason` says why.",
+)
+describe(
+    WebhookDeliveryStatus,
+    "The state of a message to a webhook endpoint.",
+    QUEUED="It waits for an attempt, or for an earlier message about the same customer.",
+    DELIVERED="The endpoint took it.",
+    GIVEN_UP="It is not sent any more; `error` says why.",
 )
 describe(
     PushStatus,

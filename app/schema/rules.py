@@ -109,6 +109,7 @@ AML: Final = Rule("checks against money laundering", PERMITTED[Permission.READ_A
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
 LOOK: Final = Rule("who looked", PERMITTED[Permission.READ_LOOKS])
+WEBHOOK: Final = Rule("webhooks", PERMITTED[Permission.MANAGE_WEBHOOKS])
 ACTOR: Final = Rule(
     "who did it",
     _ALL - {Role.CUSTOMER},

@@ -32,9 +32,10 @@ ERASED_ROWS: Final = tuple(
     name
     for name, each in COLLECTIONS.items()
     if "customerId" in {**each.required, **each.optional}
-    and name not in ("audit", "idempotency", "erasures", "looks", "feed")
+    and name not in ("audit", "idempotency", "erasures", "looks", "feed", "webhookDeliveries")
 )
-"""The collections that hold something of a customer. The audit log, keys and the feed hold ids alone."""
+"""The collections that hold something of a customer. The audit log, keys, the feed and what is told of it hold ids
+alone."""
 DELETED_ROWS: Final = ("files", "uploads")
 """Those of which nothing is left."""
 
