@@ -34,6 +34,7 @@ STAYING = {
     "exports": "what was asked for",
     "looks": "who read that account, as it was read",
     "feed": "what was committed, as it was committed",
+    "webhookDeliveries": "what others were told of it",
 }
 
 
