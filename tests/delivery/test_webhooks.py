@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -226,6 +228,26 @@ async def test_several_types_are_one_message_and_a_long_one_leaves_its_lists_out
     assert [each.data["activityTypes"] for each in receiver.messages] == [*types[:3], []]
     assert [each.data["partial"] for each in receiver.messages] == [False, False, False, True]
     assert all(len(each.body) <= MAX_BYTES for each in receiver.messages)
+
+
+async def test_the_example_of_the_page_knows_a_message_and_no_other(
+    ask: Ask, world: World, store: Store, receiver: WebhookReceiver, sender: WebhookSender
+) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", Path("docs/webhooks.md").read_text(), re.MULTILINE | re.DOTALL)
+    known: dict[str, Any] = {}
+    exec(example, known)  # noqa: S102 # as it stands there
+    endpoint, verify = await endpoint_at(ask, receiver.url), known["verify"]
+    rotated = await changed(ask, ROTATE_WEBHOOK_SECRET, endpointId=endpoint["id"])
+    await note(ask, store, await world.customer())
+    await sender.once()
+    (message,) = receiver.messages
+    for secret in (endpoint["secret"], rotated["secret"]):
+        assert verify(secret, message.headers, message.body) == message.id
+        with pytest.raises(ValueError, match="somebody else"):
+            verify(secret, message.headers, message.body + b" ")
+        late = {**message.headers, "webhook-timestamp": str(int(message.headers["webhook-timestamp"]) - 301)}
+        with pytest.raises(ValueError, match="too old"):
+            verify(secret, late, message.body)
 
 
 # ---------------------------------------------------------------- attempts
@@ -551,8 +573,7 @@ async def test_what_an_endpoint_may_not_be(ask: Ask, store: Store, receiver: Web
     assert 'Did you mean "BIRTHDAY"?' in str(
         await changed(ask, CREATE_WEBHOOK_ENDPOINT, name="CRM", url=receiver.url, types=["BIRTHDAYS"])
     )
-    for _ in range(MAX_ENDPOINTS):
-        endpoint = await endpoint_at(ask, receiver.url)
+    endpoint, *_ = [await endpoint_at(ask, receiver.url) for _ in range(MAX_ENDPOINTS)]
     payload = await changed(ask, CREATE_WEBHOOK_ENDPOINT, name="CRM", url=receiver.url)
     assert [each["code"] for each in payload["userErrors"]] == ["LIMIT_EXCEEDED"]
     assert len(await store.find("webhookEndpoints", {})) == MAX_ENDPOINTS
