@@ -538,7 +538,7 @@ def create_webhook(
     types: Annotated[list[str] | None, typer.Argument(help="Codes of activity types. Default: everything.")] = None,
     data: Data = None,
 ) -> None:
-    """Create a webhook endpoint, and print its id and its secret, which is shown this once."""
+    """Make a webhook endpoint, and print its id and its secret, which is shown this once."""
     from app.services import webhooks as service
 
     given = {"name": name, "url": url, "types": types or []}
@@ -573,7 +573,7 @@ def redeliver_webhooks(
     to: Annotated[str, typer.Argument(metavar="TO", help="The time before which it ends.")],
     data: Data = None,
 ) -> None:
-    """Have the messages of a window of time sent to an endpoint once more, and print how many those are."""
+    """Make the messages of a window of time be sent to an endpoint once more, and print how many those are."""
     from app.services import webhooks as service
 
     try:
