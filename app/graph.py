@@ -39,6 +39,7 @@ from app.resolvers import (
     segments,
     uploads,
     viewers,
+    webhooks,
 )
 from app.resolvers.external_requests import DOOR_FIELDS
 from app.schema import inputs
@@ -102,6 +103,7 @@ from app.schema.rules import (
     REPORT,
     REQUEST,
     SEGMENT,
+    WEBHOOK,
     WITH_OWNER,
     Access,
 )
@@ -115,6 +117,14 @@ from app.schema.segments import (
 )
 from app.schema.uploads import CreateUploadPayload
 from app.schema.viewer import ViewerType
+from app.schema.webhooks import (
+    CreateWebhookEndpointPayload,
+    DeleteWebhookEndpointPayload,
+    RedeliverWebhooksPayload,
+    RotateWebhookSecretPayload,
+    UpdateWebhookEndpointPayload,
+    WebhookEndpoint,
+)
 
 T = TypeVar("T")
 
@@ -132,6 +142,7 @@ class Query:
         MERGE: "preview_merge",
         ERASURE: "preview_anonymise",
         SEGMENT: "segments",
+        WEBHOOK: "webhook_endpoints",
         REPORT: "customer_service_report report_options",
     }
 
@@ -226,6 +237,11 @@ class Query:
         resolver=segments.segments,
         description="Saved segments by name: the viewer's own, those shared with them, and public ones. Needs "
         "USE_SEGMENTS.",
+    )
+    webhook_endpoints: Connection[WebhookEndpoint] | None = strawberry.field(
+        resolver=webhooks.webhook_endpoints,
+        description="Webhook endpoints, the newest first: other systems that are told of changes of customers. Needs "
+        "MANAGE_WEBHOOKS.",
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
@@ -457,6 +473,28 @@ class Mutation:
     )
     cancel_export: CancelExportPayload | None = strawberry.field(
         resolver=exports.cancel_export, description="Cancel an export and delete its file. Needs EXPORT."
+    )
+    create_webhook_endpoint: CreateWebhookEndpointPayload | None = strawberry.field(
+        resolver=webhooks.create_webhook_endpoint,
+        description="Create a webhook endpoint. Its secret is shown once, in the payload. Needs MANAGE_WEBHOOKS.",
+    )
+    update_webhook_endpoint: UpdateWebhookEndpointPayload | None = strawberry.field(
+        resolver=webhooks.update_webhook_endpoint,
+        description="Change a webhook endpoint, disable it, or enable it again. Needs MANAGE_WEBHOOKS.",
+    )
+    rotate_webhook_secret: RotateWebhookSecretPayload | None = strawberry.field(
+        resolver=webhooks.rotate_webhook_secret,
+        description="Give a webhook endpoint another secret, which is shown once, in the payload. Needs "
+        "MANAGE_WEBHOOKS.",
+    )
+    delete_webhook_endpoint: DeleteWebhookEndpointPayload | None = strawberry.field(
+        resolver=webhooks.delete_webhook_endpoint,
+        description="Delete a webhook endpoint for good. Needs MANAGE_WEBHOOKS.",
+    )
+    redeliver_webhooks: RedeliverWebhooksPayload | None = strawberry.field(
+        resolver=webhooks.redeliver_webhooks,
+        description="Send an endpoint the messages of a window of time once more, under the ids that they had, also "
+        "those that it never got. Needs MANAGE_WEBHOOKS.",
     )
 
 

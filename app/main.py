@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -18,6 +19,7 @@ from starlette.types import Lifespan
 from app import logs, sdl, tracing
 from app.delivery import executors, mail, wallet
 from app.delivery.relay import Channel, Relay
+from app.delivery.webhooks import WebhookSender
 from app.demo.happenings import happen
 from app.demo.inbox import Inbox
 from app.demo.inbox import routes as inbox_routes
@@ -44,7 +46,7 @@ from app.services.changes import DeliveryPolicy
 from app.services.erase_job import Eraser
 from app.services.executors import read_executors
 from app.services.export_job import Exporter
-from app.services.feed import number_entries
+from app.services.feed import last_sequence, number_entries
 from app.services.letters import Letters
 from app.services.merge_job import Mover
 from app.services.request_job import RequestExpiry
@@ -165,6 +167,11 @@ def exporter(store: Store, settings: Settings) -> Exporter:
     return Exporter(store, masks_for, timedelta(hours=settings.export_kept_hours))
 
 
+def webhook_sender(store: Store, *, loopback: bool = False) -> AbstractAsyncContextManager[WebhookSender]:
+    """Returns what tells webhook endpoints of changes. ``loopback``: whether they may be on this machine."""
+    return WebhookSender.open(store, partial(last_sequence, store), loopback=loopback)
+
+
 @asynccontextmanager
 async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
     """Yields the relay of all channels that have a server. What is queued on others waits for another process."""
@@ -195,11 +202,11 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
 
 @asynccontextmanager
 async def background_workers(
-    router: Router, store: Store, settings: Settings, *, to_inbox: bool
+    router: Router, store: Store, settings: Settings, *, to_inbox: bool, loopback: bool = False
 ) -> AsyncGenerator[None]:
     """What is queued is sent, and what is to be exported is, for as long as this lasts.
 
-    The demo has an inbox of its own for its mails.
+    The demo has an inbox of its own for its mails, and webhooks may go to this machine (``loopback``).
     """
     async with AsyncExitStack() as opened:
         if to_inbox:
@@ -208,6 +215,7 @@ async def background_workers(
             own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
+        telling = await opened.enter_async_context(webhook_sender(store, loopback=loopback))
         for name, work in (
             ("relay", relaying.run),
             ("exporter", exporter(store, settings).run),
@@ -215,6 +223,7 @@ async def background_workers(
             ("eraser", Eraser(store).run),
             ("feed numbering", partial(_number_forever, store)),
             ("request expiry", RequestExpiry(store, executors_of(settings)).run),
+            ("webhooks", telling.run),
         ):
             await opened.enter_async_context(background_task(keep_going(name, work)))
         yield
@@ -295,7 +304,11 @@ def application(
                 on_command=observe_command,
             ) as database,
             background_workers(
-                router, database.until(NEVER), settings, to_inbox=page is not None and settings.smtp_url is None
+                router,
+                database.until(NEVER),
+                settings,
+                to_inbox=page is not None and settings.smtp_url is None,
+                loopback=page is not None,
             ),
         ):
             watches = Watches(database)
@@ -306,7 +319,7 @@ def application(
                 page,
                 has_page=page is not None or settings.graphiql == "on",
                 timeout_seconds=settings.request_timeout_seconds,
-                outgoing=outgoing(settings),
+                outgoing=replace(outgoing(settings), loopback_webhooks=page is not None),
                 limits=settings,
                 rates=rates,
                 execution=Execution(settings.executor),

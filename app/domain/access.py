@@ -70,6 +70,7 @@ class Permission(StrEnum):
     READ_KYC = "READ_KYC"
     READ_AML = "READ_AML"
     FOLLOW_CHANGES = "FOLLOW_CHANGES"
+    MANAGE_WEBHOOKS = "MANAGE_WEBHOOKS"
 
 
 class Scope(StrEnum):
@@ -142,6 +143,7 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.READ_KYC, _SERVICE | {Role.FINANCE, Role.API_USER}),
     (Permission.READ_AML, _SUPERVISORS | {Role.FINANCE}),
     (Permission.FOLLOW_CHANGES, frozenset({Role.ADMIN, Role.API_USER})),
+    (Permission.MANAGE_WEBHOOKS, frozenset({Role.ADMIN})),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

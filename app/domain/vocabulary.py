@@ -491,3 +491,14 @@ class LiveKind(StrEnum):
     CHANGED = "CHANGED"
     RESET = "RESET"
     HEARTBEAT = "HEARTBEAT"
+
+
+class WebhookEndpointStatus(StrEnum):
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class WebhookDeliveryStatus(StrEnum):
+    QUEUED = "QUEUED"
+    DELIVERED = "DELIVERED"
+    GIVEN_UP = "GIVEN_UP"

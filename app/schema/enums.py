@@ -46,6 +46,8 @@ from app.domain.vocabulary import (
     TaxIdValidity,
     TransactionStatus,
     TransactionType,
+    WebhookDeliveryStatus,
+    WebhookEndpointStatus,
 )
 from app.schema.base import describe
 
@@ -103,6 +105,8 @@ __all__ = [
     "TransactionOrderField",
     "TransactionStatus",
     "TransactionType",
+    "WebhookDeliveryStatus",
+    "WebhookEndpointStatus",
 ]
 
 describe(
@@ -273,6 +277,19 @@ describe(
     QUEUED="It waits for its first attempt, or for the next one.",
     SENT="The server accepted it.",
     FAILED="It failed for good, or was called off; `error` says why.",
+)
+describe(
+    WebhookEndpointStatus,
+    "Whether a webhook endpoint is told anything.",
+    ENABLED="It is told of changes.",
+    DISABLED="It is told nothing; `disabledReason` says why.",
+)
+describe(
+    WebhookDeliveryStatus,
+    "The state of a message to a webhook endpoint.",
+    QUEUED="It waits for an attempt, or for an earlier message about the same customer.",
+    DELIVERED="The endpoint took it.",
+    GIVEN_UP="It is not sent any more; `error` says why.",
 )
 describe(
     PushStatus,

@@ -32,7 +32,7 @@ ERASED_ROWS: Final = tuple(
     name
     for name, each in COLLECTIONS.items()
     if "customerId" in {**each.required, **each.optional}
-    and name not in ("audit", "idempotency", "erasures", "looks", "feed", "presence")
+    and name not in ("audit", "idempotency", "erasures", "looks", "feed", "presence", "webhookDeliveries")
 )
 """The collections that hold something of a customer. What is left out holds no more of one than the id."""
 DELETED_ROWS: Final = ("files", "uploads")

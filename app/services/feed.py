@@ -41,6 +41,11 @@ async def _number(store: Store, session: Any) -> int:
     return len(entries)
 
 
+async def last_sequence(store: Store) -> int:
+    """Returns the number of the entry that was numbered last; 0 without one."""
+    return await _last(store, None)
+
+
 async def _last(store: Store, session: Any) -> int:
     found: list[Document] = await store.find("sequences", {"_id": _FEED}, session=session)
     return found[0]["last"] if found else 0

@@ -35,6 +35,7 @@ STAYING = {
     "looks": "who read that account, as it was read",
     "feed": "what was committed, as it was committed",
     "presence": "who has that account open",
+    "webhookDeliveries": "what others were told of it",
 }
 
 
