@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, BinaryIO, NoReturn, TextIO, TypeVar
+from typing import Annotated, Any, BinaryIO, Final, NoReturn, TextIO, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer

@@ -200,7 +200,7 @@ class Query:
     changes: Connection[CustomerChange] | None = strawberry.field(
         resolver=feed.changes,
         description="What changed of any customer, oldest first, for systems that keep a copy in step: page on with "
-        "`after`, again and again. Nothing is skipped, whoever writes meanwhile, and entries of one customer come in "
+        "`after`, again and again. Nothing is skipped, however many write meanwhile, and entries of one customer come in "
         "their order. To begin, keep the cursor of `changes(last: 1)`, read all customers, and follow from it. Entries "
         "are kept for 72 hours; a cursor whose next entry is gone is refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
     )

@@ -1,4 +1,4 @@
-"""Declares the changes of all customers, for whoever keeps a copy in step."""
+"""Declares the changes of all customers, for systems that keep a copy in step."""
 
 from datetime import datetime
 from typing import ClassVar, cast
