@@ -87,7 +87,7 @@ from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview, Reque
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.external_requests import RequestKindType
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
-from app.schema.feed import CustomerChange
+from app.schema.feed import CustomerChanges
 from app.schema.looks import Look
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
@@ -197,12 +197,12 @@ class Query:
         description="Who looked at customers' records, newest first. A look is written within seconds of the read. "
         "Needs READ_LOOKS.",
     )
-    changes: Connection[CustomerChange] | None = strawberry.field(
+    changes: CustomerChanges | None = strawberry.field(
         resolver=feed.changes,
-        description="What changed of any customer, oldest first, for systems that keep a copy in step: page on with "
-        "`after`, again and again. Nothing is skipped, however many write meanwhile, and entries of one customer come in "
-        "their order. To begin, keep the cursor of `changes(last: 1)`, read all customers, and follow from it. Entries "
-        "are kept for 72 hours; a cursor whose next entry is gone is refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
+        description="What changed of any customer, oldest first, for systems that keep a copy in step. Nothing is "
+        "skipped, however many write meanwhile, and entries of one customer come in their order. To begin, keep `head`, "
+        "read all customers, and follow from it. Entries are kept for 72 hours; a cursor whose next entry is gone is "
+        "refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
     )
     points_adjustments: Connection[PointsAdjustment] | None = strawberry.field(
         resolver=adjustments.points_adjustments,

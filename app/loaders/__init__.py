@@ -15,7 +15,7 @@ from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.external_requests import refundings
 from app.loaders.gate import Gate
-from app.loaders.live import Feed, expired
+from app.loaders.live import Feed
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
@@ -113,11 +113,6 @@ class Loaders:
     @cached_property
     def feed(self) -> Feed:
         return Feed(self._store)
-
-    @cached_property
-    def expired(self) -> Loader[int, bool]:
-        """Loads whether entries of the feed were deleted behind a number, by the number."""
-        return Loader(partial(expired, self._store))
 
     @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:

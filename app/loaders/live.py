@@ -31,16 +31,16 @@ class Feed:
         found = await self._store.find("activities", where, fields={"_id": 1}, hint="_id_")
         return frozenset(each["_id"] for each in found)
 
+    async def last(self) -> int:
+        """Returns the number of the entry that was numbered last; 0 without one."""
+        found = await self._store.find("sequences", {"_id": "feed"})
+        return found[0]["last"] if found else 0
 
-async def expired(store: Store, numbers: Sequence[int]) -> Mapping[int, bool]:
-    """Returns by the number of an entry, behind which none was found, whether some were deleted there.
+    async def lacks_after(self, number: int) -> bool:
+        """Returns whether entries were deleted behind the one of this number, where none was found.
 
-    They are neither deleted nor missing if that entry is the last, or has one behind it by now.
-    """
-    found = await store.find("sequences", {"_id": "feed"})
-    last = found[0]["last"] if found else 0
-    if all(number == last for number in numbers):
-        return dict.fromkeys(numbers, False)
-    newest = await store.find("feed", {"sequence": {"$gt": min(numbers)}}, sort={"sequence": -1}, limit=1)
-    last_kept = newest[0]["sequence"] if newest else 0
-    return {number: number != last and last_kept <= number for number in numbers}
+        They are neither deleted nor missing if it is the last, or has one behind it by now.
+        """
+        if await self.last() == number:
+            return False
+        return not await self._store.find("feed", {"sequence": {"$gt": number}}, limit=1, fields={"_id": 1})

@@ -5,6 +5,8 @@ from typing import ClassVar, cast
 
 import strawberry
 
+from app.domain.cursors import cursor_of
+from app.domain.paging import Page
 from app.schema.activities import Activity
 from app.schema.base import Document, Info, Source, linked_document, reads, result_or_error
 from app.schema.enums import CustomerChangeKind
@@ -76,3 +78,34 @@ class CustomerChange:
         return change.get("isPartial", False)
 
     customer = owner("The customer as they are now. Of one who was merged, `mergedInto` names the survivor.")
+
+
+@strawberry.type(
+    description="A page of changes, oldest first. Asking again with `endCursor` as `after` goes on, however often."
+)
+class CustomerChanges:
+    access: ClassVar[Access] = CHANGE
+
+    @strawberry.field(description="The changes, in the order in which they are numbered.")
+    @staticmethod
+    def nodes(page: strawberry.Parent[Page]) -> list[CustomerChange]:
+        return cast(Source, page.rows)
+
+    @strawberry.field(
+        description="The cursor behind the last change of the page. Null if the page is empty: keep the one you have."
+    )
+    @staticmethod
+    def end_cursor(page: strawberry.Parent[Page]) -> str | None:
+        return cursor_of(page, page.rows[-1]) if page.rows else None
+
+    @strawberry.field(description="Whether there are more changes at this moment.")
+    @staticmethod
+    def has_next_page(page: strawberry.Parent[Page]) -> bool:
+        return page.has_next
+
+    @strawberry.field(
+        description="The cursor behind the newest change there is, to begin from now. Read all customers after it."
+    )
+    @staticmethod
+    async def head(page: strawberry.Parent[Page], info: Info) -> str:
+        return cursor_of(page, {"sequence": await info.context.loaders.feed.last()})

@@ -15,7 +15,7 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
 CHANGES = """query($after: String, $first: Int) { changes(after: $after, first: $first) {
-  pageInfo { endCursor hasNextPage }
+  endCursor hasNextPage
   nodes { kind customerId revision at collections activityTypes addedActivityIds partial
     addedActivities { id } customer { id } } } }"""
 
@@ -28,8 +28,8 @@ async def follow(ask: Ask, after: str | None = None, first: int = 100) -> tuple[
         assert "errors" not in answer, answer
         page = answer["data"]["changes"]
         found += page["nodes"]
-        after = page["pageInfo"]["endCursor"] or after
-        if not page["pageInfo"]["hasNextPage"]:
+        after = page["endCursor"] or after
+        if not page["hasNextPage"]:
             return found, after
 
 
@@ -108,7 +108,7 @@ async def test_a_cursor_whose_next_entry_is_gone_is_refused(world: World, store:
         await note(ask, ada["_id"], key)
     await number_entries(store)
     page = (await ask(CHANGES, first=1))["data"]["changes"]
-    behind_first = page["pageInfo"]["endCursor"]
+    behind_first = page["endCursor"]
     behind_last = (await follow(ask))[1]
     await store.write("feed", [DeleteMany({"sequence": {"$lte": 2}})])
     assert code_of(await ask(CHANGES, after=behind_first)) == "FEED_EXPIRED"
@@ -125,3 +125,16 @@ async def test_only_those_who_may_follow_it_do(world: World, ask: Ask) -> None:
     await world.customer()
     assert code_of(await ask(CHANGES, token=token(Role.CUSTOMER_SERVICE_AGENT))) == "FORBIDDEN"
     assert "errors" not in await ask(CHANGES, token=token(Role.API_USER))
+
+
+async def test_who_begins_at_the_head_hears_what_comes_after_it(world: World, store: Store, ask: Ask) -> None:
+    ada = await world.customer()
+    empty = (await ask("{ changes(first: 0) { head } }"))["data"]["changes"]["head"]
+    assert (await follow(ask, empty))[0] == []
+    await note(ask, ada["_id"], "1")
+    await number_entries(store)
+    assert [each["revision"] for each in (await follow(ask, empty))[0]] == [1]
+    head = (await ask("{ changes(first: 0) { head nodes { at } } }"))["data"]["changes"]["head"]
+    await note(ask, ada["_id"], "2")
+    await number_entries(store)
+    assert [each["revision"] for each in (await follow(ask, head))[0]] == [2]
