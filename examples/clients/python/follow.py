@@ -1,4 +1,4 @@
-"""Follows what changes of any customer, and keeps the cursor in a file: `python follow.py` with GATEWAY and TOKEN set."""
+"""Follows what changes of any customer: `python follow.py` with GATEWAY and TOKEN set. A file keeps the cursor."""
 
 import json
 import os
