@@ -201,8 +201,8 @@ class Query:
         resolver=feed.changes,
         description="What changed of any customer, oldest first, for systems that keep a copy in step. Nothing is "
         "skipped, however many write meanwhile, and entries of one customer come in their order. To begin, keep "
-        "`head`, read all customers, and follow from it. Entries are kept for 72 hours; a cursor whose next entry is gone is "
-        "refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
+        "`head`, read all customers, and follow from it. Entries are kept for 72 hours; a cursor whose next entry is "
+        "gone is refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
     )
     points_adjustments: Connection[PointsAdjustment] | None = strawberry.field(
         resolver=adjustments.points_adjustments,
