@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, BinaryIO, NoReturn, TextIO, TypeVar
+from typing import Annotated, Any, BinaryIO, Final, NoReturn, TextIO, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
@@ -35,6 +35,7 @@ from app.domain.access import Role
 from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
 from app.domain.refusals import Refusal
+from app.domain.times import moment, stored
 from app.domain.vocabulary import ExportFormat, ReportTable
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.http import graphiql
@@ -51,6 +52,8 @@ cli = typer.Typer(
 )
 documents = typer.Typer(help="Say which documents are trusted: docs/trusted-documents.md.", no_args_is_help=True)
 cli.add_typer(documents, name="documents")
+webhooks = typer.Typer(help="Say which systems are told of changes: docs/webhooks.md.", no_args_is_help=True)
+cli.add_typer(webhooks, name="webhooks")
 console = Console(stderr=True, highlight=False)
 
 Data = Annotated[
@@ -60,6 +63,9 @@ Drop = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Drop the database first, whatever it holds. NAME must be its name."),
 ]
+
+
+_HAPPENS_SECONDS: Final = 5
 
 
 class ExportSubject(StrEnum):
@@ -75,6 +81,7 @@ def demo(
     context: typer.Context,
     data: Data = None,
     customers: Annotated[int, typer.Option(min=1, help="How many sample customers a new database gets.")] = 1_000,
+    live: Annotated[bool, typer.Option("--live", help="Let something happen every few seconds.")] = False,
     drop: Drop = None,
 ) -> None:
     """Run a gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
@@ -85,7 +92,7 @@ def demo(
             console.print(f"  --customers {customers} is ignored: the database has its customers already.")
         people = demo_people(settings)
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
-        console.print(f"\n  GraphiQL, with eight examples to play:  [bold]{address}/graphql[/bold]")
+        console.print(f"\n  GraphiQL, with nine examples to play:  [bold]{address}/graphql[/bold]")
         if settings.smtp_url is None:
             console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
         console.print(f"  In GraphiQL you can be: {', '.join(people)}.", soft_wrap=True)
@@ -101,13 +108,15 @@ def demo(
         with executor(address, folder) if settings.request_executors is None else nullcontext() as file:
             if file:
                 settings = settings.model_copy(update={"request_executors": file})
-            made = application(settings, mongodb_uri=uri, page={"viewers": viewers})
+            seconds = _HAPPENS_SECONDS if live else 0
+            made = application(settings, mongodb_uri=uri, page={"viewers": viewers}, happens_every=seconds)
             serving.run(
                 listener,
                 made,
                 log_level=settings.log_level,
                 access_log=settings.access_log,
                 max_head_bytes=settings.max_head_bytes,
+                max_body_bytes=settings.max_body_bytes,
             )
 
 
@@ -134,6 +143,7 @@ def serve(
             access_log=settings.access_log,
             drain_seconds=settings.drain_seconds,
             max_head_bytes=settings.max_head_bytes,
+            max_body_bytes=settings.max_body_bytes,
         )
 
 
@@ -509,6 +519,95 @@ def _line_of(document: Document) -> str:
     others = [key for key in document["keys"] if key != document["_id"]]
     names = ",".join(document["operations"]) or "-"
     return "  ".join((f"sha256:{document['_id']}", names, f"{document['loadedAt']:%Y-%m-%dT%H:%M:%SZ}", *others))
+
+
+@webhooks.command("list")
+def list_webhooks(data: Data = None) -> None:
+    """Print the webhook endpoints: id, whether it is told anything, name, address, and why it is not."""
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> list[Document]:
+        async with open_store(uri, settings) as store:
+            return await store.find("webhookEndpoints", {}, sort={"createdAt": 1, "_id": 1})
+
+    with existing_database(settings) as uri:
+        found = run(work(uri))
+    for each in found:
+        typer.echo(
+            "  ".join((*(each[key] for key in ("_id", "status", "name", "url")), each.get("disabledReason", "")))
+        )
+
+
+@webhooks.command("create")
+def create_webhook(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    url: Annotated[str, typer.Argument(help="The address to post to, https://.")],
+    types: Annotated[list[str] | None, typer.Argument(help="Codes of activity types. Default: everything.")] = None,
+    data: Data = None,
+) -> None:
+    """Make a webhook endpoint, and print its id and its secret, which is shown this once."""
+    from app.services import webhooks as service
+
+    given = {"name": name, "url": url, "types": types or []}
+    wrote, secret = change_webhooks(data, lambda of, key: service.create(of, given, key=key))
+    typer.echo(f"{wrote['webhookEndpoint']}  {secret}")
+
+
+Endpoint = Annotated[str, typer.Argument(metavar="ID", help="The id of the endpoint, whe_….")]
+
+
+@webhooks.command("rotate")
+def rotate_webhook(endpoint: Endpoint, data: Data = None) -> None:
+    """Print another secret of an endpoint, shown this once. The one before it signs, too, until the next rotation."""
+    from app.services import webhooks as service
+
+    _, secret = change_webhooks(data, lambda of, key: service.rotate(of, endpoint, drop_old=False, key=key))
+    typer.echo(secret)
+
+
+@webhooks.command("disable")
+def disable_webhook(endpoint: Endpoint, data: Data = None) -> None:
+    """Make an endpoint be told nothing any more. What waits for it is given up."""
+    from app.services import webhooks as service
+
+    change_webhooks(data, lambda of, key: service.update(of, endpoint, {"enabled": False}, key=key))
+
+
+@webhooks.command("redeliver")
+def redeliver_webhooks(
+    endpoint: Endpoint,
+    from_: Annotated[str, typer.Argument(metavar="FROM", help="A time such as 2026-01-31T09:30:00Z.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The time before which it ends.")],
+    data: Data = None,
+) -> None:
+    """Make the messages of a window of time be sent to an endpoint once more, and print how many those are."""
+    from app.services import webhooks as service
+
+    try:
+        window = moment(from_), moment(to)
+    except (ValueError, OverflowError):
+        fail("Give times with their offset, such as 2026-01-31T09:30:00Z.")
+    _, count = change_webhooks(data, lambda of, key: service.redeliver(of, endpoint, *window, key=key))
+    typer.echo(count)
+
+
+def change_webhooks(data: Path | None, change: Callable[[Any, str], Awaitable[T]]) -> T:
+    """Returns the result of a change that an administrator of this machine makes; it is in the audit log."""
+    from app import exporting
+    from app.services.changes import Changes, CustomerLocks
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> T:
+        async with open_store(uri, settings) as store:
+            now, request_id = stored(datetime.now(UTC)), secrets.token_hex(8)
+            return await change(Changes(store, CustomerLocks(), exporting.ADMINISTRATOR, now, request_id), request_id)
+
+    with existing_database(settings) as uri:
+        try:
+            return run(work(uri))
+        except Refusal as refusal:
+            fail(f"{refusal} Nothing was changed.")
 
 
 @cli.command()

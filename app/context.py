@@ -8,6 +8,7 @@ from app.domain.access import Viewer
 from app.domain.vocabulary import ReadGroup
 from app.loaders import Loaders
 from app.services.changes import Changes
+from app.services.live import Live
 
 
 @dataclass(slots=True)
@@ -22,10 +23,18 @@ class Context:
     """Where phone numbers without a country are from."""
     reads: dict[str, frozenset[ReadGroup]] | None = None
     """What was read of customers so far, by their ids; None where that is not recorded."""
+    stream: Live | None = None
+    """Of a subscription only."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
         self.loaders = self.new_loaders()
+
+    @property
+    def live(self) -> Live:
+        """Returns what a subscription needs beyond what a request has."""
+        assert self.stream, "no subscription"
+        return self.stream
 
     def forget(self) -> None:
         """Forgets what was read before a change."""

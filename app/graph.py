@@ -29,6 +29,8 @@ from app.resolvers import (
     exports,
     external_requests,
     federation,
+    feed,
+    live,
     looks,
     merging,
     nodes,
@@ -37,6 +39,7 @@ from app.resolvers import (
     segments,
     uploads,
     viewers,
+    webhooks,
 )
 from app.resolvers.external_requests import DOOR_FIELDS
 from app.schema import inputs
@@ -84,6 +87,7 @@ from app.schema.erasing import AnonymiseCustomerPayload, AnonymisePreview, Reque
 from app.schema.exports import CancelExportPayload, ExportCustomersPayload, ExportReportPayload
 from app.schema.external_requests import RequestKindType
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
+from app.schema.feed import CustomerChanges
 from app.schema.looks import Look
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
@@ -92,12 +96,14 @@ from app.schema.rules import (
     ADJUSTMENT,
     AUDIT,
     BLOCKLIST,
+    CHANGE,
     ERASURE,
     LOOK,
     MERGE,
     REPORT,
     REQUEST,
     SEGMENT,
+    WEBHOOK,
     WITH_OWNER,
     Access,
 )
@@ -111,6 +117,14 @@ from app.schema.segments import (
 )
 from app.schema.uploads import CreateUploadPayload
 from app.schema.viewer import ViewerType
+from app.schema.webhooks import (
+    CreateWebhookEndpointPayload,
+    DeleteWebhookEndpointPayload,
+    RedeliverWebhooksPayload,
+    RotateWebhookSecretPayload,
+    UpdateWebhookEndpointPayload,
+    WebhookEndpoint,
+)
 
 T = TypeVar("T")
 
@@ -121,12 +135,14 @@ class Query:
         WITH_OWNER: "viewer node nodes customer customers customer_tags search activity_types entities service",
         AUDIT: "audit_log",
         LOOK: "looks",
+        CHANGE: "changes",
         ADJUSTMENT: "points_adjustments",
         BLOCKLIST: "blocklist blocked",
         REQUEST: "request_kinds",
         MERGE: "preview_merge",
         ERASURE: "preview_anonymise",
         SEGMENT: "segments",
+        WEBHOOK: "webhook_endpoints",
         REPORT: "customer_service_report report_options",
     }
 
@@ -181,6 +197,13 @@ class Query:
         description="Who looked at customers' records, newest first. A look is written within seconds of the read. "
         "Needs READ_LOOKS.",
     )
+    changes: CustomerChanges | None = strawberry.field(
+        resolver=feed.changes,
+        description="What changed of any customer, oldest first, for systems that keep a copy in step. Nothing is "
+        "skipped, however many write meanwhile, and entries of one customer come in their order. To begin, keep "
+        "`head`, read all customers, and follow from it. Entries are kept for 72 hours; a cursor whose next entry is "
+        "gone is refused (FEED_EXPIRED). Needs FOLLOW_CHANGES.",
+    )
     points_adjustments: Connection[PointsAdjustment] | None = strawberry.field(
         resolver=adjustments.points_adjustments,
         description="Adjustments of points that take two people, newest first. Those that wait for approval "
@@ -214,6 +237,11 @@ class Query:
         resolver=segments.segments,
         description="Saved segments by name: the viewer's own, those shared with them, and public ones. Needs "
         "USE_SEGMENTS.",
+    )
+    webhook_endpoints: Connection[WebhookEndpoint] | None = strawberry.field(
+        resolver=webhooks.webhook_endpoints,
+        description="Webhook endpoints, the newest first: other systems that are told of changes of customers. Needs "
+        "MANAGE_WEBHOOKS.",
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
@@ -446,6 +474,52 @@ class Mutation:
     cancel_export: CancelExportPayload | None = strawberry.field(
         resolver=exports.cancel_export, description="Cancel an export and delete its file. Needs EXPORT."
     )
+    create_webhook_endpoint: CreateWebhookEndpointPayload | None = strawberry.field(
+        resolver=webhooks.create_webhook_endpoint,
+        description="Create a webhook endpoint. Its secret is shown once, in the payload. Needs MANAGE_WEBHOOKS.",
+    )
+    update_webhook_endpoint: UpdateWebhookEndpointPayload | None = strawberry.field(
+        resolver=webhooks.update_webhook_endpoint,
+        description="Change a webhook endpoint, disable it, or enable it again. Needs MANAGE_WEBHOOKS.",
+    )
+    rotate_webhook_secret: RotateWebhookSecretPayload | None = strawberry.field(
+        resolver=webhooks.rotate_webhook_secret,
+        description="Give a webhook endpoint another secret, which is shown once, in the payload. Needs "
+        "MANAGE_WEBHOOKS.",
+    )
+    delete_webhook_endpoint: DeleteWebhookEndpointPayload | None = strawberry.field(
+        resolver=webhooks.delete_webhook_endpoint,
+        description="Delete a webhook endpoint for good. Needs MANAGE_WEBHOOKS.",
+    )
+    redeliver_webhooks: RedeliverWebhooksPayload | None = strawberry.field(
+        resolver=webhooks.redeliver_webhooks,
+        description="Send an endpoint the messages of a window of time once more, under the ids that they had, also "
+        "those that it never got. Needs MANAGE_WEBHOOKS.",
+    )
+
+
+@strawberry.type(
+    name="Subscription",
+    description="What is told as it happens: over HTTP as text/event-stream, or by WebSocket (graphql-transport-ws). A "
+    "stream ends after an hour, or with the token (TOKEN_EXPIRED): subscribe again with the last cursor.",
+)
+class SubscriptionRoot:
+    access: ClassVar[Access] = {WITH_OWNER: "customer_activity viewers_of_customer", REQUEST: "request"}
+
+    customer_activity = strawberry.subscription(
+        resolver=live.customer_activity,
+        description="What happens on a customer's account: activities that are added or corrected, and that something "
+        "else was changed. Late events come when they arrive. The first event is a HEARTBEAT, whose cursor says where "
+        "the stream begins.",
+    )
+    request = strawberry.subscription(
+        resolver=live.request, description="A request to another system: as it is now, and whenever it changes."
+    )
+    viewers_of_customer = strawberry.subscription(
+        resolver=live.viewers_of_customer,
+        description="Who of the staff has a customer's record open: those who subscribe to it, the viewer included. "
+        "Comes again within five seconds of a change. For staff.",
+    )
 
 
 class _Names(NameConverter):
@@ -457,6 +531,7 @@ class _Names(NameConverter):
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
+    subscription=SubscriptionRoot,
     config=StrawberryConfig(
         default_resolver=read_key, scalar_map={**SCALARS, **FEDERATION_SCALARS}, name_converter=_Names()
     ),

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -12,12 +13,14 @@ import stamina
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import Lifespan
 
 from app import logs, sdl, tracing
 from app.delivery import executors, mail, wallet
 from app.delivery.relay import Channel, Relay
+from app.delivery.webhooks import WebhookSender
+from app.demo.happenings import happen
 from app.demo.inbox import Inbox
 from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
@@ -30,8 +33,9 @@ from app.http import attachments, callbacks, exports, graphiql, health, metrics_
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
-from app.http.middleware import RequestMiddleware
+from app.http.middleware import SHUTDOWN, RequestMiddleware
 from app.http.tokens import verifier
+from app.http.websocket import WebSocketEndpoint
 from app.jobs import keep_going
 from app.metrics import observe_command
 from app.operations.looks import Looks
@@ -42,9 +46,11 @@ from app.services.changes import DeliveryPolicy
 from app.services.erase_job import Eraser
 from app.services.executors import read_executors
 from app.services.export_job import Exporter
+from app.services.feed import last_sequence, number_entries
 from app.services.letters import Letters
 from app.services.merge_job import Mover
 from app.services.request_job import RequestExpiry
+from app.services.watches import LOOK_SECONDS, Watches
 from app.serving import drain_on_sigterm, tune_gc
 from app.settings import Limits, PerMinute
 from app.store import shared_keys
@@ -52,6 +58,8 @@ from app.store.deadline import NEVER
 from app.store.driver import Database, Store, StoreError
 
 _log = structlog.get_logger("gateway")
+_NUMBERING_SECONDS: Final = 0.5
+"""How long a change may wait for its number in the feed of all customers."""
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -68,6 +76,8 @@ def routes(
     execution: Execution | None = None,
     looks: Looks | None = None,
     phone_region: str | None = None,
+    watches: Watches | None = None,
+    origins: Sequence[str] = (),
 ) -> list[BaseRoute]:
     """Returns every route. ``page`` configures GraphiQL: the demo offers people to be, others bring a token.
 
@@ -85,6 +95,11 @@ def routes(
         execution=execution or Execution(),
         looks=looks or Looks(database),
         phone_region=phone_region,
+        watches=watches or Watches(database),
+    )
+    SHUTDOWN.end_streams = pipeline.subscriptions.drain
+    sockets = WebSocketEndpoint(
+        pipeline, authenticate=authenticate, origins=origins, sockets_at_most=limits.max_subscriptions
     )
     endpoint = GraphQLEndpoint(
         pipeline,
@@ -103,8 +118,9 @@ def routes(
         *uploads.routes(database, limits),
         *callbacks.routes(database, outgoing),
     ]
-    ways_in = [Route(path, endpoint) for path in ("/graphql", "/graphql/")]
-    return [*ways_in, *others]  # they are tried in turn
+    paths = ("/graphql", "/graphql/")
+    ways_in = [Route(path, endpoint) for path in paths]
+    return [*ways_in, *(WebSocketRoute(path, sockets) for path in paths), *others]  # they are tried in turn
 
 
 def build_app(
@@ -151,6 +167,11 @@ def exporter(store: Store, settings: Settings) -> Exporter:
     return Exporter(store, masks_for, timedelta(hours=settings.export_kept_hours))
 
 
+def webhook_sender(store: Store, *, loopback: bool = False) -> AbstractAsyncContextManager[WebhookSender]:
+    """Returns what tells webhook endpoints of changes. ``loopback``: whether they may be on this machine."""
+    return WebhookSender.open(store, partial(last_sequence, store), loopback=loopback)
+
+
 @asynccontextmanager
 async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
     """Yields the relay of all channels that have a server. What is queued on others waits for another process."""
@@ -181,11 +202,11 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
 
 @asynccontextmanager
 async def background_workers(
-    router: Router, store: Store, settings: Settings, *, to_inbox: bool
+    router: Router, store: Store, settings: Settings, *, to_inbox: bool, loopback: bool = False
 ) -> AsyncGenerator[None]:
     """What is queued is sent, and what is to be exported is, for as long as this lasts.
 
-    The demo has an inbox of its own for its mails.
+    The demo has an inbox of its own for its mails, and webhooks may go to this machine (``loopback``).
     """
     async with AsyncExitStack() as opened:
         if to_inbox:
@@ -194,14 +215,29 @@ async def background_workers(
             own = {"smtp_url": inbox.url, "mail_from": settings.mail_from or "Nordlicht <service@nordlicht.example>"}
             settings = settings.model_copy(update=own)
         relaying = await opened.enter_async_context(relay(store, settings))
+        telling = await opened.enter_async_context(webhook_sender(store, loopback=loopback))
         for name, work in (
             ("relay", relaying.run),
             ("exporter", exporter(store, settings).run),
             ("mover", Mover(store).run),
             ("eraser", Eraser(store).run),
+            ("feed numbering", partial(_number_forever, store)),
             ("request expiry", RequestExpiry(store, executors_of(settings)).run),
+            ("webhooks", telling.run),
         ):
             await opened.enter_async_context(background_task(keep_going(name, work)))
+        yield
+
+
+async def _number_forever(store: Store) -> None:
+    await keep_going("feed numbering", partial(number_entries, store), every_seconds=_NUMBERING_SECONDS)
+
+
+@asynccontextmanager
+async def watching(watches: Watches, store: Store) -> AsyncGenerator[None]:
+    """Wakes whoever waits for a customer, for as long as this lasts."""
+    look = keep_going("feed look", watches.look, every_seconds=LOOK_SECONDS)
+    async with background_task(watches.listen(store)), background_task(look):
         yield
 
 
@@ -238,8 +274,12 @@ def _log_failure(task: asyncio.Task[None]) -> None:
         _log.error("background work failed", exc_info=fault)
 
 
-def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None) -> Router:
+def application(
+    settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None, happens_every: float = 0
+) -> Router:
     """Returns the application. The caller decides ``mongodb_uri``: the demo has a server of its own.
+
+    ``happens_every``: something happens in the demo's data every so many seconds; 0: never.
 
     Raises ValueError without keys, SettingsError for half a pair.
     """
@@ -264,9 +304,14 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 on_command=observe_command,
             ) as database,
             background_workers(
-                router, database.until(NEVER), settings, to_inbox=page is not None and settings.smtp_url is None
+                router,
+                database.until(NEVER),
+                settings,
+                to_inbox=page is not None and settings.smtp_url is None,
+                loopback=page is not None,
             ),
         ):
+            watches = Watches(database)
             rates, looks = rates_of(database, settings), Looks(database, settings.looks_kept_days)
             router.routes += routes(
                 database,
@@ -274,18 +319,22 @@ def application(settings: Settings, *, mongodb_uri: str, page: graphiql.Config |
                 page,
                 has_page=page is not None or settings.graphiql == "on",
                 timeout_seconds=settings.request_timeout_seconds,
-                outgoing=outgoing(settings),
+                outgoing=replace(outgoing(settings), loopback_webhooks=page is not None),
                 limits=settings,
                 rates=rates,
                 execution=Execution(settings.executor),
                 looks=looks,
                 phone_region=settings.phone_region,
+                watches=watches,
+                origins=(settings.cors_origins or "").split(),
             )
             tune_gc()
             async with (
                 background_task(_share_cursors(database.until(NEVER))),
                 background_task(rates.flush_forever()),
                 written(looks),
+                watching(watches, database.until(NEVER)),
+                background_task(happen(database.until(NEVER), happens_every)) if happens_every else nullcontext(),
             ):
                 # The demo has nobody before it who sends requests elsewhere.
                 with drain_on_sigterm(settings.drain_seconds) if page is None else nullcontext():

@@ -29,6 +29,9 @@ COMMANDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5),
 )
 
+SUBSCRIPTIONS: Final = Gauge("gateway_subscriptions", "Streams of events that are open.", multiprocess_mode="livesum")
+EVENTS: Final = Counter("gateway_subscription_events", "Events that were sent on them.")
+
 LOST_LOOKS: Final = Counter("gateway_looks_lost", "Looks at customers' records that could not be written.")
 
 DELIVERIES: Final = Counter(

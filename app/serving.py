@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from app import supervisor
 from app.http.middleware import SHUTDOWN
-from app.http.protocol import MAX_HEAD_BYTES, Protocol
+from app.http.protocol import MAX_BODY_BYTES, MAX_HEAD_BYTES, Protocol
 
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
@@ -30,6 +30,7 @@ def uvicorn_config(
     workers: int = 1,
     access_log: bool = False,
     max_head_bytes: int = MAX_HEAD_BYTES,
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> uvicorn.Config:
     return uvicorn.Config(
         application,
@@ -37,7 +38,9 @@ def uvicorn_config(
         workers=workers,
         http=Protocol,
         h11_max_incomplete_event_size=max_head_bytes,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=max_body_bytes,
+        ws_per_message_deflate=False,  # a small message could become a large one
         log_config=None,  # in our form: see logs.py
         log_level=log_level.lower(),
         access_log=access_log,
@@ -55,6 +58,7 @@ def run(
     access_log: bool = False,
     drain_seconds: float = 0,
     max_head_bytes: int = MAX_HEAD_BYTES,
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> None:
     """Serves until a signal ends it. Several workers need the application as the name of what makes it.
 
@@ -62,7 +66,12 @@ def run(
     its successor is ready.
     """
     config = uvicorn_config(
-        application, log_level=log_level, workers=workers, access_log=access_log, max_head_bytes=max_head_bytes
+        application,
+        log_level=log_level,
+        workers=workers,
+        access_log=access_log,
+        max_head_bytes=max_head_bytes,
+        max_body_bytes=max_body_bytes,
     )
     with tempfile.TemporaryDirectory(prefix="gateway-metrics-") if workers > 1 else nullcontext() as shared:
         if shared:
@@ -102,6 +111,7 @@ def drain_on_sigterm(seconds: float) -> Generator[None]:
             end(signal.SIGTERM, frame)
             return
         SHUTDOWN.draining = True
+        loop.call_soon_threadsafe(SHUTDOWN.end_streams, seconds)
         if sig == supervisor.REPLACED:
             SHUTDOWN.replaced = True
             loop.call_soon_threadsafe(SHUTDOWN.stop_listening)

@@ -185,6 +185,13 @@ class Limits(BaseModel, frozen=True):
         default=64, description="How many more may wait for that; whoever comes then is told OVERLOADED."
     )
     max_waiting_seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=1, description="How long they may wait.")
+    max_subscriptions: NonNegativeInt = Field(default=1_000, description="The most streams of events in a process.")
+    max_subscriptions_of_subject: PositiveInt = Field(
+        default=10, description="The most of them that one subject may have in a process."
+    )
+    max_subscription_seconds: PositiveInt = Field(
+        default=3_600, description="How long one lasts at most; it ends earlier with its token."
+    )
     introspection_roles: Annotated[str, AfterValidator(_roles)] = Field(
         default=" ".join(role for role in Role if role in STAFF),
         description="Who may read the schema and is helped with suggestions; others must know it.",

@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "worker": "delivery jobs services store",
     "serving": "http supervisor",
     "supervisor": "http logs",
-    "demo": "catalogue domain environment http store",  # tokens are issued as the gateway verifies them
+    "demo": "catalogue domain environment http jobs services store",  # tokens are issued as the gateway verifies them
     "doctor": "environment http store",  # what serve refuses, and why
     "__main__": "*",
 }

@@ -97,7 +97,19 @@ def bare_environment(**given: str) -> dict[str, str]:
 def test_help_lists_the_words(app: App) -> None:
     helped = app("--help")
     assert helped.code == 0
-    for word in ("demo", "serve", "seed", "import", "indexes", "schema", "token", "doctor", "export", "documents"):
+    for word in (
+        "demo",
+        "serve",
+        "seed",
+        "import",
+        "indexes",
+        "schema",
+        "token",
+        "doctor",
+        "export",
+        "documents",
+        "webhooks",
+    ):
         assert re.search(rf"^\W*{word}\s", helped.out, re.MULTILINE), word
 
 
@@ -710,3 +722,33 @@ def test_an_export_that_is_stopped_says_how_far_it_came_and_leaves_what_was_ther
     assert "Traceback" not in ended.err
     assert [each.name for each in tmp_path.iterdir()] == ["customers.csv"]
     assert file.read_text() == "yesterday's"
+
+
+# ---------------------------------------------------------------- webhooks
+
+
+def test_webhooks_are_managed_on_the_machine_and_it_is_on_record(app: App, database: dict[str, str]) -> None:
+    assert app("indexes", "--apply", **database).code == 0
+    refused = app("webhooks", "create", "CRM", "http://example.com/", **database)
+    assert (refused.code, "https:// is needed" in refused.err) == (2, True)
+    created = app("webhooks", "create", "CRM", "https://example.com/hooks", "NOTE_ADDED", **database)
+    endpoint_id, secret = created.out.split()
+    assert (created.code, secret.startswith("whsec_")) == (0, True)
+    rotated = app("webhooks", "rotate", endpoint_id, **database)
+    assert rotated.out.strip() not in ("", secret)
+    window = ("2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z")
+    assert app("webhooks", "redeliver", endpoint_id, *window, **database).out.strip() == "0"
+    assert app("webhooks", "redeliver", endpoint_id, "yesterday", "today", **database).code == 2
+    assert app("webhooks", "disable", endpoint_id, **database).code == 0
+    assert app("webhooks", "redeliver", endpoint_id, *window, **database).code == 2
+    listed = app("webhooks", "list", **database).out
+    assert listed.strip() == (f"{endpoint_id}  DISABLED  CRM  https://example.com/hooks  An administrator disabled it.")
+    assert secret not in listed
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        rows = [*client[database["MONGODB_DATABASE"]].audit.find({}, sort=[("at", 1)])]
+    assert [(row["action"], row["actor"]["subject"]) for row in rows] == [
+        ("createWebhookEndpoint", "command line"),
+        ("rotateWebhookSecret", "command line"),
+        ("redeliverWebhooks", "command line"),
+        ("updateWebhookEndpoint", "command line"),
+    ]

@@ -42,8 +42,16 @@ class Poster:
 
     async def post(self, endpoint: Endpoint, message_id: str, message: Document) -> None:
         """Sends one message. Raises TryLater, Undeliverable."""
-        body = orjson.dumps(message)
-        headers = {"Content-Type": "application/json", "Idempotency-Key": message_id}
+        status = await self.send(endpoint, message_id, orjson.dumps(message), {"Idempotency-Key": message_id})
+        if 200 <= status < 300:
+            return
+        if status in _REFUSED:
+            raise Undeliverable(f"{endpoint.name} refused the message: {status}")
+        raise TryLater(f"{endpoint.name} put it off: {status}")
+
+    async def send(self, endpoint: Endpoint, message_id: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Sends one signed message, and returns the status of the answer. Raises TryLater without one."""
+        headers = {"Content-Type": "application/json", **headers}
         headers |= signed(endpoint.secrets, message_id, int(time.time()), body)
         url = httpx2.URL(endpoint.url)
         address = await _address(url.host, url.port or 443, private=endpoint.private)
@@ -58,16 +66,11 @@ class Poster:
                 extensions={"sni_hostname": url.host},
                 follow_redirects=False,
             ) as answer:
-                status = answer.status_code
+                return answer.status_code
         except httpx2.TimeoutException:
             raise TryLater(f"{endpoint.name} did not answer in time.") from None
         except httpx2.HTTPError:
             raise TryLater(f"{endpoint.name} could not be reached.") from None
-        if 200 <= status < 300:
-            return
-        if status in _REFUSED:
-            raise Undeliverable(f"{endpoint.name} refused the message: {status}")
-        raise TryLater(f"{endpoint.name} put it off: {status}")
 
 
 async def _address(host: str, port: int, *, private: bool) -> str:

@@ -5,7 +5,7 @@ that reach this customer: roles add up, and never multiply.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -69,6 +69,8 @@ class Permission(StrEnum):
     READ_BILLING = "READ_BILLING"
     READ_KYC = "READ_KYC"
     READ_AML = "READ_AML"
+    FOLLOW_CHANGES = "FOLLOW_CHANGES"
+    MANAGE_WEBHOOKS = "MANAGE_WEBHOOKS"
 
 
 class Scope(StrEnum):
@@ -140,6 +142,8 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.READ_BILLING, STAFF | {Role.CUSTOMER}),
     (Permission.READ_KYC, _SERVICE | {Role.FINANCE, Role.API_USER}),
     (Permission.READ_AML, _SUPERVISORS | {Role.FINANCE}),
+    (Permission.FOLLOW_CHANGES, frozenset({Role.ADMIN, Role.API_USER})),
+    (Permission.MANAGE_WEBHOOKS, frozenset({Role.ADMIN})),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,
@@ -236,6 +240,8 @@ class Viewer:
     customer_id: str | None = None
     affiliate_id: str | None = None
     delegate: Delegate | None = None
+    expires_at: float | None = field(default=None, compare=False)
+    """When the token ends, in seconds since 1970. It decides nothing but how long a subscription lasts."""
 
     @property
     def person(self) -> Delegate:

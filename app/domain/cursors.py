@@ -27,7 +27,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _AT_MOST: Final = 12_000  # a name may have 1,000 characters, each of them written as six, in base64
 _TEXTS: Final = {"_id", "type", "name", "searchName", "number"}
-_INTEGERS: Final = {"seq", "points", "spendable", "pointsAwarded"}
+_INTEGERS: Final = {"seq", "sequence", "points", "spendable", "pointsAwarded"}
 
 
 KEY_BYTES: Final = 32

@@ -2,11 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
 
 from app.catalogue.external_requests import LINK_ATTRIBUTES, REQUEST_KINDS, RequestGroup, RequestKind
 from app.catalogue.model import CatalogueAttribute
 from app.domain.access import Permission
 from app.domain.signatures import BadSignature, verify
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def usable_url(url: str) -> str:
+    """Returns the address. Raises ValueError unless it is https, or http to this machine itself."""
+    if not url.isprintable() or " " in url:
+        raise ValueError("an address has neither blanks nor control characters")
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.fragment or not parts.hostname:
+        raise ValueError("an address has a host, and neither a password nor a fragment")
+    _ = parts.port  # which is read only when it is asked for
+    if parts.scheme == "http" and parts.hostname in LOOPBACK:
+        return url
+    if parts.scheme != "https":
+        raise ValueError("https:// is needed")
+    return url
+
+
+def host_of(url: str) -> str:
+    """Returns the host of a usable address."""
+    return urlsplit(url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)

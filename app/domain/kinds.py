@@ -64,6 +64,8 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("amlChecks", prefix="aml", type="AmlCheck", noun="AML check", import_word="amlCheck"),
     Kind("looks", prefix="lok", type="Look", noun="look"),
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
+    Kind("webhookEndpoints", prefix="whe", type="WebhookEndpoint", noun="webhook endpoint"),
+    Kind("webhookDeliveries", prefix="whd", type="WebhookDelivery", noun="webhook delivery"),
 )
 
 BY_COLLECTION: Final[Mapping[str, Kind]] = {kind.collection: kind for kind in KINDS}

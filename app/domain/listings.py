@@ -10,7 +10,7 @@ from typing import Final
 
 from app.domain.access import activity_rows, request_rows
 from app.domain.moments import ORDER
-from app.domain.paging import In, Listing, Order, PageRequest, Selection
+from app.domain.paging import Between, In, Listing, Order, PageRequest, Selection
 from app.domain.points import HISTORY
 
 ACTIVITIES: Final = Listing(
@@ -133,6 +133,7 @@ AML_CHECKS: Final = Listing(
 NOTES: Final = Listing("notes", ("customerId",), {"CREATED_AT": Order(("createdAt", "order", "_id"))})
 EMAILS: Final = Listing("emails", ("customerId",), {"SENT_AT": Order(("sentAt", "order", "_id"), nulls_lowest=True)})
 AUDIT: Final = Listing("audit", (), {"AT": Order(("at", "order", "_id"))})
+FEED: Final = Listing("feed", (), {"SEQUENCE": Order(("sequence",))}, base=(("sequence", Between(at_least=1)),))
 LOOKS: Final = Listing("looks", (), {"AT": Order(("at", "_id"))})
 ADJUSTMENTS: Final = Listing("adjustments", (), {"REQUESTED_AT": Order(("requestedAt", "order", "_id"))})
 BLOCKLIST: Final = Listing(
@@ -143,6 +144,8 @@ BLOCKLIST: Final = Listing(
     owned=False,
 )
 SEGMENTS: Final = Listing("segments", (), {"NAME": Order(("name", "_id"))}, searched=True)
+WEBHOOK_ENDPOINTS: Final = Listing("webhookEndpoints", (), {"CREATED_AT": Order(("createdAt", "_id"))})
+WEBHOOK_DELIVERIES: Final = Listing("webhookDeliveries", ("endpointId",), {"SEQUENCE": Order(("sequence",))})
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})
 REPORT: Final = Listing(
     "activities",

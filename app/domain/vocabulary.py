@@ -478,3 +478,27 @@ class AmlConfidence(StrEnum):
     MEDIUM = "MEDIUM"
     STRONG = "STRONG"
     VERY_STRONG = "VERY_STRONG"
+
+
+class CustomerChangeKind(StrEnum):
+    CHANGED = "CHANGED"
+    MERGED = "MERGED"
+    ERASED = "ERASED"
+
+
+class LiveKind(StrEnum):
+    ADDED = "ADDED"
+    CHANGED = "CHANGED"
+    RESET = "RESET"
+    HEARTBEAT = "HEARTBEAT"
+
+
+class WebhookEndpointStatus(StrEnum):
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class WebhookDeliveryStatus(StrEnum):
+    QUEUED = "QUEUED"
+    DELIVERED = "DELIVERED"
+    GIVEN_UP = "GIVEN_UP"

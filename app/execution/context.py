@@ -29,6 +29,8 @@ class ExecutionContext:
     """
 
     context_value: Any = None
+    root_value: Any = None
+    """Of a subscription, the event."""
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class ExecutionContext:
             self.schema,
             definitions,
             self.fragments,
-            None,
+            self.root_value,
             self.context_value,
             self.operation,
             self.variable_values,

@@ -1,11 +1,11 @@
 """Serves GraphQL over HTTP: reads a request, has it answered, and sends the response."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -16,6 +16,7 @@ from app import metrics, tracing
 from app.domain.access import Viewer
 from app.http import graphiql
 from app.http.cancellation import CancelAfter, CancelOnDisconnect
+from app.http.event_stream import accepts_only_stream, accepts_stream, once, send_events
 from app.http.request import (
     JSON,
     RESPONSE,
@@ -36,6 +37,8 @@ _SMALL_BYTES: Final = 65_536
 _TYPES: Final = {each: (b"content-type", f"{each}; charset=utf-8".encode()) for each in (JSON, RESPONSE)}
 _HEADERS: Final = ((b"cache-control", b"no-store"), (b"vary", b"Accept, Accept-Encoding"))
 
+Events: TypeAlias = AsyncGenerator[Mapping[str, Any]]
+"""Responses of a subscription."""
 Authenticate = Callable[[str | None], Awaitable[Viewer]]
 """From the Authorization header. Raises Unauthenticated, KeysUnavailable."""
 
@@ -65,6 +68,10 @@ class GraphQLEndpoint:
         try:
             with tracing.span("request"):
                 response = await self._respond(scope, headers, receive)
+            if not isinstance(response, GraphQLResponse):
+                metrics.requests_by_outcome("OK").inc()
+                await send_events(response, receive, send)
+                return
         except ClientDisconnect:
             metrics.requests_by_outcome("CLIENT_GONE").inc()
             return
@@ -72,22 +79,30 @@ class GraphQLEndpoint:
         metrics.SECONDS.observe(time.perf_counter() - start)
         await _send(response, _type_or_json(headers), send)
 
-    async def _respond(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLResponse:
-        """Returns the response, also for what failed. Raises ClientDisconnect."""
+    async def _respond(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLResponse | Events:
+        """Returns the response, also for what failed; for a subscription its events. Raises ClientDisconnect."""
+        accept = headers.get(b"accept", b"")
+        is_only_stream = accepts_only_stream(accept)
         try:
-            media_type(headers.get(b"accept", b""))
-            return GraphQLResponse(await self._execute_request(scope, headers, receive))
+            if not is_only_stream:
+                media_type(accept)
+            response = await self._execute_request(scope, headers, receive)
         except ClientDisconnect:
             raise
         except Exception as error:  # whatever it is, its text stays here
-            return failure(error)
+            failed = failure(error)
+            return once(failed.body) if is_only_stream and not failed.status.for_all else failed
+        if not isinstance(response, dict):
+            return response
+        return once(response) if is_only_stream else GraphQLResponse(response)
 
-    async def _execute_request(self, scope: Scope, headers: Headers, receive: Receive) -> dict[str, object]:
-        """Returns the response's body. Raises what ``status.py`` knows, and ClientDisconnect."""
+    async def _execute_request(self, scope: Scope, headers: Headers, receive: Receive) -> dict[str, Any] | Events:
+        """Returns the response's body, or events. Raises what ``status.py`` knows, and ClientDisconnect."""
         viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
         self._pipeline.admit(viewer)
         request = await self._read(scope, headers, receive, viewer)
-        return await self._pipeline.execute(request, viewer, partial(CancelOnDisconnect, receive))
+        answer = self._pipeline.respond if accepts_stream(headers.get(b"accept", b"")) else self._pipeline.execute
+        return await answer(request, viewer, partial(CancelOnDisconnect, receive))
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive, viewer: Viewer) -> GraphQLRequest:
         """Reads the request.

@@ -28,7 +28,9 @@ _SAFE: Final = (
 _NO_WEBSOCKET: Final = JSONResponse(
     {
         "errors": [
-            error_payload("UPGRADE_REQUIRED", "There is no WebSocket here: send queries over HTTP, by POST or GET.")
+            error_payload(
+                "UPGRADE_REQUIRED", "There is no WebSocket here: open one at /graphql, on its own connection."
+            )
         ]
     },
     HTTPStatus.UPGRADE_REQUIRED,
@@ -37,6 +39,9 @@ _NO_WEBSOCKET: Final = JSONResponse(
 _FAILED: Final = PlainTextResponse("Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 _IGNORED_ID: Final = QuietLine(f"ignored a malformed {REQUEST_ID}")
+
+
+def _nothing(_seconds: float) -> None: ...
 
 
 class Shutdown:
@@ -49,6 +54,8 @@ class Shutdown:
     replaced = False
     stop_listening: Callable[[], None] = staticmethod(lambda: None)
     """Takes no new connection. Set by who serves."""
+    end_streams: Callable[[float], None] = staticmethod(_nothing)
+    """Ends streams of events within so many seconds. Set by who serves GraphQL."""
 
 
 SHUTDOWN: Final = Shutdown()
@@ -103,19 +110,27 @@ def _headers_of(scope: Scope) -> Mapping[bytes, bytes]:
 
 def _opens_websocket(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
     """Returns whether it is a handshake (RFC 6455, 4.1). Any other Upgrade is ignored (RFC 9110, 7.8)."""
+    return asks_for_websocket(headers) and scope["method"] == "GET" and scope["http_version"] == "1.1"
+
+
+def asks_for_websocket(headers: Mapping[bytes, bytes]) -> bool:
+    """Returns whether the headers of a GET are those of a handshake."""
     upgrade, connection = (headers.get(name, b"").lower() for name in (b"upgrade", b"connection"))
-    is_asked = b"websocket" in _items(upgrade) and b"upgrade" in _items(connection)
-    return is_asked and scope["method"] == "GET" and scope["http_version"] == "1.1"
+    return b"websocket" in _items(upgrade) and b"upgrade" in _items(connection)
 
 
 def _items(value: bytes) -> list[bytes]:
     return [item.strip() for item in value.split(b",")]
 
 
+def new_request_id() -> str:
+    return token_hex(16)
+
+
 def _request_id(given: str) -> bytes:
     """Returns the client's own id if it has 32 hexadecimal digits, else a new one. Logs know it from then on."""
     valid = given and is_valid_uuid4(given)
-    request_id = given if valid else token_hex(16)
+    request_id = given if valid else new_request_id()
     correlation_id.set(request_id)
     if given and not valid:
         _IGNORED_ID.warn()

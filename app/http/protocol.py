@@ -1,7 +1,7 @@
 """Speaks HTTP/1.1 on the socket: uvicorn's protocol, with bounds of our own and one way to take an Upgrade."""
 
 import http
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 import httptools
@@ -9,11 +9,13 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app import metrics
+from app.http.middleware import asks_for_websocket
 from app.http.quiet import QuietLine
 from app.operations.errors import error_payload
 from app.settings import Limits
 
 MAX_HEAD_BYTES: Final = Limits().max_head_bytes
+MAX_BODY_BYTES: Final = Limits().max_body_bytes
 
 _HEADERS_SECONDS: Final = 10
 """How long a client may take to say what it wants. Its body has the time of a request."""
@@ -25,6 +27,7 @@ MAX_UNFINISHED: Final = 1_000
 """How many connections may have said only a part of what they want. One more, and the one that began first is closed: a
 head takes milliseconds, unless it is not meant to end."""
 _UPGRADE: Final = b"upgrade"
+_WEBSOCKET_PATHS: Final = (b"/graphql", b"/graphql/")
 _UNREADABLE: Final = QuietLine("refused what is not HTTP")
 
 
@@ -48,7 +51,9 @@ class _Parser(httptools.HttpRequestParser):
             try:
                 super().feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                self._go_on(memoryview(data)[upgrade.args[0] :])
+                rest = memoryview(data)[upgrade.args[0] :]
+                if not self._protocol.begin_websocket(rest):
+                    self._go_on(rest)
         except httptools.HttpParserError:  # uvicorn would write a line for each
             self._protocol.refuse_unreadable()
 
@@ -95,6 +100,9 @@ class Protocol(HttpToolsProtocol):
     _part = 0
     """Bytes that are being parsed and count for the head that they belong to."""
 
+    _websocket: Any = None
+    """Who speaks on this connection instead, after a handshake."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.parser = _Parser(self)
@@ -109,6 +117,9 @@ class Protocol(HttpToolsProtocol):
         if self._begun is None and (cycle is None or cycle.response_complete):
             self._expect()
         while data and not self._refused:
+            if self._websocket:
+                self._websocket.data_received(data)
+                return
             if self._head_bytes is None and not self._idle:
                 super().data_received(data)
                 return
@@ -165,9 +176,35 @@ class Protocol(HttpToolsProtocol):
     def head_without_upgrade(self) -> bytes:
         """Returns the head that has just been read, to be read again."""
         self._upgrade = [each for each in self.headers if each[0] == _UPGRADE]
+        return self._head(each for each in self.headers if each[0] != _UPGRADE)
+
+    def begin_websocket(self, rest: memoryview) -> bool:
+        """Hands the connection over if its head is the handshake of a WebSocket where there is one; else False."""
+        cycle: Any = self.cycle
+        is_handshake = (
+            self.config.ws_protocol_class is not None
+            and self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and self.url.partition(b"?")[0] in _WEBSOCKET_PATHS
+            and asks_for_websocket(dict(self.headers))
+            and (cycle is None or cycle.response_complete)
+        )
+        if not is_handshake:
+            return False
+        self._forget()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        kind: Any = self.config.ws_protocol_class
+        websocket = kind(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        websocket.connection_made(self.transport)
+        self.transport.set_protocol(websocket)
+        self._websocket = websocket
+        websocket.data_received(self._head(self.headers) + bytes(rest))
+        return True
+
+    def _head(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
-        headers = (b"%b: %b" % each for each in self.headers if each[0] != _UPGRADE)
-        return b"\r\n".join((line, *headers, b"", b""))
+        return b"\r\n".join((line, *(b"%b: %b" % each for each in headers), b"", b""))
 
     # ------------------------------------------------------------ refusals
 

@@ -87,10 +87,10 @@ async def read_request(scope: Scope, headers: Headers, receive: Receive, limits:
     """Reads the request. Raises HTTPError, PersistedQueryNotSupported, and ClientDisconnect if the client leaves."""
     match scope["method"]:
         case "GET":
-            return _request_of(_from_address(scope, limits), may_change=False)
+            return request_of(_from_address(scope, limits), may_change=False)
         case "POST":
             _check_type(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
-            return _request_of(_parsed(await _body(headers, receive, limits)), may_change=True)
+            return request_of(_parsed(await _body(headers, receive, limits)), may_change=True)
         case _:
             raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, "Send POST, or GET for a query.", Allow="GET, POST")
 
@@ -158,7 +158,8 @@ def _from_address(scope: Scope, limits: Limits) -> object:
     return {**{name: given[name] for name in ("query", "operationName", *_IDS) if name in given}, **structured}
 
 
-def _request_of(body: object, *, may_change: bool) -> GraphQLRequest:
+def request_of(body: object, *, may_change: bool) -> GraphQLRequest:
+    """Returns the request that a JSON value is. Raises HTTPError, PersistedQueryNotSupported."""
     if isinstance(body, list):
         raise HTTPError(HTTPStatus.BAD_REQUEST, "Send one operation at a time: batches are not taken.")
     if not isinstance(body, dict):

@@ -14,8 +14,9 @@ from app.operations.cost import TooExpensive
 from app.operations.document import OperationUnresolved
 from app.operations.document_limits import DocumentLimitExceeded
 from app.operations.errors import InvalidDocument, error_payload, refusal_body
-from app.operations.pipeline import ChangeByGet
+from app.operations.pipeline import ChangeByGet, NotASubscription
 from app.operations.rates import RateLimited
+from app.operations.subscriptions import TooManySubscriptions
 from app.operations.trusted_documents import DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
 from app.store.driver import Unavailable
 
@@ -41,6 +42,8 @@ STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
     Forbidden: Status(HTTPStatus.FORBIDDEN),
     DocumentNotTrusted: Status(HTTPStatus.FORBIDDEN),
     ChangeByGet: Status(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"}),
+    NotASubscription: Status(HTTPStatus.NOT_ACCEPTABLE),
+    TooManySubscriptions: _UNAVAILABLE,
     RateLimited: Status(HTTPStatus.TOO_MANY_REQUESTS),
     KeysUnavailable: _UNAVAILABLE,
     Overloaded: _UNAVAILABLE,

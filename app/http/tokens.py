@@ -227,6 +227,7 @@ def _viewer(claims: dict[str, Any], names: ClaimNames) -> Viewer:
         customer_id=customer_id if Role.CUSTOMER in roles else None,
         affiliate_id=owned[Role.AFFILIATE] if Role.AFFILIATE in roles else None,
         delegate=_delegate(claims, names),
+        expires_at=float(claims["exp"]),
     )
 
 

@@ -15,6 +15,7 @@ from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.external_requests import refundings
 from app.loaders.gate import Gate
+from app.loaders.live import Feed
 from app.loaders.loader import CustomerLoader, Loader
 from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
@@ -108,6 +109,10 @@ class Loaders:
     def refundings(self) -> Loader[str, Refunding]:
         """Loads what may still be refunded of a sale, by the transaction's id."""
         return Loader(partial(refundings, self._store))
+
+    @cached_property
+    def feed(self) -> Feed:
+        return Feed(self._store)
 
     @cached_property
     def audits(self) -> Loader[str, points.LedgerAudit]:

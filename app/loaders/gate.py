@@ -69,6 +69,10 @@ class Gate:
     def _masks_on(self, customer_id: str) -> Masks:
         return self._own if customer_id == self._viewer.customer_id else self.masks
 
+    def hidden_on(self, customer_id: str) -> frozenset[str]:
+        """Returns the collections of which nothing of that customer exists for the viewer."""
+        return self._masks_on(customer_id).hidden
+
     @property
     def reaches(self) -> tuple[tuple[Mapping[str, str], Masks], ...]:
         """Returns the conditions under which a customer exists for the viewer, each with its masks."""

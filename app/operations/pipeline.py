@@ -3,13 +3,13 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from asgi_correlation_id import correlation_id
-from graphql import DocumentNode, ExecutionResult, GraphQLSchema, OperationType
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationType
 
 from app import metrics, tracing
 from app.context import Context
@@ -34,10 +34,11 @@ from app.operations.cost import (
 )
 from app.operations.document import Documents, Prepared
 from app.operations.document_limits import changes, check_variables
-from app.operations.errors import InvalidDocument, RequestRefusal, format_error
+from app.operations.errors import InvalidDocument, RequestRefusal, format_error, refusal_body
 from app.operations.looks import Looks
 from app.operations.operation import GraphQLRequest
-from app.operations.rates import Rates
+from app.operations.rates import RateLimited, Rates
+from app.operations.subscriptions import END, Subscriptions, source_events
 from app.operations.trusted_documents import (
     DocumentNotTrusted,
     PersistedQueryNotFound,
@@ -45,6 +46,8 @@ from app.operations.trusted_documents import (
     TrustedDocuments,
 )
 from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
+from app.services.live import Live
+from app.services.watches import Watches
 from app.settings import Limits, TrustByRole
 from app.store.deadline import Deadline
 from app.store.driver import Database, Store, StoreError, Unavailable, is_away
@@ -55,6 +58,8 @@ _SHARE_FOR_IDS: Final = 8
 """The texts that are remembered by their ids may take this part of what documents may take, on top of it."""
 _GRACE_SECONDS: Final = 0.5
 """After the time of a request, in which every command to the database has ended: what remains is our own work."""
+_EVENTS_AT_ONCE: Final = 4
+"""Events of streams that are executed at once: requests come first."""
 _KILL_SECONDS: Final = 10
 """For ending in the database what nobody waits for; nobody waits for that either."""
 
@@ -75,6 +80,17 @@ class ChangeByGet(RequestRefusal):
         super().__init__("Send changes by POST.")
 
 
+class NotASubscription(RequestRefusal):
+    """Raised for a subscription where one response was to come; the client sees a 406."""
+
+    code = "NOT_ACCEPTABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A subscription is a stream: accept text/event-stream, or subscribe by WebSocket (graphql-transport-ws)."
+        )
+
+
 class Pipeline:
     """Answers requests to one schema."""
 
@@ -91,7 +107,12 @@ class Pipeline:
         execution: Execution,
         looks: Looks,
         phone_region: str | None = None,
+        watches: Watches | None = None,
     ) -> None:
+        self._watches = watches or Watches(database)
+        self.subscriptions = Subscriptions(
+            limits.max_subscriptions, limits.max_subscriptions_of_subject, limits.max_subscription_seconds
+        )
         self._database, self._masks_for, self._phone_region = database, masks_for, phone_region
         self._timeout_seconds, self._limits, self._rates, self._outgoing = timeout_seconds, limits, rates, outgoing
         self._execution, self._looks, self._locks = execution, looks, CustomerLocks()
@@ -100,6 +121,7 @@ class Pipeline:
         self._refuses_texts = self._trust.refuses_texts
         self._trusted = TrustedDocuments(limits.cached_bytes // _SHARE_FOR_IDS)
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
+        self._event_turns = asyncio.Semaphore(_EVENTS_AT_ONCE)
         self._killing: set[asyncio.Task[None]] = set()
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
@@ -124,9 +146,25 @@ class Pipeline:
 
         Raises Refusal, InvalidDocument, Unavailable, TimeoutError, Abandoned: there is no response of GraphQL's then.
         """
+        response = await self.respond(request, viewer, cancel)
+        if isinstance(response, dict):
+            return response
+        await response.aclose()
+        raise NotASubscription
+
+    async def respond(
+        self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel
+    ) -> dict[str, Any] | AsyncGenerator[dict[str, Any]]:
+        """Returns the response's body; for a subscription a stream of them, which has to be closed.
+
+        Raises what `execute` raises, and TooManySubscriptions.
+        """
         prepared, execution, plan = await self._prepare(request, viewer)
         cost = plan.cost(execution.variable_values.coerced)
         spent = self._price(execution, plan, cost, viewer)
+        if execution.operation.operation == OperationType.SUBSCRIPTION:
+            self.subscriptions.reject_if_full(viewer)
+            return self._stream(prepared, request, execution, cost, viewer)
         try:
             result = await self._admitted(execution, prepared.document, viewer, cancel)
         except (Overloaded, *Unavailable) as refusal:
@@ -137,11 +175,66 @@ class Pipeline:
             self._rates.give_back(viewer, spent)
         else:
             self._rates.charge(viewer, ERROR * len(result.errors or ()))
+        return self._body(result, prepared, execution, cost)
+
+    def _body(
+        self, result: ExecutionResult, prepared: Prepared, execution: ExecutionContext, cost: int
+    ) -> dict[str, Any]:
         errors = [format_error(error, prepared.document) for error in result.errors or ()]
         extensions: dict[str, Any] = {"cost": cost_extension(cost, self._limits.max_cost)}
         if execution.masked:
             extensions["masked"] = sorted(execution.masked)
         return {"data": result.data, **({"errors": errors} if errors else {}), "extensions": extensions}
+
+    # ------------------------------------------------------------ subscribe
+
+    async def _stream(
+        self, prepared: Prepared, request: GraphQLRequest, execution: ExecutionContext, cost: int, viewer: Viewer
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Yields a response for each event, each executed as a query of that moment; one with a refusal is the last.
+
+        It ends at the end of the token, after an hour, and where this process drains.
+        """
+        with self.subscriptions.place(viewer) as lifetime:
+            context = await self._context(viewer, *2 * (self._database.within(self._timeout_seconds),))
+
+            async def renew() -> None:
+                self._rates.charge(viewer, REQUEST)
+                store = self._database.within(self._timeout_seconds)
+                fresh = await self._context(viewer, store, store)
+                context.now, context.changes, context.new_loaders = fresh.now, fresh.changes, fresh.new_loaders
+                context.loaders, context.reads = fresh.loaders, fresh.reads
+
+            context.stream = Live(self._watches, self._database, renew)
+            execution.context_value = context
+            try:
+                async with aclosing(await source_events(execution)) as events:
+                    while (event := await lifetime.next(events)) is not END:
+                        operation, _ = prepared.chosen(request.operation_name)
+                        each = operation.execution(request.variables, self._limits, suggests=False)
+                        assert isinstance(each, ExecutionContext)
+                        each.context_value, each.root_value = context, event
+                        async with self._event_turns:
+                            with tracing.span("execute", operation="subscription"):
+                                result = await self._execution.run(each)
+                        if context.reads and result.data is not None:
+                            self._looks.add(viewer, context.now, context.reads)
+                        await self._spend_patiently(viewer, cost)
+                        metrics.EVENTS.inc()
+                        yield self._body(result, prepared, each, cost)
+            except GraphQLError as refused:  # an argument, or what the resolver says before the first event
+                yield {"errors": [format_error(refused, prepared.document)]}
+            except Exception as ended:
+                yield refusal_body(ended)
+
+    async def _spend_patiently(self, viewer: Viewer, cost: int) -> None:
+        """Spends what an event costs. Where the rate is used up, the stream waits: its events are in the feed."""
+        while True:
+            try:
+                self._rates.spend(viewer, cost)
+                return
+            except RateLimited as limited:
+                await asyncio.sleep(limited.seconds)
 
     # ------------------------------------------------------------ prepare
 

@@ -106,7 +106,8 @@ describe(
     "or erased. The message names it.",
     NOT_REFUNDABLE="Nothing of this transaction can be refunded; the message says why.",
     OVER_REFUNDABLE="Less than that can still be refunded; the message says how much.",
-    WRONG_STATE="The state of the request, or of what it is about, does not allow it; the message says which it is.",
+    WRONG_STATE="The state of the request, of what it is about, or of the webhook endpoint does not allow it; the "
+    "message says which it is.",
 )
 describe(
     SettableStatus,

@@ -15,6 +15,7 @@ from app.domain.vocabulary import (
     BlocklistSource,
     BlocklistType,
     CouponOrigin,
+    CustomerChangeKind,
     CustomerStatus,
     DeliveryStatus,
     DueDiligenceFactor,
@@ -24,6 +25,7 @@ from app.domain.vocabulary import (
     ExportFormat,
     ExportStatus,
     ExportTable,
+    LiveKind,
     MergeField,
     MergeStatus,
     MergeWarning,
@@ -44,6 +46,8 @@ from app.domain.vocabulary import (
     TaxIdValidity,
     TransactionStatus,
     TransactionType,
+    WebhookDeliveryStatus,
+    WebhookEndpointStatus,
 )
 from app.schema.base import describe
 
@@ -59,6 +63,7 @@ __all__ = [
     "BlocklistType",
     "CouponOrderField",
     "CouponOrigin",
+    "CustomerChangeKind",
     "CustomerOrderField",
     "CustomerSegment",
     "CustomerStatus",
@@ -70,6 +75,7 @@ __all__ = [
     "ExportFormat",
     "ExportStatus",
     "ExportTable",
+    "LiveKind",
     "MergeField",
     "MergeStatus",
     "MergeWarning",
@@ -99,6 +105,8 @@ __all__ = [
     "TransactionOrderField",
     "TransactionStatus",
     "TransactionType",
+    "WebhookDeliveryStatus",
+    "WebhookEndpointStatus",
 ]
 
 describe(
@@ -269,6 +277,19 @@ describe(
     QUEUED="It waits for its first attempt, or for the next one.",
     SENT="The server accepted it.",
     FAILED="It failed for good, or was called off; `error` says why.",
+)
+describe(
+    WebhookEndpointStatus,
+    "Whether a webhook endpoint is told anything.",
+    ENABLED="It is told of changes.",
+    DISABLED="It is told nothing; `disabledReason` says why.",
+)
+describe(
+    WebhookDeliveryStatus,
+    "The state of a message to a webhook endpoint.",
+    QUEUED="It waits for an attempt, or for an earlier message about the same customer.",
+    DELIVERED="The endpoint took it.",
+    GIVEN_UP="It is not sent any more; `error` says why.",
 )
 describe(
     PushStatus,
@@ -595,4 +616,22 @@ describe(
     "The state of an erasure.",
     ERASING="The customer is anonymised, and a worker takes what is personal out of the rows on the account.",
     DONE="Nothing personal is left.",
+)
+describe(
+    CustomerChangeKind,
+    "What happened to a customer.",
+    CHANGED="Something of the customer was added or changed; new customers are CHANGED, too.",
+    MERGED="The customer was merged into another one, whom `mergedInto` names; or was changed after that.",
+    ERASED="The customer's personal data were erased: systems that have a copy erase it, too.",
+)
+describe(
+    LiveKind,
+    "What an event is about.",
+    ADDED="An activity was added to the timeline, also one that happened long ago.",
+    CHANGED="An activity was corrected; or, without an activity, something else of the customer was changed: read "
+    "again what the client shows of it.",
+    RESET="More was changed than can be told one by one, or what was missed is not kept any more: read the customer "
+    "again, and go on from this cursor.",
+    HEARTBEAT="Nothing happened. Comes first, and after 20 seconds without another event: a client that hears nothing "
+    "for a minute subscribes again.",
 )

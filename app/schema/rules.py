@@ -108,7 +108,9 @@ KYC: Final = Rule("proofs of who a customer is", PERMITTED[Permission.READ_KYC])
 AML: Final = Rule("checks against money laundering", PERMITTED[Permission.READ_AML])
 EXPORT: Final = Rule("exports", PERMITTED[Permission.EXPORT])
 AUDIT: Final = Rule("the audit log", PERMITTED[Permission.READ_AUDIT])
+CHANGE: Final = Rule("the changes of all customers", PERMITTED[Permission.FOLLOW_CHANGES])
 LOOK: Final = Rule("who looked", PERMITTED[Permission.READ_LOOKS])
+WEBHOOK: Final = Rule("webhooks", PERMITTED[Permission.MANAGE_WEBHOOKS])
 ACTOR: Final = Rule(
     "who did it",
     _ALL - {Role.CUSTOMER},

@@ -56,6 +56,8 @@ describe(
     READ_BILLING="Read orders, invoices, quotes, credit memos and payment instruments; customers only their own.",
     READ_KYC="Read requests for proofs of who a customer is, and what is known of the documents.",
     READ_AML="Read checks against money laundering.",
+    FOLLOW_CHANGES="To follow what changes of any customer: `changes`.",
+    MANAGE_WEBHOOKS="Read, create, change and delete webhook endpoints, and have messages sent to them again.",
 )
 
 

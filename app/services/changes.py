@@ -96,6 +96,8 @@ class DeliveryPolicy:
     """Opens the file of an export."""
     letters: Letters = Letters()  # noqa: RUF009 # frozen
     executors: Executors = Executors()  # noqa: RUF009 # frozen
+    loopback_webhooks: bool = False
+    """Whether endpoints may be on this machine itself, as in the demo."""
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ class Eraser(RowJob):
         async def body(rows: CustomerRows) -> None:
             for each in job["accountIds"]:
                 await rows.lock(each)
+                rows.moved.add(each)
             await self.finish(job, {"status": ErasureStatus.DONE.value, "finishedAt": clock()}, rows.session)
 
         await change_customers(self.store, body, now=clock())

@@ -29,10 +29,12 @@ from app.store.schema import COLLECTIONS
 from app.store.tombstones import tombstone_id
 
 ERASED_ROWS: Final = tuple(
-    name for name, each in COLLECTIONS.items()
-    if "customerId" in {**each.required, **each.optional} and name not in ("audit", "idempotency", "erasures", "looks")
-)  # fmt: skip
-"""The collections that hold something of a customer. The audit log and keys hold ids alone."""
+    name
+    for name, each in COLLECTIONS.items()
+    if "customerId" in {**each.required, **each.optional}
+    and name not in ("audit", "idempotency", "erasures", "looks", "feed", "presence", "webhookDeliveries")
+)
+"""The collections that hold something of a customer. What is left out holds no more of one than the id."""
 DELETED_ROWS: Final = ("files", "uploads")
 """Those of which nothing is left."""
 

@@ -6,29 +6,15 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.catalogue.external_requests import REQUEST_KINDS, RequestGroup, RequestGuard, RequestKind
 from app.catalogue.model import AttributeKind, CatalogueAttribute
-from app.domain.executors import Endpoint, Executors
+from app.domain.executors import Endpoint, Executors, usable_url
 from app.domain.signatures import secret_of
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
-
-
-def _usable_url(url: str) -> str:
-    """Returns the address. Raises ValueError unless it is https, or http to this machine itself."""
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.fragment or not parts.hostname:
-        raise ValueError("an address has a host, and neither a password nor a fragment")
-    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
-        return url
-    if parts.scheme != "https":
-        raise ValueError("https:// is needed")
-    return url
 
 
 def _usable_secret(text: str) -> str:
@@ -40,7 +26,7 @@ class _Endpoint(BaseModel):
     model_config = _STRICT
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,49}$")
-    url: Annotated[str, AfterValidator(_usable_url)]
+    url: Annotated[str, AfterValidator(usable_url)]
     secrets: Annotated[tuple[Annotated[str, AfterValidator(_usable_secret)], ...], Field(min_length=1, max_length=2)]
     kinds: tuple[str, ...]
     private: bool = False

@@ -1,8 +1,8 @@
 """The one door for writes: whatever hangs on a customer is written through `change_customers`.
 
 What follows from such a write is the door's duty and no writer's: the customer's ``revision`` counts up, the summary of
-their activities keeps up, days of the report that are over are counted again, all in the same transaction; and once it
-is committed, previews are made anew.
+their activities keeps up, days of the report that are over are counted again, and the feed has an entry, all in the
+same transaction; and once it is committed, previews are made anew.
 """
 
 from collections import defaultdict
@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from app.domain.changes import NotFound
 from app.domain.customers import activity_summary_update
+from app.domain.feed import feed_entry
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, put_in_order
 from app.services.daily_counts import mark_days_stale
@@ -30,6 +31,10 @@ class CustomerRows:
         self.session = session
         self.now = now
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
+        self._collections: defaultdict[str, set[str]] = defaultdict(set)
+        """Where rows were written, by their owners."""
+        self._rewritten: defaultdict[str, list[str]] = defaultdict(list)
+        """The ids of activities that were there before, by their owners."""
         self._operations: defaultdict[str, list[Operation]] = defaultdict(list)
         self._keys: defaultdict[str, Document] = defaultdict(dict)
         self._customers: list[InsertOne[Document] | ReplaceOne[Document]] = []
@@ -39,6 +44,8 @@ class CustomerRows:
         """Who owned a row that was written, before or after."""
         self.changed: set[str] = set()
         """Whose own document was written whole."""
+        self.moved: set[str] = set()
+        """Whose rows came or went row by row, which no entry of the feed lists."""
 
     async def lock(self, customer_id: str) -> Document:
         """Returns the customer, whom nobody else changes until this transaction ends. Raises NotFound."""
@@ -54,21 +61,28 @@ class CustomerRows:
     def insert(self, collection: str, rows: Iterable[Document]) -> None:
         for row in rows:
             self._inserted[collection].append(row)
-            self.owners.add(row["customerId"])
+            self._touch(collection, row["customerId"])
 
     def replace(self, collection: str, before: Document, after: Document) -> None:
         """The row may change its owner: both have another revision."""
         self._operations[collection].append(ReplaceOne({"_id": before["_id"]}, after))
-        self.owners |= {before["customerId"], after["customerId"]}
+        for owner in {before["customerId"], after["customerId"]}:
+            self._touch(collection, owner, before["_id"])
 
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
         """Updates a row. ``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
         self._operations[collection].append(UpdateOne({"_id": before["_id"]}, change))
-        self.owners.add(before["customerId"])
+        self._touch(collection, before["customerId"], before["_id"])
 
     def delete(self, collection: str, before: Document) -> None:
         self._operations[collection].append(DeleteOne({"_id": before["_id"]}))
-        self.owners.add(before["customerId"])
+        self._touch(collection, before["customerId"], before["_id"])
+
+    def _touch(self, collection: str, owner: str, rewritten_id: str | None = None) -> None:
+        self.owners.add(owner)
+        self._collections[owner].add(collection)
+        if collection == "activities" and rewritten_id:
+            self._rewritten[owner].append(rewritten_id)
 
     def set_on_customer(self, customer_id: str, keys: Mapping[str, Any]) -> None:
         """Sets keys of the customer's own document; None removes one."""
@@ -83,7 +97,7 @@ class CustomerRows:
         self.changed |= {*changed}
 
     async def send(self) -> None:
-        """Sends a command for each collection, and one more for days of the report that are over."""
+        """Sends a command for each collection, and one more each for the feed and for days that are over."""
         await self.store.write("customers", self._customers, session=self.session)
         self._order()
         for collection in {**self._inserted, **self._operations}:
@@ -103,6 +117,37 @@ class CustomerRows:
         operations += [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
         await self.store.write("customers", operations, ordered=bool(given_up), session=self.session)
         await mark_days_stale(self.store, self._inserted["activities"], now=self.now, session=self.session)
+        await self._tell(activities)
+
+    async def _tell(self, activities: Mapping[str, Sequence[Document]]) -> None:
+        """Writes what was done into the feed, by the revisions that these customers have now."""
+        owners = sorted(self.owners | self.changed)
+        known: dict[str, tuple[int, str | None]] = {}
+        if not self._customers:
+            known = {owner: (revision, None) for owner, revision in self._revisions.items()}
+        if unknown := [owner for owner in owners if owner not in known]:
+            where, keys = {"_id": {"$in": unknown}}, {"revision": 1, "status": 1}
+            found = await self.store.find("customers", where, fields=keys, session=self.session)
+            known |= {each["_id"]: (each.get("revision", 0), each["status"]) for each in found}
+        entries: list[Document] = []
+        for owner in owners:
+            if owner not in known:
+                continue
+            revision, status = known[owner]
+            keys, is_whole = self._keys[owner], owner in self.changed
+            entries.append(
+                feed_entry(
+                    owner,
+                    revision,
+                    self.now,
+                    collections=self._collections[owner] | ({"customers"} if keys or is_whole else set[str]()),
+                    added=activities.get(owner, ()),
+                    rewritten_ids=self._rewritten[owner],
+                    status=status if is_whole else keys.get("status"),
+                    is_partial=owner in self.moved,
+                )
+            )
+        await self.store.insert("feed", entries, session=self.session)
 
     def _order(self) -> None:
         """Rows of one moment are listed in the order in which they were written, unless they bring an order."""

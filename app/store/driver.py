@@ -445,6 +445,20 @@ class Store:
             async for _ in stream:
                 yield
 
+    async def inserted(self, collection: str, keys: Sequence[str]) -> AsyncGenerator[Document | None]:
+        """Yields None when it has begun to listen, then these keys of each document that was inserted and committed.
+
+        It ends when the database is dropped. The deadline is not for it.
+        """
+        match = {"operationType": "insert", "ns.coll": collection}
+        projection = {"_id": 1, **{f"fullDocument.{key}": 1 for key in keys}}
+        majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))
+        stream = await _awaited(majority.watch([{"$match": match}, {"$project": projection}]))
+        async with stream:
+            yield None
+            async for change in stream:
+                yield change["fullDocument"]
+
     async def transaction(self, body: Callable[[Any], Awaitable[T]]) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
+from app.domain.feed import DAYS_KEPT, IDS_AT_MOST
 from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
@@ -25,6 +26,7 @@ from app.domain.vocabulary import (
     BlocklistSource,
     BlocklistType,
     CouponOrigin,
+    CustomerChangeKind,
     CustomerStatus,
     DeliveryStatus,
     DueDiligenceFactor,
@@ -43,7 +45,10 @@ from app.domain.vocabulary import (
     TaxIdValidity,
     TransactionStatus,
     TransactionType,
+    WebhookDeliveryStatus,
+    WebhookEndpointStatus,
 )
+from app.domain.webhooks import DELIVERIES_KEPT_DAYS, MAX_REDELIVERIES, MAX_SECRETS, MAX_TYPES
 from app.store.driver import FOLDS_ACCENTS, FOLDS_CASE
 from app.store.forms import (
     ACTOR,
@@ -799,6 +804,94 @@ _DECLARED: Final[Mapping[str, Collection]] = {
     "counters": Collection(
         required={"count": {"bsonType": ["int", "long"]}, "expiresAt": TIME},
         indexes=(Index("expiresAt", ttl_days=0),),
+    ),
+    # What was written of customers, without the values: see services/feed.py.
+    "feed": Collection(
+        required={
+            **CUSTOMER_ID,
+            "revision": LONG_COUNT,
+            "at": TIME,
+            "kind": one_of(CustomerChangeKind),
+            "collections": list_of(WORD),
+            "types": list_of(WORD, at_most=IDS_AT_MOST),
+            "addedIds": list_of(reference("activities"), at_most=IDS_AT_MOST),
+            "rewrittenIds": list_of(reference("activities"), at_most=IDS_AT_MOST),
+        },
+        optional={"isUnnumbered": BOOLEAN, "sequence": LONG_COUNT, "isPartial": BOOLEAN},
+        indexes=(
+            Index("customerId revision"),
+            Index("isUnnumbered customerId revision", partial_on="isUnnumbered"),
+            Index("sequence", unique=True, partial_on="sequence"),
+            Index("at", ttl_days=DAYS_KEPT),
+        ),
+    ),
+    # Who has a customer's record open just now: see services/presence.py.
+    "presence": Collection(
+        required={**CUSTOMER_ID, "viewer": PERSON, "since": TIME, "expiresAt": TIME},
+        indexes=(Index("customerId since"), Index("expiresAt", ttl_days=0)),
+    ),
+    # The last number that was given, by what is numbered.
+    "sequences": Collection(required={"_id": WORD, "last": LONG_COUNT}),
+    # Who is told of what is in the feed: docs/webhooks.md. ``secrets``: the newest first, sealed. ``position``: the
+    # number of the last entry of which deliveries were made. ``lease``: which process walks and sends for it.
+    "webhookEndpoints": Collection(
+        required={
+            "name": WORD,
+            "url": WORD,
+            "types": list_of(WORD, at_most=MAX_TYPES),
+            "secrets": list_of(plain({"bsonType": "binData"}), at_most=MAX_SECRETS),
+            "status": one_of(WebhookEndpointStatus),
+            "slot": COUNT,
+            "position": LONG_COUNT,
+            # Windows of the feed that are delivered once more: entries after a number until another, of a time.
+            "redeliveries": list_of(
+                object_of({"after": LONG_COUNT, "until": LONG_COUNT, "from": TIME, "to": TIME}),
+                at_most=MAX_REDELIVERIES,
+            ),
+            "createdAt": TIME,
+            "createdBy": ACTOR,
+            "updatedAt": TIME,
+        },
+        optional={
+            "description": WORD,
+            "disabledReason": WORD,
+            "disabledAt": TIME,
+            "lastFailure": object_of({"at": TIME, "message": WORD}),
+            "lease": object_of({"holder": WORD, "until": TIME}),
+        },
+        indexes=(Index("slot", unique=True), Index("createdAt _id")),
+    ),
+    # What each of them is told. It is to be sent for as long as it has ``dueAt``, and in the order of the customer's
+    # revisions: see delivery/webhooks.py.
+    "webhookDeliveries": Collection(
+        required={
+            **CUSTOMER_ID,
+            "endpointId": reference("webhookEndpoints"),
+            "revision": LONG_COUNT,
+            "sequence": LONG_COUNT,
+            "kind": one_of(CustomerChangeKind),
+            "at": TIME,
+            "types": list_of(WORD, at_most=IDS_AT_MOST),
+            "activityIds": list_of(reference("activities"), at_most=2 * IDS_AT_MOST),
+            "status": one_of(WebhookDeliveryStatus),
+            "attempts": COUNT,
+            "queuedAt": TIME,
+        },
+        optional={
+            "isPartial": BOOLEAN,
+            "dueAt": TIME,
+            "error": WORD,
+            "deliveredAt": TIME,
+            "settledAt": TIME,
+        },
+        indexes=(
+            Index("endpointId sequence"),
+            Index("endpointId status sequence"),
+            Index("endpointId customerId sequence"),
+            Index("endpointId dueAt", partial_on="dueAt"),
+            Index("endpointId customerId revision", partial_on="dueAt"),
+            Index("settledAt", ttl_days=DELIVERIES_KEPT_DAYS),
+        ),
     ),
     # Keys that all processes share: see store/shared_keys.py.
     "secrets": Collection(required={"key": plain({"bsonType": "binData"})}, indexes=()),

@@ -161,6 +161,10 @@ def make_one_of_each(asking: Asking, customer: str) -> list[str]:
         "resendEmail": ("delivery", {"emailId": found["emailHistory"]["nodes"][0]["id"]}),
         "pushPass": ("push", {"passId": found["passes"]["nodes"][0]["id"]}),
         "exportCustomers": ("export", {"format": "CSV"}),
+        "createWebhookEndpoint": (  # of a type that the demo does not write: deliveries would not rest
+            "webhookEndpoint",
+            {"name": "A walk", "url": "http://127.0.0.1:9/", "types": ["BIRTHDAY"]},
+        ),
         "addToBlocklist": (
             "entry",
             {

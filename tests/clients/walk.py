@@ -55,6 +55,10 @@ def documents(schema: GraphQLSchema, rows: int = ROWS) -> Iterator[Walk]:
         if _is_node(each):
             selection = f"... on {each.name} {{ {_values(schema, each, 2)} }}"
             yield _walk(each.name, "$ids: [ID!]!", f"nodes(ids: $ids) {{ __typename id {selection} }}", "nodes")
+            for name, field in each.fields.items():
+                if _is_connection(field) and each is not customer:
+                    page = f"... on {each.name} {{ id {name}(first: {rows}) {{ {_page(schema, field)} }} }}"
+                    yield _walk(each.name, "$ids: [ID!]!", f"nodes(ids: $ids) {{ __typename id {page} }}", name)
     assert schema.query_type
     for name, field in schema.query_type.fields.items():
         if not any(map(is_required_argument, field.args.values())):

@@ -155,6 +155,7 @@ async def test_nocanary_appears_where_it_should_not_whatever_the_way_in(
         ("{ segments { totalCount nodes " + _selection("Segment", 1) + " } }", {}),
         ("{ auditLog { totalCount nodes " + _selection("AuditEntry", 1) + " } }", {}),
         ("{ looks { totalCount nodes " + _selection("Look", 1) + " } }", {}),
+        ("{ webhookEndpoints { totalCount nodes " + _selection("WebhookEndpoint", 1) + " } }", {}),
         *(("{ viewer { subject customer " + part + " } activityTypes { code } }", {}) for part in whole),
     ]
     for account in accounts_:
@@ -229,6 +230,8 @@ HIDDEN: Mapping[str, set[Role]] = {
     "PointsAdjustment": {Role.AFFILIATE, Role.CUSTOMER, Role.SALES_REP},
     "Segment": {Role.AFFILIATE, Role.CUSTOMER},
     "Upload": {Role.AFFILIATE, Role.API_USER, Role.CUSTOMER},
+    "WebhookDelivery": set(Role) - {Role.ADMIN},
+    "WebhookEndpoint": set(Role) - {Role.ADMIN},
 }
 """Not there at all."""
 

@@ -29,6 +29,8 @@ IN_LINES = {
     "SetDueDiligenceScoresInput.reason",
     "CreateSegmentInput.description",
     "UpdateSegmentInput.description",
+    "CreateWebhookEndpointInput.description",
+    "UpdateWebhookEndpointInput.description",
     *(f"{mutation[0].upper()}{mutation[1:]}Input.reason" for mutation in REQUESTED),
     "CompleteRequestInput.message",
 }
@@ -61,10 +63,12 @@ GIVEN: dict[str, dict[str, Any]] = {
     "setDueDiligenceScores": {"scores": [{"factor": "FRAUD", "score": "PROBABLE"}], "reason": "Fraud"},
     "createSegment": {"name": "VIPs", "filter": {}, "scope": "SHARED", "sharedWith": ["grace"]},
     "updateSegment": {"columns": ["name"]},
+    "createWebhookEndpoint": {"name": "CRM", "url": "https://example.com/"},
+    "updateWebhookEndpoint": {"name": "ERP"},
     **REQUESTED,
 }
 
-LISTS = {"mentions", "sharedWith", "columns", *MANY_TEXTS}
+LISTS = {"mentions", "sharedWith", "columns", "types", *MANY_TEXTS}
 """Texts that are given several at a time."""
 
 INPUTS = {
@@ -101,6 +105,9 @@ def test_the_mutations_here_are_all_that_take_a_text_of_a_customer() -> None:
         "requestDataExport",
         "starSegment",
         "deleteSegment",
+        "rotateWebhookSecret",
+        "deleteWebhookEndpoint",
+        "redeliverWebhooks",
         "request",
         "retryRequest",
     }
@@ -112,10 +119,12 @@ async def about(world: World, customer: Document, mutation: str) -> Document:
     """What the change is of."""
     if mutation in REQUESTED:
         return await about_request(world, customer, mutation)
-    if mutation in ("createCustomer", "createSegment", "createUpload"):
+    if mutation in ("createCustomer", "createSegment", "createUpload", "createWebhookEndpoint"):
         return {}
     if mutation == "updateSegment":
         return {"segmentId": (await world.segment(scope="SHARED", sharedWith=["grace"]))["_id"]}
+    if mutation == "updateWebhookEndpoint":
+        return {"endpointId": (await world.webhook_endpoint())["_id"]}
     if mutation == "editNote":
         return {"noteId": (await world.note(customer))["_id"]}
     if mutation == "declinePointsAdjustment":
@@ -170,6 +179,10 @@ async def test_a_line_break_is_one_where_there_are_lines_and_refused_where_there
         assert found == [], (type_, field)
         if type_.endswith("SegmentInput"):
             assert len(await world.store.find("segments", {field: "one\ntwo"})) == 1 + (mutation == "updateSegment")
+            continue
+        if type_.endswith("WebhookEndpointInput"):
+            stored = await world.store.find("webhookEndpoints", {field: "one\ntwo"})
+            assert len(stored) == 1 + (mutation == "updateWebhookEndpoint")
             continue
         if mutation == "anonymiseCustomer":  # which leaves no words on the account
             assert len(await world.store.find("erasures", {"reason": "one\ntwo"})) == 1

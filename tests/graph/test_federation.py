@@ -63,7 +63,8 @@ def test_the_sdl_is_the_schema_without_the_fields_of_federation() -> None:
     types = [each for name, each in schema.type_map.items() if name not in ("_Any", "_Entity", "_Service")]
     for name in ("_entities", "_service"):
         del schema.query_type.fields[name]
-    whole = GraphQLSchema(schema.query_type, schema.mutation_type, types=types, directives=schema.directives)
+    roots = schema.query_type, schema.mutation_type, schema.subscription_type
+    whole = GraphQLSchema(*roots, types=types, directives=schema.directives)
     assert print_schema(own) == print_schema(whole)
 
 

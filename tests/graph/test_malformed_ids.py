@@ -46,6 +46,7 @@ def kind_of(hole: Hole) -> str:
         "mergeId": "merges",
         "noteId": "notes",
         "segmentId": "segments",
+        "endpointId": "webhookEndpoints",
         "uploadId[]": "uploads",
         "transactionId": "transactions",
         "transactionIds[]": "transactions",

@@ -33,6 +33,9 @@ STAYING = {
     "erasures": "what was done to that account",
     "exports": "what was asked for",
     "looks": "who read that account, as it was read",
+    "feed": "what was committed, as it was committed",
+    "presence": "who has that account open",
+    "webhookDeliveries": "what others were told of it",
 }
 
 

@@ -33,6 +33,7 @@ async def named(world: World) -> dict[str, str]:
         "entryId": (await world.blocklist_entry(ada))["_id"],
         "mergeId": (await world.undoable_merge(await world.customer()))["_id"],
         "segmentId": (await world.segment())["_id"],
+        "endpointId": (await world.webhook_endpoint())["_id"],
         "exportId": (await world.export())["_id"],
         "uploadId": (await world.upload())["_id"],
         "requestId": (await world.request(ada))["_id"],

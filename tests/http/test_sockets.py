@@ -158,8 +158,8 @@ async def test_a_request_for_a_tunnel_is_refused_and_ends_the_connection(port: i
         assert body["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
 
 
-@pytest.mark.parametrize("target", ["/graphql", "/", "/readyz", "/nowhere", "/graphql?query={viewer{name}}"])
-async def test_a_websocket_is_told_that_there_is_none(port: int, target: str) -> None:
+@pytest.mark.parametrize("target", ["/", "/readyz", "/nowhere", "/graphql/x"])
+async def test_a_websocket_elsewhere_is_told_where_there_is_one(port: int, target: str) -> None:
     handshake = head(
         "Upgrade: WebSocket",
         "Connection: keep-alive, Upgrade",
@@ -174,7 +174,7 @@ async def test_a_websocket_is_told_that_there_is_none(port: int, target: str) ->
     assert body == {
         "errors": [
             {
-                "message": "There is no WebSocket here: send queries over HTTP, by POST or GET.",
+                "message": "There is no WebSocket here: open one at /graphql, on its own connection.",
                 "extensions": {"code": "UPGRADE_REQUIRED"},
             }
         ]

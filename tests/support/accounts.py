@@ -46,7 +46,7 @@ ALL_BUT_THE_LOG = {
 }
 PLAIN = {"plain", "attribute"}
 MAY_LEARN: Mapping[Role, set[str]] = {
-    Role.ADMIN: ALL_BUT_THE_LOG | {"audit", "look"},
+    Role.ADMIN: ALL_BUT_THE_LOG | {"audit", "look", "webhook"},
     Role.CS_ADMIN: ALL_BUT_THE_LOG,
     Role.CUSTOMER_SERVICE_AGENT: ALL_BUT_THE_LOG - {"export", "diligence", "aml"},
     Role.SALES_REP: ALL_BUT_THE_LOG - {"adjustment", "diligence", "kyc", "aml"},
@@ -202,6 +202,16 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     reader = {"id": a("look"), "name": a("look"), "roles": ["ADMIN"], "delegate": {"id": a("look"), "name": a("look")}}
     look = await world.look(customer, viewer=reader)
     export = await world.export(status="FAILED", error=a("export"))
+    admin = {"kind": "AGENT", "id": a("webhook"), "name": a("webhook")}
+    endpoint = await world.webhook_endpoint(
+        name=a("webhook"),
+        description=a("webhook"),
+        url=f"https://{a('webhook')}.example.com/",
+        createdBy=admin,
+        disabledReason=a("webhook"),
+        lastFailure={"at": NOW, "message": a("webhook")},
+    )
+    told = await world.webhook_delivery(endpoint, customer, error=a("webhook"))
     documents = {
         "Export": export,
         "AuditEntry": entry_of_log,
@@ -211,6 +221,8 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Erasure": erasure,
         "Segment": segment,
         "Look": look,
+        "WebhookEndpoint": endpoint,
+        "WebhookDelivery": told,
         "Customer": customer,
         "Email": email,
         "EmailDelivery": delivery,

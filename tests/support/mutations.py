@@ -178,3 +178,19 @@ async def complete_all(ask: Ask, store: Store, customer: Document) -> None:
         given = {"requestId": request["_id"], "status": "SUCCEEDED", "idempotencyKey": f"done-{request['_id']}"}
         answer = await ask(text_of("completeRequest"), input=given)
         assert answer["data"]["completeRequest"]["userErrors"] == []
+
+
+# ---------------------------------------------------------------- webhooks
+
+WEBHOOK_ENDPOINT = """webhookEndpoint { id name description url types status disabledReason disabledAt position
+  secretCount lastFailure { message } createdBy { userId } }"""
+CREATE_WEBHOOK_ENDPOINT = f"""mutation($input: CreateWebhookEndpointInput!) {{ createWebhookEndpoint(input: $input) {{
+  secret {WEBHOOK_ENDPOINT} {ERRORS} }} }}"""
+UPDATE_WEBHOOK_ENDPOINT = f"""mutation($input: UpdateWebhookEndpointInput!) {{ updateWebhookEndpoint(input: $input) {{
+  {WEBHOOK_ENDPOINT} {ERRORS} }} }}"""
+ROTATE_WEBHOOK_SECRET = f"""mutation($input: RotateWebhookSecretInput!) {{ rotateWebhookSecret(input: $input) {{
+  secret {WEBHOOK_ENDPOINT} {ERRORS} }} }}"""
+DELETE_WEBHOOK_ENDPOINT = f"""mutation($input: DeleteWebhookEndpointInput!) {{ deleteWebhookEndpoint(input: $input) {{
+  deletedWebhookEndpointId {ERRORS} }} }}"""
+REDELIVER_WEBHOOKS = f"""mutation($input: RedeliverWebhooksInput!) {{ redeliverWebhooks(input: $input) {{
+  count {WEBHOOK_ENDPOINT} {ERRORS} }} }}"""

@@ -316,6 +316,49 @@ class World:
         await self.store.insert("segments", [segment])
         return segment
 
+    async def webhook_endpoint(self, **given: Any) -> Document:
+        """Stores a webhook endpoint that is told everything, and whose secret nobody knows."""
+        self._born += 1
+        shape: Document = {
+            "_id": new_id("webhookEndpoints"),
+            "name": "CRM",
+            "url": "https://example.com/hooks",
+            "types": [],
+            "secrets": [b"sealed"],
+            "status": "ENABLED",
+            "slot": self._born,
+            "position": 0,
+            "redeliveries": [],
+            "createdAt": NOW,
+            "createdBy": AGENT,
+            "updatedAt": NOW,
+        }
+        endpoint = {**shape, **given}
+        await self.store.insert("webhookEndpoints", [endpoint])
+        return endpoint
+
+    async def webhook_delivery(self, endpoint: Document, customer: Document, **given: Any) -> Document:
+        """Stores a delivery to an endpoint that has ended, which the database does not delete soon."""
+        self._born += 1
+        shape: Document = {
+            "_id": new_id("webhookDeliveries"),
+            "endpointId": endpoint["_id"],
+            "customerId": customer["_id"],
+            "revision": 1,
+            "sequence": self._born,
+            "kind": "CHANGED",
+            "at": NOW,
+            "types": [],
+            "activityIds": [],
+            "status": "DELIVERED",
+            "attempts": 1,
+            "queuedAt": NOW,
+            "settledAt": datetime.now(UTC).replace(microsecond=0),
+        }
+        delivery = {**shape, **given}
+        await self.store.insert("webhookDeliveries", [delivery])
+        return delivery
+
     async def look(self, customer: Document, **given: Any) -> Document:
         """Stores a look of tess, whose the tests' tokens are, which the database does not delete soon."""
         shape: Document = {

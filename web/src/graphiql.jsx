@@ -6,6 +6,8 @@ import './graphiql.css';
 import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { createGraphiQLFetcher, createLocalStorage } from '@graphiql/toolkit';
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
+import { getOperationAST } from 'graphql';
+import { createClient } from 'graphql-sse';
 import { useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
@@ -22,7 +24,7 @@ const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
 /** Asks as `viewer`; `onAnswer` hears whether the gateway refused to know us (401). */
 function fetcherFor(viewer, onAnswer) {
-  return createGraphiQLFetcher({
+  const ask = createGraphiQLFetcher({
     url: location.pathname, // the page and the API share one address
     enableIncrementalDelivery: false, // the gateway has no @defer: one answer per request
     async fetch(url, request) {
@@ -34,6 +36,16 @@ function fetcherFor(viewer, onAnswer) {
       return response;
     },
   });
+  return (params, given) => (isSubscription(params, given) ? subscribe(viewer, params, given) : ask(params, given));
+}
+
+const isSubscription = ({ operationName }, { documentAST } = {}) =>
+  documentAST !== undefined && getOperationAST(documentAST, operationName)?.operation === 'subscription';
+
+/** Subscribes by server-sent events, until the stream ends or is stopped. A stream that ends says why. */
+function subscribe(viewer, params, { headers } = {}) {
+  const client = createClient({ url: location.pathname, headers: { ...viewer?.headers, ...headers }, retryAttempts: 0 });
+  return client.iterate(params);
 }
 
 function Gateway() {

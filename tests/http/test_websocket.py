@@ -1,0 +1,196 @@
+"""GraphQL by WebSocket: the protocol graphql-transport-ws, to its letter, with the refusals of HTTP."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from app.settings import Limits
+from app.store.driver import Store
+from tests.support.streams import SECONDS, live_gateway, received, socket_of
+from tests.support.tokens import token
+from tests.support.world import World
+
+pytestmark = pytest.mark.anyio
+ACK = {"type": "connection_ack"}
+VIEWER = {"query": "{ viewer { name } }"}
+ACTIVITY = "subscription($id: ID!) { customerActivity(customerId: $id) { kind } }"
+
+
+async def closed(socket: ClientConnection) -> tuple[int, str]:
+    """Returns the code and the reason with which the socket is closed."""
+
+    async def drain() -> None:
+        while True:
+            await socket.recv()
+
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(ConnectionClosed) as end:
+            await drain()
+    assert end.value.rcvd
+    return end.value.rcvd.code, end.value.rcvd.reason
+
+
+async def send(socket: ClientConnection, **message: Any) -> None:
+    await socket.send(json.dumps(message))
+
+
+async def test_a_query_is_answered_and_completed(store: Store) -> None:
+    async with live_gateway(store) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        await send(socket, type="subscribe", id="1", payload=VIEWER)
+        answer = await received(socket)
+        assert (answer["id"], answer["type"], answer["payload"]["data"]) == (
+            "1",
+            "next",
+            {"viewer": {"name": "Tess Tester"}},
+        )
+        assert await received(socket) == {"id": "1", "type": "complete"}
+        await send(socket, type="subscribe", id="1", payload=VIEWER)  # an id is free again
+        assert (await received(socket))["type"] == "next"
+
+
+async def test_a_subscription_lasts_until_it_is_completed(world: World, store: Store) -> None:
+    ada = await world.customer()
+    async with live_gateway(store, Limits(max_subscriptions_of_subject=1)) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        for operation_id in ("a", "b"):
+            payload = {"query": ACTIVITY, "variables": {"id": ada["_id"]}}
+            async with asyncio.timeout(SECONDS):
+                while True:
+                    await send(socket, type="subscribe", id=operation_id, payload=payload)
+                    event = await received(socket)
+                    if event["type"] == "next":
+                        break
+                    assert event["payload"][0]["extensions"]["code"] == "TOO_MANY_SUBSCRIPTIONS"  # until "a" is gone
+            assert event["payload"]["data"] == {"customerActivity": {"kind": "HEARTBEAT"}}
+            await send(socket, type="complete", id=operation_id)
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": ""}, "BAD_REQUEST"),
+        ({"query": "{ viewer { name } }", "variables": []}, "BAD_REQUEST"),
+    ],
+)
+async def test_a_refused_operation_is_an_error_and_the_socket_stays(
+    store: Store, payload: dict[str, Any], code: str
+) -> None:
+    async with live_gateway(store) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        await send(socket, type="subscribe", id="1", payload=payload)
+        answer = await received(socket)
+        assert (answer["id"], answer["type"], answer["payload"][0]["extensions"]["code"]) == ("1", "error", code)
+        await send(socket, type="ping")
+        assert await received(socket) == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        (["no json"], 4400),
+        (["[]"], 4400),
+        (["{}"], 4400),
+        ([b"\x00"], 4400),
+        ([{"type": "unknown"}], 4400),
+        ([{"type": "subscribe"}], 4400),
+        ([{"type": "subscribe", "id": ""}], 4400),
+        ([{"type": "subscribe", "id": "1"}], 4400),
+        ([{"type": "subscribe", "id": "1", "payload": {"query": 1}}], 4400),
+        ([{"type": "connection_init"}], 4429),
+    ],
+)
+async def test_what_is_not_a_message_closes_the_socket(store: Store, messages: list[Any], code: int) -> None:
+    async with live_gateway(store) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        for message in messages:
+            await socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
+        assert (await closed(socket))[0] == code
+
+
+async def test_an_id_that_is_in_use_closes_the_socket(world: World, store: Store) -> None:
+    ada = await world.customer()
+    async with live_gateway(store) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        for _ in range(2):
+            payload = {"query": ACTIVITY, "variables": {"id": ada["_id"]}}
+            await send(socket, type="subscribe", id="1", payload=payload)
+        assert await closed(socket) == (4409, "Subscriber for 1 already exists")
+
+
+async def test_whoever_does_not_say_who_they_are_is_closed_out(store: Store) -> None:
+    async with live_gateway(store) as url:
+        async with socket_of(url, init=None) as socket:
+            await send(socket, type="subscribe", id="1", payload=VIEWER)
+            assert (await closed(socket))[0] == 4401
+        async with socket_of(url, init=None) as socket:
+            assert await closed(socket) == (4408, "Connection initialisation timeout")
+        payloads: list[Any] = [None, {}, {"Authorization": "Bearer x.y.z"}, {"Authorization": 1}, {"headers": []}, []]
+        for payload in payloads:
+            async with socket_of(url, init=None) as socket:
+                await send(socket, type="connection_init", payload=payload)
+                assert (await closed(socket))[0] == 4403
+
+
+async def test_the_token_may_come_with_the_handshake_or_among_headers(store: Store) -> None:
+    bearer = f"Bearer {token()}"
+    async with live_gateway(store) as url:
+        async with socket_of(url, init={}, additional_headers={"Authorization": bearer}) as socket:
+            assert await received(socket) == ACK
+        for payload in ({"authorization": bearer}, {"headers": {"Authorization": bearer}}):
+            async with socket_of(url, init=payload) as socket:
+                assert await received(socket) == ACK
+
+
+async def test_a_page_of_another_origin_is_refused(store: Store) -> None:
+    async with live_gateway(store) as url:
+        with pytest.raises(InvalidStatus) as refused:
+            async with socket_of(url, origin="https://evil.example"):
+                pass
+        assert refused.value.response.status_code == 403
+        assert b"CORS_REFUSED" in refused.value.response.body
+        async with socket_of(url, origin=url) as socket:
+            assert await received(socket) == ACK
+
+
+async def test_another_protocol_is_refused(store: Store) -> None:
+    async with live_gateway(store) as url:
+        for protocols in ([Subprotocol("graphql-ws")], None):
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(url.replace("http", "ws") + "/graphql", subprotocols=protocols):
+                    pass
+            assert refused.value.response.status_code == 400
+
+
+async def test_a_message_that_is_too_large_closes_the_socket(store: Store) -> None:
+    async with live_gateway(store) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        await socket.send("x" * 1_100_000)
+        assert (await closed(socket))[0] == 1009
+
+
+async def test_many_operations_at_once_are_too_many(world: World, store: Store) -> None:
+    ada = await world.customer()
+    limits = Limits(max_subscriptions_of_subject=1_000)
+    async with live_gateway(store, limits) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        for number in range(51):
+            payload = {"query": ACTIVITY, "variables": {"id": ada["_id"]}}
+            await send(socket, type="subscribe", id=str(number), payload=payload)
+        assert (await closed(socket))[0] == 4429
+
+
+async def test_http_goes_on_where_sockets_do(store: Store) -> None:
+    """The next connection speaks HTTP again, and a handshake elsewhere is told where sockets are."""
+    async with live_gateway(store) as url:
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(url.replace("http", "ws") + "/elsewhere"):
+                pass
+        assert refused.value.response.status_code == 426
