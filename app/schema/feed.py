@@ -7,8 +7,7 @@ import strawberry
 
 from app.domain.cursors import cursor_of
 from app.domain.paging import Page
-from app.schema.activities import Activity
-from app.schema.base import Document, Info, Source, linked_document, reads, result_or_error
+from app.schema.base import Document, Info, Source, reads
 from app.schema.enums import CustomerChangeKind
 from app.schema.owner import owner
 from app.schema.rules import CHANGE, Access
@@ -45,22 +44,13 @@ class CustomerChange:
         return change["types"]
 
     @strawberry.field(
-        description="The ids of the activities that were added. `node(id:)` reads one; it is null if the viewer may "
-        "not see it."
+        description="The ids of the activities that were added. `nodes(ids:)` reads them as "
+        "they are now."
     )
     @staticmethod
     @reads("addedIds")
     def added_activity_ids(change: strawberry.Parent[Document]) -> list[strawberry.ID]:
         return change["addedIds"]
-
-    @strawberry.field(
-        description="The activities that were added, as they are now, in the order of their ids. Null for each that "
-        "the viewer may not see or that was corrected away."
-    )
-    @staticmethod
-    @reads("addedIds")
-    def added_activities(change: strawberry.Parent[Document], info: Info) -> list[Activity | None]:
-        return cast(Source, [result_or_error(linked_document, info, each) for each in change["addedIds"]])
 
     @strawberry.field(description="The ids of activities that were there before and were corrected.")
     @staticmethod

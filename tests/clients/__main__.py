@@ -36,7 +36,7 @@ from tests.support.node import NODE, NotInstalled, install
 from tests.support.processes import ROOT, Gateway, free_ports
 
 EXAMPLES: Final = ROOT / "examples" / "clients"
-NAMES: Final = ("apollo", "urql", "relay", "typescript", "python", "stitching", "supergraph", "browser")
+NAMES: Final = ("apollo", "urql", "relay", "typescript", "python", "stitching", "supergraph", "browser", "live")
 CUSTOMERS: Final = 100
 """The customers of the demo, of whom each client walks over the first ones."""
 WALKED: Final = 40
