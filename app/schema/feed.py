@@ -44,8 +44,7 @@ class CustomerChange:
         return change["types"]
 
     @strawberry.field(
-        description="The ids of the activities that were added. `nodes(ids:)` reads them as "
-        "they are now."
+        description="The ids of the activities that were added. `nodes(ids:)` reads them as they are now."
     )
     @staticmethod
     @reads("addedIds")

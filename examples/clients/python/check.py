@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +17,9 @@ from typing import Any
 
 import httpx2
 from gateway import GatewayTransport, ask, open_gateway
-from gql import GraphQLRequest, gql
+from gql import Client, GraphQLRequest, gql
 from gql.client import AsyncClientSession
+from gql.transport.websockets import WebsocketsTransport
 from graphql import GraphQLError
 
 GATEWAY = os.environ["GATEWAY"]
@@ -36,6 +39,8 @@ ADJUST = """
 mutation ($input: AdjustPointsInput!) {
   adjustPoints(input: $input) { entry { id } customer { points { spendable } } userErrors { code message } }
 }"""
+LIVE = "subscription ($id: ID!) { customerActivity(customerId: $id) { kind cursor activity { id message } } }"
+NOTE = "mutation ($input: AddNoteInput!) { addNote(input: $input) { activity { id } } }"
 POINTS = "query ($number: String!) { customer(by: {number: $number}) { id points { spendable } } }"
 
 failures = 0
@@ -142,8 +147,48 @@ async def check_masks() -> None:
             check(held, f"{role}: {len(rows)} customers are shown, with {len(errors)} errors for masked fields")
 
 
+@contextmanager
+def folder_with(name: str, text: str) -> Generator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, name).write_text(text)
+        yield folder
+
+
+async def check_live() -> None:
+    """Subscribes by WebSocket; and a follower of all customers hears of the same note."""
+    async with session_of(TOKENS["ADMIN"]) as session:
+        customer_id = (await session.execute(gql('{ customer(by: {number: "C-100003"}) { id } }')))["customer"]["id"]
+        head = (await session.execute(gql("{ changes(first: 0) { head } }")))["changes"]["head"]
+        transport = WebsocketsTransport(
+            GATEWAY.replace("http", "ws", 1), init_payload={"Authorization": f"Bearer {TOKENS['ADMIN']}"}
+        )
+        async with Client(transport=transport) as socket, asyncio.timeout(30):
+            events = socket.subscribe(GraphQLRequest(LIVE, variable_values={"id": customer_id}))
+            first = (await anext(events))["customerActivity"]
+            check(first["kind"] == "HEARTBEAT", "a subscription begins with a heartbeat")
+            given = {"customerId": customer_id, "message": "Live", "idempotencyKey": str(uuid.uuid4())}
+            await session.execute(GraphQLRequest(NOTE, variable_values={"input": given}))
+            event = (await anext(events))["customerActivity"]
+            check(event["kind"] == "ADDED" and event["activity"]["message"] == "Live", "and tells of a note at once")
+            await events.aclose()
+    with folder_with("changes.cursor", head) as folder:
+        environment = {**os.environ, "TOKEN": TOKENS["ADMIN"]}
+        follower = await asyncio.create_subprocess_exec(
+            sys.executable, Path(__file__).with_name("follow.py"), cwd=folder, env=environment, stdout=PIPE
+        )
+        try:
+            async with asyncio.timeout(30):
+                assert follower.stdout
+                while json.loads(await follower.stdout.readline())["customerId"] != customer_id:
+                    pass
+            check(True, "a follower of all customers hears of it, too")
+        finally:
+            follower.terminate()
+            await follower.wait()
+
+
 async def main() -> int:
-    for act in (check_types, check_pages, check_changes, check_recovery, check_masks):
+    for act in (check_types, check_pages, check_changes, check_recovery, check_masks, check_live):
         try:
             await act()
         except Exception as failed:  # the other checks go on
