@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from app import supervisor
 from app.http.middleware import SHUTDOWN
 from app.http.protocol import MAX_BODY_BYTES, MAX_HEAD_BYTES, Protocol
+from app.http.websocket_protocol import WebSocketProtocol
 
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
@@ -38,7 +39,7 @@ def uvicorn_config(
         workers=workers,
         http=Protocol,
         h11_max_incomplete_event_size=max_head_bytes,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=max_body_bytes,
         ws_per_message_deflate=False,  # a small message could become a large one
         log_config=None,  # in our form: see logs.py

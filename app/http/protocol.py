@@ -9,7 +9,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app import metrics
-from app.http.middleware import asks_for_websocket
+from app.http.middleware import SHUTDOWN, asks_for_websocket
 from app.http.quiet import QuietLine
 from app.operations.errors import error_payload
 from app.settings import Limits
@@ -137,6 +137,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
+        SHUTDOWN.end_streams(0)  # they would be waited for
         if self._begun is None:
             super().shutdown()
             return
@@ -199,7 +200,10 @@ class Protocol(HttpToolsProtocol):
         websocket.connection_made(self.transport)
         self.transport.set_protocol(websocket)
         self._websocket = websocket
-        websocket.data_received(self._head(self.headers) + bytes(rest))
+        self.url = self.url.partition(b"?")[0]  # uvicorn would write it into the log
+        websocket.data_received(self._head(self.headers))
+        if rest:
+            websocket.data_received(bytes(rest))
         return True
 
     def _head(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -33,10 +33,6 @@ SILENCE_SECONDS: Final = 30
 """After which a follower takes a stream for dead: longer than between two heartbeats."""
 PATIENCE_SECONDS: Final = 120
 SETTINGS: Final = {"MAX_SUBSCRIPTIONS_OF_SUBJECT": "200"}
-    "MAX_SUBSCRIPTIONS_OF_SUBJECT": "200",
-    "CHANGES_PER_MINUTE": "100000",
-    "COST_PER_MINUTE": "100000000",
-}
 LIVE: Final = """subscription($id: ID!, $after: String) { customerActivity(customerId: $id, after: $after) {
   kind cursor activity { id } } }"""
 CHANGES: Final = """query($after: String) { changes(first: 100, after: $after) {

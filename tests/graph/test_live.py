@@ -216,3 +216,14 @@ async def test_a_place_is_free_when_its_client_has_left(world: World, store: Sto
                             break
                     except AssertionError:  # 503: the one before is still being cleared away
                         await asyncio.sleep(0.05)
+
+
+async def test_a_process_that_leaves_ends_its_streams(world: World, store: Store) -> None:
+    ada = await world.customer()
+    async with AsyncExitStack() as process:
+        url = await process.enter_async_context(live_gateway(store))
+        async with subscribed(url, ACTIVITY, id=ada["_id"]) as stream:
+            await stream.event()
+            leaving = asyncio.create_task(process.aclose())
+            assert code_of(await stream.next()) == "SUBSCRIPTION_ENDED"
+            await leaving

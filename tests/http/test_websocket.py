@@ -194,3 +194,43 @@ async def test_http_goes_on_where_sockets_do(store: Store) -> None:
             async with connect(url.replace("http", "ws") + "/elsewhere"):
                 pass
         assert refused.value.response.status_code == 426
+
+
+HANDSHAKE = (
+    "GET /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x81\x02{}", 1002),  # not masked
+        (b"\x8b\x80\x00\x00\x00\x00", 1002),  # no such frame
+        (b"\xf1\x80\x00\x00\x00\x00", 1002),  # bits of an extension that was not agreed on
+        (b"\x80\x80\x00\x00\x00\x00", 1002),  # the rest of nothing
+        (b"\x81\x81\x00\x00\x00\x00\xff", 1007),  # not UTF-8
+        (b"\x81\xff\x00\x00\x00\x7f\xff\xff\xff\xff", 1009),  # of some exabytes
+    ],
+)
+async def test_a_frame_that_is_none_closes_the_socket(store: Store, frame: bytes, code: int) -> None:
+    async with live_gateway(store) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        async with asyncio.timeout(SECONDS):
+            writer.write(HANDSHAKE.encode() + frame)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 101 ")
+            closing = await reader.readexactly(4)
+        assert closing[0] == 0x88
+        assert int.from_bytes(closing[2:4], "big") == code
+        writer.close()
+
+
+async def test_a_flood_of_messages_is_answered_one_by_one(store: Store) -> None:
+    async with live_gateway(store) as url, socket_of(url) as socket:
+        assert await received(socket) == ACK
+        for _ in range(2_000):
+            await send(socket, type="ping")
+        for _ in range(2_000):
+            assert await received(socket) == {"type": "pong"}

@@ -1,0 +1,182 @@
+"""How long a change takes to whoever listens: `python -m bench.live`, with a process and a mongod of its own.
+
+A thousand streams of as many customers, by server-sent events, and fifty changes a second that another process would
+make: past the gateway, by the door for writes. From the commit to the client, whose clock is the same. Beside it W1,
+with streams and without. What the client and the database take of the two cores is part of the figures.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from app.demo.sample.seed import seed
+from app.domain.access import Role
+from app.services.changes import activity_of
+from app.services.writing import CustomerRows, change_customers
+from app.store import indexes
+from app.store.driver import Store
+from app.store.mongod import embedded_mongod
+from bench.floods import bearer
+from bench.workloads import W1
+from tests.support.serving import serving
+
+DATABASE: Final = "bench_live"
+SUBJECTS: Final = 100
+"""Each has ten streams, as many as one may have."""
+LIVE: Final = "subscription($id: ID!) { customerActivity(customerId: $id) { kind cursor activity { id title } } }"
+ACTOR: Final = {"kind": "SYSTEM", "name": "System"}
+
+
+class Streams:
+    """The streams, and when each activity was heard of."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.heard: dict[str, float] = {}
+        self.events = 0
+        self.begun = 0
+
+    async def listen(self, customer_id: str, token: str) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        body = json.dumps({"query": LIVE, "variables": {"id": customer_id}}).encode()
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+            f"Accept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        try:
+            while line := await reader.readline():
+                if not line.startswith(b"data: "):
+                    continue
+                now = time.perf_counter()
+                event: Any = json.loads(line.removeprefix(b"data: "))["data"]["customerActivity"]
+                self.events += 1
+                if event["kind"] == "HEARTBEAT":
+                    self.begun += 1
+                elif event["activity"]:
+                    self.heard[event["activity"]["id"]] = now
+        finally:
+            writer.close()
+
+
+async def write(store: Store, customers: list[str], *, per_second: int, seconds: float) -> dict[str, float]:
+    """Returns when each activity was committed, by its id."""
+    committed: dict[str, float] = {}
+    under_way = set[asyncio.Task[None]]()
+
+    async def one(customer_id: str) -> None:
+        now = datetime.now(UTC)
+        activity = activity_of(customer_id, "SUBSCRIPTION_RENEWED", ACTOR, now)
+
+        async def body(rows: CustomerRows) -> None:
+            await rows.lock(customer_id)
+            rows.insert("activities", [activity])
+
+        await change_customers(store, body, now=now)
+        committed[activity["_id"]] = time.perf_counter()
+
+    began = time.perf_counter()
+    for number in range(int(per_second * seconds)):
+        await asyncio.sleep(max(0, began + number / per_second - time.perf_counter()))
+        task = asyncio.create_task(one(customers[number % len(customers)]))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+    await asyncio.gather(*under_way)
+    return committed
+
+
+async def whole_customers(port: int, numbers: list[str], seconds: float) -> float:
+    """Returns how many whole customers a second were answered, two at a time."""
+    done, until = 0, time.monotonic() + seconds
+    token = bearer(Role.ADMIN, "w1")
+
+    async def ask(turn: int) -> None:
+        nonlocal done
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.monotonic() < until:
+            number = numbers[(done * 2 + turn) % len(numbers)]
+            body = json.dumps({"query": W1, "variables": {"number": number}}).encode()
+            head = f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            assert b'"errors"' not in await reader.readexactly(length)
+            done += 1
+        writer.close()
+
+    await asyncio.gather(ask(0), ask(1))
+    return done / seconds
+
+
+def megabytes(pid: int | None) -> float:
+    """Returns what a process holds in memory now, on Linux."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (resident,) = (line.split()[1] for line in lines if line.startswith("VmRSS:"))
+    return int(resident) * 1_024 / 1_000_000
+
+
+async def measure(port: int, pid: int | None, uri: str, *, streams: int, per_second: int, seconds: float) -> None:
+    async with Store.open(uri, DATABASE) as store:
+        found = await store.find("customers", {}, fields={"number": 1}, limit=streams, sort={"_id": 1})
+        customers, numbers = [each["_id"] for each in found], [each["number"] for each in found]
+        alone = await whole_customers(port, numbers, 5)
+        listening = Streams(port)
+        tasks = [
+            asyncio.create_task(listening.listen(customer_id, bearer(Role.ADMIN, f"s{number % SUBJECTS}")))
+            for number, customer_id in enumerate(customers)
+        ]
+        began = time.monotonic()
+        while listening.begun < len(customers) and time.monotonic() - began < 120:  # noqa: ASYNC110 # many change it
+            await asyncio.sleep(0.1)
+        print(f"{listening.begun} streams began in {time.monotonic() - began:.1f} s")
+        beside = await whole_customers(port, numbers, 5)
+        before = megabytes(pid)
+        committed = await write(store, customers, per_second=per_second, seconds=seconds)
+        await asyncio.sleep(7)
+        after = megabytes(pid)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    delays = sorted(listening.heard[each] - at for each, at in committed.items() if each in listening.heard)
+    rate = len(committed) / seconds
+    hundredths = statistics.quantiles(delays, n=100)
+    print(
+        "| streams | changes/s | heard | p50 | p99 | longest | memory before, after | W1/s without, with idle streams |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        f"| {streams} | {rate:.0f} | {len(delays)} of {len(committed)} | {1_000 * hundredths[49]:.0f} ms | "
+        f"{1_000 * hundredths[98]:.0f} ms | {1_000 * delays[-1]:.0f} ms | {before:.0f}, {after:.0f} MB | "
+        f"{alone:.0f}, {beside:.0f} |"
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="How long a change takes to whoever listens.")
+    options.add_argument("--streams", type=int, default=1_000)
+    options.add_argument("--changes", type=int, default=50, help="a second")
+    options.add_argument("--seconds", type=float, default=60)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder, embedded_mongod(Path(folder, "mongodb")) as uri:
+
+        async def prepare() -> None:
+            async with Store.open(uri, DATABASE) as store:
+                await indexes.apply(store)
+                await seed(store, customers=given.streams, now=datetime.now(UTC))
+
+        asyncio.run(prepare())
+        with serving(uri, DATABASE, Path(folder), workers=1) as gateway:
+            pid = gateway.running.pid if gateway.running else None
+            rates = {"streams": given.streams, "per_second": given.changes, "seconds": given.seconds}
+            asyncio.run(measure(gateway.port, pid, uri, **rates))
+
+
+if __name__ == "__main__":
+    main()
