@@ -60,6 +60,8 @@ _GRACE_SECONDS: Final = 0.5
 """After the time of a request, in which every command to the database has ended: what remains is our own work."""
 _EVENTS_AT_ONCE: Final = 4
 """Events of streams that are executed at once: requests come first."""
+_SHARE_OF_AN_EVENT: Final = 0.25
+"""Of a request's time. An event that waited longer for its client is read with the rights and the deadline of then."""
 _KILL_SECONDS: Final = 10
 """For ending in the database what nobody waits for; nobody waits for that either."""
 
@@ -197,8 +199,11 @@ class Pipeline:
         """
         with self.subscriptions.place(viewer) as lifetime:
             context = await self._context(viewer, *2 * (self._database.within(self._timeout_seconds),))
+            renewed_at = time.monotonic()
 
             async def renew() -> None:
+                nonlocal renewed_at
+                renewed_at = time.monotonic()
                 self._rates.charge(viewer, REQUEST)
                 store = self._database.within(self._timeout_seconds)
                 fresh = await self._context(viewer, store, store)
@@ -210,6 +215,8 @@ class Pipeline:
             try:
                 async with aclosing(await source_events(execution)) as events:
                     while (event := await lifetime.next(events)) is not END:
+                        if time.monotonic() - renewed_at > self._timeout_seconds * _SHARE_OF_AN_EVENT:
+                            await renew()
                         operation, _ = prepared.chosen(request.operation_name)
                         each = operation.execution(request.variables, self._limits, suggests=False)
                         assert isinstance(each, ExecutionContext)
@@ -217,6 +224,9 @@ class Pipeline:
                         async with self._event_turns:
                             with tracing.span("execute", operation="subscription"):
                                 result = await self._execution.run(each)
+                        for cause in map(cause_of, result.errors or ()):
+                            if isinstance(cause, Unavailable):
+                                raise cause  # with its cursor the event would count as told
                         if context.reads and result.data is not None:
                             self._looks.add(viewer, context.now, context.reads)
                         await self._spend_patiently(viewer, cost)

@@ -10,12 +10,14 @@ import pytest
 
 from app.domain.access import Role
 from app.domain.feed import FeedPosition, cursor_of
+from app.services.changes import activity_of
+from app.services.writing import CustomerRows, change_customers
 from app.settings import Limits
-from app.store.driver import Store
+from app.store.driver import Document, Store
 from tests.support.gateway import Ask
 from tests.support.streams import Stream, code_of, live_gateway, note, subscribed
 from tests.support.tokens import token
-from tests.support.world import World
+from tests.support.world import SYSTEM, World
 
 pytestmark = pytest.mark.anyio
 ACTIVITY = """subscription($id: ID!, $after: String, $filter: ActivityFilter) {
@@ -193,8 +195,9 @@ async def test_a_subject_has_as_many_streams_as_it_may(world: World, store: Stor
     ada = await world.customer()
     limits = Limits(max_subscriptions_of_subject=2)
     async with live_gateway(store, limits) as url, AsyncExitStack() as open_:
-        for _ in range(2):
-            await (await open_.enter_async_context(subscribed(url, ACTIVITY, id=ada["_id"]))).event()
+        streams = [await open_.enter_async_context(subscribed(url, ACTIVITY, id=ada["_id"])) for _ in range(2)]
+        for stream in streams:
+            await stream.event()
         async with httpx2.AsyncClient() as client:
             headers = {"Authorization": f"Bearer {token()}", "Accept": "text/event-stream"}
             body = {"query": ACTIVITY, "variables": {"id": ada["_id"]}}
@@ -227,3 +230,32 @@ async def test_a_process_that_leaves_ends_its_streams(world: World, store: Store
             leaving = asyncio.create_task(process.aclose())
             assert code_of(await stream.next()) == "SUBSCRIPTION_ENDED"
             await leaving
+
+
+async def test_a_client_that_takes_its_time_is_told_everything_all_the_same(world: World, store: Store) -> None:
+    """More than sockets hold; the time of a request has long passed when the last event is read."""
+    ada = await world.customer()
+    now = datetime.now(UTC)
+    batches = [
+        [activity_of(ada["_id"], "SUBSCRIPTION_RENEWED", SYSTEM, now, message="long " * 1_800) for _ in range(180)]
+        for _ in range(5)
+    ]
+    for batch in batches:
+
+        async def body(rows: CustomerRows, batch: list[Document] = batch) -> None:
+            await rows.lock(ada["_id"])
+            rows.insert("activities", batch)
+
+        await change_customers(store, body, now=now)
+    written = [activity["_id"] for batch in batches for activity in batch]
+    begin = cursor_of(FeedPosition(0, None, now), ada["_id"])
+    async with (
+        live_gateway(store, timeout_seconds=1) as url,
+        subscribed(url, ACTIVITY, id=ada["_id"], after=begin) as stream,
+    ):
+        await asyncio.sleep(3)
+        heard: list[str] = []
+        while len(heard) < len(written):
+            event = await stream.event()
+            heard += [event["activity"]["id"]] if event["kind"] == "ADDED" else []
+        assert heard == written

@@ -25,7 +25,9 @@ SECONDS = 20
 
 
 @asynccontextmanager
-async def live_gateway(store: Store, limits: Limits | None = None, *, listens: bool = True) -> AsyncGenerator[str]:
+async def live_gateway(
+    store: Store, limits: Limits | None = None, *, listens: bool = True, timeout_seconds: float = 60
+) -> AsyncGenerator[str]:
     """Serves the application on a real port, as a process does; gives its address.
 
     Without ``listens`` it has no change stream, as where that was lost: only the looks wake.
@@ -38,7 +40,7 @@ async def live_gateway(store: Store, limits: Limits | None = None, *, listens: b
     made = routes(
         store.database,
         authenticate,
-        timeout_seconds=60,
+        timeout_seconds=timeout_seconds,
         limits=limits,
         rates=rates_of(store.database, limits),
         watches=watches,
@@ -118,8 +120,10 @@ def code_of(response: dict[str, Any]) -> str:
     return error["extensions"]["code"]
 
 
-async def note(ask: Ask, customer_id: str, key: str) -> str:
+async def note(ask: Ask, customer_id: str, key: str, message: str | None = None) -> str:
     """Writes a note, and returns the id of its activity."""
-    answer = await ask(NOTE, input={"customerId": customer_id, "message": f"Note {key}", "idempotencyKey": key})
+    answer = await ask(
+        NOTE, input={"customerId": customer_id, "message": message or f"Note {key}", "idempotencyKey": key}
+    )
     assert not answer["data"]["addNote"]["userErrors"], answer
     return answer["data"]["addNote"]["activity"]["id"]
