@@ -16,7 +16,7 @@ from app.operations.document_limits import DocumentLimitExceeded
 from app.operations.errors import InvalidDocument, error_payload, refusal_body
 from app.operations.pipeline import ChangeByGet, NotASubscription
 from app.operations.rates import RateLimited
-from app.operations.subscriptions import TooManySubscriptions
+from app.operations.subscriptions import SubscriptionEnded, TokenExpired, TooManySubscriptions
 from app.operations.trusted_documents import DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
 from app.store.driver import Unavailable
 
@@ -44,6 +44,9 @@ STATUS_BY_ERROR: Final[Mapping[type[Exception], Status]] = {
     ChangeByGet: Status(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"}),
     NotASubscription: Status(HTTPStatus.NOT_ACCEPTABLE),
     TooManySubscriptions: _UNAVAILABLE,
+    # The last response of a stream, which is never a response by itself.
+    TokenExpired: Status(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}),
+    SubscriptionEnded: _UNAVAILABLE,
     RateLimited: Status(HTTPStatus.TOO_MANY_REQUESTS),
     KeysUnavailable: _UNAVAILABLE,
     Overloaded: _UNAVAILABLE,

@@ -134,7 +134,8 @@ class _Register:
         same = {key for key in unseen if _remembered(self._now[key]) == _remembered(self._before[key])}
         self.operations = [operation for key, operation in self._operations if key not in same]
         revisions = {key: before.get("revision") for key, before in self._before.items()}
-        self.changed = {key for key, _ in self._operations if self._now[key].get("revision") != revisions.get(key)}
+        written = {key for key, _ in self._operations} - same
+        self.changed = {key for key in written if self._now[key].get("revision") != revisions.get(key)}
         self.updated = [
             Updated(LineKind.CUSTOMER, key, _print(self._before[key]), _print(self._now[key]), len(places))
             for key, places in self._updates.items()
