@@ -437,9 +437,7 @@ class Store:
 
         It ends when the database is dropped. The deadline is not for it: it waits for what may never come.
         """
-        match = {"operationType": "insert", "ns.coll": {"$in": list(collections)}}
-        majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))  # streams know no other
-        stream = await _awaited(majority.watch([{"$match": match}, {"$project": {"_id": 1}}]))
+        stream = await self._insert_stream(collections)
         async with stream:
             yield
             async for _ in stream:
@@ -450,14 +448,17 @@ class Store:
 
         It ends when the database is dropped. The deadline is not for it.
         """
-        match = {"operationType": "insert", "ns.coll": collection}
-        projection = {"_id": 1, **{f"fullDocument.{key}": 1 for key in keys}}
-        majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))
-        stream = await _awaited(majority.watch([{"$match": match}, {"$project": projection}]))
+        stream = await self._insert_stream((collection,), keys)
         async with stream:
             yield None
             async for change in stream:
                 yield change["fullDocument"]
+
+    async def _insert_stream(self, collections: Sequence[str], keys: Sequence[str] = ()) -> Any:
+        match = {"operationType": "insert", "ns.coll": {"$in": list(collections)}}
+        projection = {"_id": 1, **{f"fullDocument.{key}": 1 for key in keys}}
+        majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))  # streams know no other
+        return await _awaited(majority.watch([{"$match": match}, {"$project": projection}]))
 
     async def transaction(self, body: Callable[[Any], Awaitable[T]]) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
