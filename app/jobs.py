@@ -15,9 +15,9 @@ _LONGEST_PAUSE_SECONDS: Final = 300
 
 
 async def keep_going(
-    name: str, work: Callable[[], Awaitable[object]], *, every_seconds: float = 0, pause_seconds: float = 1
+    name: str, work: Callable[[], Awaitable[object]], *, every_seconds: float = 1, pause_seconds: float = 1
 ) -> None:
-    """Does the work again and again, ``every_seconds``, until it is cancelled.
+    """Does the work again and again, with so many seconds between, until it is cancelled.
 
     After a failure it is done again after a pause, which doubles from ``pause_seconds`` to five minutes.
     """

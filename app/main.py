@@ -49,6 +49,7 @@ from app.services.export_job import Exporter
 from app.services.feed import last_sequence, number_entries
 from app.services.letters import Letters
 from app.services.merge_job import Mover
+from app.services.presence import RENEWAL_SECONDS
 from app.services.request_job import RequestExpiry
 from app.services.watches import LOOK_SECONDS, Watches
 from app.serving import drain_on_sigterm, tune_gc
@@ -217,7 +218,7 @@ async def background_workers(
         relaying = await opened.enter_async_context(relay(store, settings))
         telling = await opened.enter_async_context(webhook_sender(store, loopback=loopback))
         for name, work in (
-            ("relay", relaying.run),
+            *((("relay", relaying.run),) if relaying.channels else ()),
             ("exporter", exporter(store, settings).run),
             ("mover", Mover(store).run),
             ("eraser", Eraser(store).run),
@@ -237,7 +238,8 @@ async def _number_forever(store: Store) -> None:
 async def watching(watches: Watches, store: Store) -> AsyncGenerator[None]:
     """Wakes whoever waits for a customer, for as long as this lasts."""
     look = keep_going("feed look", watches.look, every_seconds=LOOK_SECONDS)
-    async with background_task(watches.listen(store)), background_task(look):
+    stay = keep_going("presences", watches.presences.renew, every_seconds=RENEWAL_SECONDS)
+    async with background_task(watches.listen(store)), background_task(look), background_task(stay):
         yield
 
 

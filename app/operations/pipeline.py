@@ -210,7 +210,7 @@ class Pipeline:
                 context.now, context.changes, context.new_loaders = fresh.now, fresh.changes, fresh.new_loaders
                 context.loaders, context.reads = fresh.loaders, fresh.reads
 
-            context.stream = Live(self._watches, self._database, renew)
+            context.stream = Live(self._watches, renew)
             execution.context_value = context
             try:
                 async with aclosing(await source_events(execution)) as events:

@@ -6,7 +6,8 @@ which something could pass it by. It holds no events: whoever reads slowly is to
 
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from typing import Annotated, Any, Final, cast
+from contextlib import AsyncExitStack
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 import strawberry
 
@@ -15,16 +16,15 @@ from app.domain.changes import NotFound
 from app.domain.feed import ENTRIES_AT_MOST, FeedPosition, cursor_of, position_of
 from app.domain.ids import check_id
 from app.domain.listings import ACTIVITIES
+from app.domain.paging import Selection
 from app.domain.vocabulary import LiveKind
 from app.schema.activities import ActivityFilter
 from app.schema.base import Document, Info, Source
 from app.schema.connection import selection_of
 from app.schema.external_requests import Request
 from app.schema.live import AfterEvent, CustomerViewer, LiveActivity
-from app.services.presence import Presence
 
 HEARTBEAT_SECONDS: Final = 20
-_PRESENCE_SECONDS: Final = 5
 
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="The id of the customer.")]
 
@@ -43,42 +43,28 @@ async def customer_activity(
     position = position_of(after, customer_id) if after is not None else None
     asked, roles = filter or ActivityFilter(), context.viewer.roles
     selection = selection_of(ACTIVITIES, roles, asked.where(roles))
-    presence = Presence(context.viewer, customer_id, context.now) if context.viewer.sees_all_customers else None
-    with live.watches.watch(customer_id) as watch:
+    async with AsyncExitStack() as open_:
+        watch = open_.enter_context(live.watches.watch(customer_id))
         await live.renew()
-        try:
-            customer = await _customer(info, customer_id, NotFound("There is no such customer.", "customerId"))
-            position = position or FeedPosition(customer.get("revision", 0), None, context.now)
-            yield _event(LiveKind.HEARTBEAT, position, customer_id)
-            told_at, stayed_at = time.monotonic(), 0.0
-            while True:
-                if presence and time.monotonic() - stayed_at >= HEARTBEAT_SECONDS:
-                    await live.stay(presence, context.now)
-                    stayed_at = time.monotonic()
-                revision = customer.get("revision", 0)
-                entries = await context.loaders.feed.after(customer_id, position)
-                if len(entries) > ENTRIES_AT_MOST or (revision > position.revision and position.may_lack(context.now)):
-                    position = FeedPosition(max(revision, position.revision), None, context.now)
-                    yield _event(LiveKind.RESET, position, customer_id, customer_id)
+        customer = await _customer(info, customer_id, NotFound("There is no such customer.", "customerId"))
+        if context.viewer.sees_all_customers:
+            presence = live.watches.presences.presence(context.viewer, customer_id, context.now)
+            await open_.enter_async_context(presence)
+        position = position or FeedPosition(customer.get("revision", 0), None, context.now)
+        yield _event(LiveKind.HEARTBEAT, position, customer_id)
+        told_at = time.monotonic()
+        while True:
+            for kind, reached, activity_id in await _news(info, customer, position, selection):
+                position = reached
+                if kind is not None:
+                    yield _event(kind, position, customer_id, customer_id, activity_id)
                     told_at = time.monotonic()
-                else:
-                    ids = await context.loaders.feed.matching_ids(selection, entries)
-                    position = position._replace(at=context.now)
-                    for entry in entries:
-                        for kind, told, activity_id in _news(entry, position, ids, hidden=_hidden(info, customer_id)):
-                            position = FeedPosition(entry["revision"], told, context.now)
-                            if kind is not None:
-                                yield _event(kind, position, customer_id, customer_id, activity_id)
-                                told_at = time.monotonic()
-                if time.monotonic() - told_at >= HEARTBEAT_SECONDS:
-                    yield _event(LiveKind.HEARTBEAT, position, customer_id)
-                    told_at = time.monotonic()
-                await watch.wait(max(0.0, told_at + HEARTBEAT_SECONDS - time.monotonic()))
-                await live.renew()
-                customer = await _customer(info, customer_id, Forbidden("You may not see this customer any more."))
-        finally:
-            if presence:
-                await live.leave(presence)
+            if time.monotonic() - told_at >= HEARTBEAT_SECONDS:
+                yield _event(LiveKind.HEARTBEAT, position, customer_id)
+                told_at = time.monotonic()
+            await watch.wait(max(0.0, told_at + HEARTBEAT_SECONDS - time.monotonic()))
+            await live.renew()
+            customer = await _customer(info, customer_id, Forbidden("You may not see this customer any more."))
 
 
 async def request(
@@ -113,29 +99,21 @@ async def viewers_of_customer(info: Info, customer_id: CustomerId) -> AsyncGener
     check_id(customer_id, "customerId", expected="customers")
     if not context.viewer.sees_all_customers:
         raise Forbidden("Only staff may see who has a customer's record open.")
-    presence, last = Presence(context.viewer, customer_id, context.now), None
-    with live.watches.watch(customer_id) as watch:
+    presences, last = live.watches.presences, None
+    with live.watches.watch(customer_id) as watch, presences.wanted(customer_id):
         await live.renew()
-        try:
-            await _customer(info, customer_id, NotFound("There is no such customer.", "customerId"))
-            stayed_at = -float(HEARTBEAT_SECONDS)
+        await _customer(info, customer_id, NotFound("There is no such customer.", "customerId"))
+        async with presences.presence(context.viewer, customer_id, context.now):
             while True:
-                if time.monotonic() - stayed_at >= HEARTBEAT_SECONDS:
-                    await live.stay(presence, context.now)
-                    live.watches.wake(customer_id)
-                    stayed_at = time.monotonic()
                 people = [
                     {"viewer": {"user_id": each["viewer"]["id"], **each["viewer"]}, "since": each["since"]}
-                    for each in await live.present(customer_id, context.now)
+                    for each in await presences.of(customer_id, context.now)
                 ]
                 if people != last:
                     last = people
                     yield cast(Source, people)
-                await watch.wait(_PRESENCE_SECONDS)
+                await watch.wait(HEARTBEAT_SECONDS)
                 await live.renew()
-        finally:
-            await live.leave(presence)
-            live.watches.wake(customer_id)
 
 
 async def _customer(info: Info, customer_id: str, refusal: Exception) -> Document:
@@ -155,12 +133,34 @@ def _hidden(info: Info, customer_id: str) -> frozenset[str]:
     return gate.hidden_on(customer_id) | hidden
 
 
-def _news(
-    entry: Mapping[str, Any], position: FeedPosition, ids: frozenset[str], *, hidden: frozenset[str]
+_News: TypeAlias = tuple[LiveKind | None, FeedPosition, str | None]
+"""How something happened, where a stream is once it told that, and the activity. Nothing without a kind."""
+
+
+async def _news(info: Info, customer: Document, position: FeedPosition, selection: Selection) -> list[_News]:
+    """Returns what happened behind the position."""
+    now, customer_id, revision = info.context.now, customer["_id"], customer.get("revision", 0)
+    nothing: _News = None, position._replace(at=now), None
+    if revision <= position.revision and position.told is None:
+        return [nothing]  # without a command: an entry is committed with the revision of its customer
+    feed = info.context.loaders.feed
+    entries = await feed.after(customer_id, position)
+    if len(entries) > ENTRIES_AT_MOST or (revision > position.revision and position.may_lack(now)):
+        return [(LiveKind.RESET, FeedPosition(max(revision, position.revision), None, now), None)]
+    ids, hidden = await feed.matching_ids(selection, entries), _hidden(info, customer_id)
+    told = {position.revision: position.told or 0}
+    return [nothing] + [
+        (kind, FeedPosition(entry["revision"], so_far, now), activity_id)
+        for entry in entries
+        for kind, so_far, activity_id in _news_of(entry, told.get(entry["revision"], 0), ids, hidden)
+    ]
+
+
+def _news_of(
+    entry: Mapping[str, Any], told: int, ids: frozenset[str], hidden: frozenset[str]
 ) -> Iterator[tuple[LiveKind | None, int | None, str | None]]:
-    """Yields what an entry says, from the position on: what happened, how much of the entry is told by then, and the
-    activity. Nothing happened for this viewer where that is None."""
-    told = position.told or 0 if entry["revision"] == position.revision else 0
+    """Yields what an entry says behind what of it was told: how, how much is told by then (None: all), and of which
+    activity."""
     if entry.get("isPartial") or entry["kind"] != "CHANGED":
         yield LiveKind.RESET, None, None
         return

@@ -1,43 +1,96 @@
 """Says who has a customer's record open: who subscribes to it, in any process."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any, Final
 
 from app.domain.access import Viewer
-from app.store.driver import DeleteOne, Store, UpdateOne
+from app.store.driver import Database, DeleteOne, Document, StoreError, UpdateOne
 
+RENEWAL_SECONDS: Final = 20
 _LASTS: Final = timedelta(seconds=60)
-"""How long a process that died is believed. Streams that live say so three times as often."""
+"""How long a process that died is believed."""
+_SECONDS: Final = 5
+_LAST_WORDS_SECONDS: Final = 1
 
 
-class Presence:
-    """A presence is that of one viewer on one customer, for as long as their stream lasts."""
+class Presences:
+    """Holds the presences of one process: of each viewer on one customer, for as long as their stream lasts.
 
-    def __init__(self, viewer: Viewer, customer_id: str, now: datetime) -> None:
-        self._id = token_hex(16)
-        person = viewer.person
-        self._keys = {
+    ``wake`` is called with each customer whose viewers are others than at the last look, if somebody wants to know.
+    """
+
+    def __init__(self, database: Database, wake: Callable[[str], None]) -> None:
+        self._database, self._wake = database, wake
+        self._here: dict[str, Document] = {}
+        self._wanted = Counter[str]()
+        self._ids: dict[str, frozenset[str]] = {}
+        """Of each customer who is wanted: the presences that the last look found."""
+
+    @asynccontextmanager
+    async def presence(self, viewer: Viewer, customer_id: str, now: datetime) -> AsyncGenerator[None]:
+        """Says that the viewer is here, for as long as this lasts."""
+        presence_id, person = token_hex(16), viewer.person
+        self._here[presence_id] = {
             "customerId": customer_id,
             "viewer": {"id": person.subject, "name": person.name},
             "since": now,
         }
+        try:
+            await self._stay([presence_id], now)
+            self._wake(customer_id)
+            yield
+        finally:
+            del self._here[presence_id]
+            with suppress(StoreError):  # it ends by itself
+                last_words = self._database.within(_LAST_WORDS_SECONDS)
+                await last_words.write("presence", [DeleteOne({"_id": presence_id})])
+            self._wake(customer_id)
 
-    async def stay(self, store: Store, now: datetime) -> None:
-        """Says that the viewer is here, for a minute."""
-        keys = {**self._keys, "expiresAt": now + _LASTS}
-        await store.write("presence", [UpdateOne({"_id": self._id}, {"$set": keys}, upsert=True)])
+    @contextmanager
+    def wanted(self, customer_id: str) -> Generator[None]:
+        """Has whoever watches the customer woken when viewers come or go, also in other processes."""
+        self._wanted[customer_id] += 1
+        try:
+            yield
+        finally:
+            self._wanted[customer_id] -= 1
+            if not self._wanted[customer_id]:
+                del self._wanted[customer_id]
+                self._ids.pop(customer_id, None)
 
-    async def leave(self, store: Store) -> None:
-        await store.write("presence", [DeleteOne({"_id": self._id})])
+    async def of(self, customer_id: str, now: datetime) -> Sequence[Mapping[str, Any]]:
+        """Returns who is there, each person once, those first who came first."""
+        people: dict[str, Mapping[str, Any]] = {}
+        for each in await self._found(customer_id, now):
+            people.setdefault(each["viewer"]["id"], each)
+        return [*people.values()]
 
+    async def renew(self) -> None:
+        """Says of all presences of this process that they last."""
+        await self._stay([*self._here], datetime.now(UTC))
 
-async def present(store: Store, customer_id: str, now: datetime) -> Sequence[Mapping[str, Any]]:
-    """Returns who is there, each person once, those first who came first."""
-    where = {"customerId": customer_id, "expiresAt": {"$gt": now}}
-    found = await store.find("presence", where, sort={"customerId": 1, "since": 1})
-    people: dict[str, Mapping[str, Any]] = {}
-    for each in found:
-        people.setdefault(each["viewer"]["id"], each)
-    return [*people.values()]
+    async def look(self) -> None:
+        """Wakes those who want to know it where viewers came or went."""
+        if not self._wanted:
+            return
+        found = await self._found({"$in": [*self._wanted]}, datetime.now(UTC))
+        for customer_id in [*self._wanted]:
+            ids = frozenset(each["_id"] for each in found if each["customerId"] == customer_id)
+            if self._ids.get(customer_id) != ids:
+                self._ids[customer_id] = ids
+                self._wake(customer_id)
+
+    async def _stay(self, presence_ids: Sequence[str], now: datetime) -> None:
+        if not presence_ids:
+            return
+        lasting = {"expiresAt": now + _LASTS}
+        writes = [UpdateOne({"_id": each}, {"$set": self._here[each] | lasting}, upsert=True) for each in presence_ids]
+        await self._database.within(_SECONDS).write("presence", writes, ordered=False)
+
+    async def _found(self, customer_id: object, now: datetime) -> list[Document]:
+        where = {"customerId": customer_id, "expiresAt": {"$gt": now}}
+        return await self._database.within(_SECONDS).find("presence", where, sort={"customerId": 1, "since": 1})

@@ -12,6 +12,7 @@ from typing import Final
 
 import stamina
 
+from app.services.presence import Presences
 from app.store.driver import Database, Store, is_transient
 
 LOOK_SECONDS: Final = 5
@@ -28,13 +29,11 @@ class Watch:
     def wake(self) -> None:
         self._event.set()
 
-    async def wait(self, seconds: float) -> bool:
-        """Waits until it is woken, and lowers the flag; False if the time is over before."""
+    async def wait(self, seconds: float) -> None:
+        """Waits until it is woken, so long at most, and lowers the flag."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), seconds)
-        woken = self._event.is_set()
         self._event.clear()
-        return woken
 
 
 class Watches:
@@ -42,6 +41,7 @@ class Watches:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.presences = Presences(database, self.wake)
         self._by_customer: defaultdict[str, set[Watch]] = defaultdict(set)
         self._revisions: dict[str, int] = {}
         """As the last look found them."""
@@ -80,7 +80,8 @@ class Watches:
             await asyncio.sleep(_RESTART_SECONDS)  # it ends with a database that is dropped
 
     async def look(self) -> None:
-        """Wakes whoever waits for a customer whose revision is another one than at the last look."""
+        """Wakes whoever waits for a customer whose revision, or whose viewers, are others than at the last look."""
+        await self.presences.look()
         if not self._by_customer:
             return
         where = {"_id": {"$in": [*self._by_customer]}}

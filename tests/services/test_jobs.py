@@ -330,5 +330,5 @@ async def test_work_that_fails_goes_on_after_pauses_that_double(monkeypatch: pyt
     monkeypatch.setattr("app.jobs.asyncio.sleep", sleep)
     with pytest.raises(asyncio.CancelledError), capture_logs() as lines:
         await keep_going("work", work)
-    assert paused == [1, 2, 4, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]
+    assert paused == [1, 2, 4, 1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]
     assert len(lines) == 16
