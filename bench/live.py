@@ -1,18 +1,20 @@
 """How long a change takes to whoever listens: `python -m bench.live`, with a process and a mongod of its own.
 
 A thousand streams of as many customers, by server-sent events, and fifty changes a second that another process would
-make: past the gateway, by the door for writes. From the commit to the client, whose clock is the same. Beside it W1,
-with streams and without. What the client and the database take of the two cores is part of the figures.
+make: past the gateway, by the door for writes. From just before the commit to the client, whose clock is the same.
+Beside it W1, with streams and without. What the client and the database take of the two cores is part of the figures.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 from app.demo.sample.seed import seed
@@ -27,6 +29,8 @@ from bench.workloads import W1
 from tests.support.serving import serving
 
 DATABASE: Final = "bench_live"
+W1_SECONDS: Final = 10
+RANDOM: Final = Random(22)  # noqa: S311 # no secret
 SUBJECTS: Final = 100
 """Each has ten streams, as many as one may have."""
 LIVE: Final = "subscription($id: ID!) { customerActivity(customerId: $id) { kind cursor activity { id title } } }"
@@ -39,10 +43,16 @@ class Streams:
     def __init__(self, port: int) -> None:
         self._port = port
         self.heard: dict[str, float] = {}
-        self.events = 0
-        self.begun = 0
+        self.begun = set[str]()
+        self.refused = 0
 
     async def listen(self, customer_id: str, token: str) -> None:
+        """Listens; comes back, as clients do, where the gateway has too much to do just now."""
+        while not await self._listen(customer_id, token):
+            self.refused += 1
+            await asyncio.sleep(RANDOM.uniform(1, 3))
+
+    async def _listen(self, customer_id: str, token: str) -> bool:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         body = json.dumps({"query": LIVE, "variables": {"id": customer_id}}).encode()
         head = (
@@ -51,23 +61,24 @@ class Streams:
         )
         writer.write(head.encode() + body)
         try:
+            if b" 503 " in await reader.readline():
+                return False
             while line := await reader.readline():
                 if not line.startswith(b"data: "):
                     continue
                 now = time.perf_counter()
                 event: Any = json.loads(line.removeprefix(b"data: "))["data"]["customerActivity"]
-                self.events += 1
-                if event["kind"] == "HEARTBEAT":
-                    self.begun += 1
-                elif event["activity"]:
+                self.begun.add(customer_id)
+                if event["activity"]:
                     self.heard[event["activity"]["id"]] = now
+            raise AssertionError("a stream ended")
         finally:
             writer.close()
 
 
 async def write(store: Store, customers: list[str], *, per_second: int, seconds: float) -> dict[str, float]:
-    """Returns when each activity was committed, by its id."""
-    committed: dict[str, float] = {}
+    """Returns when each activity was about to be committed, by its id."""
+    committing: dict[str, float] = {}
     under_way = set[asyncio.Task[None]]()
 
     async def one(customer_id: str) -> None:
@@ -77,18 +88,18 @@ async def write(store: Store, customers: list[str], *, per_second: int, seconds:
         async def body(rows: CustomerRows) -> None:
             await rows.lock(customer_id)
             rows.insert("activities", [activity])
+            committing[activity["_id"]] = time.perf_counter()
 
         await change_customers(store, body, now=now)
-        committed[activity["_id"]] = time.perf_counter()
 
     began = time.perf_counter()
     for number in range(int(per_second * seconds)):
         await asyncio.sleep(max(0, began + number / per_second - time.perf_counter()))
-        task = asyncio.create_task(one(customers[number % len(customers)]))
+        task = asyncio.create_task(one(RANDOM.choice(customers)))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
     await asyncio.gather(*under_way)
-    return committed
+    return committing
 
 
 async def whole_customers(port: int, numbers: list[str], seconds: float) -> float:
@@ -122,40 +133,69 @@ def megabytes(pid: int | None) -> float:
     return int(resident) * 1_024 / 1_000_000
 
 
+def processor_seconds(pid: int | None) -> float:
+    """Returns the processor time that a process took so far, on Linux."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 async def measure(port: int, pid: int | None, uri: str, *, streams: int, per_second: int, seconds: float) -> None:
     async with Store.open(uri, DATABASE) as store:
         found = await store.find("customers", {}, fields={"number": 1}, limit=streams, sort={"_id": 1})
         customers, numbers = [each["_id"] for each in found], [each["number"] for each in found]
-        alone = await whole_customers(port, numbers, 5)
+
+        async def w1() -> tuple[float, float]:
+            """Returns W1 a second: while nothing else happens, and beside the changes."""
+            quiet = await whole_customers(port, numbers, W1_SECONDS)
+            changing = asyncio.create_task(write(store, customers, per_second=per_second, seconds=W1_SECONDS))
+            beside = await whole_customers(port, numbers, W1_SECONDS)
+            await changing
+            return quiet, beside
+
+        without = [await w1()]
         listening = Streams(port)
         tasks = [
             asyncio.create_task(listening.listen(customer_id, bearer(Role.ADMIN, f"s{number % SUBJECTS}")))
             for number, customer_id in enumerate(customers)
         ]
         began = time.monotonic()
-        while listening.begun < len(customers) and time.monotonic() - began < 120:  # noqa: ASYNC110 # many change it
+        while len(listening.begun) < len(customers):  # many change it
+            assert time.monotonic() - began < 120, "the streams did not begin"
             await asyncio.sleep(0.1)
-        print(f"{listening.begun} streams began in {time.monotonic() - began:.1f} s")
-        beside = await whole_customers(port, numbers, 5)
-        before = megabytes(pid)
-        committed = await write(store, customers, per_second=per_second, seconds=seconds)
+        print(
+            f"{len(customers)} streams at once: all began within {time.monotonic() - began:.1f} s; "
+            f"{listening.refused} were refused with 503 and came back."
+        )
+        beside = await w1()
+        took, memory = processor_seconds(pid), [megabytes(pid)]
+        committing: dict[str, float] = {}
+        minutes = max(1, round(seconds / 60))
+        for _ in range(minutes):
+            committing |= await write(store, customers, per_second=per_second, seconds=seconds / minutes)
+            memory.append(megabytes(pid))
+        took = processor_seconds(pid) - took
         await asyncio.sleep(7)
-        after = megabytes(pid)
+        ended = [task.exception() for task in tasks if task.done()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    delays = sorted(listening.heard[each] - at for each, at in committed.items() if each in listening.heard)
-    rate = len(committed) / seconds
+        await asyncio.sleep(2)
+        without.append(await w1())
+    delays = sorted(listening.heard[each] - at for each, at in committing.items() if each in listening.heard)
     hundredths = statistics.quantiles(delays, n=100)
+    print(f"Streams that ended: {ended}" if ended else "No stream ended.")
+    print(f"Memory of the gateway, minute by minute: {', '.join(f'{each:.0f}' for each in memory)} MB.")
+    print("| streams | changes/s | heard | p50 | p99 | longest | processor of the gateway |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     print(
-        "| streams | changes/s | heard | p50 | p99 | longest | memory before, after | W1/s without, with idle streams |"
+        f"| {streams} | {len(committing) / seconds:.0f} | {len(delays)} of {len(committing)} | "
+        f"{1_000 * hundredths[49]:.0f} ms | {1_000 * hundredths[98]:.0f} ms | {1_000 * delays[-1]:.0f} ms | "
+        f"{100 * took / seconds:.0f} % |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    print(
-        f"| {streams} | {rate:.0f} | {len(delays)} of {len(committed)} | {1_000 * hundredths[49]:.0f} ms | "
-        f"{1_000 * hundredths[98]:.0f} ms | {1_000 * delays[-1]:.0f} ms | {before:.0f}, {after:.0f} MB | "
-        f"{alone:.0f}, {beside:.0f} |"
-    )
+    print("| W1 a second | without streams, before and after | with streams |")
+    print("| --- | --- | --- |")
+    for name, which in (("nothing else", 0), (f"{per_second} changes a second", 1)):
+        print(f"| {name} | {without[0][which]:.0f}, {without[1][which]:.0f} | {beside[which]:.0f} |")
 
 
 def main() -> None:

@@ -217,25 +217,31 @@ class Pipeline:
                     while (event := await lifetime.next(events)) is not END:
                         if time.monotonic() - renewed_at > self._timeout_seconds * _SHARE_OF_AN_EVENT:
                             await renew()
-                        operation, _ = prepared.chosen(request.operation_name)
-                        each = operation.execution(request.variables, self._limits, suggests=False)
-                        assert isinstance(each, ExecutionContext)
-                        each.context_value, each.root_value = context, event
-                        async with self._event_turns:
-                            with tracing.span("execute", operation="subscription"):
-                                result = await self._execution.run(each)
-                        for cause in map(cause_of, result.errors or ()):
-                            if isinstance(cause, Unavailable):
-                                raise cause  # with its cursor the event would count as told
-                        if context.reads and result.data is not None:
-                            self._looks.add(viewer, context.now, context.reads)
-                        await self._spend_patiently(viewer, cost)
-                        metrics.EVENTS.inc()
-                        yield self._body(result, prepared, each, cost)
+                        yield await self._event(event, prepared, request, context, cost)
             except GraphQLError as refused:  # an argument, or what the resolver says before the first event
                 yield {"errors": [format_error(refused, prepared.document)]}
             except Exception as ended:
                 yield refusal_body(ended)
+
+    async def _event(
+        self, event: Any, prepared: Prepared, request: GraphQLRequest, context: Context, cost: int
+    ) -> dict[str, Any]:
+        """Returns the response for one event. Raises Unavailable: with its cursor the event would count as told."""
+        operation, _ = prepared.chosen(request.operation_name)
+        execution = operation.execution(request.variables, self._limits, suggests=False)
+        assert isinstance(execution, ExecutionContext)
+        execution.context_value, execution.root_value = context, event
+        async with self._event_turns:
+            with tracing.span("execute", operation="subscription"):
+                result = await self._execution.run(execution)
+        for cause in map(cause_of, result.errors or ()):
+            if isinstance(cause, Unavailable):
+                raise cause
+        if context.reads and result.data is not None:
+            self._looks.add(context.viewer, context.now, context.reads)
+        await self._spend_patiently(context.viewer, cost)
+        metrics.EVENTS.inc()
+        return self._body(result, prepared, execution, cost)
 
     async def _spend_patiently(self, viewer: Viewer, cost: int) -> None:
         """Spends what an event costs. Where the rate is used up, the stream waits: its events are in the feed."""

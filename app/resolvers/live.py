@@ -62,6 +62,8 @@ async def customer_activity(
             if time.monotonic() - told_at >= HEARTBEAT_SECONDS:
                 yield _event(LiveKind.HEARTBEAT, position, customer_id)
                 told_at = time.monotonic()
+            del customer
+            context.forget()  # who waits holds nothing of what was read
             await watch.wait(max(0.0, told_at + HEARTBEAT_SECONDS - time.monotonic()))
             await live.renew()
             customer = await _customer(info, customer_id, Forbidden("You may not see this customer any more."))
