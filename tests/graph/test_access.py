@@ -58,6 +58,7 @@ def limits() -> Limits:
         max_fields=50_000,
         max_cost=10**9,
         cost_per_minute=10**12,
+        cached_bytes=10**9,
     )
 
 
