@@ -1,4 +1,4 @@
-"""Executes read queries by plans; what a plan does not cover goes to graphql-core. See docs/decisions/0016."""
+"""Executes what only reads by plans; what a plan does not cover goes to graphql-core. See docs/decisions/0016."""
 
 from collections import Counter
 from typing import Any, Final, Literal, TypeAlias

@@ -27,8 +27,8 @@ def shape_of(operation: OperationDefinitionNode, fragments: Mapping[str, Fragmen
     directives = [each for each in nodes if isinstance(each, DirectiveNode)]
     variables = {each.name.value for each in walked(*directives) if isinstance(each, VariableNode)}
     uncovered = None
-    if operation.operation is not OperationType.QUERY:
-        uncovered = operation.operation.value
+    if operation.operation is OperationType.MUTATION:
+        uncovered = "mutation"
     elif any(isinstance(each, FieldNode) and each.name.value in _INTROSPECTION for each in nodes):
         uncovered = "introspection"
     elif any(directive.name.value not in _COVERED for directive in directives):

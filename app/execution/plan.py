@@ -44,9 +44,9 @@ class Plan:
     ) -> None:
         self.schema, self.operation, self.fragments, self._variables = schema, operation, dict(fragments), variables
         self._row_keys: dict[Field, tuple[str, ...] | None] = {}
-        query = schema.query_type
-        assert query
-        self.root = ObjectPlan(self, query, None)
+        root = schema.get_root_type(operation.operation)
+        assert root
+        self.root = ObjectPlan(self, root, None)
 
     @cached_property
     def customer_keys(self) -> frozenset[str] | None:

@@ -40,7 +40,7 @@ class Run:
 
     async def execute(self) -> ExecutionResult:
         try:
-            self._data = self.plan.root.execute(None, self, None)
+            self._data = self.plan.root.execute(self.execution.root_value, self, None)
         except GraphQLError as error:
             self._errors.append(error)
             self.discard(0)

@@ -86,7 +86,7 @@ class OperationUnresolved(RequestRefusal):
 
 
 class Documents:
-    """It prepares documents and keeps them. ``compiled``: queries are executed by plans."""
+    """It prepares documents and keeps them. ``compiled``: what only reads is executed by plans."""
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, compiled: bool = True) -> None:
         self._schema, self._limits, self._pricer = schema, limits, Pricer(schema, compiled=compiled)

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import AsyncGenerator, Iterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -16,6 +16,7 @@ from app import sdl
 from app.domain.access import Role, Viewer
 from app.domain.listings import POINTS
 from app.domain.paging import PageRequest, Selection
+from app.domain.vocabulary import LiveKind
 from app.graph import masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
@@ -30,6 +31,7 @@ from tests.support.execution_cases import (
     let_resolvers_fail,
     populated,
     resolvers_as_they_are,
+    viewers,
 )
 from tests.support.world import World
 
@@ -68,6 +70,35 @@ async def test_a_few_hundred_random_cases_answer_alike(store: Store) -> None:
         resolvers_as_they_are()
     assert both.plans.counted == {"plan": 300}
     assert both.reference.counted == {"off": 300}
+
+
+async def test_events_of_subscriptions_answer_alike(store: Store) -> None:
+    world = World(store)
+    ada = await world.everything()
+    (activity, *_) = await store.find("activities", {"customerId": ada["_id"]})
+    (request, *_) = await store.find("requests", {"customerId": ada["_id"]})
+    viewer = {"id": "tess", "user_id": "tess", "name": "Tess"}
+    happened = {"kind": LiveKind.ADDED, "cursor": "c", "customerId": ada["_id"], "activityId": activity["_id"]}
+    live = "kind cursor ... @include(if: $all) { activity { id title message note { message } } } customer { id email }"
+    asked: list[tuple[str, Any]] = [
+        (f"customerActivity(customerId: $id) {{ {live} }}", happened),
+        (f"customerActivity(customerId: $id) {{ {live} }}", happened | {"customerId": None, "activityId": "act_gone"}),
+        ("request(id: $id) { id kind state outcomes { state } customer { name } }", request),
+        (
+            "viewersOfCustomer(customerId: $id) { viewer { userId name } since }",
+            [{"viewer": viewer, "since": ada["registeredAt"]}],
+        ),
+    ]
+    both = Both(store)
+    for viewer in viewers([ada["_id"]]):
+        for field, event in asked:
+            for all_ in (True, False):
+                given = "($id: ID!, $all: Boolean!)" if "$all" in field else "($id: ID!)"
+                variables = {"id": ada["_id"], "all": all_}
+                case = Case(f"subscription{given} {{ {field} }}", variables, viewer, event=event)
+                planned, reference = await both.answers(case)
+                assert planned == reference, case
+    assert both.plans.counted.keys() == {"plan"}
 
 
 async def test_a_row_that_lacks_what_an_order_asks_for_is_on_no_page_however_that_is_read(store: Store) -> None:

@@ -87,6 +87,8 @@ class Case:
     """Collections whose reading fails, and how."""
     breaking: frozenset[str] = frozenset()
     """Fields whose resolver raises for some of their sources."""
+    event: Any = None
+    """Of a subscription."""
 
 
 Reads = Mapping[str, frozenset[ReadGroup]]
@@ -121,7 +123,7 @@ class Both:
         gate = Gate(store, case.viewer, masks_for)
         changes: Any = SimpleNamespace(outgoing=DeliveryPolicy())
         context = Context(case.viewer, NOW, changes, lambda: Loaders(store, gate), reads={})
-        result = await executed(execution, executable, document, case.variables, context)
+        result = await executed(execution, executable, document, case.variables, context, event=case.event)
         errors = [format_error(error, document) for error in result.errors or ()]
         answer: dict[str, Any] = {"data": result.data, "errors": errors, **(result.extensions or {})}
         return answer, (context.reads or {}) if result.data else {}
@@ -146,13 +148,17 @@ async def executed(
     *,
     name: str | None = None,
     limits: Limits = LIMITS,
+    event: Any = None,
 ) -> ExecutionResult:
-    """Executes ``asked``; an operation, where its plans are to be kept from one time to the next."""
+    """Executes ``asked``; an operation, where its plans are to be kept from one time to the next.
+
+    ``event`` is what a subscription's operation is executed for.
+    """
     operation = asked if isinstance(asked, Operation) else operation_of(asked, schema, name)
     made = operation.execution(dict(variables or {}), limits, suggests=True)
     if isinstance(made, list):
         return ExecutionResult(None, made)
-    made.context_value = context
+    made.context_value, made.root_value = context, event
     result = await execution.run(made)
     result.extensions = {"masked": sorted(made.masked)}
     # What graphql-core no longer needs, it leaves running. The tasks of anyio and PyMongo last as long as their owners.
