@@ -30,7 +30,7 @@ from app.demo.executor import executor
 from app.demo.inbox import InboxUnavailable
 from app.demo.people import development_token, has_secret, with_issuer
 from app.demo.people import people as demo_people
-from app.demo.sample.seed import SampleUnfinished
+from app.demo.sample import SampleUnfinished
 from app.domain.access import Role
 from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
@@ -108,8 +108,7 @@ def demo(
         with executor(address, folder) if settings.request_executors is None else nullcontext() as file:
             if file:
                 settings = settings.model_copy(update={"request_executors": file})
-            seconds = _HAPPENS_SECONDS if live else 0
-            made = application(settings, mongodb_uri=uri, page={"viewers": viewers}, happens_every=seconds)
+            made = application(settings, mongodb_uri=uri, page={"viewers": viewers}, beside=_happen if live else None)
             serving.run(
                 listener,
                 made,
@@ -870,6 +869,12 @@ class Terminated(KeyboardInterrupt):
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+async def _happen(store: Store) -> None:
+    from app.demo.happenings import happen
+
+    await happen(store, _HAPPENS_SECONDS)
 
 
 def main() -> None:

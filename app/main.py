@@ -1,7 +1,7 @@
 """Builds the application and the relay from the settings. The lifespan opens and closes everything."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +20,6 @@ from app import logs, sdl, tracing
 from app.delivery import executors, mail, wallet
 from app.delivery.relay import Channel, Relay
 from app.delivery.webhooks import WebhookSender
-from app.demo.happenings import happen
 from app.demo.inbox import Inbox
 from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
@@ -277,11 +276,15 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def application(
-    settings: Settings, *, mongodb_uri: str, page: graphiql.Config | None = None, happens_every: float = 0
+    settings: Settings,
+    *,
+    mongodb_uri: str,
+    page: graphiql.Config | None = None,
+    beside: Callable[[Store], Coroutine[Any, Any, None]] | None = None,
 ) -> Router:
     """Returns the application. The caller decides ``mongodb_uri``: the demo has a server of its own.
 
-    ``happens_every``: something happens in the demo's data every so many seconds; 0: never.
+    ``beside`` runs for as long as the application does: the demo has something happen.
 
     Raises ValueError without keys, SettingsError for half a pair.
     """
@@ -336,7 +339,7 @@ def application(
                 background_task(rates.flush_forever()),
                 written(looks),
                 watching(watches, database.until(NEVER)),
-                background_task(happen(database.until(NEVER), happens_every)) if happens_every else nullcontext(),
+                background_task(beside(database.until(NEVER))) if beside else nullcontext(),
             ):
                 # The demo has nobody before it who sends requests elsewhere.
                 with drain_on_sigterm(settings.drain_seconds) if page is None else nullcontext():

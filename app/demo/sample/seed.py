@@ -8,7 +8,7 @@ from itertools import pairwise
 from random import Random
 from typing import Final, TypeAlias
 
-from app.demo.sample import beginnings, looks, people, segments
+from app.demo.sample import SampleUnfinished, beginnings, looks, people, segments
 from app.demo.sample.life import COLLECTIONS, Life
 from app.demo.sample.named import NAMED
 from app.domain.customers import copies
@@ -24,13 +24,6 @@ _UNFINISHED: Final = "unfinished"
 _MARK: Final = {"_id": "sample"}
 
 _Insert: TypeAlias = Callable[[Store, str, list[Document]], Awaitable[None]]
-
-
-class SampleUnfinished(Exception):
-    """Raised for a sample that an older version began and did not finish.
-
-    The command line catches it, says so and ends with exit code 2.
-    """
 
 
 async def seed(
