@@ -9,10 +9,10 @@ from typing import Any
 
 from app.domain.import_forms import Identity
 from app.domain.import_lines import HISTORY
+from app.domain.vocabulary import LineOutcome
 from app.services.importing.steps import (
     Arrival,
     HistoryRewritten,
-    LineOutcome,
     Verdict,
     by_identity,
     ids_by_source,
@@ -89,8 +89,9 @@ async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, sess
     for arrival in arrivals:
         earlier = places.get(arrival.place(arrival.line.names[0]))
         same = isinstance(earlier, Arrival) and earlier.line == arrival.line
-        if earlier and not same and arrival.line.kind in HISTORY:
-            verdicts.append(arrival.rejected(HistoryRewritten()))
+        if isinstance(earlier, Arrival) and not same and arrival.line.kind in HISTORY:
+            before, after = earlier.line.document, arrival.line.document
+            verdicts.append(arrival.rejected(HistoryRewritten(arrival.line.kind, before, after)))
             continue
         verdicts.append(arrival.becomes(LineOutcome.PARKED))
         if same:
