@@ -236,7 +236,7 @@ def import_(
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
-    from app.services.importing import lines_of
+    from app.services.importing import count_lines, lines_of
     from app.services.importing.batches import import_batch
 
     settings = read_settings(data=data)
@@ -251,7 +251,7 @@ def import_(
     async def work(uri: str, reject: Callable[[Any], None]) -> Any:
         async with open_store(uri, settings) as store:
             await store_indexes.apply(store)
-            with progress("Importing", None) as advance:
+            with progress("Importing", count_lines(file)) as advance:
                 return await import_batch(
                     store,
                     lines_of(file),
@@ -291,6 +291,48 @@ def list_imports(
 
     with existing_database(settings) as uri:
         typer.echo("\n".join(run(work(uri))) or "Nothing was imported yet.")
+
+
+@imports.command("parked")
+def list_parked(
+    limit: Annotated[int, typer.Option(min=1, help="How many identities, those that wait longest first.")] = 20,
+    data: Data = None,
+) -> None:
+    """Show which lines wait for customers whom nobody knows yet: identity by identity."""
+    from app.services.importing.parking import waiting_for
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> list[str]:
+        async with open_store(uri, settings) as store:
+            return await waiting_for(store, limit)
+
+    with existing_database(settings) as uri:
+        typer.echo("\n".join(run(work(uri))) or "Nothing waits.")
+
+
+@imports.command("drop-parked")
+def drop_parked(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source of the identity.")],
+    source_id: Annotated[str, typer.Argument(metavar="ID", help="What the source calls the customer.")],
+    data: Data = None,
+) -> None:
+    """Drop the lines that wait for a customer, and print how many those were. It is in the audit log."""
+    from app import exporting
+    from app.domain.import_forms import Identity
+    from app.services.audit import AuditTrail
+    from app.services.importing.parking import drop
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> int:
+        async with open_store(uri, settings) as store:
+            now = stored(datetime.now(UTC))
+            audit = AuditTrail(exporting.ADMINISTRATOR, "dropParked", secrets.token_hex(8), now)
+            return await drop(store, Identity(source, source_id), audit)
+
+    with existing_database(settings) as uri:
+        typer.echo(run(work(uri)))
 
 
 @imports.command("undo")

@@ -34,6 +34,6 @@ class Import(Node):
     )
     undone_at: datetime | None = strawberry.field(description="The time when it was undone, as far as that could be.")
     lines: SafeInt = strawberry.field(
-        description="The number of lines that were decided; while it runs, some thousand lines ago."
+        description="The number of lines that were decided; while it runs, as of some seconds ago."
     )
     counts: list[ImportCount] = strawberry.field(description="What became of the lines, by kind.")

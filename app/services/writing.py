@@ -114,11 +114,14 @@ class CustomerRows:
         operations: Iterable[InsertOne[Document] | ReplaceOne[Document]],
         *,
         changed: Iterable[str],
-        new: Mapping[str, int],
+        new: Mapping[str, int] | None = None,
     ) -> None:
-        """Writes whole customers, in this order. Those who ``changed``, or are ``new``, have another revision."""
+        """Writes whole customers, in this order. Those who ``changed``, or are new, have another revision.
+
+        ``new`` are the first revisions of those whom an import brings.
+        """
         self._customers += operations
-        self._new_customers |= new
+        self._new_customers |= new or {}
         self.changed |= {*changed}
 
     def delete_customer(self, customer: Document) -> None:

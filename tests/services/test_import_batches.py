@@ -1,30 +1,38 @@
 """An import is a batch: it is listed, and what it wrote can be taken back where nothing followed."""
 
 import json
+from dataclasses import asdict, replace
 from datetime import UTC, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from app.domain.changes import NotFound
 from app.domain.ids import new_id
+from app.domain.import_forms import Identity
 from app.domain.points import audit
+from app.domain.vocabulary import LineOutcome
 from app.exporting import ADMINISTRATOR
 from app.services import daily_counts
-from app.services.importing import Reject
+from app.services.audit import AuditTrail
+from app.services.importing import Reject, count_lines
 from app.services.importing.batches import import_batch, newest, refresh_previews
+from app.services.importing.parking import drop, waiting_for
 from app.services.importing.undo import undo
 from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateOne
 from tests.support.import_lines import (
     ADA,
     NOW,
+    Bring,
     Line,
     activity,
     ada,
     coupon,
     customer,
     fingerprint,
+    link,
     only,
     points,
     status,
@@ -240,3 +248,33 @@ async def test_an_import_that_is_not_there_cannot_be_undone(store: Store) -> Non
     with pytest.raises(NotFound):
         await undone(store, new_id("imports"))
     assert await fingerprint(store) == before
+
+
+async def test_a_line_of_a_rejects_file_is_imported_once_it_is_mended(store: Store, bring: Bring) -> None:
+    first = await bring(customer(), activity("a", occurredAt="yesterday"))
+    [reject] = first.rejects
+    again = await bring(asdict(reject))
+    assert (again.reasons[1], again.rejects[0].input) == (reject.reason, reject.input)
+    mended = replace(reject, input=reject.input.replace("yesterday", "2024-01-01T00:00:00Z"))
+    assert (await bring(asdict(mended))).totals == {LineOutcome.IMPORTED: 1}
+    assert (await only(store, "activities"))["type"] == "BIRTHDAY"
+
+
+async def test_what_is_parked_is_listed_with_what_it_waits_for_and_can_be_dropped(store: Store, bring: Bring) -> None:
+    await bring(activity("a", of="lost/1"), coupon("c", of="lost/1"), link("lost/1", "lost/2"), activity("b", of="x/9"))
+    assert await waiting_for(store, 9) == [
+        "1 of lost  3 lines since 2026-03-01: activity, coupon, customerLink",
+        "2 of lost  1 lines since 2026-03-01: customerLink",
+        "9 of x  1 lines since 2026-03-01: activity",
+    ]
+    assert len(await waiting_for(store, 1)) == 1
+    trail = AuditTrail(ADMINISTRATOR, "dropParked", "test", NOW)
+    assert [await drop(store, Identity("lost", "1"), trail) for _ in range(2)] == [3, 0]
+    assert await waiting_for(store, 9) == ["9 of x  1 lines since 2026-03-01: activity"]
+    assert [row["action"] for row in await store.find("audit", {})] == ["dropParked"] * 2
+
+
+@pytest.mark.parametrize(("content", "lines"), [(b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"x" * 3_000_000, 1)])
+def test_the_lines_of_a_file_are_counted_before_they_are_read(content: bytes, lines: int) -> None:
+    file = BytesIO(content)
+    assert (count_lines(file), file.read()) == (lines, content)

@@ -112,6 +112,17 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
             line = file.readline(LINE_LIMIT_BYTES + 1)
 
 
+def count_lines(file: BinaryIO) -> int | None:
+    """Returns how many lines a file has, and goes back to its beginning; None of one that can be read once only."""
+    if not file.seekable():
+        return None
+    lines, last = 0, b"\n"
+    while block := file.read(LINE_LIMIT_BYTES):
+        lines, last = lines + block.count(b"\n"), block
+    file.seek(0)
+    return lines + (not last.endswith(b"\n"))
+
+
 async def import_lines(
     store: Store,
     lines: Iterable[bytes],

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+import structlog
+
 from app.domain.access import Viewer
 from app.domain.ids import new_id
 from app.domain.vocabulary import ActorKind, LineOutcome
@@ -14,6 +16,7 @@ from app.services.row_jobs import clock
 from app.store import previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 
+_log = structlog.get_logger("import")
 _BETWEEN_NOTES: Final = timedelta(seconds=10)
 _PAUSES: Final = timedelta(minutes=2)
 
@@ -58,6 +61,7 @@ async def import_batch(
         nonlocal noted
         if clock() - noted >= _BETWEEN_NOTES:
             noted = clock()
+            _log.info("importing", id=batch_id, lines=summary.lines, rejected=summary.rejected)
             await _save(store, batch_id, summary)
 
     summary = await import_lines(

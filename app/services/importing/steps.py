@@ -27,6 +27,7 @@ UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
 
 
+_REJECT: Final = {"line", "reason", "input"}
 _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 """More digits than a float can tell apart."""
 
@@ -172,6 +173,8 @@ def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arriva
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)
+        if given.keys() == _REJECT and isinstance(given["input"], str):
+            return read(number, given["input"])  # a line of a rejects file, which was mended
         kind = (
             given["kind"] if given.get("kind") in list(LINE_SHAPES) else UNREADABLE
         )  # a list: it may be no hashable thing
