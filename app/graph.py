@@ -196,7 +196,7 @@ class Query:
     )
     imports: Connection[Import] | None = strawberry.field(
         resolver=imports.imports,
-        description="Imports of files, newest first, with what became of their lines. Needs READ_AUDIT.",
+        description="Imports of files, newest first, with the outcomes of their lines. Needs READ_AUDIT.",
     )
     looks: Connection[Look] | None = strawberry.field(
         resolver=looks.looks,

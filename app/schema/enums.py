@@ -282,7 +282,7 @@ describe(
 )
 describe(
     LineOutcome,
-    "What became of lines of an import.",
+    "The outcome of lines of an import.",
     IMPORTED="They were new.",
     UPDATED="They changed something that was here.",
     UNCHANGED="They were here already.",

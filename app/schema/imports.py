@@ -16,7 +16,7 @@ class ImportCount:
     access: ClassVar[Access] = AUDIT
 
     kind: str = strawberry.field(description="The kind that the lines say, or `unreadable` for those that say none.")
-    outcome: LineOutcome = strawberry.field(description="What became of them.")
+    outcome: LineOutcome = strawberry.field(description="The outcome of these lines.")
     lines: SafeInt = strawberry.field(
         description="The number of lines. One that was parked and came in later is counted twice."
     )
@@ -36,4 +36,4 @@ class Import(Node):
     lines: SafeInt = strawberry.field(
         description="The number of lines that were decided; while it runs, as of some seconds ago."
     )
-    counts: list[ImportCount] = strawberry.field(description="What became of the lines, by kind.")
+    counts: list[ImportCount] = strawberry.field(description="The outcomes of the lines, by kind.")

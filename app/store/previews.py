@@ -64,7 +64,7 @@ async def refresh(store: Store, customer_ids: Sequence[str]) -> None:
 
 
 class StalePreviews:
-    """It remembers whose previews a writer of many rows has left stale, to make each of them once.
+    """It keeps in mind whose previews a writer of many rows has left stale, to make each of them once.
 
     Of so many customers that they fill memory it remembers no one: then all previews are looked through. Should the
     process die before, `refresh_stale` finds them, too.

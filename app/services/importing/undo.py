@@ -42,7 +42,7 @@ _COUNTED: Final = frozenset({*points.HISTORY})
 
 @dataclass(slots=True)
 class Undone:
-    """What an undo did, by collection."""
+    """It counts what an undo did, by collection."""
 
     taken_back: Counter[str] = field(default_factory=Counter[str])
     made_up_for: int = 0
@@ -65,7 +65,7 @@ def _named(collection: str, count: int) -> str:
 
 
 async def undo(store: Store, import_id: str, viewer: Viewer, request_id: str, now: datetime) -> Undone:
-    """Undoes an import that does not run any more. Raises NotFound, StoreError."""
+    """Takes back an import that does not run any more. Raises NotFound, StoreError."""
     if not await store.find("imports", {"_id": import_id}, fields={"_id": 1}):
         raise NotFound("There is no such import.", "id")
     undone = Undone()
