@@ -90,7 +90,7 @@ async def consistent(store: Store) -> None:
 
 
 def some_lines() -> list[Line]:
-    mail = {
+    mail: dict[str, Any] = {
         "subject": "Receipt",
         "to": "a@example.com",
         "attachments": [{"name": "a", "type": "a/b", "content": "YQ=="}],
