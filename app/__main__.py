@@ -54,6 +54,8 @@ documents = typer.Typer(help="Say which documents are trusted: docs/trusted-docu
 cli.add_typer(documents, name="documents")
 webhooks = typer.Typer(help="Say which systems are told of changes: docs/webhooks.md.", no_args_is_help=True)
 cli.add_typer(webhooks, name="webhooks")
+imports = typer.Typer(help="Show what was imported, and undo it: docs/import.md.", invoke_without_command=True)
+cli.add_typer(imports, name="imports")
 console = Console(stderr=True, highlight=False)
 
 Data = Annotated[
@@ -233,8 +235,8 @@ def import_(
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
-    from app.services.audit import AuditTrail
-    from app.services.importing import import_lines, lines_of
+    from app.services.importing import count_lines, lines_of
+    from app.services.importing.batches import import_batch
 
     settings = read_settings(data=data)
     name = getattr(file, "name", "-")
@@ -244,16 +246,17 @@ def import_(
     rejects = rejects or Path(f"{own}.rejects.ndjson")
     if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
-    audit = AuditTrail(exporting.ADMINISTRATOR, "import", secrets.token_hex(8), now)
 
     async def work(uri: str, reject: Callable[[Any], None]) -> Any:
         async with open_store(uri, settings) as store:
             await store_indexes.apply(store)
-            await audit.imported(store)
-            with progress("Importing", None) as advance:
-                return await import_lines(
+            with progress("Importing", count_lines(file)) as advance:
+                return await import_batch(
                     store,
                     lines_of(file),
+                    file_name="-" if is_input else Path(name).name,
+                    viewer=exporting.ADMINISTRATOR,
+                    request_id=secrets.token_hex(8),
                     now=now,
                     reject=reject,
                     advance=advance,
@@ -261,11 +264,96 @@ def import_(
                 )
 
     with rejects_file(rejects) as reject, database(settings) as uri:
-        summary = run(work(uri, reject))
-    console.print(str(summary))
+        batch_id, summary = run(work(uri, reject))
+    console.print(f"{batch_id}\n{summary}", markup=False)
     if summary.rejected:
         console.print(f"Bad lines, each with its number and reason: {rejects}", soft_wrap=True)
         raise typer.Exit(1)
+
+
+@imports.callback()
+def list_imports(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    data: Data = None,
+) -> None:
+    """Show the newest imports: id, when it began, lines, file, and what became of the lines."""
+    from app.services.importing.batches import newest
+
+    if context.invoked_subcommand:
+        return
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> list[str]:
+        async with open_store(uri, settings) as store:
+            return await newest(store, limit)
+
+    with existing_database(settings) as uri:
+        typer.echo("\n".join(run(work(uri))) or "Nothing was imported yet.")
+
+
+@imports.command("parked")
+def list_parked(
+    limit: Annotated[int, typer.Option(min=1, help="How many identities, those that wait longest first.")] = 20,
+    data: Data = None,
+) -> None:
+    """Show which lines wait for customers whom nobody knows yet: identity by identity."""
+    from app.services.importing.parking import waiting_for
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> list[str]:
+        async with open_store(uri, settings) as store:
+            return await waiting_for(store, limit)
+
+    with existing_database(settings) as uri:
+        typer.echo("\n".join(run(work(uri))) or "Nothing waits.")
+
+
+@imports.command("drop-parked")
+def drop_parked(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source of the identity.")],
+    source_id: Annotated[str, typer.Argument(metavar="ID", help="What the source calls the customer.")],
+    data: Data = None,
+) -> None:
+    """Drop the lines that wait for a customer, and print how many those were. It is in the audit log."""
+    from app import exporting
+    from app.domain.import_forms import Identity
+    from app.services.audit import AuditTrail
+    from app.services.importing.parking import drop
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> int:
+        async with open_store(uri, settings) as store:
+            now = stored(datetime.now(UTC))
+            audit = AuditTrail(exporting.ADMINISTRATOR, "dropParked", secrets.token_hex(8), now)
+            return await drop(store, Identity(source, source_id), audit)
+
+    with existing_database(settings) as uri:
+        typer.echo(run(work(uri)))
+
+
+@imports.command("undo")
+def undo_import(
+    batch: Annotated[str, typer.Argument(metavar="ID", help="The id of the import, imp_….")], data: Data = None
+) -> None:
+    """Take back what an import wrote, as far as nothing followed, and say what stays. The import must have ended."""
+    from app import exporting
+    from app.services.importing.undo import undo
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> str:
+        async with open_store(uri, settings) as store:
+            now = stored(datetime.now(UTC))
+            return str(await undo(store, batch, exporting.ADMINISTRATOR, secrets.token_hex(8), now))
+
+    with existing_database(settings) as uri:
+        try:
+            typer.echo(run(work(uri)))
+        except Refusal as refusal:
+            fail(f"{refusal} Nothing was changed.")
 
 
 @cli.command("indexes")

@@ -30,6 +30,7 @@ from app.resolvers import (
     external_requests,
     federation,
     feed,
+    imports,
     live,
     looks,
     merging,
@@ -88,6 +89,7 @@ from app.schema.exports import CancelExportPayload, ExportCustomersPayload, Expo
 from app.schema.external_requests import RequestKindType
 from app.schema.federation import FEDERATION_SCALARS, Subgraph, list_of_entities
 from app.schema.feed import CustomerChanges
+from app.schema.imports import Import
 from app.schema.looks import Look
 from app.schema.merging import MergeCustomersPayload, MergePreview, UnmergePayload
 from app.schema.report import CustomerServiceReport, ReportOptions
@@ -133,7 +135,7 @@ T = TypeVar("T")
 class Query:
     access: ClassVar[Access] = {
         WITH_OWNER: "viewer node nodes customer customers customer_tags search activity_types entities service",
-        AUDIT: "audit_log",
+        AUDIT: "audit_log imports",
         LOOK: "looks",
         CHANGE: "changes",
         ADJUSTMENT: "points_adjustments",
@@ -191,6 +193,10 @@ class Query:
     audit_log: Connection[AuditEntry] | None = strawberry.field(
         resolver=audit.audit_log,
         description="The audit log, newest first: who asked for which change. For administrators.",
+    )
+    imports: Connection[Import] | None = strawberry.field(
+        resolver=imports.imports,
+        description="Imports of files, newest first, with the outcomes of their lines. Needs READ_AUDIT.",
     )
     looks: Connection[Look] | None = strawberry.field(
         resolver=looks.looks,

@@ -1,4 +1,4 @@
-"""Does the worker's nine jobs side by side, none of which stops another."""
+"""Does the worker's ten jobs side by side, none of which stops another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,6 +14,7 @@ from app.services.daily_counts import count_days
 from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
 from app.services.export_job import Exporter
+from app.services.importing.batches import refresh_previews
 from app.services.merge_job import Mover
 from app.services.request_job import RequestExpiry
 from app.services.statuses import apply_due
@@ -49,6 +50,7 @@ class Worker:
             tasks.create_task(keep_going("expiry", self._expire, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("statuses", self._restate, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("uploads", self._sweep, every_seconds=self.every_seconds))
+            tasks.create_task(keep_going("previews", self._refresh_previews, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("day counts", self._count, every_seconds=self.every_seconds))
             tasks.create_task(self._say_ready())
 
@@ -58,6 +60,7 @@ class Worker:
             "expiry": self._expire,
             "statuses": self._restate,
             "uploads": self._sweep,
+            "previews": self._refresh_previews,
             "day counts": self._count,
             "outbox relay": self.relay.once,
             "exporter": self.exporter.once,
@@ -85,6 +88,10 @@ class Worker:
     async def _sweep(self) -> None:
         if swept := await sweep(self.store, datetime.now(UTC)):
             self.tell(f"Uploads deleted that nobody used: {swept:,}.")
+
+    async def _refresh_previews(self) -> None:
+        if refreshed := await refresh_previews(self.store, datetime.now(UTC)):
+            self.tell(f"Previews made that imports had left stale: {refreshed:,}.")
 
     async def _count(self) -> None:
         if counted := await count_days(self.store, datetime.now(UTC), backoff=self._days):

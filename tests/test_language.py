@@ -78,7 +78,7 @@ VERBS = frozenset(
     """.split()
 )
 """The verbs of our docstrings, in the forms in which they are a sentence's own."""
-COMMANDS = frozenset("Bring Do Make Print Run Say Show Write".split())
+COMMANDS = frozenset("Bring Do Drop Make Print Run Say Show Take Write".split())
 """How help texts of the command line begin."""
 SUBORDINATES = frozenset(
     "after although as because before how if once since than that though unless until what when where whether which "

@@ -60,6 +60,15 @@ class _Plain(dict[int, str]):
 _PLAIN: Final = _Plain()
 
 
+_AS_JSON_HIDES: Final = re.compile(r"\\|\d[eE]")
+"""What may be digits, or more of them, once a JSON text is decoded."""
+
+
+def may_hold(json_text: str) -> bool:
+    """Returns False if no value in a JSON text can hold a card number: most lines are seen through at once."""
+    return not json_text.isascii() or bool(_RUN.search(json_text) or _AS_JSON_HIDES.search(json_text))
+
+
 def holds_card_number(text: str, *, numbered: bool = False) -> bool:
     """Returns whether there are digits in the text that a card may have; ``numbered`` texts hold other numbers, too."""
     return any(_spans(text if text.isascii() else text.translate(_PLAIN), numbered=numbered))

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Final
 
@@ -17,6 +18,7 @@ def new_id(collection: str) -> str:
     return _id(collection, secrets.token_bytes(15))
 
 
+@lru_cache(maxsize=10_000)
 def derived_id(collection: str, *, source: str, source_id: str) -> str:
     """Returns the id of what ``source`` calls ``source_id``: the same for ever, so that importing twice writes once."""
     return _id(collection, blake2b(f"{source}\0{source_id}".encode(), digest_size=15, person=b"gateway-id").digest())

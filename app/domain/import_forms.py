@@ -71,13 +71,17 @@ class LineShape:
 
     required: Mapping[str, Form] = field(default_factory=dict[str, Form])
     optional: Mapping[str, Form] = field(default_factory=dict[str, Form])
+    forms: Mapping[str, Form] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forms", {**self.required, **self.optional})
 
     def read(self, given: object) -> dict[str, Any]:
         """Returns the document that the object says. Raises Problems, or ValueError if it is not an object."""
         if not isinstance(given, dict):
             raise ValueError
         given = cast(dict[str, Any], given)
-        forms = {**self.required, **self.optional}
+        forms = self.forms
         document: dict[str, Any] = {}
         problems: list[str] = []
         for key, form in forms.items():

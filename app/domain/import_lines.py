@@ -169,12 +169,12 @@ class Line:
         return (self.owner,) if self.owner else self.document["identities"]
 
 
-def parse(given: Mapping[str, Any]) -> Line:
+def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True) -> Line:
     """Returns the line that an object says. Raises Problems with all that is wrong.
 
     Of one that holds a card number nothing else is said: what is wrong with a value may repeat it.
     """
-    if places := [*card_numbers.places_of(given)]:
+    if may_hold_card_number and (places := [*card_numbers.places_of(given)]):
         raise Problems(*(f"{'.'.join(place) or 'The line'} holds the number of a card." for place in places))
     word = given.get("kind")
     if not isinstance(word, str) or word not in LINE_SHAPES:
@@ -445,6 +445,13 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
         time="startedAt",
     ),
 }
+
+KEYS_OF_LINES: Final[Mapping[LineKind, Mapping[str, str]]] = {
+    kind: {"customerId": "customer"}
+    | {form.key: key for key, form in {**shape.required, **shape.optional}.items() if form.key}
+    for kind, shape in ((LineKind(word), shape) for word, shape in LINE_SHAPES.items())
+}
+"""How a line spells the keys that are stored under another name."""
 
 
 # ---------------------------------------------------------------- what a line means beyond its single values

@@ -66,6 +66,7 @@ KINDS: Final[Sequence[Kind]] = (
     Kind("uploads", prefix="upl", type="Upload", noun="upload"),
     Kind("webhookEndpoints", prefix="whe", type="WebhookEndpoint", noun="webhook endpoint"),
     Kind("webhookDeliveries", prefix="whd", type="WebhookDelivery", noun="webhook delivery"),
+    Kind("imports", prefix="imp", type="Import", noun="import"),
 )
 
 BY_COLLECTION: Final[Mapping[str, Kind]] = {kind.collection: kind for kind in KINDS}

@@ -144,6 +144,7 @@ BLOCKLIST: Final = Listing(
     owned=False,
 )
 SEGMENTS: Final = Listing("segments", (), {"NAME": Order(("name", "_id"))}, searched=True)
+IMPORTS: Final = Listing("imports", (), {"STARTED_AT": Order(("startedAt", "_id"))})
 WEBHOOK_ENDPOINTS: Final = Listing("webhookEndpoints", (), {"CREATED_AT": Order(("createdAt", "_id"))})
 WEBHOOK_DELIVERIES: Final = Listing("webhookDeliveries", ("endpointId",), {"SEQUENCE": Order(("sequence",))})
 REFUNDS: Final = Listing("transactions", ("refundOfId",), {"OCCURRED_AT": Order(("occurredAt", "order", "_id"))})

@@ -84,7 +84,12 @@ def _class_of(character: str) -> str:
 
 def is_visible(text: str) -> bool:
     """Returns whether anything of the text can be seen: a mark alone finds everybody or nobody."""
+    if _SEEN.search(text):
+        return True
     return any(category(character)[0] not in "CMZ" for character in folded(text))
+
+
+_SEEN: Final = re.compile("[!-~]")
 
 
 _FOLDS: Final = {
@@ -120,6 +125,8 @@ _SPELLINGS: Final[dict[str, list[str]]] = {}
 
 def _decomposed(text: str, letters: Mapping[str, str]) -> str:
     """Replaces letters first, then accents: a letter that has an accent of its own may be written as two."""
+    if text.isascii():  # which most texts are; this is what the rest would make of them
+        return text.translate(_ASCII).lower()
     composed = normalize("NFC", "".join(map(_weight, normalize("NFC", text)))).casefold()
     replaced = normalize("NFKD", "".join(letters.get(character, character) for character in composed)).casefold()
     visible = "".join(_weight(letters.get(character, character)) for character in replaced)
@@ -132,6 +139,9 @@ def _weight(character: str) -> str:
     if category(character[0]) in ("Cc", "Cf", "Cs", "Cn") or character in _BLANK_LETTERS or _MARKS.match(character):
         return ""
     return character
+
+
+_ASCII: Final = {code: _FOLDS.get(chr(code), _weight(chr(code))) for code in range(128)}
 
 
 for _point in range(0xA0, 0x530):

@@ -493,6 +493,23 @@ class LiveKind(StrEnum):
     HEARTBEAT = "HEARTBEAT"
 
 
+class LineOutcome(StrEnum):
+    """An outcome says what happened to a line of an import.
+
+    UNPARKED ones had been parked, in this run or an earlier one. ERASED ones are of a customer who was anonymised here:
+    nothing of them comes in.
+    """
+
+    IMPORTED = "IMPORTED"
+    UPDATED = "UPDATED"
+    UNCHANGED = "UNCHANGED"
+    DELETED = "DELETED"
+    PARKED = "PARKED"
+    UNPARKED = "UNPARKED"
+    ERASED = "ERASED"
+    REJECTED = "REJECTED"
+
+
 class WebhookEndpointStatus(StrEnum):
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"

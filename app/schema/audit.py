@@ -52,8 +52,8 @@ class AuditEntry(Node):
         return entry.get("columns", [])
 
     @strawberry.field(
-        description="The ids of what the change wrote, or of the export or e-mail whose file was downloaded; empty "
-        "if it was refused."
+        description="The ids of what the change wrote, of the export or e-mail whose file was downloaded, or of the "
+        "import; empty if it was refused."
     )
     @staticmethod
     def wrote(entry: strawberry.Parent[Document]) -> list[strawberry.ID] | None:

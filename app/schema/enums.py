@@ -25,6 +25,7 @@ from app.domain.vocabulary import (
     ExportFormat,
     ExportStatus,
     ExportTable,
+    LineOutcome,
     LiveKind,
     MergeField,
     MergeStatus,
@@ -75,6 +76,7 @@ __all__ = [
     "ExportFormat",
     "ExportStatus",
     "ExportTable",
+    "LineOutcome",
     "LiveKind",
     "MergeField",
     "MergeStatus",
@@ -277,6 +279,18 @@ describe(
     QUEUED="It waits for its first attempt, or for the next one.",
     SENT="The server accepted it.",
     FAILED="It failed for good, or was called off; `error` says why.",
+)
+describe(
+    LineOutcome,
+    "The outcome of lines of an import.",
+    IMPORTED="They were new.",
+    UPDATED="They changed something that was here.",
+    UNCHANGED="They were here already.",
+    DELETED="They deleted something that was here.",
+    PARKED="They wait for a customer whom nobody knows yet.",
+    UNPARKED="They had been parked, and came in.",
+    ERASED="They are of a customer who was anonymised here, and did not come in.",
+    REJECTED="They did not come in; the rejects file says why.",
 )
 describe(
     WebhookEndpointStatus,

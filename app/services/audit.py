@@ -52,10 +52,6 @@ class AuditTrail:
         row = {**self._row(customer_id), "outcome": Outcome.ACCEPTED.value, "wrote": [email_id]}
         await store.insert("audit", [row])
 
-    async def imported(self, store: Store) -> None:
-        """Writes that a file was imported, or as much of it as came in."""
-        await store.insert("audit", [{**self._row(None), "outcome": Outcome.ACCEPTED.value, "wrote": []}])
-
     def _row(self, customer_id: str | None) -> Document:
         viewer = self.viewer
         actor: Document = {"subject": viewer.subject, "name": viewer.name, "roles": sorted(viewer.roles)}

@@ -5,6 +5,7 @@ their activities keeps up, days of the report that are over are counted again, a
 same transaction; and once it is committed, previews are made anew.
 """
 
+import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,9 +16,12 @@ from app.domain.customers import activity_summary_update
 from app.domain.feed import feed_entry
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, put_in_order
+from app.domain.vocabulary import CustomerStatus
 from app.services.daily_counts import mark_days_stale
 from app.store import previews
+from app.store.digests import row_digest
 from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateMany, UpdateOne
+from app.store.indexes import remake_copies
 
 T = TypeVar("T")
 Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
@@ -31,6 +35,8 @@ class CustomerRows:
         self.session = session
         self.now = now
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
+        self._withdrawn: list[Document] = []
+        """Activities that are not, or not any more, what they were: copies and counts of them are made anew."""
         self._collections: defaultdict[str, set[str]] = defaultdict(set)
         """Where rows were written, by their owners."""
         self._rewritten: defaultdict[str, list[str]] = defaultdict(list)
@@ -38,12 +44,19 @@ class CustomerRows:
         self._operations: defaultdict[str, list[Operation]] = defaultdict(list)
         self._keys: defaultdict[str, Document] = defaultdict(dict)
         self._customers: list[InsertOne[Document] | ReplaceOne[Document]] = []
+        self._new_customers: dict[str, int] = {}
+        """Their first revisions."""
+        self._gone: dict[str, int] = {}
+        """The revisions by which the feed tells of customers who were deleted."""
+        self.acts: list[Callable[[], None]] = []
         self._revisions: dict[str, int] = {}
         """Of the locked customers, counted up already."""
         self.owners: set[str] = set()
         """Who owned a row that was written, before or after."""
         self.changed: set[str] = set()
         """Whose own document was written whole."""
+        self.import_id: str | None = None
+        """Of the import that writes; its rows are listed, so that it can be undone."""
         self.moved: set[str] = set()
         """Whose rows came or went row by row, which no entry of the feed lists."""
 
@@ -69,6 +82,11 @@ class CustomerRows:
         for owner in {before["customerId"], after["customerId"]}:
             self._touch(collection, owner, before["_id"])
 
+    def correct(self, before: Document, after: Document) -> None:
+        """Replaces an activity by what it should have been from the beginning."""
+        self.replace("activities", before, after)
+        self._withdrawn += [before, after]
+
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
         """Updates a row. ``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
         self._operations[collection].append(UpdateOne({"_id": before["_id"]}, change))
@@ -76,6 +94,8 @@ class CustomerRows:
 
     def delete(self, collection: str, before: Document) -> None:
         self._operations[collection].append(DeleteOne({"_id": before["_id"]}))
+        if collection == "activities":
+            self._withdrawn.append(before)
         self._touch(collection, before["customerId"], before["_id"])
 
     def _touch(self, collection: str, owner: str, rewritten_id: str | None = None) -> None:
@@ -90,11 +110,27 @@ class CustomerRows:
         self.owners.add(customer_id)
 
     def put_customers(
-        self, operations: Iterable[InsertOne[Document] | ReplaceOne[Document]], *, changed: Iterable[str]
+        self,
+        operations: Iterable[InsertOne[Document] | ReplaceOne[Document]],
+        *,
+        changed: Iterable[str],
+        new: Mapping[str, int] | None = None,
     ) -> None:
-        """Writes whole customers, in this order. Those who ``changed``, or are new, have another revision."""
+        """Writes whole customers, in this order. Those who ``changed``, or are new, have another revision.
+
+        ``new`` are the first revisions of those whom an import brings.
+        """
         self._customers += operations
+        self._new_customers |= new or {}
         self.changed |= {*changed}
+
+    def delete_customer(self, customer: Document) -> None:
+        """Deletes a customer who has nothing any more. The feed tells of it as of an erasure."""
+        self._gone[customer["_id"]] = customer.get("revision", 0) + 1
+
+    def on_commit(self, act: Callable[[], None]) -> None:
+        """Lets ``act`` be called once what was written is committed."""
+        self.acts.append(act)
 
     async def send(self) -> None:
         """Sends a command for each collection, and one more each for the feed and for days that are over."""
@@ -116,8 +152,31 @@ class CustomerRows:
         updates = ((owner, self._update(owner, activities[owner])) for owner in sorted(self.owners))
         operations += [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
         await self.store.write("customers", operations, ordered=bool(given_up), session=self.session)
-        await mark_days_stale(self.store, self._inserted["activities"], now=self.now, session=self.session)
+        told = [*self._inserted["activities"], *self._withdrawn]
+        await mark_days_stale(self.store, told, now=self.now, session=self.session)
+        if of := sorted({activity["customerId"] for activity in self._withdrawn}):
+            await remake_copies(self.store, of, self.session)
+        gone = [DeleteOne({"_id": owner}) for owner in sorted(self._gone)]
+        await self.store.write("customers", gone, session=self.session)
+        await self.store.write("heads", gone, session=self.session)
+        await self._list_step()
         await self._tell(activities)
+
+    async def _list_step(self) -> None:
+        """Lists what an import wrote that was not here before."""
+        if not self.import_id:
+            return
+        new = self._new_customers
+        rows: list[Document] = []
+        if new:
+            rows.append({"collection": "customers", "ids": [*new], "revisions": [*new.values()]})
+        for collection, inserted in self._inserted.items():
+            if inserted:
+                ids, digests = [row["_id"] for row in inserted], [row_digest(row) for row in inserted]
+                rows.append({"collection": collection, "ids": ids, "digests": digests})
+        if rows:
+            step = {"_id": f"{self.import_id}/{secrets.token_hex(8)}", "importId": self.import_id, "rows": rows}
+            await self.store.insert("importSteps", [step], session=self.session)
 
     async def _tell(self, activities: Mapping[str, Sequence[Document]]) -> None:
         """Writes what was done into the feed, by the revisions that these customers have now."""
@@ -147,6 +206,11 @@ class CustomerRows:
                     is_partial=owner in self.moved,
                 )
             )
+        nothing: Document = {"collections": ["customers"], "added": (), "rewritten_ids": (), "is_partial": False}
+        entries += [
+            feed_entry(owner, revision, self.now, status=CustomerStatus.ANONYMISED.value, **nothing)
+            for owner, revision in sorted(self._gone.items())
+        ]
         await self.store.insert("feed", entries, session=self.session)
 
     def _order(self) -> None:
@@ -207,21 +271,30 @@ async def move_rows_back(
 Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]
 
 
-async def change_customers(store: Store, body: Body[T], *, now: datetime) -> T:
+async def change_customers(
+    store: Store, body: Body[T], *, now: datetime, stale: previews.StalePreviews | None = None
+) -> T:
     """Returns the result of ``body`` once all that it wrote is committed, together or not at all. It may run twice.
 
-    Raises what ``body`` raises, with nothing written, and OutOfTime.
+    Raises what ``body`` raises, with nothing written, and OutOfTime. ``stale`` is a writer's that makes the previews
+    itself, later.
     """
     owners: Sequence[str] = ()
+    acts: Sequence[Callable[[], None]] = ()
 
     async def whole(session: Any) -> T:
-        nonlocal owners
+        nonlocal owners, acts
         rows = CustomerRows(store, session, now)
         result = await body(rows)
         await rows.send()
-        owners = sorted(rows.owners | rows.changed)
+        owners, acts = sorted(rows.owners | rows.changed), rows.acts
         return result
 
     result = await store.transaction(whole)
-    await previews.refresh(store, owners)
+    for act in acts:
+        act()
+    if stale is None:
+        await previews.refresh(store, owners)
+    else:
+        stale.add(owners)
     return result

@@ -144,7 +144,7 @@ OnCommand: TypeAlias = Callable[[str, float, bool], None]
 
 # The driver can make times aware and decimals ours, too: a time takes it ten times as long, and with a decoder for
 # decimals it reads each reply twice.
-_CODEC: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_DecimalEncoder()]))
+CODEC: Final[CodecOptions[Document]] = CodecOptions(type_registry=TypeRegistry([_DecimalEncoder()]))
 _COEFFICIENT: Final = 2**113 - 1
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 # as the driver reads times
 _EPOCH_IN_UTC: Final = _EPOCH.replace(tzinfo=UTC)
@@ -192,11 +192,11 @@ class Database:
 
     def __init__(self, client: Any, name: str, on_command: OnCommand | None = None, *, wire: bool = True) -> None:
         self.client, self.on_command = client, on_command
-        self.wire = shortcuts.wire(client, name, _CODEC) if wire else None
+        self.wire = shortcuts.wire(client, name, CODEC) if wire else None
         self.reads_by_wire = True
         # Whatever the URI says of reading and writing: what we do next often depends on what was written last.
         concerns: Document = {"write_concern": WriteConcern("majority"), "read_concern": ReadConcern("local")}
-        options: Document = {"codec_options": _CODEC, **concerns}
+        options: Document = {"codec_options": CODEC, **concerns}
         self.primary = client.get_database(name, **options, read_preference=ReadPreference.PRIMARY)
         self.preferred = client.get_database(name, **options)  # by the URI's read preference
         self.admin = client.get_database("admin", **concerns, read_preference=ReadPreference.PRIMARY)

@@ -214,7 +214,7 @@ async def _refresh_all(
     await store.write("tallies", [stale], session=session)
     counted = UpdateMany({"_id": {"$in": customer_ids}}, {"$inc": {"revision": 1}})
     await store.write("customers", [counted], session=session)
-    await _refresh(store, customer_ids, session)
+    await remake_copies(store, customer_ids, session)
 
 
 Work: TypeAlias = Callable[[Store, Sequence[str], Any], Awaitable[None]]
@@ -293,14 +293,15 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
         if not ids:
             return refreshed
         batch = [customer["_id"] for customer in ids]
-        failed = await _each_batch(store, batch, _refresh)
+        failed = await _each_batch(store, batch, remake_copies)
         refreshed, last = refreshed + len(batch) - len(failed), batch[-1]
 
 
 _COPYING: Final = dict.fromkeys((*COPIED_KEYS, *DENORMALISED_FIELDS), 1)
 
 
-async def _refresh(store: Store, customer_ids: Sequence[str], session: Any) -> None:
+async def remake_copies(store: Store, customer_ids: Sequence[str], session: Any) -> None:
+    """Makes again what these customers' documents keep of their rows, within a transaction."""
     states = await store.find("customers", {"_id": {"$in": customer_ids}}, fields=_COPYING, session=session)
     updates: list[UpdateOne] = []
     for customer_id, made in (await _made_copies(store, states, session)).items():

@@ -7,7 +7,7 @@ a customer who is read without one. A preview also carries the ``form`` of its d
 run side by side, and neither believes the previews of the other. The collection is called ``heads``, its first name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -18,6 +18,7 @@ from app.store.pages import joined
 
 _log = structlog.get_logger("previews")
 _AT_ONCE: Final = 200
+_STALE_AT_MOST: Final = 100_000
 
 # The revision is read before the rows. So a preview of the customer's present revision lacks none of what was written
 # up to it; and where two make a preview at a time, the one that knows of more remains.
@@ -60,6 +61,36 @@ async def refresh(store: Store, customer_ids: Sequence[str]) -> None:
             return
         for customer_id in customer_ids:
             await refresh(store, [customer_id])
+
+
+class StalePreviews:
+    """It keeps in mind whose previews a writer of many rows has left stale, to make each of them once.
+
+    Of so many customers that they fill memory it remembers no one: then all previews are looked through. Should the
+    process die before, `refresh_stale` finds them, too.
+    """
+
+    def __init__(self) -> None:
+        self._customer_ids: set[str] = set()
+        self._are_too_many = False
+
+    def add(self, customer_ids: Iterable[str]) -> None:
+        if self._are_too_many:
+            return
+        self._customer_ids.update(customer_ids)
+        if len(self._customer_ids) > _STALE_AT_MOST:
+            self._are_too_many = True
+            self._customer_ids.clear()
+
+    async def refresh(self, store: Store) -> None:
+        """Makes the previews anew, and forgets whose they were."""
+        customer_ids, self._customer_ids = self._customer_ids, set()
+        if self._are_too_many:
+            self._are_too_many = False
+            await refresh_stale(store)
+        ordered = sorted(customer_ids)
+        for first in range(0, len(ordered), _AT_ONCE):
+            await refresh(store, ordered[first : first + _AT_ONCE])
 
 
 async def refresh_stale(store: Store) -> int:

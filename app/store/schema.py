@@ -35,6 +35,7 @@ from app.domain.vocabulary import (
     ExportFormat,
     ExportStatus,
     ExportTable,
+    LineOutcome,
     MergeStatus,
     Outcome,
     PassType,
@@ -892,6 +893,39 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             Index("endpointId customerId revision", partial_on="dueAt"),
             Index("settledAt", ttl_days=DELIVERIES_KEPT_DAYS),
         ),
+    ),
+    # Each import: what was brought in, by whom, and what became of its lines (services/importing/batches.py).
+    "imports": Collection(
+        required={
+            "fileName": WORD,
+            "startedAt": TIME,
+            "startedBy": ACTOR,
+            "seenAt": TIME,
+            "lines": LONG_COUNT,
+            "counts": list_of(
+                object_of({"kind": WORD, "outcome": one_of(LineOutcome), "lines": LONG_COUNT}), at_most=1_000
+            ),
+        },
+        # ``previewsAt``: when the worker last made the previews that it had left stale.
+        optional={"finishedAt": TIME, "undoneAt": TIME, "previewsAt": TIME},
+        indexes=(Index("startedAt _id"),),
+    ),
+    # What a transaction of an import wrote that was not there before, each row with a digest by which a later change is
+    # noticed: what an undo takes back.
+    "importSteps": Collection(
+        required={
+            "importId": reference("imports"),
+            "rows": list_of(
+                object_of(
+                    {"collection": WORD, "ids": list_of(WORD, at_most=100_000)},
+                    {
+                        "digests": list_of(plain({"bsonType": "binData"}), at_most=100_000),
+                        "revisions": list_of(LONG_COUNT, at_most=100_000),
+                    },
+                )
+            ),
+        },
+        indexes=(Index("importId"),),
     ),
     # Keys that all processes share: see store/shared_keys.py.
     "secrets": Collection(required={"key": plain({"bsonType": "binData"})}, indexes=()),

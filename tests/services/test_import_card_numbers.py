@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.domain import card_numbers
 from app.domain.import_lines import LINE_SHAPES
 from app.services.importing import LineOutcome
 from app.store.driver import Store
@@ -119,3 +120,22 @@ async def test_numbers_of_no_issuer_come_in_where_numbers_are_ordinary(bring: Br
     )
     assert run.reasons == {}
     assert run.totals == {LineOutcome.IMPORTED: 3}
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_text_that_is_seen_through_at_once_holds_no_card_number(ascii_only: bool) -> None:
+    """The short cut may only be taken where the whole check finds nothing."""
+    hidden = [
+        CARD,
+        f"\n{CARD}\t",
+        f"é {CARD}",
+        4111111111111111,
+        4.111111111111111e15,
+        4111111111111111.0,
+        "５５５５555555554444",
+    ]
+    for value in hidden:
+        for given in ({"message": value}, {"message": [value]}, {f"{value}": "x"}):
+            if [*card_numbers.places_of(given)]:
+                assert card_numbers.may_hold(json.dumps(given, ensure_ascii=ascii_only))
+    assert not card_numbers.may_hold('{"id": "C-2041", "occurredAt": "2024-03-01T06:00:11.250+01:00"}')

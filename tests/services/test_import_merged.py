@@ -72,7 +72,7 @@ async def test_the_same_files_again_change_nothing_before_and_after_the_rows_hav
         before = await _all(store, *rows)
         run = await bring(*lines)
         assert (run.reasons, {outcome.value: count for outcome, count in run.totals.items()}) == (
-            {}, {"unchanged": len(lines)}
+            {}, {"UNCHANGED": len(lines)}
         ), has_moved  # fmt: skip
         assert await _all(store, *rows) == before
     emails = await store.find("emails", {})
@@ -106,7 +106,7 @@ async def test_new_lines_of_either_identity_land_on_the_survivor(ask: Ask, store
         )
         assert run.reasons == {}
         again = await bring(late, changed)
-        assert (again.reasons, {each.value for each in again.totals}) == ({}, {"unchanged"})
+        assert (again.reasons, {each.value for each in again.totals}) == ({}, {"UNCHANGED"})
     now = (await store.find("customers", {"_id": into["_id"]}))[0]
     assert (now["number"], now["organization"]) == ("1001", "New True")
     assert now["points"]["earned"] - now["points"]["spent"] == 2 * 35 - 2 * 5 + 2 * 3
@@ -127,6 +127,6 @@ async def test_a_system_that_merges_them_later_tells_nothing_new(ask: Ask, store
     before = await store.find("customers", {}, sort={"_id": 1})
     told = [merged, {**merged, "status": "MERGED"}, status("s", "MERGED", "2024-02-01T00:00:00Z", of="esuite/E1002")]
     run = await bring(*told)
-    assert (run.reasons, {each.value for each in run.totals}) == ({}, {"unchanged"})
+    assert (run.reasons, {each.value for each in run.totals}) == ({}, {"UNCHANGED"})
     after = await store.find("customers", {}, sort={"_id": 1})
     assert [each["status"] for each in after] == [each["status"] for each in before]

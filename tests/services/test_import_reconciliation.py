@@ -80,5 +80,5 @@ async def test_files_in_any_order_come_to_the_same_once_what_was_rejected_is_giv
     assert run.rejects == []
     assert await balance(store, exports[-1].at) == exports[-1].balance
     repeated = await again(bring, run, random.sample(files, len(files)))
-    assert {outcome.value for outcome in repeated.totals} <= {"unchanged"}
+    assert {outcome.value for outcome in repeated.totals} <= {"UNCHANGED"}
     assert await balance(store, exports[-1].at) == exports[-1].balance

@@ -150,7 +150,7 @@ async def test_readers_see_each_row_once_and_writers_lose_nothing_whoever_dies(
     survivor = (await store.find("customers", {"_id": into}))[0]
     assert survivor["spendable"] == spendable + adjusted
     assert await previews.differences(store) == []
-    assert (await bring(*lines, *new)).totals.keys() == {"unchanged"}
+    assert (await bring(*lines, *new)).totals.keys() == {"UNCHANGED"}
 
 
 async def _rows(store: Store) -> dict[str, set[str]]:

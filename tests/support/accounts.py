@@ -201,6 +201,8 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
     await world.store.insert("audit", [entry_of_log])
     reader = {"id": a("look"), "name": a("look"), "roles": ["ADMIN"], "delegate": {"id": a("look"), "name": a("look")}}
     look = await world.look(customer, viewer=reader)
+    operator = {"kind": "AGENT", "id": a("audit"), "name": a("audit")}
+    batch = await world.import_(fileName=a("audit"), startedBy=operator)
     export = await world.export(status="FAILED", error=a("export"))
     admin = {"kind": "AGENT", "id": a("webhook"), "name": a("webhook")}
     endpoint = await world.webhook_endpoint(
@@ -221,6 +223,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         "Erasure": erasure,
         "Segment": segment,
         "Look": look,
+        "Import": batch,
         "WebhookEndpoint": endpoint,
         "WebhookDelivery": told,
         "Customer": customer,

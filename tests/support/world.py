@@ -359,6 +359,22 @@ class World:
         await self.store.insert("webhookDeliveries", [delivery])
         return delivery
 
+    async def import_(self, **given: Any) -> Document:
+        """Stores an import that has ended."""
+        shape: Document = {
+            "_id": new_id("imports"),
+            "fileName": "billing.ndjson",
+            "startedAt": NOW,
+            "startedBy": AGENT,
+            "seenAt": NOW,
+            "finishedAt": NOW,
+            "lines": 3,
+            "counts": [{"kind": "customer", "outcome": "IMPORTED", "lines": 3}],
+        }
+        batch = {**shape, **given}
+        await self.store.insert("imports", [batch])
+        return batch
+
     async def look(self, customer: Document, **given: Any) -> Document:
         """Stores a look of tess, whose the tests' tokens are, which the database does not delete soon."""
         shape: Document = {
@@ -528,6 +544,7 @@ class World:
         await self.activity(ada, "OLD_IMPORT", title="Imported by hand")
         reader = {"id": "grace", "name": "Grace Hopper", "roles": ["CS_ADMIN"]}
         await self.look(ada, viewer={**reader, "delegate": {"id": "alan", "name": "Alan Turing"}})
+        await self.import_(undoneAt=NOW)
         return ada
 
     async def mirror(self, collection: str, customer: Document, **given: Any) -> Document:

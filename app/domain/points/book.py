@@ -103,6 +103,14 @@ class Book:
         book._is_dated = book.latest_at is not None or not book.seq
         return book
 
+    def copy(self) -> "Book":
+        """Returns a book of its own that says the same."""
+        book = Book()
+        for name, value in vars(self).items():
+            setattr(book, name, value.copy() if isinstance(value, dict) else value)
+        book._taken = {seq: [*lots] for seq, lots in self._taken.items()}
+        return book
+
     def add(self, entry: Entry) -> None:
         """Adds an entry that is not before the others by time."""
         kind, points, at = PointsKind(entry["kind"]), entry["points"], entry["occurredAt"]

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -169,7 +168,7 @@ class _Judge:
     def _book(self, places: Iterable[int]) -> Book:
         entries = [*self._known, *(self._movements[place] for place in places)]
         self._steps_left -= len(entries)
-        return walk(deepcopy(self._base), entries)
+        return walk(self._base.copy(), entries)
 
     def judgement(self) -> Judgement:
         """Returns the accepted ones numbered as they came or, should that lead below zero, as they happened."""
@@ -183,7 +182,7 @@ class _Judge:
             if (original := entry.get("refundOf", 0)) >= self._first:
                 entry["refundOf"] = seqs[original - self._first]
             own.append(entry)
-        book = book or walk(deepcopy(self._base), [*self._known, *own])
+        book = book or walk(self._base.copy(), [*self._known, *own])
 
         posting = Posting(self._start)
         excess = book.excess()
@@ -199,7 +198,7 @@ class _Judge:
         for expires_at, points in sorted(excess.items()):
             for part in split_points(points):
                 posting = _numbered(posting, expiry_movement(-part, expires_at))
-        final = book if is_final else walk(deepcopy(self._base), [*self._known, *posting.entries])
+        final = book if is_final else walk(self._base.copy(), [*self._known, *posting.entries])
         return Judgement(Posting(final.state(), posting.entries), seqs, self._refused)
 
 

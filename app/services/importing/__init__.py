@@ -15,6 +15,7 @@ from app.catalogue import SOURCES
 from app.domain import card_numbers
 from app.domain.import_forms import Identity
 from app.domain.import_lines import LineKind
+from app.domain.vocabulary import LineOutcome
 from app.services.importing.customers import import_identities
 from app.services.importing.owned import import_owned
 from app.services.importing.parking import anything_parked, in_groups, leave_places, parked, parked_line
@@ -22,7 +23,6 @@ from app.services.importing.points import Debt, Held
 from app.services.importing.steps import (
     UNREADABLE,
     Arrival,
-    LineOutcome,
     Unforeseen,
     Updated,
     Updates,
@@ -32,6 +32,7 @@ from app.services.importing.steps import (
 )
 from app.store.driver import Store, is_transient
 from app.store.indexes import note_sources
+from app.store.previews import StalePreviews
 
 __all__ = ["LINE_LIMIT_BYTES", "UNREADABLE", "LineOutcome", "Reject", "Summary", "import_lines", "lines_of"]
 
@@ -54,9 +55,12 @@ class Reject:
     input: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Summary:
     """A summary counts the lines of each kind by outcome. A line that was parked and came in counts under both."""
+
+    lines: int = 0
+    """Those of the file that are decided, blank ones included."""
 
     counts: Counter[tuple[str, LineOutcome]] = field(default_factory=Counter[tuple[str, LineOutcome]])
     debts: dict[str, Debt] = field(default_factory=dict[str, Debt])
@@ -85,7 +89,7 @@ class Summary:
         for kind in (*LineKind, UNREADABLE):
             counts = [(self.counts[kind, outcome], outcome) for outcome in LineOutcome if self.counts[kind, outcome]]
             if counts:
-                sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome}" for count, outcome in counts))
+                sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome.lower()}" for count, outcome in counts))
         if self.owed:
             debtors = sum(debt.after > debt.before for debt in self.debts.values())
             sentences.append(f"points owed: {self.owed:,} more, by {debtors:,} customers; earnings pay them first")
@@ -108,6 +112,17 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
             line = file.readline(LINE_LIMIT_BYTES + 1)
 
 
+def count_lines(file: BinaryIO) -> int | None:
+    """Returns how many lines a file has, and goes back to its beginning; None of one that can be read once only."""
+    if not file.seekable():
+        return None
+    lines, last = 0, b"\n"
+    while block := file.read(LINE_LIMIT_BYTES):
+        lines, last = lines + block.count(b"\n"), block
+    file.seek(0)
+    return lines + (not last.endswith(b"\n"))
+
+
 async def import_lines(
     store: Store,
     lines: Iterable[bytes],
@@ -117,12 +132,15 @@ async def import_lines(
     advance: Callable[[int], None] = lambda lines: None,
     lines_per_chunk: int = 1_000,
     zone: tzinfo = UTC,
+    import_id: str | None = None,
+    note: Callable[[Summary], Awaitable[None]] | None = None,
 ) -> Summary:
     """Takes each line in, parks it or rejects it. Raises StoreError.
 
-    ``advance`` hears how many lines more are done. ``zone`` is the programme's: where days of points end.
+    ``advance`` hears how many lines more are done, and ``note`` what became of all so far. ``zone`` is the programme's:
+    where days of points end. What is written is listed under ``import_id`` (services/importing/batches.py).
     """
-    run = _Run(store, now, zone)
+    run = _Run(store, now, zone, import_id)
 
     def tell(verdicts: Iterable[Verdict]) -> None:
         for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
@@ -140,7 +158,11 @@ async def import_lines(
                 decided += [verdict for verdict in verdicts if not verdict.parked_as]
             told, decided = decided, []
             tell(told)
+            run.summary.lines += len(chunk)
             advance(len(chunk))
+            if note:
+                await note(run.summary)
+        await run.stale.refresh(store)
     finally:
         # Should the database fail now, what is decided still has to be told. What waited for other lines of this import
         # waited in vain.
@@ -154,11 +176,13 @@ class _Run:
     store: Store
     now: datetime
     zone: tzinfo
+    import_id: str | None
     summary: Summary = field(default_factory=Summary)
     held: Held = field(default_factory=Held)
     sources: set[str] = field(default_factory=set[str])
     """Those outside the catalogue that it has met."""
     updates: Updates = field(default_factory=Updates)
+    stale: StalePreviews = field(default_factory=StalePreviews)
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
         self.summary.counts.update((verdict.kind, verdict.outcome) for verdict in verdicts)
@@ -189,13 +213,23 @@ class _Run:
                 yield await self._each(self._bring_in, arrivals)
 
     async def _introduce(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
-        introduced = await import_identities(self.store, arrivals, now=self.now)
+        introduced = await import_identities(
+            self.store, arrivals, now=self.now, stale=self.stale, import_id=self.import_id
+        )
         self._recount(introduced.updated)
         return introduced.verdicts
 
     async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         await self._note_sources(arrivals)
-        brought = await import_owned(self.store, arrivals, now=self.now, held=self.held, zone=self.zone)
+        brought = await import_owned(
+            self.store,
+            arrivals,
+            now=self.now,
+            held=self.held,
+            stale=self.stale,
+            zone=self.zone,
+            import_id=self.import_id,
+        )
         self.summary.note(brought.debts)
         self._recount(brought.updated)
         return brought.verdicts

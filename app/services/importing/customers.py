@@ -5,7 +5,7 @@ identities known: where a chunk ends makes no difference.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -17,13 +17,12 @@ from app.domain.import_lines import IMPORTER, Line, LineKind
 from app.domain.refusals import Refusal
 from app.domain.search import folded
 from app.domain.statuses import CLOSED
-from app.domain.vocabulary import CustomerStatus
+from app.domain.vocabulary import CustomerStatus, LineOutcome
 from app.services.changes import activity_of
 from app.services.importing.parking import leave, park, parked, parked_line
 from app.services.importing.steps import (
     AccountClosed,
     Arrival,
-    LineOutcome,
     NotImported,
     Updated,
     Verdict,
@@ -33,6 +32,7 @@ from app.services.importing.steps import (
 )
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
+from app.store.previews import StalePreviews
 from app.store.tombstones import erased_of
 
 _AT_MOST: Final = 100
@@ -47,7 +47,9 @@ class Introduced(NamedTuple):
     updated: Sequence[Updated]
 
 
-async def import_identities(store: Store, arrivals: Sequence[Arrival], *, now: datetime) -> Introduced:
+async def import_identities(
+    store: Store, arrivals: Sequence[Arrival], *, now: datetime, stale: StalePreviews, import_id: str | None = None
+) -> Introduced:
     """Imports lines about identities in one transaction, by a handful of commands."""
 
     async def body(rows: CustomerRows) -> Introduced:
@@ -55,13 +57,14 @@ async def import_identities(store: Store, arrivals: Sequence[Arrival], *, now: d
         for arrival in arrivals:
             register.take(arrival)
         register.settle()
-        rows.put_customers(register.operations, changed=register.changed)
+        rows.import_id = import_id
+        rows.put_customers(register.operations, changed=register.changed, new=register.new)
         rows.insert("activities", (_overruling(each, now) for each in register.overruled))
         await store.write("parked", leave(register.joined), ordered=False, session=rows.session)
         verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=rows.session)
         return Introduced(verdicts, register.updated)
 
-    return await change_customers(store, body, now=now)
+    return await change_customers(store, body, now=now, stale=stale)
 
 
 async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any) -> "_Register":
@@ -79,14 +82,29 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
     numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is LineKind.CUSTOMER}
     customers = await customers_known_as(store, known, numbers=numbers, session=session)
     strangers = {identity for arrival in arrivals for identity in arrival.line.names} - by_identity(customers).keys()
-    return _Register(customers, links.values(), await erased_of(store, strangers, session=session))
+    erased = await erased_of(store, strangers, session=session)
+    new = [arrival.line.id for arrival in arrivals if arrival.line.kind is LineKind.CUSTOMER]
+    told = {"customerId": {"$in": sorted({*new}.difference(each["_id"] for each in customers))}}
+    # Who was taken back by an undo may come again: the feed goes on where it was.
+    entries = await store.find("feed", told, fields={"customerId": 1, "revision": 1}, session=session)
+    revisions: dict[str, int] = {}
+    for entry in entries:
+        revisions[entry["customerId"]] = max(entry["revision"], revisions.get(entry["customerId"], 0))
+    return _Register(customers, links.values(), erased, revisions)
 
 
 class _Register:
     """The register holds the customers concerned, as they are after each line taken."""
 
-    def __init__(self, customers: Iterable[Document], links: Iterable[Arrival], erased: Set[Identity]) -> None:
+    def __init__(
+        self,
+        customers: Iterable[Document],
+        links: Iterable[Arrival],
+        erased: Set[Identity],
+        revisions: Mapping[str, int],
+    ) -> None:
         customers = list(customers)
+        self._revisions = revisions
         self._erased = erased
         self._before = {customer["_id"]: customer for customer in customers}
         self._now = dict(self._before)
@@ -96,6 +114,8 @@ class _Register:
         self._waiting: defaultdict[Identity, dict[str, Arrival]] = defaultdict(dict)
         self.verdicts: list[Verdict] = []
         self.changed: set[str] = set()
+        self.new: dict[str, int] = {}
+        """The revisions of those who are new."""
         self.overruled: list[_Overruled] = []
         self.operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self._operations: list[tuple[str, InsertOne[Document] | ReplaceOne[Document]]] = []
@@ -132,9 +152,10 @@ class _Register:
             key for key in self._updates if key in self._before and _shown(self._now[key]) == _shown(self._before[key])
         }
         same = {key for key in unseen if _remembered(self._now[key]) == _remembered(self._before[key])}
-        self.operations = [operation for key, operation in self._operations if key not in same]
+        self.operations = self._coalesced(same)
         revisions = {key: before.get("revision") for key, before in self._before.items()}
         written = {key for key, _ in self._operations} - same
+        self.new = {key: self._now[key]["revision"] for key in sorted(written - self._before.keys())}
         self.changed = {key for key in written if self._now[key].get("revision") != revisions.get(key)}
         self.updated = [
             Updated(LineKind.CUSTOMER, key, _print(self._before[key]), _print(self._now[key]), len(places))
@@ -144,6 +165,14 @@ class _Register:
         for key in unseen:
             for place in self._updates[key]:
                 self.verdicts[place] = self.verdicts[place]._replace(outcome=LineOutcome.UNCHANGED)
+
+    def _coalesced(self, same: Set[str]) -> list[InsertOne[Document] | ReplaceOne[Document]]:
+        """Returns one operation for each customer, the new ones first; if a number changes hands, one for each line."""
+        after = {key: self._now[key] for key, _ in self._operations if key not in same}
+        if any(key in self._before and self._before[key]["number"] != after[key]["number"] for key in after):
+            return [operation for key, operation in self._operations if key not in same]
+        new = [InsertOne(customer) for key, customer in after.items() if key not in self._before]
+        return [*new, *(ReplaceOne({"_id": key}, after[key]) for key in after if key in self._before)]
 
     def new_waiting(self) -> list[Arrival]:
         """Returns the links that still reach nobody, without those that are parked already."""
@@ -156,7 +185,7 @@ class _Register:
             raise NotImported(f"These identities belong to different customers, numbers {numbers}.")
         customer = found[0] if found else None
         line = self._with_survivor(_without_what_is_known(line, customer), customer)
-        before: Document = customer or {**NEW, "_id": line.id}
+        before: Document = customer or {**NEW, "_id": line.id, "revision": self._revisions.get(line.id, 0)}
         said = _said(line)
         new = details.news(before, line.identity, said)
         owner = self._by_number.get(new.get("number", ""))

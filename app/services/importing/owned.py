@@ -17,14 +17,13 @@ from app.domain.refusals import Refusal
 from app.domain.search import cleaned
 from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
 from app.domain.times import lies_ahead
-from app.domain.vocabulary import CustomerStatus
+from app.domain.vocabulary import CustomerStatus, LineOutcome
 from app.services.importing.parking import leave, park
 from app.services.importing.points import Debt, Held, Ledger, read_ledger
 from app.services.importing.steps import (
     AccountClosed,
     Arrival,
     HistoryRewritten,
-    LineOutcome,
     NotImported,
     Updated,
     Verdict,
@@ -34,6 +33,7 @@ from app.services.importing.steps import (
 )
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store, UpdateOne
+from app.store.previews import StalePreviews
 
 _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
     (
@@ -66,16 +66,23 @@ class ImportedOwned(NamedTuple):
 
 
 async def import_owned(
-    store: Store, arrivals: Sequence[Arrival], *, now: datetime, held: Held, zone: tzinfo = UTC
+    store: Store,
+    arrivals: Sequence[Arrival],
+    *,
+    now: datetime,
+    held: Held,
+    stale: StalePreviews,
+    zone: tzinfo = UTC,
+    import_id: str | None = None,
 ) -> ImportedOwned:
     """Imports lines in one transaction; ``held`` is kept up to date.
 
-    At most two commands a collection, and one or two more for owners, points and statuses. One command more makes the
-    previews of those whose lists have changed.
+    At most two commands a collection, and one or two more for owners, points and statuses. ``stale`` gets those whose
+    lists have changed.
     """
 
     async def body(rows: CustomerRows) -> tuple[list[Verdict], Ledger, list[Updated]]:
-        session = rows.session
+        session, rows.import_id = rows.session, import_id
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
@@ -89,7 +96,7 @@ async def import_owned(
         strangers = [arrival for arrival in arrivals if arrival.line.owner not in owners]
         return verdicts + await park(store, strangers, now=now, session=session), ledger, batch.updated
 
-    verdicts, ledger, updated = await change_customers(store, body, now=now)
+    verdicts, ledger, updated = await change_customers(store, body, now=now, stale=stale)
     held.by_customer |= ledger.held
     return ImportedOwned(verdicts, ledger.debts, updated)
 
@@ -272,10 +279,11 @@ class _OwnedBatch:
         if stored.get("redeemed") and not document["redeemed"]:
             # The coupon may have been redeemed here since, and an older export does not undo that.
             document |= {key: stored[key] for key in _REDEMPTION if key in stored}
-        if _content(_as_owned(stored, owner)) == _content(document):
+        before, after = _content(_as_owned(stored, owner)), _content(document)
+        if before == after:
             return LineOutcome.UNCHANGED
         if line.kind in HISTORY:
-            raise HistoryRewritten
+            raise HistoryRewritten(line.kind, before, after)
         self._check_open(line.kind, document, owner)
         if ORDER in stored:
             document[ORDER] = stored[ORDER]  # it came when it first came

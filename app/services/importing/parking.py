@@ -9,10 +9,11 @@ from typing import Any
 
 from app.domain.import_forms import Identity
 from app.domain.import_lines import HISTORY
+from app.domain.vocabulary import LineOutcome
+from app.services.audit import AuditTrail
 from app.services.importing.steps import (
     Arrival,
     HistoryRewritten,
-    LineOutcome,
     Verdict,
     by_identity,
     ids_by_source,
@@ -89,8 +90,9 @@ async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, sess
     for arrival in arrivals:
         earlier = places.get(arrival.place(arrival.line.names[0]))
         same = isinstance(earlier, Arrival) and earlier.line == arrival.line
-        if earlier and not same and arrival.line.kind in HISTORY:
-            verdicts.append(arrival.rejected(HistoryRewritten()))
+        if isinstance(earlier, Arrival) and not same and arrival.line.kind in HISTORY:
+            before, after = earlier.line.document, arrival.line.document
+            verdicts.append(arrival.rejected(HistoryRewritten(arrival.line.kind, before, after)))
             continue
         verdicts.append(arrival.becomes(LineOutcome.PARKED))
         if same:
@@ -106,6 +108,35 @@ async def park(store: Store, arrivals: Sequence[Arrival], *, now: datetime, sess
             places[place] = arrival
     await store.write("parked", operations, session=session)
     return verdicts
+
+
+async def waiting_for(store: Store, limit: int) -> list[str]:
+    """Returns a sentence for each identity that lines wait for: those that wait longest first."""
+    count = {"lines": {"$sum": 1}, "kinds": {"$addToSet": "$line.kind"}, "since": {"$min": "$parkedAt"}}
+    identity = {"source": "$identity.source", "id": "$identity.id"}
+    order = {"since": 1, "_id.source": 1, "_id.id": 1}
+    pipeline = [{"$group": {"_id": identity, **count}}, {"$sort": order}, {"$limit": limit}]
+    return [
+        f"{Identity(**each['_id'])}  {each['lines']:,} lines since {each['since']:%Y-%m-%d}: "
+        + ", ".join(sorted(each["kinds"]))
+        for each in await store.aggregate("parked", pipeline)
+    ]
+
+
+async def drop(store: Store, identity: Identity, audit: AuditTrail) -> int:
+    """Drops what waits for an identity, and returns how many lines that were. A link is dropped at both its ends."""
+
+    async def body(session: Any) -> int:
+        documents = await parked(store, [identity], session=session)
+        lines = [(document["_id"], parked_line(document)) for document in documents]
+        places = {place for _, line in lines if isinstance(line, Arrival) for place in line.places}
+        places |= {place for place, _ in lines}
+        gone = [DeleteOne({"_id": place}) for place in sorted(places)]
+        await store.write("parked", gone, ordered=False, session=session)
+        await audit.accepted(store, session, customer_id=None, wrote=[])
+        return len(documents)
+
+    return await store.transaction(body)
 
 
 async def leave_places(store: Store, places: Iterable[str]) -> None:

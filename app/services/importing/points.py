@@ -10,7 +10,7 @@ from datetime import date, datetime, time, tzinfo
 from typing import Any, Final, NamedTuple, cast
 
 from app.domain.ids import derived_id
-from app.domain.import_lines import Line
+from app.domain.import_lines import Line, LineKind
 from app.domain.moments import ORDER, order_of
 from app.domain.points import (
     HERE,
@@ -28,7 +28,8 @@ from app.domain.points import (
 )
 from app.domain.refusals import Refusal
 from app.domain.statuses import CLOSED
-from app.services.importing.steps import Arrival, HistoryRewritten, LineOutcome, NotImported, Verdict
+from app.domain.vocabulary import LineOutcome
+from app.services.importing.steps import Arrival, HistoryRewritten, NotImported, Verdict
 from app.services.points import GIVEN_BACK, SYSTEM, expiry_activity
 from app.store.driver import Document, Store
 
@@ -142,8 +143,9 @@ class Ledger:
         """Takes a line, and returns its outcome; None if it is decided with the others. Raises NotImported."""
         facts = self._facts(document)
         if stored := self.entries.get(arrival.line.id):
-            if not self._says(stored, facts):
-                raise HistoryRewritten
+            before, after = self._compared(stored, facts)
+            if before != after:
+                raise HistoryRewritten(LineKind.POINTS, before, after)
             return LineOutcome.UNCHANGED
         self._owners[owner["_id"]] = owner
         self._lines[owner["_id"]].append((arrival, facts))
@@ -190,7 +192,8 @@ class Ledger:
             elif facts == taken[arrival.line.id][1]:
                 verdicts.append(arrival.becomes(LineOutcome.UNCHANGED))
             else:
-                verdicts.append(arrival.rejected(HistoryRewritten()))
+                rewritten = HistoryRewritten(LineKind.POINTS, taken[arrival.line.id][1], facts)
+                verdicts.append(arrival.rejected(rewritten))
         return verdicts
 
     def _enter(self, owner: Document, taken: Sequence[tuple[Arrival, Document]]) -> Mapping[str, Refusal]:
@@ -277,8 +280,8 @@ class Ledger:
             facts["expiresAt"] = kept
         return facts
 
-    def _says(self, stored: Document, facts: Document) -> bool:
-        """Returns whether a stored entry is what the line says; what the rules made of it is not the line's to say."""
+    def _compared(self, stored: Document, facts: Document) -> tuple[Document, Document]:
+        """Returns what a stored entry was said to be, and what the line says; not what the rules made of it."""
         said = {key: value for key, value in stored.items() if key not in _DECIDED}
         given = dict(facts)
         original = self.entries.get(given.pop("refundOfId", ""))
@@ -288,7 +291,7 @@ class Ledger:
         if "expiresAt" in said and "expiresAt" in given and said["expiresAt"] == end_of_day(given["expiresAt"]):
             given["expiresAt"] = said["expiresAt"]  # and kept the end of the day
         undone = original["seq"] if original and original["customerId"] == stored["customerId"] else None
-        return said == given and stored.get("refundOf") == undone
+        return {**said, "refundOf": stored.get("refundOf")}, {**given, "refundOf": undone}
 
 
 def _state(owner: Document) -> PointsState:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from hashlib import blake2b
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
@@ -17,9 +16,10 @@ import orjson
 
 from app.domain import card_numbers
 from app.domain.import_forms import Identity, Problems
-from app.domain.import_lines import LINE_SHAPES, Line, parse
+from app.domain.import_lines import KEYS_OF_LINES, LINE_SHAPES, Line, LineKind, parse
 from app.domain.moments import order_of
 from app.domain.refusals import Refusal
+from app.domain.vocabulary import LineOutcome
 from app.jobs import log_failure
 from app.store.driver import Document, Store
 
@@ -27,24 +27,9 @@ UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
 
 
+_REJECT: Final = {"line", "reason", "input"}
 _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 """More digits than a float can tell apart."""
-
-
-class LineOutcome(StrEnum):
-    """An outcome says what happened to a line. UNPARKED ones had been parked, in this run or an earlier one.
-
-    ERASED ones are of a customer who was anonymised here: nothing of them comes in.
-    """
-
-    IMPORTED = "imported"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    DELETED = "deleted"
-    PARKED = "parked"
-    UNPARKED = "unparked"
-    ERASED = "erased"
-    REJECTED = "rejected"
 
 
 class NotImported(Refusal):
@@ -54,8 +39,14 @@ class NotImported(Refusal):
 
 
 class HistoryRewritten(NotImported):
-    def __init__(self) -> None:
-        super().__init__("This id is here already with other content, and what happened is never rewritten.", "id")
+    """Raised for a line of history that is here already and says something else now; it names the keys that differ."""
+
+    def __init__(self, kind: LineKind, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        differ = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
+        named = ", ".join(sorted(KEYS_OF_LINES[kind].get(key, key) for key in differ))
+        super().__init__(
+            f"This id is here already with other content ({named}), and what happened is never rewritten.", "id"
+        )
 
 
 class AccountClosed(NotImported):
@@ -182,10 +173,13 @@ def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arriva
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)
+        if given.keys() == _REJECT and isinstance(given["input"], str):
+            return read(number, given["input"])  # a line of a rejects file, which was mended
         kind = (
             given["kind"] if given.get("kind") in list(LINE_SHAPES) else UNREADABLE
         )  # a list: it may be no hashable thing
-        return Arrival(number, text, parse(given), parked_at)
+        line = parse(given, may_hold_card_number=card_numbers.may_hold(text))
+        return Arrival(number, text, line, parked_at)
     except orjson.JSONDecodeError as wrong:
         text = card_numbers.masked(text)
         reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."

@@ -1,0 +1,245 @@
+"""Importing beside a raw `insert_many`: `python -m bench.import`, in a mongod of its own.
+
+Three generated files: mixed, of customers mostly, of points mostly. Each goes through the code of `python -m app
+import`; then the database is dropped, made anew with the same collections, validators and indexes, and the very
+documents that the import left are written by `insert_many`, a thousand at a time. Rounds are interleaved; figures are
+medians. "All" are all documents, "rows" those without previews, entries of the feed and what else we keep of our own.
+
+`--lines N` for smaller files, `--rounds N`, `--shape mixed` for one of them, `--profile` says where its time goes.
+"""
+
+import asyncio
+import cProfile
+import json
+import pstats
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from app.domain.times import stored
+from app.exporting import ADMINISTRATOR
+from app.services.importing.batches import import_batch
+from app.store import indexes
+from app.store.driver import Document, Store
+from app.store.mongod import embedded_mongod
+from app.store.schema import COLLECTIONS
+
+_START: Final = datetime(2024, 1, 1, tzinfo=UTC)
+_KEPT_BY_US: Final = {"heads", "feed", "tallies", "versions", "sources", "imports", "importSteps", "audit"}
+_AT_ONCE: Final = 1_000
+
+
+def _customer(number: int, chance: random.Random) -> Document:
+    name = (
+        f"{chance.choice(('Nora', 'Kari', 'Émile', 'Sören', 'Ada'))} {chance.choice(('Lindqvist', 'Okafor', 'Weiß'))}"
+    )
+    first, _, last = name.partition(" ")
+    return {
+        "kind": "customer",
+        "source": "billing",
+        "id": f"C-{number}",
+        "number": f"{100_000 + number}",
+        "name": f"{name} {number}",
+        "firstName": first,
+        "lastName": last,
+        "registeredAt": _at(number),
+        "email": f"customer.{number}@example.com",
+        "phones": [
+            {"value": f"+47 91 {number % 100:02} {number // 100 % 100:02} 10", "label": "mobile", "primary": True}
+        ],
+        "billingAddress": {"line1": f"Storgata {number % 90}", "city": "Oslo", "postalCode": "0184", "country": "NO"},
+        "country": "NO",
+        "paymentCount": number % 30,
+        "tags": ["newsletter"],
+    }
+
+
+def _of(number: int) -> Document:
+    return {"source": "billing", "id": f"C-{number}"}
+
+
+def _at(line: int) -> str:
+    return (_START + timedelta(seconds=37 * line)).isoformat()
+
+
+def _activity(line: int, owner: int) -> Document:
+    return {
+        "kind": "activity",
+        "source": "esuite",
+        "id": f"A-{line}",
+        "customer": _of(owner),
+        "occurredAt": _at(line),
+        "type": "BILLING_DATE_CHANGED",
+        "attributes": {"billDayFrom": 1 + line % 28, "billDayTo": 15},
+        "actor": {"kind": "AGENT", "id": "mira", "name": "Mira Sol", "accessLevel": "CUSTOMER_SERVICE_AGENT"},
+    }
+
+
+def _points(line: int, owner: int) -> Document:
+    return {
+        "kind": "points",
+        "source": "loyalty",
+        "id": f"P-{line}",
+        "customer": _of(owner),
+        "occurredAt": _at(line),
+        "pointsKind": "EARNED",
+        "points": 10,
+        **({} if line % 3 else {"expiresAt": "2031-12-31"}),
+    }
+
+
+def _spending(line: int, owner: int) -> Document:
+    return _points(line, owner) | {"pointsKind": "SPENT", "points": -1, "expiresAt": None}
+
+
+def _transaction(line: int, owner: int) -> Document:
+    return {
+        "kind": "transaction",
+        "source": "billing",
+        "id": f"T-{line}",
+        "customer": _of(owner),
+        "number": f"{line}",
+        "type": "SALE",
+        "occurredAt": _at(line),
+        "amount": {"amount": f"{line % 90}.90", "currency": "EUR"},
+    }
+
+
+def _note(line: int, owner: int) -> Document:
+    return {
+        "kind": "note",
+        "source": "esuite",
+        "id": f"N-{line}",
+        "customer": _of(owner),
+        "createdAt": _at(line),
+        "message": "Called about the bill, and was told when the next one comes.",
+    }
+
+
+def _coupon(line: int, owner: int) -> Document:
+    return {
+        "kind": "coupon",
+        "source": "loyalty",
+        "id": f"K-{line}",
+        "customer": _of(owner),
+        "addedAt": _at(line),
+        "code": f"TEN-{line}",
+        "type": "percentage",
+        "value": "10 %",
+        "origin": "RULE",
+    }
+
+
+Make = Callable[[int, int], Document]
+SHAPES: Final[dict[str, tuple[float, tuple[tuple[Make, int], ...]]]] = {
+    "mixed": (0.1, ((_activity, 50), (_points, 25), (_transaction, 10), (_note, 10), (_coupon, 5))),
+    "customers": (0.8, ((_activity, 100),)),
+    "points": (0.05, ((_points, 100),)),
+}
+"""Of each: which part of the lines are customers, and what the others are. Customers come first."""
+
+
+def lines_of_shape(shape: str, lines: int, *, seed: int = 1) -> Iterator[bytes]:
+    """Yields the lines of such a file; the same ones for the same seed, and no more of it is ever in memory."""
+    chance = random.Random(seed)  # noqa: S311 # no secret
+    part, kinds = SHAPES[shape]
+    customers = max(1, int(lines * part))
+    makes, weights = [make for make, _ in kinds], [weight for _, weight in kinds]
+    earners: set[int] = set()
+    for line in range(lines):
+        if line < customers:
+            made = _customer(line, chance)
+        else:
+            make, owner = chance.choices(makes, weights)[0], chance.randrange(customers)
+            make = _spending if make is _points and owner in earners and line % 4 == 0 else make
+            earners |= {owner} if make is _points else set[int]()
+            made = make(line, owner)
+        yield json.dumps(made, ensure_ascii=False).encode() + b"\n"
+
+
+async def _imported(store: Store, lines: list[bytes], profile: cProfile.Profile | None = None) -> float:
+    await store.drop()
+    await indexes.apply(store)
+    start = time.perf_counter()
+    if profile:
+        profile.enable()
+    _, summary = await import_batch(
+        store,
+        lines,
+        file_name="bench",
+        viewer=ADMINISTRATOR,
+        request_id="bench",
+        now=stored(datetime.now(UTC)),
+        zone=UTC,
+        reject=lambda rejected: print(rejected.reason),
+        advance=lambda lines: None,
+    )
+    if profile:
+        profile.disable()
+    assert not summary.rejected
+    return time.perf_counter() - start
+
+
+async def _written(store: Store, documents: dict[str, list[Document]]) -> float:
+    await store.drop()
+    await indexes.apply(store)
+    start = time.perf_counter()
+    for collection, those in documents.items():
+        for first in range(0, len(those), _AT_ONCE):
+            await store.insert(collection, those[first : first + _AT_ONCE])
+    return time.perf_counter() - start
+
+
+async def _documents(store: Store) -> dict[str, list[Document]]:
+    found = {name: await store.find(name, {}) for name in COLLECTIONS if name != "versions"}
+    return {name: those for name, those in found.items() if those}
+
+
+async def measure(uri: str, shapes: list[str], lines: int, rounds: int, *, profiled: bool) -> None:
+    async with Store.open(uri, "bench_import") as store:
+        taken: dict[tuple[str, str], list[float]] = {}
+        documents: dict[str, int] = {}
+        for round_ in range(rounds):
+            for shape in shapes:
+                given = list(lines_of_shape(shape, lines))
+                profile = cProfile.Profile() if profiled else None
+                taken.setdefault((shape, "import"), []).append(await _imported(store, given, profile))
+                if profile:
+                    pstats.Stats(profile).sort_stats("tottime").print_stats(45).sort_stats("cumtime").print_stats(60)
+                whole = await _documents(store)
+                documents[shape] = sum(map(len, whole.values()))
+                taken.setdefault((shape, "all"), []).append(await _written(store, whole))
+                rows = {name: those for name, those in whole.items() if name not in _KEPT_BY_US}
+                taken.setdefault((shape, "rows"), []).append(await _written(store, rows))
+                latest = {name: taken[shape, name][-1] for name in ("import", "all", "rows")}
+                print(
+                    f"round {round_ + 1}, {shape}: " + ", ".join(f"{k} {v:.2f} s" for k, v in latest.items()),
+                    flush=True,
+                )
+        for shape in shapes:
+            seconds, all_, rows = (statistics.median(taken[shape, name]) for name in ("import", "all", "rows"))
+            print(
+                f"{shape:10} {lines / seconds:7,.0f} lines/s, {documents[shape]:,} documents; import {seconds:.1f} s; "
+                f"insert_many of all {all_:.1f} s, {seconds / all_:.2f} x; of rows {rows:.1f} s, {seconds / rows:.2f} x"
+            )
+        await store.drop()
+
+
+def main(
+    lines: int = 100_000,
+    rounds: int = 3,
+    shape: Annotated[list[str] | None, typer.Option(help="One of mixed, customers, points.")] = None,
+    profile: Annotated[bool, typer.Option("--profile")] = False,  # an option
+) -> None:
+    with embedded_mongod(Path(".data/bench-import")) as uri:
+        asyncio.run(measure(uri, shape or list(SHAPES), lines, rounds, profiled=profile))
+
+
+if __name__ == "__main__":
+    typer.run(main)

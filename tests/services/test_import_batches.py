@@ -1,0 +1,280 @@
+"""An import is a batch: it is listed, and what it wrote can be taken back where nothing followed."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from app.domain.changes import NotFound
+from app.domain.ids import new_id
+from app.domain.import_forms import Identity
+from app.domain.points import audit
+from app.domain.vocabulary import LineOutcome
+from app.exporting import ADMINISTRATOR
+from app.services import daily_counts
+from app.services.audit import AuditTrail
+from app.services.importing import Reject, count_lines
+from app.services.importing.batches import import_batch, newest, refresh_previews
+from app.services.importing.parking import drop, waiting_for
+from app.services.importing.undo import undo
+from app.store import indexes, previews
+from app.store.driver import Document, Store, UpdateOne
+from tests.support.import_lines import (
+    ADA,
+    NOW,
+    Bring,
+    Line,
+    activity,
+    ada,
+    coupon,
+    customer,
+    fingerprint,
+    link,
+    only,
+    points,
+    status,
+    thing,
+)
+
+
+async def batch_of(store: Store, *lines: Line, name: str = "file.ndjson", minutes: int = 0) -> str:
+    """Imports lines as a batch, without a reject, and returns its id."""
+    rejects: list[Reject] = []
+    batch_id, _ = await import_batch(
+        store,
+        [json.dumps(line).encode() for line in lines],
+        file_name=name,
+        viewer=ADMINISTRATOR,
+        request_id="test",
+        now=NOW + timedelta(minutes=minutes),
+        zone=UTC,
+        reject=rejects.append,
+        advance=lambda lines: None,
+    )
+    assert rejects == []
+    return batch_id
+
+
+async def undone(store: Store, batch_id: str, *, minutes: int = 60) -> list[str]:
+    """Undoes a batch, and returns what is said of it."""
+    return str(await undo(store, batch_id, ADMINISTRATOR, "test", NOW + timedelta(minutes=minutes))).splitlines()
+
+
+def _without_counters(document: Document) -> None:
+    for key in ("revision", "undoneAt"):
+        document.pop(key, None)
+
+
+async def content(store: Store) -> str:
+    """Hashes what customers and their rows are; not how often they were changed, nor what is told of it."""
+    kept: Any = {}
+    for name in ("customers", "activities", "points", "coupons", "notes", "statuses", "emails", "files", "passes"):
+        rows = await store.find(name, {}, sort={"_id": 1})
+        for row in rows:
+            _without_counters(row)
+        kept[name] = rows
+    return json.dumps(kept, default=str, sort_keys=True)
+
+
+async def consistent(store: Store) -> None:
+    """Holds what every writer keeps up."""
+    assert await indexes.wrong_copies(store) == []
+    assert await previews.differences(store) == []
+    assert await daily_counts.differences(store) == []
+    for each in await store.find("customers", {"points": {"$exists": True}}):
+        entries = await store.find("points", {"customerId": each["_id"]}, sort={"seq": 1})
+        assert audit(each["points"], entries)["ok"]  # pyright: ignore[reportArgumentType] # documents are entries
+
+
+def some_lines() -> list[Line]:
+    mail: dict[str, Any] = {
+        "subject": "Receipt",
+        "to": "a@example.com",
+        "attachments": [{"name": "a", "type": "a/b", "content": "YQ=="}],
+    }
+    return [
+        customer("1002"),
+        activity("a9", occurredAt="2025-01-01T00:00:00Z", campaign="Spring"),
+        points("p9", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"),
+        coupon("c9"),
+        thing("note", "n9", message="Call back.", createdAt="2024-01-01T00:00:00Z"),
+        thing("email", "m9", **mail),
+        status("s9", "BLOCKED", "2025-06-01T00:00:00Z"),
+        activity("a10", of="esuite/E1002"),
+    ]
+
+
+async def test_an_import_is_listed_with_what_became_of_its_lines(store: Store) -> None:
+    batch_id = await batch_of(store, customer(), activity("a"), activity("b", of="lost/1"), name="crm.ndjson")
+    batch = await only(store, "imports")
+    assert (batch["_id"], batch["fileName"], batch["lines"]) == (batch_id, "crm.ndjson", 3)
+    assert batch["counts"] == [
+        {"kind": "activity", "outcome": "IMPORTED", "lines": 1},
+        {"kind": "activity", "outcome": "PARKED", "lines": 1},
+        {"kind": "customer", "outcome": "IMPORTED", "lines": 1},
+    ]
+    assert batch["startedBy"] == {"kind": "AGENT", "id": "command line", "name": "Command line"}
+    assert batch["finishedAt"] >= batch["startedAt"]
+    row = await only(store, "audit")
+    assert (row["action"], row["outcome"], row["wrote"]) == ("import", "ACCEPTED", [batch_id])
+    second = await batch_of(store, minutes=1)
+    told = await newest(store, 20)
+    assert [each.split()[0] for each in told] == [second, batch_id]
+    assert told[1] == f"{batch_id}  2026-03-01 12:00:00Z  3 lines  crm.ndjson  2 imported, 1 parked"
+    assert len(await newest(store, 1)) == 1
+
+
+async def test_an_import_that_is_interrupted_is_listed_as_not_finished(store: Store) -> None:
+    class Killed(Exception): ...
+
+    def lines() -> Any:
+        yield json.dumps(customer()).encode()
+        raise Killed
+
+    with pytest.raises(Killed):
+        await import_batch(
+            store,
+            lines(),
+            file_name="half",
+            viewer=ADMINISTRATOR,
+            request_id="test",
+            now=NOW,
+            zone=UTC,
+            reject=lambda rejected: None,
+            advance=lambda lines: None,
+        )
+    assert (await newest(store, 1))[0].endswith("half  not finished")
+
+
+async def test_previews_that_an_interrupted_import_left_stale_are_made_by_the_worker(store: Store) -> None:
+    class Killed(Exception): ...
+
+    def dies(_: int) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        await import_batch(
+            store,
+            [json.dumps(customer()).encode()],
+            file_name="half",
+            viewer=ADMINISTRATOR,
+            request_id="test",
+            now=NOW,
+            zone=UTC,
+            reject=lambda rejected: None,
+            advance=dies,
+        )
+    assert (await store.find("heads", {}), len(await store.find("customers", {}))) == ([], 1)
+    assert await refresh_previews(store, NOW + timedelta(minutes=1)) == 0
+    assert await refresh_previews(store, NOW + timedelta(minutes=3)) == 1
+    assert await refresh_previews(store, NOW + timedelta(minutes=9)) == 0
+    assert (await only(store, "heads"))["_id"] == ADA
+
+
+async def test_an_undone_import_leaves_what_was_there_before_it(store: Store) -> None:
+    await batch_of(store, customer(), activity("a1"), points("p1", "EARNED", 10))
+    before = await content(store)
+    batch_id = await batch_of(store, *some_lines(), minutes=1)
+    assert await content(store) != before
+    told = await undone(store, batch_id)
+    assert told == [
+        "2 activities taken back",
+        "1 coupon taken back",
+        "1 customer taken back",
+        "1 e-mail taken back",
+        "1 note taken back",
+        "1 points entry taken back",
+        "1 status change taken back",
+    ]
+    assert await content(store) == before
+    await consistent(store)
+    row = (await store.find("audit", {"action": "undoImport"}))[0]
+    assert row["wrote"] == [batch_id]
+    assert (await newest(store, 1))[0].endswith("undone")
+    assert await undone(store, batch_id) == ["There was nothing to take back."]
+    again = await batch_of(store, *some_lines(), minutes=2)
+    assert await undone(store, again) == told
+    assert await content(store) == before
+
+
+async def test_the_feed_tells_of_a_customer_who_is_taken_back_as_of_one_who_was_erased(store: Store) -> None:
+    batch_id = await batch_of(store, customer())
+    await undone(store, batch_id)
+    entries = await store.find("feed", {"customerId": ADA}, sort={"revision": 1})
+    assert [entry["kind"] for entry in entries] == ["CHANGED", "ERASED"]
+    assert await store.find("heads", {}) == []
+
+
+async def test_rows_that_were_changed_since_are_left_and_named(store: Store) -> None:
+    batch_id = await batch_of(store, customer(), coupon("c1"), coupon("c2"))
+    first = (await store.find("coupons", {}, sort={"_id": 1}, limit=1))[0]
+    redeemed = {"redeemed": True, "redeemedAt": NOW}
+    await store.write("coupons", [UpdateOne({"_id": first["_id"]}, {"$set": redeemed})])
+    assert await undone(store, batch_id) == [
+        "1 coupon taken back",
+        "1 coupon left: changed since",
+        "1 customer left: they have rows that stay: coupons",
+    ]
+    assert (await only(store, "coupons"))["_id"] == first["_id"]
+    await consistent(store)
+
+
+async def test_points_that_others_followed_are_made_up_for_once(store: Store) -> None:
+    await batch_of(store, customer(), points("p1", "EARNED", 10))
+    batch_id = await batch_of(store, points("p2", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"), minutes=1)
+    await batch_of(store, points("p3", "SPENT", -5, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
+    for told in (["1 balance made up for by an entry of the opposite amount"], ["There was nothing to take back."]):
+        assert await undone(store, batch_id) == told
+        entries = await store.find("points", {}, sort={"seq": 1})
+        assert [(entry["kind"], entry["points"]) for entry in entries][-1] == ("ADJUSTED", -50)
+        assert (await ada(store))["spendable"] == 5
+        await consistent(store)
+
+
+async def test_points_that_were_spent_since_are_left_and_the_reason_is_said(store: Store) -> None:
+    await batch_of(store, customer())
+    batch_id = await batch_of(store, points("p2", "EARNED", 50), minutes=1)
+    await batch_of(store, points("p3", "SPENT", -45, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
+    [told] = await undone(store, batch_id)
+    assert told.startswith("1 points entry left: others followed; ")
+    assert (await ada(store))["spendable"] == 5
+
+
+async def test_an_import_that_is_not_there_cannot_be_undone(store: Store) -> None:
+    before = await fingerprint(store)
+    with pytest.raises(NotFound):
+        await undone(store, new_id("imports"))
+    assert await fingerprint(store) == before
+
+
+async def test_a_line_of_a_rejects_file_is_imported_once_it_is_mended(store: Store, bring: Bring) -> None:
+    first = await bring(customer(), activity("a", occurredAt="yesterday"))
+    [reject] = first.rejects
+    again = await bring(asdict(reject))
+    assert (again.reasons[1], again.rejects[0].input) == (reject.reason, reject.input)
+    mended = replace(reject, input=reject.input.replace("yesterday", "2024-01-01T00:00:00Z"))
+    assert (await bring(asdict(mended))).totals == {LineOutcome.IMPORTED: 1}
+    assert (await only(store, "activities"))["type"] == "BIRTHDAY"
+
+
+async def test_what_is_parked_is_listed_with_what_it_waits_for_and_can_be_dropped(store: Store, bring: Bring) -> None:
+    await bring(activity("a", of="lost/1"), coupon("c", of="lost/1"), link("lost/1", "lost/2"), activity("b", of="x/9"))
+    assert await waiting_for(store, 9) == [
+        "1 of lost  3 lines since 2026-03-01: activity, coupon, customerLink",
+        "2 of lost  1 lines since 2026-03-01: customerLink",
+        "9 of x  1 lines since 2026-03-01: activity",
+    ]
+    assert len(await waiting_for(store, 1)) == 1
+    trail = AuditTrail(ADMINISTRATOR, "dropParked", "test", NOW)
+    assert [await drop(store, Identity("lost", "1"), trail) for _ in range(2)] == [3, 0]
+    assert await waiting_for(store, 9) == ["9 of x  1 lines since 2026-03-01: activity"]
+    assert [row["action"] for row in await store.find("audit", {})] == ["dropParked"] * 2
+
+
+@pytest.mark.parametrize(("content", "lines"), [(b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"x" * 3_000_000, 1)])
+def test_the_lines_of_a_file_are_counted_before_they_are_read(content: bytes, lines: int) -> None:
+    file = BytesIO(content)
+    assert (count_lines(file), file.read()) == (lines, content)
