@@ -74,7 +74,7 @@ class Presences:
         await self._stay([*self._here], datetime.now(UTC))
 
     async def look(self) -> None:
-        """Wakes those who want to know it where viewers came or went."""
+        """Wakes whoever wants to know it where viewers came or went."""
         if not self._wanted:
             return
         found = await self._found({"$in": [*self._wanted]}, datetime.now(UTC))

@@ -82,11 +82,6 @@ class CustomerRows:
         for owner in {before["customerId"], after["customerId"]}:
             self._touch(collection, owner, before["_id"])
 
-    def correct(self, before: Document, after: Document) -> None:
-        """Replaces an activity by what it should have been from the beginning."""
-        self.replace("activities", before, after)
-        self._withdrawn += [before, after]
-
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
         """Updates a row. ``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
         self._operations[collection].append(UpdateOne({"_id": before["_id"]}, change))

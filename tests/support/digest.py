@@ -8,7 +8,7 @@ from app.store.driver import Store
 from app.store.schema import COLLECTIONS
 
 EMPTY: Final = md5(b"").hexdigest()  # the server's own
-"""Of a collection without documents."""
+"""The hash of a collection without documents."""
 
 
 async def digests(store: Store) -> Mapping[str, str]:

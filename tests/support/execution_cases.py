@@ -88,7 +88,7 @@ class Case:
     breaking: frozenset[str] = frozenset()
     """Fields whose resolver raises for some of their sources."""
     event: Any = None
-    """Of a subscription."""
+    """What a subscription is executed for."""
 
 
 Reads = Mapping[str, frozenset[ReadGroup]]
