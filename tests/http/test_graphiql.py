@@ -1,7 +1,6 @@
 """GraphiQL as people meet it: in a real browser with the network cut, and what its responses promise."""
 
 import json
-import os
 import re
 import socket
 from collections.abc import Generator
@@ -24,7 +23,7 @@ from starlette.testclient import TestClient
 
 from app.http import desk, graphiql
 from app.http.pages import BuiltPage, Config
-from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.browser import visit
 
 pytestmark = pytest.mark.xdist_group("demo")  # one demo process is enough
 
@@ -54,16 +53,6 @@ TABS = {  # each with something that its answer shows
 
 
 # ---------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    """Launches a Chromium, or skips the test where there is none."""
-    chromium = find_chromium()
-    if chromium is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
-    with launch(chromium) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ export const de = (format: Format): Words => ({
   mention: 'Kollegen erwähnen',
   mentionHint: 'Erwähnen: Benutzerkennungen',
   mentioned: (names: string) => `Erwähnt ${names}`,
+  attach: 'Anhängen',
   ctrlEnter: 'Strg-Eingabe speichert',
   sendAgain: 'Erneut senden',
   sameKey: 'Niemand weiß, ob es angekommen ist. Erneutes Senden kann es nicht zweimal auslösen.',

@@ -83,6 +83,7 @@ export const en = (format: Format) => ({
   mention: 'Mention colleagues',
   mentionHint: 'Mention: user ids',
   mentioned: (names: string) => `Mentions ${names}`,
+  attach: 'Attach',
   ctrlEnter: 'Ctrl-Enter saves',
   sendAgain: 'Send again',
   sameKey: 'Nobody knows whether it was made. Sending it again cannot make it twice.',
