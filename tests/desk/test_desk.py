@@ -47,13 +47,13 @@ def test_a_customer_is_there_after_one_query(demo: Demo, browser: Browser) -> No
         page.on("request", lambda request: asked.append(name) if (name := operation_of(request)) else None)
         page.reload()
         expect(page.get_by_role("heading", level=1)).to_have_text("Zoë Müller-O'Brien")
-        expect(page.get_by_role("feed").get_by_role("article").first).to_be_visible()
+        expect(page.get_by_role("group", name="What happened").get_by_role("article").first).to_be_visible()
         assert asked == ["CustomerPage"]
 
 
 def test_ten_thousand_events_are_not_in_the_page_at_once(demo: Demo, browser: Browser) -> None:
     with demo.customer(browser, NUMBER) as page:
-        tiles = page.get_by_role("feed").get_by_role("article")
+        tiles = page.get_by_role("group", name="What happened").get_by_role("article")
         expect(tiles.first).to_be_visible()
         for _ in range(15):
             page.mouse.wheel(0, 3_000)
@@ -79,7 +79,9 @@ def test_axe_finds_nothing_serious(demo: Demo, browser: Browser, path: str, head
         page.wait_for_timeout(1_000)  # what comes after the heading
         assert serious(page, axe) == []
         if path.startswith("#/customers"):
-            page.get_by_role("feed").get_by_role("article").first.get_by_role("button").first.click()
+            page.get_by_role("group", name="What happened").get_by_role("article").first.get_by_role(
+                "button"
+            ).first.click()
             page.get_by_role("button", name="Filters").click()
             page.get_by_role("button", name="How it came about").click()
             expect(page.get_by_role("table", name="Ledger")).to_be_visible()

@@ -2,7 +2,9 @@ import { Anchor, Group, Select, Text, UnstyledButton, useComputedColorScheme, us
 import { Suspense, lazy, useEffect, useMemo, useState } from 'react';
 import { Provider, useQuery } from 'urql';
 
+import { Boundary } from './Boundary';
 import { Notice } from './Notice';
+import { ProblemScreen } from './ProblemScreen';
 import { SignIn } from './SignIn';
 import { clientOf } from './client';
 import { type Person, people, recall, remember } from './config';
@@ -77,12 +79,14 @@ export function App() {
       </header>
       <Notice>
         <main id="main" tabIndex={-1}>
-          <Suspense fallback={<Text p="md">{t.loading}</Text>}>
-            {view === 'customers' && number && <CustomerPage key={number} number={number} entry={entry} />}
-            {view === 'lists' && <ListsPage />}
-            {view === 'report' && <ReportPage />}
-            {view === 'home' && <Home />}
-          </Suspense>
+          <Boundary key={`${view} ${number}`} fallback={({ message }) => <ProblemScreen problem={{ kind: 'fault', message }} />}>
+            <Suspense fallback={<Text p="md">{t.loading}</Text>}>
+              {view === 'customers' && number && <CustomerPage key={number} number={number} entry={entry} />}
+              {view === 'lists' && <ListsPage />}
+              {view === 'report' && <ReportPage />}
+              {view === 'home' && <Home />}
+            </Suspense>
+          </Boundary>
         </main>
       </Notice>
     </Provider>

@@ -3,7 +3,7 @@ import { cacheExchange } from '@urql/exchange-graphcache';
 import { createClient as createStream } from 'graphql-sse';
 
 import type { Person } from './config';
-import keyless from './generated/keyless.json';
+import { keyless, possibleTypes } from './generated/policies.json';
 
 const URL_OF_GATEWAY = new URL('graphql', location.href).href;
 
@@ -18,7 +18,7 @@ export function clientOf(person: Person): Client {
       headers: { ...person.headers, accept: 'application/graphql-response+json, application/json' },
     }),
     exchanges: [
-      cacheExchange({ keys: Object.fromEntries(keyless.map((type) => [type, () => null])) }),
+      cacheExchange({ keys: Object.fromEntries(keyless.map((type) => [type, () => null])), possibleTypes }),
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query, variables }) => ({

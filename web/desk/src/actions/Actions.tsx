@@ -36,7 +36,9 @@ export function Actions({ customer, me, onDone, onNote }: Props) {
     return undefined;
   }
 
-  // A role that may do nothing of it needs no menu: customers on their own page, affiliates, sales representatives.
+  // Customers have no menu on their own page: what they may do stands beside each coupon and mail.
+  if (me?.roles.every((role) => role === 'CUSTOMER')) return null;
+  // A role that may do nothing of it needs none, either: affiliates.
   if (!acts.some((act) => me?.permissions.includes(NEEDS[act]))) return null;
   const close = () => setDialog(undefined);
   return (

@@ -16,7 +16,7 @@ export function LastEvents({ entries, number }: { entries: (EntryFragment | null
       <List size="sm" listStyleType="none">
         {entries.map((entry) => entry && (
           <List.Item key={entry.id}>
-            <Anchor href={addressOf(number, entry.id)} size="sm">{entry.title}</Anchor>{' '}
+            <Anchor href={addressOf(number, entry.id)} size="sm" underline="always">{entry.title}</Anchor>{' '}
             {t.byWhom(entry.actor.name, entry.actor.onBehalfOf?.name, t.sources[entry.source] ?? entry.source)},{' '}
             <time dateTime={entry.occurredAt} title={format.dateTime(entry.occurredAt)}>{format.relative(entry.occurredAt, now)}</time>
           </List.Item>

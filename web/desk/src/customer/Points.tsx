@@ -61,7 +61,7 @@ function Ledger({ customerId, spendable }: { customerId: string; spendable: numb
           {customer.points.expiries.map(({ points, expiresAt }) => <li key={expiresAt}>{t.pointsAt(points, format.date(expiresAt))}</li>)}
         </ul>
       )}
-      <Table.ScrollContainer minWidth={0} mah={360} type="native">
+      <div className="ledger" tabIndex={0} role="region" aria-label={t.ledger}>
         <Table fz="xs" aria-label={t.ledger}>
           <Table.Thead>
             <Table.Tr><Table.Th>{t.day}</Table.Th><Table.Th>{t.what}</Table.Th><Table.Th ta="right">{t.points}</Table.Th><Table.Th ta="right">{t.balanceAfter}</Table.Th></Table.Tr>
@@ -77,7 +77,7 @@ function Ledger({ customerId, spendable }: { customerId: string; spendable: numb
             ))}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </div>
       <Group mt="xs">
         {page?.pageInfo.hasNextPage && (
           <Button size="compact-xs" variant="default" loading={fetching} onClick={() => setAfter(page.pageInfo.endCursor)}>{t.older}</Button>

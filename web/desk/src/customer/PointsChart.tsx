@@ -17,6 +17,9 @@ export default function PointsChart({ entries }: { entries: LedgerRowFragment[] 
     const element = box.current;
     if (!element) return;
     const sorted = [...entries].reverse();
+    // In the order of the ledger, in which each balance follows from the one before; a late entry stands where it came in.
+    let last = 0;
+    const times = sorted.map(({ occurredAt }) => (last = Math.max(last, Date.parse(occurredAt) / 1000)));
     const [ink, grid, line] = scheme === 'dark' ? ['#c9c9c9', '#424242', '#91a7ff'] : ['#343a40', '#dee2e6', '#4263eb'];
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, font: '11px system-ui' };
     const plot = new UPlot(
@@ -26,12 +29,12 @@ export default function PointsChart({ entries }: { entries: LedgerRowFragment[] 
         legend: { show: false },
         cursor: { show: false },
         axes: [
-          { ...axis, values: (_, times) => times.map((time) => format.month(new Date(time * 1000))) },
+          { ...axis, values: (_, times) => times.map((time) => format.shortDate(new Date(time * 1000))), space: 70 },
           { ...axis, size: 56, values: (_, values) => values.map((value) => format.number(value)) },
         ],
         series: [{}, { stroke: line, width: 2, paths: UPlot.paths.stepped!({ align: 1 }) }],
       },
-      [sorted.map(({ occurredAt }) => Date.parse(occurredAt) / 1000), sorted.map(({ balanceAfter }) => balanceAfter)],
+      [times, sorted.map(({ balanceAfter }) => balanceAfter)],
       element,
     );
     const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: 140 }));

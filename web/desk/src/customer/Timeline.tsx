@@ -84,7 +84,7 @@ export function Timeline({ timeline, number, opened, me, onDone }: Props) {
       {isBeyond && <Linked id={opened} number={number} me={me} onDone={onDone} />}
       {timeline.problem && <ProblemScreen problem={timeline.problem} onRetry={timeline.again} />}
       {entries.length === 0 && !isLoading && <Text p="md">{t.nothingFound}</Text>}
-      <div ref={list} role="feed" aria-label={t.timeline} aria-busy={isLoading} style={{ height: virtualizer.getTotalSize() }} className="rows">
+      <div ref={list} role="group" aria-label={t.timeline} aria-busy={isLoading} style={{ height: virtualizer.getTotalSize() }} className="rows">
         {items.map(({ key, index, start }) => {
           const row = rows[index]!;
           return (

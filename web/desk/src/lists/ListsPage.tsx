@@ -98,7 +98,7 @@ export default function ListsPage() {
           onChange={(value) => setFilter({ ...filter, segment: (value as CustomerSegment | null) ?? undefined })}
         />
         <MultiSelect
-          label={t.status} value={filter.statuses ?? []} data={STATUSES.map((value) => ({ value, label: t.statuses[value] }))}
+          label={t.status} miw={160} value={filter.statuses ?? []} data={STATUSES.map((value) => ({ value, label: t.statuses[value] }))}
           onChange={(values) => setFilter({ ...filter, statuses: values.length ? (values as CustomerStatus[]) : undefined })}
         />
         <MultiSelect

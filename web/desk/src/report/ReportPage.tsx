@@ -132,5 +132,5 @@ interface ChoicesProps {
 
 function Choices({ dimension, label, value, onChange }: ChoicesProps) {
   const [{ data }] = useQuery({ query: ReportChoicesDocument, variables: { dimension } });
-  return <MultiSelect label={label} data={data?.reportOptions?.values ?? []} value={value} onChange={onChange} searchable clearable />;
+  return <MultiSelect miw={160} label={label} data={data?.reportOptions?.values ?? []} value={value} onChange={onChange} searchable clearable />;
 }

@@ -128,7 +128,7 @@ export const en = (format: Format) => ({
   dueAt: (date: string) => `due ${date}`,
   overdue: 'overdue',
   redeemOf: (value: string, code: string) => `Redeem ${value} ${code}`,
-  refundOf: (number: string) => `Refund ${number}`,
+  refundOf: (number: string) => `Request refund ${number}`,
   balance: (spendable: number, earned: number, spent: number, expired: number) => `${format.plural(spendable, '# point', '# points')}: ${format.number(earned)} earned, ${format.number(spent)} spent, ${format.number(expired)} expired.`,
   reserved: (count: number) => format.plural(count, '# is reserved.', '# are reserved.'),
   pendingPoints: (count: number) => format.plural(count, '# is announced.', '# are announced.'),

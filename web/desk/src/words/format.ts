@@ -16,7 +16,7 @@ export function formatOf(locale: string) {
   const signed = new Intl.NumberFormat(locale, { signDisplay: 'exceptZero' });
   const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
   const days = new Intl.DateTimeFormat(locale, { dateStyle: 'full' });
-  const months = new Intl.DateTimeFormat(locale, { month: 'short', year: '2-digit' });
+  const shortDates = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: '2-digit' });
   const times = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
   const dateTimes = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
   const relatives = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
@@ -42,7 +42,7 @@ export function formatOf(locale: string) {
     signed: (number: number) => signed.format(number),
     date: (time: string) => dates.format(new Date(time)),
     day: (time: string) => days.format(new Date(time)),
-    month: (time: Date) => months.format(time),
+    shortDate: (time: Date) => shortDates.format(time),
     time: (time: string) => times.format(new Date(time)),
     dateTime: (time: string) => dateTimes.format(new Date(time)),
     timeIn: (time: Date, timeZone: string) => new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone }).format(time),
