@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from app.domain.ids import derived_id
 from tests.support.desk import ADMIN, Demo, operation_of
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -26,7 +25,7 @@ WHO_HAS = """{ customers(first: 100, filter: {statuses: [ACTIVE]}) { nodes {
   possibleDuplicates { customer { id number name } } } } }"""
 
 
-def eventually(read: Callable[[], T]) -> T:
+def eventually(read: Callable[[], T | None]) -> T:
     """Returns what is read once it is something."""
     ends = time.monotonic() + WAIT_SECONDS
     while not (found := read()):
@@ -70,11 +69,10 @@ def test_a_mail_is_read_and_sent_again(demo: Demo, browser: Browser) -> None:
         mail.get_by_role("button", name="Send again").click()
         expect(page.get_by_role("status").filter(has_text="queued")).to_be_visible()
         expect(mail.locator("[data-delivery=SENT]").first).to_be_visible()
-    email = demo.database.emails.find_one({"customerId": derived_id("customers", RICH), "subject": subject})
-    assert email or demo.database.emails.find_one({"subject": subject})
     sent = eventually(lambda: demo.database.deliveries.find_one({"status": "SENT"}, sort=[("requestedAt", -1)]))
     found = demo.database.emails.find_one({"_id": sent["emailId"]})
-    assert found and found["subject"] == subject
+    assert found
+    assert found["subject"] == subject
 
 
 def test_points_are_adjusted_once_although_the_network_was_cut(demo: Demo, browser: Browser) -> None:
@@ -141,7 +139,9 @@ def test_a_coupon_is_redeemed(demo: Demo, browser: Browser) -> None:
         expect(row).to_contain_text("redeemed")
         expect(row.get_by_role("button")).to_have_count(0)
     found = demo.database.coupons.find_one({"_id": coupon["id"]})
-    assert found and found["redeemed"] and found["redeemedBy"]["name"]
+    assert found
+    assert found["redeemed"]
+    assert found["redeemedBy"]["name"]
 
 
 def test_an_account_is_blocked_with_a_reason(demo: Demo, browser: Browser) -> None:
@@ -155,9 +155,11 @@ def test_an_account_is_blocked_with_a_reason(demo: Demo, browser: Browser) -> No
         expect(page.locator("[data-status=BLOCKED]")).to_be_visible()
         expect(page.get_by_role("region", name="To know first")).to_contain_text("The card was stolen")
     found = demo.database.customers.find_one({"_id": customer["id"]})
-    assert found and found["status"] == "BLOCKED"
+    assert found
+    assert found["status"] == "BLOCKED"
     change = demo.database.statuses.find_one({"customerId": customer["id"]}, sort=[("changedAt", -1)])
-    assert change and (change["from"], change["to"], change["reason"]) == ("ACTIVE", "BLOCKED", "The card was stolen")
+    assert change
+    assert (change["from"], change["to"], change["reason"]) == ("ACTIVE", "BLOCKED", "The card was stolen")
 
 
 def test_a_note_is_saved_with_its_attachment_by_ctrl_enter(demo: Demo, browser: Browser) -> None:
@@ -174,9 +176,11 @@ def test_a_note_is_saved_with_its_attachment_by_ctrl_enter(demo: Demo, browser: 
         tile.get_by_role("button").first.click()
         expect(tile.get_by_role("link", name="delivery.csv")).to_be_visible()
     note = demo.database.notes.find_one({"customerId": customer["id"]}, sort=[("createdAt", -1)])
-    assert note and note["message"] == "Der Fahrer schrieb: nicht zu Hause"
+    assert note
+    assert note["message"] == "Der Fahrer schrieb: nicht zu Hause"
     upload = demo.database.uploads.find_one({"noteId": note["_id"]})
-    assert upload and (upload["name"], upload["bytes"]) == ("delivery.csv", 20)
+    assert upload
+    assert (upload["name"], upload["bytes"]) == ("delivery.csv", 20)
 
 
 def test_two_customers_are_merged_and_separate_again(demo: Demo, browser: Browser) -> None:
@@ -195,10 +199,13 @@ def test_two_customers_are_merged_and_separate_again(demo: Demo, browser: Browse
         expect(dialog).to_have_count(0)
         expect(page.get_by_role("region", name="Merged customers")).to_contain_text(source["number"])
         merge = demo.database.merges.find_one({"customerId": into["id"]}, sort=[("createdAt", -1)])
-        assert merge and merge["sourceIds"] == [source["id"]] and merge["reason"] == "The same person"
+        assert merge
+        assert merge["sourceIds"] == [source["id"]]
+        assert merge["reason"] == "The same person"
         found = demo.database.customers.find_one({"_id": source["id"]})
-        assert found and found["status"] == "MERGED"
-        eventually(lambda: (demo.database.merges.find_one({"_id": merge["_id"]}) or {}).get("finishedAt"))
+        assert found
+        assert found["status"] == "MERGED"
+        eventually(lambda: demo.database.merges.find_one({"_id": merge["_id"], "finishedAt": {"$ne": None}}))
         page.get_by_role("group", name="What happened").get_by_role("article").first.get_by_role("button").first.click()
         page.get_by_role("button", name="Undo this merge").click()
         dialog.get_by_label("Reason").fill("They are twins")
@@ -206,7 +213,8 @@ def test_two_customers_are_merged_and_separate_again(demo: Demo, browser: Browse
         expect(dialog).to_have_count(0)
         expect(page.get_by_role("region", name="Merged customers")).to_have_count(0)
     found = demo.database.customers.find_one({"_id": source["id"]})
-    assert found and found["status"] == "ACTIVE"
+    assert found
+    assert found["status"] == "ACTIVE"
 
 
 def test_a_refund_goes_round_and_is_reversed_later(demo: Demo, browser: Browser) -> None:
@@ -228,7 +236,8 @@ def test_a_refund_goes_round_and_is_reversed_later(demo: Demo, browser: Browser)
         expect(requests.locator("[data-request=REVERSED]").filter(has_text="1.17")).to_be_visible()
         expect(requests).to_contain_text("The bank took it back.")
     request = demo.database.requests.find_one({"customerId": customer["id"], "targetId": sale["id"]})
-    assert request and request["status"] == "REVERSED"
+    assert request
+    assert request["status"] == "REVERSED"
     assert [each["status"] for each in request["outcomes"]][-2:] == ["SUCCEEDED", "REVERSED"]
 
 
@@ -247,9 +256,11 @@ def test_a_list_is_saved_as_a_segment_and_exported(demo: Demo, browser: Browser)
         rows = download.value.path().read_text().splitlines()
     assert [row.partition(",")[0] for row in rows] == ["number", "C-100006"]
     segment = demo.database.segments.find_one({"name": "Those who left"})
-    assert segment and segment["filter"] == {"statuses": ["DEACTIVATED"]}
+    assert segment
+    assert segment["filter"] == {"statuses": ["DEACTIVATED"]}
     export = demo.database.exports.find_one({}, sort=[("requestedAt", -1)])
-    assert export and (export["status"], export["rows"]) == ("DONE", 1)
+    assert export
+    assert (export["status"], export["rows"]) == ("DONE", 1)
 
 
 def test_a_total_of_the_report_opens_its_rows(demo: Demo, browser: Browser) -> None:
@@ -279,7 +290,8 @@ def test_what_a_colleague_writes_is_announced_and_nothing_moves(demo: Demo, brow
             expect(first).to_contain_text("From the other tab")
             made = first.get_attribute("data-entry")
     activity = demo.database.activities.find_one({"_id": made})
-    assert activity and activity["isNote"]
+    assert activity
+    assert activity["isNote"]
 
 
 def test_customers_see_their_own_page_and_may_do_nothing_to_it(demo: Demo, browser: Browser) -> None:

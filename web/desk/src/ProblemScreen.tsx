@@ -28,7 +28,7 @@ export function ProblemScreen({ problem, onRetry }: Props) {
   return (
     <Alert color={problem.kind === 'fault' ? 'red' : 'yellow'} title={title} role="alert" data-problem={problem.kind} my="md">
       <Text size="sm">{advice}</Text>
-      {(problem.kind === 'fault' || problem.kind === 'forbidden') && <Text size="sm">{problem.message}</Text>}
+      {['fault', 'forbidden', 'invalid'].includes(problem.kind) && <Text size="sm">{problem.message}</Text>}
       {problem.requestId && <Text size="sm">{t.requestId(problem.requestId)}</Text>}
       {onRetry && (
         <Group mt="xs">

@@ -1,7 +1,7 @@
 import type { CombinedError } from '@urql/core';
 
 /** What went wrong with a whole request, as far as a person has to do something else about it. */
-export type ProblemKind = 'offline' | 'signedOut' | 'forbidden' | 'tooMany' | 'busy' | 'fault';
+export type ProblemKind = 'offline' | 'signedOut' | 'forbidden' | 'tooMany' | 'busy' | 'invalid' | 'fault';
 
 export interface Problem {
   kind: ProblemKind;
@@ -15,6 +15,7 @@ const KINDS: Record<string, ProblemKind> = {
   TOKEN_EXPIRED: 'signedOut',
   FORBIDDEN: 'forbidden',
   DOCUMENT_NOT_TRUSTED: 'forbidden',
+  BAD_USER_INPUT: 'invalid',
   RATE_LIMITED: 'tooMany',
   OVERLOADED: 'busy',
   UNAVAILABLE: 'busy',

@@ -22,11 +22,11 @@ export const COLUMNS: Record<string, Column> = {
     value: (row, _, format) => (row.lastActivityAt ? format.date(row.lastActivityAt) : ''),
     sort: 'LAST_ACTIVITY_AT',
   },
-  'points.spendable': {
+  spendablePoints: {
     label: (t) => t.points,
     value: (row, _, format) => (row.points ? format.number(row.points.spendable) : ''),
     sort: 'SPENDABLE_POINTS',
   },
 };
 
-export const DEFAULT_COLUMNS = ['name', 'number', 'email', 'status', 'lastActivityAt', 'points.spendable'];
+export const DEFAULT_COLUMNS = ['name', 'number', 'email', 'status', 'lastActivityAt', 'spendablePoints'];

@@ -206,6 +206,7 @@ export const de = (format: Format): Words => ({
     forbidden: { title: 'Ihre Rolle darf das nicht', advice: 'Fragen Sie jemanden mit mehr Rechten.' },
     tooMany: { title: 'Zu viele Anfragen', advice: 'Ihre Minute ist verbraucht. Es geht von selbst weiter.' },
     busy: { title: 'Das Gateway ist ausgelastet', advice: 'Es ist mehr zu tun, als gerade geht. Es geht von selbst weiter.' },
+    invalid: { title: 'Das lässt sich nicht verwenden', advice: 'Das Gateway nimmt es nicht an:' },
     fault: { title: 'Etwas ging schief', advice: 'Das ist ein Fehler des Systems, nicht Ihrer.' },
   },
   sources: {

@@ -211,6 +211,7 @@ export const en = (format: Format) => ({
     forbidden: { title: 'Your role may not do this', advice: 'Ask somebody with more rights.' },
     tooMany: { title: 'Too many requests', advice: 'Your minute is used up. It goes on by itself.' },
     busy: { title: 'The gateway is busy', advice: 'There is more to do than can be done now. It goes on by itself.' },
+    invalid: { title: 'This cannot be used', advice: 'The gateway does not take it:' },
     fault: { title: 'Something went wrong', advice: 'This is a fault of the system, not of yours.' },
   } as Record<ProblemKind, { title: string; advice: string }>,
   sources: {
