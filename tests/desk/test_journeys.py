@@ -254,7 +254,7 @@ def test_a_list_is_saved_as_a_segment_and_exported(demo: Demo, browser: Browser)
         with page.expect_download() as download:
             page.get_by_role("link", name="Download").click()
         rows = download.value.path().read_text().splitlines()
-    assert [row.partition(",")[0] for row in rows] == ["number", "C-100006"]
+    assert [row.partition(",")[0] for row in rows] == ["Number", "C-100006"]
     segment = demo.database.segments.find_one({"name": "Those who left"})
     assert segment
     assert segment["filter"] == {"statuses": ["DEACTIVATED"]}
