@@ -64,13 +64,14 @@ class Config(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class BuiltPage:
-    """A page of the build: ``NAME.html``, with its scripts and styles in ``NAME/``."""
+    """A page of the build has its document in ``NAME.html``, and its scripts and styles in ``NAME/``."""
 
     name: str
     file: Path
 
     @classmethod
     def of(cls, name: str) -> "BuiltPage":
+        """Returns the page of this name in ``static/``."""
         return cls(name, STATIC / f"{name}.html")
 
     def endpoint(self, config: Config) -> Callable[[Request], Response]:
@@ -99,7 +100,7 @@ class BuiltPage:
 
     @property
     def assets(self) -> Mount:
-        """The route of the page's files."""
+        """Returns the route of the page's files."""
         return Mount(
             f"/{self.name}",
             _Assets(directory=STATIC / self.name, check_dir=False),

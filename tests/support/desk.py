@@ -21,7 +21,7 @@ _CONFIG = re.compile(r'<script type="application/json" id="config">(.*?)</script
 
 @dataclass(frozen=True)
 class Demo:
-    """A running demo: where it is, and what it keeps."""
+    """A running demo has an address, and a database to look into."""
 
     url: str
     database: "Database[Any]"
