@@ -38,7 +38,7 @@ from app.domain.refusals import Refusal
 from app.domain.times import moment, stored
 from app.domain.vocabulary import ExportFormat, ReportTable
 from app.environment import Settings, SettingsError, read_settings, with_pairs
-from app.http import graphiql
+from app.http.pages import PageViewer
 from app.main import LOOPBACK_HOSTS, application, executors_of, exporter, relay
 from app.store import indexes as store_indexes
 from app.store import previews, trusted_documents
@@ -94,16 +94,16 @@ def demo(
             console.print(f"  --customers {customers} is ignored: the database has its customers already.")
         people = demo_people(settings)
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
-        console.print(f"\n  GraphiQL, with nine examples to play:  [bold]{address}/graphql[/bold]")
+        console.print(f"\n  The desk, one customer on one screen:  [bold]{address}/desk[/bold]")
+        console.print(f"  GraphiQL, with nine examples to play:  [bold]{address}/graphql[/bold]")
         if settings.smtp_url is None:
             console.print(f"  The mails that it sends arrive at  [bold]{address}/demo/inbox[/bold]")
-        console.print(f"  In GraphiQL you can be: {', '.join(people)}.", soft_wrap=True)
+        console.print(f"  In both you can be: {', '.join(people)}.", soft_wrap=True)
         own = "" if data is None else f" --data {shlex.quote(str(data))}"
         console.print(f"  A token for other programs: {command('token --role admin' + own)}", soft_wrap=True)
         console.print("  Ctrl-C stops everything.\n")
         viewers = [
-            graphiql.GraphiQLViewer(label=label, headers={"Authorization": f"Bearer {bearer}"})
-            for label, bearer in people.items()
+            PageViewer(label=label, headers={"Authorization": f"Bearer {bearer}"}) for label, bearer in people.items()
         ]
         logs.configure(settings.log_level, access=settings.access_log)
         folder = settings.data if settings.mongodb_uri is None else None

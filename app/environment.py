@@ -149,7 +149,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         False, description="Whether each request is logged: who, path, status. Never its query or its body."
     )
     graphiql: Literal["on", "off"] = Field(
-        "on", description="Whether `serve` has GraphiQL for browsers; a visitor brings a token. The demo always has it."
+        "on",
+        description="Whether `serve` has GraphiQL and the desk for browsers; a visitor brings a token. The demo always "
+        "has both.",
     )
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."

@@ -28,11 +28,12 @@ from app.domain.signatures import secret_of
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import attachments, callbacks, exports, graphiql, health, metrics_endpoint, schema_file, uploads
+from app.http import attachments, callbacks, desk, exports, graphiql, health, metrics_endpoint, schema_file, uploads
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
 from app.http.middleware import SHUTDOWN, RequestMiddleware
+from app.http.pages import Config
 from app.http.tokens import verifier
 from app.http.websocket import WebSocketEndpoint
 from app.jobs import keep_going
@@ -66,7 +67,7 @@ LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 def routes(
     database: Database,
     authenticate: Authenticate,
-    page: graphiql.Config | None = None,
+    page: Config | None = None,
     *,
     has_page: bool = True,
     timeout_seconds: float = 5,
@@ -79,9 +80,9 @@ def routes(
     watches: Watches | None = None,
     origins: Sequence[str] = (),
 ) -> list[BaseRoute]:
-    """Returns every route. ``page`` configures GraphiQL: the demo offers people to be, others bring a token.
+    """Returns every route. ``page`` configures GraphiQL and the desk: the demo offers people to be, others not.
 
-    Without ``has_page`` there is no GraphiQL.
+    Without ``has_page`` there is neither.
     """
     limits = limits or Limits()
     pipeline = Pipeline(
@@ -104,12 +105,12 @@ def routes(
     endpoint = GraphQLEndpoint(
         pipeline,
         authenticate=authenticate,
-        page=graphiql.endpoint(page or {}) if has_page else None,
+        page=graphiql.PAGE.endpoint(page or {}) if has_page else None,
         timeout_seconds=timeout_seconds,
         limits=limits,
     )
     others = [
-        *(graphiql.routes if has_page else ()),
+        *([*graphiql.routes, *desk.routes(page or {}, is_home=page is not None)] if has_page else ()),
         *health.routes(database),
         *metrics_endpoint.routes(database),
         *exports.routes(database),
@@ -279,7 +280,7 @@ def application(
     settings: Settings,
     *,
     mongodb_uri: str,
-    page: graphiql.Config | None = None,
+    page: Config | None = None,
     beside: Callable[[Store], Coroutine[Any, Any, None]] | None = None,
 ) -> Router:
     """Returns the application. The caller decides ``mongodb_uri``: the demo has a server of its own.

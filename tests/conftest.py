@@ -17,6 +17,7 @@ import httpx2
 import pytest
 import stamina
 import structlog
+from playwright.sync_api import Browser
 from pymongo import MongoClient
 
 from app.execution import Execution
@@ -27,6 +28,7 @@ from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Driver, Store, is_transient
 from app.store.mongod import embedded_mongod
+from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch
 from tests.support.commands import Commands
 from tests.support.digest import EMPTY, digests
 from tests.support.gateway import Ask
@@ -194,6 +196,16 @@ def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generat
             yield address[0]
             demo.send_signal(signal.SIGINT)
         client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    """Launches a Chromium, or skips the test where there is none."""
+    chromium = find_chromium()
+    if chromium is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
+    with launch(chromium) as browser:
+        yield browser
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -222,6 +222,7 @@ FOLDERS_OF_THEIR_OWN = {
     "graph": "what goes through the whole schema: app/graph.py joins all rooms, and these tests cross them",
     "faults": "what is killed and frozen: gateways and servers in processes of their own, and no single room",
     "clients": "what examples/clients shows: clients in processes of their own, against the whole gateway",
+    "desk": "what people do at the desk: a real browser, against the whole demo",
     "support": "what tests share",
 }
 """Folders of tests/ that are not folders of app/, each with its reason."""

@@ -506,7 +506,7 @@ def test_the_demo_answers_and_leaves_nothing_behind(app: App, tmp_path: Path) ->
 
 def test_the_demo_says_who_one_can_be_and_how_to_get_a_token_but_prints_none(app: App, tmp_path: Path) -> None:
     with demo("--customers", "8", "--data", tmp_path) as (process, _):
-        assert "In GraphiQL you can be: Customer service agent, " in process.said
+        assert "In both you can be: Customer service agent, " in process.said
         shown = re.search(r"A token for other programs: (.*)", process.said)
         assert shown
         printed = subprocess.run(shlex.split(shown[1]), env=bare_environment(), capture_output=True, check=True)

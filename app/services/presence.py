@@ -74,7 +74,7 @@ class Presences:
         await self._stay([*self._here], datetime.now(UTC))
 
     async def look(self) -> None:
-        """Wakes whoever wants to know it where viewers came or went."""
+        """Looks where viewers came or went, and wakes those who want to know it."""
         if not self._wanted:
             return
         found = await self._found({"$in": [*self._wanted]}, datetime.now(UTC))

@@ -1,7 +1,6 @@
 """GraphiQL as people meet it: in a real browser with the network cut, and what its responses promise."""
 
 import json
-import os
 import re
 import socket
 from collections.abc import Generator
@@ -22,9 +21,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from app.http import graphiql
-from app.http.graphiql import Config
-from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from app.http import desk, graphiql
+from app.http.pages import BuiltPage, Config
+from tests.support.browser import visit
 
 pytestmark = pytest.mark.xdist_group("demo")  # one demo process is enough
 
@@ -56,21 +55,11 @@ TABS = {  # each with something that its answer shows
 # ---------------------------------------------------------------- in a browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    """Launches a Chromium, or skips the test where there is none."""
-    chromium = find_chromium()
-    if chromium is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
-    with launch(chromium) as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser, gateway_url: str) -> Generator[Page]:
     """Visits the demo's page."""
     with visit(browser, gateway_url.rstrip("/")) as page:
-        page.goto("/")
+        page.goto("/graphql")
         expect(page.locator(EDITOR)).to_contain_text("query Customer360")
         yield page
 
@@ -107,7 +96,7 @@ def test_a_typed_query_runs_at_ctrl_enter(page: Page) -> None:
 
 def test_on_a_phone_the_panes_stand_above_each_other(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto("/")
+    page.goto("/graphql")
     expect(page.locator(EDITOR)).to_contain_text("query Customer360")
     page.get_by_label("Execute query").click()
     expect(page.locator(RESULT)).to_contain_text('"number": "C-100001"')
@@ -189,7 +178,7 @@ class Echo:
     def __init__(self, config: Config) -> None:
         self.heard: list[tuple[str, str | None]] = []
         """Each request's operation and Authorization header, in order."""
-        self._page = graphiql.endpoint(config)
+        self._page = graphiql.PAGE.endpoint(config)
         self._schema = build_schema((WEB.parent / "schema.graphql").read_text(), assume_valid=True)
 
     @contextmanager
@@ -289,7 +278,7 @@ def asks_for_schema(response: PageResponse) -> bool:
 @pytest.fixture
 def client() -> TestClient:
     """Serves the GraphiQL page alone."""
-    return TestClient(Starlette(routes=[*graphiql.routes, Route("/graphql", graphiql.endpoint({}))]))
+    return TestClient(Starlette(routes=[*graphiql.routes, Route("/graphql", graphiql.PAGE.endpoint({}))]))
 
 
 def test_the_page_runs_no_script_but_its_own_files(client: TestClient) -> None:
@@ -313,25 +302,26 @@ def test_the_files_that_the_page_names_are_there_and_kept_for_good(client: TestC
     assert client.get("/graphiql/%2e%2e/graphiql.html").status_code == 404
 
 
-def test_the_front_door_leads_to_graphql_under_any_prefix() -> None:
-    app = Starlette(routes=[*graphiql.routes, Mount("/crm", routes=graphiql.routes)])
-    client = TestClient(app, follow_redirects=False)
-    assert client.get("/").headers["location"] == "/graphql"
-    assert client.get("/crm/").headers["location"] == "/crm/graphql"
+@pytest.mark.parametrize(("is_home", "path"), [(True, "desk"), (False, "graphql")])
+def test_the_front_door_leads_to_a_page_under_any_prefix(is_home: bool, path: str) -> None:
+    routes = desk.routes({}, is_home=is_home)
+    client = TestClient(Starlette(routes=[*routes, Mount("/crm", routes=routes)]), follow_redirects=False)
+    assert client.get("/").headers["location"] == f"/{path}"
+    assert client.get("/crm/").headers["location"] == f"/crm/{path}"
+    assert client.get("/crm/desk/").headers["location"] == "/crm/desk"
 
 
 def test_the_page_carries_configuration_that_cannot_break_out_of_its_element() -> None:
     label = "</script><!--<script>alert(1)</script>{}\u2028"
     config: Config = {"viewers": [{"label": label, "headers": {"Authorization": label}}]}
-    html = bytes(graphiql.page(config=config).body).decode()
+    html = bytes(graphiql.PAGE.response(config).body).decode()
     found = re.findall(r'<script type="application/json" id="config">(.*?)</script>', html)
     assert [json.loads(text) for text in found] == [config]
     assert "alert(1)</script>" not in html
 
 
-def test_a_missing_build_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(graphiql, "PAGE", tmp_path / "graphiql.html")
-    answer = graphiql.page(config={})
+def test_a_missing_build_says_how_to_get_one(tmp_path: Path) -> None:
+    answer = BuiltPage("graphiql", tmp_path / "graphiql.html").response({})
     assert answer.status_code == 503
     assert "make web" in bytes(answer.body).decode()
 

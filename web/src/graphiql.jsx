@@ -84,7 +84,7 @@ function Gateway() {
             </select>
           </label>
         )}
-        <span className="name">Customer gateway</span>
+        <a className="name" href={new URL('desk', location.href.replace(/\/$/, '')).href}>Desk</a>
       </GraphiQL.Logo>
       {refused && !viewer && (
         <GraphiQL.Footer>

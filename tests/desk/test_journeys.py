@@ -1,0 +1,361 @@
+"""What people do at the desk, in a real browser, and what the database then holds."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.support.desk import ADMIN, Demo, operation_of
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+T = TypeVar("T")
+WAIT_SECONDS = 30
+CUT = "Failed to load resource"
+RICH = "C-100001"
+WHO_HAS = """{ customers(first: 100, filter: {statuses: [ACTIVE]}) { nodes {
+  id number name mergedFrom { id } phones { value } points { spendable }
+  requests(filter: {open: true}) { totalCount }
+  coupons(first: 1, filter: {redeemed: false}) { nodes { id code } }
+  transactions(first: 20) { nodes { id number refundable { amount currency } } }
+  possibleDuplicates { customer { id number name } } } } }"""
+
+
+def eventually(read: Callable[[], T | None]) -> T:
+    """Returns what is read once it is something."""
+    ends = time.monotonic() + WAIT_SECONDS
+    while not (found := read()):
+        assert time.monotonic() < ends, "It never came."
+        time.sleep(0.2)
+    return found
+
+
+def a_customer(demo: Demo, fits: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Returns a customer of the demo who fits, and is none of those whom documents name."""
+    customers = demo.ask(WHO_HAS)["customers"]["nodes"]
+    return next(each for each in customers if each["number"] > "C-100008" and fits(each))
+
+
+def choose_action(page: Page, name: str) -> None:
+    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("menuitem", name=name).click()
+
+
+def test_a_caller_is_found_by_phone_without_the_mouse(demo: Demo, browser: Browser) -> None:
+    with demo.open(browser) as page:
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
+        page.keyboard.press("/")
+        page.keyboard.type("030 23125 001")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name=f"Copy {RICH}")).to_be_visible()
+        name = page.get_by_role("heading", level=1).inner_text()
+    assert demo.database.customers.find_one({"number": RICH}, {"name": 1, "_id": 0}) == {"name": name}
+
+
+def test_a_mail_is_read_and_sent_again(demo: Demo, browser: Browser) -> None:
+    with demo.customer(browser, RICH) as page:
+        page.get_by_role("button", name="Filters").click()
+        page.get_by_role("checkbox", name="Email (").check()
+        expect(page.get_by_text("others are hidden by your filters.")).to_be_visible()
+        page.get_by_role("group", name="What happened").get_by_role("article").first.get_by_role("button").first.click()
+        mail = page.locator(".mail").first
+        frame = mail.locator("iframe")
+        expect(frame).to_have_attribute("sandbox", "allow-popups allow-popups-to-escape-sandbox")
+        subject = mail.locator("p").first.inner_text()
+        mail.get_by_role("button", name="Send again").click()
+        expect(page.get_by_role("status").filter(has_text="queued")).to_be_visible()
+        expect(mail.locator("[data-delivery=SENT]").first).to_be_visible()
+    sent = eventually(lambda: demo.database.deliveries.find_one({"status": "SENT"}, sort=[("requestedAt", -1)]))
+    found = demo.database.emails.find_one({"_id": sent["emailId"]})
+    assert found
+    assert found["subject"] == subject
+
+
+def test_points_are_adjusted_once_although_the_network_was_cut(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["points"]["spendable"] > 100)
+    before = customer["points"]["spendable"]
+    cuts: list[str] = []
+
+    def cut(route: Route) -> None:
+        """Lets the change reach the gateway, and loses the answer."""
+        if operation_of(route.request) != "AdjustPoints" or cuts:
+            return route.fallback()
+        cuts.append(json.loads(route.request.post_data or "")["variables"]["input"]["idempotencyKey"])
+        route.fetch()
+        return route.abort("connectionreset")
+
+    with demo.customer(browser, customer["number"], forgiving=CUT) as page:
+        page.route("**/graphql", cut)
+        choose_action(page, "Adjust points")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Points").fill("25")
+        dialog.get_by_label("Reason").fill("A parcel came late")
+        expect(dialog).to_contain_text(f"from {before:,} to {before + 25:,}")
+        dialog.get_by_role("button", name="Adjust points").click()
+        expect(dialog.get_by_text("No connection")).to_be_visible()
+        expect(dialog.get_by_label("Reason")).to_be_disabled()
+        dialog.get_by_role("button", name="Send again").click()
+        expect(dialog).to_have_count(0)
+        expect(page.locator("[data-figure=spendable]")).to_have_text(f"{before + 25:,}")
+        choose_action(page, "Adjust points")
+        dialog.get_by_label("Points").fill("-5")
+        dialog.get_by_label("Reason").fill("That was too many")
+        dialog.get_by_role("button", name="Adjust points").click()
+        expect(page.locator("[data-figure=spendable]")).to_have_text(f"{before + 20:,}")
+    entries = demo.database.points.find({"customerId": customer["id"]}, sort=[("seq", -1)], limit=2)
+    assert [(entry["points"], entry["reason"], entry["balanceAfter"]) for entry in entries] == [
+        (-5, "That was too many", before + 20),
+        (25, "A parcel came late", before + 25),
+    ]
+    assert len(cuts) == 1
+
+
+def test_a_refusal_stands_at_its_field(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["points"]["spendable"] > 100)
+    count = demo.database.points.count_documents({"customerId": customer["id"]})
+    with demo.customer(browser, customer["number"]) as page:
+        choose_action(page, "Adjust points")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Points").fill("-1000000")
+        dialog.get_by_label("Reason").fill("All of it")
+        dialog.get_by_role("button", name="Adjust points").click()
+        expect(dialog.get_by_label("Points")).to_have_attribute("aria-invalid", "true")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+    assert demo.database.points.count_documents({"customerId": customer["id"]}) == count
+
+
+def test_a_coupon_is_redeemed(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["coupons"]["nodes"])
+    coupon = customer["coupons"]["nodes"][0]
+    with demo.customer(browser, customer["number"]) as page:
+        row = page.locator(f"[data-row={coupon['id']}]")
+        row.get_by_role("button").click()
+        page.get_by_role("dialog").get_by_role("button", name="Redeem").click()
+        expect(row).to_contain_text("redeemed")
+        expect(row.get_by_role("button")).to_have_count(0)
+    found = demo.database.coupons.find_one({"_id": coupon["id"]})
+    assert found
+    assert found["redeemed"]
+    assert found["redeemedBy"]["name"]
+
+
+def test_an_account_is_blocked_with_a_reason(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["points"]["spendable"] == 0)
+    with demo.customer(browser, customer["number"], person=ADMIN) as page:
+        choose_action(page, "Block")
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Block")).to_be_disabled()
+        dialog.get_by_label("Reason").fill("The card was stolen")
+        dialog.get_by_role("button", name="Block").click()
+        expect(page.locator("[data-status=BLOCKED]")).to_be_visible()
+        expect(page.get_by_role("region", name="To know first")).to_contain_text("The card was stolen")
+    found = demo.database.customers.find_one({"_id": customer["id"]})
+    assert found
+    assert found["status"] == "BLOCKED"
+    change = demo.database.statuses.find_one({"customerId": customer["id"]}, sort=[("changedAt", -1)])
+    assert change
+    assert (change["from"], change["to"], change["reason"]) == ("ACTIVE", "BLOCKED", "The card was stolen")
+
+
+def test_a_note_is_saved_with_its_attachment_by_ctrl_enter(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["phones"])
+    with demo.customer(browser, customer["number"]) as page:
+        page.locator("input[type=file]").set_input_files(
+            {"name": "delivery.csv", "mimeType": "text/csv", "buffer": b"parcel,day\n1,Monday\n"}
+        )
+        page.get_by_label("Note", exact=True).fill("Der Fahrer schrieb: nicht zu Hause")
+        page.keyboard.press("Control+Enter")
+        tile = page.get_by_role("group", name="What happened").get_by_role("article").first
+        expect(tile).to_contain_text("Der Fahrer schrieb")
+        expect(page.get_by_label("Note", exact=True)).to_have_value("")
+        tile.get_by_role("button").first.click()
+        expect(tile.get_by_role("link", name="delivery.csv")).to_be_visible()
+    note = demo.database.notes.find_one({"customerId": customer["id"]}, sort=[("createdAt", -1)])
+    assert note
+    assert note["message"] == "Der Fahrer schrieb: nicht zu Hause"
+    upload = demo.database.uploads.find_one({"noteId": note["_id"]})
+    assert upload
+    assert (upload["name"], upload["bytes"]) == ("delivery.csv", 20)
+
+
+def test_two_customers_are_merged_and_separate_again(demo: Demo, browser: Browser) -> None:
+    customers = demo.ask(WHO_HAS)["customers"]["nodes"]
+    into, source = [each for each in customers if each["number"] > "C-100008" and not each["requests"]["totalCount"]][
+        -2:
+    ]
+    with demo.customer(browser, into["number"], person=ADMIN) as page:
+        choose_action(page, "Merge")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Number of the other customer").fill(source["number"])
+        dialog.get_by_role("button", name="Preview").click()
+        expect(dialog.get_by_role("region", name="Preview")).to_contain_text("Points afterwards")
+        dialog.get_by_label("Reason").fill("The same person")
+        dialog.get_by_role("button", name="Merge").click()
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_role("region", name="Merged customers")).to_contain_text(source["number"])
+        merge = demo.database.merges.find_one({"customerId": into["id"]}, sort=[("createdAt", -1)])
+        assert merge
+        assert merge["sourceIds"] == [source["id"]]
+        assert merge["reason"] == "The same person"
+        found = demo.database.customers.find_one({"_id": source["id"]})
+        assert found
+        assert found["status"] == "MERGED"
+        eventually(lambda: demo.database.merges.find_one({"_id": merge["_id"], "finishedAt": {"$ne": None}}))
+        page.get_by_role("group", name="What happened").get_by_role("article").first.get_by_role("button").first.click()
+        page.get_by_role("button", name="Undo this merge").click()
+        dialog.get_by_label("Reason").fill("They are twins")
+        dialog.get_by_role("button", name="Undo this merge").click()
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_role("region", name="Merged customers")).to_have_count(0)
+    found = demo.database.customers.find_one({"_id": source["id"]})
+    assert found
+    assert found["status"] == "ACTIVE"
+
+
+def test_a_refund_goes_round_and_is_reversed_later(demo: Demo, browser: Browser) -> None:
+    def refundable(each: dict[str, Any]) -> list[dict[str, Any]]:
+        sales = each["transactions"]["nodes"][:10]
+        return [sale for sale in sales if sale["refundable"] and float(sale["refundable"]["amount"]) > 1.17]
+
+    customer = a_customer(demo, refundable)
+    sale = refundable(customer)[0]
+    with demo.customer(browser, customer["number"], person=ADMIN) as page:
+        page.locator(f"[data-row={sale['id']}]").get_by_role("button").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Amount").fill("1.17")  # what the demo's payment engine takes back later
+        dialog.get_by_label("Reason").fill("Came broken")
+        dialog.get_by_role("button", name="Request refund").click()
+        expect(page.get_by_role("status").filter(has_text="not paid yet")).to_be_visible()
+        requests = page.get_by_role("region", name="Requests")
+        expect(requests.locator("[data-request=SUCCEEDED]").filter(has_text="1.17")).to_be_visible()
+        expect(requests.locator("[data-request=REVERSED]").filter(has_text="1.17")).to_be_visible()
+        expect(requests).to_contain_text("The bank took it back.")
+    request = demo.database.requests.find_one({"customerId": customer["id"], "targetId": sale["id"]})
+    assert request
+    assert request["status"] == "REVERSED"
+    assert [each["status"] for each in request["outcomes"]][-2:] == ["SUCCEEDED", "REVERSED"]
+
+
+def test_a_list_is_saved_as_a_segment_and_exported(demo: Demo, browser: Browser) -> None:
+    with demo.open(browser, "#/lists", person=ADMIN) as page:
+        page.get_by_role("combobox", name="Status").press("ArrowDown")
+        page.get_by_role("option", name="Deactivated").click()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("table").get_by_role("row")).to_have_count(2)
+        page.get_by_label("Name of the segment").fill("Those who left")
+        page.get_by_role("button", name="Save as segment").click()
+        expect(page.get_by_role("status").filter(has_text="Those who left")).to_be_visible()
+        page.get_by_role("button", name="Export as CSV").click()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+        rows = download.value.path().read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["Number", "C-100006"]
+    segment = demo.database.segments.find_one({"name": "Those who left"})
+    assert segment
+    assert segment["filter"] == {"statuses": ["DEACTIVATED"]}
+    export = demo.database.exports.find_one({}, sort=[("requestedAt", -1)])
+    assert export
+    assert (export["status"], export["rows"]) == ("DONE", 1)
+
+
+def test_a_total_of_the_report_opens_its_rows(demo: Demo, browser: Browser) -> None:
+    with demo.open(browser, "#/report", person=ADMIN) as page:
+        total = page.get_by_role("region", name="What was done").locator("[data-total]:not([data-total=all])").last
+        type_, count = total.get_attribute("data-total"), int(total.inner_text().replace(",", ""))
+        total.click()
+        rows = page.locator("tr[data-row]")
+        expect(rows).to_have_count(min(count, 50))
+        ids = [row.get_attribute("data-row") for row in rows.all()]
+    found = demo.database.activities.find({"_id": {"$in": ids}})
+    assert {activity["type"] for activity in found} == {type_}
+
+
+def test_what_a_colleague_writes_is_announced_and_nothing_moves(demo: Demo, browser: Browser) -> None:
+    with demo.customer(browser, RICH) as page:
+        first = page.get_by_role("group", name="What happened").get_by_role("article").first
+        top = first.get_attribute("data-entry")
+        with demo.customer(browser, RICH, person=ADMIN) as other:
+            expect(page.get_by_text("also has this customer open")).to_be_visible()
+            other.get_by_label("Note", exact=True).fill("From the other tab")
+            other.keyboard.press("Control+Enter")
+            fresh = page.get_by_role("button", name="1 new")
+            expect(fresh).to_be_visible()
+            assert first.get_attribute("data-entry") == top
+            fresh.click()
+            expect(first).to_contain_text("From the other tab")
+            made = first.get_attribute("data-entry")
+    activity = demo.database.activities.find_one({"_id": made})
+    assert activity
+    assert activity["isNote"]
+
+
+def test_customers_see_their_own_page_and_may_do_nothing_to_it(demo: Demo, browser: Browser) -> None:
+    with demo.open(browser, person="Customer") as page:
+        expect(page.get_by_role("button", name=f"Copy {RICH}")).to_be_visible()
+        expect(page.get_by_role("button", name="Actions")).to_have_count(0)
+        expect(page.get_by_label("Note", exact=True)).to_have_count(0)
+        expect(page.get_by_role("link", name="Customers", exact=True)).to_have_count(0)
+        expect(page.get_by_role("group", name="What happened").get_by_role("article").first).to_be_visible()
+
+
+@pytest.mark.parametrize("person", ["Affiliate", "Sales rep", "Finance", "Api user"])
+def test_every_role_has_a_sensible_desk(demo: Demo, browser: Browser, person: str) -> None:
+    seen = demo.ask("{ customers(first: 1) { nodes { number } } }", person)["customers"]["nodes"][0]["number"]
+    with demo.customer(browser, seen, person=person) as page:
+        expect(page.get_by_role("region", name="Now", exact=True)).to_be_visible()
+        assert re.findall(r"\b(undefined|null|NaN|Invalid Date)\b", page.locator("main").inner_text()) == []
+
+
+ERRORS = [
+    (401, "UNAUTHENTICATED", "signedOut", "You are signed out"),
+    (403, "FORBIDDEN", "forbidden", "Your role may not do this"),
+    (429, "RATE_LIMITED", "tooMany", "Too many requests"),
+    (503, "OVERLOADED", "busy", "The gateway is busy"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "kind", "title"), ERRORS)
+def test_each_error_has_its_screen(demo: Demo, browser: Browser, status: int, code: str, kind: str, title: str) -> None:
+    """The errors are the gateway's own form of them; the browser is handed them once, and then what is there."""
+    failed: list[str] = []
+
+    def fail(route: Route) -> None:
+        if operation_of(route.request) != "CustomerPage" or failed:
+            return route.fallback()
+        failed.append(code)
+        extensions = {"code": code, **({"retryAfterSeconds": 2} if status in (429, 503) else {})}
+        error = {"message": "No.", "extensions": extensions}
+        return route.fulfill(status=status, content_type="application/json", body=json.dumps({"errors": [error]}))
+
+    with demo.open(browser, forgiving=CUT) as page:
+        page.route("**/graphql", fail)
+        page.goto(f"/desk#/customers/{RICH}")
+        screen = page.locator(f"[data-problem={kind}]")
+        expect(screen).to_contain_text(title)
+        if status in (429, 503):  # it goes on by itself
+            expect(page.get_by_role("button", name=f"Copy {RICH}")).to_be_visible()
+        else:
+            screen.get_by_role("button", name="Try again").click()
+            expect(page.get_by_role("button", name=f"Copy {RICH}")).to_be_visible()
+
+
+def test_without_a_network_it_says_so_and_keeps_what_is_written(demo: Demo, browser: Browser) -> None:
+    with demo.customer(browser, RICH, forgiving=CUT) as page:
+        note = page.get_by_label("Note", exact=True)
+        note.fill("They will call again")
+        page.context.set_offline(True)
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("[data-problem=offline]")).to_be_visible()
+        expect(note).to_have_value("They will call again")
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Send again").click()
+        expect(note).to_have_value("")
+        expect(page.get_by_role("group", name="What happened").get_by_role("article").first).to_contain_text(
+            "They will call again"
+        )
+    assert demo.database.notes.count_documents({"message": "They will call again"}) == 1

@@ -1,0 +1,104 @@
+import { Button, FileButton, Group, Pill, Text, Textarea, TextInput } from '@mantine/core';
+import { type FormEvent, type KeyboardEvent, type Ref, useRef, useState } from 'react';
+import { useClient } from 'urql';
+
+import { useNotice } from '../Notice';
+import { ProblemScreen } from '../ProblemScreen';
+import { NotUploaded, upload } from '../actions/upload';
+import { useChange } from '../actions/useChange';
+import { AddNoteDocument, type EntryFragment } from '../generated/graphql';
+import { useWords } from '../words';
+
+interface Props {
+  ref: Ref<HTMLTextAreaElement>;
+  customerId: string;
+  onDone: (made: EntryFragment | null | undefined) => void;
+}
+
+const TYPES = 'image/png,image/jpeg,image/gif,application/pdf,application/json,application/zip,text/csv';
+
+/** Always open: a note is written while one listens. Ctrl-Enter saves it; what is written stays until it is saved. */
+export function Composer({ ref, customerId, onDone }: Props) {
+  const { t } = useWords();
+  const notice = useNotice();
+  const [message, setMessage] = useState('');
+  const [mentions, setMentions] = useState('');
+  const [files, setFiles] = useState<File[]>([]);
+  const [wrong, setWrong] = useState<string>();
+  const [isUploading, setUploading] = useState(false);
+  const uploads = useRef(new Map<File, string>()); // each goes once, however often its note is sent
+  const client = useClient();
+  const change = useChange(AddNoteDocument, (data) => data.addNote);
+
+  async function attach() {
+    for (const file of files) {
+      if (!uploads.current.has(file)) uploads.current.set(file, await upload(client, file));
+    }
+    return files.map((file) => ({ uploadId: uploads.current.get(file)! }));
+  }
+
+  async function submit(event?: FormEvent) {
+    event?.preventDefault();
+    if (!message.trim() || change.isPending || isUploading) return;
+    setWrong(undefined);
+    setUploading(true);
+    let attachments;
+    try {
+      attachments = await attach();
+    } catch (error) {
+      return setWrong(error instanceof NotUploaded ? error.message : t.problems.offline.advice);
+    } finally {
+      setUploading(false);
+    }
+    const names = mentions.split(/[\s,]+/).filter(Boolean);
+    const made = await change.send({ customerId, message, ...(names.length && { mentions: names }), ...(files.length && { attachments }) });
+    if (!made) return;
+    setMessage('');
+    setMentions('');
+    setFiles([]);
+    uploads.current.clear();
+    notice(t.noteSaved);
+    onDone(made.activity);
+  }
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      void submit();
+    }
+  }
+
+  return (
+    <form onSubmit={submit} className="composer" aria-label={t.addNote}>
+      <Textarea
+        ref={ref} aria-label={t.note} placeholder={t.noteHint} autosize minRows={2} maxRows={12} value={message} dir="auto"
+        readOnly={change.isUncertain} onChange={(event) => setMessage(event.currentTarget.value)} onKeyDown={onKeyDown}
+        error={change.errorOf('message')}
+      />
+      <Group mt={4} gap="xs" align="flex-start">
+        <TextInput
+          size="xs" aria-label={t.mention} placeholder={t.mentionHint} value={mentions} readOnly={change.isUncertain}
+          onChange={(event) => setMentions(event.currentTarget.value)} error={change.errorOf('mentions')} onKeyDown={onKeyDown}
+        />
+        <FileButton onChange={(added) => setFiles([...files, ...added])} multiple accept={TYPES} disabled={change.isUncertain}>
+          {(props) => <Button {...props} size="xs" variant="default">{t.attach}</Button>}
+        </FileButton>
+        {files.map((file) => (
+          <Pill
+            key={`${file.name} ${file.lastModified}`} withRemoveButton={!change.isUncertain}
+            onRemove={() => setFiles(files.filter((each) => each !== file))}
+          >
+            {file.name}
+          </Pill>
+        ))}
+        <Button type="submit" size="xs" loading={change.isPending || isUploading} disabled={!message.trim()}>
+          {change.isUncertain ? t.sendAgain : t.saveNote}
+        </Button>
+        <Text size="xs" className="dim">{t.ctrlEnter}</Text>
+      </Group>
+      {wrong && <Text size="sm" role="alert" className="wrong">{wrong}</Text>}
+      {change.otherErrors(['message', 'mentions']).map((text) => <Text key={text} size="sm" role="alert" className="wrong">{text}</Text>)}
+      {change.problem && <ProblemScreen problem={change.problem} />}
+    </form>
+  );
+}

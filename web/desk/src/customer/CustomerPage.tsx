@@ -1,0 +1,109 @@
+import { Alert, Anchor, Box, Text } from '@mantine/core';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useQuery } from 'urql';
+
+import { ProblemScreen } from '../ProblemScreen';
+import { Actions } from '../actions/Actions';
+import { type CustomerPageQuery, type EntryFragment, CustomerPageDocument } from '../generated/graphql';
+import { problemOf } from '../problems';
+import { addressOf } from '../route';
+import { useWords } from '../words';
+import { AlertLine } from './AlertLine';
+import { Composer } from './Composer';
+import { Filters } from './Filters';
+import { Identity } from './Identity';
+import { LastEvents } from './LastEvents';
+import { Now } from './Now';
+import { Side } from './Side';
+import { Timeline } from './Timeline';
+import { type Choice, EVERYTHING, filterOf, isNarrowed } from './choice';
+import { useColleagues, useLive } from './useLive';
+import { type FirstPage, useTimeline } from './useTimeline';
+
+export type Customer = NonNullable<CustomerPageQuery['customer']>;
+export type Me = CustomerPageQuery['viewer'];
+
+const FIRST = 50;
+
+export function CustomerPage({ number, entry }: { number: string; entry?: string }) {
+  const { t } = useWords();
+  const [{ data, error, fetching }, again] = useQuery({
+    query: CustomerPageDocument,
+    variables: { number, first: FIRST, filter: filterOf(EVERYTHING) },
+  });
+  const refresh = useCallback(() => again({ requestPolicy: 'network-only' }), [again]);
+
+  if (data?.customer) return <Desk customer={data.customer} me={data.viewer} entry={entry} onRefresh={refresh} />;
+  if (error) return <ProblemScreen problem={problemOf(error)} onRetry={refresh} />;
+  if (fetching) return <Text p="md">{t.loading}</Text>;
+  return <Alert m="md" title={t.noCustomer(number)}>{t.noCustomerAdvice}</Alert>;
+}
+
+interface Props {
+  customer: Customer;
+  me: Me;
+  entry?: string;
+  onRefresh: () => void;
+}
+
+function Desk({ customer, me, entry, onRefresh }: Props) {
+  const { t, format } = useWords();
+  const [choice, setChoice] = useState<Choice>(EVERYTHING);
+  const filter = useMemo(() => filterOf(choice), [choice]);
+  const timeline = useTimeline(customer.id, customer.timeline as FirstPage, filter, isNarrowed(choice));
+  const composer = useRef<HTMLTextAreaElement>(null);
+
+  // Several changes in a row make one request.
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const readSoon = useCallback(() => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(onRefresh, 800);
+  }, [onRefresh]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+
+  useLive(customer.id, { onAdded: timeline.hear, onChanged: timeline.replace, onStale: readSoon });
+  const colleagues = useColleagues(customer.id, me?.subject);
+  const { add } = timeline;
+  const onDone = useCallback(
+    (made: EntryFragment | null | undefined) => {
+      if (made) add(made);
+      readSoon();
+    },
+    [add, readSoon],
+  );
+
+  return (
+    <Box className="desk">
+      <div className="top">
+        <Identity customer={customer} />
+        <Actions customer={customer} me={me} onDone={onDone} onNote={() => composer.current?.focus()} />
+      </div>
+      <AlertLine customer={customer} />
+      {colleagues.length > 0 && (
+        <Text size="sm" className="colleagues" role="status">
+          {t.alsoHere(format.list(colleagues.map(({ viewer }) => viewer.name)))}
+        </Text>
+      )}
+      {customer.mergedInto && (
+        <Alert my="sm">
+          {t.mergedInto} <Anchor href={addressOf(customer.mergedInto.number)}>{customer.mergedInto.name}</Anchor>
+        </Alert>
+      )}
+      <div className="now">
+        <LastEvents entries={customer.recent?.nodes ?? []} number={customer.number} />
+        <Now customer={customer} />
+      </div>
+      <div className="columns">
+        <section aria-label={t.timeline}>
+          {me?.permissions.includes('ADD_NOTE') && <Composer ref={composer} customerId={customer.id} onDone={onDone} />}
+          <Filters
+            customer={customer} choice={choice} onChoose={setChoice} shown={timeline.totalCount}
+            all={customer.recent?.totalCount ?? null}
+          />
+          <Timeline timeline={timeline} number={customer.number} opened={entry} me={me} onDone={onDone} />
+        </section>
+        <Side customer={customer} me={me} onDone={onDone} />
+      </div>
+    </Box>
+  );
+}

@@ -1,0 +1,36 @@
+import { Paper, SimpleGrid, Text, Title } from '@mantine/core';
+
+import { useWords } from '../words';
+import type { Customer } from './CustomerPage';
+
+/** Money and points as they are now. A figure that this viewer may not read is left out. */
+export function Now({ customer }: { customer: Customer }) {
+  const { t, format } = useWords();
+  const due = (customer.invoices?.nodes ?? []).filter((each) => each?.amountDue && Number(each.amountDue.amount) > 0);
+  const payment = (customer.transactions?.nodes ?? []).find((each) => each?.type === 'SALE' && each.amount);
+  const renewal = (customer.orders?.nodes ?? []).map((each) => each?.renewsAt).filter((at) => at).sort()[0];
+  const { points } = customer;
+  const figures: [label: string, value: string, name?: string][] = [];
+
+  if (points) figures.push([t.points, format.number(points.spendable), 'spendable']);
+  if (points?.nextExpiry) figures.push([t.nextExpiry, t.pointsAt(points.nextExpiry.points, format.date(points.nextExpiry.expiresAt))]);
+  if (customer.invoices) {
+    figures.push([t.due, due.length ? due.map((each) => format.money(each!.amountDue!)).join(', ') : t.nothingDue]);
+  }
+  if (payment) figures.push([t.lastPayment, `${format.money(payment.amount!)}, ${format.date(payment.occurredAt)}`]);
+  if (renewal) figures.push([t.nextRenewal, format.date(renewal)]);
+  for (const balance of customer.creditBalances ?? []) figures.push([t.credit, format.money(balance)]);
+  return (
+    <Paper withBorder p="sm" component="section" aria-label={t.now}>
+      <Title order={2} size="h5">{t.now}</Title>
+      <SimpleGrid cols={2} spacing="xs" component="dl" className="figures">
+        {figures.map(([label, value, name]) => (
+          <div key={label}>
+            <Text component="dt" size="xs" className="dim">{label}</Text>
+            <Text component="dd" fw={600} data-figure={name}>{value}</Text>
+          </div>
+        ))}
+      </SimpleGrid>
+    </Paper>
+  );
+}

@@ -1,0 +1,44 @@
+import { type ReactNode, createContext, useContext, useEffect, useMemo, useState } from 'react';
+
+import { de } from './de';
+import { type Words, en } from './en';
+import { type Format, formatOf } from './format';
+
+const LANGUAGES: Record<string, (format: Format) => Words> = { en, de };
+export const LOCALES = [{ value: 'en', label: 'English' }, { value: 'de', label: 'Deutsch' }];
+const KEY = 'customer-gateway:desk:language';
+
+interface Said {
+  t: Words;
+  format: Format;
+  locale: string;
+  setLocale: (locale: string) => void;
+}
+
+const Context = createContext<Said | undefined>(undefined);
+
+export function useWords(): Said {
+  const said = useContext(Context);
+  if (!said) throw new Error('useWords outside of WordsProvider');
+  return said;
+}
+
+const preferred = (): string => {
+  const kept = localStorage.getItem(KEY);
+  if (kept && kept in LANGUAGES) return kept;
+  return navigator.languages.map((each) => each.slice(0, 2)).find((each) => each in LANGUAGES) ?? 'en';
+};
+
+export function WordsProvider({ children }: { children: ReactNode }) {
+  const [locale, setLocale] = useState(preferred);
+  useEffect(() => {
+    document.documentElement.lang = locale;
+    localStorage.setItem(KEY, locale);
+  }, [locale]);
+  const value = useMemo(() => {
+    // The region of the reader's own settings: 1 December is written otherwise in London and New York.
+    const format = formatOf(navigator.languages.find((each) => each.startsWith(locale)) ?? locale);
+    return { t: LANGUAGES[locale]!(format), format, locale, setLocale };
+  }, [locale]);
+  return <Context value={value}>{children}</Context>;
+}
