@@ -12,7 +12,7 @@ from graphql import GraphQLError
 from structlog.testing import capture_logs
 
 from app.domain.access import Role, Viewer
-from app.http import graphiql
+from app.http.pages import STATIC
 from app.http.request import JSON, RESPONSE
 from app.http.tokens import KeysUnavailable, verifier
 from app.main import build_app, routes
@@ -402,7 +402,7 @@ async def test_graphiql_may_be_left_out(store: Store) -> None:
     for has_page, statuses in ((True, [200, 307, 200]), (False, [401, 404, 404])):
         app = build_app(routes(store.database, authenticate, has_page=has_page))
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
-            file = next(graphiql.ASSETS.glob("*.css")).name
+            file = next((STATIC / "graphiql").glob("*.css")).name
             answers = [await client.get(path, headers=browser) for path in ("/graphql", "/", f"/graphiql/{file}")]
             assert [answer.status_code for answer in answers] == statuses
             assert (await post(client, json.dumps(QUERY))).status_code == 200
