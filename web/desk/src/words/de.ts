@@ -191,6 +191,8 @@ export const de = (format: Format): Words => ({
   merged: (from: string, into: string) => `${from} ist in ${into} aufgegangen.`,
   unmergeWill: 'Beide sind wieder getrennte Kunden, jeder mit dem Seinen.',
   unmerged: 'Die Zusammenführung ist rückgängig gemacht.',
+  dataExportWill: (name: string) => `Alles, was über ${format.name(name)} bekannt ist, kommt in eine Datei, zum Aushändigen. Im Verlauf steht, dass sie verlangt wurde.`,
+  dataExportAsked: 'Die Datei wird erstellt. Sie steht unter den Aktionen.',
   segment: 'Segment',
   everybody: 'Alle',
   columns: 'Spalten',
@@ -238,11 +240,13 @@ export const de = (format: Format): Words => ({
   },
   actions: {
     note: 'Notiz hinzufügen', points: 'Punkte anpassen', block: 'Sperren', unblock: 'Freigeben', merge: 'Mit anderem Kunden zusammenführen',
+    dataExport: 'Daten der Person exportieren',
     redeem: 'Einlösen', refund: 'Erstattung anfragen', resend: 'Erneut senden', unmerge: 'Zusammenführung rückgängig machen',
   },
   effects: {
     note: 'Kollegen sehen sie im Verlauf.', points: 'Der Stand ändert sich sofort, mit einem Grund.',
     block: 'Das Konto ist nicht nutzbar.', unblock: 'Das Konto ist wieder nutzbar.', merge: 'Mit Vorschau; lässt sich rückgängig machen.',
+    dataExport: 'Alles, was bekannt ist, in einer Datei, für die Person.',
   },
   word: (text: string) => WORDS[text] ?? en(format).word(text),
   statuses: {

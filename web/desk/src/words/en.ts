@@ -189,6 +189,8 @@ export const en = (format: Format) => ({
   merged: (from: string, into: string) => `${from} is merged into ${into}.`,
   unmergeWill: 'Both are separate customers again, each with what is theirs.',
   unmerged: 'The merge is undone.',
+  dataExportWill: (name: string) => `All that is known of ${format.name(name)} is put into a file, to be handed to them. The timeline says that it was asked for.`,
+  dataExportAsked: 'The file is being made. It shows under the actions.',
   segment: 'Segment',
   everybody: 'Everybody',
   columns: 'Columns',
@@ -236,11 +238,13 @@ export const en = (format: Format) => ({
   } as Record<string, string>,
   actions: {
     note: 'Add a note', points: 'Adjust points', block: 'Block', unblock: 'Unblock', merge: 'Merge with another customer',
+    dataExport: 'Export their data',
     redeem: 'Redeem', refund: 'Request refund', resend: 'Send again', unmerge: 'Undo this merge',
   },
   effects: {
     note: 'Colleagues see it in the timeline.', points: 'The balance changes at once, with a reason.',
     block: 'The account cannot be used.', unblock: 'The account can be used again.', merge: 'With a preview; it can be undone.',
+    dataExport: 'All that is known of them, in one file, for them.',
   },
   /** A word of a source or of the schema, for people: PARTIALLY_PAID, partially-paid. */
   word: (text: string) => { const plain = text.replace(/[_-]/g, ' ').toLowerCase(); return plain.charAt(0).toUpperCase() + plain.slice(1); },
