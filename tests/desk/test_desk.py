@@ -2,11 +2,17 @@
 
 import gzip
 import re
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.catalogue import copied
+from app.demo.sample.people import customer_id
+from app.domain.ids import derived_id
 from app.http.pages import STATIC
 from tests.support.desk import ADMIN, Demo, operation_of
 from tests.support.node import NotInstalled, install
@@ -16,6 +22,8 @@ pytestmark = pytest.mark.xdist_group("demo")
 DESK = Path(__file__).parents[2] / "web" / "desk"
 FIRST_PAINT_BYTES = 300_000
 NUMBER = "C-100001"
+QUIET_NUMBER = "C-100002"
+MANY = 10_000
 WORDS = re.compile(r"^  (\w+)[:(]", re.MULTILINE)
 
 
@@ -51,15 +59,52 @@ def test_a_customer_is_there_after_one_query(demo: Demo, browser: Browser) -> No
         assert asked == ["CustomerPage"]
 
 
-def test_ten_thousand_events_are_not_in_the_page_at_once(demo: Demo, browser: Browser) -> None:
-    with demo.customer(browser, NUMBER) as page:
+@pytest.fixture
+def many_events(demo: Demo) -> Generator[str]:
+    """Gives a customer 10,000 events, and the id of the oldest; takes them away again."""
+    code = "CREDIT_CONTROL_CYCLE_EXITED"
+    own = {"customerId": customer_id(QUIET_NUMBER), "type": code, "source": "bulk"}
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    documents: list[dict[str, Any]] = [
+        {
+            **own,
+            "_id": derived_id("activities", source="bulk", source_id=str(number)),
+            "occurredAt": start + timedelta(hours=number),
+            "recordedAt": start + timedelta(hours=number),
+            "actor": {"kind": "SYSTEM", "name": "Billing"},
+            **copied(code),
+        }
+        for number in range(MANY)
+    ]
+
+    def count_up() -> None:
+        """Makes the previews of the customer old, as every change does."""
+        demo.database.customers.update_one({"_id": own["customerId"]}, {"$inc": {"revision": 1}})
+
+    demo.database.activities.insert_many(documents)
+    count_up()
+    yield documents[0]["_id"]
+    demo.database.activities.delete_many(own)
+    count_up()
+
+
+def test_ten_thousand_events_are_not_in_the_page_at_once(demo: Demo, browser: Browser, many_events: str) -> None:
+    most = 0
+    with demo.customer(browser, QUIET_NUMBER) as page:
         tiles = page.get_by_role("group", name="What happened").get_by_role("article")
+        oldest = page.locator(f"[data-entry={many_events}]")
         expect(tiles.first).to_be_visible()
-        for _ in range(15):
-            page.mouse.wheel(0, 3_000)
-            page.wait_for_timeout(100)
-        expect(tiles.first).to_be_visible()
-        assert tiles.count() < 60
+        while not oldest.count():
+            last = tiles.last.get_attribute("data-entry")
+            page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+            expect(tiles.last).not_to_have_attribute("data-entry", last or "")
+            most = max(most, tiles.count())
+        expect(oldest).to_be_visible()
+        expect(page.get_by_text(re.compile(r"^10,\d{3} events\.$"))).to_be_visible()
+        page.evaluate("scrollTo(0, 0)")
+        expect(page.get_by_role("button", name=f"Copy {QUIET_NUMBER}")).to_be_in_viewport()
+        expect(oldest).to_have_count(0)
+    assert most < 60
 
 
 VIEWS = [("", "Hello"), (f"#/customers/{NUMBER}", "Zoë"), ("#/lists", "Customers"), ("#/report", "Report")]
@@ -109,6 +154,19 @@ def test_nothing_is_wider_than_a_phone(demo: Demo, browser: Browser, path: str) 
         page.set_viewport_size({"width": 390, "height": 844})
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_timeout(500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_lists_stand_above_the_timeline(demo: Demo, browser: Browser) -> None:
+    with demo.customer(browser, NUMBER) as page:
+        page.set_viewport_size({"width": 390, "height": 844})
+        expect(page.get_by_role("region", name="Requests")).to_have_count(0)
+        page.get_by_role("button", name="What hangs on the customer").press("Enter")
+        lists = page.get_by_role("complementary").bounding_box()
+        timeline = page.get_by_role("group", name="What happened").bounding_box()
+        assert lists
+        assert timeline
+        assert lists["y"] + lists["height"] < timeline["y"]
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -3,13 +3,14 @@
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.desk import ADMIN, Demo, operation_of
+from tests.support.desk import ADMIN, AGENT, Demo, operation_of
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -23,6 +24,11 @@ WHO_HAS = """{ customers(first: 100, filter: {statuses: [ACTIVE]}) { nodes {
   coupons(first: 1, filter: {redeemed: false}) { nodes { id code } }
   transactions(first: 20) { nodes { id number refundable { amount currency } } }
   possibleDuplicates { customer { id number name } } } } }"""
+
+EDIT = """mutation ($id: ID!) { updateCustomer(input: {customerId: $id, jobTitle: "Baker", idempotencyKey: "baker"}) {
+  userErrors { code } } }"""
+RENAME = """mutation ($id: ID!) { updateCustomer(input: {
+  customerId: $id, firstName: "ليلى", lastName: "الحداد", idempotencyKey: "rename" }) { userErrors { code } } }"""
 
 
 def eventually(read: Callable[[], T | None]) -> T:
@@ -183,7 +189,68 @@ def test_a_note_is_saved_with_its_attachment_by_ctrl_enter(demo: Demo, browser: 
     assert (upload["name"], upload["bytes"]) == ("delivery.csv", 20)
 
 
-def test_two_customers_are_merged_and_separate_again(demo: Demo, browser: Browser) -> None:
+def test_a_note_is_about_an_event(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["phones"])
+    with demo.customer(browser, customer["number"]) as page:
+        event = (
+            page.get_by_role("group", name="What happened").get_by_role("article").nth(1).get_attribute("data-entry")
+        )
+        tile = page.locator(f"[data-entry={event}]")
+        title = tile.locator(".what > span").first.inner_text()
+        tile.get_by_role("button").first.click()
+        tile.get_by_role("button", name="Link in a note").click()
+        note = page.get_by_label("Note", exact=True)
+        expect(note).to_be_focused()
+        expect(page.get_by_role("button", name=f"Remove {title}")).to_be_visible()
+        page.keyboard.type("This is what they called about")
+        page.keyboard.press("Control+Enter")
+        first = page.get_by_role("group", name="What happened").get_by_role("article").first
+        expect(first).to_contain_text("This is what they called about")
+        expect(page.get_by_role("button", name=f"Remove {title}")).to_have_count(0)
+        first.get_by_role("button").first.click()
+        expect(first.get_by_role("link", name=f"About: {title}")).to_have_attribute(
+            "href", f"#/customers/{customer['number']}/{event}"
+        )
+    found = demo.database.notes.find_one({"message": "This is what they called about"})
+    assert found
+    assert found["linkIds"] == [event]
+
+
+def test_a_day_opens_all_of_its_tiles_and_closes_them(demo: Demo, browser: Browser) -> None:
+    with demo.customer(browser, RICH) as page:
+        opened = page.locator(".tile > button[aria-expanded=true]")
+        button = page.get_by_role("button", name="Open all of").first
+        name = button.get_attribute("aria-label") or ""
+        button.focus()
+        page.keyboard.press("Enter")
+        close = page.get_by_role("button", name=name.replace("Open", "Close"))
+        expect(close).to_be_focused()
+        expect(opened.nth(1)).to_be_visible()
+        expect(page.locator(".details").first).to_contain_text("Recorded")
+        page.keyboard.press("Enter")
+        expect(opened).to_have_count(0)
+
+
+def test_all_that_is_known_of_a_person_is_handed_out(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["coupons"]["nodes"])
+    with demo.customer(browser, customer["number"], person=ADMIN) as page:
+        choose_action(page, "Export their data")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text(customer["name"])
+        dialog.get_by_role("button", name="Export their data").click()
+        expect(dialog).to_have_count(0)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+        with zipfile.ZipFile(download.value.path()) as archive:
+            data = json.loads(archive.read("data.json"))
+    assert data["customer"]["number"] == customer["number"]
+    export = demo.database.exports.find_one({"table": "DATA_SUBJECT"}, sort=[("requestedAt", -1)])
+    assert export
+    assert (export["customerId"], export["status"]) == (customer["id"], "DONE")
+    assert demo.database.activities.find_one({"customerId": customer["id"], "type": "DATA_EXPORT_REQUESTED"})
+
+
+def test_two_customers_are_merged_after_another_look_and_separate_again(demo: Demo, browser: Browser) -> None:
     customers = demo.ask(WHO_HAS)["customers"]["nodes"]
     into, source = [each for each in customers if each["number"] > "C-100008" and not each["requests"]["totalCount"]][
         -2:
@@ -195,6 +262,16 @@ def test_two_customers_are_merged_and_separate_again(demo: Demo, browser: Browse
         dialog.get_by_role("button", name="Preview").click()
         expect(dialog.get_by_role("region", name="Preview")).to_contain_text("Points afterwards")
         dialog.get_by_label("Reason").fill("The same person")
+        demo.ask(EDIT, id=source["id"])  # somebody else, meanwhile
+        dialog.get_by_role("button", name="Merge").click()
+        stale = dialog.locator("[data-problem=stale]")
+        expect(stale).to_contain_text("The customer has changed meanwhile")
+        expect(dialog.get_by_role("button", name="Merge")).to_be_disabled()
+        assert demo.database.merges.count_documents({"customerId": into["id"]}) == 0
+        stale.get_by_role("button", name="Read again").click()
+        expect(dialog.get_by_role("region", name="Preview")).to_contain_text("Points afterwards")
+        expect(stale).to_have_count(0)
+        expect(dialog.get_by_label("Reason")).to_have_value("The same person")
         dialog.get_by_role("button", name="Merge").click()
         expect(dialog).to_have_count(0)
         expect(page.get_by_role("region", name="Merged customers")).to_contain_text(source["number"])
@@ -309,6 +386,57 @@ def test_every_role_has_a_sensible_desk(demo: Demo, browser: Browser, person: st
     with demo.customer(browser, seen, person=person) as page:
         expect(page.get_by_role("region", name="Now", exact=True)).to_be_visible()
         assert re.findall(r"\b(undefined|null|NaN|Invalid Date)\b", page.locator("main").inner_text()) == []
+
+
+PANELS = [
+    (AGENT, ["Requests", "Coupons", "Passes"], {"Payment instruments", "Tax ids", "Proofs of identity (KYC)"}),
+    (
+        "Finance",
+        ["Invoices", "Payment instruments", "Requests"],
+        {"Money laundering checks (AML)", "Enhanced due diligence", "Where they came from"},
+    ),
+    ("Customer", ["Points", "Coupons", "Transactions"], {"Invoices", "Payment instruments"}),
+]
+
+
+@pytest.mark.parametrize(("person", "first", "also"), PANELS)
+def test_what_a_role_works_with_is_on_top(
+    demo: Demo, browser: Browser, person: str, first: list[str], also: set[str]
+) -> None:
+    with demo.customer(browser, RICH, person=person) as page:
+        panels = page.get_by_role("complementary").locator("section")
+        names = [panel.get_attribute("aria-label") for panel in panels.all()]
+    assert names[:3] == first
+    assert also <= set(names)
+    assert ("Money laundering checks (AML)" in names) == (person == "Finance")
+    assert ("Requests" in names) == (person != "Customer")
+
+
+def test_a_name_that_is_written_from_right_to_left_stays_whole(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: each["phones"])
+    demo.ask(RENAME, id=customer["id"])
+    with demo.customer(browser, customer["number"], person=ADMIN) as page:
+        name = page.get_by_role("heading", level=1)
+        expect(name).to_have_text("ليلى الحداد")
+        assert name.evaluate("heading => getComputedStyle(heading).direction") == "rtl"
+        choose_action(page, "Block")
+        expect(page.get_by_role("dialog")).to_contain_text("\u2068ليلى الحداد\u2069 is blocked")
+
+
+def test_what_was_loaded_is_printed_without_the_fields(demo: Demo, browser: Browser) -> None:
+    with demo.customer(browser, RICH) as page:
+        tiles = page.get_by_role("group", name="What happened").get_by_role("article")
+        expect(tiles.first).to_be_visible()
+        on_screen = tiles.count()
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert on_screen < 50 <= tiles.count()
+        expect(page.get_by_label("Note", exact=True)).to_be_hidden()
+        expect(page.get_by_role("button", name="Actions")).to_be_hidden()
+        tops = page.locator(".row").evaluate_all("rows => rows.map((row) => row.getBoundingClientRect().top)")
+        assert tops == sorted(set(tops))  # one below the other
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        expect(tiles).not_to_have_count(50)
 
 
 ERRORS = [

@@ -33,7 +33,7 @@ export function ProblemScreen({ problem, onRetry }: Props) {
       {onRetry && (
         <Group mt="xs">
           <Button size="xs" variant="default" onClick={onRetry}>
-            {left > 0 ? t.retryIn(left) : t.retry}
+            {left > 0 ? t.retryIn(left) : problem.kind === 'stale' ? t.readAgain : t.retry}
           </Button>
         </Group>
       )}

@@ -3,16 +3,19 @@ import { Suspense, lazy, useState } from 'react';
 
 import type { Customer, Me } from '../customer/CustomerPage';
 import type { EntryFragment, Permission } from '../generated/graphql';
+import { ExportFile } from '../lists/ExportFile';
 import { useWords } from '../words';
 
+const DataExportDialog = lazy(() => import('./DataExportDialog'));
 const MergeDialog = lazy(() => import('./MergeDialog'));
 const PointsDialog = lazy(() => import('./PointsDialog'));
 const StatusDialog = lazy(() => import('./StatusDialog'));
 
-type Act = 'note' | 'points' | 'block' | 'unblock' | 'merge';
+type Act = 'note' | 'points' | 'block' | 'unblock' | 'merge' | 'dataExport';
 
 const NEEDS: Record<Act, Permission> = {
   note: 'ADD_NOTE', points: 'ADJUST_POINTS', block: 'CHANGE_STATUS', unblock: 'CHANGE_STATUS', merge: 'MERGE_CUSTOMERS',
+  dataExport: 'REQUEST_DATA_EXPORT',
 };
 
 interface Props {
@@ -26,8 +29,9 @@ interface Props {
 export function Actions({ customer, me, onDone, onNote }: Props) {
   const { t } = useWords();
   const [dialog, setDialog] = useState<Act>();
+  const [exportId, setExportId] = useState<string>();
   const isClosed = customer.status === 'MERGED' || customer.status === 'ANONYMISED';
-  const acts: Act[] = ['note', 'points', customer.status === 'ACTIVE' ? 'block' : 'unblock', 'merge'];
+  const acts: Act[] = ['note', 'points', customer.status === 'ACTIVE' ? 'block' : 'unblock', 'merge', 'dataExport'];
 
   function refusal(act: Act): string | undefined {
     if (!me?.permissions.includes(NEEDS[act])) return t.roleMayNot;
@@ -62,7 +66,9 @@ export function Actions({ customer, me, onDone, onNote }: Props) {
         {dialog === 'block' && <StatusDialog customer={customer} status="BLOCKED" onClose={close} onDone={onDone} />}
         {dialog === 'unblock' && <StatusDialog customer={customer} status="ACTIVE" onClose={close} onDone={onDone} />}
         {dialog === 'merge' && <MergeDialog customer={customer} onClose={close} onDone={onDone} />}
+        {dialog === 'dataExport' && <DataExportDialog customer={customer} onClose={close} onDone={onDone} onFile={setExportId} />}
       </Suspense>
+      {exportId && <div className="export"><ExportFile id={exportId} /></div>}
     </>
   );
 }

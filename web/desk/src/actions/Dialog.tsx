@@ -15,6 +15,8 @@ interface Props {
   isPending: boolean;
   isUncertain: boolean;
   problem?: Problem;
+  /** Shows what the customer is now. What was typed stays. */
+  onReadAgain?: () => void;
   errors: string[];
   onClose: () => void;
   onSubmit: () => void;
@@ -38,7 +40,9 @@ export function Dialog(props: Props) {
           {/* While nobody knows whether it was made, only the same may be sent again. */}
           <fieldset disabled={props.isUncertain || props.isPending} className="plain">{props.children}</fieldset>
           {props.errors.map((text) => <Text key={text} size="sm" role="alert" className="wrong">{text}</Text>)}
-          {props.problem && <ProblemScreen problem={props.problem} />}
+          {props.problem && (
+            <ProblemScreen problem={props.problem} onRetry={props.problem.kind === 'stale' ? props.onReadAgain : undefined} />
+          )}
           {props.isUncertain && <Text size="sm">{t.sameKey}</Text>}
           <Group justify="flex-end">
             <Button variant="default" onClick={props.onClose}>{t.cancel}</Button>

@@ -4,7 +4,9 @@ import { useClient } from 'urql';
 
 import { useNotice } from '../Notice';
 import type { Customer } from '../customer/CustomerPage';
-import { type EntryFragment, FindDocument, type FindQuery, MergeDocument, MergePreviewDocument, type MergePreviewQuery } from '../generated/graphql';
+import {
+  type EntryFragment, MergeDocument, MergePairDocument, type MergePairQuery, MergePreviewDocument, type MergePreviewQuery,
+} from '../generated/graphql';
 import { problemOf } from '../problems';
 import { useWords } from '../words';
 import { Dialog } from './Dialog';
@@ -16,25 +18,32 @@ interface Props {
   onDone: (made: EntryFragment | null | undefined) => void;
 }
 
-/** Another customer becomes a part of this one. What will happen is shown before, and it can be undone. */
+/** Another customer becomes a part of this one. What will happen is shown before, and it can be undone.
+ *
+ * Only what the preview was made of is merged: who changed since is looked at again.
+ */
 export default function MergeDialog({ customer, onClose, onDone }: Props) {
   const { t, format } = useWords();
   const client = useClient();
   const notice = useNotice();
   const [number, setNumber] = useState(customer.possibleDuplicates?.[0]?.customer?.number ?? '');
   const [reason, setReason] = useState('');
-  const [other, setOther] = useState<FindQuery['customer']>();
+  const [pair, setPair] = useState<MergePairQuery>();
   const [preview, setPreview] = useState<MergePreviewQuery['previewMerge']>();
   const [wrong, setWrong] = useState<string>();
   const change = useChange(MergeDocument, (data) => data.mergeCustomers);
+  const other = pair?.other;
 
   async function look() {
+    change.reset();
     setWrong(undefined);
     setPreview(undefined);
-    const found = await client.query(FindDocument, { number: number.trim() }, { requestPolicy: 'network-only' }).toPromise();
-    const source = found.data?.customer;
+    // The revisions are read first: what changes while the preview is made is noticed, too.
+    const found = await client
+      .query(MergePairDocument, { into: customer.number, number: number.trim() }, { requestPolicy: 'network-only' }).toPromise();
+    const source = found.data?.other;
     if (!source) return setWrong(found.error ? problemOf(found.error).message : t.noCustomer(number));
-    setOther(source);
+    setPair(found.data);
     const seen = await client.query(MergePreviewDocument, { intoId: customer.id, ids: [source.id] }, { requestPolicy: 'network-only' }).toPromise();
     if (seen.error) setWrong(problemOf(seen.error).message);
     setPreview(seen.data?.previewMerge);
@@ -42,7 +51,8 @@ export default function MergeDialog({ customer, onClose, onDone }: Props) {
 
   async function submit() {
     if (!other) return;
-    const made = await change.send({ intoId: customer.id, ids: [other.id], reason });
+    const expectedRevisions = [pair?.into, other].flatMap((each) => (each ? [{ customerId: each.id, revision: each.revision }] : []));
+    const made = await change.send({ intoId: customer.id, ids: [other.id], reason, expectedRevisions });
     if (!made) return;
     notice(t.merged(other.name, customer.name));
     onDone(made.activity);
@@ -53,7 +63,8 @@ export default function MergeDialog({ customer, onClose, onDone }: Props) {
     <Dialog
       title={t.actions.merge} confirm={t.actions.merge} isDangerous {...change} onClose={onClose} onSubmit={preview ? submit : look}
       errors={[...(wrong ? [wrong] : []), ...change.otherErrors(['reason'])]}
-      isDisabled={!preview || preview.blockers.length > 0 || !reason.trim()} what={t.mergeWill(customer.name, customer.number)}
+      onReadAgain={look}
+      isDisabled={!preview || preview.blockers.length > 0 || !reason.trim() || change.isStale} what={t.mergeWill(customer.name, customer.number)}
     >
       <Group align="flex-end">
         <TextInput

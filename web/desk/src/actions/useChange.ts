@@ -29,8 +29,9 @@ export function useChange<Data, Input extends { idempotencyKey?: string | null }
     const { data, error } = await client.mutation(document, { input: { ...input, idempotencyKey: key.current } as Input }).toPromise();
     setPending(false);
     const made = data ? payloadOf(data) : undefined;
-    setProblem(error && !made ? problemOf(error) : undefined);
-    setErrors(made?.userErrors ?? []);
+    const stale = made?.userErrors.find(({ code }) => code === 'STALE');
+    setProblem(stale ? { kind: 'stale', message: stale.message } : error && !made ? problemOf(error) : undefined);
+    setErrors((made?.userErrors ?? []).filter((each) => each !== stale));
     if (!made) return undefined;
     // Its answer is there: what is sent next is another change, also after a refusal.
     key.current = crypto.randomUUID();
@@ -43,6 +44,8 @@ export function useChange<Data, Input extends { idempotencyKey?: string | null }
     isPending,
     problem,
     errors,
+    /** Whether the customer is not what was shown when this was asked for. Nothing was changed. */
+    isStale: problem?.kind === 'stale',
     isUncertain: problem !== undefined && isUncertain(problem),
     errorOf: messageOf,
     /** The refusals that belong to none of these inputs. */

@@ -1,4 +1,4 @@
-import { Alert, List } from '@mantine/core';
+import { Alert } from '@mantine/core';
 import type { ReactNode } from 'react';
 
 import { useWords } from '../words';
@@ -30,7 +30,7 @@ export function AlertLine({ customer }: { customer: Customer }) {
   if (!alerts.length) return null;
   return (
     <Alert color="orange" my="sm" p="xs" role="region" aria-label={t.alerts}>
-      <List size="sm" className="alerts">{alerts.map((alert, index) => <List.Item key={index}>{alert}</List.Item>)}</List>
+      <ul className="alerts">{alerts.map((alert, index) => <li key={index}>{alert}</li>)}</ul>
     </Alert>
   );
 }

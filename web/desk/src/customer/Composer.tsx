@@ -12,14 +12,17 @@ import { useWords } from '../words';
 interface Props {
   ref: Ref<HTMLTextAreaElement>;
   customerId: string;
+  /** The events that the note is about. */
+  links: EntryFragment[];
+  onLinks: (links: EntryFragment[]) => void;
   onDone: (made: EntryFragment | null | undefined) => void;
 }
 
 const TYPES = 'image/png,image/jpeg,image/gif,application/pdf,application/json,application/zip,text/csv';
 
 /** Always open: a note is written while one listens. Ctrl-Enter saves it; what is written stays until it is saved. */
-export function Composer({ ref, customerId, onDone }: Props) {
-  const { t } = useWords();
+export function Composer({ ref, customerId, links, onLinks, onDone }: Props) {
+  const { t, format } = useWords();
   const notice = useNotice();
   const [message, setMessage] = useState('');
   const [mentions, setMentions] = useState('');
@@ -51,11 +54,18 @@ export function Composer({ ref, customerId, onDone }: Props) {
       setUploading(false);
     }
     const names = mentions.split(/[\s,]+/).filter(Boolean);
-    const made = await change.send({ customerId, message, ...(names.length && { mentions: names }), ...(files.length && { attachments }) });
+    const made = await change.send({
+      customerId,
+      message,
+      ...(names.length && { mentions: names }),
+      ...(links.length && { links: links.map(({ id }) => id) }),
+      ...(files.length && { attachments }),
+    });
     if (!made) return;
     setMessage('');
     setMentions('');
     setFiles([]);
+    onLinks([]);
     uploads.current.clear();
     notice(t.noteSaved);
     onDone(made.activity);
@@ -75,7 +85,7 @@ export function Composer({ ref, customerId, onDone }: Props) {
         readOnly={change.isUncertain} onChange={(event) => setMessage(event.currentTarget.value)} onKeyDown={onKeyDown}
         error={change.errorOf('message')}
       />
-      <Group mt={4} gap="xs" align="flex-start">
+      <Group mt={6} gap="xs">
         <TextInput
           size="xs" aria-label={t.mention} placeholder={t.mentionHint} value={mentions} readOnly={change.isUncertain}
           onChange={(event) => setMentions(event.currentTarget.value)} error={change.errorOf('mentions')} onKeyDown={onKeyDown}
@@ -83,10 +93,19 @@ export function Composer({ ref, customerId, onDone }: Props) {
         <FileButton onChange={(added) => setFiles([...files, ...added])} multiple accept={TYPES} disabled={change.isUncertain}>
           {(props) => <Button {...props} size="xs" variant="default">{t.attach}</Button>}
         </FileButton>
+        {links.map((entry) => (
+          <Pill
+            key={entry.id} withRemoveButton={!change.isUncertain} onRemove={() => onLinks(links.filter((each) => each !== entry))}
+            removeButtonProps={{ 'aria-label': t.remove(entry.title), 'aria-hidden': false, tabIndex: 0 }}
+          >
+            {entry.title}, {format.date(entry.occurredAt)}
+          </Pill>
+        ))}
         {files.map((file) => (
           <Pill
             key={`${file.name} ${file.lastModified}`} withRemoveButton={!change.isUncertain}
             onRemove={() => setFiles(files.filter((each) => each !== file))}
+            removeButtonProps={{ 'aria-label': t.remove(file.name), 'aria-hidden': false, tabIndex: 0 }}
           >
             {file.name}
           </Pill>

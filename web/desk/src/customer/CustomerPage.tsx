@@ -1,5 +1,6 @@
-import { Alert, Anchor, Box, Text } from '@mantine/core';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Alert, Anchor, Box, Button, Text } from '@mantine/core';
+import { useDisclosure, useMediaQuery } from '@mantine/hooks';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 
 import { ProblemScreen } from '../ProblemScreen';
@@ -52,6 +53,9 @@ function Desk({ customer, me, entry, onRefresh }: Props) {
   const filter = useMemo(() => filterOf(choice), [choice]);
   const timeline = useTimeline(customer.id, customer.timeline as FirstPage, filter, isNarrowed(choice));
   const composer = useRef<HTMLTextAreaElement>(null);
+  const [links, setLinks] = useState<EntryFragment[]>([]);
+  const isNarrow = useMediaQuery('screen and (width < 1000px)', false, { getInitialValueInEffect: false });
+  const mayNote = me?.permissions.includes('ADD_NOTE') ?? false;
 
   // Several changes in a row make one request.
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -72,6 +76,12 @@ function Desk({ customer, me, entry, onRefresh }: Props) {
     [add, readSoon],
   );
 
+  const link = useCallback((entry: EntryFragment) => {
+    setLinks((was) => [...was.filter(({ id }) => id !== entry.id), entry]);
+    composer.current?.focus();
+  }, []);
+  const side = <Side customer={customer} me={me} onDone={onDone} />;
+
   return (
     <Box className="desk">
       <div className="top">
@@ -81,7 +91,7 @@ function Desk({ customer, me, entry, onRefresh }: Props) {
       <AlertLine customer={customer} />
       {colleagues.length > 0 && (
         <Text size="sm" className="colleagues" role="status">
-          {t.alsoHere(format.list(colleagues.map(({ viewer }) => viewer.name)))}
+          {t.alsoHere(format.list(colleagues.map(({ viewer }) => format.name(viewer.name))))}
         </Text>
       )}
       {customer.mergedInto && (
@@ -94,16 +104,28 @@ function Desk({ customer, me, entry, onRefresh }: Props) {
         <Now customer={customer} />
       </div>
       <div className="columns">
+        {isNarrow && <Folded title={t.side}>{side}</Folded>}
         <section aria-label={t.timeline}>
-          {me?.permissions.includes('ADD_NOTE') && <Composer ref={composer} customerId={customer.id} onDone={onDone} />}
+          {mayNote && <Composer ref={composer} customerId={customer.id} links={links} onLinks={setLinks} onDone={onDone} />}
           <Filters
             customer={customer} choice={choice} onChoose={setChoice} shown={timeline.totalCount}
             all={customer.recent?.totalCount ?? null}
           />
-          <Timeline timeline={timeline} number={customer.number} opened={entry} me={me} onDone={onDone} />
+          <Timeline timeline={timeline} number={customer.number} opened={entry} me={me} onDone={onDone} onLink={mayNote ? link : undefined} />
         </section>
-        <Side customer={customer} me={me} onDone={onDone} />
+        {!isNarrow && side}
       </div>
     </Box>
+  );
+}
+
+/** On a narrow screen the lists are above the timeline, which has no end, and open when they are asked for. */
+function Folded({ title, children }: { title: string; children: ReactNode }) {
+  const [isOpen, { toggle }] = useDisclosure(false);
+  return (
+    <div className="folded">
+      <Button fullWidth variant="default" onClick={toggle} aria-expanded={isOpen}>{title}</Button>
+      {isOpen && children}
+    </div>
   );
 }

@@ -1,16 +1,20 @@
-import { Badge, Button, Group, Stack, Text } from '@mantine/core';
+import { Anchor, Badge, Button, Group, Stack, Text } from '@mantine/core';
 import { Suspense, lazy, useState } from 'react';
 import { useQuery } from 'urql';
 
 import { ProblemScreen } from '../ProblemScreen';
-import { type ActivityAction, type EntryFragment, EntryDetailsDocument } from '../generated/graphql';
+import { type ActivityAction, type EntryDetailsQuery, type EntryFragment, EntryDetailsDocument } from '../generated/graphql';
 import { problemOf } from '../problems';
 import { useWords } from '../words';
+import { addressOf } from '../route';
 import type { Me } from './CustomerPage';
 import { Mail } from './Mail';
 
 const RefundDialog = lazy(() => import('../actions/RefundDialog'));
 const UnmergeDialog = lazy(() => import('../actions/UnmergeDialog'));
+
+type Found = Extract<NonNullable<EntryDetailsQuery['node']>, { recordedAt: string }>;
+type Link = NonNullable<Found['note']>['links'][number];
 
 interface Props {
   entry: EntryFragment;
@@ -46,6 +50,7 @@ export function Details({ entry, me, onDone }: Props) {
         <>
           {note.pinnedFor && <Badge size="sm">{t.pinned}</Badge>}
           {note.mentions.length > 0 && <Text size="sm">{t.mentioned(format.list(note.mentions))}</Text>}
+          {note.links.map((link, index) => <NoteLink key={index} link={link} />)}
           {note.attachments.map(({ id, name, url }) => <a key={id} href={url} download>{name}</a>)}
           {note.versions.length > 1 && <Text size="sm">{t.edited(note.versions.length - 1)}</Text>}
         </>
@@ -68,4 +73,13 @@ export function Details({ entry, me, onDone }: Props) {
       </Suspense>
     </Stack>
   );
+}
+
+/** What a note is about: an event or a customer leads there, anything else is named by its id. */
+function NoteLink({ link }: { link: Link }) {
+  const { t } = useWords();
+  if (!link) return <Text size="sm" className="dim">{t.linkGone}</Text>;
+  if ('title' in link && link.customer) return <Anchor size="sm" href={addressOf(link.customer.number, link.id)}>{t.about(link.title)}</Anchor>;
+  if ('number' in link) return <Anchor size="sm" href={addressOf(link.number)}>{t.about(`${link.name}, ${link.number}`)}</Anchor>;
+  return <Text size="sm">{t.about(link.id)}</Text>;
 }

@@ -34,7 +34,7 @@ export function Filters({ customer, choice, onChoose, shown, all }: Props) {
   const count = (label: string, number: number) => `${label} (${format.number(number)})`;
   return (
     <div className="filters">
-      <Group gap="sm" align="flex-end" wrap="wrap">
+      <Group gap="sm" wrap="wrap">
         <TextInput
           size="xs" type="search" aria-label={t.find} placeholder={t.find} value={text} maxLength={100}
           onChange={(event) => { setText(event.currentTarget.value); find(event.currentTarget.value); }}
@@ -44,7 +44,7 @@ export function Filters({ customer, choice, onChoose, shown, all }: Props) {
           onChange={(event) => onChoose({ ...choice, until: event.currentTarget.value })}
         />
         <Switch
-          label={t.hideSystem} checked={choice.hideSystem}
+          size="xs" label={t.hideSystem} checked={choice.hideSystem}
           onChange={(event) => onChoose({ ...choice, hideSystem: event.currentTarget.checked })}
         />
         <Button size="xs" variant="default" onClick={toggle} aria-expanded={isOpen}>{t.moreFilters}</Button>

@@ -17,7 +17,7 @@ export function Identity({ customer }: { customer: Customer }) {
 
   return (
     <section aria-label={t.identity} className="identity">
-      <Group gap="sm" align="baseline" wrap="wrap">
+      <Group gap="sm" wrap="wrap">
         <Title order={1} size="h2" dir="auto">{customer.name}</Title>
         <CopyButton value={customer.number}>
           {({ copied, copy }) => (
@@ -26,14 +26,14 @@ export function Identity({ customer }: { customer: Customer }) {
             </Button>
           )}
         </CopyButton>
-        <Badge color={COLORS[customer.status]} variant="filled" data-status={customer.status}>{t.statuses[customer.status]}</Badge>
+        <Badge size="lg" radius="sm" tt="none" color={COLORS[customer.status]} variant="filled" data-status={customer.status}>{t.statuses[customer.status]}</Badge>
         {latest && (
           <Text size="sm">
             {t.since(format.date(latest.changedAt))}{latest.reason && `: ${latest.reason}`}
           </Text>
         )}
       </Group>
-      <Group gap="md" mt={4} wrap="wrap" className="facts">
+      <Group gap="6px 16px" mt={8} wrap="wrap" className="facts">
         {customer.organization && <Text size="sm" dir="auto">{customer.organization}</Text>}
         {zone && country && <Text size="sm">{t.localTime(format.timeIn(now, zone), format.country(country))}</Text>}
         {!zone && country && <Text size="sm">{format.country(country)}</Text>}

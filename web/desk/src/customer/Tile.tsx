@@ -6,7 +6,7 @@ import { addressOf } from '../route';
 import { useWords } from '../words';
 import type { Me } from './CustomerPage';
 import { Details } from './Details';
-import { GLYPHS } from './glyphs';
+import { Glyph } from './Glyph';
 
 interface Props {
   entry: EntryFragment;
@@ -15,13 +15,15 @@ interface Props {
   onToggle: () => void;
   me: Me;
   onDone: (made: EntryFragment | null | undefined) => void;
+  onLink?: (entry: EntryFragment) => void;
 }
 
 /** One event. A note by hand and an event of a machine look different, and each says who did it and where it comes from. */
-export function Tile({ entry, number, isOpen, onToggle, me, onDone }: Props) {
+export function Tile({ entry, number, isOpen, onToggle, me, onDone, onLink }: Props) {
   const { t, format } = useWords();
   const source = t.sources[entry.source] ?? entry.source;
   const who = entry.actor.onBehalfOf ? t.onBehalfOf(entry.actor.name, entry.actor.onBehalfOf.name) : entry.actor.name;
+  const kind = t.actorKinds[entry.actor.kind];
   const points = entry.points ? t.pointsOf(entry.points) : '';
   return (
     <article
@@ -29,12 +31,12 @@ export function Tile({ entry, number, isOpen, onToggle, me, onDone }: Props) {
       aria-label={[entry.title, who, source, format.dateTime(entry.occurredAt), points].filter(Boolean).join(', ')}
     >
       <UnstyledButton className="head" onClick={onToggle} aria-expanded={isOpen}>
-        <span className="glyph" aria-hidden>{GLYPHS[entry.group]}</span>
+        <Glyph group={entry.group} />
         <span className="what">
           <Text component="span" size="sm" fw={600}>{entry.title}</Text>
           {entry.message && !isOpen && <Text component="span" size="sm" className="message" dir="auto">{entry.message}</Text>}
           <Text component="span" size="xs" className="dim">
-            <bdi>{who}</bdi> · {t.actorKinds[entry.actor.kind]} ·{' '}
+            <bdi>{who}</bdi> · {who !== kind && `${kind} · `}
             <time dateTime={entry.occurredAt} title={format.dateTime(entry.occurredAt)}>{format.time(entry.occurredAt)}</time>
           </Text>
         </span>
@@ -51,6 +53,9 @@ export function Tile({ entry, number, isOpen, onToggle, me, onDone }: Props) {
                 <UnstyledButton onClick={copy}><Text size="xs" td="underline">{copied ? t.copied : t.copyLink}</Text></UnstyledButton>
               )}
             </CopyButton>
+            {onLink && (
+              <UnstyledButton onClick={() => onLink(entry)}><Text size="xs" td="underline">{t.linkInNote}</Text></UnstyledButton>
+            )}
           </Group>
         </div>
       )}

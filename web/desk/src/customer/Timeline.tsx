@@ -1,6 +1,7 @@
 import { Button, Text } from '@mantine/core';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 
 import { ProblemScreen } from '../ProblemScreen';
 import type { EntryFragment } from '../generated/graphql';
@@ -16,12 +17,14 @@ interface Props {
   opened?: string;
   me: Me;
   onDone: (made: EntryFragment | null | undefined) => void;
+  /** Makes the note that is being written be about this event. */
+  onLink?: (entry: EntryFragment) => void;
 }
 
-type Row = { key: string; day: string } | { key: string; entry: EntryFragment };
+type Row = { key: string; day: string; ids: string[] } | { key: string; entry: EntryFragment };
 
 /** All that happened, newest first, under the heading of each day. Only what is near the window is in the page. */
-export function Timeline({ timeline, number, opened, me, onDone }: Props) {
+export function Timeline({ timeline, opened, ...rest }: Props) {
   const { t, format } = useWords();
   const list = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
@@ -30,12 +33,15 @@ export function Timeline({ timeline, number, opened, me, onDone }: Props) {
 
   const rows = useMemo(() => {
     const rows: Row[] = [];
-    let last = '';
+    let last: { day: string; ids: string[] } | undefined;
     for (const entry of entries) {
       const day = format.day(entry.occurredAt);
-      if (day !== last) rows.push({ key: `day ${entry.id}`, day });
+      if (day !== last?.day) {
+        last = { day, ids: [] };
+        rows.push({ key: `day ${entry.id}`, ...last });
+      }
+      last.ids.push(entry.id);
       rows.push({ key: entry.id, entry });
-      last = day;
     }
     return rows;
   }, [entries, format]);
@@ -47,7 +53,9 @@ export function Timeline({ timeline, number, opened, me, onDone }: Props) {
     scrollMargin: top,
     getItemKey: (index) => rows[index]!.key,
   });
+  const isPrinting = usePrinting();
   const items = virtualizer.getVirtualItems();
+  const shown = isPrinting ? rows.map(({ key }, index) => ({ key, index, start: 0 })) : items;
   const end = items.at(-1)?.index ?? 0;
 
   useLayoutEffect(() => {
@@ -72,8 +80,17 @@ export function Timeline({ timeline, number, opened, me, onDone }: Props) {
       if (!now.delete(id)) now.add(id);
       return now;
     });
+  const setAll = (ids: string[], isOpen: boolean) =>
+    setOpen((was) => {
+      const now = new Set(was);
+      for (const id of ids) {
+        if (isOpen) now.add(id);
+        else now.delete(id);
+      }
+      return now;
+    });
   const tile = (entry: EntryFragment) => (
-    <Tile entry={entry} number={number} isOpen={open.has(entry.id)} onToggle={() => toggle(entry.id)} me={me} onDone={onDone} />
+    <Tile entry={entry} isOpen={open.has(entry.id)} onToggle={() => toggle(entry.id)} {...rest} />
   );
 
   return (
@@ -81,18 +98,18 @@ export function Timeline({ timeline, number, opened, me, onDone }: Props) {
       {fresh.length > 0 && (
         <Button className="fresh" size="xs" radius="xl" onClick={timeline.showFresh}>{t.fresh(fresh.length)}</Button>
       )}
-      {isBeyond && <Linked id={opened} number={number} me={me} onDone={onDone} />}
+      {isBeyond && <Linked id={opened} {...rest} />}
       {timeline.problem && <ProblemScreen problem={timeline.problem} onRetry={timeline.again} />}
-      {entries.length === 0 && !isLoading && <Text p="md">{t.nothingFound}</Text>}
+      {entries.length === 0 && !isLoading && <Text p="md">{timeline.isFiltered ? t.nothingFound : t.nothingYet}</Text>}
       <div ref={list} role="group" aria-label={t.timeline} aria-busy={isLoading} style={{ height: virtualizer.getTotalSize() }} className="rows">
-        {items.map(({ key, index, start }) => {
+        {shown.map(({ key, index, start }) => {
           const row = rows[index]!;
           return (
             <div
               key={key} data-index={index} ref={virtualizer.measureElement} className="row"
               style={{ transform: `translateY(${start - top}px)` }}
             >
-              {'day' in row ? <h3 className="day">{row.day}</h3> : tile(row.entry)}
+              {'day' in row ? <Day {...row} isOpen={row.ids.every((id) => open.has(id))} onOpen={setAll} /> : tile(row.entry)}
             </div>
           );
         })}
@@ -102,13 +119,46 @@ export function Timeline({ timeline, number, opened, me, onDone }: Props) {
   );
 }
 
+/** Whether the page is being printed: then all that was loaded is in it. */
+function usePrinting(): boolean {
+  const [isPrinting, setPrinting] = useState(false);
+  useEffect(() => {
+    const begin = () => flushSync(() => setPrinting(true));
+    const end = () => setPrinting(false);
+    addEventListener('beforeprint', begin);
+    addEventListener('afterprint', end);
+    return () => {
+      removeEventListener('beforeprint', begin);
+      removeEventListener('afterprint', end);
+    };
+  }, []);
+  return isPrinting;
+}
+
+/** The heading of a day, with a button for all of its tiles at once. */
+function Day({ day, ids, isOpen, onOpen }: { day: string; ids: string[]; isOpen: boolean; onOpen: (ids: string[], isOpen: boolean) => void }) {
+  const { t } = useWords();
+  return (
+    <div className="day">
+      <h3>{day}</h3>
+      {ids.length > 1 && (
+        <Button
+          size="compact-xs" variant="subtle" aria-label={isOpen ? t.closeAllOf(day) : t.openAllOf(day)} onClick={() => onOpen(ids, !isOpen)}
+        >
+          {isOpen ? t.closeAll : t.openAll}
+        </Button>
+      )}
+    </div>
+  );
+}
+
 /** An entry that a link names and that is not among those on the screen. */
-function Linked({ id, number, me, onDone }: { id: string; number: string; me: Me; onDone: Props['onDone'] }) {
+function Linked({ id, ...rest }: Omit<Props, 'timeline' | 'opened'> & { id: string }) {
   const { t } = useWords();
   return (
     <div>
       <Text size="xs" className="dim">{t.linkedEntry}</Text>
-      <TileOf id={id} number={number} isOpen onToggle={() => undefined} me={me} onDone={onDone} />
+      <TileOf id={id} isOpen onToggle={() => undefined} {...rest} />
     </div>
   );
 }

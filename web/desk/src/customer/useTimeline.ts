@@ -103,6 +103,7 @@ export function useTimeline(customerId: string, first: FirstPage, filter: Activi
 
   return {
     ...pages,
+    isFiltered,
     fresh,
     problem,
     isLoading,

@@ -78,7 +78,7 @@ export default function ListsPage() {
   return (
     <div className="page">
       <Title order={1} size="h2">{t.lists}</Title>
-      <Group align="flex-end" gap="sm" my="sm">
+      <Group align="flex-end" gap="sm" my="sm" className="fields">
         <Select
           label={t.segment} placeholder={t.everybody} clearable value={segmentId} onChange={choose}
           data={segments.map(({ id, name, starred }) => ({ value: id, label: starred ? `★ ${name}` : name }))}
@@ -93,7 +93,7 @@ export default function ListsPage() {
           onChange={(event) => setFilter({ ...filter, name: event.currentTarget.value || undefined })}
         />
         <Select
-          label={t.kinds} placeholder={t.everybody} clearable value={filter.segment ?? null}
+          label={t.customerKind} placeholder={t.everybody} clearable value={filter.segment ?? null}
           data={SEGMENTS.map((value) => ({ value, label: t.segmentKinds[value] }))}
           onChange={(value) => setFilter({ ...filter, segment: (value as CustomerSegment | null) ?? undefined })}
         />
@@ -106,7 +106,7 @@ export default function ListsPage() {
           onChange={setColumns}
         />
       </Group>
-      <Group gap="sm" mb="sm" align="flex-end">
+      <Group gap="sm" mb="sm">
         <TextInput
           aria-label={t.segmentName} placeholder={t.segmentName} value={name} onChange={(event) => setName(event.currentTarget.value)}
           error={save.errorOf('name')}

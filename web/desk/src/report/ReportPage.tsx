@@ -51,7 +51,7 @@ export default function ReportPage() {
   return (
     <div className="page">
       <Title order={1} size="h2">{t.report}</Title>
-      <Group align="flex-end" gap="sm" my="sm">
+      <Group align="flex-end" gap="sm" my="sm" className="fields">
         <TextInput type="date" label={t.from} value={from} onChange={(event) => event.currentTarget.value && setFrom(event.currentTarget.value)} />
         <TextInput type="date" label={t.to} value={to} onChange={(event) => event.currentTarget.value && setTo(event.currentTarget.value)} />
         <Choices dimension="USER" label={t.user} value={users} onChange={setUsers} />

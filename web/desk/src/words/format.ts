@@ -47,6 +47,8 @@ export function formatOf(locale: string) {
     dateTime: (time: string) => dateTimes.format(new Date(time)),
     timeIn: (time: Date, timeZone: string) => new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone }).format(time),
     list: (names: string[]) => lists.format(names),
+    /** A name within a sentence, whichever way it is written: what stands beside it keeps its place. */
+    name: (name: string) => `\u2068${name}\u2069`,
     country: (code: string) => (/^[A-Z]{2}$/.test(code) ? (countries.of(code) ?? code) : code),
     language(code: string): string {
       try {
