@@ -128,6 +128,8 @@ async def drop(store: Store, identity: Identity, audit: AuditTrail) -> int:
 
     async def body(session: Any) -> int:
         documents = await parked(store, [identity], session=session)
+        if not documents:
+            return 0
         lines = [(document["_id"], parked_line(document)) for document in documents]
         places = {place for _, line in lines if isinstance(line, Arrival) for place in line.places}
         places |= {place for place, _ in lines}
