@@ -62,7 +62,7 @@ async def scratches(store: Store) -> list[str]:
 async def test_a_check_foresees_what_the_example_files_come_to(store: Store) -> None:
     for path in EXAMPLES:
         summary = await held_to_what_follows(store, path.read_bytes().splitlines(keepends=True), lines_per_chunk=7)
-        assert summary.lines > 5
+        assert summary.lines >= 5
     everything = [line for path in EXAMPLES for line in path.read_bytes().splitlines(keepends=True)]
     summary = await held_to_what_follows(store, everything, lines_per_chunk=7)
     assert {outcome for _, outcome in summary.counts if summary.total(outcome)} == {"UNCHANGED"}

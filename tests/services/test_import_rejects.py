@@ -135,8 +135,8 @@ async def test_the_summary_counts_by_kind_what_became_of_the_lines(bring: Bring)
         "activity: 1 imported, 1 parked",
         "points: 1 rejected",
         "unreadable: 1 rejected",
-        "1 rejected: The line is not JSON: unexpected character, expected a valid value at character 1.",
-        "1 rejected: These are more points than can be spent.",
+        "1 rejected: The line is not JSON: invalid literal, expected 'null' at character 1.",
+        "1 rejected: 1 points were asked for; 0 are spendable.",
     ]
     assert (run.summary.rejected, run.summary.exit_code) == (2, 1)
     assert str((await bring()).summary) == "There were no lines."

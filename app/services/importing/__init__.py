@@ -20,7 +20,7 @@ from app.domain.import_lines import LineKind
 from app.domain.vocabulary import LineOutcome
 from app.services.importing.customers import import_identities
 from app.services.importing.owned import import_owned
-from app.services.importing.parking import anything_parked, in_groups, leave_places, parked, parked_line
+from app.services.importing.parking import in_groups, leave_places, parked, parked_line
 from app.services.importing.points import Debt, Held
 from app.services.importing.steps import (
     UNREADABLE,
@@ -325,8 +325,7 @@ class _Run:
         return taken
 
     async def _unpark(self, identities: Sequence[Identity]) -> AsyncGenerator[list[Verdict]]:
-        if not await anything_parked(self.store, identities):
-            return
+        # All that these customers are called: a link that waited, too, may have joined what other lines wait for.
         customers = await customers_known_as(self.store, identities, fields={"identities": 1})
         for group in await in_groups(self.store, customers, lines=_PARKED_AT_ONCE):
             things = {"line.kind": {"$ne": LineKind.CUSTOMER_LINK.value}}

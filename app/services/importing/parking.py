@@ -23,11 +23,6 @@ from app.store.driver import DeleteOne, Document, ReplaceOne, Store
 from app.store.tombstones import erased_of
 
 
-async def anything_parked(store: Store, identities: Iterable[Identity]) -> bool:
-    waiting = _waiting(identities)
-    return bool(waiting and await store.find("parked", waiting, fields={"_id": 1}, limit=1))
-
-
 async def parked(
     store: Store,
     identities: Iterable[Identity],
