@@ -57,6 +57,7 @@ _BEGINNING_BYTES: Final = 1_000
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _TEXTS_AT_MOST: Final = 1_000
 _TEXTS_SHOWN: Final = 20
+_TYPE_AT_MOST: Final = 100
 _NUMBERS: Final = re.compile(r"\b[0-9a-f]{16}\b|[0-9]+")
 """What differs in reasons that are one: numbers, and ids under which the log has a fault."""
 
@@ -88,11 +89,11 @@ class TextCounts:
             self._first[key] = text
         self.counts[self._first.get(key, self.OTHERS)] += 1
 
-    def told(self, sentence: Callable[[str, int], str], more: str) -> list[str]:
+    def sentences(self, sentence: Callable[[str, int], str], more: str) -> list[str]:
         """Returns a sentence for each of the most frequent texts, and one that says how many ``more`` there are."""
-        sentences = [sentence(text, count) for text, count in self.counts.most_common(_TEXTS_SHOWN)]
-        rest = len(self.counts) - len(sentences)
-        return [*sentences, f"and {rest:,} {more}"] if rest else sentences
+        shown = [sentence(text, count) for text, count in self.counts.most_common(_TEXTS_SHOWN)]
+        rest = len(self.counts) - len(shown)
+        return [*shown, f"and {rest:,} {more}"] if rest else shown
 
 
 @dataclass(slots=True)
@@ -140,8 +141,8 @@ class Summary:
                 sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome.lower()}" for count, outcome in counts))
         if self.owed:
             sentences.append(f"points owed: {self.owed:,} more, by {self.debtors:,} customers; earnings pay them first")
-        sentences += self.unknown_types.told(_unknown_type, "unknown types")
-        sentences += self.reasons.told(lambda reason, count: f"{count:,} rejected: {reason}", "other reasons")
+        sentences += self.unknown_types.sentences(_unknown_type, "unknown types")
+        sentences += self.reasons.sentences(lambda reason, count: f"{count:,} rejected: {reason}", "other reasons")
         return "\n".join(sentences) or "There were no lines."
 
     @property
@@ -321,7 +322,7 @@ class _Run:
         word = taken.line.document["type"]
         if self.refuse_unknown_types:
             return taken.rejected(UnknownType(word))
-        self.summary.unknown_types.add(word)
+        self.summary.unknown_types.add(word[:_TYPE_AT_MOST])
         return taken
 
     async def _unpark(self, identities: Sequence[Identity]) -> AsyncGenerator[list[Verdict]]:
