@@ -75,6 +75,11 @@ class ExportSubject(StrEnum):
     REPORT = "report"
 
 
+class UnknownTypes(StrEnum):
+    LEGACY = "legacy"
+    REFUSE = "refuse"
+
+
 # ---------------------------------------------------------------- commands
 
 
@@ -231,11 +236,18 @@ def seed(
 def import_(
     file: Annotated[typer.FileBinaryRead, typer.Argument(help="NDJSON, one document a line; - is standard input.")],
     rejects: Annotated[Path | None, typer.Option(help="Where bad lines go. Default: FILE.rejects.ndjson")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only print what would become of each line. Nothing is written.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the summary on standard output, as JSON.")] = False,
+    unknown_types: Annotated[
+        UnknownTypes, typer.Option(help="What becomes of activities whose type the catalogue does not have.")
+    ] = UnknownTypes.LEGACY,
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
-    from app.services.importing import count_lines, lines_of
+    from app.services.importing import Summary, Verdict, check_lines, count_lines, lines_of
     from app.services.importing.batches import import_batch
 
     settings = read_settings(data=data)
@@ -243,14 +255,38 @@ def import_(
     is_input, now = name in ("-", "<stdin>"), datetime.now(UTC)
     # Two that read from standard input in one folder have a file each.
     own = f"stdin.{now:%Y%m%dT%H%M%S}.{os.getpid()}" if is_input else name
+    if check and rejects:
+        fail("--check writes no rejects: it prints them. Leave --rejects out.")
     rejects = rejects or Path(f"{own}.rejects.ndjson")
     if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
+    zone, refuses = ZoneInfo(settings.points_time_zone), unknown_types is UnknownTypes.REFUSE
 
-    async def work(uri: str, reject: Callable[[Any], None]) -> Any:
+    def show(verdict: Verdict) -> None:
+        number, kind, outcome, reason = verdict.number, verdict.kind, verdict.outcome, verdict.reason
+        if json_:
+            told = {"line": number, "kind": kind, "outcome": outcome.value, "reason": reason or None}
+            typer.echo(json.dumps(told, ensure_ascii=False))
+        else:
+            typer.echo("  ".join(filter(None, (str(number), kind, outcome.lower(), reason))))
+
+    async def work(uri: str, reject: Callable[[Any], None]) -> tuple[str | None, Summary]:
         async with open_store(uri, settings) as store:
-            await store_indexes.apply(store)
-            with progress("Importing", count_lines(file)) as advance:
+            if not check:
+                await store_indexes.apply(store)
+            label, is_shown = ("Checking", not sys.stdout.isatty()) if check else ("Importing", True)
+            with progress(label, count_lines(file), is_shown=is_shown) as advance:
+                if check:
+                    checked = await check_lines(
+                        store,
+                        lines_of(file),
+                        now=now,
+                        on_verdict=show,
+                        advance=advance,
+                        zone=zone,
+                        refuse_unknown_types=refuses,
+                    )
+                    return None, checked
                 return await import_batch(
                     store,
                     lines_of(file),
@@ -260,14 +296,21 @@ def import_(
                     now=now,
                     reject=reject,
                     advance=advance,
-                    zone=ZoneInfo(settings.points_time_zone),
+                    zone=zone,
+                    refuse_unknown_types=refuses,
                 )
 
-    with rejects_file(rejects) as reject, database(settings) as uri:
+    with rejects_file(None if check else rejects) as reject, database(settings) as uri:
         batch_id, summary = run(work(uri, reject))
-    console.print(f"{batch_id}\n{summary}", markup=False)
+    written = str(rejects) if summary.rejected and not check else None
+    if json_:
+        told = {"id": batch_id, "isCheck": check, **summary.as_json(), "rejects": written}
+        typer.echo(json.dumps(told, ensure_ascii=False))
+    else:
+        console.print(f"{batch_id or 'Nothing was written.'}\n{summary}", markup=False, soft_wrap=True)
+        if written:
+            console.print(f"Bad lines, each with its number and reason: {written}", markup=False, soft_wrap=True)
     if summary.rejected:
-        console.print(f"Bad lines, each with its number and reason: {rejects}", soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -331,7 +374,10 @@ def drop_parked(
             return await drop(store, Identity(source, source_id), audit)
 
     with existing_database(settings) as uri:
-        typer.echo(run(work(uri)))
+        dropped = run(work(uri))
+    if not dropped:
+        fail(f"Nothing waits for {Identity(source, source_id)}. Nothing was dropped.")
+    typer.echo(dropped)
 
 
 @imports.command("undo")
@@ -848,19 +894,23 @@ async def _seed(store: Store, customers: int) -> bool:
 
 
 @contextmanager
-def progress(label: str, total: int | None) -> Generator[Callable[[int], None]]:
+def progress(label: str, total: int | None, *, is_shown: bool = True) -> Generator[Callable[[int], None]]:
     columns = TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console, disable=not is_shown) as bar:
         task = bar.add_task(label, total=total)
         yield lambda steps: bar.advance(task, steps)
 
 
 @contextmanager
-def rejects_file(path: Path) -> Generator[Callable[[Any], None]]:
+def rejects_file(path: Path | None) -> Generator[Callable[[Any], None]]:
     """Writes a line for each bad one, at once. The file appears with the first; that of an earlier import is renamed.
 
-    Fails before any work where another file is in the way, or another import writes to it.
+    Fails before any work where another file is in the way, or another import writes to it. Without a path nothing is
+    written.
     """
+    if path is None:
+        yield lambda rejected: None
+        return
     with usable_file(path, lambda: path.open("a+", encoding="utf-8")) as earlier:
         _lock(earlier, path)
         earlier.seek(0)

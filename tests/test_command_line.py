@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -397,6 +398,131 @@ def test_a_file_that_cannot_be_used_is_said_in_a_sentence_before_any_work(
     assert refused.code == 2
     assert re.search(r"cannot be (read|written): \w.*\.\n$", refused.err), refused.err
     assert (refused.out, len(refused.err.splitlines())) == ("", 1)
+
+
+def test_a_check_of_an_import_says_what_becomes_of_each_line_and_makes_no_database(
+    app: App, database: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "lines.ndjson"
+    file.write_bytes((EXAMPLES / "overview.ndjson").read_bytes() + b'{"kind": "cupon"}\n')
+    count = len(file.read_text().splitlines())
+    shown = app("import", file, "--check", **database)
+    assert (shown.code, len(shown.out.splitlines())) == (1, count)
+    assert shown.out.splitlines()[0] == "1  customer  imported"
+    assert re.search(rf"^{count}  unreadable  rejected  kind must be .*; did you mean coupon\?$", shown.out, re.M)
+    assert "Nothing was written.\n" in shown.err
+    assert "  1 rejected: kind must be" not in shown.out
+    told = app("import", file, "--check", "--json", **database)
+    *lines, summary = [json.loads(line) for line in told.out.splitlines()]
+    assert [f"{line['line']}  {line['kind']}  {line['outcome'].lower()}" for line in lines] == [
+        "  ".join(line.split("  ")[:3]) for line in shown.out.splitlines()
+    ]
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        assert [name for name in client.list_database_names() if name.startswith(database["MONGODB_DATABASE"])] == []
+    assert [each.name for each in tmp_path.iterdir()] == ["lines.ndjson"]  # no rejects either
+    refused = app("import", file, "--check", "--rejects", tmp_path / "x", MONGODB_URI=NOBODY)
+    assert (refused.code, "--check writes no rejects" in refused.err) == (2, True)
+    done = json.loads(app("import", file, "--json", **database).out)
+    assert (done.pop("isCheck"), done.pop("id")[:4], done.pop("rejects")) == (False, "imp_", f"{file}.rejects.ndjson")
+    assert (summary.pop("isCheck"), summary.pop("id"), summary.pop("rejects")) == (True, None, None)
+    assert summary == done
+    assert list(done) == ["lines", "counts", "reasons", "unknownTypes", "pointsOwed"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_stopped_leaves_no_database(database: dict[str, str], number: int) -> None:
+    with (
+        MongoClient[Any](database["MONGODB_URI"]) as client,
+        subprocess.Popen(
+            command("import", "-", "--check"), env=bare_environment(**database), stdin=subprocess.PIPE
+        ) as checking,
+    ):
+
+        def names() -> list[str]:
+            return [name for name in client.list_database_names() if name.startswith(database["MONGODB_DATABASE"])]
+
+        assert checking.stdin
+        try:
+            while not (found := names()) or "versions" not in client[found[0]].list_collection_names():
+                assert checking.poll() is None
+                time.sleep(0.05)
+            time.sleep(0.5)  # it has begun to wait for lines, or is about to
+            checking.send_signal(number)
+            assert checking.wait(30) == 130
+        finally:
+            checking.kill()
+        assert names() == []
+
+
+def test_a_mistyped_type_is_said_or_refused(app: App, database: dict[str, str], tmp_path: Path) -> None:
+    line = (EXAMPLES / "overview.ndjson").read_text().splitlines()[0]
+    owner = {key: json.loads(line)[key] for key in ("source", "id")}
+    activity = {"kind": "activity", "source": "crm", "id": "1", "customer": owner, "type": "BIRHTDAY"}
+    lines = f"{line}\n{json.dumps({**activity, 'occurredAt': '2024-01-01T00:00:00Z'})}\n"
+    rejects = ("--rejects", tmp_path / "rejects.ndjson")
+    refused = app("import", "-", "--unknown-types", "refuse", *rejects, **database, stdin=lines)
+    assert (refused.code, "1 rejected: type BIRHTDAY is unknown; did you mean BIRTHDAY?" in refused.err) == (1, True)
+    kept = app("import", "-", *rejects, **database, stdin=lines)
+    assert kept.code == 0
+    assert "1 of the unknown type BIRHTDAY, kept as legacy; did you mean BIRTHDAY?" in kept.err
+
+
+def test_imports_are_listed_undone_and_what_waits_is_dropped_on_the_machine(
+    app: App, database: dict[str, str], tmp_path: Path
+) -> None:
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        inside = client[database["MONGODB_DATABASE"]]
+        nothing = f"imp_{'0' * 26}"
+        for _ in range(2):  # in a database that is not there, and in an empty one
+            assert app("imports", **database).out == "Nothing was imported yet.\n"
+            assert app("imports", "parked", **database).out == "Nothing waits.\n"
+            for wrong in (nothing, "imp_", "overview.ndjson"):
+                refused = app("imports", "undo", wrong, **database)
+                assert (refused.code, refused.out) == (2, "")
+                assert refused.err == "There is no such import. Nothing was changed.\n"
+            refused = app("imports", "drop-parked", "lost", "1", **database)
+            assert (refused.code, refused.err) == (2, "Nothing waits for 1 of lost. Nothing was dropped.\n")
+            assert inside["audit"].count_documents({}) == 0
+            assert app("indexes", "--apply", **database).code == 0
+        activity = {"kind": "activity", "source": "crm", "id": "1", "customer": {"source": "lost", "id": "1"}}
+        line = json.dumps({**activity, "type": "BIRTHDAY", "occurredAt": "2024-01-01T00:00:00Z"})
+        lines = (EXAMPLES / "overview.ndjson").read_text() + line
+        rejects = ("--rejects", tmp_path / "rejects.ndjson")
+        done = app("import", "-", *rejects, **database, stdin=lines)
+        [batch_id] = re.findall(r"^imp_\w+$", done.err, re.MULTILINE)
+        imported = json.loads(app("import", EXAMPLES / "overview.ndjson", "--json", **database).out)
+        listed = app("imports", **database).out.splitlines()
+        assert [each.split()[0] for each in listed] == [imported["id"], batch_id]
+        assert app("imports", "--limit", "1", **database).out.splitlines() == listed[:1]
+        assert re.fullmatch(
+            r"1 of lost  1 lines since [0-9-]{10}: activity\n", app("imports", "parked", **database).out
+        )
+        assert app("imports", "parked", "--limit", "0", **database).code == 2
+        assert app("imports", "drop-parked", "lost", "1", **database).out == "1\n"
+        assert app("imports", "drop-parked", "lost", **database).code == 2
+        assert inside["customers"].count_documents({}) == 1
+        finished = inside["imports"].find_one_and_update(
+            {"_id": batch_id}, {"$set": {"seenAt": datetime.now(UTC)}, "$unset": {"finishedAt": 1}}
+        )
+        assert finished
+        refused = app("imports", "undo", batch_id, **database)
+        assert (refused.code, "This import has not ended: it was seen at" in refused.err) == (2, True)
+        inside["imports"].update_one({"_id": batch_id}, {"$set": {"finishedAt": finished["finishedAt"]}})
+        undone = app("imports", "undo", batch_id, **database)
+        assert (undone.code, "1 customer taken back" in undone.out.splitlines()) == (0, True)
+        assert inside["customers"].count_documents({}) == 0
+        assert app("imports", "undo", batch_id, **database).out == "There was nothing to take back.\n"
+        assert app("imports", **database).out.splitlines()[1].endswith("undone")
+        assert sorted(row["action"] for row in inside["audit"].find({})) == [
+            *("dropParked", "import", "import", "undoImport", "undoImport")
+        ]
+
+
+@pytest.mark.parametrize("words", [[], ["parked"], ["undo", "imp_1"], ["drop-parked", "lost", "1"]])
+def test_what_is_said_of_imports_makes_no_empty_database(app: App, tmp_path: Path, words: list[str]) -> None:
+    refused = app("imports", *words, "--data", tmp_path / "typo")
+    assert (refused.code, "There is no database in" in refused.err) == (2, True)
+    assert not (tmp_path / "typo").exists()
 
 
 def test_standard_input_is_imported_where_no_file_can_be_made(database: dict[str, str]) -> None:

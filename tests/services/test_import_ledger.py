@@ -226,6 +226,24 @@ async def test_a_line_that_makes_a_change_of_here_short_is_taken_and_the_summary
     assert await figures(store) == {"earned": 100, "spent": 130, "owed": 30}
 
 
+@pytest.mark.parametrize("lines_per_chunk", [1, 1_000])
+async def test_an_id_that_two_customers_have_is_taken_once_even_if_one_of_them_waited(
+    bring: Bring, lines_per_chunk: int
+) -> None:
+    run = await bring(
+        customer("1001"),
+        customer("1002"),
+        p("s", "SPENT", -5, "2024-01-02", of="esuite/E1001"),
+        p("e", "EARNED", 9, "2024-01-01", of="esuite/E1002"),
+        p("s", "SPENT", -5, "2024-01-02", of="esuite/E1002"),
+        p("f", "EARNED", 9, "2024-01-01", of="esuite/E1001"),
+        lines_per_chunk=lines_per_chunk,
+    )
+    [reason] = run.reasons.values()
+    assert reason.startswith("This id is here already with other content (customer)")
+    assert run.totals == {LineOutcome.IMPORTED: 5, LineOutcome.REJECTED: 1}
+
+
 # ---------------------------------------------------------------- reservations
 
 

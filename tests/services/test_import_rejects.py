@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.points import INT32_MAX
-from app.services.importing import LINE_LIMIT_BYTES, UNREADABLE, LineOutcome, Reject, import_lines, lines_of
+from app.services.importing import LINE_LIMIT_BYTES, UNREADABLE, LineOutcome, Reject, TextCounts, import_lines, lines_of
 from app.store.driver import Store, UpdateMany
 from tests.support.import_lines import NOW, Bring, Line, activity, coupon, customer, link, points, status, thing
 
@@ -135,6 +135,8 @@ async def test_the_summary_counts_by_kind_what_became_of_the_lines(bring: Bring)
         "activity: 1 imported, 1 parked",
         "points: 1 rejected",
         "unreadable: 1 rejected",
+        "1 rejected: The line is not JSON: invalid literal, expected 'null' at character 1.",
+        "1 rejected: 1 points were asked for; 0 are spendable.",
     ]
     assert (run.summary.rejected, run.summary.exit_code) == (2, 1)
     assert str((await bring()).summary) == "There were no lines."
@@ -184,6 +186,52 @@ async def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_no_faults
     raw = json.dumps(customer()).encode()
     run = await bring(b"\xef\xbb\xbf" + raw + b"\r\n", b"\n", b"  \r\n", json.dumps(activity("a")).encode())
     assert run.totals == {LineOutcome.IMPORTED: 2}
+
+
+async def test_reasons_that_differ_in_numbers_count_as_one_and_few_are_shown(bring: Bring) -> None:
+    numbers = [customer(str(number), id=f"other {number}") for number in range(3)]
+    run = await bring(*[customer(str(number)) for number in range(3)], *numbers, {"kind": "cupon"})
+    shown = "Customer number 0 belongs to another customer."
+    assert run.summary.reasons.counts == {shown: 3, f"{KINDS}; did you mean coupon?": 1}
+    assert f"3 rejected: {shown}" in str(run.summary).splitlines()
+    letters = [chr(ord("a") + place) for place in range(25)]
+    run = await bring(*({**ANYONE, f"unheard{letter}of": "x"} for letter in letters))
+    assert str(run.summary).splitlines()[-1] == "and 5 other reasons"
+    assert [each["lines"] for each in run.summary.as_json()["reasons"]] == [1] * 25
+
+
+async def test_memory_for_reasons_is_bounded() -> None:
+    counts = TextCounts()
+    for place in range(1_200):
+        counts.add(str(place))
+    assert (len(counts.counts), counts.counts[TextCounts.OTHERS]) == (1_001, 200)
+
+
+async def test_an_unknown_type_is_kept_as_legacy_and_said_with_the_nearest_one(bring: Bring) -> None:
+    run = await bring(customer(), *(activity(name, type="BIRHTDAY") for name in "ab"), activity("c", type="QQQ"))
+    assert str(run.summary).splitlines() == [
+        "customer: 1 imported",
+        "activity: 3 imported",
+        "2 of the unknown type BIRHTDAY, kept as legacy; did you mean BIRTHDAY?",
+        "1 of the unknown type QQQ, kept as legacy",
+    ]
+    assert run.summary.as_json()["unknownTypes"] == [
+        {"type": "BIRHTDAY", "lines": 2, "suggestion": "BIRTHDAY"},
+        {"type": "QQQ", "lines": 1, "suggestion": None},
+    ]
+
+
+async def test_an_unknown_type_is_rejected_with_the_nearest_one_where_such_are_refused(store: Store) -> None:
+    rejects: list[Reject] = []
+    lines = [customer(), activity("a", type="BIRHTDAY"), activity("b", type="QQQ"), activity("c")]
+    raw = [json.dumps(line).encode() for line in lines]
+    summary = await import_lines(store, raw, now=NOW, reject=rejects.append, refuse_unknown_types=True)
+    assert [reject.reason for reject in rejects] == [
+        "type BIRHTDAY is unknown; did you mean BIRTHDAY?",
+        "type QQQ is unknown.",
+    ]
+    assert [row["type"] for row in await store.find("activities", {})] == ["BIRTHDAY"]
+    assert summary.unknown_types.counts == {}
 
 
 async def test_the_largest_line_that_passes_fits_the_database(bring: Bring) -> None:

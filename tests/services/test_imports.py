@@ -183,6 +183,16 @@ async def test_a_link_brings_in_what_was_parked_for_its_other_identity(store: St
     assert (await bring(link("esuite/E1001", "loyalty/L"))).totals == {LineOutcome.UNCHANGED: 1}
 
 
+async def test_a_link_that_waited_itself_brings_in_what_was_parked_for_its_other_identity(
+    store: Store, bring: Bring
+) -> None:
+    await bring(activity("a", of="lost/1"), link("lost/1", "lost/2"), link("lost/2", "esuite/E1001"))
+    run = await bring(customer())
+    assert run.totals == {LineOutcome.IMPORTED: 1, LineOutcome.UNPARKED: 3}
+    assert (await only(store, "activities"))["customerId"] == ADA
+    assert await store.find("parked", {}) == []
+
+
 async def test_parked_points_come_in_before_those_of_the_line_that_follows(store: Store, bring: Bring) -> None:
     await bring(points("p1", "EARNED", 10))
     run = await bring(points("p2", "SPENT", -10), customer())

@@ -5,25 +5,28 @@ up to three steps, each step in transactions of its own: who the customers are; 
 else. Interrupted anywhere, the same file imported again completes it.
 """
 
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
-from app.catalogue import SOURCES
+from app.catalogue import CATALOGUE, SOURCES
+from app.catalogue.model import nearest
 from app.domain import card_numbers
 from app.domain.import_forms import Identity
 from app.domain.import_lines import LineKind
 from app.domain.vocabulary import LineOutcome
 from app.services.importing.customers import import_identities
 from app.services.importing.owned import import_owned
-from app.services.importing.parking import anything_parked, in_groups, leave_places, parked, parked_line
+from app.services.importing.parking import in_groups, leave_places, parked, parked_line
 from app.services.importing.points import Debt, Held
 from app.services.importing.steps import (
     UNREADABLE,
     Arrival,
     Unforeseen,
+    UnknownType,
     Updated,
     Updates,
     Verdict,
@@ -33,14 +36,30 @@ from app.services.importing.steps import (
 from app.store.driver import Store, is_transient
 from app.store.indexes import note_sources
 from app.store.previews import StalePreviews
+from app.store.scratch import scratch_of
 
-__all__ = ["LINE_LIMIT_BYTES", "UNREADABLE", "LineOutcome", "Reject", "Summary", "import_lines", "lines_of"]
+__all__ = [
+    "LINE_LIMIT_BYTES",
+    "UNREADABLE",
+    "LineOutcome",
+    "Reject",
+    "Summary",
+    "Verdict",
+    "check_lines",
+    "import_lines",
+    "lines_of",
+]
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 8 * LINE_LIMIT_BYTES
 _PARKED_AT_ONCE: Final = 250  # unlike a chunk they cannot be bounded by their bytes before they are read
 _BEGINNING_BYTES: Final = 1_000
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_TEXTS_AT_MOST: Final = 1_000
+_TEXTS_SHOWN: Final = 20
+_TYPE_AT_MOST: Final = 100
+_NUMBERS: Final = re.compile(r"\b[0-9a-f]{16}\b|[0-9]+")
+"""What differs in reasons that are one: numbers, and ids under which the log has a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +75,28 @@ class Reject:
 
 
 @dataclass(slots=True)
+class TextCounts:
+    """It counts texts. Of more than 1,000 different ones, the lines of all others count under ``OTHERS``."""
+
+    OTHERS = "others"
+    counts: Counter[str] = field(default_factory=Counter[str])
+    _first: dict[str, str] = field(default_factory=dict[str, str])
+
+    def add(self, text: str, *, like: str | None = None) -> None:
+        """Counts a text. Those that are ``like`` the same count as one, under the first of them."""
+        key = text if like is None else like
+        if key not in self._first and len(self._first) < _TEXTS_AT_MOST:
+            self._first[key] = text
+        self.counts[self._first.get(key, self.OTHERS)] += 1
+
+    def sentences(self, sentence: Callable[[str, int], str], more: str) -> list[str]:
+        """Returns a sentence for each of the most frequent texts, and one that says how many ``more`` there are."""
+        shown = [sentence(text, count) for text, count in self.counts.most_common(_TEXTS_SHOWN)]
+        rest = len(self.counts) - len(shown)
+        return [*shown, f"and {rest:,} {more}"] if rest else shown
+
+
+@dataclass(slots=True)
 class Summary:
     """A summary counts the lines of each kind by outcome. A line that was parked and came in counts under both."""
 
@@ -65,6 +106,10 @@ class Summary:
     counts: Counter[tuple[str, LineOutcome]] = field(default_factory=Counter[tuple[str, LineOutcome]])
     debts: dict[str, Debt] = field(default_factory=dict[str, Debt])
     """By customer: the points owed before and after, of those who owe any."""
+    reasons: TextCounts = field(default_factory=TextCounts)
+    """Why lines were rejected."""
+    unknown_types: TextCounts = field(default_factory=TextCounts)
+    """The types of activities that the catalogue does not have, and that were kept as legacy."""
 
     def total(self, outcome: LineOutcome) -> int:
         return sum(count for (_, counted), count in self.counts.items() if counted is outcome)
@@ -73,6 +118,10 @@ class Summary:
     def owed(self) -> int:
         """Returns how many more points customers owe than before: what was taken was not there any more."""
         return sum(max(0, debt.after - debt.before) for debt in self.debts.values())
+
+    @property
+    def debtors(self) -> int:
+        return sum(debt.after > debt.before for debt in self.debts.values())
 
     @property
     def rejected(self) -> int:
@@ -91,9 +140,32 @@ class Summary:
             if counts:
                 sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome.lower()}" for count, outcome in counts))
         if self.owed:
-            debtors = sum(debt.after > debt.before for debt in self.debts.values())
-            sentences.append(f"points owed: {self.owed:,} more, by {debtors:,} customers; earnings pay them first")
+            sentences.append(f"points owed: {self.owed:,} more, by {self.debtors:,} customers; earnings pay them first")
+        sentences += self.unknown_types.sentences(_unknown_type, "unknown types")
+        sentences += self.reasons.sentences(lambda reason, count: f"{count:,} rejected: {reason}", "other reasons")
         return "\n".join(sentences) or "There were no lines."
+
+    @property
+    def counts_by_kind(self) -> list[dict[str, Any]]:
+        """Returns the counts as the batch and `--json` have them."""
+        return [
+            {"kind": kind, "outcome": outcome.value, "lines": lines}
+            for (kind, outcome), lines in sorted(self.counts.items())
+            if lines
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what `--json` prints: docs/import.md lists the keys."""
+        return {
+            "lines": self.lines,
+            "counts": self.counts_by_kind,
+            "reasons": [{"reason": text, "lines": count} for text, count in self.reasons.counts.most_common()],
+            "unknownTypes": [
+                {"type": text, "lines": count, "suggestion": nearest(text, CATALOGUE)}
+                for text, count in self.unknown_types.counts.most_common()
+            ],
+            "pointsOwed": {"points": self.owed, "customers": self.debtors},
+        }
 
     def note(self, debts: Mapping[str, Debt]) -> None:
         for customer_id, debt in debts.items():
@@ -102,6 +174,12 @@ class Summary:
                 self.debts[customer_id] = Debt(before, debt.after)
             else:
                 self.debts.pop(customer_id, None)
+
+
+def _unknown_type(word: str, count: int) -> str:
+    suggestion = nearest(word, CATALOGUE)
+    hint = f"; did you mean {suggestion}?" if suggestion else ""
+    return f"{count:,} of the unknown type {word}, kept as legacy{hint}"
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:
@@ -134,16 +212,22 @@ async def import_lines(
     zone: tzinfo = UTC,
     import_id: str | None = None,
     note: Callable[[Summary], Awaitable[None]] | None = None,
+    on_verdict: Callable[[Verdict], None] = lambda verdict: None,
+    refuse_unknown_types: bool = False,
+    make_previews: bool = True,
 ) -> Summary:
     """Takes each line in, parks it or rejects it. Raises StoreError.
 
-    ``advance`` hears how many lines more are done, and ``note`` what became of all so far. ``zone`` is the programme's:
-    where days of points end. What is written is listed under ``import_id`` (services/importing/batches.py).
+    ``advance`` hears how many lines more are done, ``note`` what became of all so far, and ``on_verdict`` what became
+    of each. ``zone`` is the programme's: where days of points end. Activities of an unknown type are legacy, or
+    rejected if ``refuse_unknown_types``. What is written is listed under ``import_id``
+    (services/importing/batches.py).
     """
-    run = _Run(store, now, zone, import_id)
+    run = _Run(store, now, zone, import_id, refuse_unknown_types)
 
     def tell(verdicts: Iterable[Verdict]) -> None:
         for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
+            on_verdict(verdict)
             if verdict.outcome is LineOutcome.REJECTED:
                 reject(Reject(verdict.number, verdict.reason, verdict.text))
 
@@ -162,7 +246,8 @@ async def import_lines(
             advance(len(chunk))
             if note:
                 await note(run.summary)
-        await run.stale.refresh(store)
+        if make_previews:
+            await run.stale.refresh(store)
     finally:
         # Should the database fail now, what is decided still has to be told. What waited for other lines of this import
         # waited in vain.
@@ -171,12 +256,40 @@ async def import_lines(
     return run.summary
 
 
+async def check_lines(
+    live: Store,
+    lines: Iterable[bytes],
+    *,
+    now: datetime,
+    on_verdict: Callable[[Verdict], None],
+    advance: Callable[[int], None] = lambda lines: None,
+    lines_per_chunk: int = 1_000,
+    zone: tzinfo = UTC,
+    refuse_unknown_types: bool = False,
+) -> Summary:
+    """Returns what an import of these lines would come to, and writes nothing to ``live``: it is done in a scratch."""
+    async with scratch_of(live, now) as scratch:
+        return await import_lines(
+            scratch,
+            lines,
+            now=now,
+            reject=lambda rejected: None,
+            advance=advance,
+            lines_per_chunk=lines_per_chunk,
+            zone=zone,
+            on_verdict=on_verdict,
+            refuse_unknown_types=refuse_unknown_types,
+            make_previews=False,
+        )
+
+
 @dataclass(slots=True)
 class _Run:
     store: Store
     now: datetime
     zone: tzinfo
     import_id: str | None
+    refuse_unknown_types: bool
     summary: Summary = field(default_factory=Summary)
     held: Held = field(default_factory=Held)
     sources: set[str] = field(default_factory=set[str])
@@ -185,10 +298,13 @@ class _Run:
     stale: StalePreviews = field(default_factory=StalePreviews)
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
-        self.summary.counts.update((verdict.kind, verdict.outcome) for verdict in verdicts)
+        for verdict in verdicts:
+            self.summary.counts[verdict.kind, verdict.outcome] += 1
+            if verdict.outcome is LineOutcome.REJECTED:
+                self.summary.reasons.add(verdict.reason, like=_NUMBERS.sub("0", verdict.reason))
 
     async def steps(self, chunk: Sequence[tuple[int, bytes]]) -> AsyncGenerator[list[Verdict]]:
-        taken = [_read(number, line) for number, line in chunk if line.strip()]
+        taken = [self._known(_read(number, line)) for number, line in chunk if line.strip()]
         yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
         arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
         if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
@@ -199,9 +315,18 @@ class _Run:
         if things := [arrival for arrival in arrivals if arrival.line.owner]:
             yield await self._each(self._bring_in, things)
 
+    def _known(self, taken: Arrival | Verdict) -> Arrival | Verdict:
+        """Returns the line, or the verdict on an activity of an unknown type."""
+        if isinstance(taken, Verdict) or not taken.line.document.get("legacy"):
+            return taken
+        word = taken.line.document["type"]
+        if self.refuse_unknown_types:
+            return taken.rejected(UnknownType(word))
+        self.summary.unknown_types.add(word[:_TYPE_AT_MOST])
+        return taken
+
     async def _unpark(self, identities: Sequence[Identity]) -> AsyncGenerator[list[Verdict]]:
-        if not await anything_parked(self.store, identities):
-            return
+        # All that these customers are called: a link that waited, too, may have joined what other lines wait for.
         customers = await customers_known_as(self.store, identities, fields={"identities": 1})
         for group in await in_groups(self.store, customers, lines=_PARKED_AT_ONCE):
             things = {"line.kind": {"$ne": LineKind.CUSTOMER_LINK.value}}

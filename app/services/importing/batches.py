@@ -32,6 +32,7 @@ async def import_batch(
     zone: tzinfo,
     reject: Callable[[Reject], None],
     advance: Callable[[int], None],
+    refuse_unknown_types: bool = False,
 ) -> tuple[str, Summary]:
     """Imports lines as one batch, and returns its id and its summary. Raises StoreError.
 
@@ -65,7 +66,15 @@ async def import_batch(
             await _save(store, batch_id, summary)
 
     summary = await import_lines(
-        store, lines, now=now, reject=reject, advance=advance, zone=zone, import_id=batch_id, note=note
+        store,
+        lines,
+        now=now,
+        reject=reject,
+        advance=advance,
+        zone=zone,
+        import_id=batch_id,
+        note=note,
+        refuse_unknown_types=refuse_unknown_types,
     )
     await _save(store, batch_id, summary, {"finishedAt": clock()})
     return batch_id, summary
@@ -86,6 +95,11 @@ async def refresh_previews(store: Store, now: datetime) -> int:
     return refreshed
 
 
+def is_running(batch: Document, now: datetime) -> bool:
+    """Returns whether an import has not ended and was seen within two minutes. One that waits for a pipe is not."""
+    return "finishedAt" not in batch and batch["seenAt"] > now - _PAUSES
+
+
 async def newest(store: Store, limit: int) -> list[str]:
     """Returns a sentence for each of the newest imports."""
     found = await store.find("imports", {}, sort={"startedAt": -1, "_id": -1}, limit=limit)
@@ -103,10 +117,5 @@ def _sentence(batch: Document) -> str:
 
 
 async def _save(store: Store, batch_id: str, summary: Summary, more: Document | None = None) -> None:
-    counts = [
-        {"kind": kind, "outcome": outcome.value, "lines": lines}
-        for (kind, outcome), lines in sorted(summary.counts.items())
-        if lines
-    ]
-    said = {"lines": summary.lines, "counts": counts, "seenAt": clock(), **(more or {})}
+    said = {"lines": summary.lines, "counts": summary.counts_by_kind, "seenAt": clock(), **(more or {})}
     await store.write("imports", [UpdateOne({"_id": batch_id}, {"$set": said})])

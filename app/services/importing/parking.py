@@ -23,11 +23,6 @@ from app.store.driver import DeleteOne, Document, ReplaceOne, Store
 from app.store.tombstones import erased_of
 
 
-async def anything_parked(store: Store, identities: Iterable[Identity]) -> bool:
-    waiting = _waiting(identities)
-    return bool(waiting and await store.find("parked", waiting, fields={"_id": 1}, limit=1))
-
-
 async def parked(
     store: Store,
     identities: Iterable[Identity],
@@ -128,6 +123,8 @@ async def drop(store: Store, identity: Identity, audit: AuditTrail) -> int:
 
     async def body(session: Any) -> int:
         documents = await parked(store, [identity], session=session)
+        if not documents:
+            return 0
         lines = [(document["_id"], parked_line(document)) for document in documents]
         places = {place for _, line in lines if isinstance(line, Arrival) for place in line.places}
         places |= {place for place, _ in lines}

@@ -168,15 +168,21 @@ class Ledger:
         for arrival, facts in lines:
             if closed := _closed(owner, status, facts["occurredAt"]):
                 verdicts.append(arrival.rejected(closed))
+            elif stored := self._stored(arrival, facts):
+                verdicts.append(stored)
             elif arrival.line.id in taken:
                 repeated.append((arrival, facts))
             else:
                 taken[arrival.line.id] = arrival, facts
         earlier: dict[str, Refusal] = {}
         for arrival, reason in self._held_before.by_customer.get(owner["_id"], ()):
-            earlier[arrival.line.id] = reason
             document = {"_id": arrival.line.id, "customerId": owner["_id"], **arrival.line.document}
-            taken.setdefault(arrival.line.id, (arrival, self._facts(_named(document, owner))))
+            facts = self._facts(_named(document, owner))
+            if stored := self._stored(arrival, facts):
+                verdicts.append(stored)
+                continue
+            earlier[arrival.line.id] = reason
+            taken.setdefault(arrival.line.id, (arrival, facts))
         refused = self._enter(owner, list(taken.values()))
         self.held[owner["_id"]] = []
         for line_id, (arrival, _) in taken.items():
@@ -195,6 +201,15 @@ class Ledger:
                 rewritten = HistoryRewritten(LineKind.POINTS, taken[arrival.line.id][1], facts)
                 verdicts.append(arrival.rejected(rewritten))
         return verdicts
+
+    def _stored(self, arrival: Arrival, facts: Document) -> Verdict | None:
+        """Returns the verdict on a line whose id came in meanwhile, of another customer; None if it did not."""
+        if not (stored := self.entries.get(arrival.line.id)):
+            return None
+        before, after = self._compared(stored, facts)
+        if before == after:
+            return arrival.becomes(LineOutcome.UNCHANGED)
+        return arrival.rejected(HistoryRewritten(LineKind.POINTS, before, after))
 
     def _enter(self, owner: Document, taken: Sequence[tuple[Arrival, Document]]) -> Mapping[str, Refusal]:
         """Returns why lines are refused, by their id."""

@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
+from app.catalogue import CATALOGUE
+from app.catalogue.model import nearest
 from app.domain import card_numbers
 from app.domain.import_forms import Identity, Problems
 from app.domain.import_lines import KEYS_OF_LINES, LINE_SHAPES, Line, LineKind, parse
@@ -54,6 +56,15 @@ class AccountClosed(NotImported):
         super().__init__(
             f"This account is closed for good ({status}): it takes what happened before, and nothing else.", "customer"
         )
+
+
+class UnknownType(NotImported):
+    """Raised for an activity whose type the catalogue does not have, where such are refused."""
+
+    def __init__(self, word: str) -> None:
+        suggestion = nearest(word[:100], CATALOGUE)
+        hint = f"; did you mean {suggestion}?" if suggestion else "."
+        super().__init__(f"type {word[:100]} is unknown{hint}", "type")
 
 
 class Unforeseen(NotImported):

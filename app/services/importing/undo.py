@@ -25,6 +25,7 @@ from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.services.audit import AuditTrail
 from app.services.changes import activity_of
 from app.services.erasing import ERASED_ROWS
+from app.services.importing.batches import is_running
 from app.services.points import entries_of, expiry_activities
 from app.services.row_jobs import counted
 from app.services.writing import CustomerRows, change_customers
@@ -38,6 +39,19 @@ _HANGS_ON: Final = (*ERASED_ROWS, "looks")
 """Where something of a customer may be by which they stay."""
 _STAYS: Final = {"searches": "scores follow from them"}
 _COUNTED: Final = frozenset({*points.HISTORY})
+
+
+class StillRuns(Refusal):
+    """Raised if the import that is to be undone may still write; nothing was changed."""
+
+    code = "INVALID"
+
+    def __init__(self, seen_at: datetime) -> None:
+        super().__init__(
+            f"This import has not ended: it was seen at {seen_at:%H:%M:%S} UTC. Undo it when it has, or two minutes "
+            "after it was interrupted.",
+            "id",
+        )
 
 
 @dataclass(slots=True)
@@ -65,9 +79,12 @@ def _named(collection: str, count: int) -> str:
 
 
 async def undo(store: Store, import_id: str, viewer: Viewer, request_id: str, now: datetime) -> Undone:
-    """Takes back an import that does not run any more. Raises NotFound, StoreError."""
-    if not await store.find("imports", {"_id": import_id}, fields={"_id": 1}):
+    """Takes back an import that does not run any more. Raises NotFound, StillRuns, StoreError."""
+    found = await store.find("imports", {"_id": import_id}, fields={"seenAt": 1, "finishedAt": 1})
+    if not found:
         raise NotFound("There is no such import.", "id")
+    if is_running(found[0], now):
+        raise StillRuns(found[0]["seenAt"])
     undone = Undone()
     entries: set[str] = set()
     customers: list[tuple[str, int]] = []
