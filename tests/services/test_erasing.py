@@ -195,7 +195,7 @@ async def test_no_import_brings_the_person_back_and_what_is_parked_for_them_goes
     await Eraser(store).once()
     before = await _all(store)
     run = await bring(*lines, activity("a2"), customer("2001", identities=[{"source": "esuite", "id": "E1001"}]))
-    assert (run.reasons, {each.value for each in run.totals}) == ({}, {"erased"})
+    assert (run.reasons, {each.value for each in run.totals}) == ({}, {"ERASED"})
     assert await _all(store) == before
     assert await store.find("parked", {}) == []
 
