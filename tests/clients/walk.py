@@ -63,7 +63,8 @@ def documents(schema: GraphQLSchema, rows: int = ROWS) -> Iterator[Walk]:
     for name, field in schema.query_type.fields.items():
         if not any(map(is_required_argument, field.args.values())):
             if _is_connection(field):
-                yield _walk(name, "", f"{name}(first: {rows}) {{ {_page(schema, field)} }}")
+                page = "last" if name == "looks" else "first"  # new ones come on top while we walk
+                yield _walk(name, "", f"{name}({page}: {rows}) {{ {_page(schema, field)} }}")
             else:
                 yield _walk(name, "", f"{name} {{ {_values(schema, _named(field), DEPTH)} }}")
     report = _object(schema, "CustomerServiceReport")
