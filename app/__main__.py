@@ -314,6 +314,17 @@ def import_(
         raise typer.Exit(1)
 
 
+def _print_lines(data: Path | None, read: Callable[[Store], Awaitable[list[str]]], *, otherwise: str) -> None:
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> list[str]:
+        async with open_store(uri, settings) as store:
+            return await read(store)
+
+    with existing_database(settings) as uri:
+        typer.echo("\n".join(run(work(uri))) or otherwise)
+
+
 @imports.callback()
 def list_imports(
     context: typer.Context,
@@ -325,14 +336,7 @@ def list_imports(
 
     if context.invoked_subcommand:
         return
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> list[str]:
-        async with open_store(uri, settings) as store:
-            return await newest(store, limit)
-
-    with existing_database(settings) as uri:
-        typer.echo("\n".join(run(work(uri))) or "Nothing was imported yet.")
+    _print_lines(data, lambda store: newest(store, limit), otherwise="Nothing was imported yet.")
 
 
 @imports.command("parked")
@@ -343,14 +347,7 @@ def list_parked(
     """Show which lines wait for customers whom nobody knows yet: identity by identity."""
     from app.services.importing.parking import waiting_for
 
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> list[str]:
-        async with open_store(uri, settings) as store:
-            return await waiting_for(store, limit)
-
-    with existing_database(settings) as uri:
-        typer.echo("\n".join(run(work(uri))) or "Nothing waits.")
+    _print_lines(data, lambda store: waiting_for(store, limit), otherwise="Nothing waits.")
 
 
 @imports.command("drop-parked")

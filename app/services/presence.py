@@ -1,6 +1,6 @@
 """Says who has a customer's record open: who subscribes to it, in any process."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -27,8 +27,8 @@ class Presences:
         self._database, self._wake = database, wake
         self._here: dict[str, Document] = {}
         self._wanted = Counter[str]()
-        self._ids: dict[str, frozenset[str]] = {}
-        """Of each customer who is wanted: the presences that the last look found."""
+        self._ids: dict[str, set[str]] = {}
+        """By customer: the presences that the last look found."""
 
     @asynccontextmanager
     async def presence(self, viewer: Viewer, customer_id: str, now: datetime) -> AsyncGenerator[None]:
@@ -77,11 +77,12 @@ class Presences:
         """Looks where viewers came or went, and wakes those who want to know it."""
         if not self._wanted:
             return
-        found = await self._found({"$in": [*self._wanted]}, datetime.now(UTC))
+        found = defaultdict[str, set[str]](set)
+        for each in await self._found({"$in": [*self._wanted]}, datetime.now(UTC)):
+            found[each["customerId"]].add(each["_id"])
         for customer_id in [*self._wanted]:
-            ids = frozenset(each["_id"] for each in found if each["customerId"] == customer_id)
-            if self._ids.get(customer_id) != ids:
-                self._ids[customer_id] = ids
+            if self._ids.get(customer_id) != found[customer_id]:
+                self._ids[customer_id] = found[customer_id]
                 self._wake(customer_id)
 
     async def _stay(self, presence_ids: Sequence[str], now: datetime) -> None:

@@ -1,7 +1,6 @@
 """Mails in a real browser: a hostile original runs and fetches, what we show does neither; and the demo's inbox."""
 
 import asyncio
-import os
 import re
 import socket
 from collections.abc import Generator, Set
@@ -21,7 +20,7 @@ from starlette.applications import Starlette
 from app.demo.inbox import Inbox, routes
 from app.demo.sample import mails
 from app.domain.mail_html import harmless
-from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch, visit
+from tests.support.browser import visit
 from tests.support.hostile_html import HOSTILE
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -62,16 +61,6 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815 # their names
 
     def log_message(self, format: str, *args: object) -> None: ...
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    """Launches a Chromium, or skips the test where there is none."""
-    chromium = find_chromium()
-    if chromium is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
-    with launch(chromium) as browser:
-        yield browser
 
 
 @pytest.fixture
