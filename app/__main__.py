@@ -1,31 +1,42 @@
 """The command line."""
 
-import asyncio
-import fcntl
 import json
-import os
-import secrets
 import shlex
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
-from dataclasses import asdict
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, BinaryIO, Final, NoReturn, TextIO, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Annotated, BinaryIO, Final, TypeVar
 
 import typer
 from graphql import GraphQLError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import doctor as doctors
 from app import logs, serving
+from app.commands.console import (
+    Data,
+    Drop,
+    command,
+    console,
+    database,
+    existing_database,
+    fail,
+    is_given,
+    open_store,
+    progress,
+    run,
+    text_of,
+    usable_file,
+    without_password,
+)
+from app.commands.documents import documents
+from app.commands.imports import import_, imports
+from app.commands.webhooks import webhooks
 from app.demo.executor import executor
 from app.demo.inbox import InboxUnavailable
 from app.demo.people import development_token, has_secret, with_issuer
@@ -35,37 +46,23 @@ from app.domain.access import Role
 from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
 from app.domain.refusals import Refusal
-from app.domain.times import moment, stored
 from app.domain.vocabulary import ExportFormat, ReportTable
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.http.pages import PageViewer
 from app.main import LOOPBACK_HOSTS, application, executors_of, exporter, relay
 from app.store import indexes as store_indexes
-from app.store import previews, trusted_documents
+from app.store import previews
 from app.store.driver import Document, Store, StoreError
-from app.store.mongod import MongodUnavailable, embedded_mongod, find_mongod
+from app.store.mongod import MongodUnavailable, find_mongod
 
 T = TypeVar("T")
 
 cli = typer.Typer(
     help="The customer gateway.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-documents = typer.Typer(help="Say which documents are trusted: docs/trusted-documents.md.", no_args_is_help=True)
 cli.add_typer(documents, name="documents")
-webhooks = typer.Typer(help="Say which systems are told of changes: docs/webhooks.md.", no_args_is_help=True)
 cli.add_typer(webhooks, name="webhooks")
-imports = typer.Typer(help="Show what was imported, and undo it: docs/import.md.", invoke_without_command=True)
 cli.add_typer(imports, name="imports")
-console = Console(stderr=True, highlight=False)
-
-Data = Annotated[
-    Path | None, typer.Option(help="The folder of the MongoDB that we run ourselves. Default: .data/mongodb")
-]
-Drop = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Drop the database first, whatever it holds. NAME must be its name."),
-]
-
 
 _HAPPENS_SECONDS: Final = 5
 
@@ -73,11 +70,6 @@ _HAPPENS_SECONDS: Final = 5
 class ExportSubject(StrEnum):
     CUSTOMERS = "customers"
     REPORT = "report"
-
-
-class UnknownTypes(StrEnum):
-    LEGACY = "legacy"
-    REFUSE = "refuse"
 
 
 # ---------------------------------------------------------------- commands
@@ -139,7 +131,7 @@ def serve(
         logs.configure(settings.log_level, access=settings.access_log)
         host, port, *_ = listener.getsockname()
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        logs.starting("serve", address=address, workers=workers, database=_without_password(settings.mongodb_uri))
+        logs.starting("serve", address=address, workers=workers, database=without_password(settings.mongodb_uri))
         made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
         serving.run(
             listener,
@@ -177,7 +169,7 @@ def worker(
     logs.configure(settings.log_level)
 
     async def work(uri: str) -> bool:
-        logs.starting("worker", database=_without_password(uri), metrics_port=metrics_port)
+        logs.starting("worker", database=without_password(uri), metrics_port=metrics_port)
         async with open_store(uri, settings) as store, relay(store, settings) as relaying:
             worker = Worker(
                 store,
@@ -232,171 +224,7 @@ def seed(
             )
 
 
-@cli.command("import")
-def import_(
-    file: Annotated[typer.FileBinaryRead, typer.Argument(help="NDJSON, one document a line; - is standard input.")],
-    rejects: Annotated[Path | None, typer.Option(help="Where bad lines go. Default: FILE.rejects.ndjson")] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only print what would become of each line. Nothing is written.")
-    ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the summary on standard output, as JSON.")] = False,
-    unknown_types: Annotated[
-        UnknownTypes, typer.Option(help="What becomes of activities whose type the catalogue does not have.")
-    ] = UnknownTypes.LEGACY,
-    data: Data = None,
-) -> None:
-    """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
-    from app import exporting
-    from app.services.importing import Summary, Verdict, check_lines, count_lines, lines_of
-    from app.services.importing.batches import import_batch
-
-    settings = read_settings(data=data)
-    name = getattr(file, "name", "-")
-    is_input, now = name in ("-", "<stdin>"), datetime.now(UTC)
-    # Two that read from standard input in one folder have a file each.
-    own = f"stdin.{now:%Y%m%dT%H%M%S}.{os.getpid()}" if is_input else name
-    if check and rejects:
-        fail("--check writes no rejects: it prints them. Leave --rejects out.")
-    rejects = rejects or Path(f"{own}.rejects.ndjson")
-    if is_file(rejects, file):
-        fail(f"{rejects} is the file to import. Name another one for the rejects.")
-    zone, refuses = ZoneInfo(settings.points_time_zone), unknown_types is UnknownTypes.REFUSE
-
-    def show(verdict: Verdict) -> None:
-        number, kind, outcome, reason = verdict.number, verdict.kind, verdict.outcome, verdict.reason
-        if json_:
-            told = {"line": number, "kind": kind, "outcome": outcome.value, "reason": reason or None}
-            typer.echo(json.dumps(told, ensure_ascii=False))
-        else:
-            typer.echo("  ".join(filter(None, (str(number), kind, outcome.lower(), reason))))
-
-    async def work(uri: str, reject: Callable[[Any], None]) -> tuple[str | None, Summary]:
-        async with open_store(uri, settings) as store:
-            if not check:
-                await store_indexes.apply(store)
-            label, is_shown = ("Checking", not sys.stdout.isatty()) if check else ("Importing", True)
-            with progress(label, count_lines(file), is_shown=is_shown) as advance:
-                if check:
-                    checked = await check_lines(
-                        store,
-                        lines_of(file),
-                        now=now,
-                        on_verdict=show,
-                        advance=advance,
-                        zone=zone,
-                        refuse_unknown_types=refuses,
-                    )
-                    return None, checked
-                return await import_batch(
-                    store,
-                    lines_of(file),
-                    file_name="-" if is_input else Path(name).name,
-                    viewer=exporting.ADMINISTRATOR,
-                    request_id=secrets.token_hex(8),
-                    now=now,
-                    reject=reject,
-                    advance=advance,
-                    zone=zone,
-                    refuse_unknown_types=refuses,
-                )
-
-    with rejects_file(None if check else rejects) as reject, database(settings) as uri:
-        batch_id, summary = run(work(uri, reject))
-    written = str(rejects) if summary.rejected and not check else None
-    if json_:
-        told = {"id": batch_id, "isCheck": check, **summary.as_json(), "rejects": written}
-        typer.echo(json.dumps(told, ensure_ascii=False))
-    else:
-        console.print(f"{batch_id or 'Nothing was written.'}\n{summary}", markup=False, soft_wrap=True)
-        if written:
-            console.print(f"Bad lines, each with its number and reason: {written}", markup=False, soft_wrap=True)
-    if summary.rejected:
-        raise typer.Exit(1)
-
-
-def _print_lines(data: Path | None, read: Callable[[Store], Awaitable[list[str]]], *, otherwise: str) -> None:
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> list[str]:
-        async with open_store(uri, settings) as store:
-            return await read(store)
-
-    with existing_database(settings) as uri:
-        typer.echo("\n".join(run(work(uri))) or otherwise)
-
-
-@imports.callback()
-def list_imports(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
-    data: Data = None,
-) -> None:
-    """Show the newest imports: id, when it began, lines, file, and what became of the lines."""
-    from app.services.importing.batches import newest
-
-    if context.invoked_subcommand:
-        return
-    _print_lines(data, lambda store: newest(store, limit), otherwise="Nothing was imported yet.")
-
-
-@imports.command("parked")
-def list_parked(
-    limit: Annotated[int, typer.Option(min=1, help="How many identities, those that wait longest first.")] = 20,
-    data: Data = None,
-) -> None:
-    """Show which lines wait for customers whom nobody knows yet: identity by identity."""
-    from app.services.importing.parking import waiting_for
-
-    _print_lines(data, lambda store: waiting_for(store, limit), otherwise="Nothing waits.")
-
-
-@imports.command("drop-parked")
-def drop_parked(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source of the identity.")],
-    source_id: Annotated[str, typer.Argument(metavar="ID", help="What the source calls the customer.")],
-    data: Data = None,
-) -> None:
-    """Drop the lines that wait for a customer, and print how many those were. It is in the audit log."""
-    from app import exporting
-    from app.domain.import_forms import Identity
-    from app.services.audit import AuditTrail
-    from app.services.importing.parking import drop
-
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> int:
-        async with open_store(uri, settings) as store:
-            now = stored(datetime.now(UTC))
-            audit = AuditTrail(exporting.ADMINISTRATOR, "dropParked", secrets.token_hex(8), now)
-            return await drop(store, Identity(source, source_id), audit)
-
-    with existing_database(settings) as uri:
-        dropped = run(work(uri))
-    if not dropped:
-        fail(f"Nothing waits for {Identity(source, source_id)}. Nothing was dropped.")
-    typer.echo(dropped)
-
-
-@imports.command("undo")
-def undo_import(
-    batch: Annotated[str, typer.Argument(metavar="ID", help="The id of the import, imp_….")], data: Data = None
-) -> None:
-    """Take back what an import wrote, as far as nothing followed, and say what stays. The import must have ended."""
-    from app import exporting
-    from app.services.importing.undo import undo
-
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> str:
-        async with open_store(uri, settings) as store:
-            now = stored(datetime.now(UTC))
-            return str(await undo(store, batch, exporting.ADMINISTRATOR, secrets.token_hex(8), now))
-
-    with existing_database(settings) as uri:
-        try:
-            typer.echo(run(work(uri)))
-        except Refusal as refusal:
-            fail(f"{refusal} Nothing was changed.")
+cli.command("import")(import_)
 
 
 @cli.command("indexes")
@@ -564,7 +392,7 @@ def doctor(data: Data = None) -> None:
 
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = "(not set)" if value is None else _without_password(str(value))
+        shown = "(not set)" if value is None else without_password(str(value))
         mark = "set" if name in settings.model_fields_set else ""
         typer.echo(f"{name.upper():26} {mark:4} {shown:34} {field.description}")
     mongod = find_mongod()
@@ -576,168 +404,6 @@ def doctor(data: Data = None) -> None:
     for finding in findings:
         typer.echo(f"{finding.subject:26} {'BAD ' if finding.fault else 'ok  '} {finding.fault or finding.state}")
     raise typer.Exit(1 if any(finding.fault for finding in findings) else 0)
-
-
-@documents.command("load")
-def load_documents(
-    file: Annotated[Path, typer.Argument(help="A manifest of Apollo, of Relay, or of the client preset.")],
-    data: Data = None,
-) -> None:
-    """Bring in a manifest of trusted documents. Twice is the same as once. Exit code 1: some were bad."""
-    from app import manifests
-
-    settings = read_settings(data=data)
-    try:
-        entries = manifests.read(text_of(file))
-    except manifests.BadManifest as bad:
-        fail(f"{file} is not a manifest: {bad}. Nothing was loaded.")
-
-    async def work(uri: str) -> manifests.Loaded:
-        async with open_store(uri, settings) as store:
-            await store_indexes.apply(store)
-            return await manifests.load(store, entries, settings, datetime.now(UTC))
-
-    with database(settings) as uri:
-        loaded = run(work(uri))
-    for label, reason in loaded.faults:
-        console.print(f"{label}: {reason}", style="red", markup=False, soft_wrap=True)
-    console.print(f"{loaded.new:,} documents loaded, {loaded.known:,} were known, {len(loaded.faults):,} are bad.")
-    if loaded.faults:
-        raise typer.Exit(1)
-
-
-@documents.command("list")
-def list_documents(data: Data = None) -> None:
-    """Print the trusted documents: the hash of each, its operations, when it was loaded, and its other ids."""
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> list[Document]:
-        async with open_store(uri, settings) as store:
-            return await trusted_documents.every(store)
-
-    with existing_database(settings) as uri:
-        found = run(work(uri))
-    for each in found:
-        typer.echo(_line_of(each))
-
-
-@documents.command("drop")
-def drop_documents(
-    name_or_id: Annotated[str, typer.Argument(metavar="NAME|ID", help="An id, or the name of an operation.")],
-    data: Data = None,
-) -> None:
-    """Make a document unknown again: the one with this id or, without one, all with an operation of this name.
-
-    Running gateways execute it for another minute.
-    """
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> list[Document]:
-        async with open_store(uri, settings) as store:
-            return await trusted_documents.drop(store, name_or_id.removeprefix("sha256:"))
-
-    with existing_database(settings) as uri:
-        dropped = run(work(uri))
-    if not dropped:
-        fail(f"No trusted document has the id {name_or_id}, or an operation of this name. Nothing was dropped.")
-    for each in dropped:
-        typer.echo(_line_of(each))
-
-
-def _line_of(document: Document) -> str:
-    """Returns a line to read: what another program needs of it stands first."""
-    others = [key for key in document["keys"] if key != document["_id"]]
-    names = ",".join(document["operations"]) or "-"
-    return "  ".join((f"sha256:{document['_id']}", names, f"{document['loadedAt']:%Y-%m-%dT%H:%M:%SZ}", *others))
-
-
-@webhooks.command("list")
-def list_webhooks(data: Data = None) -> None:
-    """Print the webhook endpoints: id, whether it is told anything, name, address, and why it is not."""
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> list[Document]:
-        async with open_store(uri, settings) as store:
-            return await store.find("webhookEndpoints", {}, sort={"createdAt": 1, "_id": 1})
-
-    with existing_database(settings) as uri:
-        found = run(work(uri))
-    for each in found:
-        typer.echo(
-            "  ".join((*(each[key] for key in ("_id", "status", "name", "url")), each.get("disabledReason", "")))
-        )
-
-
-@webhooks.command("create")
-def create_webhook(
-    name: Annotated[str, typer.Argument(help="What people call it.")],
-    url: Annotated[str, typer.Argument(help="The address to post to, https://.")],
-    types: Annotated[list[str] | None, typer.Argument(help="Codes of activity types. Default: everything.")] = None,
-    data: Data = None,
-) -> None:
-    """Make a webhook endpoint, and print its id and its secret, which is shown this once."""
-    from app.services import webhooks as service
-
-    given = {"name": name, "url": url, "types": types or []}
-    wrote, secret = change_webhooks(data, lambda of, key: service.create(of, given, key=key))
-    typer.echo(f"{wrote['webhookEndpoint']}  {secret}")
-
-
-Endpoint = Annotated[str, typer.Argument(metavar="ID", help="The id of the endpoint, whe_….")]
-
-
-@webhooks.command("rotate")
-def rotate_webhook(endpoint: Endpoint, data: Data = None) -> None:
-    """Print another secret of an endpoint, shown this once. The one before it signs, too, until the next rotation."""
-    from app.services import webhooks as service
-
-    _, secret = change_webhooks(data, lambda of, key: service.rotate(of, endpoint, drop_old=False, key=key))
-    typer.echo(secret)
-
-
-@webhooks.command("disable")
-def disable_webhook(endpoint: Endpoint, data: Data = None) -> None:
-    """Make an endpoint be told nothing any more. What waits for it is given up."""
-    from app.services import webhooks as service
-
-    change_webhooks(data, lambda of, key: service.update(of, endpoint, {"enabled": False}, key=key))
-
-
-@webhooks.command("redeliver")
-def redeliver_webhooks(
-    endpoint: Endpoint,
-    from_: Annotated[str, typer.Argument(metavar="FROM", help="A time such as 2026-01-31T09:30:00Z.")],
-    to: Annotated[str, typer.Argument(metavar="TO", help="The time before which it ends.")],
-    data: Data = None,
-) -> None:
-    """Make the messages of a window of time be sent to an endpoint once more, and print how many those are."""
-    from app.services import webhooks as service
-
-    try:
-        window = moment(from_), moment(to)
-    except (ValueError, OverflowError):
-        fail("Give times with their offset, such as 2026-01-31T09:30:00Z.")
-    _, count = change_webhooks(data, lambda of, key: service.redeliver(of, endpoint, *window, key=key))
-    typer.echo(count)
-
-
-def change_webhooks(data: Path | None, change: Callable[[Any, str], Awaitable[T]]) -> T:
-    """Returns the result of a change that an administrator of this machine makes; it is in the audit log."""
-    from app import exporting
-    from app.services.changes import Changes, CustomerLocks
-
-    settings = read_settings(data=data)
-
-    async def work(uri: str) -> T:
-        async with open_store(uri, settings) as store:
-            now, request_id = stored(datetime.now(UTC)), secrets.token_hex(8)
-            return await change(Changes(store, CustomerLocks(), exporting.ADMINISTRATOR, now, request_id), request_id)
-
-    with existing_database(settings) as uri:
-        try:
-            return run(work(uri))
-        except Refusal as refusal:
-            fail(f"{refusal} Nothing was changed.")
 
 
 @cli.command()
@@ -800,48 +466,6 @@ def loopback_only(settings: Settings) -> Settings:
 
 
 @contextmanager
-def database(settings: Settings, *, drop: str | None = None) -> Generator[str]:
-    """Yields the URI of a server: MONGODB_URI, or a mongod of our own for as long as this lasts.
-
-    ``drop`` names the database that is dropped first; nothing is done where that is not the name in the settings.
-    """
-    name = settings.mongodb_database
-    if drop not in (None, name):
-        fail(f"--drop {drop} is not the name of the database, which is {name}. Nothing was dropped.")
-    with nullcontext(settings.mongodb_uri) if settings.mongodb_uri else embedded_mongod(settings.data) as uri:
-        if drop:
-            run(_drop(uri, settings))
-        yield uri
-
-
-@asynccontextmanager
-async def open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
-    logs.configure(settings.log_level)  # to standard error: what a command prints is on the other
-    async with Store.open(
-        uri,
-        settings.mongodb_database,
-        driver=settings.mongodb_driver,
-        timeout_seconds=settings.request_timeout_seconds,
-    ) as store:
-        yield store
-
-
-async def _drop(uri: str, settings: Settings) -> None:
-    async with open_store(uri, settings) as store:
-        await store.drop()
-    console.print(f"The database {settings.mongodb_database} was dropped.")
-
-
-@contextmanager
-def existing_database(settings: Settings) -> Generator[str]:
-    """Yields what `database` yields; fails where there are no data and the command has nothing to do."""
-    if not (settings.mongodb_uri or (settings.data / "db").exists()):
-        fail(f"There is no database in {settings.data}. Name another folder (--data), or set MONGODB_URI.")
-    with database(settings) as uri:
-        yield uri
-
-
-@contextmanager
 def listening(settings: Settings) -> Generator[socket.socket]:
     """Yields the socket, bound before anything slow begins, so that a taken port is reported at once."""
     if fault := doctors.address_fault(settings):
@@ -860,12 +484,6 @@ def listening(settings: Settings) -> Generator[socket.socket]:
 async def _prepare_demo(uri: str, settings: Settings, customers: int) -> bool:
     async with open_store(uri, settings) as store:
         return await _seed(store, customers)
-
-
-def is_given(context: typer.Context, option: str) -> bool:
-    """Returns whether the option stands on the command line, with its default value or another."""
-    source = context.get_parameter_source(option)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 async def _seed(store: Store, customers: int) -> bool:
@@ -888,114 +506,6 @@ async def _seed(store: Store, customers: int) -> bool:
     await count_days(store, now, grace=timedelta())  # nobody else writes here yet
     console.print("  " + ", ".join(f"{count:,} {name}" for name, count in written.items() if count))
     return True
-
-
-@contextmanager
-def progress(label: str, total: int | None, *, is_shown: bool = True) -> Generator[Callable[[int], None]]:
-    columns = TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not is_shown) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda steps: bar.advance(task, steps)
-
-
-@contextmanager
-def rejects_file(path: Path | None) -> Generator[Callable[[Any], None]]:
-    """Writes a line for each bad one, at once. The file appears with the first; that of an earlier import is renamed.
-
-    Fails before any work where another file is in the way, or another import writes to it. Without a path nothing is
-    written.
-    """
-    if path is None:
-        yield lambda rejected: None
-        return
-    with usable_file(path, lambda: path.open("a+", encoding="utf-8")) as earlier:
-        _lock(earlier, path)
-        earlier.seek(0)
-        if not _is_of_rejects(line := earlier.readline()):
-            fail(f"{path} exists, and is not the rejects file of an import. Name another file with --rejects.")
-        if line:
-            written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            kept = path.with_stem(f"{path.stem}.{written_at:%Y%m%dT%H%M%S.%f}.{os.getpid()}")
-            path.rename(kept)
-            console.print(f"The bad lines of an earlier import are now in {kept}.", markup=False, soft_wrap=True)
-    with usable_file(path, lambda: path.open("a+", encoding="utf-8", buffering=1)) as out:
-        _lock(out, path)
-        os.fchmod(out.fileno(), 0o600)  # bad lines hold personal data as good ones do
-        written = 0
-
-        def reject(rejected: Any) -> None:
-            nonlocal written
-            written += out.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
-
-        try:
-            yield reject
-        finally:
-            if not written:
-                path.unlink()
-
-
-def _lock(file: TextIO, path: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        fail(f"Another import writes its bad lines to {path}. Name another file with --rejects.")
-
-
-def is_file(path: Path, file: BinaryIO) -> bool:
-    """Returns whether the input is the file of that path, also where a shell has opened it."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except OSError:  # there is none, or it is no file
-        return False
-
-
-def _is_of_rejects(line: str) -> bool:
-    """Whether a file that begins with this line is empty, or was written by an import."""
-    try:
-        return not line or json.loads(line).keys() == {"line", "reason", "input"}
-    except (ValueError, AttributeError):
-        return False
-
-
-@contextmanager
-def usable_file(path: Path | None, open_file: Callable[[], AbstractContextManager[T]]) -> Generator[T]:
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open_file())
-        except OSError as impossible:
-            fail(f"{path} cannot be written: {impossible.strerror}.")
-        yield file
-
-
-def text_of(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as unreadable:
-        fail(f"{path} cannot be read: {getattr(unreadable, 'strerror', None) or 'it is not UTF-8'}.")
-
-
-def run(work: Awaitable[T]) -> T:
-    async def awaited() -> T:
-        return await work
-
-    return asyncio.run(awaited())
-
-
-def command(words: str) -> str:
-    """Returns the command line that calls this very program, to be copied from a message."""
-    python = Path(sys.executable)
-    return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m app {words}"
-
-
-def fail(message: str) -> NoReturn:
-    console.print(message, style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(2)
-
-
-def _without_password(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{'…' if credentials else ''}{at}{host}"
 
 
 class Terminated(KeyboardInterrupt):
