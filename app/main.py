@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from functools import partial
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import httpx2
 import stamina
@@ -28,7 +29,18 @@ from app.domain.signatures import secret_of
 from app.environment import Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
-from app.http import attachments, callbacks, desk, exports, graphiql, health, metrics_endpoint, schema_file, uploads
+from app.http import (
+    attachments,
+    callbacks,
+    desk,
+    exports,
+    graphiql,
+    health,
+    imports,
+    metrics_endpoint,
+    schema_file,
+    uploads,
+)
 from app.http.content_encoding import Compression
 from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
@@ -79,12 +91,14 @@ def routes(
     phone_region: str | None = None,
     watches: Watches | None = None,
     origins: Sequence[str] = (),
+    points_zone: tzinfo = UTC,
 ) -> list[BaseRoute]:
     """Returns every route. ``page`` configures GraphiQL and the desk: the demo offers people to be, others not.
 
     Without ``has_page`` there is neither.
     """
     limits = limits or Limits()
+    rates = rates or rates_of(database, limits)
     pipeline = Pipeline(
         executable,
         database,
@@ -92,7 +106,7 @@ def routes(
         timeout_seconds=timeout_seconds,
         outgoing=outgoing,
         limits=limits,
-        rates=rates or rates_of(database, limits),
+        rates=rates,
         execution=execution or Execution(),
         looks=looks or Looks(database),
         phone_region=phone_region,
@@ -118,6 +132,7 @@ def routes(
         *attachments.routes(database),
         *uploads.routes(database, limits),
         *callbacks.routes(database, outgoing),
+        *imports.routes(database, authenticate, rates, points_zone),
     ]
     paths = ("/graphql", "/graphql/")
     ways_in = [Route(path, endpoint) for path in paths]
@@ -333,6 +348,7 @@ def application(
                 phone_region=settings.phone_region,
                 watches=watches,
                 origins=(settings.cors_origins or "").split(),
+                points_zone=ZoneInfo(settings.points_time_zone),
             )
             tune_gc()
             async with (

@@ -176,7 +176,6 @@ async def _imported(store: Store, lines: list[bytes], profile: cProfile.Profile 
         viewer=ADMINISTRATOR,
         request_id="bench",
         now=stored(datetime.now(UTC)),
-        zone=UTC,
         reject=lambda rejected: print(rejected.reason),
         advance=lambda lines: None,
     )

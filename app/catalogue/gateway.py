@@ -11,6 +11,7 @@ from app.catalogue.model import Audience, Origin, Writers, activity_type
 from app.catalogue.shared import (
     AMOUNT,
     BLOCKLIST_TYPE,
+    CHANGED_FIELDS,
     COUPON_CODE,
     EMAIL_SUBJECT,
     MERGED_CUSTOMER_IDS,
@@ -68,6 +69,15 @@ ROWS = (
     row("Customer reactivated", "The customer was made active again.", Group.STATUS),
     row("Customer tagged", "A label was put on the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
     row("Customer untagged", "A label was taken off the customer.", Group.CUSTOMER, TAG, audience=Audience.STAFF),
+    row(
+        "Record corrected",
+        "A source told something of the past anew, and an import corrected it.",
+        Group.CUSTOMER,
+        CHANGED_FIELDS,
+        optional("record", "Record", personal=False),
+        optional("recordSource", "Source of the record", personal=False),
+        audience=Audience.STAFF,
+    ),
     row(
         "Data export requested",
         "A file with all that is known of the customer is made for them.",

@@ -51,11 +51,17 @@ def import_(
     unknown_types: Annotated[
         UnknownTypes, typer.Option(help="What becomes of activities whose type the catalogue does not have.")
     ] = UnknownTypes.LEGACY,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Reject a customer for one bad value. Else it costs itself only.")
+    ] = False,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Let a source tell history anew; the timeline says what was corrected.")
+    ] = False,
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
-    from app.services.importing import Summary, Verdict, check_lines, count_lines, lines_of
+    from app.services.importing import ImportOptions, Summary, Verdict, check_lines, count_lines, lines_of
     from app.services.importing.batches import import_batch
 
     settings = read_settings(data=data)
@@ -68,15 +74,26 @@ def import_(
     rejects = rejects or Path(f"{own}.rejects.ndjson")
     if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
-    zone, refuses = ZoneInfo(settings.points_time_zone), unknown_types is UnknownTypes.REFUSE
+    options = ImportOptions(
+        zone=ZoneInfo(settings.points_time_zone),
+        strict=strict,
+        corrects=correct,
+        refuses_unknown_types=unknown_types is UnknownTypes.REFUSE,
+    )
 
     def show(verdict: Verdict) -> None:
         number, kind, outcome, reason = verdict.number, verdict.kind, verdict.outcome, verdict.reason
         if json_:
-            told = {"line": number, "kind": kind, "outcome": outcome.value, "reason": reason or None}
+            told = {
+                "line": number,
+                "kind": kind,
+                "outcome": outcome.value,
+                "reason": reason or None,
+                "warnings": verdict.warnings,
+            }
             typer.echo(json.dumps(told, ensure_ascii=False))
         else:
-            typer.echo("  ".join(filter(None, (str(number), kind, outcome.lower(), reason))))
+            typer.echo("  ".join(filter(None, (str(number), kind, outcome.lower(), reason, *verdict.warnings))))
 
     async def work(uri: str, reject: Callable[[Any], None]) -> tuple[str | None, Summary]:
         async with open_store(uri, settings) as store:
@@ -91,8 +108,7 @@ def import_(
                         now=now,
                         on_verdict=show,
                         advance=advance,
-                        zone=zone,
-                        refuse_unknown_types=refuses,
+                        options=options,
                     )
                     return None, checked
                 return await import_batch(
@@ -103,14 +119,14 @@ def import_(
                     request_id=secrets.token_hex(8),
                     now=now,
                     reject=reject,
+                    warn=reject,
                     advance=advance,
-                    zone=zone,
-                    refuse_unknown_types=refuses,
+                    options=options,
                 )
 
     with rejects_file(None if check else rejects) as reject, database(settings) as uri:
         batch_id, summary = run(work(uri, reject))
-    written = str(rejects) if summary.rejected and not check else None
+    written = str(rejects) if not check and rejects.exists() else None
     if json_:
         told = {"id": batch_id, "isCheck": check, **summary.as_json(), "rejects": written}
         typer.echo(json.dumps(told, ensure_ascii=False))
@@ -249,7 +265,9 @@ def is_file(path: Path, file: BinaryIO) -> bool:
 
 def _is_of_rejects(line: str) -> bool:
     """Whether a file that begins with this line is empty, or was written by an import."""
+    from app.services.importing.steps import LINES_OF_REJECTS
+
     try:
-        return not line or json.loads(line).keys() == {"line", "reason", "input"}
+        return not line or json.loads(line).keys() in LINES_OF_REJECTS
     except (ValueError, AttributeError):
         return False

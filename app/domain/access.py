@@ -71,6 +71,7 @@ class Permission(StrEnum):
     READ_AML = "READ_AML"
     FOLLOW_CHANGES = "FOLLOW_CHANGES"
     MANAGE_WEBHOOKS = "MANAGE_WEBHOOKS"
+    IMPORT = "IMPORT"
 
 
 class Scope(StrEnum):
@@ -144,6 +145,7 @@ _GRANTED: Final[Sequence[tuple[Permission, frozenset[Role]]]] = (
     (Permission.READ_AML, _SUPERVISORS | {Role.FINANCE}),
     (Permission.FOLLOW_CHANGES, frozenset({Role.ADMIN, Role.API_USER})),
     (Permission.MANAGE_WEBHOOKS, frozenset({Role.ADMIN})),
+    (Permission.IMPORT, frozenset({Role.ADMIN, Role.API_USER})),
 )
 _LIMITS: Final[Mapping[tuple[Role, Permission], int]] = {
     (Role.CUSTOMER_SERVICE_AGENT, Permission.ADJUST_POINTS): 1_000,

@@ -5,7 +5,7 @@ What is read fits the validators of the collections (store/schema.py): no line t
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError
@@ -78,30 +78,40 @@ class LineShape:
 
     def read(self, given: object) -> dict[str, Any]:
         """Returns the document that the object says. Raises Problems, or ValueError if it is not an object."""
+        document, _ = self.read_apart(given, frozenset())
+        return document
+
+    def read_apart(self, given: object, apart: Set[str]) -> tuple[dict[str, Any], list[str]]:
+        """Returns the document, and what is wrong with keys that stand ``apart``: a bad value of these costs no other.
+
+        Raises Problems with what is wrong with all others, or ValueError if it is not an object.
+        """
         if not isinstance(given, dict):
             raise ValueError
         given = cast(dict[str, Any], given)
         forms = self.forms
         document: dict[str, Any] = {}
         problems: list[str] = []
+        left_out: list[str] = []
         for key, form in forms.items():
             value = given.get(key)
             if value is None or value == "":
                 if key in self.required:
                     problems.append(f"{key} is required.")
                 continue
+            wrong = left_out if key in apart else problems
             try:
                 document[form.key or key] = form.read(value)
             except Problems as inner:
-                problems += inner.within(key).sentences
+                wrong += inner.within(key).sentences
             except ValueError:
-                problems.append(f"{key} must be {form.requirement}.")
+                wrong.append(f"{key} must be {form.requirement}.")
         for key in given.keys() - forms.keys():
             guess = nearest(key, forms)
             problems.append(f"{key} is unknown" + (f"; did you mean {guess}?" if guess else "."))
         if problems:
-            raise Problems(*problems)
-        return document
+            raise Problems(*left_out, *problems)
+        return document, left_out
 
 
 # ---------------------------------------------------------------- single values

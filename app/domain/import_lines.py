@@ -61,7 +61,7 @@ from app.domain.import_forms import (
 )
 from app.domain.kinds import BY_IMPORT_WORD
 from app.domain.mirrors import status_of
-from app.domain.points import TRANSFERS, PointsKind
+from app.domain.points import INT32_MAX, TRANSFERS, PointsKind
 from app.domain.vocabulary import (
     AccessLevel,
     ActorKind,
@@ -127,6 +127,8 @@ HISTORY: Final = frozenset(
     (LineKind.ACTIVITY, LineKind.POINTS, LineKind.STATUS, LineKind.NOTE, LineKind.DUE_DILIGENCE_SEARCH)
 )
 """What happened is never rewritten; the other kinds have a present, which a later line may change."""
+CORRECTABLE: Final = HISTORY - {LineKind.POINTS, LineKind.DUE_DILIGENCE_SEARCH}
+"""History that a source may tell anew where the import says so. Points are a ledger: another entry corrects one."""
 
 STATUSES: Final[Mapping[LineKind, type[StrEnum]]] = {
     LineKind.PAYMENT_INSTRUMENT: PaymentInstrumentStatus,
@@ -158,6 +160,8 @@ class Line:
     identity: Identity
     owner: Identity | None
     document: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    """What was wrong with values that were left out for it."""
 
     @property
     def id(self) -> str:
@@ -169,10 +173,11 @@ class Line:
         return (self.owner,) if self.owner else self.document["identities"]
 
 
-def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True) -> Line:
+def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True, strict: bool = False) -> Line:
     """Returns the line that an object says. Raises Problems with all that is wrong.
 
-    Of one that holds a card number nothing else is said: what is wrong with a value may repeat it.
+    A bad value of a customer costs itself only, unless ``strict``: a customer who does not come in keeps out all that
+    is theirs. Of a line that holds a card number nothing else is said: what is wrong with a value may repeat it.
     """
     if may_hold_card_number and (places := [*card_numbers.places_of(given)]):
         raise Problems(*(f"{'.'.join(place) or 'The line'} holds the number of a card." for place in places))
@@ -183,8 +188,13 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True) -> Lin
     kind = LineKind(word)
     deletes = kind in _DELETABLE and given.get("deleted") is True
     shape = _DELETION if deletes else LINE_SHAPES[kind]
-    document = shape.read({key: value for key, value in given.items() if key != "kind"})
-    if kind in _COMPLETED and not deletes:
+    apart = DETAILS_OF_CUSTOMERS if kind is LineKind.CUSTOMER and not strict else frozenset[str]()
+    document, warnings = shape.read_apart({key: value for key, value in given.items() if key != "kind"}, apart)
+    if kind is LineKind.CUSTOMER:
+        document = _customer(document, None if strict else warnings)
+        nulls = {"email" if key == "emails" else key for key, value in given.items() if value is None}
+        document["cleared"] = sorted(nulls & CLEARED_BY_NULL - document.keys())
+    elif kind in _COMPLETED and not deletes:
         document = _COMPLETED[kind](document)
     for key in ACTOR_KEYS:
         if key in document:
@@ -195,7 +205,7 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True) -> Lin
         del document["source"]
     if owner is None:
         document["identities"] = [identity, *document.get("identities", [])]
-    return Line(kind, identity, owner, document)
+    return Line(kind, identity, owner, document, tuple(warnings))
 
 
 # ---------------------------------------------------------------- shapes
@@ -235,11 +245,16 @@ _REMOVABLE: Final = (
     *("firstName", "lastName", "organization", "jobTitle", "website", "locale", "dateOfBirth", "email", "phones"),
     *("billingAddress", "country", "affiliateId"),
 )
+CLEARED_BY_NULL: Final = frozenset((*_REMOVABLE, "tags"))
 
 LINE_SHAPES: Final[Mapping[str, LineShape]] = {
     LineKind.CUSTOMER: LineShape(
-        {"source": SOURCE, "id": TEXT, "number": NAME, "name": NAME, "registeredAt": TIME},
+        {"source": SOURCE, "id": TEXT},
         {
+            # The three that a customer who is new here must have.
+            "number": NAME,
+            "name": NAME,
+            "registeredAt": TIME,
             **dict.fromkeys(("firstName", "lastName", "organization", "jobTitle", "affiliateId"), NAME),
             "website": WEBSITE,
             "locale": LOCALE,
@@ -286,6 +301,7 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
         {
             "reason": _REASON,
             "expiresAt": TIME_OR_DATE,
+            "balanceAfter": integer(-INT32_MAX),
             "actor": _ACTOR,
             "transaction": reference("transactions").into("transactionId"),
             "refundOf": reference("points").into("refundOfId"),
@@ -446,6 +462,12 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
     ),
 }
 
+DETAILS_OF_CUSTOMERS: Final = LINE_SHAPES[LineKind.CUSTOMER].forms.keys() - {
+    *("source", "id", "status", "mergedInto", "identities", "remove")
+}
+"""What a line may say wrongly of a customer without being rejected: what says nothing of who they are, or may do."""
+NEEDED_OF_NEW_CUSTOMERS: Final = ("number", "name", "registeredAt")
+
 KEYS_OF_LINES: Final[Mapping[LineKind, Mapping[str, str]]] = {
     kind: {"customerId": "customer"}
     | {form.key: key for key, form in {**shape.required, **shape.optional}.items() if form.key}
@@ -457,17 +479,26 @@ KEYS_OF_LINES: Final[Mapping[LineKind, Mapping[str, str]]] = {
 # ---------------------------------------------------------------- what a line means beyond its single values
 
 
-def _customer(given: dict[str, Any]) -> dict[str, Any]:
+def _customer(given: dict[str, Any], warnings: list[str] | None) -> dict[str, Any]:
+    """Returns what a line says of a customer. What is wrong with contacts goes to ``warnings`` if there are any."""
     customer = dict(given)
     if customer.get("status") == CustomerStatus.ANONYMISED:
         raise Problems(_NO_ANONYMISING.format("status"))
     if both := sorted({*customer.get("remove", ())} & customer.keys()):
         raise Problems(f"remove must not name what the line gives: {', '.join(both)}.")
-    if phones := customer.get("phones"):
-        customer["phones"] = _contacts("phones", phones)
-    if emails := customer.pop("emails", None):
-        customer["emails"] = _contacts("emails", emails, customer.get("email"))
-        customer["email"] = customer["emails"][0]["value"]
+    for key, value in (("phones", None), ("emails", customer.get("email"))):
+        if contacts := customer.get(key):
+            try:
+                customer[key] = _contacts(key, contacts, value)
+            except Problems as wrong:
+                if warnings is None:
+                    raise
+                warnings += wrong.sentences
+                del customer[key]
+    if emails := customer.get("emails"):
+        customer["email"] = emails[0]["value"]
+    else:
+        customer.pop("emails", None)
     return customer
 
 
@@ -589,7 +620,6 @@ def _actor(key: str, given: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 _COMPLETED: Final[Mapping[LineKind, Callable[[dict[str, Any]], dict[str, Any]]]] = {
-    LineKind.CUSTOMER: _customer,
     LineKind.CUSTOMER_LINK: _link,
     LineKind.ACTIVITY: _activity,
     LineKind.POINTS: _points,

@@ -57,6 +57,7 @@ describe(
     READ_KYC="Read requests for proofs of who a customer is, and what is known of the documents.",
     READ_AML="Read checks against money laundering.",
     FOLLOW_CHANGES="To follow what changes of any customer: `changes`.",
+    IMPORT="Bring in lines of other systems' data over HTTP, at /import.",
     MANAGE_WEBHOOKS="Read, create, change and delete webhook endpoints, and have messages sent to them again.",
 )
 

@@ -906,8 +906,12 @@ _DECLARED: Final[Mapping[str, Collection]] = {
                 object_of({"kind": WORD, "outcome": one_of(LineOutcome), "lines": LONG_COUNT}), at_most=1_000
             ),
         },
-        # ``previewsAt``: when the worker last made the previews that it had left stale.
-        optional={"finishedAt": TIME, "undoneAt": TIME, "previewsAt": TIME},
+        # ``previewsAt``: when the worker last made the previews that it had left stale. ``settledLines``: up to where
+        # no line waits for another, so that the rest may be sent by another request. ``pausedAt``: when one broke off.
+        optional={
+            **dict.fromkeys(("finishedAt", "undoneAt", "previewsAt", "pausedAt"), TIME),
+            "settledLines": LONG_COUNT,
+        },
         indexes=(Index("startedAt _id"),),
     ),
     # What a transaction of an import wrote that was not there before, each row with a digest by which a later change is

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -50,7 +50,6 @@ async def batch_of(store: Store, *lines: Line, name: str = "file.ndjson", minute
         viewer=ADMINISTRATOR,
         request_id="test",
         now=NOW + timedelta(minutes=minutes),
-        zone=UTC,
         reject=rejects.append,
         advance=lambda lines: None,
     )
@@ -142,7 +141,6 @@ async def test_an_import_that_is_interrupted_is_listed_as_not_finished(store: St
             viewer=ADMINISTRATOR,
             request_id="test",
             now=NOW,
-            zone=UTC,
             reject=lambda rejected: None,
             advance=lambda lines: None,
         )
@@ -163,7 +161,6 @@ async def test_previews_that_an_interrupted_import_left_stale_are_made_by_the_wo
             viewer=ADMINISTRATOR,
             request_id="test",
             now=NOW,
-            zone=UTC,
             reject=lambda rejected: None,
             advance=dies,
         )

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.points import as_of, audit, empty, owed, spendable
 from app.services.expiry import expire_due
-from app.services.importing import LineOutcome
+from app.services.importing import ImportOptions, LineOutcome
 from app.store.driver import Store
 from tests.support.import_lines import NOW, Bring, Line, ada, customer, points, status
 
@@ -279,7 +279,7 @@ async def test_what_is_released_after_its_day_and_not_spent_expires_with_that_da
         p("c", "RESERVED", -60, "2023-12-30"),
         p("d", "RELEASED", 60, "2024-01-05T10:00:00Z"),
     ]
-    await bring(customer(), *lines, zone=ZoneInfo("America/New_York"))
+    await bring(customer(), *lines, options=ImportOptions(zone=ZoneInfo("America/New_York")))
     ends = datetime(2024, 1, 6, 5, tzinfo=UTC)
     assert (await figures(store, ends - timedelta(milliseconds=1)))["spendable"] == 60
     assert await figures(store, ends) == {"earned": 100, "expired": 100}
@@ -319,11 +319,11 @@ async def test_an_expiry_is_kept_as_it_was_given_and_a_date_is_its_end_where_the
     store: Store, bring: Bring, given: str, kept: datetime | None
 ) -> None:
     line = p("a", "EARNED", 100, "2024-01-01", expiresAt=given)
-    await bring(customer(), line, zone=ZoneInfo("Europe/Oslo"))
+    await bring(customer(), line, options=ImportOptions(zone=ZoneInfo("Europe/Oslo")))
     [entry] = await store.find("points", {})
     assert entry.get("expiresAt") == kept
     assert (await ada(store))["points"]["buckets"] == [{"expiresAt": kept, "remaining": 100}]
-    assert (await bring(line, zone=ZoneInfo("Europe/Oslo"))).totals == {LineOutcome.UNCHANGED: 1}
+    assert (await bring(line, options=ImportOptions(zone=ZoneInfo("Europe/Oslo")))).totals == {LineOutcome.UNCHANGED: 1}
 
 
 # ---------------------------------------------------------------- the future

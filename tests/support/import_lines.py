@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 from app.domain.ids import derived_id
-from app.services.importing import LineOutcome, Reject, Summary
+from app.services.importing import DEFAULTS, ImportOptions, LineOutcome, Reject, Summary, Warned
 from app.store.driver import Document, Store
 from app.store.schema import COLLECTIONS
 
@@ -27,10 +27,15 @@ class Run:
 
     summary: Summary
     rejects: list[Reject] = field(default_factory=list[Reject])
+    warned: list[Warned] = field(default_factory=list[Warned])
 
     @property
     def reasons(self) -> dict[int, str]:
         return {reject.line: reject.reason for reject in self.rejects}
+
+    @property
+    def warnings(self) -> dict[int, str]:
+        return {each.line: each.warning for each in self.warned}
 
     @property
     def totals(self) -> dict[LineOutcome, int]:
@@ -40,7 +45,9 @@ class Run:
 class Bring(Protocol):
     """Imports lines."""
 
-    async def __call__(self, *lines: Line | bytes, lines_per_chunk: int = 1_000, zone: tzinfo = UTC) -> Run: ...
+    async def __call__(
+        self, *lines: Line | bytes, lines_per_chunk: int = 1_000, options: ImportOptions = DEFAULTS
+    ) -> Run: ...
 
 
 async def fingerprint(store: Store, *, without: Callable[[Document], object] = lambda document: None) -> str:

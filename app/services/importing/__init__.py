@@ -7,9 +7,9 @@ else. Interrupted anywhere, the same file imported again completes it.
 
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from app.catalogue import CATALOGUE, SOURCES
@@ -18,13 +18,16 @@ from app.domain import card_numbers
 from app.domain.import_forms import Identity
 from app.domain.import_lines import LineKind
 from app.domain.vocabulary import LineOutcome
+from app.services.importing.balances import ToldBalances
 from app.services.importing.customers import import_identities
 from app.services.importing.owned import import_owned
 from app.services.importing.parking import in_groups, leave_places, parked, parked_line
 from app.services.importing.points import Debt, Held
+from app.services.importing.reach import Unreached
 from app.services.importing.steps import (
     UNREADABLE,
     Arrival,
+    ImportOptions,
     Unforeseen,
     UnknownType,
     Updated,
@@ -39,12 +42,15 @@ from app.store.previews import StalePreviews
 from app.store.scratch import scratch_of
 
 __all__ = [
+    "DEFAULTS",
     "LINE_LIMIT_BYTES",
     "UNREADABLE",
+    "ImportOptions",
     "LineOutcome",
     "Reject",
     "Summary",
     "Verdict",
+    "Warned",
     "check_lines",
     "import_lines",
     "lines_of",
@@ -53,6 +59,7 @@ __all__ = [
 LINE_LIMIT_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 8 * LINE_LIMIT_BYTES
 _PARKED_AT_ONCE: Final = 250  # unlike a chunk they cannot be bounded by their bytes before they are read
+DEFAULTS: Final = ImportOptions()
 _BEGINNING_BYTES: Final = 1_000
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _TEXTS_AT_MOST: Final = 1_000
@@ -71,6 +78,15 @@ class Reject:
 
     line: int
     reason: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A line is warned of that came in although something about it is wrong; it stands in the rejects file, too."""
+
+    line: int
+    warning: str
     input: str
 
 
@@ -103,13 +119,22 @@ class Summary:
     lines: int = 0
     """Those of the file that are decided, blank ones included."""
 
+    held: int = 0
+    """How many of them wait for others of the file, and are rejected at its end unless those come."""
+
     counts: Counter[tuple[str, LineOutcome]] = field(default_factory=Counter[tuple[str, LineOutcome]])
     debts: dict[str, Debt] = field(default_factory=dict[str, Debt])
     """By customer: the points owed before and after, of those who owe any."""
     reasons: TextCounts = field(default_factory=TextCounts)
     """Why lines were rejected."""
+    warnings: TextCounts = field(default_factory=TextCounts)
+    """What was left out of lines that came in, or is doubtful about them."""
     unknown_types: TextCounts = field(default_factory=TextCounts)
     """The types of activities that the catalogue does not have, and that were kept as legacy."""
+
+    def warn(self, verdict: Verdict) -> None:
+        for warning in verdict.warnings:
+            self.warnings.add(warning, like=_NUMBERS.sub("0", warning))
 
     def total(self, outcome: LineOutcome) -> int:
         return sum(count for (_, counted), count in self.counts.items() if counted is outcome)
@@ -142,6 +167,7 @@ class Summary:
         if self.owed:
             sentences.append(f"points owed: {self.owed:,} more, by {self.debtors:,} customers; earnings pay them first")
         sentences += self.unknown_types.sentences(_unknown_type, "unknown types")
+        sentences += self.warnings.sentences(lambda text, count: f"{count:,} warned: {text}", "other warnings")
         sentences += self.reasons.sentences(lambda reason, count: f"{count:,} rejected: {reason}", "other reasons")
         return "\n".join(sentences) or "There were no lines."
 
@@ -160,6 +186,7 @@ class Summary:
             "lines": self.lines,
             "counts": self.counts_by_kind,
             "reasons": [{"reason": text, "lines": count} for text, count in self.reasons.counts.most_common()],
+            "warnings": [{"warning": text, "lines": count} for text, count in self.warnings.counts.most_common()],
             "unknownTypes": [
                 {"type": text, "lines": count, "suggestion": nearest(text, CATALOGUE)}
                 for text, count in self.unknown_types.counts.most_common()
@@ -203,37 +230,46 @@ def count_lines(file: BinaryIO) -> int | None:
 
 async def import_lines(
     store: Store,
-    lines: Iterable[bytes],
+    lines: Iterable[bytes] | AsyncIterable[bytes],
     *,
     now: datetime,
     reject: Callable[[Reject], None],
+    warn: Callable[[Warned], None] = lambda warned: None,
     advance: Callable[[int], None] = lambda lines: None,
+    first: int = 1,
     lines_per_chunk: int = 1_000,
-    zone: tzinfo = UTC,
+    options: ImportOptions = DEFAULTS,
     import_id: str | None = None,
     note: Callable[[Summary], Awaitable[None]] | None = None,
     on_verdict: Callable[[Verdict], None] = lambda verdict: None,
-    refuse_unknown_types: bool = False,
     make_previews: bool = True,
 ) -> Summary:
     """Takes each line in, parks it or rejects it. Raises StoreError.
 
     ``advance`` hears how many lines more are done, ``note`` what became of all so far, and ``on_verdict`` what became
-    of each. ``zone`` is the programme's: where days of points end. Activities of an unknown type are legacy, or
-    rejected if ``refuse_unknown_types``. What is written is listed under ``import_id``
-    (services/importing/batches.py).
+    of each, counted from ``first`` on. ``warn`` gets those that came in although something about them is wrong. What is
+    written is listed under ``import_id`` (services/importing/batches.py).
     """
-    run = _Run(store, now, zone, import_id, refuse_unknown_types)
+    run = _Run(store, now, options, import_id)
+    run.summary.lines = first - 1
 
     def tell(verdicts: Iterable[Verdict]) -> None:
         for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
             on_verdict(verdict)
             if verdict.outcome is LineOutcome.REJECTED:
                 reject(Reject(verdict.number, verdict.reason, verdict.text))
+            elif verdict.warnings:
+                warn(Warned(verdict.number, " ".join(verdict.warnings), verdict.text))
+
+    def tell_doubts(verdicts: Iterable[Verdict]) -> None:
+        """Tells warnings about lines whose verdicts were told before."""
+        for verdict in verdicts:
+            run.summary.warn(verdict)
+            warn(Warned(verdict.number, " ".join(verdict.warnings), verdict.text))
 
     decided: list[Verdict] = []
     try:
-        for chunk in _chunks(lines, lines_per_chunk):
+        async for chunk in _chunks(lines, lines_per_chunk, first):
             async for verdicts in run.steps(chunk):
                 run.count(verdicts)
                 # What was parked is in no file that is imported again: it is told before it leaves.
@@ -243,9 +279,15 @@ async def import_lines(
             told, decided = decided, []
             tell(told)
             run.summary.lines += len(chunk)
+            run.summary.held = run.held.count
             advance(len(chunk))
             if note:
                 await note(run.summary)
+            if run.balances.is_full:
+                tell_doubts(await run.balances.wrong(store))
+        tell_doubts(await run.balances.wrong(store))
+        for warning in run.unreached.warnings():
+            run.summary.warnings.add(warning)
         if make_previews:
             await run.stale.refresh(store)
     finally:
@@ -264,8 +306,7 @@ async def check_lines(
     on_verdict: Callable[[Verdict], None],
     advance: Callable[[int], None] = lambda lines: None,
     lines_per_chunk: int = 1_000,
-    zone: tzinfo = UTC,
-    refuse_unknown_types: bool = False,
+    options: ImportOptions = DEFAULTS,
 ) -> Summary:
     """Returns what an import of these lines would come to, and writes nothing to ``live``: it is done in a scratch."""
     async with scratch_of(live, now) as scratch:
@@ -276,9 +317,8 @@ async def check_lines(
             reject=lambda rejected: None,
             advance=advance,
             lines_per_chunk=lines_per_chunk,
-            zone=zone,
+            options=options,
             on_verdict=on_verdict,
-            refuse_unknown_types=refuse_unknown_types,
             make_previews=False,
         )
 
@@ -287,24 +327,27 @@ async def check_lines(
 class _Run:
     store: Store
     now: datetime
-    zone: tzinfo
+    options: ImportOptions
     import_id: str | None
-    refuse_unknown_types: bool
     summary: Summary = field(default_factory=Summary)
     held: Held = field(default_factory=Held)
     sources: set[str] = field(default_factory=set[str])
     """Those outside the catalogue that it has met."""
     updates: Updates = field(default_factory=Updates)
     stale: StalePreviews = field(default_factory=StalePreviews)
+    balances: ToldBalances = field(default_factory=ToldBalances)
+    unreached: Unreached = field(default_factory=Unreached)
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
         for verdict in verdicts:
             self.summary.counts[verdict.kind, verdict.outcome] += 1
             if verdict.outcome is LineOutcome.REJECTED:
                 self.summary.reasons.add(verdict.reason, like=_NUMBERS.sub("0", verdict.reason))
+            else:
+                self.summary.warn(verdict)
 
     async def steps(self, chunk: Sequence[tuple[int, bytes]]) -> AsyncGenerator[list[Verdict]]:
-        taken = [self._known(_read(number, line)) for number, line in chunk if line.strip()]
+        taken = [self._known(_read(number, line, strict=self.options.strict)) for number, line in chunk if line.strip()]
         yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
         arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
         if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
@@ -320,7 +363,7 @@ class _Run:
         if isinstance(taken, Verdict) or not taken.line.document.get("legacy"):
             return taken
         word = taken.line.document["type"]
-        if self.refuse_unknown_types:
+        if self.options.refuses_unknown_types:
             return taken.rejected(UnknownType(word))
         self.summary.unknown_types.add(word[:_TYPE_AT_MOST])
         return taken
@@ -346,17 +389,20 @@ class _Run:
 
     async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
         await self._note_sources(arrivals)
+        self.balances.note(arrivals)
         brought = await import_owned(
             self.store,
             arrivals,
             now=self.now,
             held=self.held,
             stale=self.stale,
-            zone=self.zone,
+            options=self.options,
             import_id=self.import_id,
         )
         self.summary.note(brought.debts)
         self._recount(brought.updated)
+        bad = {verdict.number for verdict in brought.verdicts if verdict.outcome is LineOutcome.REJECTED}
+        self.unreached.note(arrival for arrival in arrivals if arrival.number not in bad)
         return brought.verdicts
 
     def _recount(self, updated: Iterable[Updated]) -> None:
@@ -391,10 +437,13 @@ class _Run:
         return [*(await self._each(step, arrivals[:middle])), *(await self._each(step, arrivals[middle:]))]
 
 
-def _chunks(lines: Iterable[bytes], lines_per_chunk: int) -> Iterator[list[tuple[int, bytes]]]:
+async def _chunks(
+    lines: Iterable[bytes] | AsyncIterable[bytes], lines_per_chunk: int, first: int
+) -> AsyncGenerator[list[tuple[int, bytes]]]:
     chunk: list[tuple[int, bytes]] = []
-    length = 0
-    for number, line in enumerate(lines, start=1):
+    length, number = 0, first - 1
+    async for line in lines if isinstance(lines, AsyncIterable) else _one_by_one(lines):
+        number += 1
         chunk.append((number, line))
         length += len(line)
         if len(chunk) == lines_per_chunk or length >= _CHUNK_BYTES:
@@ -404,12 +453,17 @@ def _chunks(lines: Iterable[bytes], lines_per_chunk: int) -> Iterator[list[tuple
         yield chunk
 
 
-def _read(number: int, line: bytes) -> Arrival | Verdict:
+async def _one_by_one(lines: Iterable[bytes]) -> AsyncGenerator[bytes]:
+    for line in lines:
+        yield line
+
+
+def _read(number: int, line: bytes, *, strict: bool) -> Arrival | Verdict:
     line = line.removeprefix(_BYTE_ORDER_MARK).strip()
     if len(line) > LINE_LIMIT_BYTES:
         return _rejected(number, line[:_BEGINNING_BYTES], "The line is longer than 1 MiB; this is its beginning.")
     try:
-        return read(number, line.decode())
+        return read(number, line.decode(), strict=strict)
     except UnicodeDecodeError as wrong:
         return _rejected(number, line, f"The line is not UTF-8 at byte {wrong.start + 1}.")
 

@@ -1,22 +1,34 @@
 """Keeps a row for each import: what was brought in, by whom, when, and what became of its lines."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from app.domain.access import Viewer
+from app.domain.changes import NotFound
 from app.domain.ids import new_id
+from app.domain.refusals import Refusal
 from app.domain.vocabulary import ActorKind, LineOutcome
 from app.services.audit import AuditTrail
-from app.services.importing import Reject, Summary, import_lines
+from app.services.importing import DEFAULTS, ImportOptions, Reject, Summary, Verdict, Warned, import_lines
 from app.services.row_jobs import clock
 from app.store import previews
-from app.store.driver import Document, Store, UpdateMany, UpdateOne
+from app.store.driver import Document, Store, StoreError, UpdateMany, UpdateOne
 
 _log = structlog.get_logger("import")
+
+
+class BatchClosed(Refusal):
+    """Raised where no more lines can be sent to a batch; nothing was changed."""
+
+    code, field = "INVALID", ("batch",)
+
+
 _BETWEEN_NOTES: Final = timedelta(seconds=10)
 _PAUSES: Final = timedelta(minutes=2)
 
@@ -29,33 +41,17 @@ async def import_batch(
     viewer: Viewer,
     request_id: str,
     now: datetime,
-    zone: tzinfo,
     reject: Callable[[Reject], None],
     advance: Callable[[int], None],
-    refuse_unknown_types: bool = False,
+    warn: Callable[[Warned], None] = lambda warned: None,
+    options: ImportOptions = DEFAULTS,
 ) -> tuple[str, Summary]:
     """Imports lines as one batch, and returns its id and its summary. Raises StoreError.
 
     The batch and its row in the audit log are there before the first line is, and stay as they are if the import is
     interrupted: without ``finishedAt``, and with the lines that had been decided when it was ``seenAt`` last.
     """
-    batch_id = new_id("imports")
-    batch: Document = {
-        "_id": batch_id,
-        "fileName": file_name[:1_000],
-        "startedAt": now,
-        "startedBy": {"kind": ActorKind.AGENT.value, "id": viewer.subject, "name": viewer.name},
-        "seenAt": now,
-        "lines": 0,
-        "counts": [],
-    }
-    audit = AuditTrail(viewer, "import", request_id, now)
-
-    async def begin(session: object) -> None:
-        await store.insert("imports", [batch], session=session)
-        await audit.accepted(store, session, customer_id=None, wrote=[batch_id])
-
-    await store.transaction(begin)
+    batch_id = await begin(store, file_name, viewer, request_id, now)
     noted = clock()
 
     async def note(summary: Summary) -> None:
@@ -70,14 +66,106 @@ async def import_batch(
         lines,
         now=now,
         reject=reject,
+        warn=warn,
         advance=advance,
-        zone=zone,
+        options=options,
         import_id=batch_id,
         note=note,
-        refuse_unknown_types=refuse_unknown_types,
     )
     await _save(store, batch_id, summary, {"finishedAt": clock()})
     return batch_id, summary
+
+
+async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, now: datetime) -> str:
+    """Makes a batch with its row in the audit log, and returns its id. Raises StoreError."""
+    batch_id = new_id("imports")
+    batch: Document = {
+        "_id": batch_id,
+        "fileName": file_name[:1_000],
+        "startedAt": now,
+        "startedBy": {"kind": ActorKind.AGENT.value, "id": viewer.subject, "name": viewer.name},
+        "seenAt": now,
+        "lines": 0,
+        "counts": [],
+    }
+    audit = AuditTrail(viewer, "import", request_id, now)
+
+    async def body(session: object) -> None:
+        await store.insert("imports", [batch], session=session)
+        await audit.accepted(store, session, customer_id=None, wrote=[batch_id])
+
+    await store.transaction(body)
+    return batch_id
+
+
+async def reopen(store: Store, batch_id: str, viewer: Viewer, now: datetime) -> Document:
+    """Returns a batch that was interrupted, to go on with it. Raises NotFound, BatchClosed, StoreError.
+
+    Of two that ask at once one is refused.
+    """
+    batch = await find(store, batch_id)
+    if batch["startedBy"]["id"] != viewer.subject:
+        raise BatchClosed("This import was begun by somebody else: begin another one.")
+    if "finishedAt" in batch:
+        raise BatchClosed("This import has ended: begin another one.")
+    if is_running(batch, now):
+        raise BatchClosed("This import runs: another request sends its lines, or broke off less than two minutes ago.")
+    where = {"_id": batch_id, "seenAt": batch["seenAt"]}
+    if not await store.find_one_and_update("imports", where, {"$set": {"seenAt": now}, "$unset": {"pausedAt": ""}}):
+        raise BatchClosed("This import runs: another request sends its lines.")
+    return batch
+
+
+async def find(store: Store, batch_id: str) -> Document:
+    """Raises NotFound, StoreError."""
+    found = await store.find("imports", {"_id": batch_id})
+    if not found:
+        raise NotFound("There is no such import.", "batch")
+    return found[0]
+
+
+async def go_on(
+    store: Store,
+    batch_id: str,
+    lines: AsyncIterable[bytes],
+    *,
+    first: int,
+    now: datetime,
+    on_verdict: Callable[[Verdict], None],
+    each_chunk: Callable[[Summary], Awaitable[None]],
+    options: ImportOptions,
+    lines_per_chunk: int,
+) -> Summary:
+    """Imports lines into a batch that was begun, from the ``first`` of them on. Raises StoreError, or what they raise.
+
+    After each chunk the batch says how far it is; interrupted, it may be gone on with at once.
+    """
+
+    async def note(summary: Summary) -> None:
+        await _save(store, batch_id, summary)
+        await each_chunk(summary)
+
+    try:
+        summary = await import_lines(
+            store,
+            lines,
+            first=first,
+            now=now,
+            reject=lambda rejected: None,
+            on_verdict=on_verdict,
+            options=options,
+            import_id=batch_id,
+            note=note,
+            lines_per_chunk=lines_per_chunk,
+        )
+    except BaseException:
+        with suppress(StoreError):
+            await asyncio.shield(
+                store.write("imports", [UpdateOne({"_id": batch_id}, {"$set": {"pausedAt": clock()}})])
+            )
+        raise
+    await _save(store, batch_id, summary, {"finishedAt": clock()})
+    return summary
 
 
 async def refresh_previews(store: Store, now: datetime) -> int:
@@ -97,7 +185,7 @@ async def refresh_previews(store: Store, now: datetime) -> int:
 
 def is_running(batch: Document, now: datetime) -> bool:
     """Returns whether an import has not ended and was seen within two minutes. One that waits for a pipe is not."""
-    return "finishedAt" not in batch and batch["seenAt"] > now - _PAUSES
+    return not {"finishedAt", "pausedAt"} & batch.keys() and batch["seenAt"] > now - _PAUSES
 
 
 async def newest(store: Store, limit: int) -> list[str]:
@@ -118,4 +206,5 @@ def _sentence(batch: Document) -> str:
 
 async def _save(store: Store, batch_id: str, summary: Summary, more: Document | None = None) -> None:
     said = {"lines": summary.lines, "counts": summary.counts_by_kind, "seenAt": clock(), **(more or {})}
+    said |= {} if summary.held else {"settledLines": summary.lines}
     await store.write("imports", [UpdateOne({"_id": batch_id}, {"$set": said})])

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from app.domain import details
 from app.domain.customers import DENORMALISED_FIELDS, NEW, primary_first
 from app.domain.import_forms import Identity
-from app.domain.import_lines import IMPORTER, Line, LineKind
+from app.domain.import_lines import IMPORTER, NEEDED_OF_NEW_CUSTOMERS, Line, LineKind
 from app.domain.refusals import Refusal
 from app.domain.search import folded
 from app.domain.statuses import CLOSED
@@ -79,7 +79,7 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
         links |= {arrival.key: arrival for arrival in found}
         reached = {identity for arrival in found for identity in arrival.line.names} - known
     known |= {arrival.line.document["mergedInto"] for arrival in arrivals if "mergedInto" in arrival.line.document}
-    numbers = {arrival.line.document["number"] for arrival in arrivals if arrival.line.kind is LineKind.CUSTOMER}
+    numbers = {arrival.line.document["number"] for arrival in arrivals if "number" in arrival.line.document}
     customers = await customers_known_as(store, known, numbers=numbers, session=session)
     strangers = {identity for arrival in arrivals for identity in arrival.line.names} - by_identity(customers).keys()
     erased = await erased_of(store, strangers, session=session)
@@ -184,9 +184,12 @@ class _Register:
             numbers = " and ".join(sorted(customer["number"] for customer in found))
             raise NotImported(f"These identities belong to different customers, numbers {numbers}.")
         customer = found[0] if found else None
+        if not customer and (missing := [key for key in NEEDED_OF_NEW_CUSTOMERS if key not in line.document]):
+            needed = (f"{key} is required of a customer who is new here." for key in missing)
+            raise NotImported(" ".join((*line.warnings, *needed)), missing[0])
         line = self._with_survivor(_without_what_is_known(line, customer), customer)
         before: Document = customer or {**NEW, "_id": line.id, "revision": self._revisions.get(line.id, 0)}
-        said = _said(line)
+        said = _said(line, before)
         new = details.news(before, line.identity, said)
         owner = self._by_number.get(new.get("number", ""))
         if owner and owner is not customer:
@@ -305,14 +308,26 @@ def _labelled(customer: Document, identity: Identity, given: Sequence[str]) -> D
     return {"tags": tags, "tagSources": [*others, *own]}
 
 
-def _said(line: Line) -> Document:
-    """Returns what the line says of the customer, by field; None for what it removes."""
+def _said(line: Line, customer: Document) -> Document:
+    """Returns what the line says of the customer, by field; None for what it removes.
+
+    A null takes away what this source gave, while it is still there: another's value, or a colleague's, is not its.
+    """
     removed = dict.fromkeys(line.document.get("remove", ()))
-    if "email" in removed:
-        removed["emails"] = None
-    told = {key: value for key, value in line.document.items() if key not in ("identities", "remove")}
+    told = {key: value for key, value in line.document.items() if key not in ("identities", "remove", "cleared")}
+    gave = details.said_before(customer, line.identity) or {}
+    for key in line.document.get("cleared", ()):
+        given = (
+            gave.get("emails") and gave["emails"][0]["value"] if key == "email" and "emails" in gave else gave.get(key)
+        )
+        if key == "tags":
+            told |= {"tags": []} if given else {}
+        elif given is not None and given == customer.get(key):
+            removed[key] = None
     if "emails" in told:  # its primary one is the e-mail
         del told["email"]
+    if "email" in removed:
+        removed["emails"] = None
     return removed | told
 
 

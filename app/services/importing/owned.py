@@ -2,15 +2,26 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
+import orjson
+
 from app.catalogue import copied
-from app.domain import due_diligence
+from app.domain import details, due_diligence
 from app.domain.customers import balance
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
-from app.domain.import_lines import ACTOR_KEYS, COLLECTION_OF, HISTORY, Line, LineKind
+from app.domain.import_lines import (
+    ACTOR_KEYS,
+    COLLECTION_OF,
+    CORRECTABLE,
+    HISTORY,
+    IMPORTER,
+    KEYS_OF_LINES,
+    Line,
+    LineKind,
+)
 from app.domain.moments import ORDER
 from app.domain.notes import as_written
 from app.domain.refusals import Refusal
@@ -18,12 +29,14 @@ from app.domain.search import cleaned
 from app.domain.statuses import CLOSED, in_order, is_pending, places, status_now
 from app.domain.times import lies_ahead
 from app.domain.vocabulary import CustomerStatus, LineOutcome
+from app.services.changes import activity_of
 from app.services.importing.parking import leave, park
 from app.services.importing.points import Debt, Held, Ledger, read_ledger
 from app.services.importing.steps import (
     AccountClosed,
     Arrival,
     HistoryRewritten,
+    ImportOptions,
     NotImported,
     Updated,
     Verdict,
@@ -43,6 +56,7 @@ _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
     1,
 )
 _MERGES_AT_MOST: Final = 10
+_TOLD_AT_MOST: Final = 1_000
 _REFERENCES: Final = {
     *("emailId", "noteId", "subjectId", "transactionId", "refundOfId"),
     *("orderId", "invoiceId", "requestId", "inheritedFromId"),
@@ -72,7 +86,7 @@ async def import_owned(
     now: datetime,
     held: Held,
     stale: StalePreviews,
-    zone: tzinfo = UTC,
+    options: ImportOptions,
     import_id: str | None = None,
 ) -> ImportedOwned:
     """Imports lines in one transaction; ``held`` is kept up to date.
@@ -86,7 +100,7 @@ async def import_owned(
         named = [identity for arrival in arrivals for identity in arrival.line.names]
         owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
-        batch, ledger = await _read_batch(store, at_home, owners, held, now=now, zone=zone, session=session)
+        batch, ledger = await _read_batch(store, at_home, owners, held, now=now, options=options, session=session)
         verdicts = batch.settled(at_home, [batch.take(arrival) for arrival in at_home])
         verdicts += batch.decide_points()
         await batch.write(rows)
@@ -108,7 +122,7 @@ async def _read_batch(
     held: Held,
     *,
     now: datetime,
-    zone: tzinfo,
+    options: ImportOptions,
     session: Any,
 ) -> tuple["_OwnedBatch", Ledger]:
     lines: defaultdict[LineKind, list[Arrival]] = defaultdict(list)
@@ -117,7 +131,7 @@ async def _read_batch(
     points = lines.pop(LineKind.POINTS, [])
     survivors = await _survivors(store, [owners[arrival.line.names[0]] for arrival in points], session)
     to_post = [(a.line, survivors.get((owner := owners[a.line.names[0]])["_id"], owner)) for a in points]
-    ledger = await read_ledger(store, to_post, held, now=now, zone=zone, session=session)
+    ledger = await read_ledger(store, to_post, held, now=now, zone=options.zone, session=session)
     stored: list[Document] = []
     for kind, those in lines.items():
         ids = {"_id": {"$in": [arrival.line.id for arrival in those]}}
@@ -127,7 +141,8 @@ async def _read_batch(
     restated |= {owner["_id"] for _, owner in to_post if owner["status"] in CLOSED}
     theirs = {"customerId": {"$in": sorted(restated)}}
     history = await store.find("statuses", theirs, session=session) if restated else []
-    return _OwnedBatch(owners, stored, owner_of, ledger, history, survivors, now=now), ledger
+    corrects = options.corrects
+    return _OwnedBatch(owners, stored, owner_of, ledger, history, survivors, now=now, corrects=corrects), ledger
 
 
 def _referred(arrivals: Iterable[Arrival]) -> Mapping[str, list[str]]:
@@ -176,6 +191,7 @@ class _OwnedBatch:
         survivors: Mapping[str, Document],
         *,
         now: datetime,
+        corrects: bool,
     ) -> None:
         self._owners = owners
         self._stored = {document["_id"]: document for document in stored}
@@ -187,6 +203,7 @@ class _OwnedBatch:
         for status in statuses:
             self._history[status["customerId"]].append(status)
         self._now = now
+        self._corrects = corrects
         self._added: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._replaced: defaultdict[str, dict[str, Document]] = defaultdict(dict)
         self._deleted: defaultdict[str, dict[str, Document]] = defaultdict(dict)
@@ -283,12 +300,18 @@ class _OwnedBatch:
         if before == after:
             return LineOutcome.UNCHANGED
         if line.kind in HISTORY:
-            raise HistoryRewritten(line.kind, before, after)
+            if not self._corrects or line.kind not in CORRECTABLE or before["customerId"] != after["customerId"]:
+                raise HistoryRewritten(line.kind, before, after)
+            self._trace(line, before, after, owner)
         self._check_open(line.kind, document, owner)
         if ORDER in stored:
             document[ORDER] = stored[ORDER]  # it came when it first came
         if stored["customerId"] in _ids_of(owner):  # a merge moves it, if anything does
             document |= {key: stored[key] for key in ("customerId", "formerOwners") if key in stored}
+        if line.kind in HISTORY:
+            document |= {key: stored[key] for key in ("recordedAt", "arrival") if key in stored}
+        if line.kind is LineKind.STATUS:
+            self._restate(stored, document)
         self._replace(line.kind, document)
         return LineOutcome.UPDATED
 
@@ -352,6 +375,28 @@ class _OwnedBatch:
             self._replace(kind, document)
             return
         self._stored[document["_id"]] = self._added[COLLECTION_OF[kind]][document["_id"]] = document
+
+    def _trace(self, line: Line, before: Document, after: Document, owner: Document) -> None:
+        """Adds the activity that tells that a source says something else of the past now."""
+        named = KEYS_OF_LINES[line.kind]
+        changes = [
+            {"field": named.get(key, key)}
+            | {end: shown for end, row in (("from", before), ("to", after)) if (shown := _as_text(row.get(key)))}
+            for key in sorted(before.keys() | after.keys())
+            if before.get(key) != after.get(key)
+        ]
+        told = details.told(changes)
+        told["attributes"] |= {"record": line.kind.value, "recordSource": line.identity.source}
+        activity = activity_of(owner["_id"], "RECORD_CORRECTED", {**IMPORTER}, self._now, **told)
+        self._added["activities"][activity["_id"]] = activity
+
+    def _restate(self, stored: Document, document: Document) -> None:
+        """Puts another change of status in the place of one that was corrected."""
+        if is_pending(document, self._now):
+            document["dueAt"] = document["changedAt"]
+        history = self._history[stored["customerId"]]
+        self._history[stored["customerId"]] = [each for each in history if each["_id"] != stored["_id"]] + [document]
+        self._restated.add(stored["customerId"])
 
     def _replace(self, kind: LineKind, document: Document) -> None:
         collection = COLLECTION_OF[kind]
@@ -424,6 +469,20 @@ def _as_owned(stored: Document, owner: Document) -> Document:
 def _content(document: Document) -> Document:
     """Returns what its line says, blanks aside: an older version kept them as they came."""
     return {key: _compared(value) for key, value in as_written(document).items() if key not in _OURS}
+
+
+def _as_text(value: Any) -> str:
+    """Returns a value as the timeline tells it, cut off where it is long."""
+    match value:
+        case None:
+            return ""
+        case str():
+            text = value
+        case datetime():
+            text = f"{value.isoformat(timespec='milliseconds')[:-6]}Z"
+        case _:
+            text = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
+    return text[:_TOLD_AT_MOST]
 
 
 def _compared(value: Any) -> Any:

@@ -66,8 +66,12 @@ class Held:
     )
 
     @property
+    def count(self) -> int:
+        return sum(map(len, self.by_customer.values()))
+
+    @property
     def is_full(self) -> bool:
-        return sum(map(len, self.by_customer.values())) >= _HELD_AT_MOST
+        return self.count >= _HELD_AT_MOST
 
     def rejected(self) -> list[Verdict]:
         return [arrival.rejected(reason) for held in self.by_customer.values() for arrival, reason in held]
@@ -287,6 +291,7 @@ class Ledger:
     def _facts(self, document: Document) -> Document:
         """Returns what the line says. A date as its expiry is the end of that day, where the programme is."""
         facts = dict(document)
+        facts.pop("balanceAfter", None)  # it is compared in the end, services/importing/balances.py
         expires_at = facts.pop("expiresAt", None)
         if isinstance(expires_at, str):
             day = datetime.combine(date.fromisoformat(expires_at), time(12), self._zone)

@@ -6,7 +6,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from hashlib import blake2b
 from itertools import chain
@@ -29,9 +29,23 @@ UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
 
 
-_REJECT: Final = {"line", "reason", "input"}
+LINES_OF_REJECTS: Final = ({"line", "reason", "input"}, {"line", "warning", "input"})
 _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 """More digits than a float can tell apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """The options are what whoever imports says of all lines.
+
+    ``zone`` is the programme's, where days of points end. ``strict`` rejects a customer for one bad value;
+    ``corrects`` lets history be told anew; ``refuses_unknown_types`` rejects activities that would be legacy.
+    """
+
+    zone: tzinfo = UTC
+    strict: bool = False
+    corrects: bool = False
+    refuses_unknown_types: bool = False
 
 
 class NotImported(Refusal):
@@ -84,6 +98,8 @@ class Verdict(NamedTuple):
     text: str
     outcome: LineOutcome
     reason: str = ""
+    warnings: tuple[str, ...] = ()
+    """What was left out of a line that came in, or is doubtful about it."""
     parked_as: tuple[str, ...] = ()
     """Where a line that is rejected still waits: it leaves when its reject is written, and not before."""
 
@@ -154,7 +170,8 @@ class Arrival:
 
     def becomes(self, outcome: LineOutcome) -> Verdict:
         came_in = self.was_parked and outcome is not LineOutcome.PARKED
-        return Verdict(self.line.kind, self.number, self.text, LineOutcome.UNPARKED if came_in else outcome)
+        outcome = LineOutcome.UNPARKED if came_in else outcome
+        return Verdict(self.line.kind, self.number, self.text, outcome, warnings=self.line.warnings)
 
     def rejected(self, reason: Refusal) -> Verdict:
         verdict = _rejected(self.line.kind, self.number, self.text, str(reason), was_parked=self.was_parked)
@@ -174,8 +191,8 @@ class Arrival:
         return f"{self.key} for {identity}"
 
 
-def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arrival | Verdict:
-    """Returns the line that was read, or the verdict on one that cannot be read."""
+def read(number: int, text: str, *, parked_at: datetime | None = None, strict: bool = False) -> Arrival | Verdict:
+    """Returns the line that was read, or the verdict on one that cannot be read; ``strict`` as in `parse`."""
     kind = UNREADABLE
     try:
         given: object = orjson.loads(text)
@@ -184,12 +201,12 @@ def read(number: int, text: str, *, parked_at: datetime | None = None) -> Arriva
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
         given = cast(dict[str, Any], given)
-        if given.keys() == _REJECT and isinstance(given["input"], str):
-            return read(number, given["input"])  # a line of a rejects file, which was mended
+        if given.keys() in LINES_OF_REJECTS and isinstance(given["input"], str):
+            return read(number, given["input"], strict=strict)  # a line of a rejects file, which was mended
         kind = (
             given["kind"] if given.get("kind") in list(LINE_SHAPES) else UNREADABLE
         )  # a list: it may be no hashable thing
-        line = parse(given, may_hold_card_number=card_numbers.may_hold(text))
+        line = parse(given, may_hold_card_number=card_numbers.may_hold(text), strict=strict)
         return Arrival(number, text, line, parked_at)
     except orjson.JSONDecodeError as wrong:
         text = card_numbers.masked(text)
