@@ -426,7 +426,7 @@ def test_a_check_of_an_import_says_what_becomes_of_each_line_and_makes_no_databa
     assert (done.pop("isCheck"), done.pop("id")[:4], done.pop("rejects")) == (False, "imp_", f"{file}.rejects.ndjson")
     assert (summary.pop("isCheck"), summary.pop("id"), summary.pop("rejects")) == (True, None, None)
     assert summary == done
-    assert list(done) == ["lines", "counts", "reasons", "unknownTypes", "pointsOwed"]
+    assert list(done) == ["lines", "counts", "reasons", "warnings", "unknownTypes", "pointsOwed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

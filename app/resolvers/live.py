@@ -5,7 +5,7 @@ which something could pass it by. It holds no events: whoever reads slowly is to
 """
 
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, Final, TypeAlias, cast
 
@@ -16,7 +16,7 @@ from app.domain.changes import NotFound
 from app.domain.feed import ENTRIES_AT_MOST, FeedPosition, cursor_of, position_of
 from app.domain.ids import check_id
 from app.domain.listings import ACTIVITIES
-from app.domain.paging import Selection
+from app.domain.paging import In, Selection
 from app.domain.vocabulary import LiveKind
 from app.schema.activities import ActivityFilter
 from app.schema.base import Document, Info, Source
@@ -25,6 +25,7 @@ from app.schema.external_requests import Request
 from app.schema.live import AfterEvent, CustomerViewer, LiveActivity
 
 HEARTBEAT_SECONDS: Final = 20
+_SCALARS: Final = frozenset({"type", "group", "source", "audience", "isNote", "legacy"})
 
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="The id of the customer.")]
 
@@ -53,8 +54,9 @@ async def customer_activity(
         position = position or FeedPosition(customer.get("revision", 0), None, context.now)
         yield _event(LiveKind.HEARTBEAT, position, customer_id)
         told_at = time.monotonic()
+        revision: int | None = customer.get("revision", 0)
         while True:
-            for kind, reached, activity_id in await _news(info, customer, position, selection):
+            for kind, reached, activity_id in await _news(info, customer_id, revision, position, selection):
                 position = reached
                 if kind is not None:
                     yield _event(kind, position, customer_id, customer_id, activity_id)
@@ -62,11 +64,12 @@ async def customer_activity(
             if time.monotonic() - told_at >= HEARTBEAT_SECONDS:
                 yield _event(LiveKind.HEARTBEAT, position, customer_id)
                 told_at = time.monotonic()
-            del customer
             context.forget()  # who waits holds nothing of what was read
             await watch.wait(max(0.0, told_at + HEARTBEAT_SECONDS - time.monotonic()))
             await live.renew()
-            customer = await _customer(info, customer_id, Forbidden("You may not see this customer any more."))
+            # What staff may see does not depend on the customer: the feed alone is read.
+            seen = {} if context.viewer.sees_all_customers else await _still_seen(info, customer_id)
+            revision = seen.get("revision")
 
 
 async def request(
@@ -126,6 +129,10 @@ async def _customer(info: Info, customer_id: str, refusal: Exception) -> Documen
     return customer
 
 
+async def _still_seen(info: Info, customer_id: str) -> Document:
+    return await _customer(info, customer_id, Forbidden("You may not see this customer any more."))
+
+
 def _hidden(info: Info, customer_id: str) -> frozenset[str]:
     """Returns the collections whose changes the viewer must not even notice."""
     viewer, gate = info.context.viewer, info.context.loaders.gate
@@ -139,23 +146,47 @@ _News: TypeAlias = tuple[LiveKind | None, FeedPosition, str | None]
 """How something happened, where a stream is once it told that, and the activity. Nothing without a kind."""
 
 
-async def _news(info: Info, customer: Document, position: FeedPosition, selection: Selection) -> list[_News]:
-    """Returns what happened behind the position."""
-    now, customer_id, revision = info.context.now, customer["_id"], customer.get("revision", 0)
+async def _news(
+    info: Info, customer_id: str, revision: int | None, position: FeedPosition, selection: Selection
+) -> list[_News]:
+    """Returns what happened behind the position. ``revision`` is the customer's; None where they were not read.
+
+    Raises Forbidden where the feed says that they are not what they were, and the viewer may not see them any more.
+    """
+    now, feed = info.context.now, info.context.loaders.feed
     nothing: _News = None, position._replace(at=now), None
-    if revision <= position.revision and position.told is None:
+    if revision is not None and revision <= position.revision and position.told is None:
         return [nothing]  # without a command: an entry is committed with the revision of its customer
-    feed = info.context.loaders.feed
     entries = await feed.after(customer_id, position)
+    last: int = max([position.revision, *(entry["revision"] for entry in entries)])
+    if revision is None and (len(entries) > ENTRIES_AT_MOST or any(entry["kind"] != "CHANGED" for entry in entries)):
+        revision = (await _still_seen(info, customer_id)).get("revision", 0)
+    revision = max(last, revision or 0)
     if len(entries) > ENTRIES_AT_MOST or (revision > position.revision and position.may_lack(now)):
-        return [(LiveKind.RESET, FeedPosition(max(revision, position.revision), None, now), None)]
-    ids, hidden = await feed.matching_ids(selection, entries), _hidden(info, customer_id)
+        return [(LiveKind.RESET, FeedPosition(revision, None, now), None)]
+    ids, hidden = await _told_of(info, selection, entries), _hidden(info, customer_id)
     told = {position.revision: position.told or 0}
     return [nothing] + [
         (kind, FeedPosition(entry["revision"], so_far, now), activity_id)
         for entry in entries
         for kind, so_far, activity_id in _news_of(entry, told.get(entry["revision"], 0), ids, hidden)
     ]
+
+
+async def _told_of(info: Info, selection: Selection, entries: Sequence[Document]) -> frozenset[str]:
+    """Returns which activities of the entries the stream tells of.
+
+    Where that can be seen in the activities themselves they are read whole: the event that tells of one shows it.
+    """
+    plain = {**dict(selection.listing.base), **dict(selection.where)}
+    wanted = [(key, each.values) for key, each in plain.items() if key in _SCALARS and isinstance(each, In)]
+    if len(wanted) < len(plain):
+        return await info.context.loaders.feed.matching_ids(selection, entries)
+    ids = [each for entry in entries for key in ("addedIds", "rewrittenIds") for each in entry[key]]
+    rows = await info.context.loaders.documents.load_all(ids)
+    return frozenset(
+        row["_id"] for row in rows if isinstance(row, dict) and all(row.get(key) in values for key, values in wanted)
+    )
 
 
 def _news_of(

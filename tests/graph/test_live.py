@@ -14,6 +14,7 @@ from app.services.changes import activity_of
 from app.services.writing import CustomerRows, change_customers
 from app.settings import Limits
 from app.store.driver import Document, Store
+from tests.support.commands import Commands
 from tests.support.gateway import Ask
 from tests.support.streams import Stream, code_of, live_gateway, note, subscribed
 from tests.support.tokens import token
@@ -259,3 +260,26 @@ async def test_a_client_that_takes_its_time_is_told_everything_all_the_same(worl
             event = await stream.event()
             heard += [event["activity"]["id"]] if event["kind"] == "ADDED" else []
         assert heard == written
+
+
+async def test_an_event_costs_staff_two_reads_and_others_one_more(
+    world: World, store: Store, ask: Ask, commands: Commands
+) -> None:
+    """One of the feed and one of the activity that is shown; whether others may still see the customer is read, too."""
+    ada = await world.customer()
+    shown = "subscription($id: ID!) { customerActivity(customerId: $id) { kind activity { id title } } }"
+    own = token(Role.CUSTOMER, customer_id=ada["_id"])
+    for bearer, reads in ((token(), ["feed", "activities"]), (own, ["customers", "feed", "activities"])):
+        async with live_gateway(store, listens=False) as url, subscribed(url, shown, bearer, id=ada["_id"]) as stream:
+            await stream.event()
+            row = activity_of(ada["_id"], "POINTS_ADJUSTED", SYSTEM, datetime.now(UTC), points=1)
+
+            async def body(rows: CustomerRows, row: Document = row) -> None:
+                rows.insert("activities", [row])
+
+            await change_customers(store, body, now=datetime.now(UTC))
+            commands.clear()
+            assert (await stream.event())["activity"]["id"] == row["_id"]
+            looks = {"revision": 1}  # the process looks every five seconds, for all streams together
+            mine = [sent[name] for name, sent in commands.sent if sent.get("projection") != looks]
+            assert mine == reads
