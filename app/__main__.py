@@ -18,6 +18,7 @@ from graphql import GraphQLError
 
 from app import doctor as doctors
 from app import logs, serving
+from app.commands.catalogue import catalogue
 from app.commands.console import (
     Data,
     Drop,
@@ -63,6 +64,7 @@ cli = typer.Typer(
 cli.add_typer(documents, name="documents")
 cli.add_typer(webhooks, name="webhooks")
 cli.add_typer(imports, name="imports")
+cli.add_typer(catalogue, name="catalogue")
 
 _HAPPENS_SECONDS: Final = 5
 

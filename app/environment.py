@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PositiveInt, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.catalogue import read_own
 from app.delivery.mail import MailServer, sender_of
 from app.domain.search import usable_region
 from app.domain.signatures import secret_of
@@ -16,6 +17,8 @@ from app.services.executors import usable_executors
 from app.services.letters import usable_letters
 from app.settings import ClaimNames, Limits
 from app.store.driver import usable_uri
+
+T = TypeVar("T")
 
 EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
@@ -32,6 +35,7 @@ EXAMPLES: Final = {
     "REQUEST_TIMEOUT_SECONDS": "5",
     "SMTP_URL": "smtp://user:password@mail.example.com:587",
     "MAIL_FROM": "Customer service <service@example.com>",
+    "CATALOGUE": "/etc/customer-gateway/catalogue.toml",
     "LETTERS": "/etc/customer-gateway/letters",
     "REQUEST_EXECUTORS": "/etc/customer-gateway/executors.toml",
     "WALLET_PUSH_URL": "https://wallet.example.com/pushes",
@@ -47,10 +51,10 @@ EXAMPLES: Final = {
 }
 
 
-def _usable(read: Callable[[str], object]) -> Callable[[str], str]:
+def _usable(read: Callable[[T], object]) -> Callable[[T], T]:
     """Returns a check that ``read`` can read a text, and leaves it as it is."""
 
-    def usable(text: str) -> str:
+    def usable(text: T) -> T:
         read(text)
         return text
 
@@ -103,6 +107,10 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     letters: Annotated[Path, AfterValidator(usable_letters)] | None = Field(
         None, description="A folder with letters of your own (docs/letters.md). Those that are not in it are ours."
+    )
+    catalogue: Annotated[Path, AfterValidator(_usable(read_own))] | None = Field(
+        None,
+        description="A file with activity types of your own systems, and titles in other languages (docs/catalogue.md).",
     )
     request_executors: Annotated[Path, AfterValidator(usable_executors)] | None = Field(
         None,

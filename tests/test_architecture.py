@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "metrics": "tracing",  # a command that was timed is a span, too
     "settings": "domain",  # roles by name
     # what an unusable MONGODB_URI, SMTP_URL or folder of letters is, its user judges
-    "environment": "settings domain store delivery services",
+    "environment": "catalogue settings domain store delivery services",
     "logs": "",
     "tracing": "",
     "execution": "loaders schema domain metrics",  # an edge is the schema's word, and what it defers the loaders'
@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "supervisor": "http logs",
     "demo": "catalogue domain environment http jobs services store",  # tokens are issued as the gateway verifies them
     "doctor": "environment http store",  # what serve refuses, and why
-    "commands": "domain environment exporting logs manifests services store",
+    "commands": "catalogue domain environment exporting logs manifests services store",
     "__main__": "*",
 }
 """Besides itself. A room is a folder of app/, or a module that stands there alone."""

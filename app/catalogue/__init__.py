@@ -7,22 +7,31 @@ codes, so a prefix stands in its row and is never computed: a source added later
 Two codes are exceptions, each explained in its row: SUBSCRIPTION_BILLING_FAILED and BILLING_CUSTOMER_BLOCKLISTED.
 """
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 
-from app.catalogue import billing, callcenter, esuite, gateway, loyalty, overview
+from app.catalogue import billing, callcenter, esuite, gateway, loyalty, overview, own
 from app.catalogue.model import ActivityGroup, Audience, CatalogueType, nearest
+from app.catalogue.own import BadCatalogue, OwnCatalogue
 
 __all__ = [
     "ATTRIBUTE_NAMES",
     "CATALOGUE",
     "NOTE_TYPES",
+    "OURS",
+    "OWN",
     "PERSONAL",
     "SOURCES",
+    "BadCatalogue",
+    "OwnCatalogue",
     "by_code",
     "copied",
     "nearest",
+    "read_own",
     "rules_of_copies",
     "types_in",
 ]
@@ -37,9 +46,33 @@ def by_code(rows: Iterable[CatalogueType]) -> Mapping[str, CatalogueType]:
     return MappingProxyType({row.code: row for row in rows})
 
 
-CATALOGUE = by_code(
+OURS = by_code(
     (*esuite.ROWS, *overview.ROWS, *callcenter.ROWS, *billing.ROWS, *loyalty.ROWS, *gateway.ROWS),
 )
+
+
+def read_own(path: str | Path) -> OwnCatalogue:
+    """Returns what a company's own file says. Raises BadCatalogue."""
+    try:
+        return own.read(Path(path).read_text("utf-8"), OURS.values())
+    except (OSError, UnicodeDecodeError) as unreadable:
+        reason = getattr(unreadable, "strerror", None) or "it is not UTF-8"
+        raise BadCatalogue(f"{path} cannot be read: {reason}.") from None
+
+
+def _own() -> OwnCatalogue:
+    """Returns the company's own catalogue; an empty one if its file is bad, which the settings then say.
+
+    Modules ask for the catalogue while they are imported, and types are made of it: there is no later moment.
+    """
+    with suppress(BadCatalogue):
+        if path := os.environ.get("CATALOGUE"):
+            return read_own(path)
+    return OwnCatalogue()
+
+
+OWN = _own()
+CATALOGUE = by_code(OWN.joined(OURS.values()))
 SOURCES = tuple(dict.fromkeys(row.source for row in CATALOGUE.values()))
 ATTRIBUTE_NAMES = frozenset(each.name for row in CATALOGUE.values() for each in row.attributes)
 PERSONAL = frozenset(each.name for row in CATALOGUE.values() for each in row.attributes if each.personal)

@@ -1,11 +1,12 @@
 """Defines a row of the catalogue, how it is written, and how a word near its name is found. Holds no rows."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 
 class ActivityGroup(StrEnum):
@@ -78,6 +79,13 @@ class Origin(StrEnum):
     OURS = "OURS"
 
 
+class Translation(NamedTuple):
+    """A translation is a name in another language, whose tag it has (BCP 47)."""
+
+    language: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueAttribute:
     """A type has attributes. ``between`` bounds an INTEGER, both ends included.
@@ -92,6 +100,12 @@ class CatalogueAttribute:
     required: bool = True
     between: tuple[int, int] | None = None
     personal: bool | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    """In other languages, by their tags."""
+
+    @property
+    def translations(self) -> list[Translation]:
+        return [Translation(*each) for each in sorted(self.labels.items())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,12 @@ class CatalogueType:
     origin: Origin
     is_note: bool
     attributes: tuple[CatalogueAttribute, ...]
+    titles: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    """In other languages, by their tags."""
+
+    @property
+    def translations(self) -> list[Translation]:
+        return [Translation(*each) for each in sorted(self.titles.items())]
 
 
 def activity_type(

@@ -382,7 +382,11 @@ class ActivityFilter:
 
 def _contains(text: str) -> Where:
     pattern = pattern_of(text)
-    titled = tuple(code for code, row in CATALOGUE.items() if re.search(pattern, row.title, re.IGNORECASE))
+    titled = tuple(
+        code
+        for code, row in CATALOGUE.items()
+        if any(re.search(pattern, title, re.IGNORECASE) for title in (row.title, *row.titles.values()))
+    )
     return (
         (
             "text",

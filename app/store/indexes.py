@@ -170,6 +170,13 @@ async def refresh_copies(store: Store) -> None:
         await store.write("versions", [ReplaceOne({"_id": made["_id"]}, made, upsert=True)])
 
 
+async def count_outdated(store: Store) -> int:
+    """Returns how many activities have copied something that the catalogue does not say."""
+    if not (outdated := await _outdated(store)):
+        return 0
+    return (await store.aggregate("activities", [{"$match": {"$or": outdated}}, {"$count": "all"}]))[0]["all"]
+
+
 async def _outdated(store: Store) -> list[Document]:
     """Returns, by type, what activities have copied that the catalogue does not say.
 
