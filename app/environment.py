@@ -110,7 +110,8 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     catalogue: Annotated[Path, AfterValidator(_usable(read_own))] | None = Field(
         None,
-        description="A file with activity types of your own systems, and titles in other languages (docs/catalogue.md).",
+        description="A file with activity types of your own systems, and titles in other languages "
+        "(docs/catalogue.md).",
     )
     request_executors: Annotated[Path, AfterValidator(usable_executors)] | None = Field(
         None,

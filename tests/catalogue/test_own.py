@@ -64,32 +64,62 @@ def test_what_is_left_out_is_careful() -> None:
     ("text", "sentence"),
     [
         ("version = ", "It is not TOML: Invalid value (at end of document)."),
-        (TYPE.replace('version = "1"', ""), "In the file: version is required: text of at most 200 characters on one line."),
+        (
+            TYPE.replace('version = "1"', ""),
+            "In the file: version is required: text of at most 200 characters on one line.",
+        ),
         ('version = "1"\ntype = []', "In the file: type is unknown; did you mean types?"),
         ('version = "1"\ntypes = 5', "types: must be tables, each of which begins with [[types]]."),
-        (TYPE.replace("PARCEL_LOST", "Parcel lost"), "type number 1: needs a code of capitals, digits and _, such as PARCEL_LOST."),
+        (
+            TYPE.replace("PARCEL_LOST", "Parcel lost"),
+            "type number 1: needs a code of capitals, digits and _, such as PARCEL_LOST.",
+        ),
         (
             TYPE.replace('"PARCEL_LOST"', '"PURCHASE"\nicon = "parcel"'),
             "type PURCHASE: this code is the gateway's own: give it another one, such as SHOP_PURCHASE.",
         ),
-        (TYPE + TYPE.replace('version = "1"', ""), "type PARCEL_LOST: this code is another type's: give it another one, such as SHOP_PARCEL_LOST."),
+        (
+            TYPE + TYPE.replace('version = "1"', ""),
+            "type PARCEL_LOST: this code is another type's: give it another one, such as SHOP_PARCEL_LOST.",
+        ),
         (TYPE.replace("FULFILLMENT", "FULFILMENT"), "did you mean FULFILLMENT?"),
         (TYPE.replace('"STAFF"', '"EVERYBODY"'), "type PARCEL_LOST: audience must be one of STAFF, OWNER, CUSTOMER."),
-        (TYPE.replace("shop", "Platform"), "type PARCEL_LOST: source must not be platform, which is the gateway itself."),
+        (
+            TYPE.replace("shop", "Platform"),
+            "type PARCEL_LOST: source must not be platform, which is the gateway itself.",
+        ),
         (TYPE + 'icon = "purchase"', "type PARCEL_LOST: the icon purchase is another type's."),
-        (TYPE + 'icon = "A B"', "type PARCEL_LOST: icon must be words of small letters and digits with hyphens between."),
+        (
+            TYPE + 'icon = "A B"',
+            "type PARCEL_LOST: icon must be words of small letters and digits with hyphens between.",
+        ),
         (TYPE + "isNote = 1", "type PARCEL_LOST: isNote must be true or false."),
         (TYPE + 'titel = "x"', "type PARCEL_LOST: titel is unknown; did you mean title?"),
-        (TYPE + 'titles = { german = "x" }', "type PARCEL_LOST, titles: german is no language tag, such as de or de-CH (BCP 47)."),
+        (
+            TYPE + 'titles = { german = "x" }',
+            "type PARCEL_LOST, titles: german is no language tag, such as de or de-CH (BCP 47).",
+        ),
         (TYPE + 'titles = { de = "" }', "type PARCEL_LOST, titles.de: must be text of at most 200 characters."),
-        (ATTRIBUTE.replace('"parcel"', '"Parcel number"'), "type PARCEL_LOST, attribute number 1: needs a name in camelCase, such as parcelNumber."),
+        (
+            ATTRIBUTE.replace('"parcel"', '"Parcel number"'),
+            "type PARCEL_LOST, attribute number 1: needs a name in camelCase, such as parcelNumber.",
+        ),
         (ATTRIBUTE + 'kind = "NUMBER"', "kind must be one of TEXT, INTEGER,"),
         (ATTRIBUTE + "between = [1, 2]", "between must be two whole numbers of an INTEGER, the lower one first."),
-        (ATTRIBUTE + 'kind = "INTEGER"\nbetween = [2, 1]', "between must be two whole numbers of an INTEGER, the lower one first."),
-        (ATTRIBUTE + '[[types.attributes]]\nname = "parcel"\nlabel = "P"', "type PARCEL_LOST: has two attributes parcel."),
-        (TYPE + '[titles.de]\nPURCHASED = "Kauf"', "titles.de: PURCHASED is no type of the gateway; did you mean PURCHASE?"),
+        (
+            ATTRIBUTE + 'kind = "INTEGER"\nbetween = [2, 1]',
+            "between must be two whole numbers of an INTEGER, the lower one first.",
+        ),
+        (
+            ATTRIBUTE + '[[types.attributes]]\nname = "parcel"\nlabel = "P"',
+            "type PARCEL_LOST: has two attributes parcel.",
+        ),
+        (
+            TYPE + '[titles.de]\nPURCHASED = "Kauf"',
+            "titles.de: PURCHASED is no type of the gateway; did you mean PURCHASE?",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_with_its_place_and_a_way_out(text: str, sentence: str) -> None:
     assert any(sentence in each for each in wrong(text)), wrong(text)
 
