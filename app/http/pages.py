@@ -64,7 +64,7 @@ class PageViewer(TypedDict):
 
 
 class PageProvider(TypedDict):
-    """A page's visitors sign in at a provider of OpenID Connect, as this client of it."""
+    """The provider of OpenID Connect is where a page has its visitors sign in, as a client of this name."""
 
     authority: str
     clientId: str

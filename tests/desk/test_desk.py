@@ -23,6 +23,7 @@ DESK = Path(__file__).parents[2] / "web" / "desk"
 FIRST_PAINT_BYTES = 300_000
 NUMBER = "C-100001"
 QUIET_NUMBER = "C-100002"
+NEXT_NUMBER = "C-100005"
 MANY = 10_000
 WORDS = re.compile(r"^  (\w+)[:(]", re.MULTILINE)
 
@@ -49,12 +50,17 @@ def test_every_language_has_words_of_its_own() -> None:
     assert set(WORDS.findall(english)) <= set(WORDS.findall(german))
 
 
-def test_a_customer_is_there_after_one_query(demo: Demo, browser: Browser) -> None:
+def test_a_customer_and_the_next_are_there_after_one_query_each(demo: Demo, browser: Browser) -> None:
     with demo.customer(browser, NUMBER) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(name) if (name := operation_of(request)) else None)
         page.reload()
         expect(page.get_by_role("heading", level=1)).to_have_text("Zoë Müller-O'Brien")
+        expect(page.get_by_role("group", name="What happened").get_by_role("article").first).to_be_visible()
+        assert asked == ["CustomerPage"]
+        asked.clear()
+        page.goto(f"/desk#/customers/{NEXT_NUMBER}")
+        expect(page.get_by_role("button", name=f"Copy {NEXT_NUMBER}")).to_be_visible()
         expect(page.get_by_role("group", name="What happened").get_by_role("article").first).to_be_visible()
         assert asked == ["CustomerPage"]
 

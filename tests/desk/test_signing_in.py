@@ -200,6 +200,20 @@ def test_who_signs_in_again_keeps_what_they_wrote(site: Start) -> None:
 # ---------------------------------------------------------------- GraphiQL
 
 
+def leave_graphiql(page: Page) -> None:
+    """Leaves for the provider, once GraphiQL has found out that it is not let in: it takes no clicks before."""
+    expect(page.get_by_role("alert")).to_contain_text("Sign in first.")
+    page.get_by_role("button", name="Sign in").first.click()
+
+
+def sign_in_to_graphiql(page: Page) -> None:
+    """Signs in, and waits until the schema is there: a click before that is lost."""
+    leave_graphiql(page)
+    with page.expect_response(lambda response: "IntrospectionQuery" in (response.request.post_data or "")):
+        sign_in(page)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
 def run_query(page: Page) -> None:
     expect(page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query Customer360")
     page.get_by_label("Execute query").click()
@@ -208,26 +222,20 @@ def run_query(page: Page) -> None:
 
 def test_graphiql_signs_in_and_out_in_the_same_way(site: Start) -> None:
     with site() as own, own.open("/graphql", forgiving=NOBODY) as page:
-        expect(page.get_by_role("alert")).to_contain_text("Sign in first.")
-        page.get_by_role("button", name="Sign in").first.click()
-        sign_in(page)
-        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        sign_in_to_graphiql(page)
         assert page.url == f"{own.url}/graphql"
         run_query(page)
         assert "eyJ" not in stored(page)
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("button", name="Yes, sign out").click()
-        expect(page.get_by_role("alert")).to_contain_text("Sign in first.")
-        page.get_by_role("button", name="Sign in").first.click()
+        leave_graphiql(page)
         expect(page.get_by_label("User")).to_be_visible()
 
 
 def test_graphiql_renews_a_token_before_it_ends(site: Start) -> None:
     with site(TOKEN_SECONDS="33") as own, own.open("/graphql", forgiving=NOBODY) as page:
-        page.get_by_role("button", name="Sign in").first.click()
-        sign_in(page)
         with page.expect_response(lambda response: "refresh_token" in (response.request.post_data or "")) as renewed:
-            expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+            sign_in_to_graphiql(page)
         token = json.loads(renewed.value.text())["access_token"]
         with page.expect_request(lambda request: request.method == "POST" and "/graphql" in request.url) as asked:
             run_query(page)
@@ -236,18 +244,18 @@ def test_graphiql_renews_a_token_before_it_ends(site: Start) -> None:
 
 def test_graphiql_says_why_nobody_is_signed_in(site: Start) -> None:
     with site() as own, own.open("/graphql", forgiving="Failed to load resource") as page:
-        page.get_by_role("button", name="Sign in").first.click()
+        leave_graphiql(page)
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("alert")).to_contain_text("You were not signed in")
         own.provider.kill()
         page.reload()
-        page.get_by_role("button", name="Sign in").first.click()
+        leave_graphiql(page)
         expect(page.get_by_role("alert")).to_contain_text("The sign-in cannot be reached")
 
 
 def test_graphiql_says_that_the_gateway_refuses_the_token(site: Start) -> None:
     with site(AUDIENCE="another") as own, own.open("/graphql", forgiving=NOBODY) as page:
-        page.get_by_role("button", name="Sign in").first.click()
+        leave_graphiql(page)
         sign_in(page)
         expect(page.get_by_role("alert")).to_contain_text("The gateway does not accept your sign-in")
 
