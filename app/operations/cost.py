@@ -133,6 +133,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Customer.pinnedNotes": Price(COMMAND, 6),  # whole, with their versions and attachments
     "Customer.possibleDuplicates": Price(2 * COMMAND, 10),
     "Customer.creditBalances": Price(COMMAND, 8),  # every credit memo is read
+    "Customer.amountDue": Price(COMMAND, 8),  # every invoice
+    "Customer.nextRenewalAt": Price(COMMAND, 8),  # every order
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
