@@ -306,8 +306,8 @@ class Customer(Node):
         return _of_type_counts(info, customer, filter, group_counts_of)
 
     @strawberry.field(
-        description="The people and programs that acted on this account, most active first. A person who went by several "
-        "names is there once, by the one that most of these activities have."
+        description="The people and programs that acted on this account, most active first. A person who went by "
+        "several names is there once, by the one that most of these activities have."
     )
     @staticmethod
     @reads("_id activityActors")
