@@ -82,6 +82,10 @@ class Loaders:
         return Loader(partial(report.type_totals, self._store))
 
     @cached_property
+    def day_totals(self) -> Loader[Where, Mapping[datetime, int]]:
+        return Loader(partial(report.day_totals, self._store))
+
+    @cached_property
     def fields_set(self) -> Loader[tuple[Where, int], list[Document]]:
         return Loader(partial(_fields_set, self._store))
 
