@@ -176,8 +176,8 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     graphiql: Literal["on", "off"] = Field(
         "on",
-        description="Whether `serve` has GraphiQL and the desk for browsers; a visitor brings a token. The demo always "
-        "has both.",
+        description="Whether `serve` has GraphiQL and the desk for browsers; a visitor signs in there, or brings a "
+        "token. The demo always has both.",
     )
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."

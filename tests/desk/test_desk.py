@@ -65,6 +65,17 @@ def test_a_customer_and_the_next_are_there_after_one_query_each(demo: Demo, brow
         assert asked == ["CustomerPage"]
 
 
+def test_the_report_and_its_chart_are_one_query(demo: Demo, browser: Browser) -> None:
+    asked: list[str] = []
+    with demo.open(browser, person=ADMIN) as page:
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
+        page.on("request", lambda request: asked.append(name) if (name := operation_of(request)) else None)
+        page.goto("/desk#/report")
+        expect(page.get_by_role("img", name="The number of actions over time.").locator("canvas")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+    assert sorted(asked) == ["Report", "ReportChoices", "ReportChoices", "ReportChoices"]
+
+
 @pytest.fixture
 def many_events(demo: Demo) -> Generator[str]:
     """Gives a customer 10,000 events, and the id of the oldest; takes them away again."""

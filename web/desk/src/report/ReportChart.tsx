@@ -16,6 +16,12 @@ interface Props {
   to: string;
 }
 
+/** Returns the local midnight of a day by UTC, so that it has the same date in words. */
+function localDay(time: number): Date {
+  const day = new Date(time * 1000);
+  return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate());
+}
+
 /** The number of actions by day, UTC as the gateway counts them. Days without actions are there, too, as gaps. */
 export default function ReportChart({ days, from, to }: Props) {
   const { t, format } = useWords();
@@ -40,11 +46,12 @@ export default function ReportChart({ days, from, to }: Props) {
       {
         width: element.clientWidth || 320,
         height: 150,
+        tzDate: (time) => UPlot.tzDate(new Date(time * 1000), 'Etc/UTC'),
         legend: { show: false },
         cursor: { show: false },
         scales: { x: { range: [starts[0]!, starts[0]! + starts.length * (starts[1] ? starts[1] - starts[0]! : DAY_SECONDS)] }, y: { range: (_, __, max) => [0, Math.max(1, max)] } },
         axes: [
-          { ...axis, values: (_, times) => times.map((time) => format.shortDate(new Date(time * 1000))), space: 90 },
+          { ...axis, values: (_, times) => times.map((time) => format.shortDate(localDay(time))), space: 90 },
           { ...axis, size: 56, values: (_, values) => values.map((value) => format.number(value)) },
         ],
         series: [{}, { stroke: fill, fill, width: 0, points: { show: false }, paths: UPlot.paths.bars!({ align: 1, size: [0.9, 80] }) }],
