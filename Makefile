@@ -9,7 +9,7 @@ NO_PYTHON = Python 3.11 or newer with its venv module is needed. On Debian and U
 	If yours has another name: make PYTHON=/path/to/python3
 BIN := .venv/bin
 READY := .venv/ready
-BENCHES := changes mutations merges growth request execution access mail hostile floods prices tallies across search live
+BENCHES := changes mutations merges growth request execution access mail hostile floods prices tallies across search live desk
 # The schema that clients may be using: `make check` fails when a change breaks them.
 BASE ?= HEAD^
 
@@ -66,13 +66,14 @@ bench: $(READY) ## This gateway beside five others, then all that bench/ asks; A
 	$(if $(ARGS),,@for module in $(BENCHES); do echo; echo "bench.$$module"; $(BIN)/python -m bench.$$module || exit 1; done)
 
 web: ## Build the pages that app/http/static holds, GraphiQL and the desk; needs Node.js
+	cd web/desk && npm ci
 	cd web && npm ci && npm run build
-	cd web/desk && npm ci && npm run build
+	cd web/desk && npm run build
 
 clean: ## Remove .venv and all caches; the demo's data stay in .data/mongodb
 	[ ! -d .data ] || find .data -mindepth 1 -maxdepth 1 ! -name mongodb -exec rm -rf {} +
 	rm -rf .venv .hypothesis .pytest_cache .ruff_cache
-	rm -rf web/node_modules web/desk/node_modules web/desk/src/generated tests/http/audit/node_modules tests/schema/lint/node_modules bench/peers/node/node_modules
+	rm -rf web/node_modules web/desk/node_modules web/desk/src/generated tests/http/audit/node_modules tests/desk/provider/node_modules tests/schema/lint/node_modules bench/peers/node/node_modules
 	rm -rf examples/clients/*/node_modules examples/clients/*/generated examples/clients/relay/walk.js examples/clients/python/.venv
 	find app tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 

@@ -31,14 +31,16 @@ def findings_of(settings: Settings) -> Iterator[Finding]:
     yield Finding("address", f"{settings.host}:{settings.port}", address_fault(settings))
     yield Finding("MongoDB", "MONGODB_URI is set", None if settings.mongodb_uri else NO_DATABASE)
     mail = "on" if settings.smtp_url else "off: set SMTP_URL and MAIL_FROM; until then mails wait"
+    signing_in = "by OIDC_AUTHORITY" if settings.oidc_authority else "off: set OIDC_AUTHORITY and OIDC_CLIENT_ID"
     wallet = "on" if settings.wallet_push_url else "off: set WALLET_PUSH_URL and WALLET_PUSH_SECRET; passes still list"
     try:
         with_pairs(settings)
     except SettingsError as half:
-        yield Finding("mail and wallet", "", str(half))
+        yield Finding("what goes together", "", str(half))
     else:
         yield Finding("mail", mail)
         yield Finding("wallet", wallet)
+        yield Finding("signing in", signing_in)
 
 
 async def finding_of_database(store: Store) -> Finding:

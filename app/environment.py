@@ -1,8 +1,11 @@
 """Reads what the environment decides, once; an unusable value stops the start with a message that names it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PositiveInt, SecretStr, ValidationError
@@ -11,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.catalogue import read_own
 from app.delivery.mail import MailServer, sender_of
+from app.domain.executors import usable_url
 from app.domain.search import usable_region
 from app.domain.signatures import secret_of
 from app.services.executors import usable_executors
@@ -32,6 +36,8 @@ EXAMPLES: Final = {
     "JWT_SECRET": "at-least-32-bytes-for-development-only",
     "JWT_ISSUER": "https://login.example.com/",
     "JWT_AUDIENCE": "customer-gateway",
+    "OIDC_AUTHORITY": "https://login.example.com",
+    "OIDC_CLIENT_ID": "customer-desk",
     "REQUEST_TIMEOUT_SECONDS": "5",
     "SMTP_URL": "smtp://user:password@mail.example.com:587",
     "MAIL_FROM": "Customer service <service@example.com>",
@@ -66,6 +72,15 @@ def _usable_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _usable_authority(url: str) -> str:
+    """Returns the address unchanged. Raises ValueError."""
+    parts = urlsplit(usable_url(url))
+    # Its origin becomes a word of the pages' policy.
+    if parts.query or not re.fullmatch(r"[a-z0-9.:\[\]-]+", parts.netloc, re.ASCII | re.IGNORECASE):
+        raise ValueError("it does not have the form of the example")
+    return url
+
+
 # All are frozen, and pydantic merges their configurations.
 class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
     """The settings have one attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
@@ -92,6 +107,18 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     jwt_issuer: str | None = Field(None, description="The `iss` that tokens must have.")
     jwt_audience: str = Field("customer-gateway", description="The `aud` that tokens must have.")
+    oidc_authority: Annotated[str, AfterValidator(_usable_authority)] | None = Field(
+        None,
+        description="Where people sign in to the desk and GraphiQL (OpenID Connect): the issuer's address. "
+        "Unset: they bring a token.",
+    )
+    oidc_client_id: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="What the desk and GraphiQL are called there: a public client with PKCE."
+    )
+    oidc_scope: Annotated[str, Field(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$")] = Field(
+        "openid",
+        description="What they ask for there, with spaces between; some give refresh tokens for `offline_access`.",
+    )
     data: Path = Field(Path(".data/mongodb"), description="The folder of the MongoDB that we run ourselves.")
     request_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         5, description="How long the database may take to be found or to answer."
@@ -159,8 +186,8 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     graphiql: Literal["on", "off"] = Field(
         "on",
-        description="Whether `serve` has GraphiQL and the desk for browsers; a visitor brings a token. The demo always "
-        "has both.",
+        description="Whether `serve` has GraphiQL and the desk for browsers; a visitor signs in there, or brings a "
+        "token. The demo always has both.",
     )
     cors_origins: Annotated[str, Field(pattern=r"^https?://[^\s/,*]+( +https?://[^\s/,*]+)*$")] | None = Field(
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
@@ -189,7 +216,13 @@ def read_settings(**given: object) -> Settings:
 
 def with_pairs(settings: Settings) -> Settings:
     """Returns the settings unchanged. Raises SettingsError if a variable is set without another that it needs."""
-    for name, needed in (("smtp_url", "mail_from"), ("wallet_push_url", "wallet_push_secret")):
+    pairs = (
+        ("smtp_url", "mail_from"),
+        ("wallet_push_url", "wallet_push_secret"),
+        ("oidc_authority", "oidc_client_id"),
+        ("oidc_client_id", "oidc_authority"),
+    )
+    for name, needed in pairs:
         if getattr(settings, name) and not getattr(settings, needed):
             name, needed = name.upper(), needed.upper()
             raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={EXAMPLES[needed]}")

@@ -97,6 +97,7 @@ def routes(
 
     Without ``has_page`` there is neither.
     """
+    page = page or {}
     limits = limits or Limits()
     rates = rates or rates_of(database, limits)
     pipeline = Pipeline(
@@ -119,12 +120,12 @@ def routes(
     endpoint = GraphQLEndpoint(
         pipeline,
         authenticate=authenticate,
-        page=graphiql.PAGE.endpoint(page or {}) if has_page else None,
+        page=graphiql.PAGE.endpoint(page) if has_page else None,
         timeout_seconds=timeout_seconds,
         limits=limits,
     )
     others = [
-        *([*graphiql.routes, *desk.routes(page or {}, is_home=page is not None)] if has_page else ()),
+        *([*graphiql.routes, *desk.routes(page, is_home="viewers" in page)] if has_page else ()),
         *health.routes(database),
         *metrics_endpoint.routes(database),
         *exports.routes(database),
@@ -177,6 +178,20 @@ def outgoing(settings: Settings) -> DeliveryPolicy:
         letters=Letters(settings.letters),
         executors=executors_of(settings),
     )
+
+
+def sign_in(settings: Settings) -> Config:
+    """Returns where visitors of the desk and GraphiQL sign in; nowhere: they bring a token."""
+    if not (settings.oidc_authority and settings.oidc_client_id):
+        return {}
+    return {
+        "oidc": {
+            "authority": settings.oidc_authority,
+            "clientId": settings.oidc_client_id,
+            "scope": settings.oidc_scope,
+            "audience": settings.jwt_audience,
+        }
+    }
 
 
 def exporter(store: Store, settings: Settings) -> Exporter:
@@ -337,7 +352,7 @@ def application(
             router.routes += routes(
                 database,
                 authenticate,
-                page,
+                page or sign_in(settings),
                 has_page=page is not None or settings.graphiql == "on",
                 timeout_seconds=settings.request_timeout_seconds,
                 outgoing=replace(outgoing(settings), loopback_webhooks=page is not None),

@@ -196,7 +196,7 @@ def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, data
         ),
         ({"HOST": "not an address"}, "address .*BAD  HOST=not an address is no address"),
         ({"HOST": "192.0.2.1"}, "address .*BAD  HOST=192.0.2.1 is no address"),
-        ({"SMTP_URL": "smtp://mail.example.com"}, "mail and wallet .*BAD  SMTP_URL is set, but MAIL_FROM is not"),
+        ({"SMTP_URL": "smtp://mail.example.com"}, "what goes together .*BAD  SMTP_URL is set, but MAIL_FROM is not"),
         ({"MONGODB_URI": NOBODY}, "database .*BAD  MongoDB: 127.0.0.1:1: "),
         ({"MONGODB_URI": ""}, "MongoDB .*BAD  MONGODB_URI is not set"),
     ],

@@ -33,6 +33,10 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("REQUEST_TIMEOUT_SECONDS", "0", "greater than 0"),
         ("JWT_SECRET", "short", "too short"),
         ("JWKS_URL", "login.example.com", "does not have the form of the example"),
+        ("OIDC_AUTHORITY", "http://login.example.com", "https:// is needed"),
+        ("OIDC_AUTHORITY", "https://login.example.com;script-src", "does not have the form of the example"),
+        ("OIDC_AUTHORITY", "https://user@login.example.com", "neither a password nor a fragment"),
+        ("OIDC_SCOPE", "openid  profile", "does not have the form of the example"),
         ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ],
 )

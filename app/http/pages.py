@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from os import PathLike, stat_result
 from pathlib import Path
 from typing import Final, TypedDict
+from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -23,24 +24,30 @@ STATIC: Final = Path(__file__).with_name("static")
 
 EMPTY_CONFIG = '<script type="application/json" id="config">{}</script>'
 
-SAFE_HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self' 'unsafe-inline'",  # the editor and Mantine write style elements and attributes
-            "worker-src 'self'",
-            "font-src 'self' data:",
-            "img-src 'self' data:",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+
+def _safe_headers(*origins: str) -> Mapping[str, str]:
+    """Returns the headers of a page that asks its own origin, and these."""
+    return {
+        "Content-Security-Policy": "; ".join(
+            (
+                "default-src 'none'",
+                "script-src 'self'",
+                "style-src 'self' 'unsafe-inline'",  # the editor and Mantine write style elements and attributes
+                "worker-src 'self'",
+                "font-src 'self' data:",
+                "img-src 'self' data:",
+                " ".join(("connect-src 'self'", *origins)),
+                "base-uri 'none'",
+                "form-action 'none'",
+                "frame-ancestors 'none'",
+            )
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+
+
+SAFE_HEADERS: Final = _safe_headers()
 
 NOT_BUILT = """<!doctype html>
 <title>Customer gateway</title>
@@ -56,10 +63,29 @@ class PageViewer(TypedDict):
     headers: Mapping[str, str]
 
 
+class PageProvider(TypedDict):
+    """The provider of OpenID Connect is where a page has its visitors sign in, as a client of this name."""
+
+    authority: str
+    clientId: str
+    scope: str
+    audience: str
+
+
 class Config(TypedDict, total=False):
-    """The configuration tells the page what it needs. Without ``viewers`` its visitor brings a token of their own."""
+    """The configuration tells the page what it needs: whom one may be, or where one signs in.
+
+    Without either, its visitor brings a token of their own.
+    """
 
     viewers: Sequence[PageViewer]
+    oidc: PageProvider
+
+
+def origin_of(url: str) -> str:
+    """Returns where a URL's server is: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +114,8 @@ class BuiltPage:
         ``up``: whether its address ends with a slash, so that its files are one level up.
         """
         # An address may answer pages and data, and the page may hold tokens.
-        headers = {**SAFE_HEADERS, "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
+        origins = [origin_of(config["oidc"]["authority"])] if "oidc" in config else []
+        headers = {**_safe_headers(*origins), "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
         try:
             html = self.file.read_text(encoding="utf-8")
         except FileNotFoundError:

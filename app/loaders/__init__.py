@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property, partial
 
 from app.domain.duplicates import Traits
@@ -9,7 +10,7 @@ from app.domain.external_requests import Refunding
 from app.domain.paging import Prefetch, Selection, Where
 from app.domain.report import MAX_OPTIONS
 from app.loaders import activities, blocklist, points
-from app.loaders.credit_balances import credit_balances
+from app.loaders.balances import amounts_due, credit_balances, next_renewals
 from app.loaders.customers import Name, by_name, surviving, tags
 from app.loaders.documents import by_id, by_kind
 from app.loaders.duplicates import duplicates
@@ -81,6 +82,10 @@ class Loaders:
         return Loader(partial(report.type_totals, self._store))
 
     @cached_property
+    def day_totals(self) -> Loader[Where, Mapping[datetime, int]]:
+        return Loader(partial(report.day_totals, self._store))
+
+    @cached_property
     def fields_set(self) -> Loader[tuple[Where, int], list[Document]]:
         return Loader(partial(_fields_set, self._store))
 
@@ -95,6 +100,14 @@ class Loaders:
     @cached_property
     def credit_balances(self) -> Loader[str, list[Document]]:
         return Loader(partial(credit_balances, self._store, self.gate))
+
+    @cached_property
+    def amounts_due(self) -> Loader[str, list[Document]]:
+        return Loader(partial(amounts_due, self._store, self.gate))
+
+    @cached_property
+    def next_renewals(self) -> Loader[tuple[str, datetime], datetime]:
+        return Loader(partial(next_renewals, self._store, self.gate))
 
     @cached_property
     def tags(self) -> Loader[str, list[str]]:

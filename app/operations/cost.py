@@ -116,6 +116,7 @@ COUNTS: Final[Mapping[str, frozenset[str]]] = {
     "totalCount": frozenset({"rows"}),
     "CustomerServiceReport.total": frozenset({"types"}),
     "CustomerServiceReport.actions": frozenset({"types"}),
+    "CustomerServiceReport.days": frozenset({"days"}),
     "CustomerServiceReport.customFields": frozenset({"fields"}),
 }
 """Which fields count, by type and field, or by field for every type; what that costs, the page or report knows."""
@@ -133,6 +134,8 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Customer.pinnedNotes": Price(COMMAND, 6),  # whole, with their versions and attachments
     "Customer.possibleDuplicates": Price(2 * COMMAND, 10),
     "Customer.creditBalances": Price(COMMAND, 8),  # every credit memo is read
+    "Customer.amountDue": Price(COMMAND, 8),  # every invoice
+    "Customer.nextRenewalAt": Price(COMMAND, 8),  # every order
     "PointsBalance.audit": Price(150, 180),  # every entry is read
     "CustomerServiceReport.details": Price(15),
     "Query.search": Price(1_500),
@@ -523,9 +526,9 @@ COUNT_BY_EMAIL_PREFIX: Final = 2_500.0
 SORT_CUSTOMERS: Final = 100.0
 """Those who have what is asked for, in an order that is not theirs."""
 
-DAYS: Final[Mapping[str, float]] = {"types": 6.0, "rows": 6.0, "fields": 3.0}
+DAYS: Final[Mapping[str, float]] = {"types": 6.0, "days": 6.0, "rows": 6.0, "fields": 3.0}
 """A day of a report, by what is counted: it was counted when it was over, and is added up."""
-DAYS_OF_USERS: Final[Mapping[str, float]] = {"types": 0.08, "rows": 0.08, "fields": 2.0}
+DAYS_OF_USERS: Final[Mapping[str, float]] = {"types": 0.08, "days": 0.08, "rows": 0.08, "fields": 2.0}
 """The same where only some users' actions are: an index finds them."""
 MAX_DAYS: Final = 1_250
 """Of more days than that, the first are seldom there to be counted."""

@@ -41,7 +41,7 @@ from app.schema.transactions import Money
 if TYPE_CHECKING:
     from app.schema.customers import Customer
 
-ACTOR_KEYS: Final = ("actor.kind", "actor.id", "actor.name", "actor.accessLevel", "actor.onBehalfOf")
+ACTOR_KEYS: Final = ("actor.kind", "actor.id", "actor.name", "actor.accessLevel")
 _Customer = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 _IS_NOTE: dict[NotesFilter | None, list[bool]] = {NotesFilter.ONLY: [True], NotesFilter.EXCLUDE: [False]}
 
@@ -289,6 +289,17 @@ def facets_of(counts: Mapping[str, int], viewer: Viewer) -> Source:
 def counts_named(name: str, counts: Sequence[Document]) -> Source:
     """Returns the counts of values, each value under the name that its type has for it."""
     return [{name: each["value"], "count": each["count"]} for each in counts]
+
+
+def actor_counts_of(counts: Sequence[Document]) -> list[Document]:
+    """Returns the counts of actors, most active first: once for each id, and for each name of those without one."""
+    totals: dict[tuple[str, str], Document] = {}
+    for each in counts:  # most frequent first: the first name of an id is the one that stays
+        actor = each["value"]
+        key = ("id", actor["id"]) if actor.get("id") else (actor["kind"], actor["name"])
+        total = totals.setdefault(key, {"actor": actor, "count": 0})
+        total["count"] += each["count"]
+    return sorted(totals.values(), key=lambda total: -total["count"])
 
 
 def group_counts_of(counts: Mapping[str, int], viewer: Viewer) -> Source:

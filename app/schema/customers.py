@@ -41,6 +41,7 @@ from app.schema.activities import (
     ActivityGroupCount,
     ActivityOrder,
     ActivitySourceCount,
+    actor_counts_of,
     counts_named,
     facets_of,
     group_counts_of,
@@ -124,7 +125,7 @@ class Customer(Node):
         MERGE: "merged_from merge_in_progress",
         DUE_DILIGENCE: "due_diligence",
         REQUEST: "requests",
-        BILLING: "payment_instruments orders invoices quotes credit_memos credit_balances",
+        BILLING: "payment_instruments orders invoices quotes credit_memos credit_balances amount_due next_renewal_at",
         KYC: "kyc_requests kyc_documents",
         AML: "aml_checks",
     }
@@ -141,7 +142,8 @@ class Customer(Node):
         ReadGroup.PASSES: "passes",
         ReadGroup.MAIL: "email_history",
         ReadGroup.NOTES: "notes pinned_notes",
-        ReadGroup.BILLING: "payment_instruments orders invoices quotes credit_memos credit_balances",
+        ReadGroup.BILLING: "payment_instruments orders invoices quotes credit_memos credit_balances amount_due "
+        "next_renewal_at",
         ReadGroup.COMPLIANCE: "due_diligence kyc_requests kyc_documents aml_checks",
     }
     """What a look says of these fields (execution/looks.py). The id alone tells nothing, and is in no group."""
@@ -303,7 +305,10 @@ class Customer(Node):
     ) -> list[ActivityGroupCount] | None:
         return _of_type_counts(info, customer, filter, group_counts_of)
 
-    @strawberry.field(description="The people and programs that acted on this account, most active first.")
+    @strawberry.field(
+        description="The people and programs that acted on this account, most active first. A person who went by "
+        "several names is there once, by the one that most of these activities have."
+    )
     @staticmethod
     @reads("_id activityActors")
     def activity_actors(
@@ -312,7 +317,7 @@ class Customer(Node):
         if "activityActors" in customer:  # the rule says that it is not for this viewer
             return None
         size = size_of(first)
-        return _value_counts(info, customer, filter, ACTOR_KEYS, lambda counts: counts_named("actor", counts[:size]))
+        return _value_counts(info, customer, filter, ACTOR_KEYS, lambda counts: actor_counts_of(counts)[:size])
 
     @strawberry.field(description="The source systems that reported on this account, by number of activities.")
     @staticmethod
@@ -424,6 +429,29 @@ class Customer(Node):
         if isinstance(masked := customer.get("creditBalances"), Refusal):
             raise masked
         return cast(Source, info.context.loaders.credit_balances.defer(customer["_id"], lambda found: found or []))
+
+    @strawberry.field(
+        description="What the customer has to pay, by currency: what sources say is `amountDue` of invoices that are "
+        "unpaid, partially paid or past due, added up; the whole `amount` of one whose source does not say it. A "
+        "currency in which nothing is due is left out."
+    )
+    @staticmethod
+    @reads("_id amountDue")
+    def amount_due(customer: strawberry.Parent[Document], info: Info) -> list[Money] | None:
+        if isinstance(masked := customer.get("amountDue"), Refusal):
+            raise masked
+        return cast(Source, info.context.loaders.amounts_due.defer(customer["_id"], lambda found: found or []))
+
+    @strawberry.field(
+        description="The time when an active order renews next, the earliest of all. Null if none renews."
+    )
+    @staticmethod
+    @reads("_id nextRenewalAt")
+    def next_renewal_at(customer: strawberry.Parent[Document], info: Info) -> datetime | None:
+        if isinstance(masked := customer.get("nextRenewalAt"), Refusal):
+            raise masked
+        key = (customer["_id"], info.context.now)
+        return cast(Source, info.context.loaders.next_renewals.defer(key, lambda at: at))
 
     kyc_requests = paged(
         KYC_REQUESTS,

@@ -13,7 +13,7 @@ from app.domain.refusals import BadUserInput
 from app.domain.report import MAX_OPTIONS, OPTION_KEYS, actions
 from app.domain.vocabulary import ActorKind
 from app.schema.activities import Activity
-from app.schema.base import Info, Source, fingerprint
+from app.schema.base import Date, Info, Source, fingerprint
 from app.schema.connection import After, Before, Connection, First, Last, page_of_all
 from app.schema.enums import AccessLevel, NotesFilter, ReportDimension
 from app.schema.filters import TimeRange, among, beginning, check_types, during, few, search_term, terms
@@ -31,6 +31,14 @@ class ActionTotal:
     total: int = strawberry.field(
         description="The number of times, which is the number of rows of `details(types:)` for it."
     )
+
+
+@strawberry.type(description="The number of actions on one day.")
+class DayTotal:
+    access: ClassVar[Access] = REPORT
+
+    day: Date = strawberry.field(description="The day, by UTC.")
+    total: int = strawberry.field(description="The number of actions.")
 
 
 @strawberry.type(description="The number of times that one user set one custom field to one value.")
@@ -72,6 +80,15 @@ class CustomerServiceReport:
     @staticmethod
     async def actions(report: strawberry.Parent[Where], info: Info) -> list[ActionTotal] | None:
         return cast(Source, actions(await info.context.loaders.type_totals.load(report) or {}))
+
+    @strawberry.field(
+        description="The number of actions by day (UTC), oldest first. Days without actions are left out. The first "
+        "and the last day have only what is in the window."
+    )
+    @staticmethod
+    async def days(report: strawberry.Parent[Where], info: Info) -> list[DayTotal] | None:
+        totals = await info.context.loaders.day_totals.load(report) or {}
+        return cast(Source, [{"day": f"{day:%Y-%m-%d}", "total": total} for day, total in totals.items()])
 
     @strawberry.field(
         description="The number of times that each user set each custom field to each value, most frequent first."

@@ -8,6 +8,7 @@ have one.
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, product
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -243,13 +244,30 @@ async def count_by(
 
     One command, answered from the index where it can be: the order's own with ``in_order``.
     """
+    rows = await _grouped(store, selection, f"${key}", time, windows, in_order)
+    return {row["_id"]: row["count"] for row in rows}
+
+
+async def _grouped(
+    store: Store, selection: Selection, by: Any, time: str, windows: Sequence[Between], in_order: bool
+) -> list[Document]:
     index = _index_for(replace(selection, where=()) if in_order else selection)
     conditions = _conditions(selection, index)
     either = [{**conditions, time: _condition(window)} for window in windows]
     match = either[0] if len(either) == 1 else {"$or": either}
-    group = {"_id": f"${key}", "count": {"$sum": 1}}
-    rows = await store.aggregate(selection.listing.collection, [{"$match": match}, {"$group": group}], hint=index.name)
-    return {row["_id"]: row["count"] for row in rows}
+    group = {"_id": by, "count": {"$sum": 1}}
+    return await store.aggregate(selection.listing.collection, [{"$match": match}, {"$group": group}], hint=index.name)
+
+
+async def count_by_day(
+    store: Store, selection: Selection, key: str, time: str, windows: Sequence[Between], *, in_order: bool = False
+) -> Mapping[datetime, Mapping[str, int]]:
+    """Returns the same as ``count_by``, for each day (UTC) of ``time`` by itself."""
+    day = {"$dateTrunc": {"date": f"${time}", "unit": "day"}}
+    days: dict[datetime, dict[str, int]] = {}
+    for row in await _grouped(store, selection, {"day": day, "value": f"${key}"}, time, windows, in_order):
+        days.setdefault(row["_id"]["day"], {})[row["_id"]["value"]] = row["count"]
+    return days
 
 
 async def distinct(store: Store, selection: Selection, key: str, at_most: int) -> list[Any]:

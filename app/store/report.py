@@ -1,7 +1,8 @@
 """Counts what a report counts: activities of all customers, by type."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from app.domain.listings import REPORT
@@ -19,26 +20,60 @@ async def type_totals(store: Store, wheres: Sequence[Where]) -> Mapping[Where, M
     return {where: of_types(await _totals(store, where), where) for where in wheres}
 
 
-async def _totals(store: Store, where: Where) -> Counter[str]:
-    parts, totals = split(where), Counter[str]()
-    if parts.tallied is not None:
-        window = window_of(parts.tallied)
-        first, end = whole_days(window)
-        counted = {"_id": {"$gte": first, "$lt": end}, "stale": False, "counts": {"$exists": True}}
-        tallies = await store.find("tallies", counted) if first < end else []
-        totals += add_up((tally["counts"] for tally in tallies), parts.tallied)
-        if rest := without([tally["_id"] for tally in tallies], window):
-            totals += await _count(store, parts.tallied, [Between(*each) for each in rest], by_time=True)
-    if parts.raw is not None:
-        totals += await _count(store, parts.raw, [Between(*window_of(parts.raw))])
+async def day_totals(store: Store, wheres: Sequence[Where]) -> Mapping[Where, Mapping[datetime, int]]:
+    """Returns totals by day (UTC), oldest first, without days that have none; at most three commands each."""
+    totals: dict[Where, Mapping[datetime, int]] = {}
+    for where in wheres:
+        days = {day: sum(of_types(counts, where).values()) for day, counts in (await _days(store, where)).items()}
+        totals[where] = {day: total for day, total in sorted(days.items()) if total}
     return totals
 
 
-async def _count(store: Store, where: Where, windows: Sequence[Between], *, by_time: bool = False) -> Counter[str]:
+async def _totals(store: Store, where: Where) -> Counter[str]:
+    parts, totals = split(where), Counter[str]()
+    if parts.tallied is not None:
+        tallies, rest = await _tallies(store, parts.tallied)
+        totals += add_up((tally["counts"] for tally in tallies), parts.tallied)
+        if rest:
+            selection = _selection(parts.tallied)
+            totals += Counter(await pages.count_by(store, selection, "type", "occurredAt", rest, in_order=True))
+    if parts.raw is not None:
+        window = [Between(*window_of(parts.raw))]
+        totals += Counter(await pages.count_by(store, _selection(parts.raw), "type", "occurredAt", window))
+    return totals
+
+
+async def _days(store: Store, where: Where) -> Mapping[datetime, Counter[str]]:
+    parts, days = split(where), defaultdict[datetime, Counter[str]](Counter)
+    counted: list[Mapping[datetime, Mapping[str, int]]] = []
+    if parts.tallied is not None:
+        tallies, rest = await _tallies(store, parts.tallied)
+        counted += ({tally["_id"]: add_up((tally["counts"],), parts.tallied)} for tally in tallies)
+        if rest:
+            selection = _selection(parts.tallied)
+            counted.append(await pages.count_by_day(store, selection, "type", "occurredAt", rest, in_order=True))
+    if parts.raw is not None:
+        window = [Between(*window_of(parts.raw))]
+        counted.append(await pages.count_by_day(store, _selection(parts.raw), "type", "occurredAt", window))
+    for some in counted:
+        for day, counts in some.items():
+            days[day].update(counts)
+    return days
+
+
+async def _tallies(store: Store, where: Where) -> tuple[list[Document], list[Between]]:
+    """Returns the days of the window that are counted, and what is left of the window."""
+    window = window_of(where)
+    first, end = whole_days(window)
+    counted = {"_id": {"$gte": first, "$lt": end}, "stale": False, "counts": {"$exists": True}}
+    tallies = await store.find("tallies", counted) if first < end else []
+    return tallies, [Between(*each) for each in without([tally["_id"] for tally in tallies], window)]
+
+
+def _selection(where: Where) -> Selection:
     # Whether a type is a note is asked of the catalogue: no index would have to hold it.
     conditions = tuple((key, condition) for key, condition in where if key not in ("isNote", "occurredAt"))
-    selection = Selection(REPORT, conditions, "OCCURRED_AT")
-    return Counter(await pages.count_by(store, selection, "type", "occurredAt", windows, in_order=by_time))
+    return Selection(REPORT, conditions, "OCCURRED_AT")
 
 
 async def fields_set(store: Store, where: Where, at_most: int) -> list[Document]:

@@ -23,6 +23,7 @@ DESK = Path(__file__).parents[2] / "web" / "desk"
 FIRST_PAINT_BYTES = 300_000
 NUMBER = "C-100001"
 QUIET_NUMBER = "C-100002"
+NEXT_NUMBER = "C-100005"
 MANY = 10_000
 WORDS = re.compile(r"^  (\w+)[:(]", re.MULTILINE)
 
@@ -49,7 +50,7 @@ def test_every_language_has_words_of_its_own() -> None:
     assert set(WORDS.findall(english)) <= set(WORDS.findall(german))
 
 
-def test_a_customer_is_there_after_one_query(demo: Demo, browser: Browser) -> None:
+def test_a_customer_and_the_next_are_there_after_one_query_each(demo: Demo, browser: Browser) -> None:
     with demo.customer(browser, NUMBER) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(name) if (name := operation_of(request)) else None)
@@ -57,6 +58,22 @@ def test_a_customer_is_there_after_one_query(demo: Demo, browser: Browser) -> No
         expect(page.get_by_role("heading", level=1)).to_have_text("Zoë Müller-O'Brien")
         expect(page.get_by_role("group", name="What happened").get_by_role("article").first).to_be_visible()
         assert asked == ["CustomerPage"]
+        asked.clear()
+        page.goto(f"/desk#/customers/{NEXT_NUMBER}")
+        expect(page.get_by_role("button", name=f"Copy {NEXT_NUMBER}")).to_be_visible()
+        expect(page.get_by_role("group", name="What happened").get_by_role("article").first).to_be_visible()
+        assert asked == ["CustomerPage"]
+
+
+def test_the_report_and_its_chart_are_one_query(demo: Demo, browser: Browser) -> None:
+    asked: list[str] = []
+    with demo.open(browser, person=ADMIN) as page:
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
+        page.on("request", lambda request: asked.append(name) if (name := operation_of(request)) else None)
+        page.goto("/desk#/report")
+        expect(page.get_by_role("img", name="The number of actions over time.").locator("canvas")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+    assert sorted(asked) == ["Report", "ReportChoices", "ReportChoices", "ReportChoices"]
 
 
 @pytest.fixture

@@ -439,39 +439,6 @@ def test_what_was_loaded_is_printed_without_the_fields(demo: Demo, browser: Brow
         expect(tiles).not_to_have_count(50)
 
 
-ERRORS = [
-    (401, "UNAUTHENTICATED", "signedOut", "You are signed out"),
-    (403, "FORBIDDEN", "forbidden", "Your role may not do this"),
-    (429, "RATE_LIMITED", "tooMany", "Too many requests"),
-    (503, "OVERLOADED", "busy", "The gateway is busy"),
-]
-
-
-@pytest.mark.parametrize(("status", "code", "kind", "title"), ERRORS)
-def test_each_error_has_its_screen(demo: Demo, browser: Browser, status: int, code: str, kind: str, title: str) -> None:
-    """The errors are the gateway's own form of them; the browser is handed them once, and then what is there."""
-    failed: list[str] = []
-
-    def fail(route: Route) -> None:
-        if operation_of(route.request) != "CustomerPage" or failed:
-            return route.fallback()
-        failed.append(code)
-        extensions = {"code": code, **({"retryAfterSeconds": 2} if status in (429, 503) else {})}
-        error = {"message": "No.", "extensions": extensions}
-        return route.fulfill(status=status, content_type="application/json", body=json.dumps({"errors": [error]}))
-
-    with demo.open(browser, forgiving=CUT) as page:
-        page.route("**/graphql", fail)
-        page.goto(f"/desk#/customers/{RICH}")
-        screen = page.locator(f"[data-problem={kind}]")
-        expect(screen).to_contain_text(title)
-        if status in (429, 503):  # it goes on by itself
-            expect(page.get_by_role("button", name=f"Copy {RICH}")).to_be_visible()
-        else:
-            screen.get_by_role("button", name="Try again").click()
-            expect(page.get_by_role("button", name=f"Copy {RICH}")).to_be_visible()
-
-
 def test_without_a_network_it_says_so_and_keeps_what_is_written(demo: Demo, browser: Browser) -> None:
     with demo.customer(browser, RICH, forgiving=CUT) as page:
         note = page.get_by_label("Note", exact=True)

@@ -12,17 +12,17 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx2
 
 from app.store.driver import Driver, Store
 from tests.support.cluster import Cluster, cluster, freeze_primary, kill_gateway, kill_primary
+from tests.support.proxy import Proxy
 from tests.support.senders import Clients
 from tests.support.world import World
 
@@ -39,61 +39,6 @@ CHANGES: Final = """query($after: String) { changes(first: 100, after: $after) {
   nodes { customerId revision } endCursor hasNextPage } }"""
 NOTE: Final = """mutation($input: AddNoteInput!) { addNote(input: $input) {
   activity { id } userErrors { code message } } }"""
-
-
-class Proxy:
-    """A proxy passes bytes to and fro, until it is told to cut or to stall."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._target = parts.hostname, parts.port
-        self._open = set[asyncio.StreamWriter]()
-        self._going = asyncio.Event()
-        self._going.set()
-        self.url = ""
-
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator["Proxy"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
-            yield self
-        finally:
-            server.close()
-            self.cut()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            back, forth = await asyncio.open_connection(*self._target)
-            self._open.add(forth)
-            ways = [asyncio.create_task(self._pass(reader, forth)), asyncio.create_task(self._pass(back, writer))]
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in ways:
-                way.cancel()
-            forth.close()
-            self._open.discard(forth)
-        except OSError:
-            pass
-        finally:
-            writer.close()
-            self._open.discard(writer)
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65_536):
-                await self._going.wait()
-                writer.write(data)
-                await writer.drain()
-
-    def cut(self) -> None:
-        for writer in [*self._open]:
-            writer.transport.abort()
-
-    async def stall(self, seconds: float) -> None:
-        self._going.clear()
-        await asyncio.sleep(seconds)
-        self._going.set()
 
 
 @dataclass

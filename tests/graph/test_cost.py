@@ -55,12 +55,12 @@ async def test_everything_at_once_costs_one_command_for_each_list(ask: Ask, worl
         commands.clear()
         answer = await ask(query, ids=[customer["_id"] for customer in some])
         assert "errors" not in answer, answer
-        # The customers, eighteen lists, their counts, what activities are counted by, the audit, the credit; then all
-        # that activities and points entries refer to; and the deliveries of e-mails, pushes of passes and entries of
-        # transactions; two for who may be the same person; the pinned notes with their links; the merge; the
-        # key of a link; and three for what can be refunded.
+        # The customers, eighteen lists, their counts, what activities are counted by, the audit, the credit, what is
+        # due and the next renewal; then all that activities and points entries refer to; and the deliveries of
+        # e-mails, pushes of passes and entries of transactions; two for who may be the same person; the pinned notes
+        # with their links; the merge; the key of a link; and three for what can be refunded.
         # Of several customers, what their requests are about is one more, however many they are.
-        assert len(commands.sent) == 1 + 18 + 18 + 3 + 1 + 1 + 1 + 3 + 2 + 2 + 1 + 1 + 3 + (len(some) > 1)
+        assert len(commands.sent) == 1 + 18 + 18 + 3 + 1 + 3 + 1 + 3 + 2 + 2 + 1 + 1 + 3 + (len(some) > 1)
 
 
 async def test_a_list_costs_one_command_for_each_distinct_set_of_arguments(

@@ -21,11 +21,21 @@ from tests.support.tokens import token
 from tests.support.world import LATER, NOW, World, ago, euros
 
 LISTS = " ".join(f"{name} {{ totalCount nodes {{ id }} }}" for name in MIRRORS)
-READ = f"query($id: ID!) {{ customer(by: {{id: $id}}) {{ {LISTS} creditBalances {{ amount currency }} }} }}"
+SUMS = "creditBalances { amount currency } amountDue { amount currency } nextRenewalAt"
+READ = f"query($id: ID!) {{ customer(by: {{id: $id}}) {{ {LISTS} {SUMS} }} }}"
 STRANGER_TO: Mapping[str, set[Role]] = {
     **{
         name: set(Role) - PERMITTED[Permission.READ_BILLING]
-        for name in ("paymentInstruments", "orders", "invoices", "quotes", "creditMemos", "creditBalances")
+        for name in (
+            "paymentInstruments",
+            "orders",
+            "invoices",
+            "quotes",
+            "creditMemos",
+            "creditBalances",
+            "amountDue",
+            "nextRenewalAt",
+        )
     },
     **{name: set(Role) - PERMITTED[Permission.READ_KYC] for name in ("kycRequests", "kycDocuments")},
     "amlChecks": set(Role) - PERMITTED[Permission.READ_AML],
@@ -213,6 +223,42 @@ async def test_credit_is_what_sources_say_is_left_by_currency(ask: Ask, world: W
     assert len(commands.sent) == 2
 
 
+async def test_what_is_due_is_what_sources_say_of_open_invoices(ask: Ask, world: World, commands: Commands) -> None:
+    ada, eve = await world.customer(), await world.customer()
+    for status, given in (
+        ("UNPAID", {"amountDue": euros("10.10")}),
+        ("PARTIALLY_PAID", {"amountDue": euros("0.20")}),
+        ("PAST_DUE", {"amount": {**euros("7.5"), "currency": "CHF"}}),
+        ("UNPAID", {"amountDue": {**euros("0.00"), "currency": "USD"}}),
+        *((status, {"amountDue": euros("100")}) for status in ("DRAFT", "PAID", "VOIDED", "DISPUTED", "REFUNDED")),
+    ):
+        await world.mirror("invoices", ada, status=status, **given)
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { amountDue { amount currency } } } }"
+    commands.clear()
+    nodes = (await ask(query, ids=[ada["_id"], eve["_id"]]))["data"]["nodes"]
+    assert nodes == [
+        {"amountDue": [{"amount": "7.5", "currency": "CHF"}, {"amount": "10.30", "currency": "EUR"}]},
+        {"amountDue": []},
+    ]
+    assert len(commands.sent) == 2
+
+
+async def test_the_next_renewal_is_the_first_ahead_of_active_orders(ask: Ask, world: World, commands: Commands) -> None:
+    ada, eve = await world.customer(), await world.customer()
+    now = datetime.now(UTC).replace(microsecond=0)
+    for status, days in (("ACTIVE", 30), ("ACTIVE", 3), ("ACTIVE", -3), ("PAUSED", 1), ("CANCELLED", 1)):
+        await world.mirror("orders", ada, status=status, renewsAt=now + timedelta(days=days))
+    await world.mirror("orders", eve, status="CHURNED", renewsAt=now + timedelta(days=1))
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { nextRenewalAt } } }"
+    commands.clear()
+    nodes = (await ask(query, ids=[ada["_id"], eve["_id"]]))["data"]["nodes"]
+    assert [each["nextRenewalAt"] and datetime.fromisoformat(each["nextRenewalAt"]) for each in nodes] == [
+        now + timedelta(days=3),
+        None,
+    ]
+    assert len(commands.sent) == 2
+
+
 # ---------------------------------------------------------------- who reads it
 
 
@@ -221,7 +267,8 @@ async def test_who_may_not_read_a_list_gets_null_and_is_told_that_it_is_masked(
     role: Role, ask: Ask, world: World
 ) -> None:
     ada = await world.customer(affiliateId="aff-1")
-    rows = {name: await world.mirror(name, ada) for name in MIRRORS}
+    rows = {name: await world.mirror(name, ada) for name in MIRRORS if name != "orders"}
+    rows["orders"] = await world.mirror("orders", ada, status="ACTIVE", renewsAt=datetime.now(UTC) + timedelta(days=1))
     given = {"affiliate_id": "aff-1"} if role is Role.AFFILIATE else {}
     given |= {"customer_id": ada["_id"]} if role is Role.CUSTOMER else {}
     bearer = token(role, **given)
@@ -266,12 +313,15 @@ async def test_a_merge_moves_all_of_it_and_undoing_it_gives_each_their_own(
     ask: Ask, world: World, store: Store
 ) -> None:
     into, other = await world.customer(), await world.customer()
-    own = {name: (await world.mirror(name, into))["_id"] for name in MIRRORS}
-    brought = {name: (await world.mirror(name, other))["_id"] for name in MIRRORS}
+    due = {"invoices": {"status": "UNPAID"}}
+    own = {name: (await world.mirror(name, into, **due.get(name, {})))["_id"] for name in MIRRORS}
+    brought = {name: (await world.mirror(name, other, **due.get(name, {})))["_id"] for name in MIRRORS}
 
     async def seen(customer: Document) -> Mapping[str, set[str]]:
         lists: dict[str, Any] = (await ask(READ, id=customer["_id"]))["data"]["customer"]
         balances = {each["amount"] for each in lists.pop("creditBalances")}
+        assert {each["amount"] for each in lists.pop("amountDue")} == balances  # of one invoice and one memo each
+        assert lists.pop("nextRenewalAt") is None
         ids = {name: {node["id"] for node in page["nodes"]} for name, page in lists.items()}
         assert all(page["totalCount"] == len(page["nodes"]) for page in lists.values())
         return {**ids, "creditBalances": balances}

@@ -29,6 +29,13 @@ REPORT = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {
   total actions { type title total } customFields { username userId name value total } details { totalCount } } }"""
 
 
+DAYS = "query($f: ReportFilter!) { customerServiceReport(filter: $f) { total days { day total } } }"
+
+
+def day_of(row: Document) -> str:
+    return f"{row['occurredAt']:%Y-%m-%d}"
+
+
 def window(begin: datetime, end: datetime = NOW) -> Document:
     """Returns the only condition that a report must have."""
     return {"occurredAt": {"from": begin.isoformat(), "to": end.isoformat()}}
@@ -172,6 +179,9 @@ async def test_total_actions_and_details_agree_with_a_plain_count_whatever_is_as
         assert report["total"] == report["details"]["totalCount"] == len(rows), given
         assert {each["type"]: each["total"] for each in report["actions"]} == actions, given
         assert [each["total"] for each in report["actions"]] == sorted(actions.values(), reverse=True)
+        days = (await ask(DAYS, f=given))["data"]["customerServiceReport"]["days"]
+        expected = Counter(day_of(row) for row in rows)
+        assert days == [{"day": day, "total": expected[day]} for day in sorted(expected)], given
         set_ = {
             (each["username"], each["userId"], each["name"], each["value"]): each["total"]
             for each in report["customFields"]

@@ -61,6 +61,24 @@ async def test_counts_follow_the_filter(filter: dict[str, Any], ask: Ask, world:
             )
 
 
+async def test_whoever_went_by_several_names_is_counted_once(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    for name, times in (("Grace", 2), ("Grace Hopper", 3), ("G. Hopper", 1)):
+        for _ in range(times):
+            await world.activity(ada, actor={**AGENT, "name": name})
+    await world.activity(ada, actor={**AGENT, "onBehalfOf": {"id": "another", "name": "Another"}})
+    for _ in range(4):
+        await world.activity(ada, actor=SYSTEM)
+    query = """query($id: ID!, $first: Int) { node(id: $id) { ... on Customer {
+      activityActors(first: $first) { actor { name userId } count } } } }"""
+    found = (await ask(query, id=ada["_id"], first=20))["data"]["node"]["activityActors"]
+    assert found == [
+        {"actor": {"name": "Grace Hopper", "userId": AGENT["id"]}, "count": 7},
+        {"actor": {"name": SYSTEM["name"], "userId": SYSTEM.get("id")}, "count": 4},
+    ]
+    assert (await ask(query, id=ada["_id"], first=1))["data"]["node"]["activityActors"] == found[:1]
+
+
 async def test_a_customer_does_not_learn_who_acted_from_the_counts(ask: Ask, world: World) -> None:
     ada = await world.customer()
     await world.activity(ada, actor=AGENT)

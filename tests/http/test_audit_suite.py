@@ -9,16 +9,14 @@ import subprocess
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
-from threading import Thread
 from typing import TypedDict
 
 import pytest
-import uvicorn
 
 from app.environment import read_settings
-from app.main import application
 from app.store.driver import Driver
 from tests.support.node import NODE, NotInstalled, install
+from tests.support.threads import served
 from tests.support.tokens import AUTHORITY, SECRET, token
 
 AUDIT = Path(__file__).with_name("audit")
@@ -33,7 +31,7 @@ class Verdict(TypedDict):
 
 @pytest.fixture
 def address(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[str]:
-    """Runs the application in a thread of its own, and says where it listens."""
+    """Runs the application, and says where GraphQL is."""
     settings = read_settings(
         mongodb_database=database_name,
         mongodb_driver=driver,
@@ -41,16 +39,8 @@ def address(mongodb_uri: str, database_name: str, driver: Driver) -> Generator[s
         jwt_issuer=AUTHORITY["issuer"],
         jwt_audience=AUTHORITY["audience"],
     )
-    server = uvicorn.Server(uvicorn.Config(application(settings, mongodb_uri=mongodb_uri), port=0, log_level="warning"))
-    thread = Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/graphql"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with served(settings, mongodb_uri) as address:
+        yield f"{address}/graphql"
 
 
 def node(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -48,11 +48,12 @@ def launch(chromium: str) -> Generator[Browser]:
 
 
 @contextmanager
-def visit(browser: Browser, base_url: str, *, forgiving: str | None = None) -> Generator[Page]:
-    """Opens a page with empty storage. On leaving, asserts that it kept to its origin and raised no complaint.
+def visit(browser: Browser, base_url: str, *others: str, forgiving: str | None = None) -> Generator[Page]:
+    """Opens a page with empty storage. On leaving, asserts that it kept to its origins and raised no complaint.
 
-    Complaints that contain ``forgiving`` are meant to happen.
+    ``others`` are origins beside its own. Complaints that contain ``forgiving`` are meant to happen.
     """
+    origins = "|".join(map(re.escape, (base_url, *others)))
     strangers: list[str] = []
     complaints: list[str] = []
 
@@ -61,7 +62,7 @@ def visit(browser: Browser, base_url: str, *, forgiving: str | None = None) -> G
         route.abort()
 
     with browser.new_context(base_url=base_url, viewport={"width": 1440, "height": 900}) as context:
-        context.route(re.compile(f"^(?!{re.escape(base_url)}/|data:)"), refuse)
+        context.route(re.compile(f"^(?!({origins})/|data:)"), refuse)
         # A breach of the Content-Security-Policy is a console error, in workers too.
         context.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         context.on("weberror", lambda thrown: complaints.append(str(thrown.error)))

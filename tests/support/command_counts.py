@@ -37,6 +37,8 @@ ADDS = {
     "Customer.quotes": 1,
     "Customer.creditMemos": 1,
     "Customer.creditBalances": 1,
+    "Customer.amountDue": 1,
+    "Customer.nextRenewalAt": 1,
     "Customer.kycRequests": 1,
     "Customer.kycDocuments": 1,
     "Customer.amlChecks": 1,

@@ -584,7 +584,8 @@ class World:
             cancelCategory="TOO_EXPENSIVE",
         )
         times = dict.fromkeys(("issuedAt", "dueAt", "paidAt"), NOW)
-        invoice = await self.mirror("invoices", ada, amountDue=euros("2.50"), orderId=order["_id"], **times)
+        due = {"status": "PARTIALLY_PAID", "sourceStatus": "partially-paid", "amountDue": euros("2.50")}
+        invoice = await self.mirror("invoices", ada, orderId=order["_id"], **due, **times)
         await self.mirror(
             "quotes",
             ada,

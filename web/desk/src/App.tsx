@@ -5,12 +5,14 @@ import { Provider, useQuery } from 'urql';
 import { Boundary } from './Boundary';
 import { Notice } from './Notice';
 import { ProblemScreen } from './ProblemScreen';
+import { ProviderSignIn, personOf } from './ProviderSignIn';
 import { SignIn } from './SignIn';
 import { clientOf } from './client';
-import { type Person, people, recall, remember } from './config';
+import { type Person, people, provider, recall, remember } from './config';
 import { CustomerPage } from './customer/CustomerPage';
 import { RightsDocument } from './generated/graphql';
 import { Home } from './Home';
+import { type Identity, IdentityProvider } from './identity';
 import { type Route, useRoute } from './route';
 import { SearchBox } from './search/SearchBox';
 import { LOCALES, useWords } from './words';
@@ -30,7 +32,23 @@ export function App() {
     document.title = number ? `${number} · ${t.desk}` : t.desk;
   }, [number, t]);
 
-  if (!client || !person) return <SignIn onSignIn={setPerson} />;
+  const identity = useMemo<Identity>(() => {
+    const session = person?.session;
+    if (session) {
+      return {
+        isFresh: () => session.isFresh,
+        signIn: async () => {
+          await session.signInAgain();
+          // Somebody else gets a page of their own; whoever comes back keeps what they wrote.
+          setPerson((was) => (was?.label === session.subject ? was : personOf(session)));
+        },
+      };
+    }
+    // The demo's tokens come with the page; elsewhere one brings another.
+    return { isFresh: () => false, signIn: async () => (people.length > 0 ? location.reload() : setPerson(undefined)) };
+  }, [person]);
+
+  if (!client || !person) return provider ? <ProviderSignIn onSignIn={setPerson} /> : <SignIn onSignIn={setPerson} />;
 
   function become(label: string | null) {
     const chosen = people.find((each) => each.label === label);
@@ -40,6 +58,7 @@ export function App() {
   }
 
   return (
+    <IdentityProvider value={identity}>
     <Provider value={client} key={person.label}>
       <a href="#main" className="skip" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
         {t.skip}
@@ -72,7 +91,9 @@ export function App() {
               {scheme === 'dark' ? '☀' : '☾'}
             </UnstyledButton>
             {people.length === 0 && (
-              <UnstyledButton onClick={() => setPerson(undefined)}><Text size="sm">{t.signOut}</Text></UnstyledButton>
+              <UnstyledButton onClick={() => (person.session ? void person.session.signOut().then(() => setPerson(undefined)) : setPerson(undefined))}>
+                <Text size="sm">{t.signOut}</Text>
+              </UnstyledButton>
             )}
           </Group>
         </Group>
@@ -90,6 +111,7 @@ export function App() {
         </main>
       </Notice>
     </Provider>
+    </IdentityProvider>
   );
 }
 

@@ -1,7 +1,9 @@
 import { Alert, Button, Group, Text } from '@mantine/core';
 import { useEffect, useState } from 'react';
 
+import { useIdentity } from './identity';
 import type { Problem } from './problems';
+import type { SignInError } from './session';
 import { useWords } from './words';
 
 interface Props {
@@ -12,6 +14,8 @@ interface Props {
 /** Says what went wrong and what to do. What may pass is tried again by itself, after the time that the gateway names. */
 export function ProblemScreen({ problem, onRetry }: Props) {
   const { t } = useWords();
+  const { isFresh, signIn } = useIdentity();
+  const [fault, setFault] = useState<SignInError>();
   const [left, setLeft] = useState(problem.retryAfterSeconds ?? 0);
 
   useEffect(() => setLeft(problem.retryAfterSeconds ?? 0), [problem]);
@@ -24,13 +28,27 @@ export function ProblemScreen({ problem, onRetry }: Props) {
     return () => clearTimeout(timer);
   }, [left, onRetry]);
 
-  const { title, advice } = t.problems[problem.kind];
+  const kind = problem.kind === 'signedOut' && isFresh() ? 'tokenRefused' : problem.kind;
+  const isSignedOut = problem.kind === 'signedOut';
+
+  async function come() {
+    setFault(undefined);
+    await signIn().then(onRetry, setFault);
+  }
+
+  const { title, advice } = t.problems[kind];
   return (
-    <Alert color={problem.kind === 'fault' ? 'red' : 'yellow'} title={title} role="alert" data-problem={problem.kind} my="md">
+    <Alert color={kind === 'fault' ? 'red' : 'yellow'} title={title} role="alert" data-problem={kind} my="md">
       <Text size="sm">{advice}</Text>
-      {['fault', 'forbidden', 'invalid'].includes(problem.kind) && <Text size="sm">{problem.message}</Text>}
+      {['fault', 'forbidden', 'invalid', 'tokenRefused'].includes(kind) && <Text size="sm">{problem.message}</Text>}
       {problem.requestId && <Text size="sm">{t.requestId(problem.requestId)}</Text>}
-      {onRetry && (
+      {fault && <Text size="sm" role="alert">{t.signInFaults[fault.fault].title}. {t.signInFaults[fault.fault].advice}</Text>}
+      {isSignedOut && (
+        <Group mt="xs">
+          <Button size="xs" onClick={come}>{t.signIn}</Button>
+        </Group>
+      )}
+      {onRetry && !isSignedOut && (
         <Group mt="xs">
           <Button size="xs" variant="default" onClick={onRetry}>
             {left > 0 ? t.retryIn(left) : problem.kind === 'stale' ? t.readAgain : t.retry}

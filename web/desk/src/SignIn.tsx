@@ -11,7 +11,8 @@ export function SignIn({ onSignIn }: { onSignIn: (person: Person) => void }) {
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    onSignIn({ label: '', headers: { Authorization: `Bearer ${token.trim()}` } });
+    const headers = { Authorization: `Bearer ${token.trim()}` };
+    onSignIn({ label: '', headers: () => Promise.resolve(headers) });
   }
 
   return (

@@ -14,9 +14,13 @@ export function clientOf(person: Person): Client {
   return new Client({
     url: URL_OF_GATEWAY,
     preferGetMethod: false, // addresses of requests end up in logs, and variables would be in them
-    fetchOptions: () => ({
-      headers: { ...person.headers, accept: 'application/graphql-response+json, application/json' },
-    }),
+    fetchOptions: { headers: { accept: 'application/graphql-response+json, application/json' } },
+    // Whose request it is, is known when it is sent: a token may have to be renewed before.
+    fetch: async (url, init) => {
+      const headers = new Headers(init?.headers);
+      for (const [name, value] of Object.entries(await person.headers())) headers.set(name, value);
+      return fetch(url, { ...init, headers });
+    },
     exchanges: [
       cacheExchange({ keys: Object.fromEntries(keyless.map((type) => [type, () => null])), possibleTypes }),
       fetchExchange,

@@ -1,7 +1,7 @@
 import type { CombinedError } from '@urql/core';
 
 /** What went wrong with a whole request, or with what it was based on, as far as a person has to do something else about it. */
-export type ProblemKind = 'offline' | 'signedOut' | 'forbidden' | 'tooMany' | 'busy' | 'invalid' | 'stale' | 'fault';
+export type ProblemKind = 'offline' | 'signedOut' | 'tokenRefused' | 'forbidden' | 'tooMany' | 'busy' | 'invalid' | 'stale' | 'fault';
 
 export interface Problem {
   kind: ProblemKind;

@@ -24,13 +24,6 @@ export function Filters({ customer, choice, onChoose, shown, all }: Props) {
   useEffect(() => setText(choice.text), [choice.text]);
 
   const hidden = shown === null || all === null ? 0 : all - shown;
-  const actors = new Map<string, { name: string; number: number }>();
-  for (const { actor, count: number } of customer.activityActors ?? []) {
-    if (!actor.userId) continue;
-    // One person may have gone by several names; the filter is by their id.
-    const known = actors.get(actor.userId);
-    actors.set(actor.userId, { name: known?.name ?? actor.name, number: number + (known?.number ?? 0) });
-  }
   const count = (label: string, number: number) => `${label} (${format.number(number)})`;
   return (
     <div className="filters">
@@ -74,7 +67,9 @@ export function Filters({ customer, choice, onChoose, shown, all }: Props) {
           />
           <MultiSelect
             size="xs" label={t.actors} value={choice.actorIds} searchable clearable
-            data={[...actors].map(([value, { name, number }]) => ({ value, label: count(name, number) }))}
+            data={(customer.activityActors ?? []).flatMap(({ actor: { userId, name }, count: number }) => (
+              userId ? [{ value: userId, label: count(name, number) }] : []
+            ))}
             onChange={(actorIds) => onChoose({ ...choice, actorIds })}
           />
         </Group>

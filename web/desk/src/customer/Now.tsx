@@ -6,19 +6,15 @@ import type { Customer } from './CustomerPage';
 /** Money and points as they are now. A figure that this viewer may not read is left out. */
 export function Now({ customer }: { customer: Customer }) {
   const { t, format } = useWords();
-  const due = (customer.invoices?.nodes ?? []).filter((each) => each?.amountDue && Number(each.amountDue.amount) > 0);
   const payment = (customer.transactions?.nodes ?? []).find((each) => each?.type === 'SALE' && each.amount);
-  const renewal = (customer.orders?.nodes ?? []).map((each) => each?.renewsAt).filter((at) => at).sort()[0];
-  const { points } = customer;
+  const { points, amountDue, nextRenewalAt } = customer;
   const figures: [label: string, value: string, name?: string][] = [];
 
   if (points) figures.push([t.points, format.number(points.spendable), 'spendable']);
   if (points?.nextExpiry) figures.push([t.nextExpiry, t.pointsAt(points.nextExpiry.points, format.date(points.nextExpiry.expiresAt))]);
-  if (customer.invoices) {
-    figures.push([t.due, due.length ? due.map((each) => format.money(each!.amountDue!)).join(', ') : t.nothingDue]);
-  }
+  if (amountDue) figures.push([t.due, amountDue.length ? amountDue.map(format.money).join(', ') : t.nothingDue, 'due']);
   if (payment) figures.push([t.lastPayment, `${format.money(payment.amount!)}, ${format.date(payment.occurredAt)}`]);
-  if (renewal) figures.push([t.nextRenewal, format.date(renewal)]);
+  if (nextRenewalAt) figures.push([t.nextRenewal, format.date(nextRenewalAt), 'renewal']);
   for (const balance of customer.creditBalances ?? []) figures.push([t.credit, format.money(balance)]);
   return (
     <Paper withBorder p="sm" component="section" aria-label={t.now}>

@@ -12,8 +12,8 @@ interface Ears {
 
 const SILENCE_MS = 60_000;
 const pause = () => 500 + Math.random() * 1500; // not all at once, where a process has left
-/** Codes after which nobody has to come back: these rights are gone. */
-const FINAL = ['FORBIDDEN', 'UNAUTHENTICATED', 'TOKEN_EXPIRED', 'BAD_USER_INPUT'];
+/** Codes after which nobody has to come back: these rights are gone. A token that has ended may have been renewed. */
+const FINAL = ['FORBIDDEN', 'UNAUTHENTICATED', 'BAD_USER_INPUT'];
 
 /** Follows a customer for as long as the page is open. The last cursor is kept over breaks, so that nothing is missed. */
 export function useLive(customerId: string, ears: Ears): boolean {

@@ -66,7 +66,7 @@ export default function ReportPage() {
       {fetching && <Text size="sm" role="status">{t.loading}</Text>}
       {report && (
         <>
-          <Suspense><ReportChart filter={filter} /></Suspense>
+          <Suspense><ReportChart days={report.days ?? []} from={filter.occurredAt.from!} to={filter.occurredAt.to!} /></Suspense>
           <SimpleGrid cols={{ base: 1, lg: 2 }}>
             <section aria-label={t.actionsDone}>
               <Title order={2} size="h4">{t.actionsDone}</Title>

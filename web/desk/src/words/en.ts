@@ -14,6 +14,7 @@ import type {
   TransactionType,
 } from '../generated/graphql';
 import type { ProblemKind } from '../problems';
+import type { SignInFault } from '../session';
 import type { Format } from './format';
 
 /** All that the desk says, in English. Other languages have the same keys, or they do not compile. */
@@ -27,7 +28,11 @@ export const en = (format: Format) => ({
   language: 'Language',
   light: 'Light',
   dark: 'Dark',
+  signIn: 'Sign in',
+  signingIn: 'Signing in…',
   signOut: 'Sign out',
+  signedOutNow: 'You are signed out',
+  signInAdvice: 'Close the window on a computer that others use, too.',
   loading: 'Loading…',
   retry: 'Try again',
   readAgain: 'Read again',
@@ -235,6 +240,7 @@ export const en = (format: Format) => ({
   problems: {
     offline: { title: 'No connection', advice: 'The gateway cannot be reached. What you wrote is still here.' },
     signedOut: { title: 'You are signed out', advice: 'Your session has ended. Sign in again; nothing was changed.' },
+    tokenRefused: { title: 'The gateway does not accept your sign-in', advice: 'The clock of a machine is wrong, or what you signed in at is not for this gateway. Tell those who run it:' },
     forbidden: { title: 'Your role may not do this', advice: 'Ask somebody with more rights.' },
     tooMany: { title: 'Too many requests', advice: 'Your minute is used up. It goes on by itself.' },
     busy: { title: 'The gateway is busy', advice: 'There is more to do than can be done now. It goes on by itself.' },
@@ -242,6 +248,13 @@ export const en = (format: Format) => ({
     invalid: { title: 'This cannot be used', advice: 'The gateway does not take it:' },
     fault: { title: 'Something went wrong', advice: 'This is a fault of the system, not of yours.' },
   } as Record<ProblemKind, { title: string; advice: string }>,
+  signInFaults: {
+    unreachable: { title: 'The sign-in cannot be reached', advice: 'Try again in a moment. If it stays away, tell those who run it:' },
+    denied: { title: 'You were not signed in', advice: 'The sign-in was cancelled or refused.' },
+    lost: { title: 'The sign-in was interrupted', advice: 'It was begun in another window, or long ago. Begin again:' },
+    insecure: { title: 'This address is not safe to sign in at', advice: 'It has to begin with https://:' },
+    failed: { title: 'The sign-in did not work', advice: 'Try again. If it stays so, tell those who run it:' },
+  } as Record<SignInFault, { title: string; advice: string }>,
   sources: {
     platform: 'Gateway', esuite: 'Shop', billing: 'Billing', callcenter: 'Call centre', loyalty: 'Loyalty', overview: 'Accounts',
   } as Record<string, string>,
