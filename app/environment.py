@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
-from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
