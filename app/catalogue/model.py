@@ -79,8 +79,8 @@ class Origin(StrEnum):
     OURS = "OURS"
 
 
-class Translation(NamedTuple):
-    """A translation is a name in another language, whose tag it has (BCP 47)."""
+class LocalName(NamedTuple):
+    """A local name is one in another language, whose tag it has (BCP 47)."""
 
     language: str
     text: str
@@ -104,8 +104,8 @@ class CatalogueAttribute:
     """In other languages, by their tags."""
 
     @property
-    def translations(self) -> list[Translation]:
-        return [Translation(*each) for each in sorted(self.labels.items())]
+    def translations(self) -> list[LocalName]:
+        return [LocalName(*each) for each in sorted(self.labels.items())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class CatalogueType:
     """In other languages, by their tags."""
 
     @property
-    def translations(self) -> list[Translation]:
-        return [Translation(*each) for each in sorted(self.titles.items())]
+    def translations(self) -> list[LocalName]:
+        return [LocalName(*each) for each in sorted(self.titles.items())]
 
 
 def activity_type(

@@ -49,7 +49,7 @@ class BadCatalogue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OwnCatalogue:
-    """The types that a company adds, and the titles in other languages that it gives to ours, by code."""
+    """A company adds types in its own catalogue, and gives titles in other languages to ours, by code."""
 
     version: str = ""
     rows: Sequence[CatalogueType] = ()
