@@ -37,6 +37,7 @@ from app.commands.console import (
 )
 from app.commands.documents import documents
 from app.commands.imports import import_, imports
+from app.commands.mappings import mappings
 from app.commands.webhooks import webhooks
 from app.demo.executor import executor
 from app.demo.inbox import InboxUnavailable
@@ -64,6 +65,7 @@ cli = typer.Typer(
 cli.add_typer(documents, name="documents")
 cli.add_typer(webhooks, name="webhooks")
 cli.add_typer(imports, name="imports")
+cli.add_typer(mappings, name="mappings")
 cli.add_typer(catalogue, name="catalogue")
 
 _HAPPENS_SECONDS: Final = 5

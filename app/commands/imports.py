@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -54,6 +54,12 @@ def import_(
     strict: Annotated[
         bool, typer.Option("--strict", help="Reject a customer for one bad value. Else it costs itself only.")
     ] = False,
+    mapping: Annotated[
+        Path | None, typer.Option(help="A mapping, by which FILE is another system's own export: docs/import.md.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Where times of that export are that have no offset, such as Europe/Berlin.")
+    ] = None,
     correct: Annotated[
         bool, typer.Option("--correct", help="Let a source tell history anew; the timeline says what was corrected.")
     ] = False,
@@ -61,7 +67,16 @@ def import_(
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
-    from app.services.importing import ImportOptions, Summary, Verdict, check_lines, count_lines, lines_of
+    from app.commands.rows import MappedLines, UnreadableExport, mapping_of
+    from app.services.importing import (
+        HAD_BEEN_PARKED,
+        ImportOptions,
+        Summary,
+        Verdict,
+        check_lines,
+        count_lines,
+        lines_of,
+    )
     from app.services.importing.batches import import_batch
 
     settings = read_settings(data=data)
@@ -74,6 +89,9 @@ def import_(
     rejects = rejects or Path(f"{own}.rejects.ndjson")
     if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
+    if timezone and not mapping:
+        fail("--timezone is for times of a --mapping: lines say their offsets themselves.")
+    rows = MappedLines(file, mapping_of(mapping, timezone)) if mapping else None
     options = ImportOptions(
         zone=ZoneInfo(settings.points_time_zone),
         strict=strict,
@@ -100,11 +118,11 @@ def import_(
             if not check:
                 await indexes.apply(store)
             label, is_shown = ("Checking", not sys.stdout.isatty()) if check else ("Importing", True)
-            with progress(label, count_lines(file), is_shown=is_shown) as advance:
+            with progress(label, None if rows else count_lines(file), is_shown=is_shown) as advance:
                 if check:
                     checked = await check_lines(
                         store,
-                        lines_of(file),
+                        rows or lines_of(file),
                         now=now,
                         on_verdict=show,
                         advance=advance,
@@ -113,7 +131,7 @@ def import_(
                     return None, checked
                 return await import_batch(
                     store,
-                    lines_of(file),
+                    rows or lines_of(file),
                     file_name="-" if is_input else Path(name).name,
                     viewer=exporting.ADMINISTRATOR,
                     request_id=secrets.token_hex(8),
@@ -124,14 +142,28 @@ def import_(
                     options=options,
                 )
 
-    with rejects_file(None if check else rejects) as reject, database(settings) as uri:
-        batch_id, summary = run(work(uri, reject))
+    with rejects_file(None if check else rejects) as write, database(settings) as uri:
+
+        def reject(rejected: Any) -> None:
+            of_row = rows and not getattr(rejected, "reason", "").endswith(HAD_BEEN_PARKED)
+            write(replace(rejected, input=rows.raw(rejected.line, rejected.input)) if rows and of_row else rejected)
+
+        try:
+            batch_id, summary = run(work(uri, reject))
+        except UnreadableExport as unreadable:
+            fail(f"{name} cannot be read on: {unreadable} What came before it is imported.")
     written = str(rejects) if not check and rejects.exists() else None
     if json_:
         told = {"id": batch_id, "isCheck": check, **summary.as_json(), "rejects": written}
+        told |= (
+            {"dropped": [{"what": what, "rows": count} for what, count in rows.dropped.most_common()]} if rows else {}
+        )
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         console.print(f"{batch_id or 'Nothing was written.'}\n{summary}", markup=False, soft_wrap=True)
+        if rows and rows.dropped:
+            dropped = ", ".join(f"{count:,} {what}" for what, count in rows.dropped.most_common())
+            console.print(f"dropped by the mapping: {dropped}", markup=False, soft_wrap=True)
         if written:
             console.print(f"Bad lines, each with its number and reason: {written}", markup=False, soft_wrap=True)
     if summary.rejected:

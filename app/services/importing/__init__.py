@@ -25,9 +25,11 @@ from app.services.importing.parking import in_groups, leave_places, parked, park
 from app.services.importing.points import Debt, Held
 from app.services.importing.reach import Unreached
 from app.services.importing.steps import (
+    HAD_BEEN_PARKED,
     UNREADABLE,
     Arrival,
     ImportOptions,
+    MappedLine,
     Unforeseen,
     UnknownType,
     Updated,
@@ -43,10 +45,12 @@ from app.store.scratch import scratch_of
 
 __all__ = [
     "DEFAULTS",
+    "HAD_BEEN_PARKED",
     "LINE_LIMIT_BYTES",
     "UNREADABLE",
     "ImportOptions",
     "LineOutcome",
+    "MappedLine",
     "Reject",
     "Summary",
     "Verdict",
@@ -443,7 +447,7 @@ async def _chunks(
     chunk: list[tuple[int, bytes]] = []
     length, number = 0, first - 1
     async for line in lines if isinstance(lines, AsyncIterable) else _one_by_one(lines):
-        number += 1
+        number = line.row if isinstance(line, MappedLine) else number + 1
         chunk.append((number, line))
         length += len(line)
         if len(chunk) == lines_per_chunk or length >= _CHUNK_BYTES:
@@ -459,6 +463,8 @@ async def _one_by_one(lines: Iterable[bytes]) -> AsyncGenerator[bytes]:
 
 
 def _read(number: int, line: bytes, *, strict: bool) -> Arrival | Verdict:
+    if isinstance(line, MappedLine) and line.problem:
+        return _rejected(number, line.raw.encode(), line.problem)
     line = line.removeprefix(_BYTE_ORDER_MARK).strip()
     if len(line) > LINE_LIMIT_BYTES:
         return _rejected(number, line[:_BEGINNING_BYTES], "The line is longer than 1 MiB; this is its beginning.")

@@ -29,6 +29,7 @@ UNREADABLE: Final = "unreadable"
 """Stands for the kind of a line that tells none."""
 
 
+HAD_BEEN_PARKED: Final = "(This line had been parked.)"
 LINES_OF_REJECTS: Final = ({"line", "reason", "input"}, {"line", "warning", "input"})
 _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 """More digits than a float can tell apart."""
@@ -102,6 +103,29 @@ class Verdict(NamedTuple):
     """What was left out of a line that came in, or is doubtful about it."""
     parked_as: tuple[str, ...] = ()
     """Where a line that is rejected still waits: it leaves when its reject is written, and not before."""
+
+
+class MappedLine(bytes):
+    """A mapped line was made of a row of another system's export, whose number and text it has.
+
+    One whose row could not be read says why; it is rejected.
+    """
+
+    row: int
+    raw: str
+    problem: str
+
+    @classmethod
+    def of(cls, row: int, line: bytes) -> "MappedLine":
+        made = cls(line)
+        made.row, made.raw, made.problem = row, "", ""
+        return made
+
+    @classmethod
+    def bad(cls, row: int, raw: str, problem: str) -> "MappedLine":
+        made = cls(b"{}")
+        made.row, made.raw, made.problem = row, raw, problem
+        return made
 
 
 class Updated(NamedTuple):
@@ -228,9 +252,8 @@ def _masked(text: str) -> str:
 
 
 def _rejected(kind: str, number: int, text: str, reason: str, *, was_parked: bool = False) -> Verdict:
-    return Verdict(
-        kind, number, text, LineOutcome.REJECTED, f"{reason} (This line had been parked.)" if was_parked else reason
-    )
+    told = f"{reason} {HAD_BEEN_PARKED}" if was_parked else reason
+    return Verdict(kind, number, text, LineOutcome.REJECTED, told)
 
 
 # ---------------------------------------------------------------- customers

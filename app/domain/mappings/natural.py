@@ -1,0 +1,250 @@
+"""Makes of values as other systems write them what a line of an import says: exact times, amounts and texts."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, TypeGuard, cast
+
+from app.catalogue import CATALOGUE
+from app.catalogue.model import AttributeKind
+from app.domain.import_forms import DATE, LONG_TEXT, MONEY, TIME, TIME_OR_DATE, Form
+from app.domain.import_lines import LINE_SHAPES
+
+_DIGITS: Final[Mapping[str, int]] = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+    **dict.fromkeys(
+        (
+            "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD "
+            "CAD CDF CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL "
+            "GHS GIP GMD GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR "
+            "LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB "
+            "PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP "
+            "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD YER ZAR ZMW ZWL"
+        ).split(),
+        2,
+    ),
+}
+"""How many digits the minor unit of a currency has (ISO 4217)."""
+
+_TIME: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.IGNORECASE,
+)
+_EPOCH: Final = re.compile(r"-?\d{9,16}(?:\.\d{1,6})?")
+_BETWEEN_THOUSANDS: Final = re.compile(r"[\s'\u00a0\u202f]")
+_MILLISECONDS_FROM: Final = 10**11
+_MICROSECONDS_FROM: Final = 10**14
+
+
+class RowProblem(ValueError):
+    """Raised with what is wrong with a row; the import writes it into the rejects file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """The habits of a system are how it writes values.
+
+    ``zone``: of times without an offset. ``times``: other forms of them, as `strptime` has them. ``minor``: whether
+    whole amounts are in minor units. ``comma``: whether decimals come after a comma. ``nulls``: texts that stand for
+    nothing. ``digits``: of currencies that ISO 4217 does not have.
+    """
+
+    zone: tzinfo | None = None
+    times: Sequence[str] = ()
+    minor: bool = False
+    comma: bool = False
+    nulls: frozenset[str] = frozenset({""})
+    digits: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def _keys_of(*forms: Form) -> frozenset[str]:
+    reads = [form.read for form in forms]
+    return frozenset(key for shape in LINE_SHAPES.values() for key, form in shape.forms.items() if form.read in reads)
+
+
+_TIMES: Final = _keys_of(TIME) | {"startAt", "endAt"}
+_TIMES_OR_DATES: Final = _keys_of(TIME_OR_DATE)
+_DATES: Final = _keys_of(DATE)
+_AMOUNTS: Final = _keys_of(MONEY)
+_LINES: Final = _keys_of(LONG_TEXT) | {"html", "text", "reason", "details"}
+_COUNTS: Final = {
+    "points",
+    "pointsAwarded",
+    "balanceAfter",
+    "paymentCount",
+    "quantity",
+    "expMonth",
+    "expYear",
+    "maxAttempts",
+}
+_CODES: Final = {"currency", "country", "bankCountry"}
+
+
+def exact_line(given: Mapping[str, Any], habits: Habits) -> dict[str, Any]:
+    """Returns the line with exact values. Raises RowProblem."""
+    line = dict(_exact(given, habits, ""))
+    if isinstance(attributes := given.get("attributes"), dict):
+        row = CATALOGUE.get(str(given.get("type")))
+        kinds = {each.name: each.kind for each in row.attributes} if row else {}
+        line["attributes"] = dict(_attributes(cast(Mapping[str, Any], attributes), kinds, habits))
+    return line
+
+
+def _exact(given: Mapping[str, Any], habits: Habits, within: str) -> Iterator[tuple[str, Any]]:
+    for key, value in given.items():
+        place = f"{within}{key}"
+        if value is None or (isinstance(value, str) and value.strip() in habits.nulls):
+            continue
+        yield key, _value(key, value, habits, place)
+
+
+def _value(key: str, value: Any, habits: Habits, place: str) -> Any:
+    if key in _AMOUNTS and isinstance(value, dict):
+        return _money(cast(Mapping[str, Any], value), habits, place)
+    if isinstance(value, dict):
+        return dict(_exact(cast(Mapping[str, Any], value), habits, f"{place}."))
+    if isinstance(value, list):
+        items = cast(list[Any], value)
+        return [_value(key, each, habits, f"{place}.{at}") for at, each in enumerate(items) if each is not None]
+    if key in _TIMES or (key in _TIMES_OR_DATES and not _is_date(value)):
+        return written(value, habits, place)
+    if key in _DATES and isinstance(value, str):
+        return value.strip()[:10]
+    if isinstance(value, bool):
+        return value
+    if key in _COUNTS:
+        return _count(value)
+    text = str(value)
+    if key in _CODES:
+        return text.strip().upper()
+    return text if key in _LINES else " ".join(text.split())
+
+
+def _attributes(
+    given: Mapping[str, Any], kinds: Mapping[str, AttributeKind], habits: Habits
+) -> Iterator[tuple[str, Any]]:
+    """Yields attributes, as the catalogue has their kinds; of others a number stays one."""
+    for name, value in given.items():
+        place, kind = f"attributes.{name}", kinds.get(name)
+        if value is None or (isinstance(value, str) and value.strip() in habits.nulls):
+            continue
+        if _is_money(value):
+            yield name, _money(value, habits, place)
+        elif kind is AttributeKind.DATETIME:
+            yield name, written(value, habits, place)
+        elif kind is AttributeKind.DATE:
+            yield name, str(value).strip()[:10]
+        elif isinstance(value, str) or kind is AttributeKind.TEXT:
+            yield name, " ".join(str(value).split())
+        else:
+            yield name, value
+
+
+def _is_money(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, dict) and cast(dict[str, Any], value).keys() == {"amount", "currency"}
+
+
+def _count(value: object) -> object:
+    """Returns a whole number; what is none stays as it is, for the line's own judgement."""
+    text = str(value).strip()
+    return int(text.partition(".")[0]) if re.fullmatch(r"[+-]?\d{1,12}(?:\.0+)?", text) else value
+
+
+# ---------------------------------------------------------------- times
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()) is not None
+
+
+def written(value: object, habits: Habits, place: str) -> str:
+    """Returns a moment as RFC 3339 in UTC. Raises RowProblem."""
+    moment = _moment(value, habits, place)
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _moment(value: object, habits: Habits, place: str) -> datetime:
+    text = str(value).strip()
+    try:
+        for form in habits.times:
+            try:
+                parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- the zone is given next
+            except ValueError:
+                continue
+            return parsed if parsed.tzinfo else _in_zone(parsed, habits, place, text)
+        if _EPOCH.fullmatch(text):
+            return _of_epoch(Decimal(text))
+        if found := _TIME.fullmatch(text):
+            return _of_parts(found, habits, place, text)
+    except (ValueError, OverflowError, InvalidOperation) as wrong:
+        if isinstance(wrong, RowProblem):
+            raise
+    raise RowProblem(f"{place}: {text[:50]} is no time that the mapping knows; name its form in `times`.")
+
+
+def _of_epoch(number: Decimal) -> datetime:
+    """Returns a moment of seconds, milliseconds or microseconds since 1970, by their size."""
+    size = abs(number)
+    parts = 1 if size < _MILLISECONDS_FROM else 1_000 if size < _MICROSECONDS_FROM else 1_000_000
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(number * 1_000_000 / parts))
+
+
+def _of_parts(found: re.Match[str], habits: Habits, place: str, text: str) -> datetime:
+    day, minutes, seconds, fraction, offset = found.groups()
+    at = datetime.combine(date.fromisoformat(day), time.fromisoformat(f"{minutes or '00:00'}:{seconds or '00'}"))
+    at = at.replace(microsecond=int((fraction or "0").ljust(6, "0")[:6]))
+    if not offset:
+        return _in_zone(at, habits, place, text)
+    if offset.upper() in ("Z", "UTC"):
+        return at.replace(tzinfo=UTC)
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return (at - ahead if offset[0] == "+" else at + ahead).replace(tzinfo=UTC)
+
+
+def _in_zone(at: datetime, habits: Habits, place: str, text: str) -> datetime:
+    """Returns a local time as a moment: the first of two. Raises RowProblem for one that no clock shows."""
+    if habits.zone is None:
+        raise RowProblem(
+            f"{place}: {text[:50]} has no offset. Name the zone: --timezone Europe/Berlin, or `time_zone`."
+        )
+    moment = at.replace(tzinfo=habits.zone).astimezone(UTC)
+    if moment.astimezone(habits.zone).replace(tzinfo=None) != at:
+        raise RowProblem(f"{place}: {text[:50]} does not exist in {habits.zone}, where clocks were put forward then.")
+    return moment
+
+
+# ---------------------------------------------------------------- amounts
+
+
+def _money(given: Mapping[str, Any], habits: Habits, place: str) -> object:
+    amount, currency = given.get("amount"), given.get("currency")
+    if amount is None or currency is None:
+        return dict(given)
+    code = str(currency).strip().upper()
+    digits = habits.digits.get(code, _DIGITS.get(code))
+    if digits is None:
+        raise RowProblem(f"{place}: the currency {code[:10]} is unknown; say how many digits it has in `currencies`.")
+    number = _number(amount, habits, place)
+    if habits.minor and "." not in str(amount):
+        number = number.scaleb(-digits)
+    return {"amount": f"{number:f}", "currency": code}
+
+
+def _number(value: object, habits: Habits, place: str) -> Decimal:
+    text = str(value).strip()
+    plain = _BETWEEN_THOUSANDS.sub("", text)
+    group, mark = (r"\.", ",") if habits.comma else (",", r"\.")
+    if found := re.fullmatch(rf"([+-]?)(\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{mark}(\d+))?", plain):
+        sign, whole, rest = found.groups()
+        whole = re.sub(r"\D", "", whole)
+        if whole or rest:
+            return Decimal(f"{sign}{whole or '0'}.{rest or '0'}") if rest else Decimal(f"{sign}{whole}")
+    raise RowProblem(
+        f"{place}: {text[:50]} is no amount whose decimals come after a {'comma' if habits.comma else 'point'}; "
+        "`decimal` of the mapping says after what they come."
+    )
