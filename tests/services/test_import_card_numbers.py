@@ -21,7 +21,9 @@ from tests.support.import_lines import Bring, activity, customer
 CARD = "5555 5555 5555 4444"
 STARS = "**** **** **** ****"
 EXAMPLES: list[dict[str, Any]] = [
-    json.loads(line) for file in sorted(Path("examples/import").glob("*.ndjson")) for line in file.read_text().splitlines()
+    json.loads(line)
+    for file in sorted(Path("examples/import").glob("*.ndjson"))
+    for line in file.read_text().splitlines()
 ]
 
 
