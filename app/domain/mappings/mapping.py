@@ -50,7 +50,7 @@ class BadMapping(ValueError):
 
 
 class Mapped(NamedTuple):
-    """What a row became: lines of an import, and the names of what the mapping leaves out on purpose."""
+    """It says what a row became: lines of an import, and names of what the mapping leaves out on purpose."""
 
     lines: Sequence[tuple[tuple[str, str], bytes]]
     """Each with its kind and id."""
