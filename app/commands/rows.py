@@ -52,7 +52,7 @@ class MappedLines:
 
     def __iter__(self) -> Iterator[MappedLine]:
         """Raises UnreadableExport."""
-        told = set[tuple[str, str]]()
+        told: dict[tuple[str, str], str] = {}
         for row in _rows(self._file, self._mapping):
             if len(self._raw) >= _RAW_KEPT:
                 del self._raw[next(iter(self._raw))]
@@ -65,12 +65,13 @@ class MappedLines:
                 yield MappedLine.bad(row.number, row.raw, str(wrong))
                 continue
             self.dropped.update(mapped.dropped)
-            for key, line in mapped.lines:
-                if key[0] in self._mapping.once:
-                    if key in told:
-                        continue
-                    told.add(key)
-                yield MappedLine.of(row.number, line)
+            for line in mapped.lines:
+                if line.kind in self._mapping.once or line.as_of is not None:
+                    last = told.get(key := (line.kind, line.id), "")
+                    if key in told and (line.as_of is None or str(line.as_of) < last):
+                        continue  # what is known by now is newer
+                    told[key] = str(line.as_of)
+                yield MappedLine.of(row.number, line.text)
 
     def raw(self, number: int, otherwise: str) -> str:
         """Returns the row of that number as the file had it, as far as it is remembered; card numbers in stars."""

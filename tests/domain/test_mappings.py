@@ -170,10 +170,10 @@ def test_what_is_wrong_with_a_mapping_is_said_before_the_first_row(change: tuple
 
 def test_a_mapping_makes_lines_of_a_row() -> None:
     made = read_mapping(MAPPING).mapped({"id": 2**60 + 1, "total": "5.00", "currency": "usd"})
-    [(key, line)] = made.lines
-    assert key == ("transaction", "1152921504606846977")
+    [line] = made.lines
+    assert (line.kind, line.id) == ("transaction", "1152921504606846977")
     amount = {"amount": "5.00", "currency": "USD"}
-    assert json.loads(line) == {"source": "shop", "kind": "transaction", "id": key[1], "amount": amount}
+    assert json.loads(line.text) == {"source": "shop", "kind": "transaction", "id": line.id, "amount": amount}
 
 
 def test_what_no_row_can_be_is_said() -> None:

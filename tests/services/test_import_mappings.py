@@ -188,3 +188,15 @@ def test_rows_that_are_no_json_are_rejects_and_others_go_on(tmp_path: Path) -> N
     made = list(lines_of(b'{"id": 1}\nnope\n\n{"id": 2}\n', mapping))
     assert [(each.row, bool(each.problem)) for each in made] == [(1, False), (2, True), (4, False)]
     assert Counter(each.problem for each in made)["The line is not JSON: Expecting value at character 1."] == 1
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_the_newest_row_about_a_thing_counts_in_whatever_order_they_come(
+    store: Store, newest_first: bool
+) -> None:
+    """Stripe lists events newest first: an older one would make a refunded charge whole again."""
+    rows = export_of("stripe").read_bytes().splitlines(keepends=True)
+    content = b"".join(reversed(rows) if newest_first else rows)
+    await brought(store, lines_of(content, FOLDER / "stripe.toml"))
+    [charge] = await store.find("transactions", {"number": "ch_1"})
+    assert charge["status"] == "PARTIALLY_REFUNDED"

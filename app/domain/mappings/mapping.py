@@ -49,11 +49,19 @@ class BadMapping(ValueError):
         self.sentences = sentences
 
 
+class MadeLine(NamedTuple):
+    """A line was made of a row. ``as_of`` orders rows that tell of one thing: the newest of them counts."""
+
+    kind: str
+    id: str
+    as_of: Any
+    text: bytes
+
+
 class Mapped(NamedTuple):
     """It says what a row became: lines of an import, and names of what the mapping leaves out on purpose."""
 
-    lines: Sequence[tuple[tuple[str, str], bytes]]
-    """Each with its kind and id."""
+    lines: Sequence[MadeLine]
     dropped: Sequence[str]
 
 
@@ -86,7 +94,7 @@ class Mapping:
             made = list(self._lines.input_value(self._as_jq_has_it(row)))
         except ValueError as wrong:
             raise RowProblem(_reason(wrong)) from None
-        lines: list[tuple[tuple[str, str], bytes]] = []
+        lines: list[MadeLine] = []
         dropped: list[str] = []
         for each in made:
             if each is None:
@@ -98,7 +106,9 @@ class Mapping:
                 dropped.append(str(line["dropped"])[:100])
                 continue
             exact = {"source": self.source, **exact_line(line, self.habits)}
-            lines.append(((str(exact.get("kind")), str(exact.get("id"))), orjson.dumps(exact) + b"\n"))
+            as_of = exact.pop("asOf", None)
+            text = orjson.dumps(exact) + b"\n"
+            lines.append(MadeLine(str(exact.get("kind")), str(exact.get("id")), as_of, text))
         return Mapped(lines, dropped)
 
     def _as_jq_has_it(self, value: Any) -> Any:
