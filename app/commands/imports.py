@@ -145,8 +145,10 @@ def import_(
     with rejects_file(None if check else rejects) as write, database(settings) as uri:
 
         def reject(rejected: Any) -> None:
-            of_row = rows and not getattr(rejected, "reason", "").endswith(HAD_BEEN_PARKED)
-            write(replace(rejected, input=rows.raw(rejected.line, rejected.input)) if rows and of_row else rejected)
+            # The line of one that had been parked counts in the file that it came with.
+            if rows and not getattr(rejected, "reason", "").endswith(HAD_BEEN_PARKED):
+                rejected = replace(rejected, input=rows.raw(rejected.line, rejected.input))
+            write(rejected)
 
         try:
             batch_id, summary = run(work(uri, reject))
@@ -297,7 +299,7 @@ def is_file(path: Path, file: BinaryIO) -> bool:
 
 def _is_of_rejects(line: str) -> bool:
     """Whether a file that begins with this line is empty, or was written by an import."""
-    from app.services.importing.steps import LINES_OF_REJECTS
+    from app.services.importing import LINES_OF_REJECTS
 
     try:
         return not line or json.loads(line).keys() in LINES_OF_REJECTS

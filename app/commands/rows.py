@@ -22,13 +22,12 @@ import orjson
 from app.commands.console import fail, text_of
 from app.domain import card_numbers
 from app.domain.mappings import BadMapping, Mapping, RowProblem, read_mapping
-from app.services.importing import MappedLine
+from app.services.importing import LINES_OF_REJECTS, MappedLine
 
 _GZIP: Final = b"\x1f\x8b"
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DOCUMENT_AT_MOST: Final = 256 * 1024 * 1024
 _RAW_KEPT: Final = 20_000
-_OF_REJECTS: Final = ({"line", "reason", "input"}, {"line", "warning", "input"})
 
 
 class UnreadableExport(ValueError):
@@ -132,7 +131,7 @@ def _mended(text: TextIO, mapping: Mapping) -> Iterator[_Row]:
     for line in text:
         try:
             given = orjson.loads(line)
-            if given.keys() not in _OF_REJECTS:
+            if given.keys() not in LINES_OF_REJECTS:
                 raise ValueError
             rows = (
                 [_json(given["input"])] if mapping.reads in ("csv", "tsv") else mapping.rows_of(_json(given["input"]))

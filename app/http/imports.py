@@ -72,7 +72,7 @@ def routes(database: Database, authenticate: Authenticate, rates: Rates, zone: t
                 else:
                     batch_id = given.batch_id
                     await batches.reopen(store, batch_id, viewer, now)
-            except BaseException:
+            except BaseException:  # the turn is given back whatever happens: nobody else would
                 at_once.leave()
                 raise
         except NotFound as missing:

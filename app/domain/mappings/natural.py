@@ -97,9 +97,13 @@ def exact_line(given: Mapping[str, Any], habits: Habits) -> dict[str, Any]:
 def _exact(given: Mapping[str, Any], habits: Habits, within: str) -> Iterator[tuple[str, Any]]:
     for key, value in given.items():
         place = f"{within}{key}"
-        if value is None or (isinstance(value, str) and value.strip() in habits.nulls):
+        if _is_nothing(value, habits):
             continue
         yield key, _value(key, value, habits, place)
+
+
+def _is_nothing(value: object, habits: Habits) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in habits.nulls)
 
 
 def _value(key: str, value: Any, habits: Habits, place: str) -> Any:
@@ -130,7 +134,7 @@ def _attributes(
     """Yields attributes, as the catalogue has their kinds; of others a number stays one."""
     for name, value in given.items():
         place, kind = f"attributes.{name}", kinds.get(name)
-        if value is None or (isinstance(value, str) and value.strip() in habits.nulls):
+        if _is_nothing(value, habits):
             continue
         if _is_money(value):
             yield name, _money(value, habits, place)

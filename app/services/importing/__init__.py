@@ -26,6 +26,7 @@ from app.services.importing.points import Debt, Held
 from app.services.importing.reach import Unreached
 from app.services.importing.steps import (
     HAD_BEEN_PARKED,
+    LINES_OF_REJECTS,
     UNREADABLE,
     Arrival,
     ImportOptions,
@@ -46,6 +47,7 @@ from app.store.scratch import scratch_of
 __all__ = [
     "DEFAULTS",
     "HAD_BEEN_PARKED",
+    "LINES_OF_REJECTS",
     "LINE_LIMIT_BYTES",
     "UNREADABLE",
     "ImportOptions",

@@ -158,7 +158,7 @@ async def go_on(
             note=note,
             lines_per_chunk=lines_per_chunk,
         )
-    except BaseException:
+    except BaseException:  # whatever ends it, its sender's leaving too: the batch may be gone on with at once
         with suppress(StoreError):
             await asyncio.shield(
                 store.write("imports", [UpdateOne({"_id": batch_id}, {"$set": {"pausedAt": clock()}})])
