@@ -38,6 +38,7 @@ from app.commands.console import (
 from app.commands.documents import documents
 from app.commands.imports import import_, imports
 from app.commands.mappings import mappings
+from app.commands.shard import shard
 from app.commands.webhooks import webhooks
 from app.demo.executor import executor
 from app.demo.inbox import InboxUnavailable
@@ -67,6 +68,7 @@ cli.add_typer(webhooks, name="webhooks")
 cli.add_typer(imports, name="imports")
 cli.add_typer(mappings, name="mappings")
 cli.add_typer(catalogue, name="catalogue")
+cli.command("shard")(shard)
 
 _HAPPENS_SECONDS: Final = 5
 

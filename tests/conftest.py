@@ -32,6 +32,7 @@ from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch
 from tests.support.commands import Commands
 from tests.support.digest import EMPTY, digests
 from tests.support.gateway import Ask
+from tests.support.routing import Routing, tell_tests_apart
 from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import World
 
@@ -73,23 +74,28 @@ def database_name(worker_id: str) -> str:
 
 
 @pytest.fixture(scope="session")
-async def _database(mongodb_uri: str, database_name: str, driver: Driver) -> AsyncGenerator[tuple[Store, Commands]]:
+async def _database(
+    mongodb_uri: str, database_name: str, driver: Driver
+) -> AsyncGenerator[tuple[Store, Commands, Routing]]:
     """Opens a store on the session's database, and records the commands that it sends."""
-    commands = Commands()
-    async with Store.open(mongodb_uri, database_name, driver=driver, listeners=[commands]) as store:
+    commands, routing = Commands(), Routing()
+    tell_tests_apart()
+    async with Store.open(mongodb_uri, database_name, driver=driver, listeners=[commands, routing]) as store:
         await store.drop()
         await indexes.apply(store)
-        yield store, commands
+        yield store, commands, routing
         await store.drop()
 
 
 @pytest.fixture
-async def store(_database: tuple[Store, Commands], database_name: str) -> Store:
-    """Gives an empty database with all its validators and indexes."""
-    store, commands = _database
+async def store(_database: tuple[Store, Commands, Routing], database_name: str) -> AsyncGenerator[Store]:
+    """Gives an empty database with all its validators and indexes. Every command names a customer, or may ask all."""
+    store, commands, routing = _database
     await _empty(store, database_name)
     commands.clear()
-    return store
+    routing.clear()
+    yield store
+    assert routing.scattered == set(), "a cluster would ask all of its shards: docs/scale.md"
 
 
 @stamina.retry(on=is_transient, attempts=5)
@@ -168,7 +174,7 @@ def ask(client: httpx2.AsyncClient) -> Ask:
 
 
 @pytest.fixture
-def commands(_database: tuple[Store, Commands]) -> Commands:
+def commands(_database: tuple[Store, Commands, Routing]) -> Commands:
     """Records the commands that reach the database."""
     return _database[1]
 

@@ -254,7 +254,7 @@ class _Turn:
             await self._missed(position + 1, following - 1)
         now = stored(datetime.now(UTC))
         rows = [delivery_of(self._id, entry, now) for entry in entries if is_told(endpoint["types"], entry)]
-        inserts = [UpdateOne({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True) for row in rows]
+        inserts = [UpdateOne(_at(row), {"$setOnInsert": row}, upsert=True) for row in rows]
         await self._store.write("webhookDeliveries", inserts, ordered=False)
         reached = {"$set": {"position": entries[-1]["sequence"] if entries else last}}
         if not (await self._store.write("webhookEndpoints", [UpdateOne(self._ours, reached)])).matched_count:
@@ -284,8 +284,8 @@ class _Turn:
                 row = delivery_of(self._id, entry, now)
                 queued = {key: row[key] for key in ("status", "attempts", "dueAt")}
                 gone = dict.fromkeys(("error", "deliveredAt", "settledAt"), "")
-                settled = {"_id": row["_id"], "dueAt": {"$exists": False}}
-                writes.append(UpdateOne({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True))
+                settled = {**_at(row), "dueAt": {"$exists": False}}
+                writes.append(UpdateOne(_at(row), {"$setOnInsert": row}, upsert=True))
                 writes.append(UpdateOne(settled, {"$set": queued, "$unset": gone}))
         await self._store.write("webhookDeliveries", writes)
         ours = {**self._ours, "redeliveries.0": window}
@@ -406,7 +406,7 @@ class _Turn:
 
     async def _note(self, delivery: Document, update: Document) -> bool:
         """Counts the attempt; False if somebody has sent it or put it off since: what they found out counts."""
-        ours = {"_id": delivery["_id"], "dueAt": delivery["dueAt"]}
+        ours = {**_at(delivery), "dueAt": delivery["dueAt"]}
         return (await self._write_delivery(UpdateOne(ours, {**update, "$inc": {"attempts": 1}}))) > 0
 
     @_until_it_is_there
@@ -426,3 +426,8 @@ def _settled(status: WebhookDeliveryStatus, now: datetime, **keys: Any) -> Docum
     """Returns the update of a delivery that is sent no more."""
     gone: Mapping[str, str] = {"dueAt": ""} | ({} if "error" in keys else {"error": ""})
     return {"$set": {"status": status.value, "settledAt": now, **keys}, "$unset": gone}
+
+
+def _at(delivery: Document) -> Document:
+    """Matches a delivery by its id, at its endpoint and customer."""
+    return {key: delivery[key] for key in ("_id", "endpointId", "customerId")}

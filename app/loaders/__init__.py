@@ -12,7 +12,7 @@ from app.domain.report import MAX_OPTIONS
 from app.loaders import activities, blocklist, points
 from app.loaders.balances import amounts_due, credit_balances, next_renewals
 from app.loaders.customers import Name, by_name, surviving, tags
-from app.loaders.documents import by_id, by_kind
+from app.loaders.documents import DocumentLoader, Near, by_id, by_kind
 from app.loaders.duplicates import duplicates
 from app.loaders.external_requests import refundings
 from app.loaders.gate import Gate
@@ -36,8 +36,8 @@ class Loaders:
         self._store, self.gate = store, gate
 
     @cached_property
-    def documents(self) -> Loader[str, Document]:
-        return CustomerLoader(partial(_by_id, self._store, self.gate, self.pages))
+    def documents(self) -> DocumentLoader:
+        return DocumentLoader(partial(_by_id, self._store, self.gate, self.pages))
 
     @cached_property
     def customers(self) -> Loader[Name, list[Document]]:
@@ -133,11 +133,11 @@ class Loaders:
 
 
 async def _by_id(
-    store: Store, gate: Gate, pages: Pages, ids: Sequence[str], prefetch: Prefetch
+    store: Store, gate: Gate, pages: Pages, ids: Sequence[str], near: Near, prefetch: Prefetch
 ) -> Mapping[str, Document | Exception]:
     """Reads all kinds together; if that fails, each by itself, so that a fault costs its own kind only."""
     try:
-        documents, their_pages = await by_id(store, ids, prefetch)
+        documents, their_pages = await by_id(store, ids, prefetch, near)
         admitted = await gate.admitted(documents)
         pages.add(their_pages)
         return admitted
@@ -148,7 +148,7 @@ async def _by_id(
 
     async def tried(of_kind: Sequence[str]) -> Mapping[str, Document | Exception]:
         try:
-            return await _by_id(store, gate, pages, of_kind, prefetch)
+            return await _by_id(store, gate, pages, of_kind, near, prefetch)
         except Exception as failed:  # a value: its own kind's alone
             return dict.fromkeys(of_kind, failed)
 

@@ -132,7 +132,6 @@ class Looks:
         """Returns what unites the look with that of other processes, and of earlier flushes."""
         by = look.viewer.delegate
         first = {
-            "customerId": key.customer_id,
             "viewer.id": key.subject,
             "viewer.name": look.viewer.name,
             **({"viewer.delegate": {"id": by.subject, "name": by.name}} if by else {}),
@@ -140,7 +139,7 @@ class Looks:
         }
         more = {"viewer.roles": {"$each": sorted(look.roles)}, "groups": {"$each": sorted(look.groups)}}
         change = {"$setOnInsert": first, "$min": {"at": look.at}, "$addToSet": more}
-        return UpdateOne({"_id": key.id}, change, upsert=True)
+        return UpdateOne({"_id": key.id, "customerId": key.customer_id}, change, upsert=True)
 
 
 def _refused(fault: StoreError) -> int:

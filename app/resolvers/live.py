@@ -88,6 +88,7 @@ async def request(
             owner = found["customerId"]
             while found["customerId"] == owner:
                 await live.renew()
+                context.loaders.documents.near(id, (owner,))
                 now: Document | None = await context.loaders.documents.load(id)
                 if now is None:
                     raise Forbidden("You may not see this request any more.")
@@ -183,7 +184,11 @@ async def _told_of(info: Info, selection: Selection, entries: Sequence[Document]
     if len(wanted) < len(plain):
         return await info.context.loaders.feed.matching_ids(selection, entries)
     ids = [each for entry in entries for key in ("addedIds", "rewrittenIds") for each in entry[key]]
-    rows = await info.context.loaders.documents.load_all(ids)
+    documents = info.context.loaders.documents
+    for entry in entries:
+        for each in (*entry["addedIds"], *entry["rewrittenIds"]):
+            documents.near(each, (entry["customerId"],))
+    rows = await documents.load_all(ids)
     return frozenset(
         row["_id"] for row in rows if isinstance(row, dict) and all(row.get(key) in values for key, values in wanted)
     )

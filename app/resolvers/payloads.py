@@ -99,8 +99,9 @@ async def _payload(
         shown = {name: await document_of(info, node_id) for name, node_id in refusal.shows.items()}
         return {"userErrors": schema.user_errors_of(refusal), "customer": customer, **shown}
     info.context.forget()
-    written = {"customer": owner(), **wrote}
-    documents = await asyncio.gather(*(_written(info, ids) for ids in written.values() if ids))
+    customer_id = owner()
+    written = {"customer": customer_id, **wrote}
+    documents = await asyncio.gather(*(_written(info, ids, customer_id) for ids in written.values() if ids))
     named = (name for name, ids in written.items() if ids)
     return {"userErrors": [], **dict(zip(named, documents, strict=True))}
 
@@ -110,7 +111,11 @@ async def document_of(info: Info, node_id: str) -> Source:
     return await info.context.loaders.documents.load(node_id)
 
 
-async def _written(info: Info, ids: str | list[str]) -> Source:
-    if isinstance(ids, str):
-        return await document_of(info, ids)
-    return cast(Source, await asyncio.gather(*(document_of(info, each) for each in ids)))
+async def _written(info: Info, ids: str | list[str], customer_id: str | None) -> Source:
+    documents = info.context.loaders.documents
+    several = [ids] if isinstance(ids, str) else ids
+    if customer_id:
+        for each in several:
+            documents.near(each, (customer_id,))
+    found = await asyncio.gather(*map(documents.load, several))
+    return found[0] if isinstance(ids, str) else cast(Source, found)

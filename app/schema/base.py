@@ -108,6 +108,7 @@ def follow_own(info: Info, document: Document, key: str) -> Source:
 
     deferred = follow(info, document, key)
     if deferred is not None:
+        info.context.loaders.documents.near(deferred.key, owners)
         deferred.then = own
     return deferred
 
@@ -117,13 +118,16 @@ async def load_deferred(deferred: Source) -> Source:
     return None if deferred is None else await deferred
 
 
-def linked_document(info: Info, node_id: object) -> Source:
-    """Returns the document of an id that another one holds, still to be awaited.
+def linked_document(info: Info, node_id: object, *, owner: Document | None = None) -> Source:
+    """Returns the document of an id that another one holds, still to be awaited. ``owner``: that other one, if both are
+    of the same customer.
 
     Raises TypeError for what is not an id, before it costs its neighbours.
     """
     if not isinstance(node_id, str) or not has_id_form(node_id):
         raise TypeError("not an id")
+    if owner is not None:
+        info.context.loaders.documents.near(node_id, owners_of(owner))
     return info.context.loaders.documents.defer(node_id)
 
 

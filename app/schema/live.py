@@ -40,7 +40,7 @@ class LiveActivity:
     @staticmethod
     def activity(event: strawberry.Parent[Document], info: Info) -> Activity | None:
         activity_id = event.get("activityId")
-        return cast(Source, linked_document(info, activity_id) if activity_id else None)
+        return cast(Source, linked_document(info, activity_id, owner=event) if activity_id else None)
 
     customer = owner("The customer as they are now. Null in a HEARTBEAT.")
 

@@ -20,7 +20,16 @@ from app.domain.vocabulary import CustomerStatus
 from app.services.daily_counts import mark_days_stale
 from app.store import previews
 from app.store.digests import row_digest
-from app.store.driver import DeleteOne, Document, InsertOne, ReplaceOne, Store, UpdateMany, UpdateOne
+from app.store.driver import (
+    DeleteMany,
+    DeleteOne,
+    Document,
+    InsertOne,
+    ReplaceOne,
+    Store,
+    TryAgain,
+    UpdateOne,
+)
 from app.store.indexes import remake_copies
 
 T = TypeVar("T")
@@ -42,6 +51,8 @@ class CustomerRows:
         self._rewritten: defaultdict[str, list[str]] = defaultdict(list)
         """The ids of activities that were there before, by their owners."""
         self._operations: defaultdict[str, list[Operation]] = defaultdict(list)
+        self._handed_on: defaultdict[str, list[Document]] = defaultdict(list)
+        """Rows that another customer has from now on: deleted where they are, and inserted with the new owner."""
         self._keys: defaultdict[str, Document] = defaultdict(dict)
         self._customers: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self._new_customers: dict[str, int] = {}
@@ -51,6 +62,8 @@ class CustomerRows:
         self.acts: list[Callable[[], None]] = []
         self._revisions: dict[str, int] = {}
         """Of the locked customers, counted up already."""
+        self._absorbing: dict[str, Sequence[str]] = {}
+        """Whose rows are on their way to a locked customer."""
         self.owners: set[str] = set()
         """Who owned a row that was written, before or after."""
         self.changed: set[str] = set()
@@ -68,6 +81,7 @@ class CustomerRows:
         if not found:
             raise NotFound("There is no such customer.", "customerId")
         self._revisions[customer_id] = found[0]["revision"]
+        self._absorbing[customer_id] = found[0].get("absorbingIds", ())
         self.owners.add(customer_id)
         return found[0]
 
@@ -78,20 +92,30 @@ class CustomerRows:
 
     def replace(self, collection: str, before: Document, after: Document) -> None:
         """The row may change its owner: both have another revision."""
-        self._operations[collection].append(ReplaceOne({"_id": before["_id"]}, after))
+        if before["customerId"] == after["customerId"]:
+            self._operations[collection].append(ReplaceOne(self._row(before), after))
+        else:
+            self._operations[collection].append(DeleteOne(self._row(before)))
+            self._handed_on[collection].append(after)
         for owner in {before["customerId"], after["customerId"]}:
             self._touch(collection, owner, before["_id"])
 
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
         """Updates a row. ``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
-        self._operations[collection].append(UpdateOne({"_id": before["_id"]}, change))
+        self._operations[collection].append(UpdateOne(self._row(before), change))
         self._touch(collection, before["customerId"], before["_id"])
 
     def delete(self, collection: str, before: Document) -> None:
-        self._operations[collection].append(DeleteOne({"_id": before["_id"]}))
+        self._operations[collection].append(DeleteOne(self._row(before)))
         if collection == "activities":
             self._withdrawn.append(before)
         self._touch(collection, before["customerId"], before["_id"])
+
+    def _row(self, row: Document) -> Document:
+        """Matches a row by its id, at its owner: a router asks no shard but that of the customer."""
+        owner = row["customerId"]
+        absorbing = self._absorbing.get(owner, ())
+        return {"_id": row["_id"], "customerId": {"$in": [owner, *absorbing]} if absorbing else owner}
 
     def _touch(self, collection: str, owner: str, rewritten_id: str | None = None) -> None:
         self.owners.add(owner)
@@ -134,10 +158,13 @@ class CustomerRows:
         for collection in {**self._inserted, **self._operations}:
             inserted, operations = self._inserted[collection], self._operations[collection]
             if operations:
-                operations = [*map(InsertOne[Document], inserted), *operations]
-                await self.store.write(collection, operations, ordered=False, session=self.session)
+                both = [*map(InsertOne[Document], inserted), *operations]
+                done = await self.store.write(collection, both, ordered=False, session=self.session)
+                if done.matched_count + done.deleted_count < len(operations):
+                    raise TryAgain  # a row has another owner by now
             else:
                 await self.store.insert(collection, inserted, session=self.session)
+            await self.store.insert(collection, self._handed_on[collection], session=self.session)
         activities: defaultdict[str, list[Document]] = defaultdict(list)
         for activity in self._inserted["activities"]:
             activities[activity["customerId"]].append(activity)
@@ -240,15 +267,15 @@ async def move_rows(
 ) -> int:
     """Gives rows of one customer to another, and returns how many. Each moves by itself, and only if it still is there.
 
-    Needs no transaction: whoever takes over another customer is read with the rows that are still to come, and no
-    preview of them is believed meanwhile (loaders/gate.py).
+    Whoever takes over another customer is read with the rows that are still to come, and no preview of them is believed
+    meanwhile (loaders/gate.py).
     """
     former = {"mergeId": merge_id, "customerId": from_id}
-    moving = UpdateMany(
-        {"_id": {"$in": [*ids]}, "customerId": from_id},
-        {"$set": {"customerId": into_id}, "$push": {"formerOwners": former}},
-    )
-    return (await store.write(collection, [moving])).modified_count
+
+    def moved(row: Document) -> Document:
+        return row | {"customerId": into_id, "formerOwners": [*row.get("formerOwners", ()), former]}
+
+    return await _hand_on(store, collection, {"_id": {"$in": [*ids]}, "customerId": from_id}, moved)
 
 
 async def move_rows_back(
@@ -256,11 +283,29 @@ async def move_rows_back(
 ) -> int:
     """Gives rows that a merge moved back to whom they were of, and returns how many."""
     former = {"mergeId": merge_id, "customerId": into_id}
-    moving = UpdateMany(
-        {"_id": {"$in": [*ids]}, "customerId": from_id, "formerOwners": former},
-        {"$set": {"customerId": into_id}, "$pull": {"formerOwners": former}},
-    )
-    return (await store.write(collection, [moving])).modified_count
+
+    def moved(row: Document) -> Document:
+        return row | {"customerId": into_id, "formerOwners": [each for each in row["formerOwners"] if each != former]}
+
+    where = {"_id": {"$in": [*ids]}, "customerId": from_id, "formerOwners": former}
+    return await _hand_on(store, collection, where, moved)
+
+
+async def _hand_on(store: Store, collection: str, where: Document, moved: Callable[[Document], Document]) -> int:
+    """Deletes rows and inserts them as another customer's, in one transaction, and returns how many.
+
+    On a sharded cluster a row lies with its customer, and no update of several rows may give them another.
+    """
+
+    async def body(session: Any) -> int:
+        rows = await store.find(collection, where, session=session)
+        if rows:
+            here = {**where, "_id": {"$in": [row["_id"] for row in rows]}}
+            await store.write(collection, [DeleteMany(here)], session=session)
+            await store.insert(collection, [*map(moved, rows)], session=session)
+        return len(rows)
+
+    return await store.transaction(body)
 
 
 Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]

@@ -23,6 +23,7 @@ from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError
 from app.store.forms import Collection as Declared
 from app.store.forms import Index
 from app.store.schema import COLLECTIONS, ROW_ORDER
+from app.store.shards import index_of
 
 _log = structlog.get_logger("store")
 
@@ -83,7 +84,10 @@ def _compared(existing: Mapping[str, "_Existing"], search_revision: int) -> list
         there = existing[name].indexes
         declared = {index.name: specification(index) for index in collection.indexes}
         found += [Difference(f"{name}.{index}: missing", is_missing=True) for index in declared.keys() - there.keys()]
-        found += [Difference(f"{name}.{index}: unknown") for index in there.keys() - declared.keys() - {"_id_"}]
+        found += [
+            Difference(f"{name}.{index}: unknown")
+            for index in there.keys() - declared.keys() - {"_id_", index_of(name).name}
+        ]
         for index in declared.keys() & there.keys():
             if declared[index] != there[index]:
                 does = _does(there[index]).items() >= _does(declared[index]).items()

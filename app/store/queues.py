@@ -11,9 +11,12 @@ import structlog
 
 from app.jobs import Backoff
 from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
+from app.store.shards import keys_of
 
 _log = structlog.get_logger("store")
 _ORDER: Final = {"dueAt": 1}
+_AT_ONCE: Final = 10
+"""So many are looked at for one that no other process takes in the same moment."""
 _LAST_WORDS_SECONDS: Final = 5
 """How long a claim may take to end when nobody waits for it any more."""
 
@@ -46,24 +49,30 @@ class Queue:
         if not taking.done():
             taking.cancel()
         elif taking.exception() is None and (taken := taking.result()):
-            ours = {"_id": taken["_id"], "attempts": taken["attempts"], "dueAt": taken["dueAt"]}
+            named = ("_id", "attempts", "dueAt", *keys_of(self.collection))
+            ours = {key: taken[key] for key in named}
             undo = UpdateOne(ours, {"$set": {"dueAt": due}, "$inc": {"attempts": -1}})
             with suppress(StoreError):
                 await self.store.within(_LAST_WORDS_SECONDS).write(self.collection, [undo])
 
     async def _take(self, change: Mapping[str, Any], *, due: datetime) -> Document | None:
+        """Takes one by its id, and by its shard key: no cluster finds and changes a document without it."""
+        named = ("_id", "dueAt", *keys_of(self.collection))
         while True:
             where: Document = {"dueAt": {"$lte": due}}
             if passed := self._broken.left_alone:
                 where["_id"] = {"$nin": passed}
-            try:
-                return await self.store.find_one_and_update(self.collection, where, change, sort=_ORDER)
-            except StoreError as fault:
-                if is_transient(fault):
-                    raise
-                first = await self.store.find(self.collection, where, sort=_ORDER, limit=1, fields={"_id": 1})
-                if not first:
-                    return None
-                again = self._broken.failed(first[0]["_id"])
-                line = {"collection": self.collection, "document": first[0]["_id"], "fault": type(fault).__name__}
-                _log.error("a document that waits cannot be written", **line, again_in_seconds=again)
+            fields = dict.fromkeys(named, 1)
+            first = await self.store.find(self.collection, where, sort=_ORDER, limit=_AT_ONCE, fields=fields)
+            if not first:
+                return None
+            for each in first:
+                try:
+                    if taken := await self.store.find_one_and_update(self.collection, each, change):
+                        return taken
+                except StoreError as fault:
+                    if is_transient(fault):
+                        raise
+                    again = self._broken.failed(each["_id"])
+                    line = {"collection": self.collection, "document": each["_id"], "fault": type(fault).__name__}
+                    _log.error("a document that waits cannot be written", **line, again_in_seconds=again)

@@ -72,9 +72,10 @@ REQUESTS: Final = Collection(
         Index("customerId status requestedAt order _id", partial_on="status"),
         Index("customerId open requestedAt order _id", partial_on="open"),
         Index("customerId confidential requestedAt order _id", partial_on="confidential"),
-        Index("openFor", partial_on="openFor", unique=True),  # nothing is asked for twice while it is open
+        Index("customerId openFor", partial_on="openFor", unique=True),  # nothing is asked for twice while it is open
         Index("targetId kind", partial_on="targetId"),
         Index("dueAt", partial_on="dueAt"),
         Index("expiresAt", partial_on="expiresAt"),
     ),
+    retired=("openFor",),
 )
