@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from app.catalogue import CATALOGUE, copied
-from app.catalogue.model import CatalogueType, nearest
+from app.catalogue.model import AttributeKind, CatalogueType, nearest
 from app.domain import attributes, card_numbers, customer_fields
 from app.domain.attributes import AttributeProblems, Raw
 from app.domain.customers import primary_first
@@ -577,12 +577,25 @@ def _attributes(row: CatalogueType | None, given: Mapping[str, object]) -> dict[
     for name, value in given.items():
         if name not in definitions and value is not None:
             try:
-                raws[name] = attributes.parse(attributes.kind_of(value), value)
+                raws[name] = _unknown_attribute(value)
             except (TypeError, ValueError):
-                problems.append(f"{name} must be text on one line, a number, true or false, or a list of such texts.")
+                problems.append(
+                    f"{name} must be text on one line, a number, true or false, a list of such texts, an exact amount "
+                    f"with its currency, or {attributes.FORMS[AttributeKind.JSON]}."
+                )
     if problems:
         raise Problems(*problems).within("attributes")
     return raws
+
+
+def _unknown_attribute(value: object) -> Raw:
+    """Returns a value of the kind that it shows by itself; what has others inside is kept whole. Raises ValueError."""
+    if not isinstance(value, dict | list):
+        return attributes.parse(attributes.kind_of(value), value)
+    amount = isinstance(value, dict) and {"amount", "currency"} == cast(dict[str, Any], value).keys()
+    texts = isinstance(value, list) and all(isinstance(each, str) for each in cast(list[object], value))
+    kind = AttributeKind.MONEY if amount else AttributeKind.LIST if texts else AttributeKind.JSON
+    return attributes.parse(kind, cast(object, value))
 
 
 def _points(given: dict[str, Any]) -> dict[str, Any]:
