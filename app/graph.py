@@ -54,7 +54,7 @@ from app.schema.blocklist import (
     BlocklistEntry,
     RemoveFromBlocklistPayload,
 )
-from app.schema.catalogue import ActivityType
+from app.schema.catalogue import ActivityType, CustomerFieldDefinition
 from app.schema.changes import (
     AddNotePayload,
     AdjustPointsPayload,
@@ -134,7 +134,8 @@ T = TypeVar("T")
 @strawberry.type(description="Everything that can be read.")
 class Query:
     access: ClassVar[Access] = {
-        WITH_OWNER: "viewer node nodes customer customers customer_tags search activity_types entities service",
+        WITH_OWNER: "viewer node nodes customer customers customer_tags search activity_types customer_fields "
+        "entities service",
         AUDIT: "audit_log imports",
         LOOK: "looks",
         CHANGE: "changes",
@@ -251,6 +252,11 @@ class Query:
     )
     activity_types: list[ActivityType] = strawberry.field(
         resolver=catalogue.activity_types, description="The catalogue: every activity type of every source system."
+    )
+    customer_fields: list[CustomerFieldDefinition] = strawberry.field(
+        resolver=catalogue.customer_fields,
+        description="The fields that this gateway's own catalogue adds to customers, as far as the viewer may read "
+        "them. Empty without such a catalogue.",
     )
     entities: list[Any] = strawberry.field(
         resolver=federation.entities,

@@ -76,6 +76,7 @@ CATALOGUE = by_code(OWN.joined(OURS.values()))
 SOURCES = tuple(dict.fromkeys(row.source for row in CATALOGUE.values()))
 ATTRIBUTE_NAMES = frozenset(each.name for row in CATALOGUE.values() for each in row.attributes)
 PERSONAL = frozenset(each.name for row in CATALOGUE.values() for each in row.attributes if each.personal)
+CUSTOMER_FIELDS = {each.name: each for each in OWN.fields}
 NOTE_TYPES = frozenset(row.code for row in CATALOGUE.values() if row.is_note)
 
 

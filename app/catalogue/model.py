@@ -109,6 +109,28 @@ class CatalogueAttribute:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogueField:
+    """A field is one that a company's own catalogue adds to customers. ``values`` are all that a TEXT may be, if any.
+
+    ``audience`` says who may read it besides staff. ``filterable`` lets lists of customers be narrowed by it.
+    """
+
+    name: str
+    label: str
+    kind: AttributeKind
+    values: tuple[str, ...]
+    audience: Audience
+    personal: bool
+    filterable: bool
+    labels: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    """In other languages, by their tags."""
+
+    @property
+    def translations(self) -> list[LocalName]:
+        return [LocalName(*each) for each in sorted(self.labels.items())]
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueType:
     """A type is a row of the catalogue: documents store its ``code``, and people read its ``title``.
 

@@ -1,4 +1,4 @@
-"""Reads a company's own catalogue: activity types of its systems, and titles in other languages (docs/catalogue.md).
+"""Reads a company's own catalogue: activity types, fields of customers, titles in other languages (docs/catalogue.md).
 
 The file is TOML. What is wrong with it is said at once, all of it, each with its place and a way out.
 """
@@ -15,6 +15,7 @@ from app.catalogue.model import (
     AttributeKind,
     Audience,
     CatalogueAttribute,
+    CatalogueField,
     CatalogueType,
     Origin,
     Writers,
@@ -30,13 +31,20 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3})
 _TEXT_AT_MOST: Final = 200
 _TYPES_AT_MOST: Final = 1_000
 _ATTRIBUTES_AT_MOST: Final = 50
+_FIELDS_AT_MOST: Final = 50
+_VALUES_AT_MOST: Final = 100
 _OURS: Final = "platform"
-_KEYS: Final = ("version", "types", "titles")
+_KEYS: Final = ("version", "types", "titles", "customerFields")
 _KEYS_OF_TYPE: Final = (
     *("code", "title", "titles", "description", "group", "icon", "source", "audience", "writers", "isNote"),
     "attributes",
 )
 _KEYS_OF_ATTRIBUTE: Final = ("name", "label", "labels", "kind", "required", "between", "personal")
+_KEYS_OF_FIELD: Final = ("name", "label", "labels", "kind", "values", "audience", "personal", "filterable")
+_KINDS_OF_FIELDS: Final = (
+    *(AttributeKind.TEXT, AttributeKind.INTEGER, AttributeKind.DECIMAL, AttributeKind.BOOLEAN),
+    *(AttributeKind.DATE, AttributeKind.DATETIME),
+)
 
 
 class BadCatalogue(ValueError):
@@ -49,11 +57,12 @@ class BadCatalogue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OwnCatalogue:
-    """A company adds types in its own catalogue, and gives titles in other languages to ours, by code."""
+    """A company adds types and fields of customers, and gives titles in other languages to our types, by code."""
 
     version: str = ""
     rows: Sequence[CatalogueType] = ()
     titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    fields: Sequence[CatalogueField] = ()
 
     def joined(self, ours: Iterable[CatalogueType]) -> list[CatalogueType]:
         """Returns all types: ours, with these titles, and then its own."""
@@ -93,7 +102,14 @@ class _Reader:
                     titles.setdefault(code, {})[language] = title
                 else:
                     self._wrong(f"titles.{language}.{code}", f"must be text of at most {_TEXT_AT_MOST} characters.")
-        return OwnCatalogue(version or "", [row for row in rows if row], titles)
+        fields = [
+            self._field(each, f"field number {at}")
+            for at, each in enumerate(self._tables(given, "customerFields", _FIELDS_AT_MOST), 1)
+        ]
+        names = [each.name.casefold() for each in fields if each]  # lists compare names whatever their case
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._wrong("customerFields", f"two fields are called {name}.")
+        return OwnCatalogue(version or "", [row for row in rows if row], titles, tuple(each for each in fields if each))
 
     def _type(self, given: Mapping[str, Any], at: int) -> CatalogueType | None:
         code = given.get("code")
@@ -159,6 +175,38 @@ class _Reader:
             return None
         bounds = cast(tuple[int, int] | None, tuple(between) if between else None)
         return CatalogueAttribute(name, label, kind, required, bounds, personal, labels)
+
+    def _field(self, given: Mapping[str, Any], place: str) -> CatalogueField | None:
+        before = len(self.problems)
+        self._know(given, _KEYS_OF_FIELD, place)
+        name = given.get("name")
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
+            self._wrong(place, "needs a name in camelCase, such as loyaltyTier.")
+        label = self._text(given, "label", place)
+        kind = self._one_of(AttributeKind, given, "kind", place, AttributeKind.TEXT)
+        if kind and kind not in _KINDS_OF_FIELDS:
+            self._wrong(place, f"kind must be one of {', '.join(_KINDS_OF_FIELDS)}: a field has one plain value.")
+        values: object = given.get("values", [])
+        if values and kind is not AttributeKind.TEXT:
+            self._wrong(place, "values belong to the kind TEXT.")
+        elif not self._are_values(values):
+            self._wrong(place, f"values must be a list of at most {_VALUES_AT_MOST} different texts on one line.")
+        audience = self._one_of(Audience, given, "audience", place)
+        # As with attributes: what says nothing may be about a person.
+        personal = self._flag(given, "personal", place, otherwise=True)
+        filterable = self._flag(given, "filterable", place, otherwise=False)
+        labels = self._translations(given, "labels", place)
+        if len(self.problems) > before or not (isinstance(name, str) and label and kind and audience):
+            return None
+        words = tuple(cast(list[str], values))
+        return CatalogueField(name, label, kind, words, audience, personal, filterable, labels)
+
+    def _are_values(self, values: object) -> bool:
+        if not isinstance(values, list):
+            return False
+        given = cast(list[object], values)
+        few = len(given) <= _VALUES_AT_MOST and all(self._is_text(each) for each in given)
+        return few and len({str(each).casefold() for each in given}) == len(given)
 
     def _translations(self, given: Mapping[str, Any], key: str, place: str) -> Mapping[str, str]:
         found: dict[str, str] = {}

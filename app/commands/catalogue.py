@@ -51,5 +51,9 @@ def apply_catalogue(data: Data = None) -> None:
 
 def _summary(own: OwnCatalogue) -> str:
     languages = sorted({language for titles in own.titles.values() for language in titles})
-    told = f"Version {own.version}: {len(own.rows):,} types besides the {len(OURS):,} of the gateway"
-    return f"{told}, and titles of {len(own.titles):,} of those in {', '.join(languages)}." if languages else f"{told}."
+    parts = [f"{len(own.rows):,} types besides the {len(OURS):,} of the gateway"]
+    if own.fields:
+        parts.append(f"{len(own.fields):,} fields of customers")
+    if languages:
+        parts.append(f"titles of {len(own.titles):,} of the gateway's types in {', '.join(languages)}")
+    return f"Version {own.version}: {'; '.join(parts)}."

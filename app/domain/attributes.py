@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Final, TypeAlias, TypedDict, cast
 
 from app.catalogue.model import AttributeKind, CatalogueAttribute, nearest
@@ -25,7 +26,9 @@ Raw: TypeAlias = str | int | bool | Decimal | Amount | datetime | list[str]
 
 TEXT_AT_MOST: Final = 1_000
 LIST_AT_MOST: Final = 100
-JSON_AT_MOST: Final = 10_000
+JSON_AT_MOST: Final = 16_000
+JSON_DEPTH: Final = 20
+"""Lists and objects inside one another."""
 
 FORMS: Mapping[AttributeKind, str] = {
     AttributeKind.TEXT: f"text of at most {TEXT_AT_MOST:,} characters, without control characters",
@@ -36,7 +39,7 @@ FORMS: Mapping[AttributeKind, str] = {
     AttributeKind.DATE: "a date, such as 2024-02-29",
     AttributeKind.DATETIME: "a time with its UTC offset, such as 2024-02-29T12:30:00Z",
     AttributeKind.LIST: f'a list of at most {LIST_AT_MOST} texts, none of them empty, such as "street, city"',
-    AttributeKind.JSON: f"a JSON object or list of at most {JSON_AT_MOST:,} characters",
+    AttributeKind.JSON: f"a JSON object or list of at most {JSON_AT_MOST:,} characters, at most {JSON_DEPTH} deep",
 }
 
 
@@ -90,6 +93,8 @@ def kind_of(raw: object) -> AttributeKind:
             return AttributeKind.LIST
         case {"amount": object(), "currency": object()}:
             return AttributeKind.MONEY
+        case str() if raw.startswith(("{", "[")) and _is_json(raw):
+            return AttributeKind.JSON
         case str():
             return AttributeKind.DATE if _is_date(raw) else AttributeKind.TEXT
         case _:
@@ -224,6 +229,14 @@ def _is_date(value: str) -> bool:
         return False
 
 
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _date(value: object) -> str:
     if not isinstance(value, str) or not _is_date(value):
         raise ValueError
@@ -253,17 +266,34 @@ def _list(value: object) -> list[str]:
 
 
 def _json(value: object) -> str:
-    """Reads an object or a list, or the text of one, into its canonical text."""
+    """Reads an object or a list, or the text of one, into its canonical text. Numbers stay as exact as they came."""
     try:
-        read: object = json.loads(value) if isinstance(value, str) else value
-        if not isinstance(read, dict | list):
-            raise ValueError
-        text = json.dumps(read, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        read: object = json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
     except RecursionError:
         raise ValueError from None
+    if not isinstance(read, dict | list):
+        raise ValueError
+    text = _json_text(read, JSON_DEPTH)
     if len(text) > JSON_AT_MOST or any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ValueError
     return text
+
+
+def _json_text(value: object, depth: int) -> str:
+    match value:
+        case Decimal():
+            if not isfinite(float(value)):  # whoever reads it makes a float of it
+                raise ValueError
+            return str(value)
+        case dict() | list() if not depth:
+            raise ValueError
+        case dict():
+            inside = cast(dict[str, object], value).items()
+            return f"{{{','.join(f'{_json_text(key, 0)}:{_json_text(each, depth - 1)}' for key, each in inside)}}}"
+        case list():
+            return f"[{','.join(_json_text(each, depth - 1) for each in cast(list[object], value))}]"
+        case _:
+            return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 PARSERS: Mapping[AttributeKind, Callable[[object], Raw]] = {

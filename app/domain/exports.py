@@ -15,7 +15,7 @@ from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
 from app.domain.access import Forbidden, Masks
 from app.domain.attributes import label_of
 from app.domain.customers import country_of, emails_of
-from app.domain.paging import Ahead, AnyOf, Between, Condition, Contains, Exactly, Has, In, Named, Where
+from app.domain.paging import Ahead, AnyOf, Between, Condition, Contains, Exactly, Has, HasNamed, In, Named, Where
 from app.domain.refusals import BadUserInput
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 
@@ -167,6 +167,8 @@ def _stored_condition(condition: Condition) -> Document:
             return {"atLeast": at_least, "below": below}
         case Has(element):
             return {"has": _stored_condition(element)}
+        case HasNamed(name, value):
+            return {"hasNamed": name, "value": _stored_condition(value)}
         case Contains(pattern, in_values):
             return {"contains": pattern, "inValues": in_values}
         case Ahead(lies_ahead):
@@ -183,6 +185,10 @@ def _condition(each: Mapping[str, Any]) -> Condition:
             return Exactly(text)
         case {"has": {"atLeast": at_least, "below": below}}:
             return Has(Between(at_least, below))
+        case {"hasNamed": name, "value": {"in": values}}:
+            return HasNamed(name, In(tuple(values)))
+        case {"hasNamed": name, "value": {"atLeast": at_least, "below": below}}:
+            return HasNamed(name, Between(at_least, below))
         case {"contains": pattern, "inValues": in_values}:
             return Contains(pattern, in_values)
         case {"ahead": lies_ahead}:

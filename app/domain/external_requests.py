@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import AttributeKind
 from app.domain.attributes import JSON_AT_MOST, parse
+from app.domain.attributes import JSON_DEPTH as JSON_DEPTH
 from app.domain.changes import Invalid
 from app.domain.executors import Endpoint
 from app.domain.refusals import Refusal
@@ -32,8 +33,6 @@ from app.domain.vocabulary import (
 MOST_OUTCOMES: Final = 100
 REFERENCE_AT_MOST: Final = 255
 MOST_RESULTS: Final = 100
-JSON_DEPTH: Final = 20
-"""How many lists and objects are in each other at most, in what is asked."""
 
 _S = RequestStatus
 OPEN: Final = frozenset({_S.QUEUED, _S.SENT, _S.ACTION_REQUIRED, _S.UNDELIVERED})

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from app.catalogue import CATALOGUE, copied
-from app.catalogue.model import CatalogueType, nearest
-from app.domain import attributes, card_numbers
+from app.catalogue.model import AttributeKind, CatalogueType, nearest
+from app.domain import attributes, card_numbers, customer_fields
 from app.domain.attributes import AttributeProblems, Raw
 from app.domain.customers import primary_first
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
@@ -193,7 +193,7 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True, strict
     if kind is LineKind.CUSTOMER:
         document = _customer(document, None if strict else warnings)
         nulls = {"email" if key == "emails" else key for key, value in given.items() if value is None}
-        document["cleared"] = sorted(nulls & CLEARED_BY_NULL - document.keys())
+        document["cleared"] = sorted((nulls & CLEARED_BY_NULL | _fields_cleared(given)) - document.keys())
     elif kind in _COMPLETED and not deletes:
         document = _COMPLETED[kind](document)
     for key in ACTOR_KEYS:
@@ -266,6 +266,7 @@ LINE_SHAPES: Final[Mapping[str, LineShape]] = {
             "country": COUNTRY,
             "paymentCount": COUNT,
             "tags": list_of(trimmed(100)),
+            "fields": ATTRIBUTES,
             "status": one_of(CustomerStatus),
             "mergedInto": IDENTITY,
             "identities": list_of(IDENTITY),
@@ -499,7 +500,29 @@ def _customer(given: dict[str, Any], warnings: list[str] | None) -> dict[str, An
         customer["email"] = emails[0]["value"]
     else:
         customer.pop("emails", None)
+    problems: list[str] = []
+    for name, value in customer.pop("fields", {}).items():
+        try:
+            # One that is taken away has to be known, too.
+            customer_fields.check_name(name)
+            if value is not None and value != "":
+                customer[customer_fields.key_of(name)] = customer_fields.parse(name, value)
+        except ValueError as wrong:
+            problems.append(str(wrong))
+    if warnings is None and problems:
+        raise Problems(*problems)
+    if warnings is not None:
+        warnings += problems
     return customer
+
+
+def _fields_cleared(given: Mapping[str, Any]) -> set[str]:
+    """Returns the keys of fields that a line says are null: those that it names, or all."""
+    fields: object = given.get("fields", {})
+    if fields is None:
+        return {*customer_fields.keys()}
+    named = cast(dict[str, Any], fields) if isinstance(fields, dict) else {}
+    return {customer_fields.key_of(name) for name, value in named.items() if value is None} & {*customer_fields.keys()}
 
 
 _NO_ANONYMISING: Final = (
@@ -554,12 +577,25 @@ def _attributes(row: CatalogueType | None, given: Mapping[str, object]) -> dict[
     for name, value in given.items():
         if name not in definitions and value is not None:
             try:
-                raws[name] = attributes.parse(attributes.kind_of(value), value)
+                raws[name] = _unknown_attribute(value)
             except (TypeError, ValueError):
-                problems.append(f"{name} must be text on one line, a number, true or false, or a list of such texts.")
+                problems.append(
+                    f"{name} must be text on one line, a number, true or false, a list of such texts, an exact amount "
+                    f"with its currency, or {attributes.FORMS[AttributeKind.JSON]}."
+                )
     if problems:
         raise Problems(*problems).within("attributes")
     return raws
+
+
+def _unknown_attribute(value: object) -> Raw:
+    """Returns a value of the kind that it shows by itself; what has others inside is kept whole. Raises ValueError."""
+    if not isinstance(value, dict | list):
+        return attributes.parse(attributes.kind_of(value), value)
+    amount = isinstance(value, dict) and {"amount", "currency"} == cast(dict[str, Any], value).keys()
+    texts = isinstance(value, list) and all(isinstance(each, str) for each in cast(list[object], value))
+    kind = AttributeKind.MONEY if amount else AttributeKind.LIST if texts else AttributeKind.JSON
+    return attributes.parse(kind, cast(object, value))
 
 
 def _points(given: dict[str, Any]) -> dict[str, Any]:

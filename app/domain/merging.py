@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
-from app.domain import details, due_diligence, lead_source
+from app.domain import customer_fields, details, due_diligence, lead_source
 from app.domain.changes import LimitExceeded
 from app.domain.customers import emails_of, primary_first
 from app.domain.points import ReservationOpen
@@ -233,6 +233,7 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
         "phones": phones,
         "tags": [tags[key] for key in dict.fromkeys(folded(tag) for each in everybody for tag in each.get("tags", []))],
         "taxIds": with_default(ordered, default),
+        "fields": customer_fields.united(everybody),
         "mergedFromIds": _former_ids(everybody),
         "mergedIdentities": _merged_identities(everybody),
         **{key: _distinct(everybody, key) for key in ("tagSources", "identities", "campaigns")},

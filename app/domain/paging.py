@@ -60,6 +60,14 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
+class HasNamed:
+    """The value is a list of names and values, with a value of this name that is so. Without bounds, with any."""
+
+    name: str
+    value: In | Between
+
+
+@dataclass(frozen=True, slots=True)
 class Contains:
     """The value is a text that has a part like this pattern; of an object, any of its values is."""
 
@@ -74,7 +82,7 @@ class AnyOf:
     wheres: "tuple[Where, ...]"
 
 
-Condition: TypeAlias = In | Exactly | Between | Ahead | Has | Contains | AnyOf
+Condition: TypeAlias = In | Exactly | Between | Ahead | Has | HasNamed | Contains | AnyOf
 Where: TypeAlias = tuple[tuple[str, Condition], ...]
 """Conditions by field, all of which hold. Hashable, so that equal requests meet in one batch."""
 

@@ -149,7 +149,9 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
     "Activity.availableActions": Price(2 * COMMAND, 7),  # of a sale it reads what `refundable` does
     "Transaction.refundable": Price(COMMAND, 3),
     "Request.link": Price(COMMAND, 1),
-    **dict.fromkeys(("Activity.attributes", "Request.attributes", "RequestOutcome.attributes"), Price(0, 0.3)),
+    **dict.fromkeys(
+        ("Activity.attributes", "Customer.fields", "Request.attributes", "RequestOutcome.attributes"), Price(0, 0.3)
+    ),
     "Activity.attribute": Price(0, 0.3),
     "Activity.message": Price(0, 0.2),  # long texts: the same again by another alias is sent again
     "Note.message": Price(0, 0.2),
@@ -163,6 +165,7 @@ EXTRA_COSTS: Final[Mapping[str, Price]] = {
 
 LISTS: Final[Mapping[str, float]] = {
     "Query.activityTypes": 160,
+    "Query.customerFields": 20,
     "Note.links": 2,
     "Email.deliveries": 2,
     "Pass.pushes": 2,

@@ -5,9 +5,10 @@ from typing import Annotated, cast
 import strawberry
 
 from app.catalogue import SOURCES, types_in
+from app.domain import customer_fields as fields
 from app.domain.refusals import unknown
 from app.schema.base import Info, Source
-from app.schema.catalogue import ActivityType
+from app.schema.catalogue import ActivityType, CustomerFieldDefinition
 from app.schema.enums import ActivityGroup
 
 
@@ -21,3 +22,7 @@ def activity_types(
     if source is not None and source not in SOURCES:
         raise unknown("source of activity types", source, SOURCES, "source")
     return cast(Source, [row for row in types_in(groups, source) if info.context.viewer.knows(row)])
+
+
+def customer_fields(info: Info) -> list[CustomerFieldDefinition]:
+    return cast(Source, list(fields.known(info.context.viewer.roles)))

@@ -46,6 +46,26 @@ _Customer = Annotated["Customer", strawberry.lazy("app.schema.customers")]
 _IS_NOTE: dict[NotesFilter | None, list[bool]] = {NotesFilter.ONLY: [True], NotesFilter.EXCLUDE: [False]}
 
 
+NUMBER: Final = (
+    "The number as JSON has it, for the kinds INTEGER and DECIMAL; null for any other. `value` has all digits of one "
+    "that JSON rounds."
+)
+BOOLEAN: Final = "The truth, for the kind BOOLEAN; null for any other."
+TIME: Final = "The point in time, for the kind DATETIME; null for any other."
+
+
+def number_of(valued: strawberry.Parent[Document]) -> float | None:
+    return float(valued["raw"]) if valued["kind"] in (Attribute.INTEGER, Attribute.DECIMAL) else None
+
+
+def boolean_of(valued: strawberry.Parent[Document]) -> bool | None:
+    return valued["raw"] if valued["kind"] == Attribute.BOOLEAN else None
+
+
+def time_of(valued: strawberry.Parent[Document]) -> datetime | None:
+    return valued["raw"] if valued["kind"] == Attribute.DATETIME else None
+
+
 @strawberry.type(description="A named value that an activity carries beside its type and time.")
 class ActivityAttribute:
     access: ClassVar[Access] = WITH_OWNER
@@ -63,23 +83,9 @@ class ActivityAttribute:
     def money(attribute: strawberry.Parent[Document]) -> Money | None:
         return attribute["raw"] if attribute["kind"] == Attribute.MONEY else None
 
-    @strawberry.field(
-        description="The number as JSON has it, for the kinds INTEGER and DECIMAL; null for any other. `value` has all "
-        "digits of one that JSON rounds."
-    )
-    @staticmethod
-    def number(attribute: strawberry.Parent[Document]) -> float | None:
-        return float(attribute["raw"]) if attribute["kind"] in (Attribute.INTEGER, Attribute.DECIMAL) else None
-
-    @strawberry.field(description="The truth, for the kind BOOLEAN; null for any other.")
-    @staticmethod
-    def boolean(attribute: strawberry.Parent[Document]) -> bool | None:
-        return attribute["raw"] if attribute["kind"] == Attribute.BOOLEAN else None
-
-    @strawberry.field(description="The point in time, for the kind DATETIME; null for any other.")
-    @staticmethod
-    def time(attribute: strawberry.Parent[Document]) -> datetime | None:
-        return attribute["raw"] if attribute["kind"] == Attribute.DATETIME else None
+    number: float | None = strawberry.field(resolver=number_of, description=NUMBER)
+    boolean: bool | None = strawberry.field(resolver=boolean_of, description=BOOLEAN)
+    time: datetime | None = strawberry.field(resolver=time_of, description=TIME)
 
 
 @strawberry.type(description="A detail of a customer that was changed.")

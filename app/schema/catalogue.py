@@ -29,6 +29,25 @@ class AttributeDefinition:
     required: bool = strawberry.field(description="Whether every activity of the type has this attribute.")
 
 
+@strawberry.type(description="A field that this gateway's own catalogue adds to customers.")
+class CustomerFieldDefinition:
+    access: ClassVar[Access] = WITH_OWNER
+
+    name: str = strawberry.field(description="The name, as `Customer.fields(names:)` takes it.")
+    label: str = strawberry.field(description="The name to show to people, in English.")
+    translations: list[Translation] = strawberry.field(
+        description="The label in other languages, as far as this gateway's own catalogue has it. Ordered by language."
+    )
+    kind: AttributeKind = strawberry.field(
+        description="The kind of the value, which says how to show it: TEXT, INTEGER, DECIMAL, BOOLEAN, DATE or "
+        "DATETIME."
+    )
+    values: list[str] = strawberry.field(
+        description="All values that there may be, in display order. Empty where it may be any."
+    )
+    filterable: bool = strawberry.field(description="Whether `CustomerFilter.fields` may name it.")
+
+
 @strawberry.type(description="An activity type of one source system: one row of the catalogue.")
 class ActivityType:
     access: ClassVar[Access] = WITH_OWNER

@@ -1,14 +1,16 @@
 """Declares which customers a list has, and in which order: segments, conditions, searches."""
 
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import strawberry
 
+from app.catalogue.model import AttributeKind, CatalogueField
+from app.domain import customer_fields
 from app.domain.access import Forbidden, Permission, Role, Viewer
 from app.domain.listings import CUSTOMERS
-from app.domain.paging import AnyOf, Between, Condition, Exactly, In, Sorting, Where
-from app.domain.refusals import BadUserInput
+from app.domain.paging import AnyOf, Between, Condition, Exactly, HasNamed, In, Sorting, Where
+from app.domain.refusals import BadUserInput, unknown
 from app.domain.report import MAX_OPTIONS
 from app.domain.search import address
 from app.schema.base import Info, SafeInt, Source
@@ -52,6 +54,64 @@ class HasActivity:
 
 
 @strawberry.input(
+    description="A condition on a field that this gateway's own catalogue adds to customers, and declares to be "
+    "filterable. With nothing but its name: that the customer has any value."
+)
+class CustomerFieldCondition:
+    name: str = strawberry.field(description="The name of the field; `customerFields` lists all.")
+    values: list[str] | None = strawberry.field(
+        default=None,
+        description="Only customers with one of these values, as text. At most 100; an empty list matches no rows.",
+    )
+    from_: str | None = strawberry.field(
+        name="from",
+        default=None,
+        description="Only customers with this value or one above it, as text. For numbers, dates and times.",
+    )
+    to: str | None = strawberry.field(
+        default=None, description="Only customers with a value below this one, as text. For numbers, dates and times."
+    )
+
+    def where(self, roles: frozenset[Role]) -> Where:
+        """Raises BadUserInput."""
+        known = {field.name: field for field in customer_fields.known(roles)}
+        field = known.get(self.name)
+        if field is None:
+            raise unknown("field of customers", self.name, known, "fields")
+        if not field.filterable:
+            able = ", ".join(each.name for each in known.values() if each.filterable) or "none"
+            raise BadUserInput(
+                f"Customers cannot be filtered by {field.name}: its declaration in the catalogue does not say that it "
+                f"is filterable. Those that can be filtered by: {able}.",
+                "fields",
+            )
+        few("values", self.values)
+        if self.values is not None and (self.from_ is not None or self.to is not None):
+            raise BadUserInput(f"{field.name}: give either values, or from and to.", "fields")
+        if self.values is not None:
+            given = In(tuple(dict.fromkeys(self._read(field, each, "values") for each in self.values)))
+            return (("fields", HasNamed(field.name, given)),)
+        return (("fields", HasNamed(field.name, self._range(field))),)
+
+    def _range(self, field: CatalogueField) -> Between:
+        ends = {"from": self.from_, "to": self.to}
+        given = {name: self._read(field, text, name) for name, text in ends.items() if text is not None}
+        if given and field.kind in (AttributeKind.TEXT, AttributeKind.BOOLEAN):
+            raise BadUserInput(f"{field.name} has no order: give values instead of from and to.", "fields")
+        at_least, below = given.get("from"), given.get("to")
+        if at_least is not None and below is not None and at_least >= below:
+            raise BadUserInput(f"{field.name}: from must be less than to.", "fields")
+        return Between(at_least, below)
+
+    @staticmethod
+    def _read(field: CatalogueField, text: str, name: str) -> Any:
+        try:
+            return customer_fields.read(field, text)
+        except ValueError as wrong:
+            raise BadUserInput(f"{field.name}: {name} must be {wrong}", "fields") from None
+
+
+@strawberry.input(
     description="A filter on customers. Conditions that are given must all hold; conditions that are left "
     "out do not filter. Texts are compared ignoring case and accents, and no character in "
     "them has a special meaning."
@@ -70,6 +130,11 @@ class CustomerFilter:
     countries: list[str] | None = strawberry.field(
         default=None,
         description="Only customers from one of these countries, by two-letter code. An empty list matches no rows.",
+    )
+    fields: list[CustomerFieldCondition] | None = strawberry.field(
+        default=None,
+        description="Only customers who meet all of these conditions on fields of this gateway's own catalogue. At "
+        "most 10; an empty list does not filter.",
     )
     registered_at: TimeRange | None = strawberry.field(
         default=None, description="Only customers who registered in this window."
@@ -116,7 +181,13 @@ class CustomerFilter:
             *self._labelled(viewer),
             *self._counted(),
             *self._placed(viewer),
+            *self._with_fields(viewer),
         )
+
+    def _with_fields(self, viewer: Viewer) -> Where:
+        few("fields", self.fields, at_most=10)
+        wheres = [each.where(viewer.roles) for each in self.fields or ()]
+        return tuple((f"field {at}?", AnyOf((where,))) for at, where in enumerate(wheres))
 
     def _named(self) -> Where:
         return (

@@ -1,13 +1,16 @@
 """Declares the customer, whole: who they are, and an edge to everything that hangs on them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import strawberry
 
+from app.catalogue import CUSTOMER_FIELDS
+from app.domain import customer_fields
 from app.domain.access import Viewer
+from app.domain.attributes import to_text
 from app.domain.cursors import size_of
 from app.domain.customers import country_of, emails_of, is_web_address
 from app.domain.due_diligence import state_of
@@ -31,9 +34,12 @@ from app.domain.listings import (
     STATUSES,
     TRANSACTIONS,
 )
-from app.domain.refusals import Refusal
+from app.domain.refusals import Refusal, unknown
 from app.schema.activities import (
     ACTOR_KEYS,
+    BOOLEAN,
+    NUMBER,
+    TIME,
     Activity,
     ActivityActorCount,
     ActivityFacet,
@@ -42,9 +48,12 @@ from app.schema.activities import (
     ActivityOrder,
     ActivitySourceCount,
     actor_counts_of,
+    boolean_of,
     counts_named,
     facets_of,
     group_counts_of,
+    number_of,
+    time_of,
 )
 from app.schema.aml_checks import AmlCheck, AmlCheckFilter, AmlCheckOrder
 from app.schema.base import (
@@ -59,12 +68,14 @@ from app.schema.base import (
     reads,
     result_or_error,
 )
+from app.schema.catalogue import CustomerFieldDefinition
 from app.schema.connection import paged, selection_of
 from app.schema.coupons import Coupon, CouponFilter, CouponOrder
 from app.schema.credit_memos import CreditMemo, CreditMemoFilter, CreditMemoOrder
 from app.schema.emails import Email
 from app.schema.enums import CustomerStatus, DuplicateReason, ReadGroup
 from app.schema.external_requests import Request, RequestFilter, RequestOrder
+from app.schema.filters import few
 from app.schema.invoices import Invoice, InvoiceFilter, InvoiceOrder
 from app.schema.kyc_documents import KycDocument, KycDocumentFilter, KycDocumentOrder
 from app.schema.kyc_requests import KycRequest, KycRequestFilter, KycRequestOrder
@@ -82,6 +93,7 @@ from app.schema.rules import (
     CONTACT,
     DUE_DILIGENCE,
     DUPLICATES,
+    FIELDS,
     KYC,
     LABELS,
     LAST,
@@ -108,6 +120,17 @@ _Merge = Annotated["Merge", strawberry.lazy("app.schema.merging")]
 _DueDiligence = Annotated["DueDiligence", strawberry.lazy("app.schema.due_diligence")]
 
 
+@strawberry.type(description="A value of a customer under a field of this gateway's own catalogue.")
+class CustomerField:
+    access: ClassVar[Access] = WITH_OWNER
+
+    definition: CustomerFieldDefinition = strawberry.field(description="What the field is called, and what it may be.")
+    value: str = strawberry.field(description="The value as canonical text: ISO 8601 dates, plain digits.")
+    number: float | None = strawberry.field(resolver=number_of, description=NUMBER)
+    boolean: bool | None = strawberry.field(resolver=boolean_of, description=BOOLEAN)
+    time: datetime | None = strawberry.field(resolver=time_of, description=TIME)
+
+
 @strawberry.type(description="A customer, or a lead without a payment, as all source systems together know them.")
 class Customer(Node):
     access: ClassVar[Access] = {
@@ -116,6 +139,7 @@ class Customer(Node):
         "activity_groups activity_sources points points_history coupons transactions passes",
         CONTACT: "email emails phones billing_address website date_of_birth identities tax_ids",
         LABELS: "tags",
+        FIELDS: "fields",
         DUPLICATES: "possible_duplicates",
         LEAD: "lead_source",
         ACTORS: "activity_actors",
@@ -131,7 +155,7 @@ class Customer(Node):
     }
     read_groups: ClassVar[Mapping[ReadGroup, str]] = {
         ReadGroup.IDENTITY: "number name first_name last_name organization job_title country locale registered_at "
-        "payment_count last_activity_at lead_source tags revision status has_status_details merged_into",
+        "payment_count last_activity_at lead_source tags fields revision status has_status_details merged_into",
         ReadGroup.CONTACT: "email emails phones billing_address website date_of_birth identities tax_ids "
         "possible_duplicates",
         ReadGroup.HISTORY: "status_history activities activity_facets activity_groups activity_sources activity_actors "
@@ -191,6 +215,22 @@ class Customer(Node):
     @reads("phones")
     def phones(customer: strawberry.Parent[Document]) -> list[ContactPoint] | None:
         return customer.get("phones", [])
+
+    @strawberry.field(
+        description="The values of fields that this gateway's own catalogue adds, in its order; `customerFields` lists "
+        "all. What a customer has no value for is left out."
+    )
+    @staticmethod
+    @reads("fields")
+    def fields(
+        customer: strawberry.Parent[Document],
+        info: Info,
+        names: Annotated[
+            list[str] | None,
+            strawberry.argument(description="Only these fields, by their names. Default: all. At most 100."),
+        ] = None,
+    ) -> list[CustomerField] | None:
+        return _fields_of(customer, info.context.viewer, names)
 
     @strawberry.field(description="All tax ids; one of them is the default.")
     @staticmethod
@@ -474,6 +514,20 @@ class Customer(Node):
         order=AmlCheckOrder,
         description="All checks against money laundering. Default order: last started first.",
     )
+
+
+def _fields_of(customer: Document, viewer: Viewer, names: Sequence[str] | None) -> Source:
+    """Returns the values in the order of the catalogue. Raises BadUserInput for a name that no field has."""
+    few("names", names)
+    known = {each.name: each for each in customer_fields.known(viewer.roles)}
+    if strangers := [name for name in names or () if name not in known]:
+        raise unknown("field of customers", strangers[0], known, "names")
+    values = customer_fields.values_of(customer)
+    return [
+        {"definition": field, "kind": field.kind, "value": to_text(raw), "raw": raw}
+        for name, field in CUSTOMER_FIELDS.items()
+        if (names is None or name in names) and (raw := values.get(name)) is not None
+    ]
 
 
 def _of_type_counts(

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
 from app.domain.access import PEOPLE, PERMITTED, STAFF, Masked, Permission, Role
+from app.domain.customer_fields import readable
 from app.domain.vocabulary import ActorKind
 
 Document: TypeAlias = dict[str, Any]
@@ -47,6 +49,13 @@ class Rule:
         if role in self.readers:
             return "yes"
         return self.redacted_label if role in self.redacted_for else "no"
+
+
+class _ByAudience(Rule):
+    """A rule by audience shows each viewer those fields that the company's own catalogue lets them read."""
+
+    def for_(self, roles: frozenset[Role]) -> Redact | None:
+        return None if roles & self.readers else partial(readable, roles)
 
 
 def _listed(roles: Sequence[Role]) -> str:
@@ -91,6 +100,13 @@ LABELS: Final = Rule(
     redacted_sentence="Empty",
 )
 DUPLICATES: Final = Rule("who may be the same person", STAFF)
+FIELDS: Final = _ByAudience(
+    "fields of a company's own catalogue",
+    STAFF,
+    redacted_for=frozenset({Role.CUSTOMER, Role.AFFILIATE}),
+    redacted_label="by audience",
+    redacted_sentence="Those meant for them only",
+)
 LEAD: Final = Rule("where a customer came from", STAFF)
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])

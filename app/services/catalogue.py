@@ -27,6 +27,7 @@ def content_of(own: OwnCatalogue) -> str:
     said = [
         [asdict(row) for row in own.rows],
         sorted((code, sorted(each.items())) for code, each in own.titles.items()),
+        *([[asdict(field) for field in own.fields]] if own.fields else []),
     ]
     return sha256(repr(said).encode()).hexdigest()[:16]
 

@@ -27,6 +27,7 @@ from app.domain.paging import (
     Contains,
     Exactly,
     Has,
+    HasNamed,
     In,
     Listing,
     Named,
@@ -465,11 +466,14 @@ def _has_text_in_values(name: str, pattern: str) -> Document:
     return {"$anyElementTrue": {"$map": {"input": values, "as": "each", "in": in_items}}}
 
 
-def _condition(value: In | Exactly | Between | Has | Contains) -> Any:
+def _condition(value: In | Exactly | Between | Has | HasNamed | Contains) -> Any:
     if isinstance(value, Contains):
         return {"$regex": value.pattern, "$options": "i"}
     if isinstance(value, Has):
         return {"$elemMatch": _condition(value.element)}
+    if isinstance(value, HasNamed):
+        its_value = {} if value.value == Between() else {"value": _condition(value.value)}
+        return {"$elemMatch": {"name": value.name, **its_value}}
     if isinstance(value, Exactly):
         # An expression is compared as it is written, whatever the collation; the equality finds it in the index.
         return {"$eq": value.text, "$regex": rf"\A{re.escape(value.text)}\z"}

@@ -7,7 +7,7 @@ follow from the one declaration.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
+from app.catalogue import ATTRIBUTE_NAMES, CUSTOMER_FIELDS, PERSONAL
 from app.catalogue.external_requests import IMPERSONAL
 from app.domain.moments import ORDER
 from app.domain.vocabulary import ActorKind
@@ -58,6 +58,9 @@ def without_personal(collection: str, document: Mapping[str, Any]) -> Document:
     if (impersonal := _ATTRIBUTES.get(collection)) is not None and "attributes" in document:
         attributes: Mapping[str, Any] = document["attributes"]
         left["attributes"] = {name: value for name, value in attributes.items() if name in impersonal}
+    if collection == "customers" and "fields" in document:
+        plain = {each.name for each in CUSTOMER_FIELDS.values() if not each.personal}
+        left["fields"] = [each for each in document["fields"] if each["name"] in plain]
     if document.get("kind") == _ERASE_AT_SOURCE and "sealed" in document:
         left["sealed"] = document["sealed"]  # who is to be erased there; it goes when the source has the request
     return {**left, "_id": document["_id"], **({ORDER: document[ORDER]} if ORDER in document else {})}

@@ -153,6 +153,8 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "hasStatusDetails": BOOLEAN,
             # Which source gave which of the tags; those of nobody here are people's.
             "tagSources": personal(list_of(object_of({"tag": text(100), "source": text()}), at_most=1_000)),
+            # Those of the company's own catalogue, which says what of them is personal: store/personal.py.
+            "fields": plain(list_of(object_of({"name": WORD, "value": {}}))),
             "taxIds": personal(
                 list_of(
                     object_of(
@@ -252,6 +254,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
                     "paymentCount",
                     "campaigns",
                     "affiliateId",
+                    "fields.name fields.value",
                     "lastByType.$**",
                 )
             ),

@@ -23,6 +23,7 @@ source = "shop"
 audience = "STAFF"
 """
 ATTRIBUTE = TYPE + '[[types.attributes]]\nname = "parcel"\nlabel = "Parcel"\n'
+FIELD = 'version = "1"\n[[customerFields]]\nname = "tier"\nlabel = "Tier"\naudience = "STAFF"\n'
 
 
 def wrong(text: str) -> tuple[str, ...]:
@@ -114,6 +115,17 @@ def test_what_is_left_out_is_careful() -> None:
             ATTRIBUTE + '[[types.attributes]]\nname = "parcel"\nlabel = "P"',
             "type PARCEL_LOST: has two attributes parcel.",
         ),
+        (FIELD.replace('"tier"', '"Tier"'), "field number 1: needs a name in camelCase, such as loyaltyTier."),
+        (
+            FIELD + 'kind = "MONEY"',
+            "field number 1: kind must be one of TEXT, INTEGER, DECIMAL, BOOLEAN, DATE, DATETIME",
+        ),
+        (FIELD + 'kind = "DATE"\nvalues = ["x"]', "field number 1: values belong to the kind TEXT."),
+        (FIELD + 'values = ["x", "X"]', "values must be a list of at most 100 different texts on one line."),
+        (FIELD + "filterable = 1", "field number 1: filterable must be true or false."),
+        (FIELD + "filtrable = true", "field number 1: filtrable is unknown; did you mean filterable?"),
+        (FIELD + FIELD.replace('version = "1"', ""), "customerFields: two fields are called tier."),
+        (FIELD.replace("STAFF", "ALL"), "field number 1: audience must be one of STAFF, OWNER, CUSTOMER."),
         (
             TYPE + '[titles.de]\nPURCHASED = "Kauf"',
             "titles.de: PURCHASED is no type of the gateway; did you mean PURCHASE?",
@@ -137,7 +149,8 @@ def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess
 def test_the_command_says_what_a_file_adds() -> None:
     checked = run(["catalogue", "check", str(FILE)])
     assert checked.stdout == (
-        f"Version 2026-11-28: 1 types besides the {len(OURS)} of the gateway, and titles of 1 of those in de.\n"
+        f"Version 2026-11-28: 1 types besides the {len(OURS)} of the gateway; 3 fields of customers; "
+        "titles of 1 of the gateway's types in de.\n"
     )
 
 

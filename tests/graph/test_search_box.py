@@ -228,7 +228,7 @@ def text_inputs() -> list[tuple[str, str, bool]]:
     ]
 
 
-_NESTED = {"CustomerBy", "IdentityInput", "HasActivity"}
+_NESTED = {"CustomerBy", "CustomerFieldCondition", "IdentityInput", "HasActivity"}
 _WINDOW = {"occurredAt": {"from": ago(days=9).isoformat(), "to": NOW.isoformat()}}
 
 
@@ -239,6 +239,8 @@ def _asked(of: str, given: Document) -> tuple[str, Document]:
             return "query($v: CustomerFilter) { asked: customers(filter: $v) { totalCount } }", given
         case "HasActivity":
             return _asked("CustomerFilter", {"hasActivity": {"type": "BIRTHDAY", **given}})
+        case "CustomerFieldCondition":
+            return _asked("CustomerFilter", {"fields": [{"name": "loyaltyTier", **given}]})
         case "ActivityFilter":
             of_one = 'customer(by: {number: "C-1"})'
             return f"query($v: ActivityFilter) {{ {of_one} {{ activities(filter: $v) {{ totalCount }} }} }}", given

@@ -85,8 +85,9 @@ SALE = {"number": "1", "type": "SALE", "occurredAt": "2024-01-01T00:00:00Z"}
             "attributes.billDayFrom must be a whole number from 1 to 31. attributes.billDayTo is required.",
         ),
         (
-            activity("a", attributes={"deep": {"a": 1}}),
-            "attributes.deep must be text on one line, a number, true or false, or a list of such texts.",
+            activity("a", attributes={"wide": {"a": "x" * 16_000}}),
+            "attributes.wide must be text on one line, a number, true or false, a list of such texts, an exact amount "
+            "with its currency, or a JSON object or list of at most 16,000 characters, at most 20 deep.",
         ),
         (activity("a", attributes={"bad\0name": 1}), "attributes must be an object of names and values."),
         (

@@ -31,6 +31,7 @@ BAD: dict[str, Any] = {
     "country": "Norway",
     "paymentCount": "many",
     "tags": "vip",
+    "fields": "gold",
 }
 
 

@@ -1,14 +1,29 @@
 """What the database did for a command: documents read, and rows put in order without an index."""
 
+from decimal import Decimal
 from typing import Any
+
+from bson import Decimal128
 
 from app.store.driver import Document, Store
 
 
 async def explained(store: Store, command: Document) -> Document:
     """Explains what the database did for a command that was sent, by running it again."""
-    kept = {key: value for key, value in command.items() if key in DECISIVE}
+    kept = {key: _encoded(value) for key, value in command.items() if key in DECISIVE}
     return await store.command({"explain": kept, "verbosity": "executionStats"})
+
+
+def _encoded(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return Decimal128(value)
+        case {**keys}:
+            return {key: _encoded(inner) for key, inner in keys.items()}
+        case [*items]:
+            return [_encoded(each) for each in items]
+        case _:
+            return value
 
 
 DECISIVE = set("find filter sort limit hint projection collation aggregate pipeline cursor let".split())

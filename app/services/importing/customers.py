@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from app.domain import details
+from app.domain import customer_fields, details
 from app.domain.customers import DENORMALISED_FIELDS, NEW, primary_first
 from app.domain.import_forms import Identity
 from app.domain.import_lines import IMPORTER, NEEDED_OF_NEW_CUSTOMERS, Line, LineKind
@@ -322,7 +322,7 @@ def _said(line: Line, customer: Document) -> Document:
         )
         if key == "tags":
             told |= {"tags": []} if given else {}
-        elif given is not None and given == customer.get(key):
+        elif given is not None and given == customer_fields.value_of(customer, key):
             removed[key] = None
     if "emails" in told:  # its primary one is the e-mail
         del told["email"]
@@ -333,7 +333,8 @@ def _said(line: Line, customer: Document) -> Document:
 
 def _merged(customer: Document, line: Line, new: Document) -> Document:
     """Changes only what the line says anew. A status that has a history follows the history alone."""
-    set_ = {key: value for key, value in new.items() if value is not None and key != "tags"}
+    own = {key: value for key, value in new.items() if not customer_fields.is_key(key)}
+    set_ = {key: value for key, value in own.items() if value is not None and key != "tags"}
     if "tags" in new:
         set_ |= _labelled(customer, line.identity, new["tags"])
     if customer.get("hasStatusDetails"):
@@ -349,5 +350,5 @@ def _merged(customer: Document, line: Line, new: Document) -> Document:
         if len(values) > _AT_MOST:
             raise NotImported(f"This would make {len(values)} {key}; a customer has at most {_AT_MOST}.", key)
     after = {**customer, **set_, "identities": identities}
-    after = {key: value for key, value in after.items() if key not in new or new[key] is not None}
-    return details.searchable(after)
+    after = {key: value for key, value in after.items() if key not in own or own[key] is not None}
+    return details.searchable(customer_fields.with_values(after, new))

@@ -220,7 +220,8 @@ def read(number: int, text: str, *, parked_at: datetime | None = None, strict: b
     kind = UNREADABLE
     try:
         given: object = orjson.loads(text)
-        if _LONG_NUMBER.search(text):  # which it has made a float of, and not the nearest that people write
+        # A float is not what people wrote, where it has many digits, or is kept as it came: inside of an attribute.
+        if _LONG_NUMBER.search(text) or _has_nested_attributes(given):
             given = json.loads(text, parse_float=Decimal)
         if not isinstance(given, dict):
             raise Problems("The line is JSON, but no object.")
@@ -242,6 +243,15 @@ def read(number: int, text: str, *, parked_at: datetime | None = None, strict: b
         text = _masked(text)
         reason = str(Unforeseen(fault))
     return _rejected(kind, number, text, reason, was_parked=parked_at is not None)
+
+
+def _has_nested_attributes(given: object) -> bool:
+    if not isinstance(given, dict):
+        return False
+    attributes: object = cast(dict[str, Any], given).get("attributes")
+    return isinstance(attributes, dict) and any(
+        isinstance(each, dict | list) for each in cast(dict[str, object], attributes).values()
+    )
 
 
 def _masked(text: str) -> str:
