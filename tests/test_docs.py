@@ -31,6 +31,7 @@ WITH_QUERIES: Final = [README, ROOT / "docs" / "guide.md"]
 NOT_HERE: Final = {
     "make test": "it is what runs this",
     "docker": "it needs a Docker engine",
+    "kubectl": "it needs a cluster",
 }
 """Commands that are not executed, by how they begin, and why."""
 
