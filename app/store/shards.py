@@ -16,7 +16,7 @@ OF_CUSTOMER: Final = "customerId"
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A collection that stays on one shard, the database's primary one, and why."""
+    """A collection stays whole on one shard, the database's primary one, and says why."""
 
     reason: str
 
@@ -44,8 +44,10 @@ SHARDS: Final[Mapping[str, str | Whole]] = {
     "counters": "_id",
     "documents": Whole("A key names one text: only one shard can hold such an index. It is small."),
     "blocklist": Whole("A value is listed once in the whole company: only one shard can hold such an index."),
-    "uploads": Whole("A subject has so many places for open uploads: only one shard can hold such an index."),
-    "exports": Whole("A subject has so many places for unfinished exports: only one shard can hold such an index."),
+    "uploads": Whole("A subject has a fixed number of places for open uploads: only one shard can hold such an index."),
+    "exports": Whole(
+        "A subject has a fixed number of places for unfinished exports: only one shard can hold such an index."
+    ),
     "segments": Whole("A subject's segments have names of their own: only one shard can hold such an index."),
     "feed": Whole(
         "Its entries are numbered in one order over all customers, each number once. It is kept for 72 hours."

@@ -104,7 +104,9 @@ ALLOWED: Final = (
     Allowed("coupons", "code", "The search box finds by it.", "an index on each shard; 20 rows"),
     Allowed("transactions", "number", "The search box finds by it.", "an index on each shard; 20 rows"),
     Allowed("passes", "serialNumber", "The search box finds by it.", "an index on each shard; 20 rows"),
-    Allowed("deliveries", "to", "An address gets so many mails an hour.", "an index on each shard; a few rows"),
+    Allowed(
+        "deliveries", "to", "The mails to one address in an hour are limited.", "an index on each shard; a few rows"
+    ),
     *(
         Allowed("audit looks", key, "Administrators read who did what, of all customers.", "an index on each shard")
         for key in ("", "$or", "at", "actor.subject", "viewer.id", "groups")
