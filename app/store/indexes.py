@@ -19,7 +19,17 @@ from app.domain.moments import ORDER
 from app.domain.report import day_of
 from app.domain.search import SEARCH_REVISION
 from app.store import previews
-from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError, Unavailable, UpdateMany, UpdateOne
+from app.store.driver import (
+    FOLDS_CASE,
+    Document,
+    OutOfTime,
+    ReplaceOne,
+    Store,
+    StoreError,
+    Unavailable,
+    UpdateMany,
+    UpdateOne,
+)
 from app.store.forms import Collection as Declared
 from app.store.forms import Index
 from app.store.schema import COLLECTIONS, ROW_ORDER
@@ -235,9 +245,10 @@ async def _each_batch(store: Store, customer_ids: Sequence[str], work: Work) -> 
         batch = customer_ids[start : start + _AT_ONCE]
         try:
             await store.transaction(lambda session, batch=batch: work(store, batch, session))
-        except Unavailable:
-            raise
         except StoreError as fault:
+            # Where some of many are changed all the time, one alone has its turn.
+            if isinstance(fault, Unavailable) and (len(batch) == 1 or not isinstance(fault, OutOfTime)):
+                raise
             if len(batch) > 1:
                 for customer_id in batch:
                     failed |= await _each_batch(store, [customer_id], work)
