@@ -38,6 +38,7 @@ from app.commands.console import (
 from app.commands.documents import documents
 from app.commands.imports import import_, imports
 from app.commands.mappings import mappings
+from app.commands.restoring import erasures, restored
 from app.commands.shard import shard
 from app.commands.webhooks import webhooks
 from app.demo.executor import executor
@@ -69,6 +70,7 @@ cli.add_typer(imports, name="imports")
 cli.add_typer(mappings, name="mappings")
 cli.add_typer(catalogue, name="catalogue")
 cli.command("shard")(shard)
+cli.add_typer(erasures, name="erasures")
 
 _HAPPENS_SECONDS: Final = 5
 
@@ -231,6 +233,7 @@ def seed(
 
 
 cli.command("import")(import_)
+cli.command()(restored)
 
 
 @cli.command("indexes")

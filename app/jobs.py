@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import structlog
 
+from app import metrics
+
 _log = structlog.get_logger("jobs")
 
 _FIRST_PAUSE_SECONDS: Final = 1
@@ -35,7 +37,8 @@ async def keep_going(
 
 
 def log_failure(job: str, fault: BaseException, **more: Any) -> None:
-    """Logs one line, without what is stored: an error's own words may hold it."""
+    """Counts it, and logs one line without what is stored: an error's own words may hold it."""
+    metrics.JOB_FAILURES.labels(job).inc()
     _log.error("job failed", job=job, fault=type(fault).__name__, exc_info=fault, **more)
 
 

@@ -54,6 +54,32 @@ OLDEST: Final = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+CHANNELS: Final = ("mail", "wallet", "requests", "webhooks")
+for _counter in (DELIVERIES, RETRIES, FAILURES):
+    for _channel in CHANNELS:
+        _counter.labels(_channel)  # from 0 on: of a series that begins with 1, nobody sees that it grew
+
+ENDPOINTS_DISABLED: Final = Counter(
+    "gateway_webhook_endpoints_disabled", "Webhook endpoints that are told nothing more, because attempts failed."
+)
+JOB_FAILURES: Final = Counter(
+    "gateway_job_failures", "Failures of work that is done beside requests, each of which is logged.", ["task"]
+)
+FEED_OLDEST: Final = Gauge(
+    "gateway_feed_oldest_seconds",
+    "How long changes have waited for their number in the feed of all customers; 0 where none does.",
+    multiprocess_mode="mostrecent",
+)
+STALE_PREVIEWS: Final = Gauge(
+    "gateway_previews_stale",
+    "Of the customers of the 200 newest changes, those who are read without a preview.",
+    multiprocess_mode="mostrecent",
+)
+REPLICATION_LAG: Final = Gauge(
+    "gateway_replication_lag_seconds",
+    "How far the last of the secondaries that answer is behind the primary.",
+    multiprocess_mode="mostrecent",
+)
 
 requests_by_outcome = cache(REQUESTS.labels)
 operations_by_executor = cache(OPERATIONS.labels)

@@ -18,7 +18,7 @@ TESTS = ROOT / "tests"
 MAY_IMPORT = {
     "domain": "catalogue",  # attributes and who may see a type: the catalogue is words, it decides nothing
     "catalogue": "",
-    "jobs": "",
+    "jobs": "metrics",
     "store": "domain catalogue jobs",
     "loaders": "store domain metrics",
     "services": "store domain catalogue jobs",

@@ -398,6 +398,7 @@ class _Turn:
             "lastFailure": {"at": now, "message": error},
         }
         await self._write_endpoint(UpdateOne(self._ours, {"$set": keys}))
+        metrics.ENDPOINTS_DISABLED.inc()
         _log.warning("webhook endpoint disabled", endpoint=self._id, reason=error)
 
     async def _note_failure(self, message: str) -> None:

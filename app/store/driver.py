@@ -8,6 +8,7 @@ import inspect
 import itertools
 import random
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -270,6 +271,19 @@ class Database:
     def is_writable(self) -> bool:
         """Returns whether there is a server that takes writes."""
         return any(server.is_writable for server in self._servers())
+
+    @property
+    def replication_lag_seconds(self) -> float:
+        """Returns how far the last secondary that answers is behind the primary, as of the driver's last looks.
+
+        0 without either. Of an idle set it may be ten seconds too much: so rarely its primary writes.
+        """
+        since_write = defaultdict[str, list[float]](list)
+        for server in self._servers():
+            if server.last_write_date is not None:
+                since_write[server.server_type_name].append(server.last_update_time - server.last_write_date)
+        secondaries = since_write["RSSecondary"]
+        return max((each - min(since_write["RSPrimary"], default=each) for each in secondaries), default=0)
 
     def _servers(self) -> Sequence[Any]:
         return list(self.client.topology_description.server_descriptions().values())

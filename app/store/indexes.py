@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import structlog
 from bson import MinKey
-from pymongo.errors import OperationFailure
+from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from app.catalogue import SOURCES, copied, rules_of_copies
 from app.domain.customers import COPIED_KEYS, DENORMALISED_FIELDS, copies
@@ -19,7 +19,17 @@ from app.domain.moments import ORDER
 from app.domain.report import day_of
 from app.domain.search import SEARCH_REVISION
 from app.store import previews
-from app.store.driver import FOLDS_CASE, Document, ReplaceOne, Store, StoreError, Unavailable, UpdateMany, UpdateOne
+from app.store.driver import (
+    FOLDS_CASE,
+    Document,
+    OutOfTime,
+    ReplaceOne,
+    Store,
+    StoreError,
+    Unavailable,
+    UpdateMany,
+    UpdateOne,
+)
 from app.store.forms import Collection as Declared
 from app.store.forms import Index
 from app.store.schema import COLLECTIONS, ROW_ORDER
@@ -28,6 +38,8 @@ from app.store.shards import index_of
 _log = structlog.get_logger("store")
 
 _AT_ONCE: Final = 200
+_TOO_LATE: Final = (OutOfTime, ExecutionTimeout)
+"""How a transaction ends that finds no moment to commit: between two attempts, or within one."""
 _NAMESPACE_EXISTS: Final = 48
 _MANY: Final = 10_000
 _COPIES: Final = "copies"
@@ -239,9 +251,10 @@ async def _each_batch(store: Store, customer_ids: Sequence[str], work: Work) -> 
         batch = customer_ids[start : start + _AT_ONCE]
         try:
             await store.transaction(lambda session, batch=batch: work(store, batch, session))
-        except Unavailable:
-            raise
         except StoreError as fault:
+            # Where some of many are changed all the time, one alone has its turn.
+            if isinstance(fault, Unavailable) and (len(batch) == 1 or not isinstance(fault, _TOO_LATE)):
+                raise
             if len(batch) > 1:
                 for customer_id in batch:
                     failed |= await _each_batch(store, [customer_id], work)

@@ -110,6 +110,29 @@ async def refresh_stale(store: Store) -> int:
         kept, last = kept + len(outdated), customers[-1]["_id"]
 
 
+async def stale_among(store: Store, customer_ids: Pipeline) -> int:
+    """Returns how many of the customers whose ids the pipeline over the feed yields have no preview to be believed."""
+    ours = {"localField": "_id", "foreignField": "_id"}
+    fields: list[Document] = [{"$project": {"revision": 1, "form": 1}}]
+    believed = {
+        "$and": [
+            {"$eq": [{"$first": "$preview.revision"}, {"$ifNull": [{"$first": "$customer.revision"}, 0]}]},
+            {"$eq": [{"$first": "$preview.form"}, PREVIEW_FORM]},
+        ]
+    }
+    found = await store.aggregate(
+        "feed",
+        [
+            *customer_ids,
+            {"$lookup": {"from": "customers", **ours, "pipeline": fields, "as": "customer"}},
+            {"$lookup": {"from": "heads", **ours, "pipeline": fields, "as": "preview"}},
+            {"$match": {"customer": {"$ne": []}, "$expr": {"$not": believed}}},
+            {"$count": "customers"},
+        ],
+    )
+    return found[0]["customers"] if found else 0
+
+
 async def drop_all(store: Store) -> None:
     """Drops all previews. ``refresh_stale`` makes them again, and so do changes of their customers."""
     await store.write("heads", [DeleteMany({})])

@@ -1,0 +1,101 @@
+"""The commands for the day on which a backup is restored: docs/operations.md."""
+
+import json
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.console import Data, console, existing_database, fail, open_store, run, text_of
+from app.domain.executors import Executors
+from app.domain.times import stored
+from app.environment import Settings, read_settings
+from app.services.executors import read_executors
+
+erasures = typer.Typer(help="Keep outside who was erased, and erase them again after a restore.", no_args_is_help=True)
+
+
+def restored(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The database's name: what waits in it is given up.")],
+    data: Data = None,
+) -> None:
+    """Make a restored database safe to serve, before anything else runs: what may have been sent is not sent again.
+
+    Mails, wallet messages and requests that waited when the backup was made are given up, for people to look at.
+    """
+    from app.services.restoring import make_safe
+
+    settings = read_settings(data=data)
+    if name != settings.mongodb_database:
+        fail(f"{name} is not the name of the database, which is {settings.mongodb_database}. Nothing was changed.")
+
+    async def work(uri: str) -> None:
+        async with open_store(uri, settings) as store:
+            done = await make_safe(store, executors_of(settings))
+        typer.echo(f"Given up: {done.mails:,} mails, {done.pushes:,} wallet messages, {done.requests:,} requests.")
+        typer.echo(f"Numbers of changes were skipped for {done.customers:,} customers.")
+
+    with existing_database(settings) as uri:
+        run(work(uri))
+
+
+@erasures.command("export")
+def export_erasures(data: Data = None) -> None:
+    """Print who was erased, a line each: ids and hashes, and nothing else of them. Keep it where no backup goes."""
+    from app.services.restoring import erasures
+
+    settings = read_settings(data=data)
+
+    async def work(uri: str) -> None:
+        async with open_store(uri, settings) as store:
+            async for line in erasures(store):
+                typer.echo(json.dumps(line))
+
+    with existing_database(settings) as uri:
+        run(work(uri))
+
+
+@erasures.command("replay")
+def replay_erasures(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `erasures export` printed.")], data: Data = None
+) -> None:
+    """Erase again whom a restore has brought back; it may be done twice. Exit code 1: somebody is left."""
+    from app import exporting
+    from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
+    from app.services.restoring import BadErasure, replay
+
+    settings = read_settings(data=data)
+    try:
+        lines = [json.loads(line) for line in text_of(file).splitlines()]
+    except ValueError:
+        fail(f"{file} is not what `erasures export` prints: a line is not JSON. Nothing was changed.")
+
+    async def work(uri: str) -> dict[str, str]:
+        left: dict[str, str] = {}
+        erased = 0
+        async with open_store(uri, settings) as store:
+            policy = replace(DeliveryPolicy(), executors=executors_of(settings))
+            for line in lines:
+                now, request_id = stored(datetime.now(UTC)), secrets.token_hex(8)
+                of = Changes(store, CustomerLocks(), exporting.ADMINISTRATOR, now, request_id, policy)
+                done = await replay(of, line)
+                erased += len(done.erased)
+                left.update(done.left)
+        typer.echo(f"Erased again: {erased:,}. The worker takes what is personal out of their rows.")
+        return left
+
+    with existing_database(settings) as uri:
+        try:
+            left = run(work(uri))
+        except BadErasure as unusable:
+            fail(f"{file} is not what `erasures export` prints: {unusable}")
+    for customer_id, why in left.items():
+        console.print(f"{customer_id} is not erased: {why}", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if left else 0)
+
+
+def executors_of(settings: Settings) -> Executors:
+    return read_executors(settings.request_executors) if settings.request_executors else Executors()
