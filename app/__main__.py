@@ -38,6 +38,7 @@ from app.commands.console import (
 from app.commands.documents import documents
 from app.commands.imports import import_, imports
 from app.commands.mappings import mappings
+from app.commands.reconcile import reconcile
 from app.commands.webhooks import webhooks
 from app.demo.executor import executor
 from app.demo.inbox import InboxUnavailable
@@ -229,6 +230,7 @@ def seed(
 
 
 cli.command("import")(import_)
+cli.command("reconcile")(reconcile)
 
 
 @cli.command("indexes")

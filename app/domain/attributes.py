@@ -273,7 +273,7 @@ def _json(value: object) -> str:
         raise ValueError from None
     if not isinstance(read, dict | list):
         raise ValueError
-    text = _json_text(read, JSON_DEPTH)
+    text = _json_text(cast(object, read), JSON_DEPTH)
     if len(text) > JSON_AT_MOST or any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ValueError
     return text
