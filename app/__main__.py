@@ -38,6 +38,7 @@ from app.commands.console import (
 from app.commands.documents import documents
 from app.commands.imports import import_, imports
 from app.commands.mappings import mappings
+from app.commands.reconcile import reconcile
 from app.commands.restoring import erasures, restored
 from app.commands.shard import shard
 from app.commands.webhooks import webhooks
@@ -234,6 +235,7 @@ def seed(
 
 cli.command("import")(import_)
 cli.command()(restored)
+cli.command("reconcile")(reconcile)
 
 
 @cli.command("indexes")

@@ -20,6 +20,7 @@ import structlog
 from playwright.sync_api import Browser
 from pymongo import MongoClient
 
+from app.catalogue import CUSTOMER_FIELDS, read_own
 from app.execution import Execution
 from app.http.tokens import verifier
 from app.main import build_app, routes
@@ -48,6 +49,12 @@ def _no_logs_left() -> Generator[None]:
     """Resets what a test set up to log to its own standard error, which is closed when it ends."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fields_of_customers() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Gives the catalogue the fields of the example, as CATALOGUE does when a process starts."""
+    CUSTOMER_FIELDS.update({field.name: field for field in read_own("examples/catalogue/shop.toml").fields})
 
 
 @pytest.fixture(scope="session")

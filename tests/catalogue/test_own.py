@@ -149,7 +149,7 @@ def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess
 def test_the_command_says_what_a_file_adds() -> None:
     checked = run(["catalogue", "check", str(FILE)])
     assert checked.stdout == (
-        f"Version 2026-11-28: 1 types besides the {len(OURS)} of the gateway; 3 fields of customers; "
+        f"Version 2026-11-28: 1 types besides the {len(OURS)} of the gateway; 5 fields of customers; "
         "titles of 1 of the gateway's types in de.\n"
     )
 

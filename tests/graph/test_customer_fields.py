@@ -4,13 +4,11 @@ import io
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
-from app.catalogue import CUSTOMER_FIELDS, read_own
 from app.domain.access import Role
 from app.graph import masks_for
 from app.services.export_job import Exporter
@@ -25,19 +23,11 @@ from tests.support.query_plans import documents_read, explained
 from tests.support.tokens import token
 from tests.support.world import World
 
-FILE = Path("examples/catalogue/shop.toml")
 FIELDS = """query($number: String!, $names: [String!]) { customer(by: {number: $number}) {
   fields(names: $names) { definition { name label kind filterable } value number boolean time } } }"""
 LIST = "query($f: CustomerFilter) { customers(filter: $f, first: 50) { nodes { number } } }"
 GIVEN: Mapping[str, Any] = {"loyaltyTier": "GOLD", "creditLimit": "1250.50", "shoeSize": 38}
 BILLING: Mapping[str, Any] = {"source": "billing", "id": "B-1", "identities": [{"source": "esuite", "id": "E1001"}]}
-
-
-@pytest.fixture(autouse=True)
-def _shop(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
-    """Gives the catalogue the fields of the example, as CATALOGUE does when a process starts."""
-    for field in read_own(FILE).fields:
-        monkeypatch.setitem(CUSTOMER_FIELDS, field.name, field)
 
 
 async def bring(store: Store, *lines: Line, options: ImportOptions = DEFAULTS) -> Run:
@@ -221,7 +211,7 @@ async def test_each_role_reads_and_finds_by_what_is_meant_for_it(ask: Ask, store
     assert [*await shown(ask, own)] == ["loyaltyTier", "shoeSize"]
     assert [*await shown(ask, referrer)] == ["loyaltyTier"]  # a shoe size is personal
     assert await found(ask, {"name": "loyaltyTier", "values": ["GOLD"]}, token=referrer) == ["1001"]
-    for who, known in ((own, ["loyaltyTier", "shoeSize"]), (referrer, ["loyaltyTier"])):
+    for who, known in ((own, ["loyaltyTier", "shoeSize", "agreedAt"]), (referrer, ["loyaltyTier"])):
         answer = await ask("{ customerFields { name } }", token=who)
         assert [each["name"] for each in answer["data"]["customerFields"]] == known
         (error,) = (await ask(LIST, f={"fields": [{"name": "creditLimit"}]}, token=who))["errors"]

@@ -138,6 +138,12 @@ WHOLE: Mapping[str, Any] = {
     },
     "taxIds": [{"type": "EU_VAT", "value": "GB123456789", "isDefault": True, "validity": "VALID"}],
     "leadSource": {**_LEAD_SOURCE, "original": _LEAD_SOURCE},
+    "fields": [
+        {"name": "loyaltyTier", "value": "GOLD"},
+        {"name": "creditLimit", "value": Decimal("1250.50")},
+        {"name": "isWholesale", "value": True},
+        {"name": "agreedAt", "value": datetime(2025, 1, 31, 12, tzinfo=UTC)},
+    ],
     "hasStatusDetails": True,
     "tags": ["vip"],
     "dueDiligence": {

@@ -60,6 +60,7 @@ __all__ = [
     "check_lines",
     "import_lines",
     "lines_of",
+    "read_line",
 ]
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
@@ -353,7 +354,9 @@ class _Run:
                 self.summary.warn(verdict)
 
     async def steps(self, chunk: Sequence[tuple[int, bytes]]) -> AsyncGenerator[list[Verdict]]:
-        taken = [self._known(_read(number, line, strict=self.options.strict)) for number, line in chunk if line.strip()]
+        taken = [
+            self._known(read_line(number, line, strict=self.options.strict)) for number, line in chunk if line.strip()
+        ]
         yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
         arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
         if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
@@ -464,7 +467,8 @@ async def _one_by_one(lines: Iterable[bytes]) -> AsyncGenerator[bytes]:
         yield line
 
 
-def _read(number: int, line: bytes, *, strict: bool) -> Arrival | Verdict:
+def read_line(number: int, line: bytes, *, strict: bool = False) -> Arrival | Verdict:
+    """Returns what a line of a file says, or the verdict on one that cannot be read."""
     if isinstance(line, MappedLine) and line.problem:
         return _rejected(number, line.raw.encode(), line.problem)
     line = line.removeprefix(_BYTE_ORDER_MARK).strip()

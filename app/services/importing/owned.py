@@ -440,6 +440,30 @@ class _OwnedBatch:
                         rows.update("statuses", change, {"$set": {ORDER: place}})
 
 
+def differing(line: Line, stored: Document, owner: Document, ledger: Ledger) -> set[str]:
+    """Returns the keys of a stored row that its line would set otherwise."""
+    document: Document = {"_id": line.id, "customerId": owner["_id"], **line.document}
+    for key in ACTOR_KEYS:
+        if key in document and "name" not in document[key]:
+            document[key] = {**document[key], "name": stored.get(key, owner)["name"]}
+    if line.kind is LineKind.POINTS:
+        return ledger.differing({**document, "customerId": stored["customerId"]})
+    if "file" in document:
+        document["fileId"] = file_id(document.pop("file"))
+    if "attachments" in document:
+        first = _first_owner(stored, owner).encode()
+        document["attachments"] = [
+            {**{key: value for key, value in each.items() if key != "content"}, "size": len(content)}
+            | {"fileId": file_id(first + b"\0" + content)}
+            for each in document["attachments"]
+            for content in (each["content"],)
+        ]
+    if stored.get("redeemed") and not document["redeemed"]:  # it may have been redeemed here since
+        document |= {key: stored[key] for key in _REDEMPTION if key in stored}
+    before, after = _content(_as_owned(stored, owner)), _content(document)
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
 def _is_of_merged(line: Line, owner: Document) -> bool:
     """Returns whether the line says that an account was merged which was merged into this one."""
     merged = line.names[0]._asdict() in owner.get("mergedIdentities", ())

@@ -155,6 +155,11 @@ class Ledger:
         self._lines[owner["_id"]].append((arrival, facts))
         return None
 
+    def differing(self, document: Document) -> set[str]:
+        """Returns the keys in which an entry that is here is not what its line says."""
+        before, after = self._compared(self.entries[document["_id"]], self._facts(document))
+        return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
     def decide(self, statuses: Mapping[str, Document]) -> list[Verdict]:
         """Returns the verdicts on all lines. ``statuses`` are the newest of the customers who have any."""
         verdicts: list[Verdict] = []

@@ -1,0 +1,48 @@
+"""The command that compares a source's file with what is here: docs/import.md."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from app.commands.console import Data, existing_database, fail, open_store, progress, run
+from app.environment import read_settings
+
+
+def reconcile(
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="The source's file; - is standard input.")],
+    mapping: Annotated[Path | None, typer.Option(help="A mapping, by which FILE is another system's export.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Where times of that export are that have no offset, such as Europe/Berlin.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")] = False,
+    data: Data = None,
+) -> None:
+    """Say what of a source's file is missing here or differs, and what is not in it. Exit code 1: they differ."""
+    from app.commands.rows import MappedLines, UnreadableExport, mapping_of
+    from app.services.importing import count_lines, lines_of
+    from app.services.importing.reconciling import Reconciliation
+    from app.services.importing.reconciling import reconcile as compare
+
+    if timezone and not mapping:
+        fail("--timezone is for times of a --mapping: lines say their offsets themselves.")
+    settings = read_settings(data=data)
+    rows = MappedLines(file, mapping_of(mapping, timezone)) if mapping else None
+
+    async def work(uri: str) -> Reconciliation:
+        async with open_store(uri, settings) as store:
+            with progress("Comparing", None if rows else count_lines(file)) as advance:
+                zone = ZoneInfo(settings.points_time_zone)
+                return await compare(store, rows or lines_of(file), now=datetime.now(UTC), zone=zone, advance=advance)
+
+    with existing_database(settings) as uri:
+        try:
+            found = run(work(uri))
+        except UnreadableExport as unreadable:
+            fail(f"The file cannot be read on: {unreadable} Nothing was compared.")
+    typer.echo(json.dumps(found.as_json(), ensure_ascii=False) if json_ else str(found))
+    if not found.is_equal:
+        raise typer.Exit(1)
