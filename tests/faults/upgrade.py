@@ -101,7 +101,7 @@ class Load:
     faults: Counter[str] = field(default_factory=Counter[str])
     answers: int = 0
     notes: dict[str, str] = field(default_factory=dict[str, str])
-    """Of the acknowledged ones, the customers by message."""
+    """The customers of the acknowledged ones, by message."""
     points: Counter[str] = field(default_factory=Counter[str])
 
     async def client(self, over: asyncio.Event) -> None:
