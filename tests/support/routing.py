@@ -128,6 +128,12 @@ ALLOWED: Final = (
         )
         for key in ("", "$or")
     ),
+    Allowed(
+        "statuses",
+        "customerId",
+        "`rebuild` walks through all customers, in the order of their ids.",
+        "the shards that have the next customers",
+    ),
     Allowed("webhookDeliveries", "", "A worker looks whether an endpoint is gone.", "an index on each shard"),
 )
 
