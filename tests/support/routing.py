@@ -88,7 +88,7 @@ ALLOWED: Final = (
         )
     ),
     Allowed(
-        "deliveries pushes requests statuses",
+        "deliveries pushes requests statuses webhookDeliveries",
         "dueAt",
         "Workers look for what is due, whosever it is.",
         "an index of what waits on each shard; a few rows; every second while there is nothing to do",
