@@ -48,6 +48,7 @@ async def code(ask: Ask, given: Mapping[str, Any], **who: Any) -> str:
 # ---------------------------------------------------------------- who is found
 
 STATUSES = ["ACTIVE", "ACTIVE", "BLOCKED", "MERGED"]
+TIERS = ["GOLD", "SILVER"]
 NAMES = ["Zoë Müller", "ZOE MULLER", "zoe mullen", "Ada Lovelace", "ada lovelace", "Åsa Öberg", "佐藤 健", "O'Brien"]
 
 
@@ -59,6 +60,8 @@ async def crowd(world: World) -> list[Document]:
         more: Document = {"country": random.choice(("DE", "SE"))} if random.random() < 0.6 else {}
         if random.random() < 0.5:
             more["billingAddress"] = {"country": random.choice(("DE", "FR"))}
+        if number % 3:
+            more["fields"] = [{"name": "loyaltyTier", "value": TIERS[number % 2]}]
         customer = await world.customer(
             name=random.choice(NAMES),
             email=f"zoe{number % 7}@example.com",
@@ -120,6 +123,11 @@ CONDITIONS: list[tuple[str, Any, Callable[[Document], bool]]] = [
     ("email", "work3@example.com", lambda row: row["emails"][0]["value"] == "work3@example.com"),
     ("emailPrefix", "Zoe", lambda row: True),
     ("emailPrefix", "work3", lambda row: row["emails"][0]["value"] == "work3@example.com"),
+    (
+        "fields",
+        [{"name": "loyaltyTier", "values": ["GOLD"]}],
+        lambda row: {"name": "loyaltyTier", "value": "GOLD"} in row.get("fields", ()),
+    ),
 ]  # fmt: skip
 
 

@@ -155,6 +155,7 @@ WHOLE: Mapping[str, Any] = {
     "lastName": "Å",
     "email": "ada@example.com",
     "emailPrefix": "ad",
+    "fields": [{"name": "loyaltyTier", "values": ["GOLD"]}, {"name": "creditLimit", "from": "1", "to": "2"}],
 }
 
 
