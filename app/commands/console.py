@@ -22,6 +22,12 @@ console = Console(stderr=True, highlight=False)
 Data = Annotated[
     Path | None, typer.Option(help="The folder of the MongoDB that we run ourselves. Default: .data/mongodb")
 ]
+MappingFile = Annotated[
+    Path | None, typer.Option(help="A mapping, by which FILE is another system's own export: docs/import.md.")
+]
+TimeZoneOfExport = Annotated[
+    str | None, typer.Option(help="Where times of that export are that have no offset, such as Europe/Berlin.")
+]
 Drop = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Drop the database first, whatever it holds. NAME must be its name."),

@@ -18,6 +18,8 @@ import typer
 
 from app.commands.console import (
     Data,
+    MappingFile,
+    TimeZoneOfExport,
     console,
     database,
     existing_database,
@@ -54,12 +56,8 @@ def import_(
     strict: Annotated[
         bool, typer.Option("--strict", help="Reject a customer for one bad value. Else it costs itself only.")
     ] = False,
-    mapping: Annotated[
-        Path | None, typer.Option(help="A mapping, by which FILE is another system's own export: docs/import.md.")
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Where times of that export are that have no offset, such as Europe/Berlin.")
-    ] = None,
+    mapping: MappingFile = None,
+    timezone: TimeZoneOfExport = None,
     correct: Annotated[
         bool, typer.Option("--correct", help="Let a source tell history anew; the timeline says what was corrected.")
     ] = False,
@@ -67,7 +65,7 @@ def import_(
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
     from app import exporting
-    from app.commands.rows import MappedLines, UnreadableExport, mapping_of
+    from app.commands.rows import UnreadableExport, mapped_rows
     from app.services.importing import (
         HAD_BEEN_PARKED,
         ImportOptions,
@@ -89,9 +87,7 @@ def import_(
     rejects = rejects or Path(f"{own}.rejects.ndjson")
     if is_file(rejects, file):
         fail(f"{rejects} is the file to import. Name another one for the rejects.")
-    if timezone and not mapping:
-        fail("--timezone is for times of a --mapping: lines say their offsets themselves.")
-    rows = MappedLines(file, mapping_of(mapping, timezone)) if mapping else None
+    rows = mapped_rows(file, mapping, timezone)
     options = ImportOptions(
         zone=ZoneInfo(settings.points_time_zone),
         strict=strict,

@@ -2,35 +2,39 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from app.commands.console import Data, existing_database, fail, open_store, progress, run
+from app.commands.console import (
+    Data,
+    MappingFile,
+    TimeZoneOfExport,
+    existing_database,
+    fail,
+    open_store,
+    progress,
+    run,
+)
 from app.environment import read_settings
 
 
 def reconcile(
     file: Annotated[typer.FileBinaryRead, typer.Argument(help="The source's file; - is standard input.")],
-    mapping: Annotated[Path | None, typer.Option(help="A mapping, by which FILE is another system's export.")] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Where times of that export are that have no offset, such as Europe/Berlin.")
-    ] = None,
+    mapping: MappingFile = None,
+    timezone: TimeZoneOfExport = None,
     json_: Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")] = False,
     data: Data = None,
 ) -> None:
     """Say what of a source's file is missing here or differs, and what is not in it. Exit code 1: they differ."""
-    from app.commands.rows import MappedLines, UnreadableExport, mapping_of
+    from app.commands.rows import UnreadableExport, mapped_rows
     from app.services.importing import count_lines, lines_of
     from app.services.importing.reconciling import Reconciliation
     from app.services.importing.reconciling import reconcile as compare
 
-    if timezone and not mapping:
-        fail("--timezone is for times of a --mapping: lines say their offsets themselves.")
     settings = read_settings(data=data)
-    rows = MappedLines(file, mapping_of(mapping, timezone)) if mapping else None
+    rows = mapped_rows(file, mapping, timezone)
 
     async def work(uri: str) -> Reconciliation:
         async with open_store(uri, settings) as store:

@@ -194,6 +194,15 @@ def _json(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
+def mapped_rows(file: BinaryIO, mapping: Path | None, timezone: str | None) -> MappedLines | None:
+    """Returns the lines that a mapping makes of a file, if there is one; ends the command where it cannot be used."""
+    if mapping:
+        return MappedLines(file, mapping_of(mapping, timezone))
+    if timezone:
+        fail("--timezone is for times of a --mapping: lines say their offsets themselves.")
+    return None
+
+
 def mapping_of(path: Path, timezone: str | None = None) -> Mapping:
     """Returns the mapping of a file; ends the command where it cannot be used."""
     try:

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple, cast
 from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import AttributeKind
 from app.domain.attributes import JSON_AT_MOST, parse
-from app.domain.attributes import JSON_DEPTH as JSON_DEPTH
 from app.domain.changes import Invalid
 from app.domain.executors import Endpoint
 from app.domain.refusals import Refusal

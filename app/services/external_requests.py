@@ -19,7 +19,7 @@ from app.domain.access import Permission
 from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.executors import Executors, outcome_attributes
-from app.domain.external_requests import JSON_DEPTH, REFERENCE_AT_MOST, RequestOpen
+from app.domain.external_requests import REFERENCE_AT_MOST, RequestOpen
 from app.domain.ids import new_id
 from app.domain.times import lies_ahead, stored
 from app.domain.vocabulary import (
@@ -193,18 +193,16 @@ def _visible(kind: AttributeKind, raw: Raw, *field: str) -> Raw:
             return raw
 
 
-def _visible_inside(value: Any, *field: str, depth: int = 1) -> Any:
-    """Returns what JSON holds. Raises Invalid for what not every system can read."""
+def _visible_inside(value: Any, *field: str) -> Any:
+    """Returns what JSON holds, which is not deep any more. Raises Invalid for what not every system can read."""
     match value:
         case str():
             return changes.text(value, *field, at_most=TEXT_AT_MOST, lines=False)
-        case list() | dict() if depth > JSON_DEPTH:
-            raise Invalid(f"{field[-1]} has lists and objects in each other, at most {JSON_DEPTH} deep.", *field)
         case list():
-            return [_visible_inside(each, *field, depth=depth + 1) for each in cast(list[Any], value)]
+            return [_visible_inside(each, *field) for each in cast(list[Any], value)]
         case dict():
             inner = cast(dict[str, Any], value).items()
-            return {name: _visible_inside(each, *field, depth=depth + 1) for name, each in inner}
+            return {name: _visible_inside(each, *field) for name, each in inner}
         case int() if not -(2**63) <= value < 2**63:
             raise Invalid(f"{field[-1]} has a whole number beyond 64 bits: give it as a text.", *field)
         case _:
