@@ -1,5 +1,6 @@
 """Card numbers are found however they are written, and other numbers are not."""
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,9 +146,11 @@ def test_places_are_named_and_digits_become_stars(said: Any, places: Sequence[tu
 
 
 def test_no_line_of_the_examples_holds_one() -> None:
-    lines = [line for file in Path("examples/import").iterdir() for line in file.read_text().splitlines()]
-    assert len(lines) > 10
-    assert [line for line in lines if [*places_of(json.loads(line))]] == []
+    examples = Path("examples/import")
+    lines = [json.loads(line) for file in examples.rglob("*.ndjson") for line in file.read_text().splitlines()]
+    rows = [row for file in examples.rglob("*.csv") for row in csv.DictReader(file.read_text().splitlines())]
+    assert (len(lines) > 50, len(rows) > 5) == (True, True)
+    assert [line for line in (*lines, *rows) if [*places_of(line)]] == []
 
 
 def test_a_hostile_text_is_looked_through_once() -> None:

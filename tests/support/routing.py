@@ -14,8 +14,8 @@ from app.store.driver import Store
 from app.store.shards import keys_of
 
 _TESTS: Final = str(Path(__file__).parent.parent)
-_ABOUT: Final = {"$listCatalog", "$collStats", "$indexStats"}
-"""Stages that tell of a collection, and read no document."""
+_ABOUT: Final = {"$listCatalog", "$collStats", "$indexStats", "$noSuchStage"}
+"""Stages that tell of a collection, and read no document; the last is refused by every server."""
 _asked_by_a_test: ContextVar[bool] = ContextVar("_asked_by_a_test", default=False)
 
 
