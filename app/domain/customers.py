@@ -8,7 +8,11 @@ Copies, never the truth: each can be made again from what it copies. Pure.
   sort customers may know of them.
 - ``lastByType``: the same for each type, notes included; who may not know of a type cannot ask for it.
 - ``campaigns``: those that activities named.
+- ``pointsExpireAt``: when the next of their points expire, for the worker to find them by.
 - what they are searched by (domain/search.py).
+
+An import, which changes customers by the thousand, leaves what it makes of these in ``pendingCopies`` and settles it
+right after its transaction: inside of one, mongod 6.0 takes 2 ms for a customer as soon as an indexed key changes.
 """
 
 import re
@@ -21,7 +25,11 @@ from app.domain.search import SEARCH_COPIES, SEARCHED_KEYS, search_copies
 from app.domain.vocabulary import CustomerStatus
 
 Document = dict[str, Any]
-DENORMALISED_FIELDS: Final = frozenset({"spendable", "lastActivityAt", "lastByType", "campaigns"}) | SEARCH_COPIES
+PENDING: Final = "pendingCopies"
+"""The key of copies that are still to be settled."""
+DENORMALISED_FIELDS: Final = (
+    frozenset({"spendable", "pointsExpireAt", "lastActivityAt", "lastByType", "campaigns", PENDING}) | SEARCH_COPIES
+)
 NEW: Final[Document] = {
     "paymentCount": 0,
     "tags": [],
@@ -70,8 +78,13 @@ def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> Documen
 
 
 def balance(state: PointsState) -> Document:
-    """Returns the keys of a customer that has this balance."""
-    return {"points": state, "spendable": spendable(state)}
+    """Returns the keys of a customer that has this balance; None for one that is gone."""
+    return {"points": state, **_copies_of(state)}
+
+
+def _copies_of(state: PointsState) -> Document:
+    expire_at = [at for bucket in state["buckets"] if (at := bucket["expiresAt"])]
+    return {"spendable": spendable(state), "pointsExpireAt": min(expire_at, default=None)}
 
 
 def activity_summary_update(activities: Iterable[Mapping[str, Any]]) -> Document:
@@ -92,14 +105,48 @@ def activity_summary_update(activities: Iterable[Mapping[str, Any]]) -> Document
     }
 
 
+def deferred(update: Mapping[str, Mapping[str, Any]], keys: Mapping[str, Any]) -> tuple[Document, Document]:
+    """Returns the update and the keys of a customer with what they say of copies left pending; see ``settling``."""
+    kept = {key: value for key, value in keys.items() if key not in DENORMALISED_FIELDS}
+    later = {f"{PENDING}.{key}": value for key, value in keys.items() if key in DENORMALISED_FIELDS}
+    update = {
+        operator: {f"{PENDING}.{key}": value for key, value in values.items()} for operator, values in update.items()
+    }
+    return {**update, **({"$set": later} if later else {})}, kept
+
+
+def settling(pending: Mapping[str, Any]) -> Document:
+    """Returns the update that makes pending copies the customer's. A value that is None is gone."""
+    by_type = {f"lastByType.{type_}": at for type_, at in pending.get("lastByType", {}).items()}
+    newest = {key: pending[key] for key in ("lastActivityAt",) if key in pending} | by_type
+    said = {key: pending[key] for key in ("spendable", "pointsExpireAt") if key in pending}
+    campaigns = pending.get("campaigns")
+    return {
+        **({"$max": newest} if newest else {}),
+        **({"$addToSet": {"campaigns": {"$each": campaigns}}} if campaigns else {}),
+        **update_of({**said, PENDING: None}),
+    }
+
+
+def update_of(keys: Mapping[str, Any]) -> Document:
+    """Returns the update that sets keys of a document; None removes one."""
+    update: Document = {}
+    if set_ := {key: value for key, value in keys.items() if value is not None}:
+        update["$set"] = set_
+    if removed := {key: "" for key, value in keys.items() if value is None}:
+        update["$unset"] = removed
+    return update
+
+
 def copies(customer: Mapping[str, Any], activities: Iterable[Mapping[str, Any]]) -> Document:
     """Returns the ``DENORMALISED_FIELDS`` that have a value, made from the customer and all of their activities."""
     update = activity_summary_update(activities)
     newest = update.get("$max", {})
     campaigns = update.get("$addToSet", {}).get("campaigns", {}).get("$each")
     by_type = {key.removeprefix("lastByType."): at for key, at in newest.items() if key != "lastActivityAt"}
+    balance = _copies_of(customer.get("points") or empty())
     return {
-        "spendable": spendable(customer.get("points") or empty()),
+        **{key: value for key, value in balance.items() if value is not None},
         **({"lastActivityAt": newest["lastActivityAt"]} if "lastActivityAt" in newest else {}),
         **({"lastByType": by_type} if by_type else {}),
         **({"campaigns": campaigns} if campaigns else {}),

@@ -174,15 +174,14 @@ def _domain(domain: str) -> str:
 
 def words(names: Iterable[str]) -> list[str]:
     """Returns all by which names are found, each from its beginning: words, joined parts, other spellings; sorted."""
-    found: dict[str, None] = {}
+    parts: dict[str, None] = {}
     for name in names:
         chunks = name.split()
         for chunk in (*chunks, "".join(chunks)):
-            for part in (chunk, *_pieces(chunk), *_parts(chunk)):
-                for spelling in _spellings(part):
-                    found[spelling] = None
-                    found[re.sub("([aou])e", r"\1", spelling)] = None  # Mueller, who types Muller
-    return sorted(word for word in found if word)[:_MAX_WORDS]
+            parts |= dict.fromkeys((chunk, *_pieces(chunk), *_parts(chunk)))
+    spellings = {spelling for part in parts for spelling in _spellings(part)}
+    short = {re.sub("([aou])e", r"\1", spelling) for spelling in spellings}  # Mueller, who types Muller
+    return sorted((spellings | short) - {""})[:_MAX_WORDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +214,8 @@ def _parts(chunk: str) -> list[str]:
 
 def _spellings(chunk: str) -> list[str]:
     """Returns letters and figures alone: folded, and transliterated where that is another way."""
-    both = (_decomposed(chunk, letters) for letters in (_FOLDS, _TRANSLITERATIONS))
+    ways = (_FOLDS,) if chunk.isascii() else (_FOLDS, _TRANSLITERATIONS)
+    both = (_decomposed(chunk, letters) for letters in ways)
     plain = (normalize("NFC", re.sub(r"[\W_]+", "", each))[:_MAX_WORD_CHARACTERS] for each in both)
     return list(dict.fromkeys(plain))
 

@@ -16,12 +16,13 @@ from app.catalogue import copied
 from app.domain import changes
 from app.domain.access import Viewer
 from app.domain.changes import IdempotencyConflict
+from app.domain.customers import update_of
 from app.domain.executors import Executors
 from app.domain.ids import new_id
 from app.domain.merging import check_open
 from app.services.audit import AuditTrail
 from app.services.letters import Letters
-from app.services.writing import CustomerRows, change_customers, update_of
+from app.services.writing import CustomerRows, change_customers
 from app.store.deadline import Deadline
 from app.store.driver import Document, DuplicateKey, InsertOne, OutOfTime, Store, TryAgain
 

@@ -27,7 +27,7 @@ async def expire_due(store: Store, now: datetime, *, backoff: Backoff | None = N
     and left alone for a while, if ``backoff`` is there to remember them. Raises Unavailable.
     """
     expired, last = 0, ""
-    due: Document = {"points.buckets.expiresAt": {"$lte": now}, "status": {"$nin": [each.value for each in CLOSED]}}
+    due: Document = {"pointsExpireAt": {"$lte": now}, "status": {"$nin": [each.value for each in CLOSED]}}
     while True:
         customers = await store.find(
             "customers", {**due, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"points": 1}

@@ -18,6 +18,7 @@ from app.domain import changes, external_requests
 from app.domain.access import Permission
 from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
+from app.domain.customers import update_of
 from app.domain.executors import Executors, outcome_attributes
 from app.domain.external_requests import REFERENCE_AT_MOST, RequestOpen
 from app.domain.ids import new_id
@@ -32,7 +33,7 @@ from app.domain.vocabulary import (
 )
 from app.services.changes import Changes, Effect, Session, Wrote, activity_of
 from app.services.points import SYSTEM
-from app.services.writing import CustomerRows, change_customers, update_of
+from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store
 from app.store.sealed import seal
 

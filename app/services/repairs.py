@@ -59,10 +59,10 @@ async def walk_ledgers(store: Store, now: datetime) -> Ledgers:
 
 
 async def _walk(customer_id: str, rows: CustomerRows) -> None:
-    for state in (await _states(rows.store, {"_id": customer_id}, session=rows.session)).values():
-        entries = await _entries(rows.store, [customer_id], session=rows.session)
-        if mended := recompute(state, entries[customer_id]):
-            rows.set_on_customer(customer_id, balance(mended))
+    customer = await rows.lock(customer_id)
+    entries = await _entries(rows.store, [customer_id], session=rows.session)
+    if mended := recompute(customer["points"], entries[customer_id]):
+        rows.set_on_customer(customer_id, balance(mended))
 
 
 async def _states(

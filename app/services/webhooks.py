@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from app.domain import changes, webhooks
 from app.domain.changes import Invalid, LimitExceeded, NotFound
+from app.domain.customers import update_of
 from app.domain.external_requests import WrongState
 from app.domain.ids import new_id
 from app.domain.vocabulary import CustomerChangeKind, WebhookEndpointStatus
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.feed import last_sequence
-from app.services.writing import update_of
 from app.store.driver import DeleteOne, Document, DuplicateKey, Store, TryAgain, UpdateOne
 from app.store.sealed import seal
 

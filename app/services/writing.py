@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from app.domain.changes import NotFound
-from app.domain.customers import activity_summary_update
+from app.domain.customers import PENDING, activity_summary_update, deferred, update_of
 from app.domain.feed import feed_entry
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, put_in_order
@@ -31,6 +31,7 @@ from app.store.driver import (
     UpdateOne,
 )
 from app.store.indexes import remake_copies
+from app.store.pending import settle
 
 T = TypeVar("T")
 Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
@@ -46,7 +47,7 @@ class CustomerRows:
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
         self._withdrawn: list[Document] = []
         """Activities that are not, or not any more, what they were: copies and counts of them are made anew."""
-        self._collections: defaultdict[str, set[str]] = defaultdict(set)
+        self.collections: defaultdict[str, set[str]] = defaultdict(set)
         """Where rows were written, by their owners."""
         self._rewritten: defaultdict[str, list[str]] = defaultdict(list)
         """The ids of activities that were there before, by their owners."""
@@ -55,7 +56,7 @@ class CustomerRows:
         """Rows that another customer has from now on: deleted where they are, and inserted with the new owner."""
         self._keys: defaultdict[str, Document] = defaultdict(dict)
         self._customers: list[InsertOne[Document] | ReplaceOne[Document]] = []
-        self._new_customers: dict[str, int] = {}
+        self.new_customers: dict[str, int] = {}
         """Their first revisions."""
         self._gone: dict[str, int] = {}
         """The revisions by which the feed tells of customers who were deleted."""
@@ -70,6 +71,10 @@ class CustomerRows:
         """Whose own document was written whole."""
         self.import_id: str | None = None
         """Of the import that writes; its rows are listed, so that it can be undone."""
+        self.defers_copies = False
+        """Whether what customers are listed by is left pending, and settled after the transaction."""
+        self.revisions: dict[str, int] = {}
+        """Of all who were written, once it is sent."""
         self.moved: set[str] = set()
         """Whose rows came or went row by row, which no entry of the feed lists."""
 
@@ -80,6 +85,9 @@ class CustomerRows:
         found = await self.store.find("customers", {"_id": customer_id}, session=self.session)
         if not found:
             raise NotFound("There is no such customer.", "customerId")
+        if PENDING in found[0]:  # left by an import that was interrupted
+            await settle(self.store, [customer_id], self.session)
+            found = await self.store.find("customers", {"_id": customer_id}, session=self.session)
         self._revisions[customer_id] = found[0]["revision"]
         self._absorbing[customer_id] = found[0].get("absorbingIds", ())
         self.owners.add(customer_id)
@@ -119,7 +127,7 @@ class CustomerRows:
 
     def _touch(self, collection: str, owner: str, rewritten_id: str | None = None) -> None:
         self.owners.add(owner)
-        self._collections[owner].add(collection)
+        self.collections[owner].add(collection)
         if collection == "activities" and rewritten_id:
             self._rewritten[owner].append(rewritten_id)
 
@@ -140,7 +148,7 @@ class CustomerRows:
         ``new`` are the first revisions of those whom an import brings.
         """
         self._customers += operations
-        self._new_customers |= new or {}
+        self.new_customers |= new or {}
         self.changed |= {*changed}
 
     def delete_customer(self, customer: Document) -> None:
@@ -188,7 +196,7 @@ class CustomerRows:
         """Lists what an import wrote that was not here before."""
         if not self.import_id:
             return
-        new = self._new_customers
+        new = self.new_customers
         rows: list[Document] = []
         if new:
             rows.append({"collection": "customers", "ids": [*new], "revisions": [*new.values()]})
@@ -210,18 +218,17 @@ class CustomerRows:
             where, keys = {"_id": {"$in": unknown}}, {"revision": 1, "status": 1}
             found = await self.store.find("customers", where, fields=keys, session=self.session)
             known |= {each["_id"]: (each.get("revision", 0), each["status"]) for each in found}
+        self.revisions = {owner: known[owner][0] for owner in owners if owner in known}
         entries: list[Document] = []
-        for owner in owners:
-            if owner not in known:
-                continue
-            revision, status = known[owner]
+        for owner, revision in self.revisions.items():
+            status = known[owner][1]
             keys, is_whole = self._keys[owner], owner in self.changed
             entries.append(
                 feed_entry(
                     owner,
                     revision,
                     self.now,
-                    collections=self._collections[owner] | ({"customers"} if keys or is_whole else set[str]()),
+                    collections=self.collections[owner] | ({"customers"} if keys or is_whole else set[str]()),
                     added=activities.get(owner, ()),
                     rewritten_ids=self._rewritten[owner],
                     status=status if is_whole else keys.get("status"),
@@ -246,20 +253,14 @@ class CustomerRows:
                 put_in_order(own, self.now, self._revisions.get(owner, 0))
 
     def _update(self, owner: str, activities: Sequence[Document]) -> Document:
-        update = activity_summary_update(activities)
+        update, keys = activity_summary_update(activities), self._keys[owner]
+        if self.defers_copies:
+            update, keys = deferred(update, keys)
         if owner not in self._revisions:
             update["$inc"] = {"revision": 1}
-        return update | update_of(self._keys[owner])
-
-
-def update_of(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the update that sets keys of a document; None removes one."""
-    update: dict[str, Any] = {}
-    if set_ := {key: value for key, value in keys.items() if value is not None}:
-        update["$set"] = set_
-    if removed := {key: "" for key, value in keys.items() if value is None}:
-        update["$unset"] = removed
-    return update
+        for operator, values in update_of(keys).items():
+            update[operator] = {**update.get(operator, {}), **values}
+        return update
 
 
 async def move_rows(
@@ -316,25 +317,23 @@ async def change_customers(
 ) -> T:
     """Returns the result of ``body`` once all that it wrote is committed, together or not at all. It may run twice.
 
-    Raises what ``body`` raises, with nothing written, and OutOfTime. ``stale`` is a writer's that makes the previews
-    itself, later.
+    Raises what ``body`` raises, with nothing written, and OutOfTime. ``stale`` is a writer's of many customers, who
+    makes the previews itself, later: then what customers are listed by follows right after the transaction.
     """
-    owners: Sequence[str] = ()
-    acts: Sequence[Callable[[], None]] = ()
 
-    async def whole(session: Any) -> T:
-        nonlocal owners, acts
+    async def whole(session: Any) -> tuple[T, CustomerRows]:
         rows = CustomerRows(store, session, now)
+        rows.defers_copies = stale is not None
         result = await body(rows)
         await rows.send()
-        owners, acts = sorted(rows.owners | rows.changed), rows.acts
-        return result
+        return result, rows
 
-    result = await store.transaction(whole)
-    for act in acts:
+    result, rows = await store.transaction(whole)
+    for act in rows.acts:
         act()
     if stale is None:
-        await previews.refresh(store, owners)
+        await previews.refresh(store, sorted(rows.revisions))
     else:
-        stale.add(owners)
+        await settle(store, sorted(rows.owners))
+        stale.add(rows.revisions, new=rows.new_customers, written=rows.collections)
     return result

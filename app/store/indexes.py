@@ -12,7 +12,7 @@ from bson import MinKey
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from app.catalogue import SOURCES, copied, rules_of_copies
-from app.domain.customers import COPIED_KEYS, DENORMALISED_FIELDS, copies
+from app.domain.customers import COPIED_KEYS, DENORMALISED_FIELDS, PENDING, copies
 from app.domain.kinds import BY_COLLECTION
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER
@@ -265,7 +265,7 @@ async def _each_batch(store: Store, customer_ids: Sequence[str], work: Work) -> 
 
 
 async def wrong_copies(store: Store) -> list[str]:
-    """Returns the customers whose copies are not what they copy."""
+    """Returns the customers whose copies are not what they copy; without those of whom some are still pending."""
     wrong: list[str] = []
     last = ""
 
@@ -277,7 +277,8 @@ async def wrong_copies(store: Store) -> list[str]:
         different = [
             each["_id"]
             for each in states
-            if {key: each[key] for key in DENORMALISED_FIELDS if key in each}
+            if PENDING not in each
+            and {key: each[key] for key in DENORMALISED_FIELDS if key in each}
             != _comparable_copies(each, made[each["_id"]])
         ]
         return different, states[-1]["_id"] if states else ""
@@ -308,7 +309,8 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
     While changes go on: each batch is a transaction, which begins again if one of its customers is changed meanwhile.
     """
     refreshed, last = 0, ""
-    lacking = [{key: {"$exists": False}} for key in ("spendable", "searchName")]
+    lacking: list[Document] = [{key: {"$exists": False}} for key in ("spendable", "searchName")]
+    lacking.append({"points.buckets.expiresAt": {"$type": "date"}, "pointsExpireAt": {"$exists": False}})
     without: Document = {} if all_of_them else {"$or": lacking}
     while True:
         ids = await store.find(

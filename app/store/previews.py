@@ -7,32 +7,39 @@ a customer who is read without one. A preview also carries the ``form`` of its d
 run side by side, and neither believes the previews of the other. The collection is called ``heads``, its first name.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections import defaultdict
+from collections.abc import Collection, Container, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import structlog
 
+from app.domain.customers import PENDING
 from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREVIEWS
 from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
 from app.store.pages import joined
+from app.store.pending import settle
 
 _log = structlog.get_logger("previews")
 _AT_ONCE: Final = 200
 _STALE_AT_MOST: Final = 100_000
 
+
 # The revision is read before the rows. So a preview of the customer's present revision lacks none of what was written
 # up to it; and where two make a preview at a time, the one that knows of more remains.
-_MAKING: Final[Pipeline] = (
-    {"$project": {"revision": {"$ifNull": ["$revision", 0]}, "form": {"$literal": PREVIEW_FORM}}},
-    *({"$lookup": {"from": name, **joined(page_request), "as": name}} for name, page_request in PREVIEWS.items()),
-    {
-        "$addFields": {
-            key: {"$slice": [f"${name}", *rows]}
-            for name, (first, more) in PREVIEW_PARTS.items()
-            for key, rows in ((first, (PREVIEW_FIRST,)), (more, (PREVIEW_FIRST, PREVIEWS[name].size)))
-        }
-    },
-)
+def _making(lists: Collection[str] = PREVIEWS.keys()) -> Pipeline:
+    """Returns the stages that make the previews of customers who have nothing but in these ``lists``."""
+    parts: Document = {}
+    for name, (first, more) in PREVIEW_PARTS.items():
+        parts[first] = {"$slice": [f"${name}", PREVIEW_FIRST]} if name in lists else {"$literal": []}
+        parts[more] = {"$slice": [f"${name}", PREVIEW_FIRST, PREVIEWS[name].size]} if name in lists else parts[first]
+    return (
+        {"$project": {"revision": {"$ifNull": ["$revision", 0]}, "form": {"$literal": PREVIEW_FORM}}},
+        *({"$lookup": {"from": name, **joined(PREVIEWS[name]), "as": name}} for name in PREVIEWS if name in lists),
+        {"$addFields": parts},
+    )
+
+
+_MAKING: Final = _making()
 _KEEPING: Final = {
     "$merge": {
         "into": "heads",
@@ -43,16 +50,19 @@ _KEEPING: Final = {
 }
 
 
-async def refresh(store: Store, customer_ids: Sequence[str]) -> None:
+async def refresh(store: Store, customer_ids: Sequence[str], known: "_Known | None" = None) -> None:
     """Makes the previews of these customers anew, once the transaction that counted up their revisions is committed.
 
     It never fails: without a preview, a customer is read by seeks. One command, unless a preview of one of several
-    customers does not fit into a document.
+    customers does not fit into a document. Of whom it is ``known`` what they have, only that is read; if somebody has
+    changed them since, it is for that one to make their previews.
     """
     if not customer_ids:
         return
+    where = {"_id": {"$in": [*customer_ids]}, **({"revision": known.revision} if known else {})}
     try:
-        await store.merge("customers", [{"$match": {"_id": {"$in": [*customer_ids]}}}, *_MAKING, _KEEPING])
+        making = _making(known.lists) if known else _MAKING
+        await store.merge("customers", [{"$match": where}, *making, _KEEPING])
     except StoreError as failed:
         if len(customer_ids) == 1 or isinstance(failed, Unavailable):
             _log.warning(
@@ -60,48 +70,70 @@ async def refresh(store: Store, customer_ids: Sequence[str]) -> None:
             )
             return
         for customer_id in customer_ids:
-            await refresh(store, [customer_id])
+            await refresh(store, [customer_id], known)
+
+
+class _Known(NamedTuple):
+    """What a customer has who is new: rows in these ``lists`` alone, as long as their revision is this one."""
+
+    revision: int
+    lists: frozenset[str]
 
 
 class StalePreviews:
     """It keeps in mind whose previews a writer of many rows has left stale, to make each of them once.
 
-    Of so many customers that they fill memory it remembers no one: then all previews are looked through. Should the
+    Of customers whom the writer itself has brought it knows in which lists they have anything, and reads no others. Of
+    so many customers that they fill memory it remembers no one: then all previews are looked through. Should the
     process die before, `refresh_stale` finds them, too.
     """
 
     def __init__(self) -> None:
-        self._customer_ids: set[str] = set()
+        self._stale: dict[str, _Known | None] = {}
         self._are_too_many = False
 
-    def add(self, customer_ids: Iterable[str]) -> None:
+    def add(self, revisions: Mapping[str, int], *, new: Container[str], written: Mapping[str, Collection[str]]) -> None:
+        """Notes customers by the revision that they have now. ``written`` says where they got or lost rows."""
         if self._are_too_many:
             return
-        self._customer_ids.update(customer_ids)
-        if len(self._customer_ids) > _STALE_AT_MOST:
+        for customer_id, revision in revisions.items():
+            before = _Known(revision - 1, frozenset()) if customer_id in new else self._stale.get(customer_id)
+            if before and before.revision == revision - 1:
+                lists = before.lists.union(PREVIEWS.keys() & written.get(customer_id, ()))
+                self._stale[customer_id] = _Known(revision, lists)
+            else:  # somebody else has written, too, or had before
+                self._stale[customer_id] = None
+        if len(self._stale) > _STALE_AT_MOST:
             self._are_too_many = True
-            self._customer_ids.clear()
+            self._stale.clear()
 
     async def refresh(self, store: Store) -> None:
         """Makes the previews anew, and forgets whose they were."""
-        customer_ids, self._customer_ids = self._customer_ids, set()
+        stale, self._stale = self._stale, {}
         if self._are_too_many:
             self._are_too_many = False
             await refresh_stale(store)
-        ordered = sorted(customer_ids)
-        for first in range(0, len(ordered), _AT_ONCE):
-            await refresh(store, ordered[first : first + _AT_ONCE])
+        alike: defaultdict[_Known | None, list[str]] = defaultdict(list)
+        for customer_id in sorted(stale):
+            alike[stale[customer_id]].append(customer_id)
+        for known, customer_ids in alike.items():
+            for first in range(0, len(customer_ids), _AT_ONCE):
+                await refresh(store, customer_ids[first : first + _AT_ONCE], known)
 
 
 async def refresh_stale(store: Store) -> int:
-    """Makes the previews that are missing, of another form or of another revision; returns how many."""
+    """Makes the previews that are missing, of another form or of another revision; returns how many.
+
+    What an import left pending that was interrupted is settled, too.
+    """
     kept, last = 0, ""
     while True:
         customers = await store.find(
-            "customers", {"_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"revision": 1}
+            "customers", {"_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"revision": 1, PENDING: 1}
         )
         if not customers:
             return kept
+        await settle(store, [each["_id"] for each in customers if PENDING in each])
         revisions = {each["_id"]: each.get("revision", 0) for each in customers}
         found = await store.find("heads", {"_id": {"$in": [*revisions]}}, fields={"revision": 1, "form": 1})
         current = {preview["_id"] for preview in found if _is_believed(preview, revisions[preview["_id"]])}

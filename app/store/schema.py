@@ -203,6 +203,8 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             "detailsRevision": COUNT,  # the revision that changed the details last
             # What customers are listed by: copies, which every writer keeps up (domain/customers.py).
             "spendable": TOTAL,
+            "pointsExpireAt": TIME,
+            "pendingCopies": plain(ANYTHING),
             "lastActivityAt": TIME,
             "lastByType": plain(ANYTHING),
             "campaigns": {"bsonType": "array", "items": WORD},
@@ -233,7 +235,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             *(Index(key, partial_on=key) for key in ("searchNumber", "searchEmails", "searchPhones", "searchWords")),
             Index("affiliateId", partial_on="affiliateId"),
             Index("tags"),  # for the menu of all labels
-            Index("points.buckets.expiresAt", partial_on="points.buckets.expiresAt"),
+            Index("pointsExpireAt", partial_on="pointsExpireAt"),
             # One for each order and one for each condition of the list of customers; see docs/decisions/0015.
             *(
                 Index(keys, collation=FOLDS_ACCENTS, suffix="searched")

@@ -101,7 +101,7 @@ def _of_case(valid: bool, case: Any) -> Asked:
 
 
 def _may_be_faulty(query: str) -> bool:
-    """Whether there is an argument. Faults are drawn into arguments; a way in that has none is drawn as it should be."""
+    """Whether there is an argument. Faults are drawn into arguments: where there are none, there is no fault."""
     return "(" in query
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.catalogue import CATALOGUE, copied
 from app.domain import points
-from app.domain.customers import activity_summary_update, balance
+from app.domain.customers import activity_summary_update, balance, update_of
 from app.domain.ids import new_id
 from app.domain.lead_source import LENGTHS
 from app.domain.notes import FOR_ALL
@@ -208,7 +208,7 @@ class World:
         """Stores the entries of one posting after another, and the state they leave."""
         decided = [{**entry, "kind": entry["kind"].value, **given} for posting in postings for entry in posting.entries]
         entries = await self.many("points", customer, *decided)
-        state = {"$set": balance(postings[-1].state)}
+        state = update_of(balance(postings[-1].state))
         await self.store.write("customers", [UpdateOne({"_id": customer["_id"]}, state)])
         return entries
 

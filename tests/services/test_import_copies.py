@@ -1,0 +1,106 @@
+"""What customers are listed by follows an import right after each transaction, and is never left wrong."""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pytest
+
+from app.domain import points as ledger
+from app.domain.customers import PENDING, balance
+from app.services import writing
+from app.services.writing import CustomerRows, change_customers
+from app.store import indexes, previews
+from app.store.driver import Store
+from tests.support.import_lines import ADA, NOW, Bring, Line, activity, coupon, customer, link, points, status
+
+OWNERS: Final = ("1001", "1002", "1003", "1004")
+TYPES: Final = ("BIRTHDAY", "NOTE_ADDED", "NOBODY_KNOWS_IT")
+
+
+def drawn(dice: random.Random, at: int) -> Line:
+    of, when = {"of": f"esuite/E{dice.choice(OWNERS)}"}, f"2024-{dice.randint(1, 12):02}-01T00:00:00Z"
+    match dice.randrange(7):
+        case 0:
+            return customer(dice.choice(OWNERS), paymentCount=at)
+        case 1 | 2:
+            said = {"type": dice.choice(TYPES), "campaign": dice.choice(("spring", "fall"))}
+            return activity(f"A-{at}", **of, occurredAt=when, **said)
+        case 3:
+            return points(f"P-{at}", "EARNED", 10, **of, expiresAt=dice.choice((None, "2030-01-01", "2029-05-05")))
+        case 4:
+            return points(f"P-{at}", "SPENT", -3, **of)
+        case 5:
+            return coupon(f"C-{dice.randrange(8)}", **of)  # which goes from one to another
+        case _:
+            return status(f"S-{at}", dice.choice(("ACTIVE", "BLOCKED")), when, **of)
+
+
+async def assert_settled(store: Store) -> None:
+    assert await store.find("customers", {PENDING: {"$exists": True}}) == []
+    assert await indexes.wrong_copies(store) == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_comes_in_however_chunked_every_copy_and_preview_is_right(
+    seed: int, bring: Bring, store: Store
+) -> None:
+    dice = random.Random(seed)
+    lines = [*map(customer, OWNERS), link("esuite/E1001", "other/1"), *(drawn(dice, at) for at in range(60))]
+    for part in (lines[:40], lines[30:]):
+        dice.shuffle(part)
+        await bring(*part, lines_per_chunk=dice.choice((1, 7, 1_000)))
+        await assert_settled(store)
+        assert await previews.differences(store) == []
+        assert await previews.refresh_stale(store) == 0
+
+
+async def by_the_worker(store: Store, _: Bring) -> None:
+    await previews.refresh_stale(store)
+
+
+async def by_a_change(store: Store, _: Bring) -> None:
+    async def body(rows: CustomerRows) -> None:
+        state = (await rows.lock(ADA))["points"]
+        rows.set_on_customer(ADA, balance(ledger.adjust(state, -4, now=NOW).state))
+
+    await change_customers(store, body, now=NOW)
+
+
+async def by_the_same_file(_: Store, bring: Bring) -> None:
+    await bring(*LINES)
+
+
+LINES: Final = (
+    activity("A-1", occurredAt="2025-06-01T00:00:00Z", campaign="spring"),
+    points("P-1", "EARNED", 10, expiresAt="2030-01-01"),
+    points("P-2", "SPENT", -3),
+)
+MENDS: Final = (by_the_worker, by_a_change, by_the_same_file)
+
+
+@pytest.mark.parametrize("mend", MENDS, ids=lambda mend: mend.__name__)
+async def test_who_dies_before_it_is_settled_leaves_the_truth_and_what_is_settled_later(
+    mend: Callable[[Store, Bring], Awaitable[None]], bring: Bring, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bring(customer(), points("P-0", "EARNED", 5, expiresAt="2029-01-01"))
+
+    async def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "settle", dies)
+        with pytest.raises(KeyboardInterrupt):
+            await bring(*LINES)
+    [left] = await store.find("customers", {PENDING: {"$exists": True}})
+    assert (ledger.spendable(left["points"]), left["spendable"]) == (12, 5)
+    await mend(store, bring)
+    if mend is by_the_same_file:  # which changes nobody, and settles nothing: the worker does
+        assert await store.find("customers", {PENDING: {"$exists": True}}) != []
+        await previews.refresh_stale(store)
+    await assert_settled(store)
+    [whole] = await store.find("customers", {})
+    assert whole["spendable"] == ledger.spendable(whole["points"])
+    assert whole["lastActivityAt"].isoformat() == "2025-06-01T00:00:00+00:00"
+    assert whole["campaigns"] == ["spring"]
+    assert await previews.differences(store) == []
