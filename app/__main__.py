@@ -17,7 +17,7 @@ import typer
 from graphql import GraphQLError
 
 from app import doctor as doctors
-from app import logs, serving
+from app import logs
 from app.commands.catalogue import catalogue
 from app.commands.console import (
     Data,
@@ -52,9 +52,8 @@ from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
-from app.environment import Settings, SettingsError, read_settings, with_pairs
+from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, with_pairs
 from app.http.pages import PageViewer
-from app.main import LOOPBACK_HOSTS, application, executors_of, exporter, relay
 from app.store import indexes as store_indexes
 from app.store import previews
 from app.store.driver import Document, Store, StoreError
@@ -93,6 +92,9 @@ def demo(
     drop: Drop = None,
 ) -> None:
     """Run a gateway with sample data and a MongoDB of its own: one command, nothing else needed."""
+    from app import serving
+    from app.main import application
+
     everybody = " ".join(Role)  # whatever role one takes in GraphiQL, its manual is there
     settings = loopback_only(with_issuer(read_settings(data=data, introspection_roles=everybody)))
     with listening(settings) as listener, database(settings, drop=drop) as uri:
@@ -132,6 +134,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the port.")] = 1,
 ) -> None:
     """Run the gateway alone, on the MongoDB of MONGODB_URI. SIGTERM ends it when all requests are answered."""
+    from app import serving
+    from app.main import application
+
     settings = read_settings()
     if faults := [finding.fault for finding in doctors.findings_of(settings) if finding.fault]:
         fail("\n".join(faults))
@@ -169,6 +174,7 @@ def worker(
     """
     from prometheus_client import start_http_server
 
+    from app.main import executors_of, exporter, relay
     from app.services.erase_job import Eraser
     from app.services.merge_job import Mover
     from app.services.request_job import RequestExpiry

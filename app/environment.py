@@ -22,6 +22,7 @@ from app.settings import ClaimNames, Limits
 from app.store.driver import usable_uri
 
 T = TypeVar("T")
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from errno import EISDIR
 from os import strerror
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-from app.domain.access import Role, Viewer
+from app.domain.access import ADMINISTRATOR
 from app.domain.cells import PLAIN, Layout
 from app.domain.exports import check_format, choose_columns
 from app.domain.vocabulary import ExportFormat, ExportTable, ReportTable
@@ -20,8 +20,7 @@ from app.schema.report import ReportFilter
 from app.services.export_rows import ExportPlan, batches, total
 from app.store.driver import Store
 
-__all__ = ["ADMINISTRATOR", "Done", "open_out", "plan", "total", "write"]
-ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
+__all__ = ["Done", "open_out", "plan", "total", "write"]
 
 
 @dataclass(slots=True)

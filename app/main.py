@@ -26,7 +26,7 @@ from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
 from app.domain.executors import Executors
 from app.domain.signatures import secret_of
-from app.environment import Settings, SettingsError, read_settings, with_pairs
+from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.http import (
@@ -73,7 +73,6 @@ from app.store.driver import Database, Store, StoreError
 _log = structlog.get_logger("gateway")
 _NUMBERING_SECONDS: Final = 0.5
 """How long a change may wait for its number in the feed of all customers."""
-LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def routes(

@@ -22,8 +22,8 @@ from typing import Annotated, Final
 
 import typer
 
+from app.domain.access import ADMINISTRATOR
 from app.domain.times import stored
-from app.exporting import ADMINISTRATOR
 from app.services.importing.batches import import_batch
 from app.store import indexes
 from app.store.driver import Document, Store

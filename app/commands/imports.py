@@ -30,6 +30,7 @@ from app.commands.console import (
     run,
     usable_file,
 )
+from app.domain.access import ADMINISTRATOR
 from app.domain.refusals import Refusal
 from app.domain.times import stored
 from app.environment import read_settings
@@ -64,7 +65,6 @@ def import_(
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
-    from app import exporting
     from app.commands.rows import UnreadableExport, mapped_rows
     from app.services.importing import (
         HAD_BEEN_PARKED,
@@ -129,7 +129,7 @@ def import_(
                     store,
                     rows or lines_of(file),
                     file_name="-" if is_input else Path(name).name,
-                    viewer=exporting.ADMINISTRATOR,
+                    viewer=ADMINISTRATOR,
                     request_id=secrets.token_hex(8),
                     now=now,
                     reject=reject,
@@ -200,7 +200,6 @@ def drop_parked(
     data: Data = None,
 ) -> None:
     """Drop the lines that wait for a customer, and print how many those were. It is in the audit log."""
-    from app import exporting
     from app.domain.import_forms import Identity
     from app.services.audit import AuditTrail
     from app.services.importing.parking import drop
@@ -210,7 +209,7 @@ def drop_parked(
     async def work(uri: str) -> int:
         async with open_store(uri, settings) as store:
             now = stored(datetime.now(UTC))
-            audit = AuditTrail(exporting.ADMINISTRATOR, "dropParked", secrets.token_hex(8), now)
+            audit = AuditTrail(ADMINISTRATOR, "dropParked", secrets.token_hex(8), now)
             return await drop(store, Identity(source, source_id), audit)
 
     with existing_database(settings) as uri:
@@ -225,7 +224,6 @@ def undo_import(
     batch: Annotated[str, typer.Argument(metavar="ID", help="The id of the import, imp_….")], data: Data = None
 ) -> None:
     """Take back what an import wrote, as far as nothing followed, and say what stays. The import must have ended."""
-    from app import exporting
     from app.services.importing.undo import undo
 
     settings = read_settings(data=data)
@@ -233,7 +231,7 @@ def undo_import(
     async def work(uri: str) -> str:
         async with open_store(uri, settings) as store:
             now = stored(datetime.now(UTC))
-            return str(await undo(store, batch, exporting.ADMINISTRATOR, secrets.token_hex(8), now))
+            return str(await undo(store, batch, ADMINISTRATOR, secrets.token_hex(8), now))
 
     with existing_database(settings) as uri:
         try:

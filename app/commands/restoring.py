@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.commands.console import Data, console, existing_database, fail, open_store, run, text_of
+from app.domain.access import ADMINISTRATOR
 from app.domain.executors import Executors
 from app.domain.times import stored
 from app.environment import Settings, read_settings
@@ -63,7 +64,6 @@ def replay_erasures(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `erasures export` printed.")], data: Data = None
 ) -> None:
     """Erase again whom a restore has brought back; it may be done twice. Exit code 1: somebody is left."""
-    from app import exporting
     from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
     from app.services.restoring import BadErasure, replay
 
@@ -80,7 +80,7 @@ def replay_erasures(
             policy = replace(DeliveryPolicy(), executors=executors_of(settings))
             for line in lines:
                 now, request_id = stored(datetime.now(UTC)), secrets.token_hex(8)
-                of = Changes(store, CustomerLocks(), exporting.ADMINISTRATOR, now, request_id, policy)
+                of = Changes(store, CustomerLocks(), ADMINISTRATOR, now, request_id, policy)
                 done = await replay(of, line)
                 erased += len(done.erased)
                 left.update(done.left)

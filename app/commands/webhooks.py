@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from app.commands.console import Data, existing_database, fail, open_store, run
+from app.domain.access import ADMINISTRATOR
 from app.domain.refusals import Refusal
 from app.domain.times import moment, stored
 from app.environment import read_settings
@@ -91,7 +92,6 @@ def redeliver_webhooks(
 
 def change_webhooks(data: Path | None, change: Callable[[Any, str], Awaitable[T]]) -> T:
     """Returns the result of a change that an administrator of this machine makes; it is in the audit log."""
-    from app import exporting
     from app.services.changes import Changes, CustomerLocks
 
     settings = read_settings(data=data)
@@ -99,7 +99,7 @@ def change_webhooks(data: Path | None, change: Callable[[Any, str], Awaitable[T]
     async def work(uri: str) -> T:
         async with open_store(uri, settings) as store:
             now, request_id = stored(datetime.now(UTC)), secrets.token_hex(8)
-            return await change(Changes(store, CustomerLocks(), exporting.ADMINISTRATOR, now, request_id), request_id)
+            return await change(Changes(store, CustomerLocks(), ADMINISTRATOR, now, request_id), request_id)
 
     with existing_database(settings) as uri:
         try:

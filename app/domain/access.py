@@ -311,6 +311,10 @@ class Viewer:
         require(self.roles if customer_id is None else self.roles_on(customer_id), permission)
 
 
+ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.ADMIN}))
+"""Whoever sits at the command line of the gateway's own machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Masks:
     """Masks say what documents lose before certain roles see them: whole collections, or the values of certain keys."""

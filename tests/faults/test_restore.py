@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pymongo import MongoClient
 
-from app import exporting
+from app.domain.access import ADMINISTRATOR
 from app.services import details, erasing
 from app.services.changes import Changes, CustomerLocks
 from app.services.feed import number_entries
@@ -68,7 +68,7 @@ async def queue(world: World, to: str) -> Document:
 
 
 def changes(store: Store) -> Changes:
-    return Changes(store, CustomerLocks(), exporting.ADMINISTRATOR, datetime.now(UTC).replace(microsecond=0), "r")
+    return Changes(store, CustomerLocks(), ADMINISTRATOR, datetime.now(UTC).replace(microsecond=0), "r")
 
 
 async def rename(store: Store, customer: Document, name: str) -> list[str]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from app.domain.access import ADMINISTRATOR
 from app.domain.changes import NotFound
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
 from app.domain.points import audit
 from app.domain.vocabulary import LineOutcome
-from app.exporting import ADMINISTRATOR
 from app.services import daily_counts
 from app.services.audit import AuditTrail
 from app.services.importing import Reject, count_lines
