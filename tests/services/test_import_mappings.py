@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-from app.commands.rows import MappedLines, UnreadableExport, mapping_of
+from app.commands.rows import mapping_of
 from app.domain.attributes import to_text
 from app.services.importing import LineOutcome, Reject, Summary, import_lines
+from app.services.importing.rows import MappedLines, UnreadableExport
 from app.store.driver import Store
 
 FOLDER: Final = Path("examples/import/mappings")

@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
@@ -49,6 +49,10 @@ class BadMapping(ValueError):
         self.sentences = sentences
 
 
+class BadZone(ValueError):
+    """Raised for a name that no zone has."""
+
+
 class MadeLine(NamedTuple):
     """A line was made of a row. ``as_of`` orders rows that tell of one thing: the newest of them counts."""
 
@@ -80,6 +84,10 @@ class Mapping:
     habits: Habits
     _lines: Any
     _rows: Any
+
+    def in_zone(self, zone: tzinfo) -> "Mapping":
+        """Returns this mapping for an export whose times are those of that zone, where they have no offset."""
+        return replace(self, habits=replace(self.habits, zone=zone))
 
     def rows_of(self, document: Any) -> Sequence[Any]:
         """Returns the rows of a JSON document. Raises RowProblem."""
@@ -140,8 +148,8 @@ def _reason(wrong: ValueError) -> str:
 # ---------------------------------------------------------------- the file
 
 
-def read_mapping(text: str, zone: tzinfo | None = None) -> Mapping:
-    """Returns the mapping that a file says; ``zone`` is taken instead of its own. Raises BadMapping."""
+def read_mapping(text: str) -> Mapping:
+    """Returns the mapping that a file says. Raises BadMapping, ImportError without jq."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as wrong:
@@ -156,7 +164,7 @@ def read_mapping(text: str, zone: tzinfo | None = None) -> Mapping:
     if not (isinstance(delimiter, str) and len(delimiter) == 1):
         problems.append("delimiter must be one character.")
     habits = Habits(
-        zone=zone or _zone(given, problems),
+        zone=_zone(given, problems),
         times=_texts(given, "times", problems),
         minor=amounts == "minor",
         comma=decimal == ",",
@@ -221,10 +229,18 @@ def _zone(given: MappingType[str, Any], problems: list[str]) -> tzinfo | None:
     if name is None:
         return None
     try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, TypeError, KeyError):
-        problems.append("time_zone must be a zone of the IANA database, such as Europe/Berlin.")
+        return zone_named(str(name))
+    except BadZone as bad:
+        problems.append(f"time_zone {bad}")
         return None
+
+
+def zone_named(name: str) -> tzinfo:
+    """Returns a zone of the IANA database. Raises BadZone."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise BadZone(f"{name[:50]} is no zone of the IANA database, such as Europe/Berlin.") from None
 
 
 def _digits(given: MappingType[str, Any], problems: list[str]) -> MappingType[str, int]:
