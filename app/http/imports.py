@@ -292,8 +292,7 @@ class _Body(io.RawIOBase):
             if self._is_left:
                 raise _BrokenOff("Nobody waits for it.")
             self._coming = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
-            piece = self._coming.result()
-            if piece is None:
+            if (piece := self._coming.result()) is None:
                 return 0
             self._rest = memoryview(piece)
         read = min(len(buffer), len(self._rest))

@@ -182,7 +182,7 @@ async def test_what_breaks_off_goes_on_from_the_row_that_the_batch_names(
     then = await state(store, first["id"])
     assert then["from"] == max(each["line"] for each in heard) + 1
     assert 2 < then["from"] <= 52
-    rest = {"batch": first["id"], "from": str(then["from"])}
+    rest: dict[str, Any] = {"batch": first["id"], "from": str(then["from"])}
     again = told(await sent(store, mappings, content, **query, **rest))
     assert next(each["line"] for each in again if "line" in each) == then["from"]
     assert {each["outcome"] for each in again if "outcome" in each} == {"IMPORTED"}

@@ -20,7 +20,7 @@ READS: Final = ("csv", "tsv", "ndjson", "json")
 ENCODINGS: Final = ("utf-8", "utf-16", "latin-1", "cp1252")
 _KEYS: Final = (
     *("system", "source", "reads", "rows", "encoding", "delimiter", "columns", "time_zone", "times", "amounts"),
-    *("decimal", "nulls", "currencies", "once", "tables", "lines"),
+    *("decimal", "nulls", "currencies", "once", "short_rows", "tables", "lines"),
 )
 _EXACT_UP_TO: Final = 2**53
 _PRELUDE: Final = r"""
@@ -37,6 +37,7 @@ def money(amount; currency): if (amount | blank) or (currency | blank) then null
   else {amount: amount, currency: currency} end;
 def word(table): . as $word | if $word == null then null
   else $tables[table][$word | tostring] // error("\($word) is not in the table \(table) of the mapping") end;
+def decimal: if blank then null else {"$decimal": tostring} end;
 def dropped(what): {dropped: (what | tostring)};
 """
 
@@ -81,6 +82,8 @@ class Mapping:
     columns: Sequence[str]
     once: frozenset[str]
     """Kinds of which a thing is told by its first row only: where each row repeats whose it is."""
+    fills_short_rows: bool
+    """Whether a row of a table may have fewer cells than there are columns: the rest is empty."""
     habits: Habits
     _lines: Any
     _rows: Any
@@ -171,6 +174,7 @@ def read_mapping(text: str) -> Mapping:
         nulls=frozenset(["", *_texts(given, "nulls", problems)]),
         digits=_digits(given, problems),
     )
+    short_rows = _choice(given, "short_rows", ("refused", "empty"), "refused", problems)
     columns, rows = _texts(given, "columns", problems), given.get("rows", ".")
     once = frozenset(_texts(given, "once", problems))
     problems += [f"once names {each[:50]}, which is no kind of line." for each in sorted(once - LINE_SHAPES.keys())]
@@ -187,7 +191,17 @@ def read_mapping(text: str) -> Mapping:
     if problems:
         raise BadMapping(*problems)
     return Mapping(
-        texts["system"], texts["source"], reads, encoding, str(delimiter), columns, once, habits, lines_of, rows_of
+        system=texts["system"],
+        source=texts["source"],
+        reads=reads,
+        encoding=encoding,
+        delimiter=str(delimiter),
+        columns=columns,
+        once=once,
+        fills_short_rows=short_rows == "empty",
+        habits=habits,
+        _lines=lines_of,
+        _rows=rows_of,
     )
 
 

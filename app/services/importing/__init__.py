@@ -290,7 +290,8 @@ async def import_lines(
             told, decided = decided, []
             tell(told)
             run.summary.lines += len(chunk)
-            run.summary.last = chunk[-1][0]
+            number, line = chunk[-1]
+            run.summary.last = number - (isinstance(line, MappedLine) and not line.ends_row)
             run.summary.held = run.held.count
             advance(len(chunk))
             if note:

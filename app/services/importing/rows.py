@@ -1,7 +1,7 @@
 """Reads rows of another system's export from a file, and yields the lines of an import that a mapping makes of them.
 
 CSV, TSV, NDJSON and JSON, also compressed by gzip, in the encoding of the mapping or of the file's own mark. CSV, TSV
-and NDJSON are read row by row; a JSON document is read whole.
+and NDJSON are read row by row, and what is wrong with a row is its own; a JSON document is read whole.
 """
 
 import codecs
@@ -9,7 +9,9 @@ import csv
 import gzip
 import io
 import json
-from collections import Counter
+import re
+import zlib
+from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -26,6 +28,19 @@ _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")
 _MEBIBYTE: Final = 1024 * 1024
 DOCUMENT_AT_MOST: Final = 256 * _MEBIBYTE
 _RAW_KEPT: Final = 20_000
+_REST: Final = "more cells than columns"
+_MARK: Final = 0xDC00
+"""What is not in the encoding is marked by this and its byte: no text that was decoded has such a character alone."""
+_MARKED: Final = re.compile("[\udc00-\udcff]")
+
+
+def _marked(wrong: UnicodeError) -> tuple[str, int]:
+    if not isinstance(wrong, UnicodeDecodeError):
+        raise wrong
+    return "".join(chr(_MARK + byte) for byte in wrong.object[wrong.start : wrong.end]), wrong.end
+
+
+codecs.register_error("marked", _marked)
 
 
 class UnreadableExport(ValueError):
@@ -37,6 +52,62 @@ class _Row(NamedTuple):
     value: Any
     raw: str
     problem: str = ""
+    is_last: bool = True
+    """Whether no more rows have this number."""
+
+
+class _Lines:
+    """The lines of a text, numbered, of which some may be read anew. ``taken`` are those since the last `begin`."""
+
+    def __init__(self, text: TextIO, encoding: str) -> None:
+        self._text, self._encoding = text, encoding
+        self._again = deque[str]()
+        self.number, self.taken, self.has_ended = 0, list[str](), False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """Returns the next line, and of one beyond a mebibyte, however long, only as much as shows that it is."""
+        line = self._again.popleft() if self._again else self._read()
+        if not line:
+            self.has_ended = True
+            raise StopIteration
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def _read(self) -> str:
+        line = self._text.readline(_MEBIBYTE + 1)
+        rest = line
+        while len(rest) > _MEBIBYTE and not rest.endswith(("\n", "\r")):
+            rest = self._text.readline(_MEBIBYTE + 1)
+        return line
+
+    def begin(self) -> None:
+        self.taken, self.has_ended = [], False
+
+    def give_back(self) -> None:
+        """Leaves the first of the lines that were taken; the others come again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+        del self.taken[1:]
+
+    @property
+    def problem(self) -> str:
+        """Returns what is wrong with the lines that were taken, or nothing."""
+        for line in self.taken:
+            if len(line) > _MEBIBYTE:
+                return "The row is longer than 1 MiB."
+            if found := _MARKED.search(line):
+                byte = ord(found[0]) - _MARK
+                return f"The row is not {self._encoding} at character {found.start() + 1} (byte 0x{byte:02x})."
+        return ""
+
+
+def _shown(line: str) -> str:
+    """Returns a line as a reject has it: what could not be decoded as `\\xNN`."""
+    return _MARKED.sub(lambda found: f"\\x{ord(found[0]) - _MARK:02x}", line[:_MEBIBYTE].strip("\r\n"))
 
 
 class MappedLines:
@@ -80,7 +151,7 @@ class MappedLines:
                         continue  # what is known by now is newer
                     told[key] = str(line.as_of)
                 lines.append(MappedLine.of(row.number, line.text))
-            for line in lines[:-1]:
+            for line in lines if not row.is_last else lines[:-1]:
                 line.ends_row = False
             yield lines if row.number >= self._first else []
 
@@ -99,20 +170,18 @@ def _rows(file: BinaryIO, mapping: Mapping, document_at_most: int) -> Iterator[_
         try:
             beginning = stream.peek(4)
             encoding = next((name for mark, name in _MARKS if beginning.startswith(mark)), encoding)
-            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+            text = io.TextIOWrapper(stream, encoding=encoding, errors="marked", newline="")
+            lines = _Lines(text, encoding)
             try:
                 if _is_of_rejects(beginning):
                     yield from _mended(text, mapping)
                 elif mapping.reads == "json":
-                    yield from _document(text, mapping, document_at_most)
+                    yield from _document(text, encoding, mapping, document_at_most)
                 else:
-                    yield from (_lines if mapping.reads == "ndjson" else _table)(text, mapping)
+                    yield from (_values if mapping.reads == "ndjson" else _table)(lines, mapping)
             finally:
                 text.detach()  # the file is whoever's opened it
-        except UnicodeDecodeError as wrong:
-            message = f"It is not {encoding} at byte {wrong.start + 1} of a block; set `encoding`."
-            raise UnreadableExport(message) from None
-        except (OSError, EOFError) as torn:
+        except (OSError, EOFError, zlib.error) as torn:
             raise UnreadableExport(f"It cannot be unpacked to its end: {torn}.") from None
 
 
@@ -149,55 +218,91 @@ def _mended(text: TextIO, mapping: Mapping) -> Iterator[_Row]:
             rows = (
                 [_json(given["input"])] if mapping.reads in ("csv", "tsv") else mapping.rows_of(_json(given["input"]))
             )
-            yield from (_Row(given["line"], row, given["input"]) for row in rows)
+            yield from _of_one(given["line"], rows, given["input"])
         except (ValueError, AttributeError):
             raise UnreadableExport("It begins as a rejects file, and has a line of something else.") from None
 
 
-def _table(text: TextIO, mapping: Mapping) -> Iterator[_Row]:
-    reader = csv.reader(text, delimiter=mapping.delimiter)
+def _of_one(number: int, rows: Sequence[Any], raw: str) -> Iterator[_Row]:
+    for at, row in enumerate(rows, 1):
+        yield _Row(number, row, raw, is_last=at == len(rows))
+
+
+def _table(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
+    """Yields the rows of a table. One that cannot be read ends with its first line: the next one begins another row."""
     header = list(mapping.columns)
-    try:
-        for cells in reader:
-            if not header:
-                header = [cell.strip() for cell in cells]
-                if len({*header}) < len(header):
-                    raise UnreadableExport("Two columns have the same name; name them all in `columns`.")
-                continue
-            if not any(cell.strip() for cell in cells):
-                continue
-            row: dict[str, Any] = dict(zip(header, cells, strict=False))
-            if len(cells) > len(header):
-                row["more cells than columns"] = cells[len(header) :]
-            yield _Row(reader.line_num, row, json.dumps(row, ensure_ascii=False))
-    except csv.Error as wrong:
-        raise UnreadableExport(f"Line {reader.line_num}: {wrong}.") from None
+    while True:
+        lines.begin()
+        problem, cells = "", list[str]()
+        try:
+            cells = next(csv.reader(lines, delimiter=mapping.delimiter))
+        except StopIteration:
+            return
+        except csv.Error as wrong:
+            problem = f"The row cannot be read: {wrong}."
+        if lines.has_ended or (problem and len(lines.taken) > 1):
+            problem = "A quote of the row is not closed."
+        if problem:
+            lines.give_back()
+            cells = lines.taken[0].strip("\r\n").split(mapping.delimiter)
+        problem = lines.problem or problem
+        if not header:
+            header = [cell.strip() for cell in cells]
+            if problem:
+                raise UnreadableExport(f"The names of its columns cannot be read. {problem} Set `encoding`.")
+            if len({*header}) < len(header):
+                raise UnreadableExport("Two columns have the same name; name them all in `columns`.")
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        cells = [_shown(cell) for cell in cells] if problem else cells
+        row: dict[str, Any] = dict(zip(header, cells, strict=False))
+        if any(cell.strip() for cell in cells[len(header) :]):
+            row[_REST] = cells[len(header) :]
+            problem = problem or f"The row has {len(cells)} cells for {len(header)} columns."
+        elif len(cells) < len(header) and not mapping.fills_short_rows:
+            problem = problem or (
+                f"The row has {len(cells)} cells for {len(header)} columns. Where the rest is empty, the mapping says "
+                '`short_rows = "empty"`.'
+            )
+        yield _Row(lines.number, row, json.dumps(row, ensure_ascii=False), problem)
 
 
-def _lines(text: TextIO, mapping: Mapping) -> Iterator[_Row]:
-    for number, line in enumerate(text, 1):
+def _values(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
+    while True:
+        lines.begin()
+        line = next(lines, None)
+        if line is None:
+            return
         if not line.strip():
             continue
-        try:
-            rows = mapping.rows_of(_json(line))
-        except json.JSONDecodeError as wrong:
-            yield _Row(number, None, line.strip(), f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}.")
-        except RowProblem as wrong:
-            yield _Row(number, None, line.strip(), str(wrong))
-        else:
-            yield from (_Row(number, row, line.strip()) for row in rows)
+        raw, problem = _shown(line.strip()), lines.problem
+        if not problem:
+            try:
+                yield from _of_one(lines.number, mapping.rows_of(_json(line)), raw)
+                continue
+            except json.JSONDecodeError as wrong:
+                problem = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
+            except RowProblem as wrong:
+                problem = str(wrong)
+        yield _Row(lines.number, None, raw, problem)
 
 
-def _document(text: TextIO, mapping: Mapping, at_most: int) -> Iterator[_Row]:
+def _document(text: TextIO, encoding: str, mapping: Mapping, at_most: int) -> Iterator[_Row]:
     content = text.read(at_most + 1)
     if len(content) > at_most:
         raise UnreadableExport(
             f"A JSON document has at most {at_most // _MEBIBYTE} MiB; make NDJSON of it: jq -c '.[]'."
         )
+    if found := _MARKED.search(content):
+        line = content.count("\n", 0, found.start()) + 1
+        raise UnreadableExport(f"It is not {encoding} in line {line}; set `encoding`, or mend it there.")
     try:
         document = _json(content)
     except json.JSONDecodeError as wrong:
         raise UnreadableExport(f"It is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}.") from None
+    except RowProblem as wrong:
+        raise UnreadableExport(str(wrong)) from None
     try:
         for number, row in enumerate(mapping.rows_of(document), 1):
             yield _Row(number, row, json.dumps(row, ensure_ascii=False))
@@ -206,4 +311,8 @@ def _document(text: TextIO, mapping: Mapping, at_most: int) -> Iterator[_Row]:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal)
+    """Raises JSONDecodeError, RowProblem."""
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except RecursionError:
+        raise RowProblem("The JSON is nested too deep.") from None
