@@ -303,6 +303,7 @@ def rebuild(
                 return different, await store_indexes.wrong_copies(store)
             found = await repairs.walk_ledgers(store, datetime.now(UTC))
             tell_ledgers(found.broken)
+            await repairs.date_steps_of_imports(store, datetime.now(UTC))
             ordered = await repairs.put_statuses_in_order(store, datetime.now(UTC))
             console.print(f"{len(found.stale):,} ledgers walked anew, {len(found.broken):,} left as they are.")
             console.print(f"{ordered:,} histories of statuses put in order.")

@@ -18,6 +18,7 @@ from app.domain.search import usable_region
 from app.domain.signatures import secret_of
 from app.services.executors import usable_executors
 from app.services.letters import usable_letters
+from app.services.mappings import usable_mappings
 from app.settings import ClaimNames, Limits
 from app.store.driver import usable_uri
 
@@ -42,6 +43,7 @@ EXAMPLES: Final = {
     "SMTP_URL": "smtp://user:password@mail.example.com:587",
     "MAIL_FROM": "Customer service <service@example.com>",
     "CATALOGUE": "/etc/customer-gateway/catalogue.toml",
+    "MAPPINGS": "/etc/customer-gateway/mappings",
     "LETTERS": "/etc/customer-gateway/letters",
     "REQUEST_EXECUTORS": "/etc/customer-gateway/executors.toml",
     "WALLET_PUSH_URL": "https://wallet.example.com/pushes",
@@ -139,6 +141,10 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         None,
         description="A file with activity types of your own systems, and titles in other languages "
         "(docs/catalogue.md).",
+    )
+    mappings: Annotated[Path, AfterValidator(usable_mappings)] | None = Field(
+        None,
+        description="A folder with mappings, by which `POST /import` takes exports of other systems (docs/import.md).",
     )
     request_executors: Annotated[Path, AfterValidator(usable_executors)] | None = Field(
         None,

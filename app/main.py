@@ -1,7 +1,7 @@
 """Builds the application and the relay from the settings. The lifespan opens and closes everything."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, timedelta, tzinfo
@@ -25,6 +25,7 @@ from app.demo.inbox import Inbox
 from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
 from app.domain.executors import Executors
+from app.domain.mappings import Mapping as ImportMapping
 from app.domain.signatures import secret_of
 from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, with_pairs
 from app.execution import Execution
@@ -60,6 +61,7 @@ from app.services.executors import read_executors
 from app.services.export_job import Exporter
 from app.services.feed import last_sequence, number_entries
 from app.services.letters import Letters
+from app.services.mappings import read_mappings
 from app.services.merge_job import Mover
 from app.services.presence import RENEWAL_SECONDS
 from app.services.request_job import RequestExpiry
@@ -91,6 +93,7 @@ def routes(
     watches: Watches | None = None,
     origins: Sequence[str] = (),
     points_zone: tzinfo = UTC,
+    mappings: Mapping[str, ImportMapping] | None = None,
 ) -> list[BaseRoute]:
     """Returns every route. ``page`` configures GraphiQL and the desk: the demo offers people to be, others not.
 
@@ -132,7 +135,7 @@ def routes(
         *attachments.routes(database),
         *uploads.routes(database, limits),
         *callbacks.routes(database, outgoing),
-        *imports.routes(database, authenticate, rates, points_zone),
+        *imports.routes(database, authenticate, rates, points_zone, mappings or {}),
     ]
     paths = ("/graphql", "/graphql/")
     ways_in = [Route(path, endpoint) for path in paths]
@@ -363,6 +366,7 @@ def application(
                 watches=watches,
                 origins=(settings.cors_origins or "").split(),
                 points_zone=ZoneInfo(settings.points_time_zone),
+                mappings=read_mappings(settings.mappings) if settings.mappings else None,
             )
             tune_gc()
             async with (

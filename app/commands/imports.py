@@ -65,7 +65,7 @@ def import_(
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
-    from app.commands.rows import UnreadableExport, mapped_rows
+    from app.commands.rows import mapped_rows
     from app.services.importing import (
         HAD_BEEN_PARKED,
         ImportOptions,
@@ -76,6 +76,7 @@ def import_(
         lines_of,
     )
     from app.services.importing.batches import import_batch
+    from app.services.importing.rows import UnreadableExport
 
     settings = read_settings(data=data)
     name = getattr(file, "name", "-")
@@ -153,9 +154,7 @@ def import_(
     written = str(rejects) if not check and rejects.exists() else None
     if json_:
         told = {"id": batch_id, "isCheck": check, **summary.as_json(), "rejects": written}
-        told |= (
-            {"dropped": [{"what": what, "rows": count} for what, count in rows.dropped.most_common()]} if rows else {}
-        )
+        told |= rows.dropped_as_json() if rows else {}
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         console.print(f"{batch_id or 'Nothing was written.'}\n{summary}", markup=False, soft_wrap=True)

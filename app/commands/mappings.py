@@ -27,7 +27,8 @@ def try_mapping(
     timezone: Annotated[str | None, typer.Option(help="Where times are that have no offset.")] = None,
 ) -> None:
     """Print the lines that a mapping makes of an export, and import nothing. Exit code 1: some rows were bad."""
-    from app.commands.rows import MappedLines, UnreadableExport, mapping_of
+    from app.commands.rows import mapping_of
+    from app.services.importing.rows import MappedLines, UnreadableExport
 
     lines, bad = MappedLines(file, mapping_of(path, timezone)), 0
     try:

@@ -28,10 +28,11 @@ def reconcile(
     data: Data = None,
 ) -> None:
     """Say what of a source's file is missing here or differs, and what is not in it. Exit code 1: they differ."""
-    from app.commands.rows import UnreadableExport, mapped_rows
+    from app.commands.rows import mapped_rows
     from app.services.importing import count_lines, lines_of
     from app.services.importing.reconciling import Reconciliation
     from app.services.importing.reconciling import reconcile as compare
+    from app.services.importing.rows import UnreadableExport
 
     settings = read_settings(data=data)
     rows = mapped_rows(file, mapping, timezone)

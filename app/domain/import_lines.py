@@ -120,6 +120,8 @@ class LineKind(StrEnum):
     AML_CHECK = "amlCheck"
 
 
+UNDONE_WITHIN_DAYS: Final = 90
+"""For so long it is known what an import wrote."""
 COLLECTION_OF: Final[Mapping[str, str]] = {
     kind: BY_IMPORT_WORD[kind].collection for kind in LineKind if kind is not LineKind.CUSTOMER_LINK
 }

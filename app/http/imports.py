@@ -1,13 +1,20 @@
-"""Takes lines of an import over HTTP, and answers with what became of each, line by line: docs/import.md."""
+"""Takes lines of an import over HTTP, and answers with what became of each, line by line: docs/import.md.
+
+By a mapping it takes rows of another system's export. They are read as the command reads a file, in a thread, which
+waits for what comes.
+"""
 
 import asyncio
+import io
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from http import HTTPStatus
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, cast
 
 import orjson
 from asgi_correlation_id import correlation_id
@@ -18,6 +25,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.access import Permission, Viewer
 from app.domain.changes import Invalid, NotFound
+from app.domain.mappings import BadZone, zone_named
+from app.domain.mappings import Mapping as ImportMapping
 from app.domain.times import stored
 from app.http.endpoint import Authenticate
 from app.http.file_links import ANSWER_SECONDS, HEADERS, failed, refused
@@ -26,21 +35,28 @@ from app.http.request import HTTPError
 from app.http.status import failure
 from app.operations.admission import Admission
 from app.operations.rates import RateLimited, Rates
-from app.services.importing import LINE_LIMIT_BYTES, ImportOptions, Summary, Verdict, batches
+from app.services.importing import LINE_LIMIT_BYTES, ImportOptions, MappedLine, Summary, Verdict, batches
+from app.services.importing.rows import MappedLines, UnreadableExport
+from app.services.mappings import mapping_named
 from app.store.deadline import NEVER
 from app.store.driver import Database, Document
 
 PATH: Final = "/import"
 PRICE_OF_LINE: Final = 100
 """What a line costs of a minute's budget: a millisecond of a core, ours and MongoDB's together."""
+PRICE_OF_ROW: Final = 40
+"""What a mapping costs for a row, beside the lines that it makes of it."""
 _AT_ONCE: Final = 2
 _LINES_PER_CHUNK: Final = 200
 """Fewer than at the command line: between two chunks other requests have their turn."""
+_ROWS_AT_ONCE: Final = 200
+_DOCUMENT_AT_MOST: Final = 16 * 1024 * 1024
+"""A JSON document is read whole, and others are served meanwhile."""
 _SILENCE_SECONDS: Final = 60
 _ANSWERS_AT_MOST: Final = 16 * 1024 * 1024
 """Of a client that reads no answer before it has sent all lines, so many bytes are kept; then it is not read on."""
 _TYPES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "")
-_OPTIONS: Final = ("strict", "correct", "unknownTypes", "fileName", "batch", "from")
+_OPTIONS: Final = ("strict", "correct", "unknownTypes", "fileName", "batch", "from", "mapping", "timezone")
 _START: Final = {
     "type": "http.response.start",
     "status": 200,
@@ -48,8 +64,14 @@ _START: Final = {
 }
 
 
-def routes(database: Database, authenticate: Authenticate, rates: Rates, zone: tzinfo) -> list[BaseRoute]:
-    """Returns the routes. ``zone`` is the programme's: where days of points end."""
+def routes(
+    database: Database,
+    authenticate: Authenticate,
+    rates: Rates,
+    zone: tzinfo,
+    mappings: Mapping[str, ImportMapping],
+) -> list[BaseRoute]:
+    """Returns the routes. ``zone`` is the programme's: where days of points end. ``mappings`` have names."""
     at_once = Admission(_AT_ONCE, 0, 0)
 
     async def admitted(request: Request) -> Viewer:
@@ -61,17 +83,16 @@ def routes(database: Database, authenticate: Authenticate, rates: Rates, zone: t
     async def post(request: Request) -> Response:
         try:
             viewer = await admitted(request)
-            given, options = _given(request), _options_of(request, zone)
+            given, options = _given(request, mappings), _options_of(request, zone)
             unpacked = _unpacked(request)
             await at_once.enter(viewer.subject)
             try:
                 store, now = database.within(ANSWER_SECONDS), stored(datetime.now(UTC))
                 if given.batch_id is None:
                     request_id = correlation_id.get() or ""
-                    batch_id = await batches.begin(store, given.file_name, viewer, request_id, now)
+                    batch = await batches.begin(store, given.file_name, viewer, request_id, now)
                 else:
-                    batch_id = given.batch_id
-                    await batches.reopen(store, batch_id, viewer, now)
+                    batch = await batches.reopen(store, given.batch_id, viewer, now)
             except BaseException:  # the turn is given back whatever happens: nobody else would
                 at_once.leave()
                 raise
@@ -80,27 +101,35 @@ def routes(database: Database, authenticate: Authenticate, rates: Rates, zone: t
         except Exception as error:  # whatever it is, its text stays here
             return failed(error)
 
-        async def work(answers: "_Answers") -> Summary:
+        async def work(answers: "_Answers") -> Mapping[str, Any]:
             async def each_chunk(summary: Summary) -> None:
                 await _pay(rates, viewer, _LINES_PER_CHUNK * PRICE_OF_LINE)
                 await answers.wait_for_reader()
 
+            async def each_rows(rows: int) -> None:
+                await _pay(rates, viewer, rows * PRICE_OF_ROW)
+
+            body = _Body(unpacked)
+            rows = body.mapped(given.mapping, given.first) if given.mapping else None
+            lines = _lines_of_rows(body, rows, each_rows) if rows else _lines_of(unpacked)
             try:
-                return await batches.go_on(
-                    database.until(NEVER),
-                    batch_id,
-                    _lines_of(unpacked),
-                    first=given.first,
-                    now=now,
-                    on_verdict=answers.tell,
-                    each_chunk=each_chunk,
-                    options=options,
-                    lines_per_chunk=_LINES_PER_CHUNK,
-                )
+                async with aclosing(lines):
+                    summary = await batches.go_on(
+                        database.until(NEVER),
+                        batch,
+                        lines,
+                        first=given.first,
+                        now=now,
+                        on_verdict=answers.tell,
+                        each_chunk=each_chunk,
+                        options=options,
+                        lines_per_chunk=_LINES_PER_CHUNK,
+                    )
             finally:
                 at_once.leave()
+            return {**summary.as_json(), **(rows.dropped_as_json() if rows else {})}
 
-        return _Answers(batch_id, work)
+        return _Answers(batch["_id"], work)
 
     async def get(request: Request) -> Response:
         try:
@@ -133,22 +162,37 @@ class _Given:
     file_name: str
     batch_id: str | None
     first: int
+    mapping: ImportMapping | None
 
 
-def _given(request: Request) -> _Given:
+def _given(request: Request, mappings: Mapping[str, ImportMapping]) -> _Given:
     """Returns what the address says of the lines. Raises Invalid, HTTPError."""
     query = request.query_params
     if strangers := sorted(query.keys() - {*_OPTIONS}):
         raise Invalid(f"{strangers[0][:50]} is unknown; there are {', '.join(_OPTIONS)}.", strangers[0][:50])
+    mapping = _mapping_of(query.get("mapping"), query.get("timezone"), mappings)
     type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if type_ not in _TYPES:
+    if mapping is None and type_ not in _TYPES:
         raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send lines as {_TYPES[0]}, in UTF-8.", Connection="close")
     first = query.get("from", "1")
     if not (first.isascii() and first.isdecimal() and 1 <= int(first[:18]) and len(first) <= 18):
         raise Invalid("from must be the number of the first line, from 1 on.", "from")
     if "from" in query and "batch" not in query:
         raise Invalid("from goes on with a batch: name it.", "batch")
-    return _Given(query.get("fileName") or "-", query.get("batch"), int(first))
+    return _Given(query.get("fileName") or "-", query.get("batch"), int(first), mapping)
+
+
+def _mapping_of(name: str | None, timezone: str | None, mappings: Mapping[str, ImportMapping]) -> ImportMapping | None:
+    """Raises Invalid."""
+    if name is None:
+        if timezone is not None:
+            raise Invalid("timezone is for times of a mapping: lines say their offsets themselves.", "timezone")
+        return None
+    mapping = mapping_named(name, mappings)
+    try:
+        return mapping.in_zone(zone_named(timezone)) if timezone else mapping
+    except BadZone as bad:
+        raise Invalid(f"timezone {bad}", "timezone") from None
 
 
 def _options_of(request: Request, zone: tzinfo) -> ImportOptions:
@@ -227,6 +271,73 @@ async def _lines_of(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         yield bytes(begun)
 
 
+class _Body(io.RawIOBase):
+    """A body is read as a file by a thread, and waits for its pieces in the loop."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes]) -> None:
+        self._pieces, self._rest = pieces, memoryview(b"")
+        self._loop = asyncio.get_running_loop()
+        self._coming: Future[bytes | None] | None = None
+        self._is_left = False
+
+    def mapped(self, mapping: ImportMapping, first: int) -> MappedLines:
+        return MappedLines(cast(Any, self), mapping, first=first, document_at_most=_DOCUMENT_AT_MOST)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Raises what the pieces raise, and _BrokenOff once nobody waits for it."""
+        while not self._rest:
+            if self._is_left:
+                raise _BrokenOff("Nobody waits for it.")
+            self._coming = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+            if (piece := self._coming.result()) is None:
+                return 0
+            self._rest = memoryview(piece)
+        read = min(len(buffer), len(self._rest))
+        buffer[:read], self._rest = self._rest[:read], self._rest[read:]
+        return read
+
+    async def _next(self) -> bytes | None:
+        return await anext(self._pieces, None)
+
+    def leave(self) -> None:
+        """Lets go of a thread that waits."""
+        self._is_left = True
+        if self._coming:
+            self._coming.cancel()
+
+
+async def _lines_of_rows(
+    body: _Body, rows: MappedLines, each: Callable[[int], Awaitable[None]]
+) -> AsyncGenerator[MappedLine]:
+    """Yields the lines that a mapping makes of the rows of a body. ``each`` hears how many rows were mapped."""
+    made = rows.by_row()
+
+    def some() -> tuple[Sequence[Sequence[MappedLine]], Exception | None]:
+        taken: list[Sequence[MappedLine]] = []
+        try:
+            taken.extend(islice(made, _ROWS_AT_ONCE))  # what came before a break is there
+        except Exception as broken:  # it is raised below
+            return taken, broken
+        return taken, None
+
+    broken: Exception | None = None
+    try:
+        while not broken:
+            taken, broken = await asyncio.to_thread(some)
+            for lines in taken:
+                for line in lines:
+                    yield line
+            if not (taken or broken):
+                return
+            await each(len(taken))
+        raise broken
+    finally:
+        body.leave()
+
+
 async def _pay(rates: Rates, viewer: Viewer, price: int) -> None:
     """Waits until the subject may spend so much. Raises _BrokenOff while the process leaves."""
     while True:
@@ -245,7 +356,7 @@ async def _pay(rates: Rates, viewer: Viewer, price: int) -> None:
 class _Answers(Response):
     """The answers are lines, too: the batch, then what became of each line, then the summary or what broke it off."""
 
-    def __init__(self, batch_id: str, work: Callable[["_Answers"], Awaitable[Summary]]) -> None:
+    def __init__(self, batch_id: str, work: Callable[["_Answers"], Awaitable[Mapping[str, Any]]]) -> None:
         super().__init__()
         self._batch_id, self._import = batch_id, work
         self._told = bytearray()
@@ -292,6 +403,9 @@ class _Answers(Response):
             summary = await self._import(self)
         except ClientDisconnect:
             pass  # nobody reads it
+        except UnreadableExport as unreadable:
+            message = f"The export cannot be read on: {unreadable} What came before it is imported."
+            self._say({"error": {"code": Invalid.code, "message": message}})
         except _BrokenOff as broken:
             self._say({"error": {"code": "BROKEN_OFF", "message": f"{broken} {self._way_out}"}})
         except Exception as fault:  # whatever it is, its text stays here
@@ -300,7 +414,7 @@ class _Answers(Response):
                 {"error": {"code": error["extensions"]["code"], "message": f"{error['message']} {self._way_out}"}}
             )
         else:
-            self._say({"summary": {"id": self._batch_id, **summary.as_json()}})
+            self._say({"summary": {"id": self._batch_id, **summary}})
         finally:
             self._news.set()
 

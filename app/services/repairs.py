@@ -16,7 +16,7 @@ from app.domain.moments import ORDER
 from app.domain.points import Entry, PointsState, audit, recompute
 from app.domain.statuses import places
 from app.services.writing import CustomerRows, change_customers
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, UpdateMany
 
 _AT_ONCE: Final = 100
 
@@ -79,6 +79,11 @@ async def _entries(store: Store, customer_ids: Sequence[str], *, session: Any = 
     for row in await store.find("points", everything, sort={"customerId": 1, "seq": 1}, session=session):
         entries[row["customerId"]].append(cast(Entry, row))
     return entries
+
+
+async def date_steps_of_imports(store: Store, now: datetime) -> None:
+    """Lets what versions before this one kept of imports for ever be kept from now on as long as that of others."""
+    await store.write("importSteps", [UpdateMany({"at": {"$exists": False}}, {"$set": {"at": now}})])
 
 
 async def put_statuses_in_order(store: Store, now: datetime) -> int:

@@ -8,7 +8,7 @@ same transaction; and once it is committed, previews are made anew.
 import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 from app.domain.changes import NotFound
@@ -16,6 +16,7 @@ from app.domain.customers import PENDING, activity_summary_update, deferred, upd
 from app.domain.feed import feed_entry
 from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, put_in_order
+from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
 from app.services.daily_counts import mark_days_stale
 from app.store import previews
@@ -205,7 +206,9 @@ class CustomerRows:
                 ids, digests = [row["_id"] for row in inserted], [row_digest(row) for row in inserted]
                 rows.append({"collection": collection, "ids": ids, "digests": digests})
         if rows:
-            step = {"_id": f"{self.import_id}/{secrets.token_hex(8)}", "importId": self.import_id, "rows": rows}
+            own: Document = {"_id": f"{self.import_id}/{secrets.token_hex(8)}", "importId": self.import_id}
+            # It is kept for a time from now on, whatever time the import says that it is.
+            step = {**own, "rows": rows, "at": stored(datetime.now(UTC))}
             await self.store.insert("importSteps", [step], session=self.session)
 
     async def _tell(self, activities: Mapping[str, Sequence[Document]]) -> None:

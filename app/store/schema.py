@@ -13,6 +13,7 @@ from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
 from app.domain.feed import DAYS_KEPT, IDS_AT_MOST
+from app.domain.import_lines import UNDONE_WITHIN_DAYS
 from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
@@ -920,7 +921,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         indexes=(Index("startedAt _id"),),
     ),
     # What a transaction of an import wrote that was not there before, each row with a digest by which a later change is
-    # noticed: what an undo takes back.
+    # noticed: what an undo takes back. Those of earlier versions have no ``at`` until `rebuild` gives them one.
     "importSteps": Collection(
         required={
             "importId": reference("imports"),
@@ -934,7 +935,8 @@ _DECLARED: Final[Mapping[str, Collection]] = {
                 )
             ),
         },
-        indexes=(Index("importId"),),
+        optional={"at": TIME},
+        indexes=(Index("importId"), Index("at", ttl_days=UNDONE_WITHIN_DAYS)),
     ),
     # Keys that all processes share: see store/shared_keys.py.
     "secrets": Collection(required={"key": plain({"bsonType": "binData"})}, indexes=()),

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -13,15 +13,18 @@ from app.domain.changes import NotFound
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
 from app.domain.points import audit
+from app.domain.times import stored
 from app.domain.vocabulary import LineOutcome
 from app.services import daily_counts
 from app.services.audit import AuditTrail
 from app.services.importing import Reject, count_lines
 from app.services.importing.batches import import_batch, newest, refresh_previews
 from app.services.importing.parking import drop, waiting_for
-from app.services.importing.undo import StillRuns, undo
+from app.services.importing.undo import StillRuns, TooLate, undo
+from app.services.repairs import date_steps_of_imports
 from app.store import indexes, previews
-from app.store.driver import Document, Store, UpdateOne
+from app.store.driver import Document, Store, UpdateMany, UpdateOne
+from app.store.schema import COLLECTIONS
 from tests.support.import_lines import (
     ADA,
     NOW,
@@ -245,6 +248,38 @@ async def test_an_import_that_is_not_there_cannot_be_undone(store: Store) -> Non
     with pytest.raises(NotFound):
         await undone(store, new_id("imports"))
     assert await fingerprint(store) == before
+
+
+@pytest.mark.parametrize(("days", "is_late"), [(89, False), (90, True)])
+async def test_an_import_is_undone_while_it_is_known_what_it_wrote(store: Store, days: int, is_late: bool) -> None:
+    """The server deletes what is known of it 90 days after it was written, which is never before its import began."""
+    batch_id = await batch_of(store, customer())
+    before = await fingerprint(store)
+    if is_late:
+        with pytest.raises(TooLate, match="is known for 90 days: this one"):
+            await undone(store, batch_id, minutes=days * 24 * 60)
+        assert await fingerprint(store) == before
+    else:
+        assert await undone(store, batch_id, minutes=days * 24 * 60) == ["1 customer taken back"]
+
+
+async def test_what_is_known_of_an_import_has_a_time_from_which_it_is_kept(store: Store) -> None:
+    began = stored(datetime.now(UTC))
+    await batch_of(store, customer(), activity("a"))
+    steps = await store.find("importSteps", {})
+    assert steps
+    assert all(began <= step["at"] <= datetime.now(UTC) for step in steps)
+    [index] = [each for each in COLLECTIONS["importSteps"].indexes if each.ttl_days]
+    assert (index.keys, index.ttl_days) == ("at", 90)
+
+
+async def test_rebuild_dates_what_earlier_versions_kept_for_ever(store: Store) -> None:
+    batch_id = await batch_of(store, customer())
+    await store.write("importSteps", [UpdateMany({}, {"$unset": {"at": ""}})])
+    first = stored(datetime.now(UTC))
+    await date_steps_of_imports(store, first)
+    await date_steps_of_imports(store, first + timedelta(days=1))
+    assert {step["at"] for step in await store.find("importSteps", {"importId": batch_id})} == {first}
 
 
 @pytest.mark.parametrize(("minutes", "runs"), [(0, True), (1, True), (2, False), (9, False)])

@@ -11,23 +11,31 @@ from typing import Any, Final
 
 import pytest
 
-from app.commands.rows import MappedLines, UnreadableExport, mapping_of
+from app.commands.rows import mapping_of
 from app.domain.attributes import to_text
 from app.services.importing import LineOutcome, Reject, Summary, import_lines
+from app.services.importing.rows import MappedLines, UnreadableExport
 from app.store.driver import Store
 
 FOLDER: Final = Path("examples/import/mappings")
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXPECTED: Final[Mapping[str, Mapping[str, int]]] = {
-    "stripe": {"customer": 1, "activity": 7, "transaction": 3, "transaction updated": 1, "invoice": 1},
+    "stripe": {
+        "customer": 1,
+        "customerLink": 2,
+        "activity": 8,
+        "transaction": 4,
+        "transaction updated": 2,
+        "invoice": 1,
+    },
     "shopify": {"customer": 1, "customer unchanged": 1, "activity": 2, "transaction": 2, "order": 1},
     "woocommerce": {"customer": 1, "activity": 2, "transaction": 2, "order": 1},
     "chargebee": {"customer": 1, "activity": 1, "transaction": 1, "invoice": 1, "order": 1},
-    "killbill": {"customer": 1, "activity": 3, "transaction": 2, "invoice": 1},
+    "killbill": {"customer": 1, "activity": 4, "transaction": 2, "invoice": 1},
     "voucherify": {"customer": 1, "customerLink": 1, "activity": 2, "points": 3},
     "intercom": {"customer": 2, "activity": 2, "note": 1},
     "olist": {"customer": 2, "activity": 4, "order": 2},
-    "konnektive": {"customer": 1, "activity": 2, "transaction": 2},
+    "konnektive": {"customer": 1, "activity": 5, "transaction": 3},
     "cdnow": {"customer": 2, "transaction": 3},
 }
 DROPPED: Final[Mapping[str, Sequence[str]]] = {
@@ -39,12 +47,12 @@ DROPPED: Final[Mapping[str, Sequence[str]]] = {
     "voucherify": ["customer.segment.entered"],
 }
 AMOUNTS: Final[Mapping[str, Sequence[str]]] = {
-    "stripe": ["10.00 EUR", "24.90 EUR", "5000 JPY"],
+    "stripe": ["10.00 EUR", "24.90 EUR", "5000 JPY", "5000 JPY"],
     "shopify": ["209.00 USD", "598.94 USD"],
     "woocommerce": ["10.00 USD", "29.35 USD"],
     "chargebee": ["120.050 KWD"],
     "killbill": ["12.10 USD", "2.10 USD"],
-    "konnektive": ["10.00 USD", "49.95 USD"],
+    "konnektive": ["10.00 USD", "20.00 USD", "49.95 USD"],
     "cdnow": ["11.77 USD", "12.00 USD", "77.00 USD"],
 }
 
@@ -60,8 +68,11 @@ async def brought(store: Store, lines: MappedLines) -> tuple[Summary, list[Rejec
 
 
 def counted(summary: Summary) -> dict[str, int]:
-    suffixes = {LineOutcome.IMPORTED: "", LineOutcome.UPDATED: " updated", LineOutcome.UNCHANGED: " unchanged"}
-    return {f"{kind}{suffixes[outcome]}": count for (kind, outcome), count in summary.counts.items() if count}
+    return {
+        f"{kind}{'' if outcome is LineOutcome.IMPORTED else f' {outcome.lower()}'}": count
+        for (kind, outcome), count in summary.counts.items()
+        if count
+    }
 
 
 def test_every_mapping_that_ships_is_tried() -> None:
@@ -95,8 +106,10 @@ async def test_what_came_in_of_stripe(store: Store) -> None:
     [charge] = await store.find("transactions", {"number": "ch_1"})
     assert charge["status"] == "PARTIALLY_REFUNDED"
     assert charge["occurredAt"] == datetime(2024, 3, 1, 6, 0, 59, tzinfo=UTC)
-    [refund] = await store.find("transactions", {"type": "REFUND"})
+    [refund] = await store.find("transactions", {"number": "re_1"})
     assert refund["refundOfId"] == charge["_id"]
+    [told_alone] = await store.find("transactions", {"number": "re_2"})
+    assert (told_alone["type"], told_alone["customerId"]) == ("REFUND", customer["_id"])
     legacy = await store.find("activities", {"legacy": True})
     assert [each["title"] for each in legacy] == ["customer.discount.created"]
 
@@ -168,7 +181,10 @@ async def test_a_card_number_of_a_row_is_written_nowhere(store: Store, tmp_path:
     ("content", "reads", "words"),
     [
         (gzip.compress(b"a" * 100, mtime=0)[:-9], "ndjson", "It cannot be unpacked to its end"),
-        (b"\xff\xff\xff", "ndjson", "It is not utf-8 at byte 1"),
+        (gzip.compress(b"", mtime=0)[:10] + b"\xff" * 20, "ndjson", "It cannot be unpacked to its end"),
+        (b'["a",\n"\xff"]', "json", "It is not utf-8 in line 2; set `encoding`, or mend it there."),
+        (b"[" * 100_000, "json", "The JSON is nested too deep."),
+        (b"a,\xff\n1,2\n", "csv", "The names of its columns cannot be read. The row is not utf-8 at character 3"),
         (b"[1, 2", "json", "It is not JSON: Expecting"),
         (b"a,a\n1,2\n", "csv", "Two columns have the same name"),
         (b'{"line": 1}\n', "ndjson", "It begins as a rejects file, and has a line of something else."),
@@ -200,3 +216,102 @@ async def test_the_newest_row_about_a_thing_counts_in_whatever_order_they_come(
     await brought(store, lines_of(content, FOLDER / "stripe.toml"))
     [charge] = await store.find("transactions", {"number": "ch_1"})
     assert charge["status"] == "PARTIALLY_REFUNDED"
+
+
+TABLE = """
+system = "Any"
+source = "any"
+reads = "csv"
+lines = '{kind: "note", id, message: .text}'
+"""
+REST = "\n".join(["2,Two", "3,Three", ""]).encode()
+
+
+def read_by(tmp_path: Path, mapping: str, content: bytes) -> MappedLines:
+    path = tmp_path / "any.toml"
+    path.write_text(mapping)
+    return lines_of(content, path)
+
+
+def rows_of(lines: MappedLines) -> list[tuple[int, str, str]]:
+    """Returns the number of each row, what came of it, and what is wrong with it."""
+    return [(each.row, "" if each.problem else json.loads(each)["message"], each.problem) for each in lines]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (b"1,Z\xf6e", "The row is not utf-8 at character 4 (byte 0xf6)."),
+        (b'1,"One', "A quote of the row is not closed."),
+        (b"1," + b"a" * 140_000, "The row cannot be read: field larger than field limit (131072)."),
+        (b"1," + b"a," * 600_000, "The row is longer than 1 MiB."),
+        (b"1", 'The row has 1 cells for 2 columns. Where the rest is empty, the mapping says `short_rows = "empty"`.'),
+        (b"1,One,more", "The row has 3 cells for 2 columns."),
+    ],
+)
+def test_a_bad_row_of_a_table_costs_itself_only(tmp_path: Path, row: bytes, problem: str) -> None:
+    lines = read_by(tmp_path, TABLE, b"id,text\n" + row + b"\n" + REST)
+    assert rows_of(lines) == [(2, "", problem), (3, "Two", ""), (4, "Three", "")]
+    raw = json.loads(lines.raw(2, ""))
+    assert raw["id"] == "1"
+    mended = {"line": 2, "reason": problem, "input": json.dumps({**raw, "text": "Mended"})}
+    assert rows_of(read_by(tmp_path, TABLE, json.dumps(mended).encode())) == [(2, "Mended", "")]
+
+
+def test_a_quote_that_no_row_closes_within_131072_characters_costs_its_row(tmp_path: Path) -> None:
+    many = b"".join(b"%d,%s\n" % (number, b"a" * 100) for number in range(3, 2_003))
+    made = rows_of(read_by(tmp_path, TABLE, b'id,text\n2,"Two\n' + many))
+    assert made[0] == (2, "", "A quote of the row is not closed.")
+    assert [(number, text) for number, text, _ in made[1:]] == [(number, "a" * 100) for number in range(3, 2_003)]
+
+
+def test_a_cell_may_have_several_lines_and_a_table_extra_delimiters(tmp_path: Path) -> None:
+    made = rows_of(read_by(tmp_path, TABLE, b'id,text\r\n1,"One\r\nand more"\r\n2,Two,,\r\n'))
+    assert made == [(3, "One\r\nand more", ""), (4, "Two", "")]
+
+
+def test_short_rows_may_be_declared(tmp_path: Path) -> None:
+    mapping = TABLE.replace("reads", 'short_rows = "empty"\nreads').replace(".text", '(.text // "none")')
+    assert rows_of(read_by(tmp_path, mapping, b"id,text\n1\n" + REST)) == [
+        (2, "none", ""),
+        (3, "Two", ""),
+        (4, "Three", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (b'{"id": 1, "text": "\xff"}', "The row is not utf-8 at character 20 (byte 0xff)."),
+        (b"[" * 100_000, "The JSON is nested too deep."),
+        (b'{"id": 1, "text": "' + b"a" * 1_100_000 + b'"}', "The row is longer than 1 MiB."),
+        (b"nope", "The line is not JSON: Expecting value at character 1."),
+    ],
+)
+def test_a_bad_row_of_ndjson_costs_itself_only(tmp_path: Path, row: bytes, problem: str) -> None:
+    content = row + b'\n{"id": 2, "text": "Two"}\n'
+    lines = read_by(tmp_path, TABLE.replace('"csv"', '"ndjson"'), content)
+    assert rows_of(lines) == [(1, "", problem), (2, "Two", "")]
+
+
+@pytest.mark.parametrize(("encoding", "bad"), [("utf-16", b"\x00\xd8a\x00"), ("cp1252", b"\x81")])
+def test_what_no_encoding_has_costs_its_row_in_other_encodings_too(tmp_path: Path, encoding: str, bad: bytes) -> None:
+    """Of UTF-16 a half of a pair; a byte that is lost there moves all others, and nothing after it can be read."""
+    content = "id,text\n1,?\n2,Zwö\n".encode(encoding).replace("?".encode(encoding)[-2:].strip(b"\xff\xfe"), bad, 1)
+    made = rows_of(read_by(tmp_path, TABLE.replace("reads", f'encoding = "{encoding}"\nreads'), content))
+    assert [(number, text) for number, text, _ in made] == [(2, ""), (3, "Zwö")]
+    assert made[0][2].startswith(f"The row is not {encoding} at character 3")
+
+
+def test_nested_decimals_are_numbers_where_the_mapping_says_so(tmp_path: Path) -> None:
+    mapping = """
+system = "Any"
+source = "any"
+reads = "ndjson"
+lines = '{kind: "activity", id, type: "X", attributes: {lines: [.lines[] | {sku, price: (.price | decimal)}]}}'
+"""
+    row = b'{"id": 1, "lines": [{"sku": "MUG", "price": 12.50}, {"sku": "12.50", "price": "9007199254740993.10"}]}'
+    [line] = read_by(tmp_path, mapping, row)
+    assert b'[{"sku":"MUG","price":12.50},{"sku":"12.50","price":9007199254740993.10}]' in line
+    [line] = read_by(tmp_path, mapping, row.replace(b"12.50}", b'"dear"}'))
+    assert line.problem == "attributes.lines.0.price: dear is no number."

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app import serving
+from app.domain.mappings import Mapping as ImportMapping
 from app.http.tokens import verifier
 from app.main import build_app, routes
 from app.operations.rates import Rates
@@ -28,11 +29,25 @@ class Ask(Protocol):
 
 
 def gateway_app(
-    store: Store, limits: Limits | None = None, *, timeout_seconds: float = 60, rates: Rates | None = None
+    store: Store,
+    limits: Limits | None = None,
+    *,
+    timeout_seconds: float = 60,
+    rates: Rates | None = None,
+    mappings: Mapping[str, ImportMapping] | None = None,
 ) -> ASGIApp:
     """Builds the application as a client meets it."""
     authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-    return build_app(routes(store.database, authenticate, timeout_seconds=timeout_seconds, limits=limits, rates=rates))
+    return build_app(
+        routes(
+            store.database,
+            authenticate,
+            timeout_seconds=timeout_seconds,
+            limits=limits,
+            rates=rates,
+            mappings=mappings,
+        )
+    )
 
 
 @asynccontextmanager

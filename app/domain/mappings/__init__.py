@@ -4,7 +4,17 @@ A mapping is a file of TOML: how the export is written, and a program of jq that
 need not be exact yet: `natural` makes of epoch seconds, minor units and decimal commas what a line says.
 """
 
-from app.domain.mappings.mapping import BadMapping, Mapped, Mapping, RowProblem, read_mapping
+from app.domain.mappings.mapping import BadMapping, BadZone, Mapped, Mapping, RowProblem, read_mapping, zone_named
 from app.domain.mappings.natural import Habits, exact_line
 
-__all__ = ["BadMapping", "Habits", "Mapped", "Mapping", "RowProblem", "exact_line", "read_mapping"]
+__all__ = [
+    "BadMapping",
+    "BadZone",
+    "Habits",
+    "Mapped",
+    "Mapping",
+    "RowProblem",
+    "exact_line",
+    "read_mapping",
+    "zone_named",
+]

@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
@@ -20,7 +20,7 @@ READS: Final = ("csv", "tsv", "ndjson", "json")
 ENCODINGS: Final = ("utf-8", "utf-16", "latin-1", "cp1252")
 _KEYS: Final = (
     *("system", "source", "reads", "rows", "encoding", "delimiter", "columns", "time_zone", "times", "amounts"),
-    *("decimal", "nulls", "currencies", "once", "tables", "lines"),
+    *("decimal", "nulls", "currencies", "once", "short_rows", "tables", "lines"),
 )
 _EXACT_UP_TO: Final = 2**53
 _PRELUDE: Final = r"""
@@ -37,6 +37,7 @@ def money(amount; currency): if (amount | blank) or (currency | blank) then null
   else {amount: amount, currency: currency} end;
 def word(table): . as $word | if $word == null then null
   else $tables[table][$word | tostring] // error("\($word) is not in the table \(table) of the mapping") end;
+def decimal: if blank then null else {"$decimal": tostring} end;
 def dropped(what): {dropped: (what | tostring)};
 """
 
@@ -47,6 +48,10 @@ class BadMapping(ValueError):
     def __init__(self, *sentences: str) -> None:
         super().__init__("\n".join(sentences))
         self.sentences = sentences
+
+
+class BadZone(ValueError):
+    """Raised for a name that no zone has."""
 
 
 class MadeLine(NamedTuple):
@@ -77,9 +82,15 @@ class Mapping:
     columns: Sequence[str]
     once: frozenset[str]
     """Kinds of which a thing is told by its first row only: where each row repeats whose it is."""
+    fills_short_rows: bool
+    """Whether a row of a table may have fewer cells than there are columns: the rest is empty."""
     habits: Habits
     _lines: Any
     _rows: Any
+
+    def in_zone(self, zone: tzinfo) -> "Mapping":
+        """Returns this mapping for an export whose times are those of that zone, where they have no offset."""
+        return replace(self, habits=replace(self.habits, zone=zone))
 
     def rows_of(self, document: Any) -> Sequence[Any]:
         """Returns the rows of a JSON document. Raises RowProblem."""
@@ -140,8 +151,8 @@ def _reason(wrong: ValueError) -> str:
 # ---------------------------------------------------------------- the file
 
 
-def read_mapping(text: str, zone: tzinfo | None = None) -> Mapping:
-    """Returns the mapping that a file says; ``zone`` is taken instead of its own. Raises BadMapping."""
+def read_mapping(text: str) -> Mapping:
+    """Returns the mapping that a file says. Raises BadMapping, ImportError without jq."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as wrong:
@@ -156,13 +167,14 @@ def read_mapping(text: str, zone: tzinfo | None = None) -> Mapping:
     if not (isinstance(delimiter, str) and len(delimiter) == 1):
         problems.append("delimiter must be one character.")
     habits = Habits(
-        zone=zone or _zone(given, problems),
+        zone=_zone(given, problems),
         times=_texts(given, "times", problems),
         minor=amounts == "minor",
         comma=decimal == ",",
         nulls=frozenset(["", *_texts(given, "nulls", problems)]),
         digits=_digits(given, problems),
     )
+    short_rows = _choice(given, "short_rows", ("refused", "empty"), "refused", problems)
     columns, rows = _texts(given, "columns", problems), given.get("rows", ".")
     once = frozenset(_texts(given, "once", problems))
     problems += [f"once names {each[:50]}, which is no kind of line." for each in sorted(once - LINE_SHAPES.keys())]
@@ -179,7 +191,17 @@ def read_mapping(text: str, zone: tzinfo | None = None) -> Mapping:
     if problems:
         raise BadMapping(*problems)
     return Mapping(
-        texts["system"], texts["source"], reads, encoding, str(delimiter), columns, once, habits, lines_of, rows_of
+        system=texts["system"],
+        source=texts["source"],
+        reads=reads,
+        encoding=encoding,
+        delimiter=str(delimiter),
+        columns=columns,
+        once=once,
+        fills_short_rows=short_rows == "empty",
+        habits=habits,
+        _lines=lines_of,
+        _rows=rows_of,
     )
 
 
@@ -221,10 +243,18 @@ def _zone(given: MappingType[str, Any], problems: list[str]) -> tzinfo | None:
     if name is None:
         return None
     try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, TypeError, KeyError):
-        problems.append("time_zone must be a zone of the IANA database, such as Europe/Berlin.")
+        return zone_named(str(name))
+    except BadZone as bad:
+        problems.append(f"time_zone {bad}")
         return None
+
+
+def zone_named(name: str) -> tzinfo:
+    """Returns a zone of the IANA database. Raises BadZone."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise BadZone(f"{name[:50]} is no zone of the IANA database, such as Europe/Berlin.") from None
 
 
 def _digits(given: MappingType[str, Any], problems: list[str]) -> MappingType[str, int]:

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeGuard, cast
 
+import orjson
+
 from app.catalogue import CATALOGUE
 from app.catalogue.model import AttributeKind
 from app.domain.import_forms import DATE, LONG_TEXT, MONEY, TIME, TIME_OR_DATE, Form
@@ -34,6 +36,7 @@ _TIME: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
     re.IGNORECASE,
 )
+_DECIMAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _EPOCH: Final = re.compile(r"-?\d{9,16}(?:\.\d{1,6})?")
 _BETWEEN_THOUSANDS: Final = re.compile(r"[\s'\u00a0\u202f]")
 _MILLISECONDS_FROM: Final = 10**11
@@ -145,7 +148,22 @@ def _attributes(
         elif isinstance(value, str) or kind is AttributeKind.TEXT:
             yield name, " ".join(str(value).split())
         else:
-            yield name, value
+            yield name, _nested(value, place)
+
+
+def _nested(value: Any, place: str) -> Any:
+    """Returns a value of an attribute with numbers for what the mapping calls ``decimal``. Raises RowProblem."""
+    match value:
+        case {"$decimal": text, **others} if not others:
+            if not _DECIMAL.fullmatch(str(text).strip()):
+                raise RowProblem(f"{place}: {str(text)[:50]} is no number.")
+            return orjson.Fragment(str(text).strip())
+        case dict():
+            return {key: _nested(each, f"{place}.{key}") for key, each in cast(dict[str, Any], value).items()}
+        case list():
+            return [_nested(each, f"{place}.{at}") for at, each in enumerate(cast(list[Any], value))]
+        case _:
+            return value
 
 
 def _is_money(value: object) -> TypeGuard[Mapping[str, Any]]:

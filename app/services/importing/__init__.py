@@ -126,6 +126,9 @@ class Summary:
     lines: int = 0
     """Those of the file that are decided, blank ones included."""
 
+    last: int = 0
+    """The number of the last line that is decided, or of the last row of an export whose lines all are."""
+
     held: int = 0
     """How many of them wait for others of the file, and are rejected at its end unless those come."""
 
@@ -244,6 +247,7 @@ async def import_lines(
     warn: Callable[[Warned], None] = lambda warned: None,
     advance: Callable[[int], None] = lambda lines: None,
     first: int = 1,
+    before: Summary | None = None,
     lines_per_chunk: int = 1_000,
     options: ImportOptions = DEFAULTS,
     import_id: str | None = None,
@@ -254,11 +258,11 @@ async def import_lines(
     """Takes each line in, parks it or rejects it. Raises StoreError.
 
     ``advance`` hears how many lines more are done, ``note`` what became of all so far, and ``on_verdict`` what became
-    of each, counted from ``first`` on. ``warn`` gets those that came in although something about them is wrong. What is
-    written is listed under ``import_id`` (services/importing/batches.py).
+    of each, counted from ``first`` on; ``before`` is what became of those before it. ``warn`` gets those that
+    came in although something about them is wrong. What is written is listed under ``import_id``
+    (services/importing/batches.py).
     """
-    run = _Run(store, now, options, import_id)
-    run.summary.lines = first - 1
+    run = _Run(store, now, options, import_id, before or Summary(lines=first - 1, last=first - 1))
 
     def tell(verdicts: Iterable[Verdict]) -> None:
         for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
@@ -286,6 +290,8 @@ async def import_lines(
             told, decided = decided, []
             tell(told)
             run.summary.lines += len(chunk)
+            number, line = chunk[-1]
+            run.summary.last = number - (isinstance(line, MappedLine) and not line.ends_row)
             run.summary.held = run.held.count
             advance(len(chunk))
             if note:
@@ -297,6 +303,7 @@ async def import_lines(
             run.summary.warnings.add(warning)
         if make_previews:
             await run.stale.refresh(store)
+        run.summary.held = 0  # they are told below
     finally:
         # Should the database fail now, what is decided still has to be told. What waited for other lines of this import
         # waited in vain.
@@ -449,17 +456,25 @@ class _Run:
 async def _chunks(
     lines: Iterable[bytes] | AsyncIterable[bytes], lines_per_chunk: int, first: int
 ) -> AsyncGenerator[list[tuple[int, bytes]]]:
+    """Yields lines with their numbers, of an export whole rows; what came before a break, too, before that is told."""
     chunk: list[tuple[int, bytes]] = []
     length, number = 0, first - 1
-    async for line in lines if isinstance(lines, AsyncIterable) else _one_by_one(lines):
-        number = line.row if isinstance(line, MappedLine) else number + 1
-        chunk.append((number, line))
-        length += len(line)
-        if len(chunk) == lines_per_chunk or length >= _CHUNK_BYTES:
-            yield chunk
-            chunk, length = [], 0
+    broken: Exception | None = None
+    try:
+        async for line in lines if isinstance(lines, AsyncIterable) else _one_by_one(lines):
+            is_mapped = isinstance(line, MappedLine)
+            number = line.row if is_mapped else number + 1
+            chunk.append((number, line))
+            length += len(line)
+            if (len(chunk) >= lines_per_chunk or length >= _CHUNK_BYTES) and (not is_mapped or line.ends_row):
+                yield chunk
+                chunk, length = [], 0
+    except Exception as wrong:  # of the lines' own: what is done with a chunk is not done in here
+        broken = wrong
     if chunk:
         yield chunk
+    if broken:
+        raise broken
 
 
 async def _one_by_one(lines: Iterable[bytes]) -> AsyncGenerator[bytes]:

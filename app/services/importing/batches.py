@@ -51,7 +51,7 @@ async def import_batch(
     The batch and its row in the audit log are there before the first line is, and stay as they are if the import is
     interrupted: without ``finishedAt``, and with the lines that had been decided when it was ``seenAt`` last.
     """
-    batch_id = await begin(store, file_name, viewer, request_id, now)
+    batch_id = (await begin(store, file_name, viewer, request_id, now))["_id"]
     noted = clock()
 
     async def note(summary: Summary) -> None:
@@ -76,8 +76,8 @@ async def import_batch(
     return batch_id, summary
 
 
-async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, now: datetime) -> str:
-    """Makes a batch with its row in the audit log, and returns its id. Raises StoreError."""
+async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, now: datetime) -> Document:
+    """Makes a batch with its row in the audit log, and returns it. Raises StoreError."""
     batch_id = new_id("imports")
     batch: Document = {
         "_id": batch_id,
@@ -95,7 +95,7 @@ async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, n
         await audit.accepted(store, session, customer_id=None, wrote=[batch_id])
 
     await store.transaction(body)
-    return batch_id
+    return batch
 
 
 async def reopen(store: Store, batch_id: str, viewer: Viewer, now: datetime) -> Document:
@@ -126,7 +126,7 @@ async def find(store: Store, batch_id: str) -> Document:
 
 async def go_on(
     store: Store,
-    batch_id: str,
+    batch: Document,
     lines: AsyncIterable[bytes],
     *,
     first: int,
@@ -138,8 +138,13 @@ async def go_on(
 ) -> Summary:
     """Imports lines into a batch that was begun, from the ``first`` of them on. Raises StoreError, or what they raise.
 
-    After each chunk the batch says how far it is; interrupted, it may be gone on with at once.
+    After each chunk the batch says how far it is; interrupted, it may be gone on with at once. What it says of
+    the lines before the ``first`` counts, if that is where it had come to.
     """
+    batch_id, before = batch["_id"], None
+    if first == batch.get("settledLines", 0) + 1:
+        counts = {(each["kind"], LineOutcome(each["outcome"])): each["lines"] for each in batch["counts"]}
+        before = Summary(batch["lines"], first - 1, counts=Counter(counts))
 
     async def note(summary: Summary) -> None:
         await _save(store, batch_id, summary)
@@ -150,6 +155,7 @@ async def go_on(
             store,
             lines,
             first=first,
+            before=before,
             now=now,
             reject=lambda rejected: None,
             on_verdict=on_verdict,
@@ -205,6 +211,8 @@ def _sentence(batch: Document) -> str:
 
 
 async def _save(store: Store, batch_id: str, summary: Summary, more: Document | None = None) -> None:
-    said = {"lines": summary.lines, "counts": summary.counts_by_kind, "seenAt": clock(), **(more or {})}
-    said |= {} if summary.held else {"settledLines": summary.lines}
+    """Says how far a batch is. What is settled is counted: the lines from there on are sent again after a break."""
+    said: Document = {"seenAt": clock(), **(more or {})}
+    if not summary.held:
+        said |= {"lines": summary.lines, "counts": summary.counts_by_kind, "settledLines": summary.last}
     await store.write("imports", [UpdateOne({"_id": batch_id}, {"$set": said})])

@@ -114,6 +114,8 @@ class MappedLine(bytes):
     row: int
     raw: str
     problem: str
+    ends_row: bool = True
+    """Whether no more lines of its row follow: an import that breaks off has decided whole rows."""
 
     @classmethod
     def of(cls, row: int, line: bytes) -> "MappedLine":

@@ -9,7 +9,7 @@ it is completed by starting it again.
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
 
@@ -17,6 +17,7 @@ from app.domain import points
 from app.domain.access import Viewer
 from app.domain.changes import NotFound
 from app.domain.customers import balance
+from app.domain.import_lines import UNDONE_WITHIN_DAYS
 from app.domain.kinds import BY_COLLECTION
 from app.domain.points import Entry, PointsKind
 from app.domain.refusals import Refusal
@@ -54,6 +55,15 @@ class StillRuns(Refusal):
         )
 
 
+class TooLate(Refusal):
+    """Raised if it is not known any more what the import wrote; nothing was changed."""
+
+    code = "INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(f"What an import wrote is known for {UNDONE_WITHIN_DAYS} days: this one is older.", "id")
+
+
 @dataclass(slots=True)
 class Undone:
     """It counts what an undo did, by collection."""
@@ -79,12 +89,15 @@ def _named(collection: str, count: int) -> str:
 
 
 async def undo(store: Store, import_id: str, viewer: Viewer, request_id: str, now: datetime) -> Undone:
-    """Takes back an import that does not run any more. Raises NotFound, StillRuns, StoreError."""
-    found = await store.find("imports", {"_id": import_id}, fields={"seenAt": 1, "finishedAt": 1})
+    """Takes back an import that does not run any more. Raises NotFound, StillRuns, TooLate, StoreError."""
+    keys = {"seenAt": 1, "finishedAt": 1, "startedAt": 1}
+    found = await store.find("imports", {"_id": import_id}, fields=keys)
     if not found:
         raise NotFound("There is no such import.", "id")
     if is_running(found[0], now):
         raise StillRuns(found[0]["seenAt"])
+    if found[0]["startedAt"] <= now - timedelta(days=UNDONE_WITHIN_DAYS):
+        raise TooLate
     undone = Undone()
     entries: set[str] = set()
     customers: list[tuple[str, int]] = []

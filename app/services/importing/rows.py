@@ -1,0 +1,318 @@
+"""Reads rows of another system's export from a file, and yields the lines of an import that a mapping makes of them.
+
+CSV, TSV, NDJSON and JSON, also compressed by gzip, in the encoding of the mapping or of the file's own mark. CSV, TSV
+and NDJSON are read row by row, and what is wrong with a row is its own; a JSON document is read whole.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, BinaryIO, Final, NamedTuple, TextIO
+
+import orjson
+
+from app.domain import card_numbers
+from app.domain.mappings import Mapping, RowProblem
+from app.services.importing.steps import LINES_OF_REJECTS, MappedLine
+
+_GZIP: Final = b"\x1f\x8b"
+_MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MEBIBYTE: Final = 1024 * 1024
+DOCUMENT_AT_MOST: Final = 256 * _MEBIBYTE
+_RAW_KEPT: Final = 20_000
+_REST: Final = "more cells than columns"
+_MARK: Final = 0xDC00
+"""What is not in the encoding is marked by this and its byte: no text that was decoded has such a character alone."""
+_MARKED: Final = re.compile("[\udc00-\udcff]")
+
+
+def _marked(wrong: UnicodeError) -> tuple[str, int]:
+    if not isinstance(wrong, UnicodeDecodeError):
+        raise wrong
+    return "".join(chr(_MARK + byte) for byte in wrong.object[wrong.start : wrong.end]), wrong.end
+
+
+codecs.register_error("marked", _marked)
+
+
+class UnreadableExport(ValueError):
+    """Raised for a file that is not what the mapping reads; nothing of it was imported from there on."""
+
+
+class _Row(NamedTuple):
+    number: int
+    value: Any
+    raw: str
+    problem: str = ""
+    is_last: bool = True
+    """Whether no more rows have this number."""
+
+
+class _Lines:
+    """The lines of a text, numbered, of which some may be read anew. ``taken`` are those since the last `begin`."""
+
+    def __init__(self, text: TextIO, encoding: str) -> None:
+        self._text, self._encoding = text, encoding
+        self._again = deque[str]()
+        self.number, self.taken, self.has_ended = 0, list[str](), False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """Returns the next line, and of one beyond a mebibyte, however long, only as much as shows that it is."""
+        line = self._again.popleft() if self._again else self._read()
+        if not line:
+            self.has_ended = True
+            raise StopIteration
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def _read(self) -> str:
+        line = self._text.readline(_MEBIBYTE + 1)
+        rest = line
+        while len(rest) > _MEBIBYTE and not rest.endswith(("\n", "\r")):
+            rest = self._text.readline(_MEBIBYTE + 1)
+        return line
+
+    def begin(self) -> None:
+        self.taken, self.has_ended = [], False
+
+    def give_back(self) -> None:
+        """Leaves the first of the lines that were taken; the others come again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+        del self.taken[1:]
+
+    @property
+    def problem(self) -> str:
+        """Returns what is wrong with the lines that were taken, or nothing."""
+        for line in self.taken:
+            if len(line) > _MEBIBYTE:
+                return "The row is longer than 1 MiB."
+            if found := _MARKED.search(line):
+                byte = ord(found[0]) - _MARK
+                return f"The row is not {self._encoding} at character {found.start() + 1} (byte 0x{byte:02x})."
+        return ""
+
+
+def _shown(line: str) -> str:
+    """Returns a line as a reject has it: what could not be decoded as `\\xNN`."""
+    return _MARKED.sub(lambda found: f"\\x{ord(found[0]) - _MARK:02x}", line[:_MEBIBYTE].strip("\r\n"))
+
+
+class MappedLines:
+    """It yields lines, and remembers the rows that they were made of, and what was left out on purpose.
+
+    Of rows before the ``first`` there are no lines: they only say what is known by then.
+    """
+
+    def __init__(
+        self, file: BinaryIO, mapping: Mapping, *, first: int = 1, document_at_most: int = DOCUMENT_AT_MOST
+    ) -> None:
+        self._file, self._mapping, self._first, self._document_at_most = file, mapping, first, document_at_most
+        self._raw: dict[int, str] = {}
+        self.dropped = Counter[str]()
+
+    def __iter__(self) -> Iterator[MappedLine]:
+        """Raises UnreadableExport."""
+        for lines in self.by_row():
+            yield from lines
+
+    def by_row(self) -> Iterator[Sequence[MappedLine]]:
+        """Yields the lines of each row, none of some. Raises UnreadableExport."""
+        told: dict[tuple[str, str], str] = {}
+        for row in _rows(self._file, self._mapping, self._document_at_most):
+            if len(self._raw) >= _RAW_KEPT:
+                del self._raw[next(iter(self._raw))]
+            self._raw[row.number] = row.raw
+            try:
+                if row.problem:
+                    raise RowProblem(row.problem)
+                mapped = self._mapping.mapped(row.value)
+            except RowProblem as wrong:
+                yield [MappedLine.bad(row.number, row.raw, str(wrong))] if row.number >= self._first else []
+                continue
+            self.dropped.update(mapped.dropped)
+            lines: list[MappedLine] = []
+            for line in mapped.lines:
+                if line.kind in self._mapping.once or line.as_of is not None:
+                    last = told.get(key := (line.kind, line.id), "")
+                    if key in told and (line.as_of is None or str(line.as_of) < last):
+                        continue  # what is known by now is newer
+                    told[key] = str(line.as_of)
+                lines.append(MappedLine.of(row.number, line.text))
+            for line in lines if not row.is_last else lines[:-1]:
+                line.ends_row = False
+            yield lines if row.number >= self._first else []
+
+    def dropped_as_json(self) -> dict[str, Any]:
+        """Returns what a summary says of rows that were left out."""
+        return {"dropped": [{"what": what, "rows": count} for what, count in self.dropped.most_common()]}
+
+    def raw(self, number: int, otherwise: str) -> str:
+        """Returns the row of that number as the file had it, as far as it is remembered; card numbers in stars."""
+        return card_numbers.masked(self._raw[number]) if number in self._raw else otherwise
+
+
+def _rows(file: BinaryIO, mapping: Mapping, document_at_most: int) -> Iterator[_Row]:
+    encoding = mapping.encoding
+    with _unpacked(file) as stream:
+        try:
+            beginning = stream.peek(4)
+            encoding = next((name for mark, name in _MARKS if beginning.startswith(mark)), encoding)
+            text = io.TextIOWrapper(stream, encoding=encoding, errors="marked", newline="")
+            lines = _Lines(text, encoding)
+            try:
+                if _is_of_rejects(beginning):
+                    yield from _mended(text, mapping)
+                elif mapping.reads == "json":
+                    yield from _document(text, encoding, mapping, document_at_most)
+                else:
+                    yield from (_values if mapping.reads == "ndjson" else _table)(lines, mapping)
+            finally:
+                text.detach()  # the file is whoever's opened it
+        except (OSError, EOFError, zlib.error) as torn:
+            raise UnreadableExport(f"It cannot be unpacked to its end: {torn}.") from None
+
+
+@contextmanager
+def _unpacked(file: BinaryIO) -> Generator[io.BufferedReader]:
+    raw: Any = file
+    stream = io.BufferedReader(raw)
+    try:
+        if stream.peek(2)[:2] != _GZIP:
+            yield stream
+            return
+        with gzip.GzipFile(fileobj=stream) as packed:
+            unpacked: Any = packed
+            inner = io.BufferedReader(unpacked)
+            try:
+                yield inner
+            finally:
+                inner.detach()
+    finally:
+        stream.detach()
+
+
+def _is_of_rejects(beginning: bytes) -> bool:
+    return beginning.startswith(b'{"li')
+
+
+def _mended(text: TextIO, mapping: Mapping) -> Iterator[_Row]:
+    """Yields rows of a rejects file of the same mapping, whose inputs were mended."""
+    for line in text:
+        try:
+            given = orjson.loads(line)
+            if given.keys() not in LINES_OF_REJECTS:
+                raise ValueError
+            rows = (
+                [_json(given["input"])] if mapping.reads in ("csv", "tsv") else mapping.rows_of(_json(given["input"]))
+            )
+            yield from _of_one(given["line"], rows, given["input"])
+        except (ValueError, AttributeError):
+            raise UnreadableExport("It begins as a rejects file, and has a line of something else.") from None
+
+
+def _of_one(number: int, rows: Sequence[Any], raw: str) -> Iterator[_Row]:
+    for at, row in enumerate(rows, 1):
+        yield _Row(number, row, raw, is_last=at == len(rows))
+
+
+def _table(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
+    """Yields the rows of a table. One that cannot be read ends with its first line: the next one begins another row."""
+    header = list(mapping.columns)
+    while True:
+        lines.begin()
+        problem, cells = "", list[str]()
+        try:
+            cells = next(csv.reader(lines, delimiter=mapping.delimiter))
+        except StopIteration:
+            return
+        except csv.Error as wrong:
+            problem = f"The row cannot be read: {wrong}."
+        if lines.has_ended or (problem and len(lines.taken) > 1):
+            problem = "A quote of the row is not closed."
+        if problem:
+            lines.give_back()
+            cells = lines.taken[0].strip("\r\n").split(mapping.delimiter)
+        problem = lines.problem or problem
+        if not header:
+            header = [cell.strip() for cell in cells]
+            if problem:
+                raise UnreadableExport(f"The names of its columns cannot be read. {problem} Set `encoding`.")
+            if len({*header}) < len(header):
+                raise UnreadableExport("Two columns have the same name; name them all in `columns`.")
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        cells = [_shown(cell) for cell in cells] if problem else cells
+        row: dict[str, Any] = dict(zip(header, cells, strict=False))
+        if any(cell.strip() for cell in cells[len(header) :]):
+            row[_REST] = cells[len(header) :]
+            problem = problem or f"The row has {len(cells)} cells for {len(header)} columns."
+        elif len(cells) < len(header) and not mapping.fills_short_rows:
+            problem = problem or (
+                f"The row has {len(cells)} cells for {len(header)} columns. Where the rest is empty, the mapping says "
+                '`short_rows = "empty"`.'
+            )
+        yield _Row(lines.number, row, json.dumps(row, ensure_ascii=False), problem)
+
+
+def _values(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
+    while True:
+        lines.begin()
+        line = next(lines, None)
+        if line is None:
+            return
+        if not line.strip():
+            continue
+        raw, problem = _shown(line.strip()), lines.problem
+        if not problem:
+            try:
+                yield from _of_one(lines.number, mapping.rows_of(_json(line)), raw)
+                continue
+            except json.JSONDecodeError as wrong:
+                problem = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
+            except RowProblem as wrong:
+                problem = str(wrong)
+        yield _Row(lines.number, None, raw, problem)
+
+
+def _document(text: TextIO, encoding: str, mapping: Mapping, at_most: int) -> Iterator[_Row]:
+    content = text.read(at_most + 1)
+    if len(content) > at_most:
+        raise UnreadableExport(
+            f"A JSON document has at most {at_most // _MEBIBYTE} MiB; make NDJSON of it: jq -c '.[]'."
+        )
+    if found := _MARKED.search(content):
+        line = content.count("\n", 0, found.start()) + 1
+        raise UnreadableExport(f"It is not {encoding} in line {line}; set `encoding`, or mend it there.")
+    try:
+        document = _json(content)
+    except json.JSONDecodeError as wrong:
+        raise UnreadableExport(f"It is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}.") from None
+    except RowProblem as wrong:
+        raise UnreadableExport(str(wrong)) from None
+    try:
+        for number, row in enumerate(mapping.rows_of(document), 1):
+            yield _Row(number, row, json.dumps(row, ensure_ascii=False))
+    except RowProblem as wrong:
+        raise UnreadableExport(str(wrong)) from None
+
+
+def _json(text: str) -> Any:
+    """Raises JSONDecodeError, RowProblem."""
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except RecursionError:
+        raise RowProblem("The JSON is nested too deep.") from None
