@@ -173,7 +173,7 @@ def test_refunds_change_the_status_of_what_they_undo(world: World) -> None:
     assert {refund["refundOfId"] for refund in refunds} == {i for i, sale in sales.items() if sale["status"] in undone}
 
 
-_PLANNED = {"expiresAt", "startAt", "renewsAt", "endAt", "churnAt", "dueAt", "overdueAt"}
+_PLANNED = {"expiresAt", "pointsExpireAt", "startAt", "renewsAt", "endAt", "churnAt", "dueAt", "overdueAt"}
 """What systems know beforehand."""
 
 
