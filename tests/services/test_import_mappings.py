@@ -313,7 +313,7 @@ def test_a_bad_row_of_ndjson_costs_itself_only(tmp_path: Path, row: bytes, probl
 
 @pytest.mark.parametrize(("encoding", "bad"), [("utf-16", b"\x00\xd8a\x00"), ("cp1252", b"\x81")])
 def test_what_no_encoding_has_costs_its_row_in_other_encodings_too(tmp_path: Path, encoding: str, bad: bytes) -> None:
-    """Of UTF-16 a half of a pair; a byte that is lost there moves all others, and nothing after it can be read."""
+    """In UTF-16 it is a half of a pair; a byte that is lost there moves all others."""
     content = "id,text\n1,?\n2,Zwö\n".encode(encoding).replace("?".encode(encoding)[-2:].strip(b"\xff\xfe"), bad, 1)
     made = rows_of(read_by(tmp_path, TABLE.replace("reads", f'encoding = "{encoding}"\nreads'), content))
     assert [(number, text) for number, text, _ in made] == [(2, ""), (3, "Zwö")]
