@@ -50,6 +50,7 @@ _AT_ONCE: Final = 2
 _LINES_PER_CHUNK: Final = 200
 """Fewer than at the command line: between two chunks other requests have their turn."""
 _ROWS_AT_ONCE: Final = 200
+_BEGINNING_BYTES: Final = 64
 _DOCUMENT_AT_MOST: Final = 16 * 1024 * 1024
 """A JSON document is read whole, and others are served meanwhile."""
 _SILENCE_SECONDS: Final = 60
@@ -278,7 +279,7 @@ class _Body(io.RawIOBase):
         self._pieces, self._rest = pieces, memoryview(b"")
         self._loop = asyncio.get_running_loop()
         self._coming: Future[bytes | None] | None = None
-        self._is_left = False
+        self._is_left, self._at_least = False, _BEGINNING_BYTES
 
     def mapped(self, mapping: ImportMapping, first: int) -> MappedLines:
         return MappedLines(cast(Any, self), mapping, first=first, document_at_most=_DOCUMENT_AT_MOST)
@@ -288,16 +289,24 @@ class _Body(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         """Raises what the pieces raise, and _BrokenOff once nobody waits for it."""
-        while not self._rest:
+        if not self._rest:
+            self._rest = memoryview(self._take())
+        read = min(len(buffer), len(self._rest))
+        buffer[:read], self._rest = self._rest[:read], self._rest[read:]
+        return read
+
+    def _take(self) -> bytes:
+        """Waits for the next piece. The first is long enough to show what the body is; an empty one is its end."""
+        taken = b""
+        while len(taken) < self._at_least:
             if self._is_left:
                 raise _BrokenOff("Nobody waits for it.")
             self._coming = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
             if (piece := self._coming.result()) is None:
-                return 0
-            self._rest = memoryview(piece)
-        read = min(len(buffer), len(self._rest))
-        buffer[:read], self._rest = self._rest[:read], self._rest[read:]
-        return read
+                break
+            taken += piece
+        self._at_least = 1
+        return taken
 
     async def _next(self) -> bytes | None:
         return await anext(self._pieces, None)

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,6 +116,15 @@ async def test_a_table_comes_in_however_it_is_packed(
     }
     [customer] = await store.find("customers", {"number": "1000"})
     assert customer["registeredAt"].hour == 6
+
+
+async def test_a_body_may_come_byte_by_byte(store: Store, mappings: Mapping[str, ImportMapping]) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        for byte in gzip.compress(table(3).decode().encode("utf-16")):
+            yield bytes([byte])
+
+    *_, last = told(await sent(store, mappings, pieces(), mapping="shop", timezone="UTC"))
+    assert last["summary"]["lines"] == 4
 
 
 async def test_a_bad_row_is_told_with_its_line_and_the_rest_goes_on(

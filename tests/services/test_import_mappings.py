@@ -80,6 +80,23 @@ def test_every_mapping_that_ships_is_tried() -> None:
     assert len(EXPECTED) >= 8
 
 
+def row_of_manual(system: str) -> str:
+    """Returns what docs/import.md says of a mapping: what the tests here hold it to."""
+    mapping = mapping_of(FOLDER / f"{system}.toml")
+    with export_of(system).open("rb") as file:
+        rows = sum(1 for _ in MappedLines(file, mapping).by_row())
+    made = ", ".join(f"{count} {what}" for what, count in EXPECTED[system].items())
+    dropped = "; ".join(DROPPED.get(system, []))
+    return f"| [{mapping.system}](../examples/import/mappings/{system}.toml) | {rows} | {made} | {dropped} |"
+
+
+def test_the_manual_has_what_every_mapping_makes_of_its_export() -> None:
+    manual = Path("docs/import.md").read_text().splitlines()
+    assert [row_of_manual(system) for system in EXPECTED] == [
+        line for line in manual if line.startswith("| [") and "examples/import/mappings/" in line
+    ]
+
+
 @pytest.mark.parametrize("system", EXPECTED)
 async def test_an_export_comes_in_whole_and_again_changes_nothing(store: Store, system: str) -> None:
     with export_of(system).open("rb") as file:
@@ -187,7 +204,7 @@ async def test_a_card_number_of_a_row_is_written_nowhere(store: Store, tmp_path:
         (b"a,\xff\n1,2\n", "csv", "The names of its columns cannot be read. The row is not utf-8 at character 3"),
         (b"[1, 2", "json", "It is not JSON: Expecting"),
         (b"a,a\n1,2\n", "csv", "Two columns have the same name"),
-        (b'{"line": 1}\n', "ndjson", "It begins as a rejects file, and has a line of something else."),
+        (b'{"line": 1, "reason": "x"}\n', "ndjson", "It begins as a rejects file, and has a line of something else."),
     ],
 )
 def test_a_file_that_cannot_be_read_on_says_why(tmp_path: Path, content: bytes, reads: str, words: str) -> None:
@@ -296,7 +313,7 @@ def test_a_bad_row_of_ndjson_costs_itself_only(tmp_path: Path, row: bytes, probl
 
 @pytest.mark.parametrize(("encoding", "bad"), [("utf-16", b"\x00\xd8a\x00"), ("cp1252", b"\x81")])
 def test_what_no_encoding_has_costs_its_row_in_other_encodings_too(tmp_path: Path, encoding: str, bad: bytes) -> None:
-    """Of UTF-16 a half of a pair; a byte that is lost there moves all others, and nothing after it can be read."""
+    """In UTF-16 it is a half of a pair; a byte that is lost there moves all others."""
     content = "id,text\n1,?\n2,Zwö\n".encode(encoding).replace("?".encode(encoding)[-2:].strip(b"\xff\xfe"), bad, 1)
     made = rows_of(read_by(tmp_path, TABLE.replace("reads", f'encoding = "{encoding}"\nreads'), content))
     assert [(number, text) for number, text, _ in made] == [(2, ""), (3, "Zwö")]

@@ -28,6 +28,8 @@ _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")
 _MEBIBYTE: Final = 1024 * 1024
 DOCUMENT_AT_MOST: Final = 256 * _MEBIBYTE
 _RAW_KEPT: Final = 20_000
+_BEGINNING: Final = 64
+_REJECT: Final = re.compile(rb'\{ ?"line": ?\d+, ?"(?:reason|warning)":')
 _REST: Final = "more cells than columns"
 _MARK: Final = 0xDC00
 """What is not in the encoding is marked by this and its byte: no text that was decoded has such a character alone."""
@@ -168,7 +170,7 @@ def _rows(file: BinaryIO, mapping: Mapping, document_at_most: int) -> Iterator[_
     encoding = mapping.encoding
     with _unpacked(file) as stream:
         try:
-            beginning = stream.peek(4)
+            beginning = stream.peek(_BEGINNING)
             encoding = next((name for mark, name in _MARKS if beginning.startswith(mark)), encoding)
             text = io.TextIOWrapper(stream, encoding=encoding, errors="marked", newline="")
             lines = _Lines(text, encoding)
@@ -205,7 +207,7 @@ def _unpacked(file: BinaryIO) -> Generator[io.BufferedReader]:
 
 
 def _is_of_rejects(beginning: bytes) -> bool:
-    return beginning.startswith(b'{"li')
+    return _REJECT.match(beginning) is not None
 
 
 def _mended(text: TextIO, mapping: Mapping) -> Iterator[_Row]:
