@@ -26,7 +26,7 @@ from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
 from app.domain.executors import Executors
 from app.domain.signatures import secret_of
-from app.environment import Settings, SettingsError, read_settings, with_pairs
+from app.environment import Settings, SettingsError, read_settings, reads_aside, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.http import (
@@ -338,6 +338,7 @@ def application(
                 driver=settings.mongodb_driver,
                 timeout_seconds=settings.request_timeout_seconds,
                 on_command=observe_command,
+                reports=reads_aside(settings),
             ) as database,
             background_workers(
                 router,
