@@ -20,7 +20,7 @@ from app.services.executors import usable_executors
 from app.services.letters import usable_letters
 from app.services.mappings import usable_mappings
 from app.settings import ClaimNames, Limits
-from app.store.driver import usable_uri
+from app.store.driver import ReadsAside, usable_uri
 
 T = TypeVar("T")
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
@@ -29,6 +29,7 @@ EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
     "MONGODB_DATABASE": "customer_gateway",
     "MONGODB_DRIVER": "motor",
+    "REPORTS_READ_FROM": "secondaryPreferred",
     "EXECUTOR": "graphql-core",
     "HOST": "127.0.0.1",
     "PORT": "8000",
@@ -96,6 +97,14 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         "customer_gateway", description="The database's name."
     )
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
+    reports_read_from: Literal["secondary", "secondaryPreferred"] | None = Field(
+        None,
+        description="Where the report and exports are read, so that they leave the primary alone (docs/scale.md). "
+        "Unset: the report is read as other queries are, and exports from the primary.",
+    )
+    reports_max_staleness_seconds: Annotated[int, Field(ge=90, le=86_400)] = Field(
+        120, description="How far a secondary that they are read from may be behind the primary."
+    )
     executor: Literal["compiled", "graphql-core"] = Field(
         "compiled", description="What executes read queries: plans of ours, or graphql-core, several times as slow."
     )
@@ -233,6 +242,13 @@ def with_pairs(settings: Settings) -> Settings:
             name, needed = name.upper(), needed.upper()
             raise SettingsError(f"{name} is set, but {needed} is not. Example: {needed}={EXAMPLES[needed]}")
     return settings
+
+
+def reads_aside(settings: Settings) -> ReadsAside | None:
+    """Returns where reports and exports are read, if not as queries are."""
+    if settings.reports_read_from is None:
+        return None
+    return ReadsAside(settings.reports_read_from, settings.reports_max_staleness_seconds)
 
 
 def _example(name: str) -> str:

@@ -27,7 +27,7 @@ from app.domain import cursors
 from app.domain.executors import Executors
 from app.domain.mappings import Mapping as ImportMapping
 from app.domain.signatures import secret_of
-from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, with_pairs
+from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, reads_aside, with_pairs
 from app.execution import Execution
 from app.graph import executable, masks_for
 from app.http import (
@@ -340,6 +340,7 @@ def application(
                 driver=settings.mongodb_driver,
                 timeout_seconds=settings.request_timeout_seconds,
                 on_command=observe_command,
+                reports=reads_aside(settings),
             ) as database,
             background_workers(
                 router,

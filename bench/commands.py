@@ -1,8 +1,10 @@
 """Commands that were sent to the database, and what they looked at there."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
+from bson import Decimal128
 from pymongo.monitoring import CommandListener
 
 from app.store.driver import Document, Store
@@ -23,13 +25,31 @@ class Commands(CommandListener):
     def failed(self, event: Any) -> None: ...
 
 
+_DECISIVE = set("find filter sort limit hint projection collation aggregate pipeline cursor let".split())
+
+
+def _decisive(command: Document) -> Document:
+    """The parts of a command that decide what it reads."""
+    return {key: _encoded(value) for key, value in command.items() if key in _DECISIVE}
+
+
+def _encoded(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return Decimal128(value)
+        case {**keys}:
+            return {key: _encoded(inner) for key, inner in keys.items()}
+        case [*items]:
+            return [_encoded(each) for each in items]
+        case _:
+            return value
+
+
 async def examined(store: Store, sent: Sequence[Document]) -> tuple[int, int]:
     """Documents and index entries that these commands look at, explained."""
-    decisive = set("find filter sort limit hint projection collation aggregate pipeline cursor let".split())
     documents = keys = 0
     for command in sent:
-        kept = {key: value for key, value in command.items() if key in decisive}
-        plan = await store.command({"explain": kept, "verbosity": "executionStats"})
+        plan = await store.command({"explain": _decisive(command), "verbosity": "executionStats"})
         documents += _summed(plan, "totalDocsExamined")
         keys += _summed(plan, "totalKeysExamined")
     return documents, keys
@@ -45,3 +65,21 @@ def _summed(plan: Any, name: str) -> int:
             return sum(_summed(each, name) for each in plans)
         case _:
             return 0
+
+
+async def sorted_in_memory(store: Store, command: Document) -> bool:
+    """Whether a command's rows, or those of a part of it, are put in order by anything but an index."""
+    plan = await store.command({"explain": _decisive(command), "verbosity": "queryPlanner"})
+    return _sorts(plan)
+
+
+def _sorts(plan: Any) -> bool:
+    match plan:
+        case {"stage": "SORT" | "sort"}:
+            return True
+        case {**inner}:
+            return any(_sorts(each) for key, each in inner.items() if key not in ("rejectedPlans", "command"))
+        case [*plans]:
+            return any(map(_sorts, plans))
+        case _:
+            return False

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import logs
-from app.environment import Settings, read_settings
+from app.environment import Settings, read_settings, reads_aside
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
 
@@ -57,6 +57,7 @@ async def open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
         settings.mongodb_database,
         driver=settings.mongodb_driver,
         timeout_seconds=settings.request_timeout_seconds,
+        reports=reads_aside(settings),
     ) as store:
         yield store
 

@@ -71,7 +71,7 @@ class Loaders:
 
     @cached_property
     def options(self) -> Loader[tuple[str, ValueCounts], list[str]]:
-        return Loader(partial(values_of, self._store, at_most=MAX_OPTIONS))
+        return Loader(partial(values_of, self._store.aside_in_query(), at_most=MAX_OPTIONS))
 
     @cached_property
     def type_counts(self) -> Loader[str, Mapping[str, int]]:
@@ -79,15 +79,15 @@ class Loaders:
 
     @cached_property
     def type_totals(self) -> Loader[Where, Mapping[str, int]]:
-        return Loader(partial(report.type_totals, self._store))
+        return Loader(partial(report.type_totals, self._store.aside_in_query()))
 
     @cached_property
     def day_totals(self) -> Loader[Where, Mapping[datetime, int]]:
-        return Loader(partial(report.day_totals, self._store))
+        return Loader(partial(report.day_totals, self._store.aside_in_query()))
 
     @cached_property
     def fields_set(self) -> Loader[tuple[Where, int], list[Document]]:
-        return Loader(partial(_fields_set, self._store))
+        return Loader(partial(_fields_set, self._store.aside_in_query()))
 
     @cached_property
     def duplicates(self) -> Loader[Traits, list[Document]]:

@@ -93,7 +93,7 @@ class Pages:
             if len(page_requests) > 1:
                 found = await pages.read_together(self._store, page_requests, owners)
             else:
-                found = [await pages.read_pages(self._store, page_requests[0], owners)]
+                found = [await pages.read_pages(_reading(self._store, page_requests[0]), page_requests[0], owners)]
         except Exception as failed:
             if len(page_requests) > 1:
                 await asyncio.gather(*(self._read(owners, [page_request]) for page_request in page_requests))
@@ -153,7 +153,7 @@ async def pages_of(
         settled = [parent for parent in parents if parent not in gate.moving]
         found: Mapping[str, list[Document]] = {}
         if settled:
-            found = await pages.read_pages(store, page_request, settled)
+            found = await pages.read_pages(_reading(store, page_request), page_request, settled)
         masked = {parent: _masked_page(gate, parent, page_request, found[parent]) for parent in settled}
         return masked | dict(zip(moving, whole, strict=True))
 
@@ -178,7 +178,7 @@ async def counts_of(
 
     async def count(selection: Selection, parents: list[str]) -> Mapping[str, int]:
         if selection.listing is REPORT:
-            totals = await type_totals(store, [selection.where])
+            totals = await type_totals(store.aside_in_query(), [selection.where])
             return dict.fromkeys(parents, sum(totals[selection.where].values()))
         parts = _parts(gate, selection, parents)
         found = await pages.count(store, selection, _all(parts), snapshot=bool(gate.moving))
@@ -239,6 +239,10 @@ async def values_of(
         return dict.fromkeys(parents, await pages.distinct(store, selection, name, at_most + 1))
 
     return await _each(read, keys)
+
+
+def _reading(store: Store, page_request: PageRequest) -> Store:
+    return store.aside_in_query() if page_request.selection.listing is REPORT else store
 
 
 def _is_shared(page_request: PageRequest) -> bool:

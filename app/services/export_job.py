@@ -118,13 +118,13 @@ class Exporter:
         if export["status"] == ExportStatus.QUEUED:
             begun = {"status": ExportStatus.RUNNING.value, "startedAt": datetime.now(UTC)}
             await self._changed(export, begun, must=True)
-            if (rows := await total(self.store, plan)) is not None:
+            if (rows := await total(self.store.aside(), plan)) is not None:
                 await self._changed(export, {"total": rows})
         rows, length, position = export["rows"], export["bytes"], plan.position_of(export)
         if position is None and rows:  # an older version began it, in an order of other keys
             await EXPORTED.delete(self.store, export["_id"])
             rows = length = 0
-        async for batch in batches(self.store, plan, position):
+        async for batch in batches(self.store.aside(), plan, position):
             rows += batch.rows
             await self._save(export, batch, rows, length)
             length += len(batch.data)

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -42,6 +43,7 @@ from pymongo.errors import (
 )
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import Secondary, SecondaryPreferred
 
 from app.store import shortcuts
 from app.store.deadline import NEVER, Deadline
@@ -60,6 +62,7 @@ __all__ = [
     "InsertOne",
     "OutOfTime",
     "Pipeline",
+    "ReadsAside",
     "ReplaceOne",
     "Store",
     "StoreError",
@@ -188,10 +191,35 @@ def _value_to_python(value: datetime | Decimal128) -> datetime | Decimal:
     return Decimal(f"{sign}{number & _COEFFICIENT}E{exponent}")
 
 
+ReadsFrom: TypeAlias = Literal["primary", "preferred", "reports"]
+"""Where reads go: to the primary, by the URI's read preference, or where reports and exports are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadsAside:
+    """It says where reports and exports are read, and how many seconds behind the primary a secondary may be."""
+
+    mode: Literal["secondary", "secondaryPreferred"]
+    max_staleness_seconds: int = 120
+
+    @property
+    def preference(self) -> Any:
+        made = Secondary if self.mode == "secondary" else SecondaryPreferred
+        return made(max_staleness=self.max_staleness_seconds)
+
+
 class Database:
     """A database is one client's. It reads and writes nothing itself: its stores do, which have a deadline."""
 
-    def __init__(self, client: Any, name: str, on_command: OnCommand | None = None, *, wire: bool = True) -> None:
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        on_command: OnCommand | None = None,
+        *,
+        wire: bool = True,
+        reports: ReadsAside | None = None,
+    ) -> None:
         self.client, self.on_command = client, on_command
         self.wire = shortcuts.wire(client, name, CODEC) if wire else None
         self.reads_by_wire = True
@@ -200,9 +228,10 @@ class Database:
         options: Document = {"codec_options": CODEC, **concerns}
         self.primary = client.get_database(name, **options, read_preference=ReadPreference.PRIMARY)
         self.preferred = client.get_database(name, **options)  # by the URI's read preference
+        self.reports = client.get_database(name, **options, read_preference=reports.preference) if reports else None
         self.admin = client.get_database("admin", **concerns, read_preference=ReadPreference.PRIMARY)
         # A driver makes a collection anew whenever it is named, for as much as a small document costs.
-        self._collections: dict[tuple[bool, str], Any] = {}
+        self._collections: dict[tuple[ReadsFrom, str], Any] = {}
 
     @classmethod
     @asynccontextmanager
@@ -216,9 +245,11 @@ class Database:
         listeners: Sequence[CommandListener] = (),
         on_command: OnCommand | None = None,
         wire: bool = True,
+        reports: ReadsAside | None = None,
     ) -> AsyncGenerator[Self]:
         """Yields the database; nothing is asked of the server yet. Without ``wire`` the driver does all reads itself.
 
+        ``reports`` is where reports and exports are read, if not as queries are.
         ``timeout_seconds`` is how long a command waits for a server to be found.
         """
         milliseconds = int(timeout_seconds * 1000)
@@ -232,7 +263,7 @@ class Database:
             event_listeners=listeners,
         )
         try:
-            database = cls(client, name, on_command, wire=wire)
+            database = cls(client, name, on_command, wire=wire, reports=reports)
             try:
                 yield database
             finally:
@@ -254,12 +285,16 @@ class Database:
 
         In the database its reads carry the tag, by which they can be ended there (``Store.kill_operations``).
         """
-        return Store(self, deadline, tag=tag, by_preference=True)
+        return Store(self, deadline, tag=tag, reads_from="preferred")
 
-    def collection(self, name: str, *, preferred: bool = False) -> Any:
-        key = preferred, name
+    def reading(self, reads_from: "ReadsFrom") -> Any:
+        """Returns the driver's database whose reads go there."""
+        return getattr(self, reads_from)
+
+    def collection(self, name: str, reads_from: "ReadsFrom" = "primary") -> Any:
+        key: tuple[ReadsFrom, str] = reads_from, name
         if key not in self._collections:
-            self._collections[key] = (self.preferred if preferred else self.primary)[name]
+            self._collections[key] = self.reading(reads_from)[name]
         return self._collections[key]
 
     @property
@@ -292,13 +327,14 @@ class Database:
 class Store:
     """Reads and writes one database in whole commands, which end by a deadline. Times are aware, in UTC."""
 
-    __slots__ = ("_by_preference", "_tag", "database", "deadline")
+    __slots__ = ("_reads_from", "_tag", "database", "deadline")
 
     def __init__(
-        self, database: Database, deadline: Deadline, *, tag: str | None = None, by_preference: bool = False
+        self, database: Database, deadline: Deadline, *, tag: str | None = None, reads_from: ReadsFrom = "primary"
     ) -> None:
         self.database, self.deadline = database, deadline
-        self._tag, self._by_preference = tag, by_preference
+        self._tag = tag
+        self._reads_from: ReadsFrom = reads_from
 
     @classmethod
     @asynccontextmanager
@@ -313,7 +349,20 @@ class Store:
     def within(self, seconds: float) -> "Store":
         """Returns this store with a deadline that is no later than in ``seconds`` from now."""
         deadline = self.deadline.within(seconds)
-        return Store(self.database, deadline, tag=self._tag, by_preference=self._by_preference)
+        return Store(self.database, deadline, tag=self._tag, reads_from=self._reads_from)
+
+    def aside(self) -> "Store":
+        """Returns this store for what exports read: from secondaries, where the operator has chosen so.
+
+        What they find may be older than what was found before.
+        """
+        if self.database.reports is None:
+            return self
+        return Store(self.database, self.deadline, tag=self._tag, reads_from="reports")
+
+    def aside_in_query(self) -> "Store":
+        """Returns the same for what the report reads, and this store itself in a change: what follows it is as new."""
+        return self.aside() if self._reads_from == "preferred" else self
 
     async def find(
         self,
@@ -333,7 +382,7 @@ class Store:
         def by_driver() -> Awaitable[list[Document]]:
             order = list(sort.items()) if sort else None
             options = {"batch_size": _ONE_BATCH, "session": session, **given}
-            target = self.database.collection(collection, preferred=session is None and self._by_preference)
+            target = self.database.collection(collection, self._reads_from if session is None else "primary")
             return _all_of(target.find(where, fields, sort=order, limit=limit, **options))
 
         if session is not None:
@@ -365,11 +414,8 @@ class Store:
         database = self.database
 
         async def by_driver(session: Any = session) -> list[Document]:
-            preferred = session is None and self._by_preference
-            if collection is None:
-                target = database.preferred if preferred else database.primary
-            else:
-                target = database.collection(collection, preferred=preferred)
+            reads_from: ReadsFrom = self._reads_from if session is None else "primary"
+            target = database.collection(collection, reads_from) if collection else database.reading(reads_from)
             options = {"batchSize": _ONE_BATCH, "session": session, **given}
             return await _all_of(await _awaited(target.aggregate(pipeline, **options)))
 
@@ -390,7 +436,7 @@ class Store:
     async def _read(self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
         """Returns what a command finds: by wire where that can be done, else by the driver."""
         database = self.database
-        if database.wire and database.reads_by_wire:
+        if database.wire and database.reads_by_wire and self._reads_from != "reports":  # the wire asks primaries alone
             try:
                 found = await database.wire.read(command, self.deadline.at)
             except FallBackToDriver as unread:

@@ -316,7 +316,8 @@ class _Plan:
 
     @classmethod
     def of(cls, page_request: PageRequest) -> "_Plan":
-        selection, order = page_request.selection, page_request.selection.listing.orders[page_request.selection.order]
+        selection = page_request.selection
+        listing, order = selection.listing, selection.listing.orders[selection.order]
         forward = 1 if selection.descending is page_request.backwards else -1
         index = _index_for(selection)
         conditions = _conditions(selection, index)
@@ -325,7 +326,7 @@ class _Plan:
         may_lack = {ORDER, *(order.keys[:1] if order.nulls_lowest else ())}
         after = _after(order.keys, position, forward, may_lack) if position else [nothing]
         if not order.nulls_last or order.keys[0] in conditions:
-            segments = [_any_of(conditions, after, index)]
+            segments = [_any_of(conditions, after, index, listing)]
         else:
             first = order.keys[0]
             present, absent = {**conditions, first: _PRESENT}, {**conditions, first: None}
@@ -333,9 +334,9 @@ class _Plan:
                 segments = [absent, present] if page_request.backwards else [present, absent]
             elif position[:1] == (None,):
                 ties = _after(order.keys[1:], position[1:], forward, may_lack)
-                segments = [_any_of(absent, ties, index)] + ([present] if page_request.backwards else [])
+                segments = [_any_of(absent, ties, index, listing)] + ([present] if page_request.backwards else [])
             else:
-                segments = [_any_of(conditions, after, index)] + ([] if page_request.backwards else [absent])
+                segments = [_any_of(conditions, after, index, listing)] + ([] if page_request.backwards else [absent])
         return cls(page_request, index, segments, dict.fromkeys(order.keys, forward))
 
     @property
@@ -504,11 +505,16 @@ def _beyond(value: Any, forward: int, may_be_absent: bool) -> Document:
     return {"$gt" if forward == 1 else "$lt": value}
 
 
-def _any_of(conditions: Document, disjuncts: list[Document], index: Index) -> Document:
+def _any_of(conditions: Document, disjuncts: list[Document], index: Index, listing: Listing) -> Document:
     """Joins ``conditions`` and one of ``disjuncts`` to a rooted ``$or`` of index ranges, which merge without a sort.
 
     Hence a condition on several values becomes a branch for each, where the index has its key before the order's.
+
+    Where the database chooses the index, the ``$or`` stands below the root: each branch of a rooted one would get the
+    index that was best for such a branch before, whatever the others have, and all that it finds be sorted.
     """
+    if listing.searched and conditions and disjuncts != [{}]:
+        return {"$and": [conditions, {"$or": disjuncts}]}
     ordered = {key for disjunct in disjuncts for key in disjunct}
     branching = set(index.keys.split()) - ordered
     several: dict[str, list[Any]] = {

@@ -25,6 +25,7 @@ from app.settings import Limits
 from app.store import indexes, previews
 from app.store.driver import DeleteMany, Driver, Store
 from app.store.schema import COLLECTIONS
+from tests.support.commands import Servers
 from tests.support.processes import ReplicaSet, initiate, replica_set, within
 from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import NOW, World
@@ -54,20 +55,6 @@ CHANGE: Final = """mutation($id: ID!) {
 
 FIRST: Final = "coupon: 1 imported, 2 parked, 2 unparked\ncustomer: 1 imported"
 AGAIN: Final = "coupon: 3 unchanged\ncustomer: 1 unchanged"
-
-
-class Servers(CommandListener):
-    """Who was asked for what: the port and the command, transactions apart."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[int, str, dict[str, Any]]] = []
-
-    def started(self, event: Any) -> None:
-        self.asked.append((event.connection_id[1], event.command_name, dict(event.command)))
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
 
 
 @pytest.fixture(scope="module")

@@ -24,3 +24,17 @@ class Commands(CommandListener):
     def succeeded(self, event: Any) -> None: ...
 
     def failed(self, event: Any) -> None: ...
+
+
+class Servers(CommandListener):
+    """Who was asked for what: the port and the command, transactions apart."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str, dict[str, Any]]] = []
+
+    def started(self, event: Any) -> None:
+        self.asked.append((event.connection_id[1], event.command_name, dict(event.command)))
+
+    def succeeded(self, event: Any) -> None: ...
+
+    def failed(self, event: Any) -> None: ...
