@@ -16,7 +16,7 @@ BASE ?= HEAD^
 # Whatever the shell says: processes begin in half the time with bytecode, and tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test days check schema clients soak bench web clean lock
+.PHONY: help setup run test days check schema clients soak bench endure web clean lock
 .DELETE_ON_ERROR:
 
 help: ## What each word does
@@ -64,6 +64,9 @@ soak: $(READY) ## A hundred faults on three nodes, 18,000 ledgers, 50,000 querie
 bench: $(READY) ## This gateway beside five others, then all that bench/ asks; ARGS="--only w3 --rounds 1" for the first only
 	@$(BIN)/python -m bench.peers $(ARGS)
 	$(if $(ARGS),,@for module in $(BENCHES); do echo; echo "bench.$$module"; $(BIN)/python -m bench.$$module || exit 1; done)
+
+endure: $(READY) ## Half an hour of everything at once on two workers, then three times the load; ARGS="--minutes 3" is shorter
+	@$(BIN)/python -m bench.endure $(ARGS)
 
 web: ## Build the pages that app/http/static holds, GraphiQL and the desk; needs Node.js
 	cd web/desk && npm ci

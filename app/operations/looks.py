@@ -4,7 +4,7 @@ No request waits for it. A read that is repeated within a quarter of an hour is 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ _LAST_FLUSH_SECONDS: Final = 5
 """A process that ends waits so long for the database."""
 _BATCH: Final = 1_000
 _MOST_UNWRITTEN: Final = 50_000
+_DUPLICATE_KEY: Final = 11_000
 _MOST_NOTED: Final = 100
 """How many operations are noted before their reads are united to looks. A request pays for a note alone."""
 
@@ -98,6 +99,7 @@ class Looks:
     async def flush(self, store: Store) -> None:
         """Writes all that is noted. Raises StoreError; then what is not written is kept for another time."""
         self._unite_noted()
+        written_again = set[LookKey]()
         while self._unwritten:
             batch = {key: self._unwritten.pop(key) for key in [*islice(self._unwritten, _BATCH)]}
             try:
@@ -105,7 +107,12 @@ class Looks:
                 await store.write("looks", rows, ordered=False)
             except BaseException as fault:
                 if isinstance(fault, StoreError) and not is_transient(fault):  # it would be refused again
-                    self._lose(_refused(fault) or len(batch), fault)
+                    again = {key for key in _just_made(fault, [*batch]) if key not in written_again}
+                    written_again |= again
+                    for key in again:
+                        self._put(key, batch[key])
+                    if lost := (_refused(fault) or len(batch)) - len(again):
+                        self._lose(lost, fault)
                     continue
                 for key, look in batch.items():
                     self._put(key, look)
@@ -146,3 +153,9 @@ def _refused(fault: StoreError) -> int:
     """Returns how many of a bulk write's rows the database refused; 0 if it does not say."""
     details: Any = getattr(fault, "details", None) or {}
     return len(details.get("writeErrors", ()))
+
+
+def _just_made(fault: StoreError, keys: Sequence[LookKey]) -> list[LookKey]:
+    """Returns whose rows another process made in the same moment: written again, they are united with those."""
+    details: Any = getattr(fault, "details", None) or {}
+    return [keys[each["index"]] for each in details.get("writeErrors", ()) if each["code"] == _DUPLICATE_KEY]

@@ -47,7 +47,7 @@ WINDOW: Final = {"occurredAt": {"from": (datetime.now(UTC) - timedelta(days=3)).
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[ReplicaSet]:
     """Starts three servers: the primary, one that clients can see and that stands still, one that they cannot see.
 
-    A majority keeps what is written, and a reader of secondaries has but the one. (Clients see none that is delayed.)
+    A majority keeps what is written, and a reader of secondaries has but the one. Clients see no delayed one.
     """
     with replica_set(tmp_path_factory.mktemp("readers")) as started:
         initiate(started.nodes)

@@ -20,7 +20,7 @@ from tests.support.schema_walk import fields_of, values_of
 CUSTOMERS: Final = 2_000
 PAGE: Final = 20
 BOUND: Final = 3 * isqrt(CUSTOMERS * (PAGE + 1)) // 2
-"""Who matches is found by the filter's index, or stands in the order's: about so many at worst, where the two have
+"""Who matches is found by the filter's index, or stands in the order's: this is about the worst, where the two have
 nothing to do with each other. Both are tried at once."""
 LIST: Final = """query($f: CustomerFilter, $o: CustomerOrder, $first: Int!, $after: String) {
   customers(first: $first, after: $after, filter: $f, orderBy: $o) { nodes { number } pageInfo { endCursor } } }"""
@@ -85,6 +85,7 @@ class Profiled:
 
 @pytest.fixture
 async def profiled(ask: Ask, store: Store) -> Profiled:
+    """Stores two thousand customers."""
     await store.insert("customers", people())
     return Profiled(ask, store)
 

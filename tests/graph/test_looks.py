@@ -1,5 +1,6 @@
 """Who looked: reads of customers' records by staff are on record, and administrators read them."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
@@ -217,6 +218,19 @@ async def test_several_processes_make_one_row(store: Store, world: World) -> Non
     await other.flush(store)
     (look,) = await store.find("looks", {})
     assert (look["at"], look["groups"]) == (AT, ["NOTES", "MAIL"])
+
+
+async def test_several_processes_that_write_in_the_same_moment_lose_none(store: Store) -> None:
+    before, groups = lost(), (ReadGroup.NOTES, ReadGroup.MAIL, ReadGroup.POINTS)
+    for turn in range(5):
+        processes = [Looks(store.database) for _ in groups]
+        for process, group in zip(processes, groups, strict=True):
+            for number in range(300):
+                process.add(AGENT, AT, {f"cus_{turn}_{number}": frozenset({group})})
+        await asyncio.gather(*(process.flush(store) for process in processes))
+    looks = await store.find("looks", {})
+    assert (lost(), len(looks)) == (before, 5 * 300)
+    assert {frozenset(look["groups"]) for look in looks} == {frozenset(groups)}
 
 
 async def test_who_acts_for_somebody_is_another_viewer(store: Store, world: World) -> None:

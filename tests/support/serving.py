@@ -25,9 +25,12 @@ UNTIL_IT_SERVES_SECONDS: Final = 180
 
 @contextmanager
 def serving(
-    uri: str, database: str, folder: Path, *, workers: int, cost_per_minute: str | None = "1000000000"
+    uri: str, database: str, folder: Path, *, workers: int, cost_per_minute: str | None = "1000000000", **settings: str
 ) -> Generator[Gateway]:
-    """Starts `serve`, and gives it once it lives. ``cost_per_minute``: None leaves the default limit."""
+    """Starts `serve`, and gives it once it lives. ``cost_per_minute``: None leaves the default limit.
+
+    ``settings`` are others of the environment.
+    """
     (port,) = free_ports(1)
     environment = {
         "MONGODB_URI": uri,
@@ -39,6 +42,7 @@ def serving(
         "LOG_LEVEL": "INFO",
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         **({"COST_PER_MINUTE": cost_per_minute} if cost_per_minute else {}),
+        **settings,
     }
     command = [sys.executable, "-m", "app", "serve", *(["--workers", str(workers)] if workers > 1 else [])]
     gateway = Gateway(command, folder / "gateway.log", environment, port=port)
