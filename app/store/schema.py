@@ -265,6 +265,7 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         retired=(
             "email",
             "emails.value",
+            "points.buckets.expiresAt",
             *(f"{key}_searched" for key in ("lastName", "email", "emails.value", "tags")),
         ),
     ),
