@@ -99,9 +99,13 @@ def activity_summary_update(activities: Iterable[Mapping[str, Any]]) -> Document
         keys = [f"lastByType.{activity['type']}", *([] if activity["isNote"] else ["lastActivityAt"])]
         for key in keys:
             newest[key] = max(newest.get(key, activity["occurredAt"]), activity["occurredAt"])
+    return _summary_update(newest, list(campaigns))
+
+
+def _summary_update(newest: Mapping[str, Any], campaigns: Sequence[str]) -> Document:
     return {
         **({"$max": newest} if newest else {}),
-        **({"$addToSet": {"campaigns": {"$each": list(campaigns)}}} if campaigns else {}),
+        **({"$addToSet": {"campaigns": {"$each": campaigns}}} if campaigns else {}),
     }
 
 
@@ -120,12 +124,7 @@ def settling(pending: Mapping[str, Any]) -> Document:
     by_type = {f"lastByType.{type_}": at for type_, at in pending.get("lastByType", {}).items()}
     newest = {key: pending[key] for key in ("lastActivityAt",) if key in pending} | by_type
     said = {key: pending[key] for key in ("spendable", "pointsExpireAt") if key in pending}
-    campaigns = pending.get("campaigns")
-    return {
-        **({"$max": newest} if newest else {}),
-        **({"$addToSet": {"campaigns": {"$each": campaigns}}} if campaigns else {}),
-        **update_of({**said, PENDING: None}),
-    }
+    return _summary_update(newest, pending.get("campaigns", ())) | update_of({**said, PENDING: None})
 
 
 def update_of(keys: Mapping[str, Any]) -> Document:

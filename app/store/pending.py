@@ -9,6 +9,8 @@ from app.store.driver import Store, UpdateOne
 
 async def settle(store: Store, customer_ids: Sequence[str], session: Any = None) -> None:
     """Makes the pending copies of these customers theirs; two commands. What others left meanwhile, they settle."""
+    if not customer_ids:
+        return
     where = {"_id": {"$in": [*customer_ids]}, PENDING: {"$exists": True}}
     found = await store.find("customers", where, fields={PENDING: 1}, session=session)
     settled = [UpdateOne({"_id": each["_id"], PENDING: each[PENDING]}, settling(each[PENDING])) for each in found]
