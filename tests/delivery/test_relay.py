@@ -517,8 +517,12 @@ async def test_a_gateway_is_ready_while_its_mail_server_is_away(
     delivery = await post.queued(text="Hello")
     async with relay_to(f"smtp://127.0.0.1:{port}", store) as relaying, running(relaying):
         await until(lambda: _tried(post, delivery))
-        assert (await client.get("/readyz")).status_code == 200
+        await until(lambda: _is_ready(client))  # a database that a busy machine slows is not the mail server's doing
     assert (await post.now(delivery))["status"] == "QUEUED"
+
+
+async def _is_ready(client: httpx2.AsyncClient) -> bool:
+    return (await client.get("/readyz")).status_code == 200
 
 
 async def _tried(post: Post, delivery: Document) -> bool:
