@@ -62,7 +62,7 @@ async def test_what_is_no_router_is_told_so_and_nothing_is_changed(store: Store)
 
 
 @pytest.mark.parametrize(
-    ("name", "command", "asks_all"),
+    ("name", "command", "is_found"),
     [
         ("find", {"find": "activities", "filter": {"customerId": "cus_1", "type": "X"}}, False),
         ("find", {"find": "activities", "filter": {"customerId": {"$in": ["cus_1"]}}}, False),
@@ -85,10 +85,23 @@ async def test_what_is_no_router_is_told_so_and_nothing_is_changed(store: Store)
         ("aggregate", {"aggregate": 1, "pipeline": [{"$lookup": {"from": "notes", "foreignField": "_id"}}]}, True),
         ("aggregate", {"aggregate": "customers", "pipeline": [{"$unionWith": {"coll": "notes"}}]}, True),
         ("insert", {"insert": "notes", "documents": [{"_id": "not_1"}]}, False),
+        (
+            "aggregate",
+            {
+                "aggregate": "customers",
+                "autocommit": False,
+                "pipeline": [{"$lookup": {"from": "notes", "localField": "_id", "foreignField": "customerId"}}],
+            },
+            True,
+        ),
+        ("aggregate", {"aggregate": "customers", "autocommit": False, "pipeline": [{"$merge": "heads"}]}, True),
+        ("aggregate", {"aggregate": "customers", "autocommit": False, "pipeline": [{"$limit": 1}]}, False),
     ],
 )
-def test_a_command_that_names_no_shard_key_asks_all(name: str, command: dict[str, Any], asks_all: bool) -> None:
-    assert bool([*scattered(name, command)]) is asks_all
+def test_a_command_without_its_shard_key_or_of_no_transaction_is_found(
+    name: str, command: dict[str, Any], is_found: bool
+) -> None:
+    assert bool([*scattered(name, command)]) is is_found
 
 
 def test_a_write_by_anything_but_an_id_is_not_allowed() -> None:

@@ -16,6 +16,11 @@ from app.store.shards import keys_of
 _TESTS: Final = str(Path(__file__).parent.parent)
 _ABOUT: Final = {"$listCatalog", "$collStats", "$indexStats", "$noSuchStage"}
 """Stages that tell of a collection, and read no document; the last is refused by every server."""
+_NOT_IN_A_TRANSACTION: Final = {
+    *("$merge", "$out", "$unionWith", "$collStats", "$indexStats", "$planCacheStats"),
+    *("$currentOp", "$listSessions", "$listLocalSessions", "$graphLookup"),
+}
+"""Stages that MongoDB refuses there, or of sharded collections: see "Operations" of "Transactions" in its manual."""
 _asked_by_a_test: ContextVar[bool] = ContextVar("_asked_by_a_test", default=False)
 
 
@@ -173,6 +178,8 @@ def scattered(name: str, command: Mapping[str, Any]) -> Iterator[Scattered]:
                 yield from _judge(name, command[name], [each["q"]])
         case "aggregate":
             yield from _pipeline(name, command[name], command["pipeline"])
+            if command.get("autocommit") is False:
+                yield from _in_a_transaction(command["pipeline"])
         case _:
             pass
 
@@ -208,6 +215,25 @@ def _inside(pipeline: Sequence[Mapping[str, Any]]) -> Iterator[Scattered]:
             case {"$facet": facets}:
                 for inner in facets.values():
                     yield from _inside(inner)
+            case _:
+                pass
+
+
+def _in_a_transaction(pipeline: Sequence[Mapping[str, Any]]) -> Iterator[Scattered]:
+    """Yields what a cluster refuses in a transaction: some stages, and before MongoDB 8.0 a ``$lookup`` of rows."""
+    for stage in pipeline:
+        for name in _NOT_IN_A_TRANSACTION & stage.keys():
+            yield Scattered("transaction", "", (name,))
+        match stage:
+            case {"$lookup": {"from": collection, **rest}}:
+                if keys_of(collection):
+                    yield Scattered("transaction", collection, ("$lookup",))
+                yield from _in_a_transaction(rest.get("pipeline", []))
+            case {"$lookup": {"pipeline": inner}}:
+                yield from _in_a_transaction(inner)
+            case {"$facet": facets}:
+                for inner in facets.values():
+                    yield from _in_a_transaction(inner)
             case _:
                 pass
 
