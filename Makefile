@@ -9,7 +9,7 @@ NO_PYTHON = Python 3.11 or newer with its venv module is needed. On Debian and U
 	If yours has another name: make PYTHON=/path/to/python3
 BIN := .venv/bin
 READY := .venv/ready
-BENCHES := changes mutations merges growth request execution access mail hostile floods prices tallies across search live desk
+BENCHES := changes mutations merges growth request execution access mail hostile floods prices tallies across lists search live desk import
 # The schema that clients may be using: `make check` fails when a change breaks them.
 BASE ?= HEAD^
 
@@ -54,10 +54,12 @@ schema: $(READY) ## Write schema.graphql anew
 clients: $(READY) ## Run examples/clients against a demo; ARGS="apollo urql" for some. Needs npm's registry and Chromium
 	@$(BIN)/python -m tests.clients $(ARGS)
 
-soak: $(READY) ## A hundred faults on three nodes, 18,000 ledgers, 50,000 queries by both executors; ARGS="--faults 20" for faults only
+soak: $(READY) ## Hundreds of faults and kills, an upgrade and back, 18,000 ledgers, 50,000 queries by both executors; ARGS="--faults 20" for faults only
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 	$(if $(ARGS),,@$(BIN)/python -m tests.faults.external_requests)
 	$(if $(ARGS),,@$(BIN)/python -m tests.faults.live)
+	$(if $(ARGS),,@$(BIN)/python -m tests.faults.imports)
+	$(if $(ARGS),,@$(BIN)/python -m tests.faults.upgrade)
 	$(if $(ARGS),,@$(BIN)/python -m tests.domain.test_reconciliation 3000)
 	$(if $(ARGS),,@$(BIN)/python -m tests.execution.soak)
 
