@@ -16,7 +16,7 @@ BASE ?= HEAD^
 # Whatever the shell says: processes begin in half the time with bytecode, and tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test days check schema clients soak bench endure web clean lock
+.PHONY: help setup run test thorough days check schema clients soak bench endure web clean lock
 .DELETE_ON_ERROR:
 
 help: ## What each word does
@@ -34,6 +34,9 @@ IN_PARALLEL := -n 2 --dist loadgroup --ignore=tests/faults
 # The faults run alone, because they judge how long things take; and they run whatever failed before.
 test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"
 	$(PYTEST) $(IN_PARALLEL) $(ARGS)$(if $(ARGS),,; status=$$?; $(PYTEST) tests/faults && exit $$status)
+
+thorough: $(READY) ## Run the suite with every case of what is generated; `make test` takes a part of the largest products
+	THOROUGH=1 $(PYTEST) $(IN_PARALLEL) $(ARGS)
 
 days: $(READY) ## Run the suite on three other days; ARGS="2028-02-29T12:00:00Z" for one of your own. Needs faketime
 	$(BIN)/python -m tests.days $(ARGS) -- $(IN_PARALLEL)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from shutil import copyfile
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -77,6 +78,12 @@ def database(mongodb_uri: str, database_name: str) -> Generator[dict[str, str]]:
         client.drop_database(name)
         yield {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": name}
         client.drop_database(name)
+
+
+@pytest.fixture
+def overview(tmp_path: Path) -> Path:
+    """Gives an example of its own, because two imports never share a rejects file."""
+    return copyfile(EXAMPLES / "overview.ndjson", tmp_path / "overview.ndjson")
 
 
 def command(*words: str | Path) -> list[str]:
@@ -468,7 +475,7 @@ def test_a_mistyped_type_is_said_or_refused(app: App, database: dict[str, str], 
 
 
 def test_imports_are_listed_undone_and_what_waits_is_dropped_on_the_machine(
-    app: App, database: dict[str, str], tmp_path: Path
+    app: App, database: dict[str, str], tmp_path: Path, overview: Path
 ) -> None:
     with MongoClient[Any](database["MONGODB_URI"]) as client:
         inside = client[database["MONGODB_DATABASE"]]
@@ -490,7 +497,7 @@ def test_imports_are_listed_undone_and_what_waits_is_dropped_on_the_machine(
         rejects = ("--rejects", tmp_path / "rejects.ndjson")
         done = app("import", "-", *rejects, **database, stdin=lines)
         [batch_id] = re.findall(r"^imp_\w+$", done.err, re.MULTILINE)
-        imported = json.loads(app("import", EXAMPLES / "overview.ndjson", "--json", **database).out)
+        imported = json.loads(app("import", overview, "--json", **database).out)
         listed = app("imports", **database).out.splitlines()
         assert [each.split()[0] for each in listed] == [imported["id"], batch_id]
         assert app("imports", "--limit", "1", **database).out.splitlines() == listed[:1]
@@ -545,8 +552,10 @@ def test_what_needs_data_makes_no_empty_database(app: App, tmp_path: Path, words
 # ---------------------------------------------------------------- the sample
 
 
-def test_what_a_database_holds_is_dropped_only_by_who_types_its_name(app: App, database: dict[str, str]) -> None:
-    assert app("import", EXAMPLES / "overview.ndjson", **database).code == 0
+def test_what_a_database_holds_is_dropped_only_by_who_types_its_name(
+    app: App, database: dict[str, str], overview: Path
+) -> None:
+    assert app("import", overview, **database).code == 0
     name = database["MONGODB_DATABASE"]
     with MongoClient[Any](database["MONGODB_URI"]) as client:
         customers = client[name]["customers"]
@@ -567,7 +576,7 @@ def test_what_a_database_holds_is_dropped_only_by_who_types_its_name(app: App, d
 
 
 def test_a_sample_that_was_interrupted_is_completed_and_nothing_else_is_touched(
-    app: App, database: dict[str, str]
+    app: App, database: dict[str, str], overview: Path
 ) -> None:
     seeded_at = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)  # what the sample holds depends on when it was begun
     with time_machine.travel(seeded_at, tick=False):
@@ -576,7 +585,7 @@ def test_a_sample_that_was_interrupted_is_completed_and_nothing_else_is_touched(
         half = client[database["MONGODB_DATABASE"]]
         names = ("customers", "activities", "points")
         whole = {name: {each["_id"]: each for each in half[name].find()} for name in names}
-        assert app("import", EXAMPLES / "overview.ndjson", **database).code == 0
+        assert app("import", overview, **database).code == 0
         imported = half["customers"].find_one({"number": "100231"})
         assert imported
         # As a crash leaves it: the mark, some customers, some of their rows.
