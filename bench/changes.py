@@ -1,17 +1,21 @@
 """Changes per second: `python -m bench.changes`, in a mongod of its own.
 
-`adjustPoints` through the whole gateway in one process, for one customer and for many, beside the raw cost of the same
-writes in a transaction without the gateway. Bounded: a few hundred changes of each kind.
+`adjustPoints` through the whole gateway in one process, for many customers and for one, beside the same documents in
+transactions without the gateway: what one change writes is recorded, and written again with other ids. In rounds, each
+of a few hundred changes of each kind, so that a busy moment meets all alike; ratios are medians of the rounds.
 """
 
+import argparse
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, Final
 
 import httpx2
+from pymongo.monitoring import CommandListener
 
 from app.domain.access import Role
 from app.domain.ids import new_id
@@ -19,30 +23,51 @@ from app.http.tokens import issue, verifier
 from app.main import build_app, routes
 from app.settings import Limits
 from app.store import indexes
-from app.store.driver import Document, Store, UpdateOne
+from app.store.driver import Document, InsertOne, Store, UpdateOne
 from app.store.mongod import embedded_mongod
 
 CHANGES, AT_ONCE = 300, 16
 SECRET = "a secret of the bench, 32 bytes or more"  # noqa: S105 # for this run only
 AUTHORITY: dict[str, Any] = {"issuer": "bench", "audience": "bench"}
 ADJUST = "mutation($input: AdjustPointsInput!) { adjustPoints(input: $input) { entry { id } userErrors { code } } }"
+SAMPLE_KEY: Final = "the recorded change"
+Change = Callable[[str, str], Awaitable[None]]
 
 
-async def measure(uri: str) -> None:
-    async with Store.open(uri, "bench_changes") as store:
+class Writes(CommandListener):
+    """Records what is written in transactions while it is told to: a collection and its operations, in order."""
+
+    def __init__(self) -> None:
+        self.recording = False
+        self.sent: list[tuple[str, list[InsertOne[Document] | UpdateOne]]] = []
+
+    def started(self, event: Any) -> None:
+        if self.recording and event.command.get("autocommit") is False:
+            match event.command:
+                case {"insert": collection, "documents": documents}:
+                    self.sent.append((collection, [InsertOne(each) for each in documents]))
+                case {"update": collection, "updates": updates}:
+                    self.sent.append((collection, [UpdateOne(each["q"], each["u"]) for each in updates]))
+                case {"findAndModify": collection, "query": where, "update": change}:
+                    self.sent.append((collection, [UpdateOne(where, change)]))
+                case _:
+                    pass
+
+    def succeeded(self, event: Any) -> None: ...
+
+    def failed(self, event: Any) -> None: ...
+
+
+async def measure(uri: str, rounds: int) -> None:
+    writes = Writes()
+    async with Store.open(uri, "bench_changes", listeners=[writes]) as store:
         await store.drop()
         await indexes.apply(store)
-        now = datetime.now(UTC)
-        customers: list[Document] = [
-            {"_id": new_id("customers"), "number": str(i), "name": "Bench", "registeredAt": now, "paymentCount": 0}
-            | {"tags": [], "status": "ACTIVE"}
-            for i in range(CHANGES)
-        ]
-        await store.insert("customers", customers)
-        ids = [str(customer["_id"]) for customer in customers]
         token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
         authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-        limits = Limits(changes_per_minute=1_000_000, max_waiting_seconds=60)  # one subject makes them all
+        limits = Limits(
+            changes_per_minute=10**6, cost_per_minute=10**12, max_waiting_seconds=60
+        )  # one subject makes them all
         app = build_app(routes(store.database, authenticate, timeout_seconds=60, limits=limits))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(
@@ -54,75 +79,82 @@ async def measure(uri: str) -> None:
                 answer = await client.post(
                     "/graphql", json={"query": ADJUST, "variables": {"input": given}}, timeout=60
                 )
+                assert "data" in answer.json(), answer.json()
                 assert answer.json()["data"]["adjustPoints"]["userErrors"] == []
 
+            (sample,) = await _customers(store, 1)
+            writes.recording = True
+            await change(sample, SAMPLE_KEY)
+            writes.recording = False
+            own = [
+                each._doc["_id"]  # pyright: ignore[reportPrivateUsage] # the driver tells it nowhere else
+                for _, operations in writes.sent
+                for each in operations
+                if isinstance(each, InsertOne)
+            ]
+
             async def raw(customer_id: str, key: str) -> None:
+                texts = {sample: customer_id, SAMPLE_KEY: key}
+                texts |= {each: f"{each[:4]}{new_id('points')[4:]}" for each in own if "/" not in each}
+
                 async def body(session: Any) -> None:
-                    count = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
-                    own = {"customerId": customer_id, "subject": "b", "key": key}
-                    await store.find("idempotency", own, session=session)
-                    await store.write("customers", [count], session=session)
-                    await store.find("customers", {"_id": customer_id}, session=session)
-                    owned = {"customerId": customer_id}
-                    # The same five writes, of documents no larger than they must be.
-                    actor = {"kind": "SYSTEM", "name": "System"}
-                    times = {"occurredAt": now, "recordedAt": now}
-                    entry: Document = {
-                        "seq": next(numbers),
-                        "kind": "PENDING",
-                        "points": 1,
-                        "balanceAfter": 0,
-                        "source": "b",
-                    }
-                    await store.insert(
-                        "points",
-                        [{**owned, **entry, **times, "actor": actor, "_id": new_id("points")}],
-                        session=session,
-                    )
-                    await store.write(
-                        "customers", [UpdateOne({"_id": customer_id}, {"$set": {"tags": []}})], session=session
-                    )
-                    activity: Document = {
-                        "type": "BENCH",
-                        "group": "OTHER",
-                        "isNote": False,
-                        "legacy": True,
-                        "source": "b",
-                    }
-                    await store.insert(
-                        "activities",
-                        [{**owned, **activity, **times, "actor": actor, "_id": new_id("activities")}],
-                        session=session,
-                    )
-                    record: Document = {
-                        "subject": "b",
-                        "key": key,
-                        "mutation": "b",
-                        "inputHash": "b",
-                        "wrote": {},
-                        "at": now,
-                        "_id": key,
-                    }
-                    await store.insert("idempotency", [{**owned, **record}], session=session)
-                    who = {"subject": "b", "name": "b", "roles": ["ADMIN"]}
-                    row = {"at": now, "actor": who, "action": "b", "outcome": "ACCEPTED", "requestId": "b"}
-                    await store.insert("audit", [{**row, "_id": new_id("audit")}], session=session)
+                    for collection, operations in writes.sent:
+                        again = [_with(each, texts) for each in operations]
+                        if isinstance(again[0], InsertOne) and len(again) == 1:
+                            await store.insert(collection, [again[0]._doc], session=session)  # pyright: ignore
+                        else:
+                            await store.write(collection, again, session=session)
 
                 await store.transaction(body)
 
-            numbers = iter(range(1_000_000, 2_000_000))
-            many, one = ids, [ids[0]] * CHANGES
-            for name, work, whose in (
-                ("raw, many customers", raw, many),
-                ("gateway, many customers", change, many),
-                ("gateway, one customer", change, one),
-            ):
-                print(f"{name:26} {await _rate(work, whose, name):7.0f} changes a second")
+            await _measured(store, rounds, raw, change)
         await store.drop()
 
 
-async def _rate(work: Callable[[str, str], Awaitable[None]], whose: list[str], name: str) -> float:
-    queue = iter(enumerate(whose))
+async def _measured(store: Store, rounds: int, raw: Change, change: Change) -> None:
+    kinds: dict[str, list[float]] = {"raw, many customers": [], "gateway, many customers": [], "gateway, one": []}
+    for number in range(rounds):
+        many = await _customers(store, CHANGES)
+        one = [(await _customers(store, 1))[0]] * CHANGES
+        for (name, rates), work, whose in zip(kinds.items(), (raw, change, change), (many, many, one), strict=True):
+            rates.append(await _rate(work, whose, f"{number} {name}"))
+    for name, rates in kinds.items():
+        ratio = median(rate / raw for rate, raw in zip(rates, kinds["raw, many customers"], strict=True))
+        print(f"{name:26} {median(rates):7.0f} changes a second {ratio:7.2f} of raw")
+
+
+def _with(operation: Any, texts: dict[str, str]) -> Any:
+    if isinstance(operation, InsertOne):
+        return InsertOne(_replaced(operation._doc, texts))  # pyright: ignore
+    return UpdateOne(_replaced(operation._filter, texts), operation._doc)
+
+
+def _replaced(value: Any, texts: dict[str, str]) -> Any:
+    """The value with other texts wherever one of these stands, whole or between slashes."""
+    match value:
+        case str():
+            return texts.get(value) or "/".join(texts.get(part, part) for part in value.split("/"))
+        case {**keys}:
+            return {key: _replaced(inner, texts) for key, inner in keys.items()}
+        case [*items]:
+            return [_replaced(each, texts) for each in items]
+        case _:
+            return value
+
+
+async def _customers(store: Store, count: int) -> list[str]:
+    now = datetime.now(UTC)
+    made: Sequence[Document] = [
+        {"_id": new_id("customers"), "name": "Bench", "registeredAt": now, "paymentCount": 0, "tags": []}
+        | {"number": new_id("customers"), "status": "ACTIVE"}
+        for _ in range(count)
+    ]
+    await store.insert("customers", made)
+    return [str(each["_id"]) for each in made]
+
+
+async def _rate(work: Change, whose: Sequence[str], name: str) -> float:
+    queue: Iterator[tuple[int, str]] = iter(enumerate(whose))
 
     async def sender() -> None:
         for index, customer_id in queue:
@@ -134,5 +166,7 @@ async def _rate(work: Callable[[str, str], Awaitable[None]], whose: list[str], n
 
 
 if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
     with embedded_mongod(Path(".data/bench")) as mongod:
-        asyncio.run(measure(mongod))
+        asyncio.run(measure(mongod, options.parse_args().rounds))

@@ -81,18 +81,17 @@ class CustomerRows:
 
     async def lock(self, customer_id: str) -> Document:
         """Returns the customer, whom nobody else changes until this transaction ends. Raises NotFound."""
-        count_up = UpdateOne({"_id": customer_id}, {"$inc": {"revision": 1}})
-        await self.store.write("customers", [count_up], session=self.session)
-        found = await self.store.find("customers", {"_id": customer_id}, session=self.session)
-        if not found:
+        where, count_up = {"_id": customer_id}, {"$inc": {"revision": 1}}
+        customer = await self.store.find_one_and_update("customers", where, count_up, session=self.session)
+        if customer is None:
             raise NotFound("There is no such customer.", "customerId")
-        if PENDING in found[0]:  # left by an import that was interrupted
+        if PENDING in customer:  # left by an import that was interrupted
             await settle(self.store, [customer_id], self.session)
-            found = await self.store.find("customers", {"_id": customer_id}, session=self.session)
-        self._revisions[customer_id] = found[0]["revision"]
-        self._absorbing[customer_id] = found[0].get("absorbingIds", ())
+            (customer,) = await self.store.find("customers", where, session=self.session)
+        self._revisions[customer_id] = customer["revision"]
+        self._absorbing[customer_id] = customer.get("absorbingIds", ())
         self.owners.add(customer_id)
-        return found[0]
+        return customer
 
     def insert(self, collection: str, rows: Iterable[Document]) -> None:
         for row in rows:

@@ -7,7 +7,10 @@ from app.store.driver import DeleteOne, Store
 
 
 async def add(store: Store, key: str, amount: int, *, seconds: int) -> int:
-    """Adds to a count and returns it; it ends ``seconds`` after it began. One command, by the database's clock."""
+    """Adds to a count and returns it; it ends ``seconds`` after it began. One command, by the database's clock.
+
+    A primary that fails may take the count of its last moments with it.
+    """
     over = {"$lte": [{"$ifNull": ["$expiresAt", "$$NOW"]}, "$$NOW"]}
     ends = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": seconds}}
     changed: list[dict[str, Any]] = [
@@ -18,7 +21,7 @@ async def add(store: Store, key: str, amount: int, *, seconds: int) -> int:
             }
         }
     ]
-    counter = await store.find_one_and_update("counters", {"_id": key}, changed, upsert=True)
+    counter = await store.find_one_and_update("counters", {"_id": key}, changed, upsert=True, may_be_lost=True)
     assert counter
     return counter["count"]
 

@@ -484,12 +484,21 @@ class Store:
         *,
         sort: Mapping[str, int] | None = None,
         upsert: bool = False,
+        may_be_lost: bool = False,
+        session: Any = None,
     ) -> Document | None:
-        """Returns the first match as it is after the change; None without a match. Two callers never get the same."""
+        """Returns the first match as it is after the change; None without a match. Two callers never get the same.
+
+        What ``may_be_lost`` with a primary that fails is not waited for until a majority has it on the disk.
+        """
         order = list(sort.items()) if sort else None
         target = self.database.collection(collection)
-        options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER}
-        found = await self._driven("findAndModify", lambda: target.find_one_and_update(where, change, **options))
+        if may_be_lost:
+            target = target.with_options(write_concern=WriteConcern(1))
+        options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER, "session": session}
+        found = await self._driven(
+            "findAndModify", lambda: target.find_one_and_update(where, change, **options), session
+        )
         return found and _to_python(found)
 
     async def inserts(self, *collections: str) -> AsyncGenerator[None]:
