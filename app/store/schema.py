@@ -915,9 +915,10 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         },
         # ``previewsAt``: when the worker last made the previews that it had left stale. ``settledLines``: up to where
         # no line waits for another, so that the rest may be sent by another request. ``pausedAt``: when one broke off.
+        # ``linesRead``: how many there were by then, of which ``linesHeld`` wait: ``lines`` stand still meanwhile.
         optional={
             **dict.fromkeys(("finishedAt", "undoneAt", "previewsAt", "pausedAt"), TIME),
-            "settledLines": LONG_COUNT,
+            **dict.fromkeys(("settledLines", "linesRead", "linesHeld"), LONG_COUNT),
         },
         indexes=(Index("startedAt _id"),),
     ),
