@@ -174,8 +174,9 @@ def worker(
     """
     from prometheus_client import start_http_server
 
-    from app.main import executors_of, exporter, relay
+    from app.main import exporter, relay
     from app.services.erase_job import Eraser
+    from app.services.executors import executors_of
     from app.services.merge_job import Mover
     from app.services.request_job import RequestExpiry
     from app.worker import Worker
@@ -192,7 +193,7 @@ def worker(
                 exporter(store, settings),
                 Mover(store),
                 Eraser(store),
-                RequestExpiry(store, executors_of(settings)),
+                RequestExpiry(store, executors_of(settings.request_executors)),
                 every,
                 console.print,
             )

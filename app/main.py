@@ -24,7 +24,6 @@ from app.delivery.webhooks import WebhookSender
 from app.demo.inbox import Inbox
 from app.demo.inbox import routes as inbox_routes
 from app.domain import cursors
-from app.domain.executors import Executors
 from app.domain.mappings import Mapping as ImportMapping
 from app.domain.signatures import secret_of
 from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, reads_aside, with_pairs
@@ -57,7 +56,7 @@ from app.operations.rates import Rates
 from app.services import emails, external_requests
 from app.services.changes import DeliveryPolicy
 from app.services.erase_job import Eraser
-from app.services.executors import read_executors
+from app.services.executors import executors_of
 from app.services.export_job import Exporter
 from app.services.feed import last_sequence, number_entries
 from app.services.letters import Letters
@@ -165,10 +164,6 @@ def rates_of(database: Database, limits: Limits) -> Rates:
     return Rates(database, PerMinute.read(limits.cost_per_minute), PerMinute.read(limits.changes_per_minute))
 
 
-def executors_of(settings: Settings) -> Executors:
-    return read_executors(settings.request_executors) if settings.request_executors else Executors()
-
-
 def outgoing(settings: Settings) -> DeliveryPolicy:
     return DeliveryPolicy(
         wallet=settings.wallet_push_url is not None,
@@ -178,7 +173,7 @@ def outgoing(settings: Settings) -> DeliveryPolicy:
         most_exports=settings.max_unfinished_exports,
         link=timedelta(minutes=settings.export_link_minutes),
         letters=Letters(settings.letters),
-        executors=executors_of(settings),
+        executors=executors_of(settings.request_executors),
     )
 
 
@@ -220,7 +215,7 @@ async def relay(store: Store, settings: Settings) -> AsyncGenerator[Relay]:
             client = await opened.enter_async_context(httpx2.AsyncClient(timeout=timeout_seconds))
             secret = secret_of(settings.wallet_push_secret.get_secret_value())
             channels.append(wallet.channel(store, wallet.Wallet(settings.wallet_push_url, secret, client)))
-        asked = executors_of(settings)
+        asked = executors_of(settings.request_executors)
         if asked.endpoints:
             # No proxy of the environment's: the address that was looked at is the one that is called.
             client = httpx2.AsyncClient(timeout=timeout_seconds, trust_env=False)
@@ -255,7 +250,7 @@ async def background_workers(
             ("mover", Mover(store).run),
             ("eraser", Eraser(store).run),
             ("feed numbering", partial(_number_forever, store)),
-            ("request expiry", RequestExpiry(store, executors_of(settings)).run),
+            ("request expiry", RequestExpiry(store, executors_of(settings.request_executors)).run),
             ("webhooks", telling.run),
         ):
             await opened.enter_async_context(background_task(keep_going(name, work)))

@@ -11,10 +11,9 @@ import typer
 
 from app.commands.console import Data, console, existing_database, fail, open_store, run, text_of
 from app.domain.access import ADMINISTRATOR
-from app.domain.executors import Executors
 from app.domain.times import stored
-from app.environment import Settings, read_settings
-from app.services.executors import read_executors
+from app.environment import read_settings
+from app.services.executors import executors_of
 
 erasures = typer.Typer(help="Keep outside who was erased, and erase them again after a restore.", no_args_is_help=True)
 
@@ -35,7 +34,7 @@ def restored(
 
     async def work(uri: str) -> None:
         async with open_store(uri, settings) as store:
-            done = await make_safe(store, executors_of(settings))
+            done = await make_safe(store, executors_of(settings.request_executors))
         typer.echo(f"Given up: {done.mails:,} mails, {done.pushes:,} wallet messages, {done.requests:,} requests.")
         typer.echo(f"Numbers of changes were skipped for {done.customers:,} customers.")
 
@@ -77,7 +76,7 @@ def replay_erasures(
         left: dict[str, str] = {}
         erased = 0
         async with open_store(uri, settings) as store:
-            policy = replace(DeliveryPolicy(), executors=executors_of(settings))
+            policy = replace(DeliveryPolicy(), executors=executors_of(settings.request_executors))
             for line in lines:
                 now, request_id = stored(datetime.now(UTC)), secrets.token_hex(8)
                 of = Changes(store, CustomerLocks(), ADMINISTRATOR, now, request_id, policy)
@@ -95,7 +94,3 @@ def replay_erasures(
     for customer_id, why in left.items():
         console.print(f"{customer_id} is not erased: {why}", markup=False, soft_wrap=True)
     raise typer.Exit(1 if left else 0)
-
-
-def executors_of(settings: Settings) -> Executors:
-    return read_executors(settings.request_executors) if settings.request_executors else Executors()

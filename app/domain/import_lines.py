@@ -203,8 +203,10 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True, strict
             document[key] = _actor(key, document[key], document["source"])
     identity = Identity(document["source"], document.pop("id"))
     owner = document.pop("customer", None)
-    if kind not in (LineKind.ACTIVITY, LineKind.POINTS, *STATUSES) or deletes:  # the others do not say who wrote them
+    if owner is None or deletes:
         del document["source"]
+    else:
+        document["sourceId"] = identity.id
     if owner is None:
         document["identities"] = [identity, *document.get("identities", [])]
     return Line(kind, identity, owner, document, tuple(warnings))
@@ -477,6 +479,18 @@ KEYS_OF_LINES: Final[Mapping[LineKind, Mapping[str, str]]] = {
     for kind, shape in ((LineKind(word), shape) for word, shape in LINE_SHAPES.items())
 }
 """How a line spells the keys that are stored under another name."""
+
+TIMES: Final[Mapping[LineKind, str]] = {
+    LineKind.CUSTOMER: "registeredAt",
+    **dict.fromkeys((LineKind.ACTIVITY, LineKind.POINTS, LineKind.TRANSACTION), "occurredAt"),
+    LineKind.COUPON: "addedAt",
+    LineKind.STATUS: "changedAt",
+    LineKind.EMAIL: "sentAt",
+    LineKind.DUE_DILIGENCE_SEARCH: "searchedAt",
+    **dict.fromkeys((LineKind.PASS, LineKind.NOTE, *STATUSES), "createdAt"),
+    LineKind.AML_CHECK: "startedAt",
+}
+"""When things are of. A link is of no time."""
 
 
 # ---------------------------------------------------------------- what a line means beyond its single values

@@ -35,8 +35,8 @@ from app.http.request import HTTPError
 from app.http.status import failure
 from app.operations.admission import Admission
 from app.operations.rates import RateLimited, Rates
-from app.services.importing import LINE_LIMIT_BYTES, ImportOptions, MappedLine, Summary, Verdict, batches
-from app.services.importing.rows import MappedLines, UnreadableExport
+from app.services.importing import LINE_LIMIT_BYTES, ImportOptions, MappedLine, Verdict, batches
+from app.services.importing.rows import BEGINNING_BYTES, MappedLines, UnreadableExport
 from app.services.mappings import mapping_named
 from app.store.deadline import NEVER
 from app.store.driver import Database, Document
@@ -50,7 +50,7 @@ _AT_ONCE: Final = 2
 _LINES_PER_CHUNK: Final = 200
 """Fewer than at the command line: between two chunks other requests have their turn."""
 _ROWS_AT_ONCE: Final = 200
-_BEGINNING_BYTES: Final = 64
+_PAID_AT_ONCE: Final = 200
 _DOCUMENT_AT_MOST: Final = 16 * 1024 * 1024
 """A JSON document is read whole, and others are served meanwhile."""
 _SILENCE_SECONDS: Final = 60
@@ -103,12 +103,12 @@ def routes(
             return failed(error)
 
         async def work(answers: "_Answers") -> Mapping[str, Any]:
-            async def each_chunk(summary: Summary) -> None:
-                await _pay(rates, viewer, _LINES_PER_CHUNK * PRICE_OF_LINE)
+            async def each_chunk(lines: int) -> None:
+                await _pay(rates, viewer, lines, PRICE_OF_LINE)
                 await answers.wait_for_reader()
 
             async def each_rows(rows: int) -> None:
-                await _pay(rates, viewer, rows * PRICE_OF_ROW)
+                await _pay(rates, viewer, rows, PRICE_OF_ROW)
 
             body = _Body(unpacked)
             rows = body.mapped(given.mapping, given.first) if given.mapping else None
@@ -152,6 +152,8 @@ def _state_of(batch: Document, now: datetime) -> Mapping[str, Any]:
         "isFinished": "finishedAt" in batch,
         "from": batch.get("settledLines", 0) + 1,
         "counts": batch["counts"],
+        "linesRead": batch.get("linesRead", 0),
+        "linesHeld": batch.get("linesHeld", 0),
     }
 
 
@@ -279,7 +281,7 @@ class _Body(io.RawIOBase):
         self._pieces, self._rest = pieces, memoryview(b"")
         self._loop = asyncio.get_running_loop()
         self._coming: Future[bytes | None] | None = None
-        self._is_left, self._at_least = False, _BEGINNING_BYTES
+        self._is_left, self._at_least = False, BEGINNING_BYTES
 
     def mapped(self, mapping: ImportMapping, first: int) -> MappedLines:
         return MappedLines(cast(Any, self), mapping, first=first, document_at_most=_DOCUMENT_AT_MOST)
@@ -347,14 +349,18 @@ async def _lines_of_rows(
         body.leave()
 
 
-async def _pay(rates: Rates, viewer: Viewer, price: int) -> None:
-    """Waits until the subject may spend so much. Raises _BrokenOff while the process leaves."""
-    while True:
+async def _pay(rates: Rates, viewer: Viewer, things: int, price: int) -> None:
+    """Waits until the subject may spend so much, a few at once: a row may make any number of lines.
+
+    Raises _BrokenOff while the process leaves.
+    """
+    while things:
         if SHUTDOWN.draining:
             raise _BrokenOff("This gateway is being replaced: go on with another one.")
+        paid = min(things, _PAID_AT_ONCE)
         try:
-            rates.spend(viewer, price)
-            return
+            rates.spend(viewer, paid * price)
+            things -= paid
         except RateLimited as limited:
             await asyncio.sleep(min(limited.seconds, 1))
 

@@ -107,6 +107,11 @@ class _File(BaseModel):
 
 
 @cache
+def executors_of(path: Path | None) -> Executors:
+    """Returns what the file says; without one, people do it all. Raises ValueError as `read_executors` does."""
+    return read_executors(path) if path else Executors()
+
+
 def read_executors(path: Path) -> Executors:
     """Returns what the file says. Raises ValueError with what is wrong with it, and no secret of it."""
     try:

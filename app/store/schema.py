@@ -13,7 +13,7 @@ from app.catalogue.model import ActivityGroup, Audience
 from app.domain.cells import Separator
 from app.domain.due_diligence import DETAILS_AT_MOST, MAX_RESULTS
 from app.domain.feed import DAYS_KEPT, IDS_AT_MOST
-from app.domain.import_lines import UNDONE_WITHIN_DAYS
+from app.domain.import_lines import COLLECTION_OF, UNDONE_WITHIN_DAYS
 from app.domain.lead_source import LENGTHS
 from app.domain.listings import PREVIEW_PARTS
 from app.domain.points import PointsKind
@@ -915,9 +915,10 @@ _DECLARED: Final[Mapping[str, Collection]] = {
         },
         # ``previewsAt``: when the worker last made the previews that it had left stale. ``settledLines``: up to where
         # no line waits for another, so that the rest may be sent by another request. ``pausedAt``: when one broke off.
+        # ``linesRead``: how many there were by then, of which ``linesHeld`` wait: ``lines`` stand still meanwhile.
         optional={
             **dict.fromkeys(("finishedAt", "undoneAt", "previewsAt", "pausedAt"), TIME),
-            "settledLines": LONG_COUNT,
+            **dict.fromkeys(("settledLines", "linesRead", "linesHeld"), LONG_COUNT),
         },
         indexes=(Index("startedAt _id"),),
     ),
@@ -981,8 +982,22 @@ def _that_moves(collection: Collection) -> Collection:
     return replace(collection, optional={**collection.optional, **former}, indexes=(*collection.indexes, index))
 
 
+def _that_comes_in(collection: Collection) -> Collection:
+    """Returns the collection with what its source calls a row. Rows of our own, and of earlier versions, have none."""
+    whose = {
+        key: schema for key, schema in (("source", WORD), ("sourceId", PERSONAL)) if key not in collection.required
+    }
+    return replace(collection, optional={**collection.optional, **whose})
+
+
+def _completed(name: str, collection: Collection) -> Collection:
+    if name in COLLECTION_OF.values() and name != "customers":  # a customer has identities
+        collection = _that_comes_in(collection)
+    return _that_moves(collection) if name in ROWS_OF_CUSTOMERS else collection
+
+
 COLLECTIONS: Final[Mapping[str, Collection]] = {
-    name: _that_moves(collection) if name in ROWS_OF_CUSTOMERS else collection for name, collection in _DECLARED.items()
+    name: _completed(name, collection) for name, collection in _DECLARED.items()
 }
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import io
-import json
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,22 +10,24 @@ from typing import Any, Final
 import httpx2
 import pytest
 
-from app.domain.access import Role
+from app.domain.access import Role, Viewer
 from app.domain.attributes import to_text
 from app.domain.mappings import Mapping as ImportMapping
 from app.domain.mappings import read_mapping
 from app.environment import SettingsError, read_settings
 from app.http import imports as route
+from app.operations.rates import RateLimited, Rates
 from app.services.importing import import_lines
 from app.services.importing.rows import MappedLines
 from app.services.mappings import read_mappings
+from app.settings import PerMinute
 from app.store.driver import Store
+from tests.support import imports_over_http
 from tests.support.gateway import gateway_app, serve
 from tests.support.import_lines import NOW
-from tests.support.tokens import token
+from tests.support.imports_over_http import API, state, told
 
 FOLDER: Final = Path("examples/import/mappings")
-API: Final = token(Role.API_USER, subject="crm")
 SHOP: Final = """
 system = "Shop"
 source = "shop"
@@ -56,23 +57,10 @@ async def sent(
     mappings: Mapping[str, ImportMapping],
     content: Any,
     headers: dict[str, str] | None = None,
-    **query: str,
+    **query: Any,
 ) -> httpx2.Response:
-    transport = httpx2.ASGITransport(app=gateway_app(store, mappings=mappings))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        own = {"Authorization": f"Bearer {API}", **(headers or {})}
-        return await client.post("/import", content=content, params=query, headers=own)
-
-
-async def state(store: Store, batch: str) -> dict[str, Any]:
-    transport = httpx2.ASGITransport(app=gateway_app(store))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        return (await client.get(f"/import/{batch}", headers={"Authorization": f"Bearer {API}"})).json()
-
-
-def told(response: httpx2.Response) -> list[dict[str, Any]]:
-    assert response.status_code == 200, response.text
-    return [json.loads(line) for line in response.text.splitlines()]
+    own = {"Content-Type": "", **(headers or {})}
+    return await imports_over_http.sent(store, content, headers=own, app=gateway_app(store, mappings=mappings), **query)
 
 
 @pytest.mark.parametrize("system", sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -202,6 +190,46 @@ async def test_what_breaks_off_goes_on_from_the_row_that_the_batch_names(
     [batch] = await store.find("imports", {})
     assert (batch["lines"], batch["settledLines"]) == (150, 101)
     assert batch["counts"] == again[-1]["summary"]["counts"]
+
+
+@pytest.mark.parametrize("each", [1, 3, 450])
+async def test_a_line_costs_the_same_however_many_a_row_makes(store: Store, each: int) -> None:
+    """A row costs what docs/import.md says beside its lines, and a chunk that is not full what is in it."""
+    rows = 900 // each
+    name = r'"\(.id)-\($n)"'
+    at = '"2024-01-01T00:00:00Z" as $at'
+    makes = (
+        f'{at} | range({each}) as $n | {{kind: "customer", id: {name}, number: {name}, name: .id, registeredAt: $at}}'
+    )
+    mapping = read_mapping(f"system = 'S'\nsource = 's'\nreads = 'ndjson'\nlines = '''{makes}'''")
+    mapped = b"".join(b'{"id": "%d"}\n' % row for row in range(rows))
+    unmapped = b"".join(line.strip() + b"\n" for line in MappedLines(io.BytesIO(mapped), mapping))
+    spent: list[int] = []
+    runs: list[tuple[bytes, dict[str, Any]]] = [(mapped, {"mapping": "own"}), (unmapped, {})]
+    for content, query in runs:
+        rates = Rates(store.database, PerMinute.read(10**9), PerMinute.read(1), clock=lambda: 0)
+        app = gateway_app(store, mappings={"own": mapping}, rates=rates)
+        *outcomes, _ = told(await imports_over_http.sent(store, content, app=app, **query))
+        assert len(outcomes) == 1 + 900
+        spent.append(10**9 - left(rates))
+    admission = route.PRICE_OF_LINE
+    assert spent[1] == admission + 900 * route.PRICE_OF_LINE
+    assert spent[0] == spent[1] + rows * route.PRICE_OF_ROW
+
+
+def left(rates: Rates) -> int:
+    """Returns what may still be spent of a minute, by trying."""
+    viewer, least, most = Viewer("crm", "crm", roles=frozenset({Role.API_USER})), 0, 10**9
+    while least < most:
+        middle = (least + most + 1) // 2
+        try:
+            rates.spend(viewer, middle)
+        except RateLimited:
+            most = middle - 1
+        else:
+            rates.give_back(viewer, middle)
+            least = middle
+    return least
 
 
 async def test_a_client_that_leaves_in_the_middle_leaves_no_thread_that_waits(

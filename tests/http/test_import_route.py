@@ -9,43 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from app.domain.access import Role
 from app.http import imports as route
+from app.services.importing.batches import newest
 from app.store.driver import Store, UpdateOne
 from tests.support.gateway import gateway_app, serve
 from tests.support.import_lines import activity, customer, points
+from tests.support.imports_over_http import API, sent, state, told
 from tests.support.tokens import token
 
 Line = Any
-API = token(Role.API_USER, subject="crm")
 
 
 def ndjson(lines: Sequence[Line]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-
-
-async def sent(
-    store: Store, content: Any, bearer: str = API, headers: dict[str, str] | None = None, **query: str
-) -> httpx2.Response:
-    transport = httpx2.ASGITransport(app=gateway_app(store))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        own = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/x-ndjson", **(headers or {})}
-        return await client.post("/import", content=content, params=query, headers=own)
-
-
-async def state(store: Store, batch: str) -> dict[str, Any]:
-    transport = httpx2.ASGITransport(app=gateway_app(store))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        return (await client.get(f"/import/{batch}", headers={"Authorization": f"Bearer {API}"})).json()
-
-
-def told(response: httpx2.Response) -> list[dict[str, Any]]:
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"] == "application/x-ndjson; charset=utf-8"
-    return [json.loads(line) for line in response.text.splitlines()]
 
 
 async def test_each_line_is_answered_and_the_summary_comes_last(store: Store) -> None:
@@ -139,7 +118,19 @@ async def test_lines_that_wait_for_others_are_sent_again(store: Store, monkeypat
     lines = [customer(), spent, activity("A-1")]
     packed = gzip.compress(ndjson(lines)) + b"no gzip"
     first, *_ = told(await sent(store, packed, headers={"Content-Encoding": "gzip"}))
-    assert (await state(store, first["id"]))["from"] == 2
+    then = await state(store, first["id"])
+    assert then["from"] == 2
+    assert (then["linesRead"], then["linesHeld"], then["counts"]) == (
+        3,
+        1,
+        [{"kind": "customer", "outcome": "IMPORTED", "lines": 1}],
+    )
+    [told_of] = await newest(store, 1)
+    assert told_of.endswith("1 lines  -  1 imported  not finished: 3 lines read, 1 of them wait for later ones")
+    rest: dict[str, Any] = {"batch": first["id"], "from": "2"}
+    await sent(store, ndjson([points("P-0", "EARNED", 50), *lines[1:]]), **rest)
+    then = await state(store, first["id"])
+    assert (then["isFinished"], then["linesRead"], then["linesHeld"]) == (True, 4, 0)
 
 
 async def test_a_batch_is_its_beginners_and_ends_once(store: Store) -> None:

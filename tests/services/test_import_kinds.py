@@ -111,6 +111,7 @@ async def test_an_activity_takes_attributes_from_the_catalogue_and_keeps_those_t
         "customerId": ADA,
         "type": "BILLING_DATE_CHANGED",
         "source": "loyalty",
+        "sourceId": "a1",
         "occurredAt": utc("2024-01-01T00:00:00Z"),
         "recordedAt": NOW,
         "order": order_of(NOW, 2),

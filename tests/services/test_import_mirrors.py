@@ -201,7 +201,7 @@ async def test_a_later_line_replaces_the_whole_thing_and_a_deletion_takes_it_awa
     await bring({key: value for key, value in line.items() if key in required})
     left = await only(store, collection)
     lists = {"items", "acceptance", "documents", "tags", "hits"}
-    ours = {"_id", "customerId", "order", "sourceStatus", "inTrial", "isDefault", "useAsBackup", *lists}
+    ours = {"_id", "customerId", "order", "sourceId", "sourceStatus", "inTrial", "isDefault", "useAsBackup", *lists}
     assert left.keys() - ours <= required
     assert all(left[key] == [] for key in lists & left.keys())
     deletion = {key: line[key] for key in ("kind", "source", "id", "customer")}

@@ -3,15 +3,20 @@
 import json
 import subprocess
 import sys
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.domain.ids import derived_id
+from app.domain.import_lines import COLLECTION_OF, TIMES, LineKind
+from app.services.importing import ImportOptions
 from app.services.importing.reconciling import Reconciliation, reconcile
-from app.store.driver import DeleteOne, Store, UpdateOne
+from app.store.driver import DeleteOne, Store, UpdateMany, UpdateOne
+from app.store.schema import COLLECTIONS
 from tests.support.import_lines import NOW, Bring, Line, activity, coupon, customer, fingerprint, points, status, thing
 
 EXAMPLES = sorted(Path("examples/import").glob("*.ndjson"))
+ALL_EXAMPLES: list[Line] = [line for file in EXAMPLES for line in map(json.loads, file.read_text().splitlines())]
 SALE = thing("transaction", "T-1", number="1", type="SALE", occurredAt="2024-01-01T10:00:00Z", amount="12.50 EUR")
 FILE: list[Line] = [
     customer(email="ada@example.com", tags=["vip"]),
@@ -25,6 +30,22 @@ FILE: list[Line] = [
     status("S-1", "BLOCKED", "2023-09-02T07:00:00Z"),
     status("S-2", "ACTIVE", "2023-09-03T07:00:00Z"),
 ]
+
+
+def id_of(line: Line) -> str:
+    return derived_id(COLLECTION_OF[line["kind"]], source=line["source"], source_id=line["id"])
+
+
+def three(kind: LineKind) -> list[Line]:
+    """Returns three lines like the first example of a kind, a day apart, of a source of their own."""
+    example = next(line for line in ALL_EXAMPLES if line["kind"] == kind)
+    at = datetime.fromisoformat(example[TIMES[kind]])
+    lines: list[Line] = []
+    for day in range(3):
+        own = {"source": "trial", "id": f"{kind}-{day}", TIMES[kind]: (at + timedelta(days=day)).isoformat()}
+        who: dict[str, Any] = {"number": f"T-{day}", "identities": []} if kind is LineKind.CUSTOMER else {}
+        lines.append({**example, **own, **who})
+    return lines
 
 
 async def compared(store: Store, *lines: Line) -> Reconciliation:
@@ -54,9 +75,8 @@ async def test_what_was_imported_is_the_same(bring: Bring, store: Store) -> None
 
 
 async def test_all_examples_are_the_same_once_they_are_imported(bring: Bring, store: Store) -> None:
-    lines = [line for file in EXAMPLES for line in map(json.loads, file.read_text().splitlines())]
-    assert (await bring(*lines)).rejects == []
-    found = await compared(store, *lines)
+    assert (await bring(*ALL_EXAMPLES)).rejects == []
+    found = await compared(store, *ALL_EXAMPLES)
     assert found.is_equal, str(found)
 
 
@@ -103,7 +123,58 @@ async def test_what_is_here_and_not_in_the_file_counts_within_its_time(bring: Br
     found = await compared(store, customer(), lines[0], lines[2])
     assert (found.kinds["activity"].not_in_file, len(found.shown["notInFile"])) == (1, 1)  # those of the 4th are later
     assert (await compared(store, customer(), lines[0], lines[4])).kinds["activity"].not_in_file == 3
-    assert (await compared(store, SALE)).kinds["transaction"].not_in_file is None
+    assert (await compared(store, customer(), lines[0])).kinds["customer"].not_in_file == 0
+
+
+async def test_of_every_kind_it_is_told_what_is_not_in_the_file(bring: Bring, store: Store) -> None:
+    assert (await bring(*ALL_EXAMPLES, *(line for kind in TIMES for line in three(kind)))).rejects == []
+    found = await compared(store, *(line for kind in TIMES for line in three(kind)[::2]))
+    counted = {kind: (each.in_file, each.here, each.not_in_file) for kind, each in found.kinds.items()}
+    assert counted == dict.fromkeys(TIMES, (2, 2, 1))
+    left_out = {(kind.value, id_of(three(kind)[1])) for kind in TIMES}
+    assert {(each.kind, each.id) for each in found.shown["notInFile"]} == left_out
+    assert TIMES.keys() == {*LineKind} - {LineKind.CUSTOMER_LINK}
+
+
+async def test_of_several_sources_each_counts_within_its_own_time(bring: Bring, store: Store) -> None:
+    both = {"identities": [{"source": "loyalty", "id": "M-1"}]}
+    days = [f"2023-01-0{day}T00:00:00Z" for day in range(1, 4)]
+    lines = [customer(f"100{at}", registeredAt=day, **(both if at == 1 else {})) for at, day in enumerate(days)]
+    await bring(*lines)
+    esuite = lines[::2]
+    assert (await compared(store, *esuite)).kinds["customer"].not_in_file == 1
+    loyalty = [
+        {"kind": "customer", "source": "loyalty", "id": each, "registeredAt": days[1]} for each in ("M-1", "M-2")
+    ]
+    assert (await compared(store, *esuite, loyalty[0])).kinds[
+        "customer"
+    ].not_in_file == 1  # esuite has not told of them
+    assert (await compared(store, *esuite, loyalty[1])).kinds["customer"].not_in_file == 2  # neither has
+
+
+async def test_every_row_says_what_its_source_calls_it(bring: Bring, store: Store) -> None:
+    assert (await bring(*ALL_EXAMPLES)).rejects == []
+    for kind in TIMES.keys() - {LineKind.CUSTOMER}:
+        rows = {row["_id"]: row for row in await store.find(COLLECTION_OF[kind], {})}
+        told = {id_of(line): (line["source"], line["id"]) for line in ALL_EXAMPLES if line["kind"] == kind}
+        assert {key: (rows[key]["source"], rows[key]["sourceId"]) for key in told if key in rows} == told
+        assert not any("sourceId" in row for key, row in rows.items() if key not in told)  # those of our own
+
+
+async def test_a_row_of_before_is_the_same_without_its_source(bring: Bring, store: Store) -> None:
+    await bring(*ALL_EXAMPLES)
+    for kind in TIMES.keys() - {LineKind.CUSTOMER}:
+        name = COLLECTION_OF[kind]
+        whose = dict.fromkeys({"source", "sourceId"} - COLLECTIONS[name].required.keys(), "")
+        await store.write(name, [UpdateMany({}, {"$unset": whose})])
+    again = await bring(*ALL_EXAMPLES, options=ImportOptions(corrects=True))
+    assert {outcome for (_, outcome), count in again.summary.counts.items() if count} == {"UNCHANGED"}
+    assert (await compared(store, *ALL_EXAMPLES)).is_equal
+    assert not any("source" in row for row in await store.find("coupons", {}))
+    [example] = [line for line in ALL_EXAMPLES if line["kind"] == "coupon"][:1]
+    await bring({**example, "value": "another"})
+    [updated] = await store.find("coupons", {"_id": id_of(example)})
+    assert (updated["source"], updated["sourceId"]) == (example["source"], example["id"])
 
 
 async def test_of_a_repeated_thing_what_counts_in_an_import_counts_here(bring: Bring, store: Store) -> None:

@@ -82,6 +82,12 @@ ALLOWED: Final = (
         "a look-up in one index for each id, on each shard; at most 500 ids",
         writes=True,
     ),
+    Allowed(
+        "",
+        "_id",
+        "`reconcile` looks for what a source's file does not tell, in the order of ids.",
+        "each shard reads all that it has of the file's kinds, once, a page at a time",
+    ),
     *(
         Allowed(collection, key, "The rows of a row are asked for by its id.", "an index on each shard; a page of rows")
         for collection, key in (

@@ -132,23 +132,27 @@ async def go_on(
     first: int,
     now: datetime,
     on_verdict: Callable[[Verdict], None],
-    each_chunk: Callable[[Summary], Awaitable[None]],
+    each_chunk: Callable[[int], Awaitable[None]],
     options: ImportOptions,
     lines_per_chunk: int,
 ) -> Summary:
     """Imports lines into a batch that was begun, from the ``first`` of them on. Raises StoreError, or what they raise.
 
-    After each chunk the batch says how far it is; interrupted, it may be gone on with at once. What it says of
-    the lines before the ``first`` counts, if that is where it had come to.
+    After each chunk the batch says how far it is, and ``each_chunk`` hears how many lines it had; interrupted, it may
+    be gone on with at once. What it says of the lines before the ``first`` counts, if that is where it had come to.
     """
     batch_id, before = batch["_id"], None
     if first == batch.get("settledLines", 0) + 1:
         counts = {(each["kind"], LineOutcome(each["outcome"])): each["lines"] for each in batch["counts"]}
         before = Summary(batch["lines"], first - 1, counts=Counter(counts))
 
+    done = before.lines if before else first - 1
+
     async def note(summary: Summary) -> None:
+        nonlocal done
         await _save(store, batch_id, summary)
-        await each_chunk(summary)
+        lines, done = summary.lines - done, summary.lines
+        await each_chunk(lines)
 
     try:
         summary = await import_lines(
@@ -202,6 +206,8 @@ async def newest(store: Store, limit: int) -> list[str]:
 
 def _sentence(batch: Document) -> str:
     state = "undone" if "undoneAt" in batch else "" if "finishedAt" in batch else "not finished"
+    if state == "not finished" and (held := batch.get("linesHeld", 0)):
+        state += f": {batch['linesRead']:,} lines read, {held:,} of them wait for later ones"
     counts = Counter[str]()
     for each in batch["counts"]:
         counts[each["outcome"]] += each["lines"]
@@ -211,8 +217,11 @@ def _sentence(batch: Document) -> str:
 
 
 async def _save(store: Store, batch_id: str, summary: Summary, more: Document | None = None) -> None:
-    """Says how far a batch is. What is settled is counted: the lines from there on are sent again after a break."""
-    said: Document = {"seenAt": clock(), **(more or {})}
+    """Says how far a batch is. What is settled is counted: the lines from there on are sent again after a break.
+
+    While lines wait for later ones the counts stand still, and it is said how many were read and wait.
+    """
+    said: Document = {"seenAt": clock(), "linesRead": summary.lines, "linesHeld": summary.held, **(more or {})}
     if not summary.held:
         said |= {"lines": summary.lines, "counts": summary.counts_by_kind, "settledLines": summary.last}
     await store.write("imports", [UpdateOne({"_id": batch_id}, {"$set": said})])

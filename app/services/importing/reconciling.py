@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from app.domain import customer_fields, details
 from app.domain.ids import derived_id
-from app.domain.import_lines import COLLECTION_OF, HISTORY, KEYS_OF_LINES, STATUSES, Line, LineKind
+from app.domain.import_lines import COLLECTION_OF, HISTORY, KEYS_OF_LINES, TIMES, Line, LineKind
 from app.services.importing import read_line
 from app.services.importing.owned import differing
 from app.services.importing.points import Held, Ledger
@@ -26,14 +26,6 @@ from app.store.driver import Document, Store
 
 _AT_ONCE: Final = 500
 _SHOWN: Final = 20
-_TIMES: Final[Mapping[LineKind, str]] = {
-    LineKind.CUSTOMER: "registeredAt",
-    LineKind.ACTIVITY: "occurredAt",
-    LineKind.POINTS: "occurredAt",
-    **dict.fromkeys(STATUSES, "createdAt"),
-    LineKind.AML_CHECK: "startedAt",
-}
-"""When things are of, of the kinds that keep their source: of these it can be told what is here and not in the file."""
 _SORTS: Final = {
     "missing": "missing here",
     "different": "different",
@@ -54,7 +46,7 @@ class Deviation(NamedTuple):
 
 @dataclass(slots=True)
 class Compared:
-    """It counts things of one kind. ``not_in_file`` is None where rows do not keep whose they were."""
+    """It counts things of one kind. ``not_in_file`` is None where no line says when its thing is of."""
 
     in_file: int = 0
     here: int = 0
@@ -154,8 +146,8 @@ async def reconcile(
             advance(1)
         for arrivals in kept.arrivals():
             await _compare(store, arrivals, found, now=now, zone=zone)
-        for kind, source, since, until in kept.spans():
-            await _find_others(store, kept, found, LineKind(kind), source, since, until)
+        for kind, spans in kept.spans.items():
+            await _find_others(store, kept, found, kind, spans)
         return found
 
 
@@ -164,13 +156,17 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         yield getattr(line, "row", at), line
 
 
+_Spans = Mapping[str, tuple[datetime, datetime]]
+"""By source: the first and the last time of which its lines of one kind are."""
+
+
 class _Kept:
     """It keeps lines on the disk, one of each thing: of history the first, of what has a present the last."""
 
     def __init__(self, path: Path) -> None:
         self.database = sqlite3.connect(path)
         self.database.execute("CREATE TABLE lines (id TEXT PRIMARY KEY, number INTEGER, text TEXT) WITHOUT ROWID")
-        self._spans: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+        self.spans: defaultdict[LineKind, dict[str, tuple[datetime, datetime]]] = defaultdict(dict)
 
     def close(self) -> None:
         self.database.close()
@@ -183,10 +179,10 @@ class _Kept:
             return
         what = "IGNORE" if read.line.kind in HISTORY else "REPLACE"
         self.database.execute(f"INSERT OR {what} INTO lines VALUES (?, ?, ?)", (_key(read.line), number, read.text))  # noqa: S608 # of two words
-        if (key := _TIMES.get(read.line.kind)) and (at := read.line.document.get(key)):
-            place = read.line.kind.value, read.line.identity.source
-            since, until = self._spans.get(place, (at, at))
-            self._spans[place] = min(since, at), max(until, at)
+        if (key := TIMES.get(read.line.kind)) and (at := read.line.document.get(key)):
+            spans, source = self.spans[read.line.kind], read.line.identity.source
+            since, until = spans.get(source, (at, at))
+            spans[source] = min(since, at), max(until, at)
 
     def arrivals(self) -> Iterator[Sequence[Arrival]]:
         self.database.execute("CREATE INDEX in_order ON lines (number, id)")
@@ -198,10 +194,6 @@ class _Kept:
             last = rows[-1][:2]
             read = (read_line(number, text.encode()) for number, _, text in rows)
             yield [each for each in read if isinstance(each, Arrival)]
-
-    def spans(self) -> Iterator[tuple[str, str, datetime, datetime]]:
-        for (kind, source), (since, until) in sorted(self._spans.items()):
-            yield kind, source, since, until
 
     def has(self, key: str) -> bool:
         return self.database.execute("SELECT 1 FROM lines WHERE id = ?", (key,)).fetchone() is not None
@@ -299,28 +291,37 @@ def _add_up(found: Reconciliation, line: Line, row: Document | None) -> None:
 # ---------------------------------------------------------------- what is not in it
 
 
-async def _find_others(
-    store: Store, kept: _Kept, found: Reconciliation, kind: LineKind, source: str, since: datetime, until: datetime
-) -> None:
-    """Counts what this source told within the time of the file, and the file does not tell. Read a page at a time."""
-    counted = found.kinds[kind]
-    counted.not_in_file = counted.not_in_file or 0
-    whose = {"identities.source": source} if kind is LineKind.CUSTOMER else {"source": source}
-    where = {**whose, _TIMES[kind]: {"$gte": since, "$lte": until}}
+async def _find_others(store: Store, kept: _Kept, found: Reconciliation, kind: LineKind, spans: _Spans) -> None:
+    """Counts what these sources told within the time of the file, and the file does not tell.
+
+    A collection is read once, a page at a time: no index is kept for this alone.
+    """
+    counted, time = found.kinds[kind], TIMES[kind]
+    counted.not_in_file = 0
+    whose = "identities.source" if kind is LineKind.CUSTOMER else "source"
+    told = [{whose: source, time: {"$gte": since, "$lte": until}} for source, (since, until) in sorted(spans.items())]
     last = ""
     while rows := await store.find(
         COLLECTION_OF[kind],
-        {**where, "_id": {"$gt": last}},
+        {"$or": told, "_id": {"$gt": last}},
         sort={"_id": 1},
         limit=_AT_ONCE,
-        fields={"_id": 1, "identities": 1},
+        fields={"identities": 1, "source": 1, time: 1},
     ):
         last = rows[-1]["_id"]
         for row in rows:
-            keys = [row["_id"]]
-            if kind is LineKind.CUSTOMER:
-                own = [each["id"] for each in row["identities"] if each["source"] == source]
-                keys = [derived_id("customers", source=source, source_id=each) for each in own]
-            if not any(map(kept.has, keys)):
-                counted.not_in_file += 1
-                found.show("notInFile", Deviation(kind, None, row["_id"]))
+            for source, ids in _by_source(kind, row).items():
+                span = spans.get(source)
+                if span and span[0] <= row[time] <= span[1] and not any(map(kept.has, ids)):
+                    counted.not_in_file += 1
+                    found.show("notInFile", Deviation(kind, None, row["_id"]))
+
+
+def _by_source(kind: LineKind, row: Document) -> Mapping[str, Sequence[str]]:
+    """Returns under which ids a file of each source may tell of a row."""
+    if kind is not LineKind.CUSTOMER:
+        return {row["source"]: [row["_id"]]}
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for each in row["identities"]:
+        ids[each["source"]].append(derived_id("customers", source=each["source"], source_id=each["id"]))
+    return ids

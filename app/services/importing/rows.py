@@ -28,7 +28,8 @@ _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")
 _MEBIBYTE: Final = 1024 * 1024
 DOCUMENT_AT_MOST: Final = 256 * _MEBIBYTE
 _RAW_KEPT: Final = 20_000
-_BEGINNING: Final = 64
+BEGINNING_BYTES: Final = 64
+"""So many show what a file is: packed, marked, or one of rejects."""
 _REJECT: Final = re.compile(rb'\{ ?"line": ?\d+, ?"(?:reason|warning)":')
 _REST: Final = "more cells than columns"
 _MARK: Final = 0xDC00
@@ -170,7 +171,7 @@ def _rows(file: BinaryIO, mapping: Mapping, document_at_most: int) -> Iterator[_
     encoding = mapping.encoding
     with _unpacked(file) as stream:
         try:
-            beginning = stream.peek(_BEGINNING)
+            beginning = stream.peek(BEGINNING_BYTES)
             encoding = next((name for mark, name in _MARKS if beginning.startswith(mark)), encoding)
             text = io.TextIOWrapper(stream, encoding=encoding, errors="marked", newline="")
             lines = _Lines(text, encoding)
