@@ -143,12 +143,14 @@ def _replaced(value: Any, texts: dict[str, str]) -> Any:
 
 
 async def _customers(store: Store, count: int) -> list[str]:
-    now = datetime.now(UTC)
-    made: Sequence[Document] = [
-        {"_id": new_id("customers"), "name": "Bench", "registeredAt": now, "paymentCount": 0, "tags": []}
-        | {"number": new_id("customers"), "status": "ACTIVE"}
-        for _ in range(count)
-    ]
+    same: Document = {
+        "name": "Bench",
+        "registeredAt": datetime.now(UTC),
+        "paymentCount": 0,
+        "tags": [],
+        "status": "ACTIVE",
+    }
+    made: list[Document] = [{"_id": new_id("customers"), "number": new_id("customers"), **same} for _ in range(count)]
     await store.insert("customers", made)
     return [str(each["_id"]) for each in made]
 

@@ -74,8 +74,12 @@ async def check_adjustable(of: Changes, customer_id: str, amount: int, session: 
     if limit is None:
         return
     own = {"customerId": customer_id, "subject": of.viewer.subject, "at": {"$gt": of.now - _LIMIT_PERIOD}}
-    recent = await of.store.find("idempotency", {**own, "points": {"$exists": True}}, session=session)
-    moved = sum(each["points"] for each in recent)
+    added_up = [
+        {"$match": {**own, "points": {"$exists": True}}},
+        {"$group": {"_id": None, "points": {"$sum": "$points"}}},
+    ]
+    recent = await of.store.aggregate("idempotency", added_up, session=session)
+    moved = recent[0]["points"] if recent else 0
     if moved + abs(amount) > limit:
         so_far = f" and have adjusted {moved:,} so far" if moved else ""
         raise LimitExceeded(
