@@ -48,8 +48,11 @@ def find_mongod() -> Path | None:
 
 
 @contextmanager
-def embedded_mongod(folder: Path) -> Generator[str]:
-    """Yields the URI of the server that lives in ``folder``, started if nobody has. Raises MongodUnavailable."""
+def embedded_mongod(folder: Path, *, keeps: bool = True) -> Generator[str]:
+    """Yields the URI of the server that lives in ``folder``, started if nobody has. Raises MongodUnavailable.
+
+    With ``keeps=False`` a new one does not wait for the disk: a crash may cost what it has acknowledged.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         users = (folder / "users.lock").open("w")
@@ -61,7 +64,7 @@ def embedded_mongod(folder: Path) -> Generator[str]:
     with users:
         with _alone(folder):
             fcntl.flock(users, fcntl.LOCK_SH)
-            port = _start(folder)
+            port = _start(folder, keeps=keeps)
         try:
             yield f"mongodb://127.0.0.1:{port}/?directConnection=true"
         finally:
@@ -78,7 +81,7 @@ def _alone(folder: Path) -> Generator[None]:
         yield
 
 
-def _start(folder: Path) -> int:
+def _start(folder: Path, *, keeps: bool) -> int:
     """Returns the port of a server that takes writes.
 
     A crash of ours may have left one running, or half begun: it is taken over. One that is just ending is followed.
@@ -88,7 +91,7 @@ def _start(folder: Path) -> int:
         if not _runs(folder):
             _launch(folder)
         port = int((folder / "port").read_text())
-        if _takes_writes(port):
+        if _takes_writes(port, keeps=keeps):
             return port
         time.sleep(0.02)
     raise MongodUnavailable(f"mongod did not become writable within {_START_SECONDS} s. See {folder / 'mongod.log'}.")
@@ -118,21 +121,22 @@ def _launch(folder: Path) -> None:
         raise MongodUnavailable(f"mongod would not start. {started.stderr.strip() or f'See {log}.'}{hint}")
 
 
-def _takes_writes(port: int) -> bool:
+def _takes_writes(port: int, *, keeps: bool) -> bool:
     with _client(port) as client, suppress(PyMongoError):
         if client.admin.command("hello")["isWritablePrimary"]:
             return True
-        _configure(client, {"_id": 0, "host": f"127.0.0.1:{port}"})
+        _configure(client, {"_id": 0, "host": f"127.0.0.1:{port}"}, keeps=keeps)
     return False
 
 
-def _configure(client: "MongoClient[Any]", member: dict[str, Any]) -> None:
+def _configure(client: "MongoClient[Any]", member: dict[str, Any], *, keeps: bool) -> None:
     """Makes the replica set, or tells it its new address where a stranger took the port that it remembers."""
     try:
         config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure as failure:
         if failure.code == _NOT_YET_INITIALIZED:
-            client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [member]})
+            made = {"_id": _REPLICA_SET, "members": [member], "writeConcernMajorityJournalDefault": keeps}
+            client.admin.command("replSetInitiate", made)
         return
     if config["members"][0]["host"] != member["host"]:
         config["members"] = [config["members"][0] | member]
