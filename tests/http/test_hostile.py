@@ -109,7 +109,7 @@ def keys_of(value: Any) -> set[str]:
     """The keys of a command at any depth, without the operators that we write ourselves."""
     match value:
         case {**fields}:
-            own = {key for key in fields if not (key.startswith("$") and key not in ("$where", "$ne"))}
+            own = {key for key in fields if not (key.startswith("$") and key not in ("$where", "$bitsAnySet"))}
             return own.union(*map(keys_of, fields.values()))
         case [*items]:
             return set[str]().union(*map(keys_of, items))
