@@ -305,3 +305,9 @@ def test_conftests_have_fixtures_and_hooks_and_nothing_to_import() -> None:
 
 def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def test_nothing_waits_in_a_way_that_loses_a_cancellation() -> None:
+    """Python 3.11's ``wait_for`` may: whoever ends a task then waits for it for ever. ``asyncio.timeout`` does not."""
+    losing = [path for path in Path("app").rglob("*.py") if "wait_for(" in path.read_text("utf-8")]
+    assert losing == []

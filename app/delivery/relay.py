@@ -114,7 +114,8 @@ class Relay:
                 slots.release()
                 seconds = await self._until_next(channel)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(awake.wait(), seconds)
+                    async with asyncio.timeout(seconds):
+                        await awake.wait()
         finally:
             self._awake.discard(awake)
             if under_way:

@@ -123,7 +123,8 @@ class Looks:
         """Writes what is noted, again and again; at once where there is much of it."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._filling.wait(), _FLUSH_SECONDS)
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await self._filling.wait()
             self._filling.clear()
             with suppress(StoreError):
                 await self.flush(self.database.until(NEVER))

@@ -72,7 +72,8 @@ class CustomerLocks:
         """Holds the customer's lock. Raises OutOfTime where it cannot be had by the deadline."""
         lock = self._locks.setdefault(customer_id, asyncio.Lock())
         try:
-            await asyncio.wait_for(lock.acquire(), deadline.remaining_seconds)
+            async with asyncio.timeout(deadline.remaining_seconds):
+                await lock.acquire()
         except TimeoutError:
             raise OutOfTime("too many changes of one customer") from None
         try:

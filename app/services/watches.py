@@ -32,7 +32,8 @@ class Watch:
     async def wait(self, seconds: float) -> None:
         """Waits until it is woken, so long at most, and lowers the flag."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         self._event.clear()
 
 
