@@ -23,7 +23,7 @@ from app.http.tokens import issue, verifier
 from app.main import build_app, routes
 from app.settings import Limits
 from app.store import indexes
-from app.store.driver import Document, InsertOne, Store, UpdateOne
+from app.store.driver import Document, Store, UpdateOne
 from app.store.mongod import embedded_mongod
 
 CHANGES, AT_ONCE = 300, 16
@@ -35,21 +35,21 @@ Change = Callable[[str, str], Awaitable[None]]
 
 
 class Writes(CommandListener):
-    """Records what is written in transactions while it is told to: a collection and its operations, in order."""
+    """Records what is written in transactions while it is told to: command, collection and statements, in order."""
 
     def __init__(self) -> None:
         self.recording = False
-        self.sent: list[tuple[str, list[InsertOne[Document] | UpdateOne]]] = []
+        self.sent: list[tuple[str, str, list[Document]]] = []
 
     def started(self, event: Any) -> None:
         if self.recording and event.command.get("autocommit") is False:
             match event.command:
                 case {"insert": collection, "documents": documents}:
-                    self.sent.append((collection, [InsertOne(each) for each in documents]))
+                    self.sent.append(("insert", collection, documents))
                 case {"update": collection, "updates": updates}:
-                    self.sent.append((collection, [UpdateOne(each["q"], each["u"]) for each in updates]))
+                    self.sent.append(("update", collection, updates))
                 case {"findAndModify": collection, "query": where, "update": change}:
-                    self.sent.append((collection, [UpdateOne(where, change)]))
+                    self.sent.append(("update", collection, [{"q": where, "u": change}]))
                 case _:
                     pass
 
@@ -86,24 +86,20 @@ async def measure(uri: str, rounds: int) -> None:
             writes.recording = True
             await change(sample, SAMPLE_KEY)
             writes.recording = False
-            own = [
-                each._doc["_id"]  # pyright: ignore[reportPrivateUsage] # the driver tells it nowhere else
-                for _, operations in writes.sent
-                for each in operations
-                if isinstance(each, InsertOne)
-            ]
+            own = [each["_id"] for name, _, documents in writes.sent if name == "insert" for each in documents]
 
             async def raw(customer_id: str, key: str) -> None:
                 texts = {sample: customer_id, SAMPLE_KEY: key}
                 texts |= {each: f"{each[:4]}{new_id('points')[4:]}" for each in own if "/" not in each}
 
                 async def body(session: Any) -> None:
-                    for collection, operations in writes.sent:
-                        again = [_with(each, texts) for each in operations]
-                        if isinstance(again[0], InsertOne) and len(again) == 1:
-                            await store.insert(collection, [again[0]._doc], session=session)  # pyright: ignore
+                    for name, collection, statements in writes.sent:
+                        again: list[Document] = _replaced(statements, texts)
+                        if name == "insert":
+                            await store.insert(collection, again, session=session)
                         else:
-                            await store.write(collection, again, session=session)
+                            updates = [UpdateOne(each["q"], each["u"]) for each in again]
+                            await store.write(collection, updates, session=session)
 
                 await store.transaction(body)
 
@@ -121,12 +117,6 @@ async def _measured(store: Store, rounds: int, raw: Change, change: Change) -> N
     for name, rates in kinds.items():
         ratio = median(rate / raw for rate, raw in zip(rates, kinds["raw, many customers"], strict=True))
         print(f"{name:26} {median(rates):7.0f} changes a second {ratio:7.2f} of raw")
-
-
-def _with(operation: Any, texts: dict[str, str]) -> Any:
-    if isinstance(operation, InsertOne):
-        return InsertOne(_replaced(operation._doc, texts))  # pyright: ignore
-    return UpdateOne(_replaced(operation._filter, texts), operation._doc)
 
 
 def _replaced(value: Any, texts: dict[str, str]) -> Any:

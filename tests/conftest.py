@@ -70,7 +70,7 @@ def mongodb_uri() -> Generator[str]:
         yield uri
     else:
         # By month: a mongod does not take up what a clock of the future wrote (tests/days.py).
-        # Half of the suite's time went by while journals were written.
+        # Tests of changes take half as long where nothing waits for its journal.
         with embedded_mongod(Path(".data/tests", f"{datetime.now(UTC):%Y-%m}"), keeps=False) as uri:
             yield uri
 

@@ -309,5 +309,5 @@ def module_name(path: Path) -> str:
 
 def test_nothing_waits_in_a_way_that_loses_a_cancellation() -> None:
     """Python 3.11's ``wait_for`` may: whoever ends a task then waits for it for ever. ``asyncio.timeout`` does not."""
-    losing = [path for path in Path("app").rglob("*.py") if "wait_for(" in path.read_text("utf-8")]
+    losing = [path for path in (ROOT / "app").rglob("*.py") if "wait_for(" in path.read_text("utf-8")]
     assert losing == []

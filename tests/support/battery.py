@@ -219,6 +219,7 @@ TEXTS = (
     "\0",
     "a\0b",
     "$where",
+    "$ne",
     "$bitsAnySet",  # which nothing here writes itself
     '{"$gt": ""}',
     "'; return true; //",
