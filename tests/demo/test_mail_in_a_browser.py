@@ -35,6 +35,7 @@ class Tracker(ThreadingHTTPServer):
     """Shows ``page`` at /page, and notes whatever else it is asked for, until /end."""
 
     page = ""
+    request_queue_size = 128  # of more than its usual five some are turned away, and come back after seconds
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -81,7 +82,9 @@ def hits(browser: Browser, tracker: Tracker, documents: list[str], sandbox: str,
     tracker.page = "<!doctype html><meta charset=utf-8>" + "\n".join(frames)
     with browser.new_context() as context:
         page = context.new_page()
-        page.goto(f"{tracker.url}/page", wait_until="load")  # the frames' own images and sheets included
+        page.goto(
+            f"{tracker.url}/page", wait_until="load", timeout=60_000
+        )  # the frames' own images and sheets included
         deadline = monotonic() + 20
         while awaited - tracker.hits and monotonic() < deadline:
             page.wait_for_timeout(100)
@@ -104,9 +107,9 @@ def test_no_hostile_mail_fetches_or_runs_where_its_original_does(browser: Browse
         hits(browser, tracker, alone, "allow-scripts allow-same-origin allow-forms allow-popups", awaited=set())
         == set()
     )
-    # The second line alone, too: nothing is run or fetched but by navigation.
+    # The second line alone, too: nothing is run or fetched, and a page that may not run scripts may not refresh itself.
     behind = [shown[-1].replace("<body>", f"<body>{html}") for html in originals]
-    assert hits(browser, tracker, behind, "", awaited={"refresh"}) <= {"refresh"}
+    assert hits(browser, tracker, behind, "", awaited=set()) == set()
 
 
 def test_a_mail_as_shops_send_them_looks_the_same(browser: Browser) -> None:
