@@ -31,7 +31,7 @@ from app.store.driver import Driver, Store, is_transient
 from app.store.mongod import embedded_mongod
 from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch
 from tests.support.commands import Commands
-from tests.support.digest import EMPTY, digests
+from tests.support.digest import delete_all
 from tests.support.gateway import Ask
 from tests.support.routing import Routing, tell_tests_apart
 from tests.support.tokens import AUTHORITY, SECRET, token
@@ -110,11 +110,7 @@ async def store(_database: tuple[Store, Commands, Routing], database_name: str) 
 async def _empty(store: Store, database: str) -> None:
     """Deletes all documents, once nothing runs. On a busy machine PyMongo may give up a connection that it opens."""
     await _nothing_runs(store, database)
-    there = await digests(store)
-    for name in there.keys() - {"versions"}:  # it says which copies the database has, which has not changed
-        if there[name] == EMPTY:
-            continue
-        await store.command({"delete": name, "deletes": [{"q": {}, "limit": 0}]})
+    await delete_all(store)
 
 
 async def _nothing_runs(store: Store, database: str) -> None:

@@ -33,6 +33,7 @@ from app.schema.enums import (
 )
 from app.schema.filters import TimeRange, among, check_types, during, few, search_term, terms
 from app.schema.notes import Note
+from app.schema.origins import Reported
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import ACTOR, ATTRIBUTES, CONTACT, MAIL, NOTE, WITH_OWNER, WORDS, Access
@@ -100,7 +101,7 @@ class FieldChange:
 
 
 @strawberry.type(description="An event on a customer's account, as its source system reported it.")
-class Activity(Node):
+class Activity(Reported, Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id type title group icon source occurred_at recorded_at is_note legacy points "
         "subject available_actions customer",
@@ -109,7 +110,7 @@ class Activity(Node):
         ATTRIBUTES: "attributes attribute",
         MAIL: "email",
         NOTE: "note",
-        CONTACT: "changes",
+        CONTACT: "changes source_id",
     }
 
     type: str = strawberry.field(

@@ -10,16 +10,18 @@ from app.domain.paging import Sorting, Where
 from app.schema.base import Node
 from app.schema.enums import CouponOrderField, CouponOrigin, OrderDirection
 from app.schema.filters import TimeRange, among, during, terms
+from app.schema.origins import Imported
 from app.schema.owner import owner
 from app.schema.people import Actor
-from app.schema.rules import ACTOR, CODE, WITH_OWNER, Access
+from app.schema.rules import ACTOR, CODE, CONTACT, WITH_OWNER, Access
 
 
 @strawberry.type(description="A coupon of a customer.")
-class Coupon(Node):
+class Coupon(Imported, Node):
     access: ClassVar[Access] = {
-        WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at customer",
+        WITH_OWNER: "id type value added_at expires_at origin redeemed redeemed_at source customer",
         CODE: "code",
+        CONTACT: "source_id",
         ACTOR: "redeemed_by",
     }
 

@@ -12,6 +12,7 @@ from app.schema.base import Document, Node
 from app.schema.changes import KEY, Changed
 from app.schema.connection import paged
 from app.schema.enums import DueDiligenceFactor, DueDiligenceScore
+from app.schema.origins import Imported
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import DUE_DILIGENCE, WITH_OWNER, Access
@@ -30,7 +31,7 @@ class DueDiligenceResult:
 @strawberry.type(
     description="A search for one factor, as the system that searched reported it. It is imported and never changed."
 )
-class DueDiligenceSearch(Node):
+class DueDiligenceSearch(Imported, Node):
     access: ClassVar[Access] = DUE_DILIGENCE
 
     factor: DueDiligenceFactor = strawberry.field(description="What was searched for.")

@@ -13,6 +13,7 @@ from app.domain.mail_html import MOST_ENTITIES, MOST_TAGS, harmless
 from app.schema.base import Document, Info, Node, ShortList, Source, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import DeliveryStatus
+from app.schema.origins import Imported
 from app.schema.owner import owner
 from app.schema.rules import MAIL, Access
 
@@ -61,7 +62,7 @@ class EmailAttachment:
 
 
 @strawberry.type(description="An e-mail as the customer received it.")
-class Email(Node):
+class Email(Imported, Node):
     access: ClassVar[Access] = MAIL
 
     subject: str = strawberry.field(description="The subject line.")

@@ -36,4 +36,10 @@ class Import(Node):
     lines: SafeInt = strawberry.field(
         description="The number of lines that were decided; while it runs, as of some seconds ago."
     )
+    lines_read: SafeInt | None = strawberry.field(
+        description="The number of lines that were read, as of some seconds ago. Null if that was not kept yet."
+    )
+    lines_held: SafeInt | None = strawberry.field(
+        description="The number of those that wait for later lines: points are decided in the order of time."
+    )
     counts: list[ImportCount] = strawberry.field(description="The outcomes of the lines, by kind.")

@@ -4,6 +4,7 @@ from typing import Final
 
 import strawberry
 
+from app.schema.origins import Reported
 from app.schema.owner import owner
 
 STATUS: Final = "The status in our words. OTHER: we have no word for it, see `sourceStatus`."
@@ -11,7 +12,7 @@ STATUS: Final = "The status in our words. OTHER: we have no word for it, see `so
 
 
 @strawberry.type
-class Mirror:
+class Mirror(Reported):
     """A mirror shows a row as its source has it. It is imported, and never edited here."""
 
     source: str = strawberry.field(description="The system that owns it and reports it.")

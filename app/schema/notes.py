@@ -10,6 +10,7 @@ from app.domain.notes import pinned_for
 from app.domain.uploads import safe_name
 from app.schema.base import Document, Info, Node, Source, linked_document, reads, result_or_error
 from app.schema.enums import PinnedFor
+from app.schema.origins import Imported
 from app.schema.owner import owner
 from app.schema.people import Actor
 from app.schema.rules import NOTE, Access
@@ -50,7 +51,7 @@ class NoteAttachment:
 
 
 @strawberry.type(description="A note on a customer's account.")
-class Note(Node):
+class Note(Imported, Node):
     access: ClassVar[Access] = NOTE
 
     message: str = strawberry.field(description="The text.")

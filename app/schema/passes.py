@@ -12,15 +12,19 @@ from app.schema.base import Document, Info, Node, ShortList, follow_own, reads
 from app.schema.connection import rows_of
 from app.schema.enums import OrderDirection, PassOrderField, PassType, PushStatus
 from app.schema.filters import among
+from app.schema.origins import Imported
 from app.schema.owner import owner
-from app.schema.rules import WITH_OWNER, Access
+from app.schema.rules import CONTACT, WITH_OWNER, Access
 
 _Push = Annotated["PassPush", strawberry.lazy("app.schema.passes")]
 
 
 @strawberry.type(description="A pass in the customer's mobile wallet.")
-class Pass(Node):
-    access: ClassVar[Access] = WITH_OWNER
+class Pass(Imported, Node):
+    access: ClassVar[Access] = {
+        WITH_OWNER: "id serial_number type reward created_at updated_at customer pushes source",
+        CONTACT: "source_id",
+    }
 
     serial_number: str = strawberry.field(description="The serial number at the wallet provider.")
     type: PassType = strawberry.field(description="The wallet that it is for.")

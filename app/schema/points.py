@@ -13,9 +13,10 @@ from app.domain.refusals import BadUserInput
 from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
 from app.schema.filters import TimeRange, among, during
+from app.schema.origins import Reported
 from app.schema.owner import owner
 from app.schema.people import Actor
-from app.schema.rules import ACTOR, ADJUSTMENT, WITH_OWNER, WORDS, Access
+from app.schema.rules import ACTOR, ADJUSTMENT, CONTACT, WITH_OWNER, WORDS, Access
 from app.schema.transactions import Transaction
 
 if TYPE_CHECKING:
@@ -111,13 +112,14 @@ def _expiries(balance: Document) -> Source:
 
 
 @strawberry.type(description="An entry of the points ledger. Entries never change; a correction is a new entry.")
-class PointsEntry(Node):
+class PointsEntry(Reported, Node):
     access: ClassVar[Access] = {
         WITH_OWNER: "id seq kind points balance_after occurred_at recorded_at expires_at shortfall settled source "
         "transaction transfer_of customer",
         WORDS: "reason",
         ACTOR: "actor",
         ADJUSTMENT: "adjustment",
+        CONTACT: "source_id",
     }
 
     seq: int = strawberry.field(

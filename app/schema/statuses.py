@@ -7,17 +7,19 @@ import strawberry
 
 from app.schema.base import Node
 from app.schema.enums import CustomerStatus
+from app.schema.origins import Imported
 from app.schema.owner import owner
 from app.schema.people import Actor
-from app.schema.rules import ACTOR, WITH_OWNER, WORDS, Access
+from app.schema.rules import ACTOR, CONTACT, WITH_OWNER, WORDS, Access
 
 
 @strawberry.type(description="A change of a customer's status.")
-class StatusChange(Node):
+class StatusChange(Imported, Node):
     access: ClassVar[Access] = {
-        WITH_OWNER: "id from_ to changed_at customer",
+        WITH_OWNER: "id from_ to changed_at source customer",
         WORDS: "reason",
         ACTOR: "actor",
+        CONTACT: "source_id",
     }
 
     from_: CustomerStatus | None = strawberry.field(

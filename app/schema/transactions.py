@@ -14,8 +14,9 @@ from app.schema.base import Document, Info, Node, ShortList, Source, follow_own,
 from app.schema.connection import rows_of
 from app.schema.enums import OrderDirection, TransactionOrderField, TransactionStatus, TransactionType
 from app.schema.filters import TimeRange, among, during
+from app.schema.origins import Imported
 from app.schema.owner import owner
-from app.schema.rules import REQUEST, WITH_OWNER, Access
+from app.schema.rules import CONTACT, REQUEST, WITH_OWNER, Access
 
 if TYPE_CHECKING:
     from app.schema.points import PointsEntry
@@ -33,9 +34,11 @@ class Money:
 
 
 @strawberry.type(description="A sale, a refund or a void.")
-class Transaction(Node):
+class Transaction(Imported, Node):
     access: ClassVar[Access] = {
-        WITH_OWNER: "id number type occurred_at amount points_awarded status refund_of refunds points_entries customer",
+        WITH_OWNER: "id number type occurred_at amount points_awarded status refund_of refunds points_entries source "
+        "customer",
+        CONTACT: "source_id",
         REQUEST: "refundable",
     }
 

@@ -187,7 +187,8 @@ NOT_FOR_AFFILIATES = """
 Customer.email Customer.emails Customer.phones Customer.billingAddress Customer.website Customer.dateOfBirth
 Customer.identities Customer.taxIds Activity.message Activity.email Activity.attribute Coupon.code PointsEntry.reason
 StatusChange.reason Activity.changes Customer.paymentInstruments Customer.orders Customer.invoices Customer.quotes
-Customer.creditMemos Customer.creditBalances Customer.amountDue Customer.nextRenewalAt
+Customer.creditMemos Customer.creditBalances Customer.amountDue Customer.nextRenewalAt Activity.sourceId Coupon.sourceId
+Pass.sourceId PointsEntry.sourceId StatusChange.sourceId Transaction.sourceId
 """
 FORBIDDEN: Mapping[str, set[Role]] = {
     **{field: {Role.AFFILIATE} for field in NOT_FOR_AFFILIATES.split()},

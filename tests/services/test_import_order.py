@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.services.importing import LineOutcome
 from app.store.driver import Document, Store
-from app.store.schema import COLLECTIONS
+from tests.support.digest import delete_all
 from tests.support.import_lines import Bring, Line, activity, coupon, customer, fingerprint, link, points, status, thing
 
 EXAMPLES = sorted(Path("examples/import").glob("*.ndjson"))
@@ -107,8 +107,7 @@ async def test_lines_in_any_order_make_the_same_database(
 ) -> None:
     prints: list[str] = []
     for lines, size in ((world(), 1_000), (shuffled(world(), random), lines_per_chunk)):
-        for collection in COLLECTIONS:
-            await store.command({"delete": collection, "deletes": [{"q": {}, "limit": 0}]})
+        await delete_all(store)
         run = await bring(*lines, lines_per_chunk=size)
         assert len(run.rejects) == 5, "the spend that no customer can afford"
         prints.append(await fingerprint(store, without=forget_when))

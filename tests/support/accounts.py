@@ -104,7 +104,10 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         dueDiligence={"required": True, "factors": [manual]},
         **given,
     )
-    email = await world.email(customer, subject=a("mail"), to=a("mail"), html=a("mail"), text=a("mail"), sentAt=NOW)
+    known_as = {"sourceId": a("contact")}
+    email = await world.email(
+        customer, subject=a("mail"), to=a("mail"), html=a("mail"), text=a("mail"), sentAt=NOW, sourceId=a("mail")
+    )
     delivery = await world.delivery(email, to=a("mail"), error=a("mail"))
     upload = await world.upload(name=a("note"), customerId=customer["_id"])
     attached = attachment(upload, Attaching(upload["_id"], a("note")), agent)
@@ -115,9 +118,10 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         mentions=[a("note")],
         linkIds=[customer["_id"]],
         attachments=[attached],
+        sourceId=a("note"),
     )
     found = {"url": f"https://example.com/{a('diligence')}", "details": a("diligence")}
-    search = await world.search(customer, results=[found])
+    search = await world.search(customer, results=[found], sourceId=a("diligence"))
     mirrors = await _mirrors_of(world, customer, whose)
     requester = {"kind": "AGENT", "id": a("request"), "name": a("request")}
     said = {"status": "SUCCEEDED", "decided": True, "at": NOW, "recordedAt": NOW, "by": requester}
@@ -135,13 +139,20 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         outcomes=[{**said, "code": a("request"), "message": a("request"), "reference": a("request")}],
     )
     coupon = await world.coupon(
-        customer, code=a("code"), type=a("plain"), value=a("plain"), redeemed=True, redeemedAt=NOW, redeemedBy=agent
+        customer,
+        code=a("code"),
+        type=a("plain"),
+        value=a("plain"),
+        redeemed=True,
+        redeemedAt=NOW,
+        redeemedBy=agent,
+        **known_as,
     )
     sale = await world.transaction(customer, number=a("plain"))
-    refund = await world.transaction(customer, number=a("plain"), type="REFUND", refundOfId=sale["_id"])
-    pass_ = await world.pass_(customer, serialNumber=a("plain"), reward=a("plain"))
+    refund = await world.transaction(customer, number=a("plain"), type="REFUND", refundOfId=sale["_id"], **known_as)
+    pass_ = await world.pass_(customer, serialNumber=a("plain"), reward=a("plain"), **known_as)
     push = await world.push(pass_, error=a("plain"))
-    status = await world.status(customer, reason=a("words"), actor=agent)
+    status = await world.status(customer, reason=a("words"), actor=agent, **known_as)
     asker = {"kind": "AGENT", "id": a("adjustment"), "name": a("adjustment")}
     decision = {"decidedBy": asker, "decidedAt": NOW, "decisionReason": a("adjustment"), "status": "DECLINED"}
     adjustment = await world.adjustment(customer, reason=a("adjustment"), requestedBy=asker, **decision)
@@ -170,6 +181,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         actor=agent,
         transactionId=sale["_id"],
         adjustmentId=adjustment["_id"],
+        **known_as,
     )
     sent = await world.activity(
         customer,
@@ -179,6 +191,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         emailId=email["_id"],
         subjectId=email["_id"],
         attributes={"emailSubject": a("personal"), "toAddress": a("personal"), "productName": a("attribute")},
+        **known_as,
     )
     activities = [
         sent,
@@ -249,7 +262,7 @@ async def _mirrors_of(world: World, customer: Document, whose: str) -> Mapping[s
     """Stores one of all that other systems own, by GraphQL type."""
 
     def of(kind: str, *keys: str) -> Document:
-        return dict.fromkeys(("source", "sourceStatus", *keys), canary(whose, kind))
+        return dict.fromkeys(("source", "sourceId", "sourceStatus", *keys), canary(whose, kind))
 
     instrument = await world.mirror(
         "paymentInstruments",

@@ -10,11 +10,12 @@ from app.catalogue import CATALOGUE, copied
 from app.domain import points
 from app.domain.customers import activity_summary_update, balance, update_of
 from app.domain.ids import new_id
+from app.domain.import_lines import COLLECTION_OF
 from app.domain.lead_source import LENGTHS
 from app.domain.notes import FOR_ALL
 from app.domain.search import folded, search_copies
 from app.domain.uploads import Attaching, attachment
-from app.store.driver import Document, Store, UpdateOne
+from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from app.store.files import UPLOADED
 from app.store.sealed import seal
 
@@ -375,6 +376,8 @@ class World:
             "seenAt": NOW,
             "finishedAt": NOW,
             "lines": 3,
+            "linesRead": 4,
+            "linesHeld": 1,
             "counts": [{"kind": "customer", "outcome": "IMPORTED", "lines": 3}],
         }
         batch = {**shape, **given}
@@ -551,6 +554,9 @@ class World:
         reader = {"id": "grace", "name": "Grace Hopper", "roles": ["CS_ADMIN"]}
         await self.look(ada, viewer={**reader, "delegate": {"id": "alan", "name": "Alan Turing"}})
         await self.import_(undoneAt=NOW)
+        reported = {"source": {"$ifNull": ["$source", "esuite"]}, "sourceId": "$_id"}
+        for collection in {*COLLECTION_OF.values()} - {"customers"}:
+            await self.store.write(collection, [UpdateMany({"customerId": ada["_id"]}, [{"$set": reported}])])
         return ada
 
     async def mirror(self, collection: str, customer: Document, **given: Any) -> Document:
