@@ -10,13 +10,10 @@ medians. "All" are all documents, "rows" those without previews, entries of the 
 
 import asyncio
 import cProfile
-import json
 import pstats
-import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -29,138 +26,10 @@ from app.store import indexes
 from app.store.driver import Document, Store
 from app.store.mongod import embedded_mongod
 from app.store.schema import COLLECTIONS
+from bench.import_lines import SHAPES, lines_of_shape
 
-_START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 _KEPT_BY_US: Final = {"heads", "feed", "tallies", "versions", "sources", "imports", "importSteps", "audit"}
 _AT_ONCE: Final = 1_000
-
-
-def _customer(number: int, chance: random.Random) -> Document:
-    name = (
-        f"{chance.choice(('Nora', 'Kari', 'Émile', 'Sören', 'Ada'))} {chance.choice(('Lindqvist', 'Okafor', 'Weiß'))}"
-    )
-    first, _, last = name.partition(" ")
-    return {
-        "kind": "customer",
-        "source": "billing",
-        "id": f"C-{number}",
-        "number": f"{100_000 + number}",
-        "name": f"{name} {number}",
-        "firstName": first,
-        "lastName": last,
-        "registeredAt": _at(number),
-        "email": f"customer.{number}@example.com",
-        "phones": [
-            {"value": f"+47 91 {number % 100:02} {number // 100 % 100:02} 10", "label": "mobile", "primary": True}
-        ],
-        "billingAddress": {"line1": f"Storgata {number % 90}", "city": "Oslo", "postalCode": "0184", "country": "NO"},
-        "country": "NO",
-        "paymentCount": number % 30,
-        "tags": ["newsletter"],
-    }
-
-
-def _of(number: int) -> Document:
-    return {"source": "billing", "id": f"C-{number}"}
-
-
-def _at(line: int) -> str:
-    return (_START + timedelta(seconds=37 * line)).isoformat()
-
-
-def _activity(line: int, owner: int) -> Document:
-    return {
-        "kind": "activity",
-        "source": "esuite",
-        "id": f"A-{line}",
-        "customer": _of(owner),
-        "occurredAt": _at(line),
-        "type": "BILLING_DATE_CHANGED",
-        "attributes": {"billDayFrom": 1 + line % 28, "billDayTo": 15},
-        "actor": {"kind": "AGENT", "id": "mira", "name": "Mira Sol", "accessLevel": "CUSTOMER_SERVICE_AGENT"},
-    }
-
-
-def _points(line: int, owner: int) -> Document:
-    return {
-        "kind": "points",
-        "source": "loyalty",
-        "id": f"P-{line}",
-        "customer": _of(owner),
-        "occurredAt": _at(line),
-        "pointsKind": "EARNED",
-        "points": 10,
-        **({} if line % 3 else {"expiresAt": "2031-12-31"}),
-    }
-
-
-def _spending(line: int, owner: int) -> Document:
-    return _points(line, owner) | {"pointsKind": "SPENT", "points": -1, "expiresAt": None}
-
-
-def _transaction(line: int, owner: int) -> Document:
-    return {
-        "kind": "transaction",
-        "source": "billing",
-        "id": f"T-{line}",
-        "customer": _of(owner),
-        "number": f"{line}",
-        "type": "SALE",
-        "occurredAt": _at(line),
-        "amount": {"amount": f"{line % 90}.90", "currency": "EUR"},
-    }
-
-
-def _note(line: int, owner: int) -> Document:
-    return {
-        "kind": "note",
-        "source": "esuite",
-        "id": f"N-{line}",
-        "customer": _of(owner),
-        "createdAt": _at(line),
-        "message": "Called about the bill, and was told when the next one comes.",
-    }
-
-
-def _coupon(line: int, owner: int) -> Document:
-    return {
-        "kind": "coupon",
-        "source": "loyalty",
-        "id": f"K-{line}",
-        "customer": _of(owner),
-        "addedAt": _at(line),
-        "code": f"TEN-{line}",
-        "type": "percentage",
-        "value": "10 %",
-        "origin": "RULE",
-    }
-
-
-Make = Callable[[int, int], Document]
-SHAPES: Final[dict[str, tuple[float, tuple[tuple[Make, int], ...]]]] = {
-    "mixed": (0.1, ((_activity, 50), (_points, 25), (_transaction, 10), (_note, 10), (_coupon, 5))),
-    "customers": (0.8, ((_activity, 100),)),
-    "points": (0.05, ((_points, 100),)),
-}
-"""Of each: which part of the lines are customers, and what the others are. Customers come first."""
-
-
-def lines_of_shape(shape: str, lines: int, *, seed: int = 1) -> Iterator[bytes]:
-    """Yields the lines of such a file; the same ones for the same seed, and no more of it is ever in memory."""
-    chance = random.Random(seed)  # noqa: S311 # no secret
-    part, kinds = SHAPES[shape]
-    customers = max(1, int(lines * part))
-    makes, weights = [make for make, _ in kinds], [weight for _, weight in kinds]
-    earners: set[int] = set()
-    for line in range(lines):
-        if line < customers:
-            made = _customer(line, chance)
-        else:
-            make, owner = chance.choices(makes, weights)[0], chance.randrange(customers)
-            make = _spending if make is _points and owner in earners and line % 4 == 0 else make
-            earners |= {owner} if make is _points else set[int]()
-            made = make(line, owner)
-        yield json.dumps(made, ensure_ascii=False).encode() + b"\n"
 
 
 async def _imported(store: Store, lines: list[bytes], profile: cProfile.Profile | None = None) -> float:

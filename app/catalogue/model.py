@@ -186,6 +186,12 @@ def nearest(word: str, options: Iterable[str]) -> str | None:
     return _nearest(word, frozenset(options))
 
 
+def did_you_mean(word: object, options: Iterable[str], *, otherwise: str = ".") -> str:
+    """Returns the end of a sentence about a word that is none: ``; did you mean EARNED?``, or ``otherwise``."""
+    guess = nearest(word[:100], options) if isinstance(word, str) else None
+    return f"; did you mean {guess}?" if guess else otherwise
+
+
 @lru_cache(maxsize=1_024)  # the same mistake in each row of a page is one mistake
 def _nearest(word: str, options: frozenset[str]) -> str | None:
     spelled = {option.casefold(): option for option in options}

@@ -19,7 +19,7 @@ from app.catalogue.model import (
     CatalogueType,
     Origin,
     Writers,
-    nearest,
+    did_you_mean,
 )
 
 E = TypeVar("E", bound=StrEnum)
@@ -97,7 +97,8 @@ class _Reader:
         for language, by_code in self._languages(given.get("titles", {}), "titles"):
             for code, title in self._table(by_code, f"titles.{language}").items():
                 if code not in self._ours:
-                    self._wrong(f"titles.{language}", f"{code[:64]} is no type of the gateway{_hint(code, self._ours)}")
+                    unknown = f"{code[:64]} is no type of the gateway{did_you_mean(code, self._ours)}"
+                    self._wrong(f"titles.{language}", unknown)
                 elif self._is_text(title):
                     titles.setdefault(code, {})[language] = title
                 else:
@@ -224,7 +225,7 @@ class _Reader:
 
     def _know(self, given: Mapping[str, Any], keys: Collection[str], place: str) -> None:
         for key in given.keys() - set(keys):
-            self._wrong(place, f"{key[:64]} is unknown{_hint(key, keys)}")
+            self._wrong(place, f"{key[:64]} is unknown{did_you_mean(key, keys)}")
 
     def _table(self, given: object, place: str) -> Mapping[str, Any]:
         if isinstance(given, dict):
@@ -272,8 +273,7 @@ class _Reader:
         value = given.get(key, otherwise)
         if value in list(kind):
             return kind(value)
-        guess = nearest(value, kind) if isinstance(value, str) else None
-        self._wrong(place, f"{key} must be one of {', '.join(kind)}" + (f"; did you mean {guess}?" if guess else "."))
+        self._wrong(place, f"{key} must be one of {', '.join(kind)}{did_you_mean(value, kind)}")
         return None
 
 
@@ -282,8 +282,3 @@ def _is_range(value: object) -> bool:
         return False
     low, high = cast(list[object], value)
     return type(low) is int and type(high) is int and low <= high
-
-
-def _hint(word: str, options: Iterable[str]) -> str:
-    guess = nearest(word[:64], options)
-    return f"; did you mean {guess}?" if guess else "."

@@ -13,7 +13,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Final, TypeAlias, TypedDict, cast
 
-from app.catalogue.model import AttributeKind, CatalogueAttribute, nearest
+from app.catalogue.model import AttributeKind, CatalogueAttribute, did_you_mean
 from app.domain.times import moment, stored
 
 
@@ -139,10 +139,7 @@ def parse_all(definitions: Iterable[CatalogueAttribute], given: Mapping[str, obj
                 problems.append((name, f"{name} must be {_form(definition)}."))
         elif definition.required:
             problems.append((name, f"{name} is required."))
-    for name in given:
-        if name not in defined:
-            guess = nearest(name, defined)
-            problems.append((name, f"{name} is unknown" + (f"; did you mean {guess}?" if guess else ".")))
+    problems += ((name, f"{name} is unknown{did_you_mean(name, defined)}") for name in given if name not in defined)
     if problems:
         raise AttributeProblems(problems)
     return raws

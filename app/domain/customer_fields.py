@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from app.catalogue import CUSTOMER_FIELDS
-from app.catalogue.model import AttributeKind, Audience, CatalogueField, nearest
+from app.catalogue.model import AttributeKind, Audience, CatalogueField, did_you_mean
 from app.domain import attributes
 from app.domain.attributes import Raw
 from app.domain.search import cleaned, is_visible
@@ -33,8 +33,7 @@ def keys() -> list[str]:
 def check_name(name: str) -> None:
     """Raises ValueError for a name that no field has."""
     if name not in CUSTOMER_FIELDS:
-        guess = nearest(name[:100], CUSTOMER_FIELDS)
-        raise ValueError(f"{key_of(name[:100])} is unknown" + (f"; did you mean {guess}?" if guess else "."))
+        raise ValueError(f"{key_of(name[:100])} is unknown{did_you_mean(name, CUSTOMER_FIELDS)}")
 
 
 def parse(name: str, value: object) -> Raw:
@@ -56,8 +55,7 @@ def read(field: CatalogueField, value: object) -> Raw:
         if not is_visible(raw):
             raise ValueError(f"{form_of(field)}.") from None
     if field.values and raw not in field.values:
-        guess = nearest(str(raw)[:100], field.values)
-        raise ValueError(form_of(field) + (f"; did you mean {guess}?" if guess else ".")) from None
+        raise ValueError(form_of(field) + did_you_mean(str(raw), field.values)) from None
     return raw
 
 

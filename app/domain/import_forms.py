@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from email_validator import EmailNotValidError, validate_email
 
-from app.catalogue.model import AttributeKind, nearest
+from app.catalogue.model import AttributeKind, did_you_mean
 from app.domain import attributes
 from app.domain.customers import is_web_address
 from app.domain.ids import derived_id
@@ -106,9 +106,7 @@ class LineShape:
                 wrong += inner.within(key).sentences
             except ValueError:
                 wrong.append(f"{key} must be {form.requirement}.")
-        for key in given.keys() - forms.keys():
-            guess = nearest(key, forms)
-            problems.append(f"{key} is unknown" + (f"; did you mean {guess}?" if guess else "."))
+        problems += (f"{key} is unknown{did_you_mean(key, forms)}" for key in given.keys() - forms.keys())
         if problems:
             raise Problems(*left_out, *problems)
         return document, left_out

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from app.catalogue import CATALOGUE, copied
-from app.catalogue.model import AttributeKind, CatalogueType, nearest
+from app.catalogue.model import AttributeKind, CatalogueType, did_you_mean
 from app.domain import attributes, card_numbers, customer_fields
 from app.domain.attributes import AttributeProblems, Raw
 from app.domain.customers import primary_first
@@ -185,8 +185,7 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True, strict
         raise Problems(*(f"{'.'.join(place) or 'The line'} holds the number of a card." for place in places))
     word = given.get("kind")
     if not isinstance(word, str) or word not in LINE_SHAPES:
-        guess = nearest(word, LINE_SHAPES) if isinstance(word, str) else None
-        raise Problems(f"kind must be one of {', '.join(LINE_SHAPES)}" + (f"; did you mean {guess}?" if guess else "."))
+        raise Problems(f"kind must be one of {', '.join(LINE_SHAPES)}{did_you_mean(word, LINE_SHAPES)}")
     kind = LineKind(word)
     deletes = kind in _DELETABLE and given.get("deleted") is True
     shape = _DELETION if deletes else LINE_SHAPES[kind]

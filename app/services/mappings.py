@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from app.catalogue.model import nearest
+from app.catalogue.model import did_you_mean
 from app.domain import mappings
 from app.domain.changes import Invalid
 from app.domain.mappings import BadMapping
@@ -44,7 +44,5 @@ def mapping_named(name: str, there: Mapping[str, mappings.Mapping]) -> mappings.
     """Raises Invalid, which says what there is."""
     if name in there:
         return there[name]
-    guess = nearest(name[:50], there)
-    hint = f"; did you mean {guess}?" if guess else "."
     others = f"There are {', '.join(there)}." if there else "There are none here: MAPPINGS is not set."
-    raise Invalid(f"The mapping {name[:50]} is unknown{hint} {others}", "mapping")
+    raise Invalid(f"The mapping {name[:50]} is unknown{did_you_mean(name, there)} {others}", "mapping")

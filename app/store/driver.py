@@ -231,7 +231,7 @@ class Database:
         self.reports = client.get_database(name, **options, read_preference=reports.preference) if reports else None
         self.admin = client.get_database("admin", **concerns, read_preference=ReadPreference.PRIMARY)
         # A driver makes a collection anew whenever it is named, for as much as a small document costs.
-        self._collections: dict[tuple[ReadsFrom, str], Any] = {}
+        self._collections: dict[tuple[ReadsFrom, str, bool], Any] = {}
 
     @classmethod
     @asynccontextmanager
@@ -291,10 +291,12 @@ class Database:
         """Returns the driver's database whose reads go there."""
         return getattr(self, reads_from)
 
-    def collection(self, name: str, reads_from: "ReadsFrom" = "primary") -> Any:
-        key: tuple[ReadsFrom, str] = reads_from, name
+    def collection(self, name: str, reads_from: "ReadsFrom" = "primary", *, may_be_lost: bool = False) -> Any:
+        """Returns the collection. What ``may_be_lost`` with a primary is not waited for until a majority has it."""
+        key: tuple[ReadsFrom, str, bool] = reads_from, name, may_be_lost
         if key not in self._collections:
-            self._collections[key] = self.reading(reads_from)[name]
+            made = self.reading(reads_from)[name]
+            self._collections[key] = made.with_options(write_concern=WriteConcern(1)) if may_be_lost else made
         return self._collections[key]
 
     @property
@@ -492,9 +494,7 @@ class Store:
         What ``may_be_lost`` with a primary that fails is not waited for until a majority has it on the disk.
         """
         order = list(sort.items()) if sort else None
-        target = self.database.collection(collection)
-        if may_be_lost:
-            target = target.with_options(write_concern=WriteConcern(1))
+        target = self.database.collection(collection, may_be_lost=may_be_lost)
         options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER, "session": session}
         found = await self._driven(
             "findAndModify", lambda: target.find_one_and_update(where, change, **options), session

@@ -27,12 +27,12 @@ class List(NamedTuple):
 
 
 LISTS: Final = {
-    "activities": List("activities", {"legacy": False, "occurredAt": _ANY}, {"occurredAt": -1, "_id": -1}),
+    "activities": List("activities", {"legacy": False, "occurredAt": _ANY}, {"occurredAt": -1, "order": -1, "_id": -1}),
     "pointsHistory": List("points", {"kind": {"$in": _HISTORY}, "seq": _ANY}, {"seq": -1}),
-    "coupons": List("coupons", {"addedAt": _ANY}, {"addedAt": -1, "_id": -1}),
-    "transactions": List("transactions", {"occurredAt": _ANY}, {"occurredAt": -1, "_id": -1}),
-    "passes": List("passes", {}, {"createdAt": -1, "_id": -1}),
-    "statusHistory": List("statuses", {}, {"changedAt": -1, "_id": -1}),
+    "coupons": List("coupons", {"addedAt": _ANY}, {"addedAt": -1, "order": -1, "_id": -1}),
+    "transactions": List("transactions", {"occurredAt": _ANY}, {"occurredAt": -1, "order": -1, "_id": -1}),
+    "passes": List("passes", {}, {"createdAt": -1, "order": -1, "_id": -1}),
+    "statusHistory": List("statuses", {}, {"changedAt": -1, "order": -1, "_id": -1}),
 }
 
 

@@ -21,10 +21,10 @@ class Goal(NamedTuple):
 
 AT: Final = 16
 GOALS: Final = (
-    Goal("mercurius", "rps", (1.5, 1.3, 0.8), (3, 2, 1.2)),
+    Goal("mercurius", "rps", (1.5, 1.3, 0.8), (4, 5, 1.25)),
     Goal("apollo", "rps", (2.5, 2, 1), (5, 3.5, 1.6)),
     Goal("strawberry", "rps", (8, 5, 5), (15, 8, 9)),
-    Goal("mercurius", "p99_ms", (1, 1, 1), (0.4, 0.6, 0.4)),
+    Goal("mercurius", "p99_ms", (1, 1, 1), (0.3, 0.3, 0.3)),
 )
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from app.catalogue.model import nearest
+from app.catalogue.model import did_you_mean
 from app.domain.import_lines import LINE_SHAPES
 from app.domain.mappings.natural import Habits, RowProblem, exact_line
 
@@ -207,8 +207,7 @@ def read_mapping(text: str) -> Mapping:
 
 def _strangers(given: MappingType[str, Any]) -> Iterator[str]:
     for key in sorted(given.keys() - set(_KEYS)):
-        guess = nearest(key[:50], _KEYS)
-        yield f"{key[:50]} is unknown" + (f"; did you mean {guess}?" if guess else ".")
+        yield f"{key[:50]} is unknown{did_you_mean(key, _KEYS)}"
 
 
 def _text(given: MappingType[str, Any], key: str, problems: list[str]) -> str:
@@ -233,8 +232,7 @@ def _choice(
     value = given.get(key, otherwise)
     if value in words:
         return str(value)
-    guess = nearest(value, words) if isinstance(value, str) else None
-    problems.append(f"{key} must be one of {', '.join(words)}" + (f"; did you mean {guess}?" if guess else "."))
+    problems.append(f"{key} must be one of {', '.join(words)}{did_you_mean(value, words)}")
     return words[0]
 
 

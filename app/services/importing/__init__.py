@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from app.catalogue import CATALOGUE, SOURCES
-from app.catalogue.model import nearest
+from app.catalogue.model import did_you_mean, nearest
 from app.domain import card_numbers
 from app.domain.import_forms import Identity
 from app.domain.import_lines import LineKind
@@ -214,9 +214,7 @@ class Summary:
 
 
 def _unknown_type(word: str, count: int) -> str:
-    suggestion = nearest(word, CATALOGUE)
-    hint = f"; did you mean {suggestion}?" if suggestion else ""
-    return f"{count:,} of the unknown type {word}, kept as legacy{hint}"
+    return f"{count:,} of the unknown type {word}, kept as legacy" + did_you_mean(word, CATALOGUE, otherwise="")
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:

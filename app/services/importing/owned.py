@@ -33,6 +33,7 @@ from app.services.changes import activity_of
 from app.services.importing.parking import leave, park
 from app.services.importing.points import Debt, Held, Ledger, read_ledger
 from app.services.importing.steps import (
+    WHOSE,
     AccountClosed,
     Arrival,
     HistoryRewritten,
@@ -61,9 +62,8 @@ _REFERENCES: Final = {
     *("emailId", "noteId", "subjectId", "transactionId", "refundOfId"),
     *("orderId", "invoiceId", "requestId", "inheritedFromId"),
 }
-# What this gateway adds to a line, or refreshes by itself, is not part of what the line says; whose it is follows from
-# its id, and rows of an earlier version do not have it.
-_OURS: Final = {"recordedAt", "arrival", "dueAt", "formerOwners", "source", "sourceId", ORDER, *copied("")}
+# What this gateway adds to a line, or refreshes by itself, is not part of what the line says.
+_OURS: Final = {"recordedAt", "arrival", "dueAt", "formerOwners", *WHOSE, ORDER, *copied("")}
 _PAST: Final[Mapping[LineKind, str]] = {
     **dict.fromkeys((LineKind.ACTIVITY, LineKind.POINTS), "occurredAt"),
     LineKind.DUE_DILIGENCE_SEARCH: "searchedAt",  # one of the future would be the newest for good

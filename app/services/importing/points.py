@@ -29,15 +29,13 @@ from app.domain.points import (
 from app.domain.refusals import Refusal
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import LineOutcome
-from app.services.importing.steps import Arrival, HistoryRewritten, NotImported, Verdict
+from app.services.importing.steps import WHOSE, Arrival, HistoryRewritten, NotImported, Verdict
 from app.services.points import GIVEN_BACK, SYSTEM, expiry_activity
 from app.store.driver import Document, Store
 
 _DECIDED: Final = {
     "seq", "balanceAfter", "allocations", "settlements", "shortfall", "refundOf", "graceEndsAt", "recordedAt"
 }  # fmt: skip
-_WHOSE: Final = {"source", "sourceId"}
-"""They follow from the id of an entry; those of an earlier version have no ``sourceId``."""
 _HELD_AT_MOST: Final = 20_000
 
 
@@ -309,8 +307,8 @@ class Ledger:
 
     def _compared(self, stored: Document, facts: Document) -> tuple[Document, Document]:
         """Returns what a stored entry was said to be, and what the line says; not what the rules made of it."""
-        said = {key: value for key, value in stored.items() if key not in _DECIDED | _WHOSE}
-        given = {key: value for key, value in facts.items() if key not in _WHOSE}
+        said = {key: value for key, value in stored.items() if key not in _DECIDED | WHOSE}
+        given = {key: value for key, value in facts.items() if key not in WHOSE}
         original = self.entries.get(given.pop("refundOfId", ""))
         said["points"] -= sum(settled["points"] for settled in stored.get("settlements", ()))
         if "allocations" in stored:  # earlier versions wrote what they took, and the rest as a shortfall

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from app.catalogue import CATALOGUE
-from app.catalogue.model import nearest
+from app.catalogue.model import did_you_mean
 from app.domain import card_numbers
 from app.domain.import_forms import Identity, Problems
 from app.domain.import_lines import KEYS_OF_LINES, LINE_SHAPES, Line, LineKind, parse
@@ -31,6 +31,8 @@ UNREADABLE: Final = "unreadable"
 
 HAD_BEEN_PARKED: Final = "(This line had been parked.)"
 LINES_OF_REJECTS: Final = ({"line", "reason", "input"}, {"line", "warning", "input"})
+WHOSE: Final = frozenset(("source", "sourceId"))
+"""They follow from the id of a row; those of earlier versions do not have them."""
 _LONG_NUMBER: Final = re.compile(r"[0-9][0-9.eE+-]{15,}")
 """More digits than a float can tell apart."""
 
@@ -77,9 +79,7 @@ class UnknownType(NotImported):
     """Raised for an activity whose type the catalogue does not have, where such are refused."""
 
     def __init__(self, word: str) -> None:
-        suggestion = nearest(word[:100], CATALOGUE)
-        hint = f"; did you mean {suggestion}?" if suggestion else "."
-        super().__init__(f"type {word[:100]} is unknown{hint}", "type")
+        super().__init__(f"type {word[:100]} is unknown{did_you_mean(word, CATALOGUE)}", "type")
 
 
 class Unforeseen(NotImported):

@@ -11,12 +11,12 @@ const any = { $gte: new MinKey() }
 const history = ['ADJUSTED', 'EARNED', 'EXPIRED', 'REFUNDED', 'SPENT']
 
 export const lists = {
-  activities: { from: 'activities', where: { legacy: false, occurredAt: any }, sort: { occurredAt: -1, _id: -1 } },
+  activities: { from: 'activities', where: { legacy: false, occurredAt: any }, sort: { occurredAt: -1, order: -1, _id: -1 } },
   pointsHistory: { from: 'points', where: { kind: { $in: history }, seq: any }, sort: { seq: -1 } },
-  coupons: { from: 'coupons', where: { addedAt: any }, sort: { addedAt: -1, _id: -1 } },
-  transactions: { from: 'transactions', where: { occurredAt: any }, sort: { occurredAt: -1, _id: -1 } },
-  passes: { from: 'passes', where: {}, sort: { createdAt: -1, _id: -1 } },
-  statusHistory: { from: 'statuses', where: {}, sort: { changedAt: -1, _id: -1 } },
+  coupons: { from: 'coupons', where: { addedAt: any }, sort: { addedAt: -1, order: -1, _id: -1 } },
+  transactions: { from: 'transactions', where: { occurredAt: any }, sort: { occurredAt: -1, order: -1, _id: -1 } },
+  passes: { from: 'passes', where: {}, sort: { createdAt: -1, order: -1, _id: -1 } },
+  statusHistory: { from: 'statuses', where: {}, sort: { changedAt: -1, order: -1, _id: -1 } },
 }
 
 export const customerBy = ({ id, number }) => db.collection('customers').findOne(id ? { _id: id } : { number })
