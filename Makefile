@@ -9,7 +9,7 @@ NO_PYTHON = Python 3.11 or newer with its venv module is needed. On Debian and U
 	If yours has another name: make PYTHON=/path/to/python3
 BIN := .venv/bin
 READY := .venv/ready
-BENCHES := changes mutations merges growth request execution access mail hostile floods prices tallies across lists search live desk import
+BENCHES := changes mutations merges growth request execution access mail hostile floods prices tallies across lists search live desk import import_beside
 # The schema that clients may be using: `make check` fails when a change breaks them.
 BASE ?= HEAD^
 

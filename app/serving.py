@@ -22,6 +22,9 @@ from app.http.websocket_protocol import WebSocketProtocol
 
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
+KEEP_ALIVE_SECONDS: Final = 75
+"""How long a connection that nobody uses is kept: longer than balancers keep theirs, which is 60 as a rule. They must
+be the first to close: a request that meets a closed connection fails."""
 
 
 def uvicorn_config(
@@ -47,6 +50,7 @@ def uvicorn_config(
         access_log=access_log,
         server_header=False,
         timeout_graceful_shutdown=_FINISH_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from app import serving
 from app.http import protocol
 from app.http.middleware import RequestMiddleware
 from app.http.protocol import MAX_HEAD_BYTES
@@ -330,6 +331,18 @@ async def test_of_many_connections_that_do_not_say_what_they_want_the_first_is_c
         for reader, writer in (*silent[1:], *answered):
             writer.write(request)
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_connection_that_nobody_uses_is_kept_for_longer_than_balancers_keep_theirs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert serving.KEEP_ALIVE_SECONDS > 60
+    monkeypatch.setattr(serving, "KEEP_ALIVE_SECONDS", 0.2)
+    async with serve(gateway_app(store)) as port, connected(port) as (reader, writer):
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: g\r\n\r\n")
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
 
 
 async def test_a_connection_without_a_token_holds_nothing_of_a_body_once_it_was_answered(store: Store) -> None:
