@@ -19,21 +19,19 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 import httpx2
 
-from app.demo.sample.seed import seed
 from app.domain.access import Role
-from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
+from bench.data import sample
 from bench.floods import bearer
 from bench.live import Streams, megabytes
-from bench.overload import CLIENTS, Client, Result, not_waiting, recovered, request, waiting
+from bench.overload import CLIENTS, Client, Result, not_waiting, p99, recovered, request, waiting
 from bench.workloads import CUSTOMERS, W1, W2, W3
 from tests.support.processes import Gateway
 from tests.support.serving import serving, workers_of
@@ -158,11 +156,6 @@ class Taken:
         return f"{memory} MB, {files} files"
 
 
-def p99(results: list[Result]) -> float:
-    taken = [seconds for result in results for seconds in result.taken]
-    return statistics.quantiles(taken, n=100)[98] * 1_000
-
-
 def failures(results: list[Result]) -> Counter[str]:
     return sum((result.endings for result in results), Counter[str]()) - Counter({"good": sys.maxsize})
 
@@ -248,13 +241,7 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="endure-") as name, embedded_mongod(Path(name, "mongodb")) as uri:
         folder = Path(name)
-
-        async def prepare() -> None:
-            async with Store.open(uri, DATABASE) as store:
-                await indexes.apply(store)
-                await seed(store, customers=PEOPLE, now=datetime.now(UTC))
-
-        asyncio.run(prepare())
+        asyncio.run(sample(uri, DATABASE, customers=PEOPLE))
         with serving(uri, DATABASE, folder, workers=2, CHANGES_PER_MINUTE="1000000") as gateway:
             held = asyncio.run(measure(gateway, uri, folder, minutes=given.minutes))
     raise SystemExit(0 if held else 1)

@@ -7,14 +7,12 @@ first and in its last quarter. `--lines 100000` is the size of a file.
 """
 
 import asyncio
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import cycle
 from os import environ
 from pathlib import Path
@@ -22,15 +20,14 @@ from typing import Annotated, Final
 
 import typer
 
-from app.demo.sample.seed import seed
 from app.domain.access import Role
-from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
+from bench.data import sample
 from bench.floods import bearer
 from bench.import_lines import lines_of_shape
 from bench.live import megabytes
-from bench.overload import Client, Result, not_waiting, request, waiting
+from bench.overload import Client, Result, not_waiting, p99, request, waiting
 from bench.workloads import W1
 from tests.support.serving import serving
 
@@ -87,10 +84,6 @@ async def served(client: Client, a_second: float, meanwhile: asyncio.Future[Impo
     return whole
 
 
-def p99(result: Result) -> float:
-    return statistics.quantiles(result.taken, n=100)[98] * 1_000
-
-
 async def measure(port: int, uri: str, files: Sequence[Path], lines: int) -> None:
     async with Store.open(uri, DATABASE) as store:
         found = await store.find("customers", {"status": "ACTIVE"}, fields={"number": 1}, sort={"_id": 1})
@@ -103,7 +96,7 @@ async def measure(port: int, uri: str, files: Sequence[Path], lines: int) -> Non
     print(f"W1 alone, {a_second:.0f} a second: {alone}", flush=True)
     during = asyncio.create_task(import_(uri, files[0]))
     beside = await served(client, a_second, during)
-    print(f"W1 beside an import: {beside}; p99 {p99(beside) / p99(alone):.2f} x", flush=True)
+    print(f"W1 beside an import: {beside}; p99 {p99([beside]) / p99([alone]):.2f} x", flush=True)
     imported = await during
     print(f"an import beside W1: {lines / imported.seconds:,.0f} lines a second; {imported}", flush=True)
     client.close()
@@ -130,13 +123,7 @@ def written(folder: Path, lines: int) -> Iterator[Path]:
 def main(lines: Annotated[int, typer.Option(help="Of each file.")] = 20_000) -> None:
     with tempfile.TemporaryDirectory(prefix="import-") as name, embedded_mongod(Path(name, "mongodb")) as uri:
         folder = Path(name)
-
-        async def prepare() -> None:
-            async with Store.open(uri, DATABASE) as store:
-                await indexes.apply(store)
-                await seed(store, customers=_PEOPLE, now=datetime.now(UTC))
-
-        asyncio.run(prepare())
+        asyncio.run(sample(uri, DATABASE, customers=_PEOPLE))
         files = [*written(folder, lines)]
         with serving(uri, DATABASE, folder, workers=1) as gateway:
             asyncio.run(measure(gateway.port, uri, files, lines))

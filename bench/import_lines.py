@@ -117,7 +117,7 @@ SHAPES: Final[dict[str, tuple[float, tuple[tuple[Make, int], ...]]]] = {
     "customers": (0.8, ((_activity, 100),)),
     "points": (0.05, ((_points, 100),)),
 }
-"""Of each: which part of the lines are customers, and what the others are. Customers come first."""
+"""By name: the part of the lines that are customers, who come first, and the other kinds with their weights."""
 
 
 def lines_of_shape(shape: str, lines: int, *, seed: int = 1, first: int = 0) -> Iterator[bytes]:

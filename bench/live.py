@@ -18,13 +18,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from app.demo.sample.seed import seed
 from app.domain.access import Role
 from app.services.changes import activity_of
 from app.services.writing import CustomerRows, change_customers
-from app.store import indexes
 from app.store.driver import Store
 from app.store.mongod import embedded_mongod
+from bench.data import sample
 from bench.floods import bearer
 from bench.workloads import W1
 from tests.support.serving import serving
@@ -214,13 +213,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=60)
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, embedded_mongod(Path(folder, "mongodb")) as uri:
-
-        async def prepare() -> None:
-            async with Store.open(uri, DATABASE) as store:
-                await indexes.apply(store)
-                await seed(store, customers=given.streams, now=datetime.now(UTC))
-
-        asyncio.run(prepare())
+        asyncio.run(sample(uri, DATABASE, customers=given.streams))
         with serving(uri, DATABASE, Path(folder), workers=1) as gateway:
             pid = gateway.running.pid if gateway.running else None
             rates = {"streams": given.streams, "per_second": given.changes, "seconds": given.seconds}

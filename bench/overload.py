@@ -46,6 +46,12 @@ class Result:
         return f"{', '.join(f'{count:,} {what}' for what, count in self.endings.most_common())}; good: {quantiles}"
 
 
+def p99(results: list[Result]) -> float:
+    """Returns the slowest hundredth of the good answers of all, in milliseconds."""
+    taken = [seconds for result in results for seconds in result.taken]
+    return statistics.quantiles(taken, n=100)[98] * 1_000
+
+
 def request(query: str, variables: Mapping[str, Any], token: str) -> bytes:
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"

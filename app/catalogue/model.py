@@ -187,7 +187,7 @@ def nearest(word: str, options: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: object, options: Iterable[str], *, otherwise: str = ".") -> str:
-    """Returns the end of a sentence about a word that is none: ``; did you mean EARNED?``, or ``otherwise``."""
+    """Returns the end of a sentence about an unknown word: ``; did you mean EARNED?``, or ``otherwise``."""
     guess = nearest(word[:100], options) if isinstance(word, str) else None
     return f"; did you mean {guess}?" if guess else otherwise
 
