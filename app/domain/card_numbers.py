@@ -66,7 +66,8 @@ _AS_JSON_HIDES: Final = re.compile(r"\\|\d[eE]")
 
 def may_hold(json_text: str) -> bool:
     """Returns False if no value in a JSON text can hold a card number: most lines are seen through at once."""
-    return not json_text.isascii() or bool(_RUN.search(json_text) or _AS_JSON_HIDES.search(json_text))
+    plain = json_text if json_text.isascii() else json_text.translate(_PLAIN)
+    return bool(_RUN.search(plain) or _AS_JSON_HIDES.search(plain))
 
 
 def holds_card_number(text: str, *, numbered: bool = False) -> bool:

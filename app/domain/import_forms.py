@@ -128,6 +128,8 @@ def text(at_most: int = 1_000, *, lines: bool = False) -> Form:
     def read(value: object) -> str:
         if not isinstance(value, str) or len(value) > at_most:
             raise ValueError
+        if value.isascii() and value.isprintable() and not value.isspace() and value:  # most, and at once
+            return value
         given = value.replace("\r\n", "\n").replace("\r", "\n") if lines else value
         if refused.search(given) or not is_visible(given):
             raise ValueError

@@ -144,6 +144,12 @@ STATUSES: Final[Mapping[LineKind, type[StrEnum]]] = {
 }
 """The kinds of what other systems own, with our words for the statuses that they have there."""
 
+REFERENCES: Final = {
+    *("emailId", "noteId", "subjectId", "transactionId", "refundOfId"),
+    *("orderId", "invoiceId", "requestId", "inheritedFromId"),
+}
+"""The keys of documents that name rows of other lines."""
+
 ACTOR_KEYS: Final = ("actor", "author", "redeemedBy", "reviewer")
 """The keys of a line that say who did something."""
 

@@ -12,7 +12,7 @@ of what they return needs another ``SEARCH_REVISION``: then `indexes --apply` ma
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, cast
 from unicodedata import category, normalize
 
@@ -133,6 +133,7 @@ def _decomposed(text: str, letters: Mapping[str, str]) -> str:
     return normalize("NFKD", visible)
 
 
+@lru_cache(4_096)
 def _weight(character: str) -> str:
     if character.isspace():
         return " "
@@ -162,6 +163,7 @@ def address(text: str) -> str:
     return f"{normalize('NFC', local.casefold())}@{_domain(domain)}"
 
 
+@lru_cache(4_096)
 def _domain(domain: str) -> str:
     try:
         return idna.decode(domain, uts46=True)
@@ -174,14 +176,20 @@ def _domain(domain: str) -> str:
 
 def words(names: Iterable[str]) -> list[str]:
     """Returns all by which names are found, each from its beginning: words, joined parts, other spellings; sorted."""
-    parts: dict[str, None] = {}
+    found: set[str] = set()
     for name in names:
         chunks = name.split()
         for chunk in (*chunks, "".join(chunks)):
-            parts |= dict.fromkeys((chunk, *_pieces(chunk), *_parts(chunk)))
+            found |= _words_of(chunk)
+    return sorted(found)[:_MAX_WORDS]
+
+
+@lru_cache(4_096)  # many are called the same
+def _words_of(chunk: str) -> frozenset[str]:
+    parts = {chunk, *_pieces(chunk), *_parts(chunk)}
     spellings = {spelling for part in parts for spelling in _spellings(part)}
     short = {re.sub("([aou])e", r"\1", spelling) for spelling in spellings}  # Mueller, who types Muller
-    return sorted((spellings | short) - {""})[:_MAX_WORDS]
+    return frozenset((spellings | short) - {""})
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class CustomerRows:
         self.import_id: str | None = None
         """Of the import that writes; its rows are listed, so that it can be undone."""
         self.defers_copies = False
-        """Whether what customers are listed by is left pending, and settled after the transaction."""
+        """Whether what customers are listed by is left pending, and settled later."""
         self.revisions: dict[str, int] = {}
         """Of all who were written, once it is sent."""
         self.moved: set[str] = set()
@@ -315,12 +315,12 @@ Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]
 
 
 async def change_customers(
-    store: Store, body: Body[T], *, now: datetime, stale: previews.StalePreviews | None = None
+    store: Store, body: Body[T], *, now: datetime, stale: previews.StaleCopies | None = None
 ) -> T:
     """Returns the result of ``body`` once all that it wrote is committed, together or not at all. It may run twice.
 
     Raises what ``body`` raises, with nothing written, and OutOfTime. ``stale`` is a writer's of many customers, who
-    makes the previews itself, later: then what customers are listed by follows right after the transaction.
+    makes the previews itself, later, and with them what customers are listed by.
     """
 
     async def whole(session: Any) -> tuple[T, CustomerRows]:
@@ -336,6 +336,5 @@ async def change_customers(
     if stale is None:
         await previews.refresh(store, sorted(rows.revisions))
     else:
-        await settle(store, sorted(rows.owners))
-        stale.add(rows.revisions, new=rows.new_customers, written=rows.collections)
+        stale.add(rows.revisions, pending=rows.owners, new=rows.new_customers, written=rows.collections)
     return result

@@ -7,8 +7,9 @@ a customer who is read without one. A preview also carries the ``form`` of its d
 run side by side, and neither believes the previews of the other. The collection is called ``heads``, its first name.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -22,6 +23,8 @@ from app.store.pending import settle
 _log = structlog.get_logger("previews")
 _AT_ONCE: Final = 200
 _STALE_AT_MOST: Final = 100_000
+SETTLED_EACH_SECONDS: Final = 30
+UNSETTLED_AT_MOST: Final = 20_000
 
 
 # The revision is read before the rows. So a preview of the customer's present revision lacks none of what was written
@@ -80,20 +83,31 @@ class _Known(NamedTuple):
     lists: frozenset[str]
 
 
-class StalePreviews:
-    """It keeps in mind whose previews a writer of many rows has left stale, to make each of them once.
+class StaleCopies:
+    """It keeps in mind whose copies a writer of many rows has left behind, to make each of them once.
 
-    Of customers whom the writer itself has brought it knows in which lists they have anything, and reads no others. Of
-    so many customers that they fill memory it remembers no one: then all previews are looked through. Should the
-    process die before, `refresh_stale` finds them, too.
+    What customers are listed by is settled when a writer of many minutes has left it for half a minute, and at its end;
+    previews are made at its end. Of customers whom the writer itself has brought it knows in which lists they have
+    anything, and reads no others. Of so many customers that they fill memory it remembers no one: then all previews are
+    looked through. Should the process die before, `refresh_stale` finds both.
     """
 
     def __init__(self) -> None:
+        self._unsettled: set[str] = set()
+        self._settled_at = time.monotonic()
         self._stale: dict[str, _Known | None] = {}
         self._are_too_many = False
 
-    def add(self, revisions: Mapping[str, int], *, new: Container[str], written: Mapping[str, Collection[str]]) -> None:
+    def add(
+        self,
+        revisions: Mapping[str, int],
+        *,
+        pending: Iterable[str],
+        new: Container[str],
+        written: Mapping[str, Collection[str]],
+    ) -> None:
         """Notes customers by the revision that they have now. ``written`` says where they got or lost rows."""
+        self._unsettled.update(pending)
         if self._are_too_many:
             return
         for customer_id, revision in revisions.items():
@@ -106,6 +120,18 @@ class StalePreviews:
         if len(self._stale) > _STALE_AT_MOST:
             self._are_too_many = True
             self._stale.clear()
+
+    async def settle_if_due(self, store: Store) -> None:
+        """Settles what was left half a minute ago, or of so many that it would take long."""
+        is_due = time.monotonic() - self._settled_at >= SETTLED_EACH_SECONDS
+        if is_due or len(self._unsettled) >= UNSETTLED_AT_MOST:
+            await self.settle(store)
+
+    async def settle(self, store: Store) -> None:
+        """Makes the copies by which customers are listed what they are to be."""
+        unsettled, self._unsettled = self._unsettled, set()
+        await settle(store, sorted(unsettled))
+        self._settled_at = time.monotonic()
 
     async def refresh(self, store: Store) -> None:
         """Makes the previews anew, and forgets whose they were."""

@@ -1,14 +1,15 @@
-"""What customers are listed by follows an import right after each transaction, and is never left wrong."""
+"""What customers are listed by follows an import within half a minute, and is never left wrong."""
 
+import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
 import pytest
 
 from app.domain import points as ledger
 from app.domain.customers import PENDING, balance
-from app.services import writing
+from app.services.importing import ImportOptions, Summary, import_lines
 from app.services.writing import CustomerRows, change_customers
 from app.store import indexes, previews
 from app.store.driver import Store
@@ -49,10 +50,48 @@ async def test_whatever_comes_in_however_chunked_every_copy_and_preview_is_right
     lines = [*map(customer, OWNERS), link("esuite/E1001", "other/1"), *(drawn(dice, at) for at in range(60))]
     for part in (lines[:40], lines[30:]):
         dice.shuffle(part)
-        await bring(*part, lines_per_chunk=dice.choice((1, 7, 1_000)))
+        options = ImportOptions(lanes=dice.choice((1, 3)))
+        await bring(*part, lines_per_chunk=dice.choice((1, 7, 1_000)), options=options)
         await assert_settled(store)
         assert await previews.differences(store) == []
         assert await previews.refresh_stale(store) == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 30])
+async def test_a_long_import_settles_on_its_way(
+    seconds: int, bring: Bring, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "SETTLED_EACH_SECONDS", seconds)
+    await bring(*map(customer, OWNERS))
+    unsettled: list[set[str]] = []
+
+    async def look(_: Summary) -> None:
+        found = await store.find("customers", {PENDING: {"$exists": True}}, fields={"number": 1})
+        unsettled.append({each["number"] for each in found})
+
+    lines = [json.dumps(activity(f"A-{owner}", of=f"esuite/E{owner}")).encode() for owner in OWNERS]
+    await import_lines(store, lines, now=NOW, reject=print, note=look, lines_per_chunk=1)
+    as_they_came = [{owner} for owner in OWNERS] if seconds == 0 else [{*OWNERS[: at + 1]} for at in range(len(OWNERS))]
+    assert unsettled == as_they_came
+    await assert_settled(store)
+
+
+class BrokenPipe(Exception):
+    """The file ends in the middle."""
+
+
+async def test_an_import_whose_file_breaks_off_settles_what_came_in(store: Store, bring: Bring) -> None:
+    await bring(customer())
+
+    def lines() -> Iterator[bytes]:
+        yield json.dumps(activity("A-1")).encode()
+        raise BrokenPipe
+
+    with pytest.raises(BrokenPipe):
+        await import_lines(store, lines(), now=NOW, reject=print)
+    [ada] = await store.find("customers", {})
+    assert "lastActivityAt" in ada
+    await assert_settled(store)
 
 
 async def by_the_worker(store: Store, _: Bring) -> None:
@@ -79,6 +118,10 @@ LINES: Final = (
 MENDS: Final = (by_the_worker, by_a_change, by_the_same_file)
 
 
+class Dies(Exception):
+    """The process is killed here."""
+
+
 @pytest.mark.parametrize("mend", MENDS, ids=lambda mend: mend.__name__)
 async def test_who_dies_before_it_is_settled_leaves_the_truth_and_what_is_settled_later(
     mend: Callable[[Store, Bring], Awaitable[None]], bring: Bring, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -86,11 +129,11 @@ async def test_who_dies_before_it_is_settled_leaves_the_truth_and_what_is_settle
     await bring(customer(), points("P-0", "EARNED", 5, expiresAt="2029-01-01"))
 
     async def dies(*_: Any) -> None:
-        raise KeyboardInterrupt
+        raise Dies
 
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "settle", dies)
-        with pytest.raises(KeyboardInterrupt):
+        patched.setattr(previews, "settle", dies)
+        with pytest.raises(Dies):
             await bring(*LINES)
     [left] = await store.find("customers", {PENDING: {"$exists": True}})
     assert (ledger.spendable(left["points"]), left["spendable"]) == (12, 5)

@@ -105,7 +105,7 @@ class Book:
 
     def copy(self) -> "Book":
         """Returns a book of its own that says the same."""
-        book = Book()
+        book = Book.__new__(Book)
         for name, value in vars(self).items():
             setattr(book, name, value.copy() if isinstance(value, dict) else value)
         book._taken = {seq: [*lots] for seq, lots in self._taken.items()}

@@ -5,21 +5,23 @@ up to three steps, each step in transactions of its own: who the customers are; 
 else. Interrupted anywhere, the same file imported again completes it.
 """
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from app.catalogue import CATALOGUE, SOURCES
 from app.catalogue.model import did_you_mean, nearest
 from app.domain import card_numbers
-from app.domain.import_forms import Identity
 from app.domain.import_lines import LineKind
 from app.domain.vocabulary import LineOutcome
 from app.services.importing.balances import ToldBalances
 from app.services.importing.customers import import_identities
+from app.services.importing.lanes import in_lanes
 from app.services.importing.owned import import_owned
 from app.services.importing.parking import in_groups, leave_places, parked, parked_line
 from app.services.importing.points import Debt, Held
@@ -39,9 +41,9 @@ from app.services.importing.steps import (
     customers_known_as,
     read,
 )
-from app.store.driver import Store, is_transient
+from app.store.driver import Document, Store, StoreError, is_transient
 from app.store.indexes import note_sources
-from app.store.previews import StalePreviews
+from app.store.previews import StaleCopies
 from app.store.scratch import scratch_of
 
 __all__ = [
@@ -251,7 +253,7 @@ async def import_lines(
     import_id: str | None = None,
     note: Callable[[Summary], Awaitable[None]] | None = None,
     on_verdict: Callable[[Verdict], None] = lambda verdict: None,
-    make_previews: bool = True,
+    makes_copies: bool = True,
 ) -> Summary:
     """Takes each line in, parks it or rejects it. Raises StoreError.
 
@@ -277,31 +279,42 @@ async def import_lines(
             warn(Warned(verdict.number, " ".join(verdict.warnings), verdict.text))
 
     decided: list[Verdict] = []
+    chunks = _read_ahead(_chunks(lines, lines_per_chunk, first), strict=options.strict)
     try:
-        async for chunk in _chunks(lines, lines_per_chunk, first):
-            async for verdicts in run.steps(chunk):
-                run.count(verdicts)
-                # What was parked is in no file that is imported again: it is told before it leaves.
-                tell(parked := [verdict for verdict in verdicts if verdict.parked_as])
-                await leave_places(store, (place for verdict in parked for place in verdict.parked_as))
-                decided += [verdict for verdict in verdicts if not verdict.parked_as]
-            told, decided = decided, []
-            tell(told)
-            run.summary.lines += len(chunk)
-            number, line = chunk[-1]
-            run.summary.last = number - (isinstance(line, MappedLine) and not line.ends_row)
-            run.summary.held = run.held.count
-            advance(len(chunk))
-            if note:
-                await note(run.summary)
-            if run.balances.is_full:
-                tell_doubts(await run.balances.wrong(store))
+        async with aclosing(chunks):
+            async for chunk, taken in chunks:
+                async for verdicts in run.steps(taken):
+                    run.count(verdicts)
+                    # What was parked is in no file that is imported again: it is told before it leaves.
+                    tell(parked := [verdict for verdict in verdicts if verdict.parked_as])
+                    await leave_places(store, (place for verdict in parked for place in verdict.parked_as))
+                    decided += [verdict for verdict in verdicts if not verdict.parked_as]
+                told, decided = decided, []
+                tell(told)
+                run.summary.lines += len(chunk)
+                number, line = chunk[-1]
+                run.summary.last = number - (isinstance(line, MappedLine) and not line.ends_row)
+                run.summary.held = run.held.count
+                advance(len(chunk))
+                if note:
+                    await note(run.summary)
+                await run.stale.settle_if_due(store)
+                if run.balances.is_full:
+                    tell_doubts(await run.balances.wrong(store))
         tell_doubts(await run.balances.wrong(store))
         for warning in run.unreached.warnings():
             run.summary.warnings.add(warning)
-        if make_previews:
-            await run.stale.refresh(store)
         run.summary.held = 0  # they are told below
+        if makes_copies:
+            await run.stale.settle(store)
+            await run.stale.refresh(store)
+    except StoreError:
+        raise  # the database is away: a worker settles it later
+    except BaseException:  # whatever breaks the lines off, their sender's leaving too
+        if makes_copies:
+            with suppress(StoreError):
+                await asyncio.shield(run.stale.settle(store))
+        raise
     finally:
         # Should the database fail now, what is decided still has to be told. What waited for other lines of this import
         # waited in vain.
@@ -331,7 +344,7 @@ async def check_lines(
             lines_per_chunk=lines_per_chunk,
             options=options,
             on_verdict=on_verdict,
-            make_previews=False,
+            makes_copies=False,
         )
 
 
@@ -346,7 +359,7 @@ class _Run:
     sources: set[str] = field(default_factory=set[str])
     """Those outside the catalogue that it has met."""
     updates: Updates = field(default_factory=Updates)
-    stale: StalePreviews = field(default_factory=StalePreviews)
+    stale: StaleCopies = field(default_factory=StaleCopies)
     balances: ToldBalances = field(default_factory=ToldBalances)
     unreached: Unreached = field(default_factory=Unreached)
 
@@ -358,19 +371,20 @@ class _Run:
             else:
                 self.summary.warn(verdict)
 
-    async def steps(self, chunk: Sequence[tuple[int, bytes]]) -> AsyncGenerator[list[Verdict]]:
-        taken = [
-            self._known(read_line(number, line, strict=self.options.strict)) for number, line in chunk if line.strip()
-        ]
+    async def steps(self, lines: Iterable[Arrival | Verdict]) -> AsyncGenerator[list[Verdict]]:
+        taken = [*map(self._known, lines)]
         yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
         arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
         if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
             yield await self._each(self._introduce, who)
         # What waited comes in before what came later: the order matters to points.
-        async for verdicts in self._unpark([name for arrival in arrivals for name in arrival.line.names]):
+        # All that these customers are called: a link that waited, too, may have joined what other lines wait for.
+        names = [name for arrival in arrivals for name in arrival.line.names]
+        customers = await customers_known_as(self.store, names, fields={"identities": 1, "mergedIntoId": 1})
+        async for verdicts in self._unpark(customers):
             yield verdicts
         if things := [arrival for arrival in arrivals if arrival.line.owner]:
-            yield await self._each(self._bring_in, things)
+            yield await self._in_lanes(things, customers)
 
     def _known(self, taken: Arrival | Verdict) -> Arrival | Verdict:
         """Returns the line, or the verdict on an activity of an unknown type."""
@@ -382,9 +396,19 @@ class _Run:
         self.summary.unknown_types.add(word[:_TYPE_AT_MOST])
         return taken
 
-    async def _unpark(self, identities: Sequence[Identity]) -> AsyncGenerator[list[Verdict]]:
-        # All that these customers are called: a link that waited, too, may have joined what other lines wait for.
-        customers = await customers_known_as(self.store, identities, fields={"identities": 1})
+    async def _in_lanes(self, arrivals: Sequence[Arrival], customers: Sequence[Document]) -> list[Verdict]:
+        """Brings lines in at a time that have nothing to do with each other."""
+        await self._note_sources(arrivals)
+        tasks: list[asyncio.Task[list[Verdict]]] = []
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for lane in in_lanes(arrivals, customers, self.options.lanes):
+                    tasks.append(lanes.create_task(self._each(self._bring_in, lane)))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return [verdict for task in tasks for verdict in task.result()]
+
+    async def _unpark(self, customers: Sequence[Document]) -> AsyncGenerator[list[Verdict]]:
         for group in await in_groups(self.store, customers, lines=_PARKED_AT_ONCE):
             things = {"line.kind": {"$ne": LineKind.CUSTOMER_LINK.value}}
             while documents := await parked(self.store, group, things, limit=2 * _PARKED_AT_ONCE):
@@ -451,11 +475,15 @@ class _Run:
         return [*(await self._each(step, arrivals[:middle])), *(await self._each(step, arrivals[middle:]))]
 
 
+Chunk: TypeAlias = list[tuple[int, bytes]]
+"""Lines with their numbers."""
+
+
 async def _chunks(
     lines: Iterable[bytes] | AsyncIterable[bytes], lines_per_chunk: int, first: int
-) -> AsyncGenerator[list[tuple[int, bytes]]]:
+) -> AsyncGenerator[Chunk]:
     """Yields lines with their numbers, of an export whole rows; what came before a break, too, before that is told."""
-    chunk: list[tuple[int, bytes]] = []
+    chunk: Chunk = []
     length, number = 0, first - 1
     broken: Exception | None = None
     try:
@@ -473,6 +501,28 @@ async def _chunks(
         yield chunk
     if broken:
         raise broken
+
+
+async def _read_ahead(
+    chunks: AsyncGenerator[Chunk], *, strict: bool
+) -> AsyncGenerator[tuple[Chunk, list[Arrival | Verdict]]]:
+    """Yields chunks with what their lines say. The next one is read, in a thread, while the last one is brought in."""
+
+    def read_all(chunk: Chunk) -> list[Arrival | Verdict]:
+        return [read_line(number, line, strict=strict) for number, line in chunk if line.strip()]
+
+    async def read_next() -> tuple[Chunk, list[Arrival | Verdict]] | None:
+        chunk = await anext(chunks, None)
+        return chunk and (chunk, await asyncio.to_thread(read_all, chunk))
+
+    reading = asyncio.create_task(read_next())
+    try:
+        while found := await reading:
+            reading = asyncio.create_task(read_next())
+            yield found
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
 
 
 async def _one_by_one(lines: Iterable[bytes]) -> AsyncGenerator[bytes]:

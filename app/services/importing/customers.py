@@ -32,7 +32,7 @@ from app.services.importing.steps import (
 )
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, InsertOne, ReplaceOne, Store
-from app.store.previews import StalePreviews
+from app.store.previews import StaleCopies
 from app.store.tombstones import erased_of
 
 _AT_MOST: Final = 100
@@ -48,7 +48,7 @@ class Introduced(NamedTuple):
 
 
 async def import_identities(
-    store: Store, arrivals: Sequence[Arrival], *, now: datetime, stale: StalePreviews, import_id: str | None = None
+    store: Store, arrivals: Sequence[Arrival], *, now: datetime, stale: StaleCopies, import_id: str | None = None
 ) -> Introduced:
     """Imports lines about identities in one transaction, by a handful of commands."""
 

@@ -19,6 +19,7 @@ from app.domain.import_lines import (
     HISTORY,
     IMPORTER,
     KEYS_OF_LINES,
+    REFERENCES,
     Line,
     LineKind,
 )
@@ -47,7 +48,7 @@ from app.services.importing.steps import (
 )
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store, UpdateOne
-from app.store.previews import StalePreviews
+from app.store.previews import StaleCopies
 
 _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
     (
@@ -58,10 +59,6 @@ _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
 )
 _MERGES_AT_MOST: Final = 10
 _TOLD_AT_MOST: Final = 1_000
-_REFERENCES: Final = {
-    *("emailId", "noteId", "subjectId", "transactionId", "refundOfId"),
-    *("orderId", "invoiceId", "requestId", "inheritedFromId"),
-}
 # What this gateway adds to a line, or refreshes by itself, is not part of what the line says.
 _OURS: Final = {"recordedAt", "arrival", "dueAt", "formerOwners", *WHOSE, ORDER, *copied("")}
 _PAST: Final[Mapping[LineKind, str]] = {
@@ -86,7 +83,7 @@ async def import_owned(
     *,
     now: datetime,
     held: Held,
-    stale: StalePreviews,
+    stale: StaleCopies,
     options: ImportOptions,
     import_id: str | None = None,
 ) -> ImportedOwned:
@@ -150,7 +147,7 @@ def _referred(arrivals: Iterable[Arrival]) -> Mapping[str, list[str]]:
     """Returns the ids that lines refer to, by collection."""
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for arrival in arrivals:
-        for key in _REFERENCES & arrival.line.document.keys():
+        for key in REFERENCES & arrival.line.document.keys():
             ids[collection_of(arrival.line.document[key])].append(arrival.line.document[key])
     return ids
 
@@ -318,7 +315,7 @@ class _OwnedBatch:
 
     def _check_references(self, document: Document, owner: Document) -> None:
         """Raises NotImported for a reference to another customer's; what it refers to may come later."""
-        for key in _REFERENCES & document.keys():
+        for key in REFERENCES & document.keys():
             stored = self._stored.get(document[key])
             holder = stored["customerId"] if stored else self._owner_of.get(document[key])
             if holder is not None and holder not in _ids_of(owner):

@@ -49,6 +49,7 @@ class ImportOptions:
     strict: bool = False
     corrects: bool = False
     refuses_unknown_types: bool = False
+    lanes: int = 1
 
 
 class NotImported(Refusal):
