@@ -36,6 +36,8 @@ from app.domain.times import stored
 from app.environment import read_settings
 from app.store import indexes
 
+_NICENESS = 10
+
 imports = typer.Typer(help="Show what was imported, and undo it: docs/import.md.", invoke_without_command=True)
 
 
@@ -111,6 +113,7 @@ def import_(
             typer.echo("  ".join(filter(None, (str(number), kind, outcome.lower(), reason, *verdict.warnings))))
 
     async def work(uri: str, reject: Callable[[Any], None]) -> tuple[str | None, Summary]:
+        os.nice(_NICENESS)  # customers are on the phone with those who are served beside it
         async with open_store(uri, settings) as store:
             if not check:
                 await indexes.apply(store)

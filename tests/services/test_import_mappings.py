@@ -255,6 +255,32 @@ def rows_of(lines: MappedLines) -> list[tuple[int, str, str]]:
     return [(each.row, "" if each.problem else json.loads(each)["message"], each.problem) for each in lines]
 
 
+DATED: Final = """
+system = "Any"
+source = "any"
+reads = "csv"
+once = ["customer"]
+lines = '''
+{kind: "customer", id, number: .id, name: .text}, {kind: "coupon", id, message: .text, asOf: (if .at | blank then null else .at end)}
+'''
+"""
+
+
+def test_of_rows_about_one_thing_the_first_counts_or_the_newest(tmp_path: Path) -> None:
+    rows = ["id,text,at", "1,a,2", "1,b,1", "1,c,2", "2,d,", "2,e,", "2,f,1", "2,g,"]
+    made = [json.loads(line) for line in read_by(tmp_path, DATED, "\n".join(rows).encode())]
+    assert [line["name"] for line in made if line["kind"] == "customer"] == ["a", "d"]
+    assert [line["message"] for line in made if line["kind"] == "coupon"] == ["a", "c", "d", "e", "f", "g"]
+
+
+def test_what_was_told_of_many_things_leaves_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.importing.rows._TOLD_KIBIBYTES", 16)
+    ids = [f"{number:03}{'0' * 60}" for number in range(300)]
+    rows = ["id,text,at", *(f"{id_},first,1" for id_ in ids), *(f"{id_},again,1" for id_ in reversed(ids))]
+    made = [json.loads(line) for line in read_by(tmp_path, DATED, "\n".join(rows).encode())]
+    assert [line["id"] for line in made if line["kind"] == "customer"] == ids
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [

@@ -10,10 +10,11 @@ import gzip
 import io
 import json
 import re
+import sqlite3
 import zlib
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from typing import Any, BinaryIO, Final, NamedTuple, TextIO
 
@@ -28,6 +29,7 @@ _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")
 _MEBIBYTE: Final = 1024 * 1024
 DOCUMENT_AT_MOST: Final = 256 * _MEBIBYTE
 _RAW_KEPT: Final = 20_000
+_TOLD_KIBIBYTES: Final = 32 * 1024
 BEGINNING_BYTES: Final = 64
 """So many show what a file is: packed, marked, or one of rejects."""
 _REJECT: Final = re.compile(rb'\{ ?"line": ?\d+, ?"(?:reason|warning)":')
@@ -113,6 +115,31 @@ def _shown(line: str) -> str:
     return _MARKED.sub(lambda found: f"\\x{ord(found[0]) - _MARK:02x}", line[:_MEBIBYTE].strip("\r\n"))
 
 
+class _Told:
+    """It remembers as of when each thing was told last: what does not fit into its cache, in a temporary file."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        for statement in (
+            f"PRAGMA cache_size = -{_TOLD_KIBIBYTES}",
+            "PRAGMA journal_mode = OFF",
+            "CREATE TABLE told (kind TEXT, id TEXT, as_of TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID",
+        ):
+            self._database.execute(statement)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def is_news(self, kind: str, id_: str, as_of: str | None) -> bool:
+        """Returns whether nothing newer was told, and remembers it. Without a time only the first is news."""
+        told = self._database.execute(
+            "INSERT INTO told VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET as_of = excluded.as_of WHERE ? AND excluded.as_of >= told.as_of",
+            (kind, id_, as_of or "", as_of is not None),
+        )
+        return told.rowcount > 0
+
+
 class MappedLines:
     """It yields lines, and remembers the rows that they were made of, and what was left out on purpose.
 
@@ -133,7 +160,10 @@ class MappedLines:
 
     def by_row(self) -> Iterator[Sequence[MappedLine]]:
         """Yields the lines of each row, none of some. Raises UnreadableExport."""
-        told: dict[tuple[str, str], str] = {}
+        with closing(_Told()) as told:
+            yield from self._by_row(told)
+
+    def _by_row(self, told: "_Told") -> Iterator[Sequence[MappedLine]]:
         for row in _rows(self._file, self._mapping, self._document_at_most):
             if len(self._raw) >= _RAW_KEPT:
                 del self._raw[next(iter(self._raw))]
@@ -149,10 +179,9 @@ class MappedLines:
             lines: list[MappedLine] = []
             for line in mapped.lines:
                 if line.kind in self._mapping.once or line.as_of is not None:
-                    last = told.get(key := (line.kind, line.id), "")
-                    if key in told and (line.as_of is None or str(line.as_of) < last):
+                    as_of = None if line.as_of is None else str(line.as_of)
+                    if not told.is_news(line.kind, line.id, as_of):
                         continue  # what is known by now is newer
-                    told[key] = str(line.as_of)
                 lines.append(MappedLine.of(row.number, line.text))
             for line in lines if not row.is_last else lines[:-1]:
                 line.ends_row = False
