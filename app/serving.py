@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 import socket
 import tempfile
@@ -70,6 +71,7 @@ def run(
     SIGTERM ends it when all that was asked is answered. With several workers SIGHUP replaces them one by one, each when
     its successor is ready.
     """
+    allow_open_files()
     config = uvicorn_config(
         application,
         log_level=log_level,
@@ -82,6 +84,16 @@ def run(
         if shared:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up
         supervisor.run(config, listener, drain_seconds=drain_seconds)
+
+
+def allow_open_files() -> None:
+    """Lets this process and its workers have as many open files as its host allows.
+
+    Each connection is one, a stream and one that nobody uses, too. The soft limit, 1,024 under systemd, is there for
+    programs that wait by `select`, which this one does not.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def tune_gc() -> None:

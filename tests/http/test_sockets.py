@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import json
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
@@ -343,6 +345,14 @@ async def test_a_connection_that_nobody_uses_is_kept_for_longer_than_balancers_k
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
         async with asyncio.timeout(20):
             assert await reader.read() == b""
+
+
+def test_a_process_may_have_as_many_connections_as_its_host_allows() -> None:
+    code = (
+        "import resource as r; _, most = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (256, most)); "
+        "from app.serving import allow_open_files as allow; allow(); assert r.getrlimit(r.RLIMIT_NOFILE)[0] == most"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 async def test_a_connection_without_a_token_holds_nothing_of_a_body_once_it_was_answered(store: Store) -> None:
