@@ -22,8 +22,10 @@ _NUMBERED: Final = frozenset(
 _OWN_VALUE: Final = ("value",)
 """The value of a tax id or of a blocklist's entry; any other value is what the key above it says."""
 
-_RUN: Final = re.compile(r"(?<![^\W_])\d(?:[ ._-]?\d){11,}(?![^\W_])")
-"""Digits in groups, from the first one to the last, that are not a part of a longer word."""
+_RUN: Final = re.compile(r"\d(?<![^\W_]\d)(?:[ ._-]?\d){11,}(?![^\W_])")
+"""Digits in groups, from the first one to the last, that are not a part of a longer word. What is before the first one
+is looked at behind it: where a pattern begins with a digit, all else is passed over at once.
+"""
 _OTHERS: Final = re.compile(
     r"(?<![^\W_])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a UUID
     r"|(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"  # a date
@@ -60,14 +62,16 @@ class _Plain(dict[int, str]):
 _PLAIN: Final = _Plain()
 
 
-_AS_JSON_HIDES: Final = re.compile(r"\\|\d[eE]")
-"""What may be digits, or more of them, once a JSON text is decoded."""
+_EXPONENT: Final = re.compile(r"[0-9][eE]")
 
 
 def may_hold(json_text: str) -> bool:
-    """Returns False if no value in a JSON text can hold a card number: most lines are seen through at once."""
+    """Returns False if no value in a JSON text can hold a card number: most lines are seen through at once.
+
+    Escapes and exponents may be digits, or more of them, once the text is decoded.
+    """
     plain = json_text if json_text.isascii() else json_text.translate(_PLAIN)
-    return bool(_RUN.search(plain) or _AS_JSON_HIDES.search(plain))
+    return "\\" in plain or bool(_RUN.search(plain) or _EXPONENT.search(plain))
 
 
 def holds_card_number(text: str, *, numbered: bool = False) -> bool:

@@ -6,7 +6,6 @@ from typing import Any, Final
 from app.domain.customers import PENDING, settling
 from app.store.driver import Store, UpdateOne
 
-
 _AT_ONCE: Final = 1_000
 
 

@@ -261,7 +261,8 @@ source = "any"
 reads = "csv"
 once = ["customer"]
 lines = '''
-{kind: "customer", id, number: .id, name: .text}, {kind: "coupon", id, message: .text, asOf: (if .at | blank then null else .at end)}
+{kind: "customer", id, number: .id, name: .text},
+{kind: "coupon", id, message: .text, asOf: (if .at | blank then null else .at end)}
 '''
 """
 

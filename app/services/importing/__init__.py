@@ -399,11 +399,10 @@ class _Run:
     async def _in_lanes(self, arrivals: Sequence[Arrival], customers: Sequence[Document]) -> list[Verdict]:
         """Brings lines in at a time that have nothing to do with each other."""
         await self._note_sources(arrivals)
-        tasks: list[asyncio.Task[list[Verdict]]] = []
+        lanes = in_lanes(arrivals, customers, self.options.lanes)
         try:
-            async with asyncio.TaskGroup() as lanes:
-                for lane in in_lanes(arrivals, customers, self.options.lanes):
-                    tasks.append(lanes.create_task(self._each(self._bring_in, lane)))
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._each(self._bring_in, lane)) for lane in lanes]
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
         return [verdict for task in tasks for verdict in task.result()]
