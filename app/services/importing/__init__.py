@@ -512,7 +512,7 @@ async def _read_ahead(
 
     async def read_next() -> tuple[Chunk, list[Arrival | Verdict]] | None:
         chunk = await anext(chunks, None)
-        return chunk and (chunk, await asyncio.to_thread(read_all, chunk))
+        return (chunk, await asyncio.to_thread(read_all, chunk)) if chunk else None
 
     reading = asyncio.create_task(read_next())
     try:

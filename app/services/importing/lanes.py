@@ -1,8 +1,9 @@
 """Divides the lines of a chunk among lanes, in which they are brought in at a time."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
+from app.domain.import_forms import Identity
 from app.domain.import_lines import REFERENCES
 from app.services.importing.steps import Arrival, by_identity
 from app.store.driver import Document
@@ -53,7 +54,7 @@ def in_lanes(arrivals: Sequence[Arrival], customers: Sequence[Document], lanes: 
     return [lane for lane in taken if lane]
 
 
-def _looked_at(arrival: Arrival, known: dict[Hashable, str]) -> Iterator[Hashable]:
+def _looked_at(arrival: Arrival, known: Mapping[Identity, str]) -> Iterator[Hashable]:
     yield arrival.line.id
     for identity in arrival.line.names:
         yield known.get(identity, identity)
