@@ -4,7 +4,7 @@ A customer's document has them as a list of names and values, which one index se
 beside its other values, under ``key_of`` its name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from app.catalogue import CUSTOMER_FIELDS
@@ -25,15 +25,19 @@ def is_key(key: str) -> bool:
     return key.startswith(_PREFIX)
 
 
+def name_of(key: str) -> str:
+    return key.removeprefix(_PREFIX)
+
+
 def keys() -> list[str]:
     """Returns the key of each field that is declared."""
     return [key_of(name) for name in CUSTOMER_FIELDS]
 
 
-def check_name(name: str) -> None:
-    """Raises ValueError for a name that no field has."""
-    if name not in CUSTOMER_FIELDS:
-        raise ValueError(f"{key_of(name[:100])} is unknown{did_you_mean(name, CUSTOMER_FIELDS)}")
+def check_name(name: str, known: Collection[str] = CUSTOMER_FIELDS) -> None:
+    """Raises ValueError for a name that no field has of those that are known to whoever gives it."""
+    if name not in known:
+        raise ValueError(f"{key_of(name[:100])} is unknown{did_you_mean(name, known)}")
 
 
 def parse(name: str, value: object) -> Raw:
@@ -66,17 +70,17 @@ def form_of(field: CatalogueField) -> str:
 def value_of(customer: Mapping[str, Any], key: str) -> Any:
     """Returns what a customer has under a key of their document, or under the key of a field; None if nothing."""
     if is_key(key):
-        return values_of(customer).get(key.removeprefix(_PREFIX))
+        return values_of(customer).get(name_of(key))
     return customer.get(key)
 
 
 def values_of(customer: Mapping[str, Any]) -> dict[str, Raw]:
-    return {each["name"]: each["value"] for each in customer.get("fields", ())}
+    return {each["name"]: each["value"] for each in customer.get("fields") or ()}
 
 
 def with_values(customer: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the customer with those of these values that are fields; None takes one away."""
-    new = {key.removeprefix(_PREFIX): value for key, value in given.items() if is_key(key)}
+    new = {name_of(key): value for key, value in given.items() if is_key(key)}
     values = {**values_of(customer), **new} if new else {}
     left = [{"name": name, "value": values[name]} for name in sorted(values) if values[name] is not None]
     others = {key: value for key, value in customer.items() if not (new and key == "fields")}
@@ -112,3 +116,11 @@ def readable(roles: frozenset[AccessLevel], stored: Sequence[Mapping[str, Any]] 
     """Returns those of a customer's fields that these roles may read."""
     names = {field.name for field in known(roles)}
     return [each for each in stored or () if each["name"] in names]
+
+
+def readable_changes(
+    roles: frozenset[AccessLevel], changes: Sequence[Mapping[str, Any]] | None
+) -> Sequence[Mapping[str, Any]] | None:
+    """Returns those of an activity's changes of details that these roles may read."""
+    keys = {key_of(field.name) for field in known(roles)}
+    return changes and [each for each in changes if not is_key(each["field"]) or each["field"] in keys]

@@ -337,6 +337,9 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
             own: list[Any] = before.get(key) or []
             present = cast(list[Any], value)
             after[key] = [each for each in present if each in own or each not in brought]
+    there, made, own_fields = map(customer_fields.values_of, (into, left, before))
+    as_left = (name for name in made.keys() | own_fields.keys() if there.get(name) == made.get(name))
+    after = customer_fields.with_values(after, {customer_fields.key_of(name): own_fields.get(name) for name in as_left})
     after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
     theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
@@ -356,7 +359,7 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
 
 
 _COUNTED: Final = frozenset(
-    {"paymentCount", "identities", "sourceValues", "mergedFromIds", "mergedIdentities"}
+    {"paymentCount", "identities", "sourceValues", "mergedFromIds", "mergedIdentities", "fields"}
     | {"lastByType", "lastActivityAt", "points", "spendable", "revision", "detailsRevision"}
 )
 """Keys of a survivor that are not put back, but made anew."""
