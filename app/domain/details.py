@@ -192,7 +192,7 @@ def read(given: Mapping[str, Any], *, now: datetime, roles: frozenset[AccessLeve
         return FORMS[key](value, (key,)) or None  # an empty list clears, too
 
     values = changes.read_each(given, one)
-    return {**values, **values.pop("fields", {})}
+    return values | values.pop("fields", {})
 
 
 # ---------------------------------------------------------------- an edit

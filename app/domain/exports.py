@@ -114,8 +114,8 @@ def choose_columns(table: ExportTable, names: Sequence[str] | None, masks: Masks
 
 def _forbidden(column: Column, masks: Masks) -> bool:
     if customer_fields.is_key(column.name):  # one key holds them all
-        each = {"fields": [{"name": customer_fields.name_of(column.name)}]}
-        return masks.applied(column.collection, each) != each
+        each = [{"name": customer_fields.name_of(column.name)}]
+        return masks.applied(column.collection, {"fields": each})["fields"] != each
     return masks.forbids(column.collection, column.field)
 
 
