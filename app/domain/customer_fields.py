@@ -10,7 +10,7 @@ from typing import Any, Final
 from app.catalogue import CUSTOMER_FIELDS
 from app.catalogue.model import AttributeKind, Audience, CatalogueField, did_you_mean
 from app.domain import attributes
-from app.domain.attributes import Raw
+from app.domain.attributes import Raw, to_text
 from app.domain.search import cleaned, is_visible
 from app.domain.vocabulary import AccessLevel
 
@@ -93,6 +93,12 @@ def united(everybody: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for each in everybody:
         values = {**values_of(each), **values}
     return [{"name": name, "value": values[name]} for name in sorted(values)]
+
+
+def texts_of(customer: Mapping[str, Any]) -> list[str]:
+    """Returns what a customer has in the declared fields, as people read it: ``Tier: GOLD``."""
+    values = values_of(customer)
+    return [f"{field.label}: {to_text(values[name])}" for name, field in CUSTOMER_FIELDS.items() if name in values]
 
 
 # ---------------------------------------------------------------- who may know of them

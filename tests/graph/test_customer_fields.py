@@ -35,7 +35,6 @@ from tests.support.mutations import (
 )
 from tests.support.query_plans import documents_read, explained
 from tests.support.tokens import token
-from tests.support.world import World
 
 FIELDS = """query($number: String!, $names: [String!]) { customer(by: {number: $number}) {
   fields(names: $names) { definition { name label kind filterable } value number boolean time } } }"""
@@ -270,7 +269,8 @@ async def test_what_is_there_already_is_no_change_and_a_key_makes_one(ask: Ask, 
     stale = await edit_with(ask, "s", [{"name": "shoeSize", "value": "40"}], expectedRevision=before["revision"])
     assert [error["code"] for error in stale["userErrors"]] == ["STALE"]
     assert len(await store.find("activities", {"type": "CUSTOMER_UPDATED"})) == 1
-    for fields in ([], None):
+    nothing: list[Any] = [[], None]
+    for fields in nothing:
         answer = await ask(UPDATE_CUSTOMER, input={"customerId": ADA, "idempotencyKey": "e", "fields": fields})
         (error,) = answer["data"]["updateCustomer"]["userErrors"]
         assert error["message"] == "Give at least one detail to change."
@@ -519,11 +519,25 @@ async def test_an_erasure_leaves_what_is_not_personal_and_the_data_export_has_al
     assert {value for value in ("1250.50", "77.77") if value in json.dumps(left, default=str)} == set()
 
 
-async def test_of_two_who_become_one_the_survivor_has_the_say(ask: Ask, store: Store, world: World) -> None:
+@pytest.mark.parametrize("keeps_other", [False, True])
+async def test_of_two_who_become_one_the_survivor_has_the_say_unless_keep_says_otherwise(
+    keeps_other: bool, ask: Ask, store: Store
+) -> None:
     await bring(store, customer(fields={"loyaltyTier": "GOLD"}))
     await bring(store, customer("1002", fields={"loyaltyTier": "SILVER", "shoeSize": 41}))
     [other] = await store.find("customers", {"number": "1002"})
-    given = {"intoId": ADA, "ids": [other["_id"]], "reason": "The same", "idempotencyKey": "m"}
-    merged = await ask(MERGE_CUSTOMERS, input=given)
+    given: Document = {"intoId": ADA, "ids": [other["_id"]], "reason": "The same", "idempotencyKey": "m"}
+    keep = [{"field": "FIELDS", "fromId": other["_id"]}] if keeps_other else None
+    preview = """query($into: ID!, $ids: [ID!]!, $keep: [MergeKeepInput!]) {
+      previewMerge(intoId: $into, ids: $ids, keep: $keep) { fields { field kept fromId dropped } } }"""
+    shown_ = await ask(preview, into=ADA, ids=[other["_id"]], keep=keep)
+    merged = await ask(MERGE_CUSTOMERS, input={**given, "keep": keep})
     assert merged["data"]["mergeCustomers"]["userErrors"] == [], merged
-    assert await stored(store) == {"loyaltyTier": "GOLD", "shoeSize": 41}
+    kept, lost = ("SILVER", "GOLD") if keeps_other else ("GOLD", "SILVER")
+    assert await stored(store) == {"loyaltyTier": kept, "shoeSize": 41}
+    assert shown_["data"]["previewMerge"]["fields"][-1] == {
+        "field": "FIELDS",
+        "kept": f"Tier: {kept}, Shoe size: 41",
+        "fromId": other["_id"] if keeps_other else ADA,
+        "dropped": [f"Tier: {lost}"],
+    }
