@@ -234,7 +234,7 @@ def values_in(payload: Document) -> dict[str, str]:
 async def test_people_edit_fields_of_every_kind_and_the_timeline_tells_what_they_were(ask: Ask, store: Store) -> None:
     await bring(store, customer(fields=GIVEN))
     revision = (await ada(store))["revision"]
-    given = {"loyaltyTier": "SILVER", "creditLimit": "-3.20", "shoeSize": None, "isWholesale": "false"}
+    given: Document = {"loyaltyTier": "SILVER", "creditLimit": "-3.20", "shoeSize": None, "isWholesale": "false"}
     payload = await edit(ask, **given, agreedAt="2026-01-31T13:00:00+01:00")
     assert payload["userErrors"] == []
     assert payload["customer"]["revision"] == revision + 1
