@@ -10,9 +10,10 @@ from zipfile import ZipFile
 import pytest
 
 from app.catalogue import CUSTOMER_FIELDS
+from app.domain import details
 from app.domain.access import Role
 from app.domain.exports import choose_columns
-from app.domain.refusals import BadUserInput
+from app.domain.refusals import BadUserInput, Refusals
 from app.domain.vocabulary import ExportTable
 from app.graph import masks_for
 from app.services.erase_job import Eraser
@@ -398,6 +399,19 @@ async def test_who_may_not_edit_details_edits_no_field_and_who_may_not_read_one_
         [node] = answer["data"]["customer"]["activities"]["nodes"]
         assert node["changes"] == (fields and [{"field": field} for field in fields])
         assert node["attribute"] == "fields"
+
+
+def test_what_a_role_may_not_read_it_cannot_write() -> None:
+    """Whoever may edit reads all of them today; to anybody else a field that they may not read is no field."""
+    given = [{"name": name, "value": "1"} for name in ("creditLimit", "creditLimt", "shoeSize")]
+    roles = frozenset({Role.CUSTOMER})
+    with pytest.raises(Refusals) as caught:
+        details.read({"fields": given}, now=NOW, roles=roles)
+    assert [(str(each), each.field) for each in caught.value.refusals] == [
+        ("fields.creditLimit is unknown.", ("fields", "0", "name")),
+        ("fields.creditLimt is unknown.", ("fields", "1", "name")),
+    ]
+    assert details.read({"fields": given[2:]}, now=NOW, roles=roles) == {"fields.shoeSize": 1}
 
 
 async def test_an_undone_merge_gives_back_field_by_field_what_nobody_has_changed_since(ask: Ask, store: Store) -> None:
