@@ -188,6 +188,7 @@ def gateway_url(mongodb_uri: str, database_name: str, driver: Driver) -> Generat
     """Starts a demo as people start it, in a process of its own: sample data, and a real port."""
     name = f"{database_name}_demo"
     own = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": name, "MONGODB_DRIVER": driver, "PORT": "0"}
+    own["CATALOGUE"] = "examples/catalogue/shop.toml"
     with MongoClient[Any](mongodb_uri) as client:
         client.drop_database(name)
         command = [sys.executable, "-m", "app", "demo", "--customers", "20"]

@@ -4,13 +4,13 @@ A customer's document has them as a list of names and values, which one index se
 beside its other values, under ``key_of`` its name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from app.catalogue import CUSTOMER_FIELDS
 from app.catalogue.model import AttributeKind, Audience, CatalogueField, did_you_mean
 from app.domain import attributes
-from app.domain.attributes import Raw
+from app.domain.attributes import Raw, to_text
 from app.domain.search import cleaned, is_visible
 from app.domain.vocabulary import AccessLevel
 
@@ -25,15 +25,19 @@ def is_key(key: str) -> bool:
     return key.startswith(_PREFIX)
 
 
+def name_of(key: str) -> str:
+    return key.removeprefix(_PREFIX)
+
+
 def keys() -> list[str]:
     """Returns the key of each field that is declared."""
     return [key_of(name) for name in CUSTOMER_FIELDS]
 
 
-def check_name(name: str) -> None:
-    """Raises ValueError for a name that no field has."""
-    if name not in CUSTOMER_FIELDS:
-        raise ValueError(f"{key_of(name[:100])} is unknown{did_you_mean(name, CUSTOMER_FIELDS)}")
+def check_name(name: str, known: Collection[str] = CUSTOMER_FIELDS) -> None:
+    """Raises ValueError for a name that no field has of those that are known to whoever gives it."""
+    if name not in known:
+        raise ValueError(f"{key_of(name[:100])} is unknown{did_you_mean(name, known)}")
 
 
 def parse(name: str, value: object) -> Raw:
@@ -66,17 +70,17 @@ def form_of(field: CatalogueField) -> str:
 def value_of(customer: Mapping[str, Any], key: str) -> Any:
     """Returns what a customer has under a key of their document, or under the key of a field; None if nothing."""
     if is_key(key):
-        return values_of(customer).get(key.removeprefix(_PREFIX))
+        return values_of(customer).get(name_of(key))
     return customer.get(key)
 
 
 def values_of(customer: Mapping[str, Any]) -> dict[str, Raw]:
-    return {each["name"]: each["value"] for each in customer.get("fields", ())}
+    return {each["name"]: each["value"] for each in customer.get("fields") or ()}
 
 
 def with_values(customer: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the customer with those of these values that are fields; None takes one away."""
-    new = {key.removeprefix(_PREFIX): value for key, value in given.items() if is_key(key)}
+    new = {name_of(key): value for key, value in given.items() if is_key(key)}
     values = {**values_of(customer), **new} if new else {}
     left = [{"name": name, "value": values[name]} for name in sorted(values) if values[name] is not None]
     others = {key: value for key, value in customer.items() if not (new and key == "fields")}
@@ -89,6 +93,12 @@ def united(everybody: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for each in everybody:
         values = {**values_of(each), **values}
     return [{"name": name, "value": values[name]} for name in sorted(values)]
+
+
+def texts_of(customer: Mapping[str, Any]) -> list[str]:
+    """Returns what a customer has in the declared fields, as people read it: ``Tier: GOLD``."""
+    values = values_of(customer)
+    return [f"{field.label}: {to_text(values[name])}" for name, field in CUSTOMER_FIELDS.items() if name in values]
 
 
 # ---------------------------------------------------------------- who may know of them
@@ -112,3 +122,11 @@ def readable(roles: frozenset[AccessLevel], stored: Sequence[Mapping[str, Any]] 
     """Returns those of a customer's fields that these roles may read."""
     names = {field.name for field in known(roles)}
     return [each for each in stored or () if each["name"] in names]
+
+
+def readable_changes(
+    roles: frozenset[AccessLevel], changes: Sequence[Mapping[str, Any]] | None
+) -> Sequence[Mapping[str, Any]] | None:
+    """Returns those of an activity's changes of details that these roles may read."""
+    keys = {key_of(field.name) for field in known(roles)}
+    return changes and [each for each in changes if not is_key(each["field"]) or each["field"] in keys]

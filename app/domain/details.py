@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
 
-from app.domain import changes
+from app.domain import changes, customer_fields
+from app.domain.attributes import to_text
 from app.domain.changes import Invalid
 from app.domain.customers import emails_of, is_web_address, primary_first
 from app.domain.import_forms import COUNTRY, EMAIL_ADDRESS, LOCALE, Form, Identity, matching
 from app.domain.lead_source import LENGTHS
 from app.domain.refusals import Refusal
 from app.domain.search import SEARCH_COPIES, folded, search_copies
+from app.domain.vocabulary import AccessLevel
 
 Document: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
@@ -24,6 +26,7 @@ Read: TypeAlias = Callable[[Any, Path], Any]
 """From a value and where the client gave it to what is stored. Raises Invalid."""
 
 _CONTACTS_AT_MOST: Final = 100
+_FIELDS_AT_MOST: Final = 100
 _CHANGE_AT_MOST: Final = 1_000
 
 
@@ -141,14 +144,39 @@ FORMS: Final[Mapping[str, Read]] = {
 }
 """The fields that people edit, in the order in which changes are told."""
 DETAILS: Final = (*FORMS, "taxIds", "leadSource")
-"""All that an edit may change: the fields of ``updateCustomer``, and those that have mutations of their own."""
+"""All that an edit may change, with those that have mutations of their own; and then the fields of the catalogue."""
 _NEEDED: Final = frozenset({"number", "name"})
 
 
-def read(given: Mapping[str, Any], *, now: datetime) -> Document:
+def _fields(given: Sequence[Mapping[str, Any]], roles: frozenset[AccessLevel]) -> Document:
+    """Returns fields of the catalogue, by their keys."""
+    if len(given) > _FIELDS_AT_MOST:
+        raise Invalid(f"At most {_FIELDS_AT_MOST} fields may be given; these are {len(given)}.", "fields")
+    known = {field.name for field in customer_fields.known(roles)}
+    values: Document = {}
+
+    def one(at: int, name: str, value: str | None) -> None:
+        key, end = customer_fields.key_of(name), "name"
+        try:
+            customer_fields.check_name(name, known)
+            if key in values:
+                raise ValueError(f"{key} is given twice.")
+            values[key], end = None, "value"
+            if value is not None:
+                values[key] = customer_fields.parse(name, value)
+        except ValueError as wrong:
+            raise Invalid(str(wrong), "fields", str(at), end) from None
+
+    checks = (partial(one, at, each["name"], each.get("value")) for at, each in enumerate(given))
+    changes.check(lambda: None, *checks)
+    return values
+
+
+def read(given: Mapping[str, Any], *, now: datetime, roles: frozenset[AccessLevel]) -> Document:
     """Returns the values as they are stored; None clears a field. Raises Invalid, or Refusals with all that is wrong.
 
-    ``now`` bounds the date of birth: it is over today somewhere on earth.
+    ``now`` bounds the date of birth: it is over today somewhere on earth. ``roles`` write no field that they may not
+    read.
     """
     today = (now + timedelta(hours=14)).date().isoformat()
 
@@ -159,9 +187,12 @@ def read(given: Mapping[str, Any], *, now: datetime) -> Document:
             return None
         if key == "dateOfBirth" and value > today:
             raise Invalid("dateOfBirth must not be in the future.", key)
+        if key == "fields":
+            return _fields(value, roles)
         return FORMS[key](value, (key,)) or None  # an empty list clears, too
 
-    return changes.read_each(given, one)
+    values = changes.read_each(given, one)
+    return values | values.pop("fields", {})
 
 
 # ---------------------------------------------------------------- an edit
@@ -178,7 +209,8 @@ def with_values(customer: Mapping[str, Any], values: Mapping[str, Any]) -> Docum
 
     A name that was made of the other names follows them, and ``email`` is the primary one of ``emails``.
     """
-    after = {**customer, **values}
+    own = {key: value for key, value in values.items() if not customer_fields.is_key(key)}
+    after = {**customer_fields.with_values(customer, values), **own}
     if "emails" in values:
         after["email"] = values["emails"][0]["value"] if values["emails"] else None
     after = {key: value for key, value in after.items() if value is not None}
@@ -193,26 +225,36 @@ def edit(customer: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Docume
     The customer is returned as they were where nothing changed.
     """
     after = with_values(customer, values)
-    changed = [key for key in DETAILS if customer.get(key) != after.get(key)]
+    changed = changed_fields(customer, after)
     if not changed:
         return dict(customer), []
     marks = {mark["field"]: mark for mark in customer.get("edited", ())}
     for key in changed:
-        before = {"before": customer[key]} if key in customer else {}
-        marks.setdefault(key, {"field": key, **before})
+        before = customer_fields.value_of(customer, key)
+        marks.setdefault(key, {"field": key} if before is None else {"field": key, "before": before})
     return {**after, "edited": [*marks.values()]}, differences(customer, after, changed)
 
 
+def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Returns what an edit could have made of one customer the other, in the order in which changes are told."""
+    keys, value_of = (*DETAILS, *customer_fields.keys()), customer_fields.value_of
+    return [key for key in keys if value_of(before, key) != value_of(after, key)]
+
+
 def told(changed: Sequence[Document]) -> Document:
-    """Returns the keys of the activity that tells what changed."""
-    return {"changes": changed, "attributes": {"changedFields": [change["field"] for change in changed]}}
+    """Returns the keys of the activity that tells what changed.
+
+    Not everybody who sees the activity may know which fields the catalogue has.
+    """
+    names = dict.fromkeys(change["field"].partition(".")[0] for change in changed)
+    return {"changes": changed, "attributes": {"changedFields": [*names]}}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], fields: Iterable[str]) -> list[Document]:
     """Returns what changed as the timeline keeps it: field, from and to, without what is not there."""
     changed: list[Document] = []
     for key in fields:
-        ends = {"from": as_text(before.get(key)), "to": as_text(after.get(key))}
+        ends = {end: as_text(customer_fields.value_of(one, key)) for end, one in (("from", before), ("to", after))}
         changed.append({"field": key, **{end: text[:_CHANGE_AT_MOST] for end, text in ends.items() if text}})
     return changed
 
@@ -223,7 +265,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, dict):
         parts = cast(Document, value)
         return ", ".join(parts[key] for key in (*_ADDRESS, *LENGTHS) if key in parts)
-    return value or ""
+    return "" if value is None else to_text(value)
 
 
 def searchable(customer: Mapping[str, Any]) -> Document:
@@ -274,10 +316,9 @@ def overruled(
     """Returns the key ``edited`` without the marks of fields that a source gave new values, and the edits it undid."""
     fields = {MARKED_AS.get(key, key) for key in new}
     marks: list[Document] = before.get("edited", [])
+    value_of = customer_fields.value_of
     lost = [
-        mark["field"]
-        for mark in marks
-        if mark["field"] in fields and before.get(mark["field"]) != after.get(mark["field"])
+        name for mark in marks if (name := mark["field"]) in fields and value_of(before, name) != value_of(after, name)
     ]
     left = [mark for mark in marks if mark["field"] not in fields]
     return {"edited": left} if marks else {}, differences(before, after, lost)

@@ -11,7 +11,8 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final, cast
 
-from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
+from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, CUSTOMER_FIELDS, nearest
+from app.domain import customer_fields
 from app.domain.access import Forbidden, Masks
 from app.domain.attributes import label_of
 from app.domain.customers import country_of, emails_of
@@ -41,7 +42,8 @@ class Column:
 
     @property
     def title(self) -> str:
-        return label_of(self.name.removeprefix(ATTRIBUTE))
+        field = CUSTOMER_FIELDS.get(customer_fields.name_of(self.name)) if customer_fields.is_key(self.name) else None
+        return field.label if field else label_of(self.name.removeprefix(ATTRIBUTE))
 
 
 TABLES: Final[Mapping[ExportTable, str]] = {
@@ -54,7 +56,7 @@ TABLES: Final[Mapping[ExportTable, str]] = {
     ExportTable.DETAILS: "id occurredAt type title group source actor.name actor.kind actor.accessLevel actor.userId "
     "message points isNote recordedAt customer.id customer.number customer.name",
 }
-"""The columns of each table, in their default order."""
+"""The columns of each table, in their default order. Customers have the fields of the catalogue, too, by their keys."""
 
 _COLLECTIONS: Final = {ExportTable.CUSTOMERS: "customers", ExportTable.DETAILS: "activities"}
 _CUSTOMER: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
@@ -87,6 +89,9 @@ def check_format(format_: ExportFormat) -> None:
 def choose_columns(table: ExportTable, names: Sequence[str] | None, masks: Masks) -> tuple[Column, ...]:
     """Returns the chosen columns, by default all that may be read. Raises BadUserInput, Forbidden."""
     known = TABLES[table].split()
+    if table == ExportTable.CUSTOMERS:  # a field that a role may not read does not exist for it
+        own = (column_of(table, key) for key in customer_fields.keys())  # noqa: SIM118 # not a mapping's
+        known += [column.name for column in own if not _forbidden(column, masks)]
     if names is None:
         return tuple(column for name in known if not _forbidden(column := column_of(table, name), masks))
     if not 1 <= len(names) <= COLUMNS_AT_MOST:
@@ -108,6 +113,9 @@ def choose_columns(table: ExportTable, names: Sequence[str] | None, masks: Masks
 
 
 def _forbidden(column: Column, masks: Masks) -> bool:
+    if customer_fields.is_key(column.name):  # one key holds them all
+        each = [{"name": customer_fields.name_of(column.name)}]
+        return masks.applied(column.collection, {"fields": each})["fields"] != each
     return masks.forbids(column.collection, column.field)
 
 
@@ -120,6 +128,8 @@ def column_of(table: ExportTable, name: str) -> Column:
         return Column(name, "customers", key, ("customerId",), _read((CUSTOMER, key)))
     if name.startswith(ATTRIBUTE):
         return Column(name, collection, "attribute", ("attributes",), _read(("attributes", *path[1:])))
+    if collection == "customers" and customer_fields.is_key(name):
+        return Column(name, collection, "fields", ("fields",), lambda row: customer_fields.value_of(row, name))
     special = {"customers": _CUSTOMER, "activities": _ACTIVITY}.get(collection, {})
     if name in special:
         keys, read = special[name]

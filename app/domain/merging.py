@@ -32,6 +32,7 @@ FIELDS: Final[Mapping[MergeField, tuple[str, ...]]] = {
     MergeField.BILLING_ADDRESS: ("billingAddress",),
     MergeField.COUNTRY: ("country",),
     MergeField.LEAD_SOURCE: ("leadSource",),
+    MergeField.FIELDS: ("fields",),
 }
 """The keys of each field of which a customer has one value. Those of a field stay together."""
 ONE_TIME_TYPES: Final = ("OPT_IN", "PROFILE_COMPLETED", "NEWSLETTER_SUBSCRIBED", "APP_INSTALLED")
@@ -187,6 +188,11 @@ def _fields(
         if not having:
             continue
         chosen = next((each for each in everybody if each["_id"] == keep.get(name)), None) or having[0]
+        if name is MergeField.FIELDS:
+            united = customer_fields.united([chosen, *everybody])
+            fields.append(_outcome_of_fields(having, united, chosen["_id"]))
+            values |= {} if united == into.get("fields") else {"fields": united}
+            continue
         kept = _as_text(chosen, name)
         dropped = [text for each in having if (text := _as_text(each, name)) and text != kept]
         fields.append(FieldOutcome(name, kept, chosen["_id"], list(dict.fromkeys(dropped))))
@@ -201,6 +207,14 @@ def _fields(
         else:
             values |= {key: chosen.get(key) for key in keys}
     return fields, values
+
+
+def _outcome_of_fields(
+    having: Sequence[Mapping[str, Any]], united: Sequence[Mapping[str, Any]], from_id: str
+) -> FieldOutcome:
+    kept = customer_fields.texts_of({"fields": united})
+    dropped = [text for each in having for text in customer_fields.texts_of(each) if text not in kept]
+    return FieldOutcome(MergeField.FIELDS, ", ".join(kept) or None, from_id, list(dict.fromkeys(dropped)))
 
 
 def _has(customer: Mapping[str, Any], name: MergeField) -> bool:
@@ -233,7 +247,6 @@ def _unions(everybody: Sequence[Mapping[str, Any]]) -> Document:
         "phones": phones,
         "tags": [tags[key] for key in dict.fromkeys(folded(tag) for each in everybody for tag in each.get("tags", []))],
         "taxIds": with_default(ordered, default),
-        "fields": customer_fields.united(everybody),
         "mergedFromIds": _former_ids(everybody),
         "mergedIdentities": _merged_identities(everybody),
         **{key: _distinct(everybody, key) for key in ("tagSources", "identities", "campaigns")},
@@ -337,6 +350,9 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
             own: list[Any] = before.get(key) or []
             present = cast(list[Any], value)
             after[key] = [each for each in present if each in own or each not in brought]
+    there, made, own_fields = map(customer_fields.values_of, (into, left, before))
+    as_left = (name for name in made.keys() | own_fields.keys() if there.get(name) == made.get(name))
+    after = customer_fields.with_values(after, {customer_fields.key_of(name): own_fields.get(name) for name in as_left})
     after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
     theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
@@ -356,7 +372,7 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
 
 
 _COUNTED: Final = frozenset(
-    {"paymentCount", "identities", "sourceValues", "mergedFromIds", "mergedIdentities"}
+    {"paymentCount", "identities", "sourceValues", "mergedFromIds", "mergedIdentities", "fields"}
     | {"lastByType", "lastActivityAt", "points", "spendable", "revision", "detailsRevision"}
 )
 """Keys of a survivor that are not put back, but made anew."""

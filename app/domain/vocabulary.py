@@ -214,6 +214,7 @@ class MergeField(StrEnum):
     BILLING_ADDRESS = "BILLING_ADDRESS"
     COUNTRY = "COUNTRY"
     LEAD_SOURCE = "LEAD_SOURCE"
+    FIELDS = "FIELDS"
 
 
 class MergeWarning(StrEnum):

@@ -36,7 +36,7 @@ from app.schema.notes import Note
 from app.schema.origins import Reported
 from app.schema.owner import owner
 from app.schema.people import Actor
-from app.schema.rules import ACTOR, ATTRIBUTES, CONTACT, MAIL, NOTE, WITH_OWNER, WORDS, Access
+from app.schema.rules import ACTOR, ATTRIBUTES, CONTACT, FIELD_CHANGES, MAIL, NOTE, WITH_OWNER, WORDS, Access
 from app.schema.transactions import Money
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ class ActivityAttribute:
 class FieldChange:
     access: ClassVar[Access] = WITH_OWNER
 
-    field: str = strawberry.field(description="The field of `Customer`, such as firstName.")
+    field: str = strawberry.field(
+        description="The field of `Customer`, such as firstName, or fields.loyaltyTier for one of this "
+        "gateway's own catalogue."
+    )
     from_: str | None = strawberry.field(
         name="from", description="The value before, as people read it. Null if there was none."
     )
@@ -110,7 +113,8 @@ class Activity(Reported, Node):
         ATTRIBUTES: "attributes attribute",
         MAIL: "email",
         NOTE: "note",
-        CONTACT: "changes source_id",
+        FIELD_CHANGES: "changes",
+        CONTACT: "source_id",
     }
 
     type: str = strawberry.field(

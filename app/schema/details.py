@@ -16,7 +16,20 @@ from app.schema.people import AddressInput, ContactPointInput, IdentityInput
 from app.schema.rules import WITH_OWNER, Access
 
 _NUMBER = "The customer number that people read out on the phone; at most 50 characters."
+_FIELDS = (
+    "Values of fields that this gateway's own catalogue adds; `customerFields` lists all. At most 100. Fields that are "
+    "left out stay as they are; null changes none."
+)
 _EMAILS = "All e-mail addresses; at most 100, and one of them primary. Mails are sent to the primary one."
+
+
+@strawberry.input(description="A value of a customer under a field of this gateway's own catalogue.")
+class CustomerFieldInput:
+    name: str = strawberry.field(description="The name of the field; `customerFields` lists all.")
+    value: str | None = strawberry.field(
+        default=None,
+        description="The value as `CustomerField.value` has it, such as 2024-02-29, 12.5 or true. Null clears it.",
+    )
 
 
 @strawberry.input(description="A customer to create. Some name is needed: of a person, an organisation, or an address.")
@@ -52,6 +65,7 @@ class CreateCustomerInput:
     country: str | None = strawberry.field(
         default=None, description="Two-letter country code (ISO 3166-1). Default: that of the billing address."
     )
+    fields: list[CustomerFieldInput] | None = strawberry.field(default=None, description=_FIELDS)
 
 
 @strawberry.type(
@@ -96,6 +110,7 @@ class UpdateCustomerInput:
     )
     billing_address: strawberry.Maybe[AddressInput | None] = strawberry.field(description="The billing address.")
     country: strawberry.Maybe[str | None] = strawberry.field(description="Two-letter country code (ISO 3166-1).")
+    fields: list[CustomerFieldInput] | None = strawberry.field(default=None, description=_FIELDS)
 
 
 @strawberry.type(description="The result of `updateCustomer`. Without `activity`, every value was there already.")
@@ -169,7 +184,7 @@ def _plain(value: Any) -> Any:
         return _plain(cast(Some[Any], value).value)
     if isinstance(value, list):
         return [_plain(each) for each in cast(Sequence[Any], value)]
-    if isinstance(value, ContactPointInput | AddressInput):
+    if isinstance(value, ContactPointInput | AddressInput | CustomerFieldInput):
         each: Mapping[str, Any] = vars(value)
         return {to_camel_case(name): inner for name, inner in each.items() if inner is not None}
     return value

@@ -608,6 +608,8 @@ describe(
     BILLING_ADDRESS="The billing address.",
     COUNTRY="The country.",
     LEAD_SOURCE="Where the customer came from.",
+    FIELDS="The fields that this gateway's own catalogue adds, together. Those without a value are filled from the "
+    "other customers.",
 )
 describe(
     MergeWarning,

@@ -103,7 +103,8 @@ class ExportCustomersInput:
     columns: list[str] | None = strawberry.field(
         default=None,
         description="The columns, in the order of the file; 1 to 100. Default: the segment's, or all, which are "
-        f"{columns_of(ExportTable.CUSTOMERS)}.",
+        f"{columns_of(ExportTable.CUSTOMERS)}, and the fields of this gateway's own catalogue, as "
+        "`fields.loyaltyTier`.",
     )
     layout: ExportLayout | None = strawberry.field(default=None, description=_LAYOUT)
     segment_id: strawberry.ID | None = strawberry.field(

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from app.catalogue import ATTRIBUTE_NAMES, PERSONAL
 from app.domain.access import PEOPLE, PERMITTED, STAFF, Masked, Permission, Role
-from app.domain.customer_fields import readable
+from app.domain.customer_fields import readable, readable_changes
 from app.domain.vocabulary import ActorKind
 
 Document: TypeAlias = dict[str, Any]
@@ -51,11 +51,16 @@ class Rule:
         return self.redacted_label if role in self.redacted_for else "no"
 
 
+@dataclass(frozen=True, slots=True)
 class _ByAudience(Rule):
-    """A rule by audience shows each viewer those fields that the company's own catalogue lets them read."""
+    """A rule by audience shows each viewer what is about fields that the company's own catalogue lets them read."""
+
+    readable: Callable[[frozenset[Role], Any], Any] = readable
 
     def for_(self, roles: frozenset[Role]) -> Redact | None:
-        return None if roles & self.readers else partial(readable, roles)
+        if roles & self.readers:
+            return None
+        return partial(self.readable, roles) if roles & self.redacted_for else _forbidden
 
 
 def _listed(roles: Sequence[Role]) -> str:
@@ -106,6 +111,14 @@ FIELDS: Final = _ByAudience(
     redacted_for=frozenset({Role.CUSTOMER, Role.AFFILIATE}),
     redacted_label="by audience",
     redacted_sentence="Those meant for them only",
+)
+FIELD_CHANGES: Final = _ByAudience(
+    "changes of details",
+    STAFF,
+    redacted_for=frozenset({Role.CUSTOMER}),
+    redacted_label="by audience",
+    redacted_sentence="Without the fields that they may not read",
+    readable=readable_changes,
 )
 LEAD: Final = Rule("where a customer came from", STAFF)
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))

@@ -27,7 +27,10 @@ _SHARED_WITH = (
 )
 _FILTER = "The customers in it. It is checked with the viewer's rights, as `customers` does."
 _ORDER = "The sort order of its customers"
-_COLUMNS = f"The columns to show and to export, in this order; 1 to 100 of {columns_of(ExportTable.CUSTOMERS)}."
+_COLUMNS = (
+    f"The columns to show and to export, in this order; 1 to 100 of {columns_of(ExportTable.CUSTOMERS)}, and of the "
+    "fields of this gateway's own catalogue, as `fields.loyaltyTier`."
+)
 
 
 @strawberry.type(description="The sort order of a segment's customers.")

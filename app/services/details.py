@@ -25,7 +25,7 @@ async def create(of: Changes, given: Mapping[str, Any], *, identity: Identity | 
     Without a number they get one. It is no refusal if they resemble somebody.
     """
     values = changes.check(
-        lambda: details.read(given, now=of.now),
+        lambda: details.read(given, now=of.now, roles=of.viewer.roles),
         partial(_check_identity, identity),
         lambda: changes.key(key),
     )
@@ -58,7 +58,8 @@ async def update(
 
     Nothing is written where every value is there already.
     """
-    values = changes.check(lambda: details.read(given, now=of.now), lambda: changes.key(key))
+    roles = of.viewer.roles_on(customer_id)
+    values = changes.check(lambda: details.read(given, now=of.now, roles=roles), lambda: changes.key(key))
     if not values:
         raise changes.Invalid("Give at least one detail to change.")
 

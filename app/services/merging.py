@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from app.domain import changes, merging, points
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.customers import balance, changed_keys
-from app.domain.details import DETAILS, Stale, differences
+from app.domain.details import Stale, changed_fields, differences
 from app.domain.external_requests import RequestOpen
 from app.domain.ids import new_id
 from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
@@ -347,7 +347,7 @@ class _Ledgers:
 
 def _differences(before: Document, after: Document) -> list[Document]:
     """Returns what changed in the details, as the timeline tells it."""
-    return differences(before, after, [key for key in DETAILS if before.get(key) != after.get(key)])
+    return differences(before, after, changed_fields(before, after))
 
 
 async def _rewarded_twice(store: Store, customer_ids: Sequence[str], session: Session = None) -> bool:

@@ -90,7 +90,7 @@ from app.store.request_schema import REQUESTS
 
 _CONTACT_POINTS = personal(list_of(object_of({"value": WORD, "primary": BOOLEAN}, {"label": WORD})))
 _LEAD_SOURCE = {key: personal(text(at_most)) for key, at_most in LENGTHS.items()}
-_DETAIL = personal({"bsonType": ["string", "array", "object"]})
+_DETAIL = personal({"bsonType": ["string", "array", "object", "int", "long", "decimal", "bool", "date"]})
 _NAMED_VALUES = personal(list_of(object_of({"name": WORD, "value": WORD})))
 _BUCKET = {"expiresAt": {"bsonType": ["date", "null"]}}
 _PORTION = object_of({**_BUCKET, "points": LONG_COUNT})

@@ -5,6 +5,7 @@ import re
 import time
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -26,6 +27,9 @@ WHO_HAS = """{ customers(first: 100, filter: {statuses: [ACTIVE]}) { nodes {
   possibleDuplicates { customer { id number name } } } } }"""
 
 EDIT = """mutation ($id: ID!) { updateCustomer(input: {customerId: $id, jobTitle: "Baker", idempotencyKey: "baker"}) {
+  userErrors { code } } }"""
+EDIT_FIELD = """mutation ($id: ID!) { updateCustomer(input: {
+  customerId: $id, fields: [{name: "loyaltyTier", value: "BRONZE"}], idempotencyKey: "tier" }) {
   userErrors { code } } }"""
 RENAME = """mutation ($id: ID!) { updateCustomer(input: {
   customerId: $id, firstName: "ليلى", lastName: "الحداد", idempotencyKey: "rename" }) { userErrors { code } } }"""
@@ -133,6 +137,66 @@ def test_a_refusal_stands_at_its_field(demo: Demo, browser: Browser) -> None:
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
     assert demo.database.points.count_documents({"customerId": customer["id"]}) == count
+
+
+def test_fields_of_the_company_are_edited_each_by_its_kind(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: True)
+    with demo.customer(browser, customer["number"]) as page:
+        choose_action(page, "Edit further details")
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
+        assert dialog.get_by_label("Tier").locator("option").all_inner_texts() == ["–", "BRONZE", "SILVER", "GOLD"]
+        dialog.get_by_label("Tier").select_option("GOLD")
+        dialog.get_by_label("Credit limit").fill("a lot")
+        dialog.get_by_label("Shoe size").fill("38")
+        dialog.get_by_label("Wholesale").select_option("No")
+        dialog.get_by_label("Agreed to the terms").fill("2026-01-31T12:30:05")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog.get_by_label("Credit limit")).to_have_attribute("aria-invalid", "true")
+        expect(dialog.get_by_text("fields.creditLimit must be a decimal number")).to_be_visible()
+        expect(dialog.locator("[aria-invalid=true]")).to_have_count(1)
+        dialog.get_by_label("Credit limit").fill("1250.50")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+        panel = page.get_by_role("region", name="Further details")
+        expect(panel.locator("dd")).to_have_text(["GOLD", "1250.50", "38", "No", re.compile("2026")])
+        choose_action(page, "Edit further details")
+        expect(dialog.get_by_label("Agreed to the terms")).to_have_value("2026-01-31T12:30:05")
+        dialog.get_by_label("Shoe size").fill("")
+        dialog.get_by_role("button", name="Save").click()
+        expect(panel.locator("dd")).to_have_text(["GOLD", "1250.50", "No", re.compile("2026")])
+        moment = page.evaluate("new Date('2026-01-31T12:30:05').toISOString()")
+    found = demo.database.customers.find_one({"_id": customer["id"]})
+    assert found
+    values = {each["name"]: each["value"] for each in found["fields"]}
+    assert {**values, "creditLimit": str(values["creditLimit"])} == {
+        "agreedAt": datetime.fromisoformat(moment),
+        "creditLimit": "1250.50",
+        "isWholesale": False,
+        "loyaltyTier": "GOLD",
+    }
+
+
+def test_what_a_colleague_changed_meanwhile_is_read_before_a_field_is_saved(demo: Demo, browser: Browser) -> None:
+    customer = a_customer(demo, lambda each: True)
+    with demo.customer(browser, customer["number"]) as page:
+        choose_action(page, "Edit further details")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Shoe size").fill("44")
+        assert demo.ask(EDIT_FIELD, id=customer["id"])["updateCustomer"]["userErrors"] == []
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog.get_by_text("The customer has changed meanwhile")).to_be_visible()
+        dialog.get_by_role("button", name="Read again").click()
+        expect(dialog.get_by_label("Tier")).to_have_value("BRONZE")
+        expect(dialog.get_by_label("Shoe size")).to_have_value("44")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+    found = demo.database.customers.find_one({"_id": customer["id"]})
+    assert found
+    assert {each["name"]: each["value"] for each in found["fields"]}.items() >= {
+        "loyaltyTier": "BRONZE",
+        "shoeSize": 44,
+    }.items()
 
 
 def test_a_coupon_is_redeemed(demo: Demo, browser: Browser) -> None:

@@ -191,6 +191,10 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         emailId=email["_id"],
         subjectId=email["_id"],
         attributes={"emailSubject": a("personal"), "toAddress": a("personal"), "productName": a("attribute")},
+        changes=[
+            {"field": "fields.creditLimit", "from": a("staff"), "to": a("staff")},
+            {"field": "fields.shoeSize", "from": a("contact"), "to": a("contact")},
+        ],
         **known_as,
     )
     activities = [

@@ -40,7 +40,8 @@ DECLINE_POINTS = f"""mutation($input: DeclinePointsAdjustmentInput!) {{ declineP
   {ADJUSTMENT} {SHOWN} }} }}"""
 DETAILS = """id number name firstName lastName organization jobTitle dateOfBirth website locale email
   emails { value label primary } phones { value label primary } country revision identities { source externalId }
-  billingAddress { line1 line2 city region postalCode country } possibleDuplicates { reasons customer { id } }"""
+  billingAddress { line1 line2 city region postalCode country }
+  fields { definition { name } value } possibleDuplicates { reasons customer { id } }"""
 CREATE_CUSTOMER = f"""mutation($input: CreateCustomerInput!) {{ createCustomer(input: $input) {{
   customer {{ {DETAILS} }} {SHOWN} }} }}"""
 UPDATE_CUSTOMER = f"""mutation($input: UpdateCustomerInput!) {{ updateCustomer(input: $input) {{

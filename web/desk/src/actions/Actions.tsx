@@ -1,37 +1,44 @@
 import { Button, Menu, Text } from '@mantine/core';
 import { Suspense, lazy, useState } from 'react';
 
-import type { Customer, Me } from '../customer/CustomerPage';
+import type { Customer, FieldDefinition, Me } from '../customer/CustomerPage';
 import type { EntryFragment, Permission } from '../generated/graphql';
 import { ExportFile } from '../lists/ExportFile';
 import { useWords } from '../words';
 
 const DataExportDialog = lazy(() => import('./DataExportDialog'));
+const FieldsDialog = lazy(() => import('./FieldsDialog'));
 const MergeDialog = lazy(() => import('./MergeDialog'));
 const PointsDialog = lazy(() => import('./PointsDialog'));
 const StatusDialog = lazy(() => import('./StatusDialog'));
 
-type Act = 'note' | 'points' | 'block' | 'unblock' | 'merge' | 'dataExport';
+type Act = 'note' | 'fields' | 'points' | 'block' | 'unblock' | 'merge' | 'dataExport';
 
 const NEEDS: Record<Act, Permission> = {
-  note: 'ADD_NOTE', points: 'ADJUST_POINTS', block: 'CHANGE_STATUS', unblock: 'CHANGE_STATUS', merge: 'MERGE_CUSTOMERS',
-  dataExport: 'REQUEST_DATA_EXPORT',
+  note: 'ADD_NOTE', fields: 'UPDATE_CUSTOMER', points: 'ADJUST_POINTS', block: 'CHANGE_STATUS', unblock: 'CHANGE_STATUS',
+  merge: 'MERGE_CUSTOMERS', dataExport: 'REQUEST_DATA_EXPORT',
 };
 
 interface Props {
   customer: Customer;
   me: Me;
+  /** The fields of the company's own catalogue. */
+  definitions: FieldDefinition[];
   onDone: (made: EntryFragment | null | undefined) => void;
   onNote: () => void;
+  onRead: () => void;
 }
 
 /** All that can be done, with what will happen; what cannot be done now is there, too, and says why. */
-export function Actions({ customer, me, onDone, onNote }: Props) {
+export function Actions({ customer, me, definitions, onDone, onNote, onRead }: Props) {
   const { t } = useWords();
   const [dialog, setDialog] = useState<Act>();
   const [exportId, setExportId] = useState<string>();
   const isClosed = customer.status === 'MERGED' || customer.status === 'ANONYMISED';
-  const acts: Act[] = ['note', 'points', customer.status === 'ACTIVE' ? 'block' : 'unblock', 'merge', 'dataExport'];
+  const acts: Act[] = [
+    'note', ...(definitions.length ? ['fields' as const] : []), 'points', customer.status === 'ACTIVE' ? 'block' : 'unblock', 'merge',
+    'dataExport',
+  ];
 
   function refusal(act: Act): string | undefined {
     if (!me?.permissions.includes(NEEDS[act])) return t.roleMayNot;
@@ -62,6 +69,9 @@ export function Actions({ customer, me, onDone, onNote }: Props) {
         </Menu.Dropdown>
       </Menu>
       <Suspense>
+        {dialog === 'fields' && (
+          <FieldsDialog customer={customer} definitions={definitions} onClose={close} onDone={onDone} onRead={onRead} />
+        )}
         {dialog === 'points' && <PointsDialog customer={customer} me={me} onClose={close} onDone={onDone} />}
         {dialog === 'block' && <StatusDialog customer={customer} status="BLOCKED" onClose={close} onDone={onDone} />}
         {dialog === 'unblock' && <StatusDialog customer={customer} status="ACTIVE" onClose={close} onDone={onDone} />}

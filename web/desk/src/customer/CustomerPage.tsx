@@ -23,6 +23,7 @@ import { type FirstPage, useTimeline } from './useTimeline';
 
 export type Customer = NonNullable<CustomerPageQuery['customer']>;
 export type Me = CustomerPageQuery['viewer'];
+export type FieldDefinition = CustomerPageQuery['customerFields'][number];
 
 const FIRST = 50;
 
@@ -34,7 +35,9 @@ export function CustomerPage({ number, entry }: { number: string; entry?: string
   });
   const refresh = useCallback(() => again({ requestPolicy: 'network-only' }), [again]);
 
-  if (data?.customer) return <Desk customer={data.customer} me={data.viewer} entry={entry} onRefresh={refresh} />;
+  if (data?.customer) {
+    return <Desk customer={data.customer} me={data.viewer} definitions={data.customerFields} entry={entry} onRefresh={refresh} />;
+  }
   if (error) return <ProblemScreen problem={problemOf(error)} onRetry={refresh} />;
   if (fetching) return <Text p="md">{t.loading}</Text>;
   return <Alert m="md" title={t.noCustomer(number)}>{t.noCustomerAdvice}</Alert>;
@@ -43,11 +46,12 @@ export function CustomerPage({ number, entry }: { number: string; entry?: string
 interface Props {
   customer: Customer;
   me: Me;
+  definitions: FieldDefinition[];
   entry?: string;
   onRefresh: () => void;
 }
 
-function Desk({ customer, me, entry, onRefresh }: Props) {
+function Desk({ customer, me, definitions, entry, onRefresh }: Props) {
   const { t, format } = useWords();
   const [choice, setChoice] = useState<Choice>(EVERYTHING);
   const filter = useMemo(() => filterOf(choice), [choice]);
@@ -86,7 +90,9 @@ function Desk({ customer, me, entry, onRefresh }: Props) {
     <Box className="desk">
       <div className="top">
         <Identity customer={customer} />
-        <Actions customer={customer} me={me} onDone={onDone} onNote={() => composer.current?.focus()} />
+        <Actions
+          customer={customer} me={me} definitions={definitions} onDone={onDone} onNote={() => composer.current?.focus()} onRead={onRefresh}
+        />
       </div>
       <AlertLine customer={customer} />
       {colleagues.length > 0 && (

@@ -27,6 +27,27 @@ export function Instruments({ of }: { of: NonNullable<Customer['paymentInstrumen
   );
 }
 
+export function Fields({ of }: { of: NonNullable<Customer['fields']> }) {
+  const { t, format, labelOf } = useWords();
+  function shown({ definition: { kind }, value }: (typeof of)[number]): string {
+    switch (kind) {
+      case 'BOOLEAN': return value === 'true' ? t.yes : t.no;
+      case 'DATE': return format.date(`${value}T12:00`);
+      case 'DATETIME': return format.dateTime(value);
+      default: return value;
+    }
+  }
+  return (
+    <Panel title={t.fields}>
+      <dl className="facts-of">
+        {of.map((each) => (
+          <div key={each.definition.name}><dt>{labelOf(each.definition)}</dt><dd dir="auto">{shown(each)}</dd></div>
+        ))}
+      </dl>
+    </Panel>
+  );
+}
+
 export function TaxIds({ of }: { of: NonNullable<Customer['taxIds']> }) {
   const { t } = useWords();
   return (

@@ -6,7 +6,7 @@ import { addressOf } from '../route';
 import { useWords } from '../words';
 import type { Customer, Me } from './CustomerPage';
 import { Line, Panel } from './Panel';
-import { Aml, DueDiligence, Instruments, Kyc, LeadSource, TaxIds } from './Papers';
+import { Aml, DueDiligence, Fields, Instruments, Kyc, LeadSource, TaxIds } from './Papers';
 import { statusOf } from './statusOf';
 
 const Points = lazy(() => import('./Points'));
@@ -20,7 +20,7 @@ interface Props {
 }
 
 const ORDER = [
-  'requests', 'points', 'coupons', 'transactions', 'orders', 'invoices', 'instruments', 'passes', 'statusHistory', 'kyc', 'aml',
+  'fields', 'requests', 'points', 'coupons', 'transactions', 'orders', 'invoices', 'instruments', 'passes', 'statusHistory', 'kyc', 'aml',
   'dueDiligence', 'taxIds', 'leadSource', 'mergedFrom',
 ] as const;
 type Name = (typeof ORDER)[number];
@@ -55,6 +55,7 @@ export function Side({ customer, me, onDone }: Props) {
     .sort((one, other) => Number(other.open) - Number(one.open));
 
   const panels: Record<Name, ReactNode> = {
+    fields: customer.fields && customer.fields.length > 0 && <Fields of={customer.fields} />,
     requests: customer.requests && (
       <Panel title={t.requests} count={customer.requests.totalCount}>
         {requests.map((each) => <RequestLine key={each.id} asked={each} />)}

@@ -8,9 +8,16 @@ const LANGUAGES: Record<string, (format: Format) => Words> = { en, de };
 export const LOCALES = [{ value: 'en', label: 'English' }, { value: 'de', label: 'Deutsch' }];
 const KEY = 'customer-gateway:desk:language';
 
+interface Labelled {
+  label: string;
+  translations: { language: string; text: string }[];
+}
+
 interface Said {
   t: Words;
   format: Format;
+  /** The name of a field of the company's own catalogue, in this language if the catalogue has it. */
+  labelOf: (field: Labelled) => string;
   locale: string;
   setLocale: (locale: string) => void;
 }
@@ -38,7 +45,8 @@ export function WordsProvider({ children }: { children: ReactNode }) {
   const value = useMemo(() => {
     // The region of the reader's own settings: 1 December is written otherwise in London and New York.
     const format = formatOf(navigator.languages.find((each) => each.startsWith(locale)) ?? locale);
-    return { t: LANGUAGES[locale]!(format), format, locale, setLocale };
+    const labelOf = ({ label, translations }: Labelled) => translations.find(({ language }) => language === locale)?.text ?? label;
+    return { t: LANGUAGES[locale]!(format), format, labelOf, locale, setLocale };
   }, [locale]);
   return <Context value={value}>{children}</Context>;
 }
