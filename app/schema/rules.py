@@ -87,6 +87,14 @@ def _impersonal(attributes: Document | None) -> Document:
     }
 
 
+def _readable_changes(
+    roles: frozenset[Role], changes: Sequence[Mapping[str, Any]] | None
+) -> Sequence[Mapping[str, Any]] | None:
+    """Hides changes of what these roles may not read of the customer either."""
+    told = readable_changes(roles, changes)
+    return told and [each for each in told if roles & (_READ_BY.get(each["field"]) or WITH_OWNER).readers]
+
+
 _ALL: Final = frozenset(Role)
 _REFERRED: Final = _ALL - {Role.AFFILIATE}
 
@@ -118,9 +126,11 @@ FIELD_CHANGES: Final = _ByAudience(
     redacted_for=frozenset({Role.CUSTOMER}),
     redacted_label="by audience",
     redacted_sentence="Without the fields that they may not read",
-    readable=readable_changes,
+    readable=_readable_changes,
 )
 LEAD: Final = Rule("where a customer came from", STAFF)
+_READ_BY: Final[Mapping[str, Rule]] = {"leadSource": LEAD}
+"""Of details that not everybody reads who reads changes."""
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
 ADJUSTMENT: Final = Rule(

@@ -23,7 +23,8 @@ from structlog.testing import capture_logs
 
 from app import access_table
 from app.catalogue import CATALOGUE
-from app.domain.access import GRANTS, Role
+from app.domain.access import GRANTS, Masked, Role
+from app.domain.details import DETAILS
 from app.domain.kinds import BY_PREFIX
 from app.graph import RULES, masks_for
 from app.settings import Limits
@@ -261,6 +262,19 @@ async def test_each_field_is_there_or_masked_for_own_and_for_other_customers(
                 if forbidden:
                     assert answer["data"]["node"][f"{type_name}_{name}"] is None
     assert cells == 2 * sum(1 for (type_name, _) in RULES if type_name in _kinds())
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("detail", DETAILS)
+def test_who_may_not_read_a_detail_reads_no_change_of_it_either(role: Role, detail: str) -> None:
+    roles = frozenset({role})
+    redact = RULES["Activity", "changes"].for_(roles)
+    changes = [{"field": detail, "from": "a", "to": "b"}]
+    shown = redact(changes) if redact else changes
+    if RULES["Customer", detail].hides_from(roles):
+        assert isinstance(shown, Masked) or shown == []
+    elif not isinstance(shown, Masked):
+        assert shown == changes
 
 
 def test_every_field_of_the_schema_has_a_rule() -> None:

@@ -193,6 +193,7 @@ async def account_of(world: World, whose: str, **given: Any) -> Account:
         attributes={"emailSubject": a("personal"), "toAddress": a("personal"), "productName": a("attribute")},
         changes=[
             {"field": "fields.creditLimit", "from": a("staff"), "to": a("staff")},
+            {"field": "leadSource", "from": a("staff"), "to": a("staff")},
             {"field": "fields.shoeSize", "from": a("contact"), "to": a("contact")},
         ],
         **known_as,
