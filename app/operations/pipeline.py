@@ -141,7 +141,8 @@ class Pipeline:
 
     def charge_body(self, viewer: Viewer, size: int) -> None:
         """Charges a part of a request's body, or a file that is sent. Raises RateLimited."""
-        self._rates.spend(viewer, price_of_body(size))
+        if price := price_of_body(size):
+            self._rates.spend(viewer, price)
 
     async def execute(self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel) -> dict[str, Any]:
         """Returns the response's body.
@@ -173,10 +174,11 @@ class Pipeline:
             if isinstance(refusal, Overloaded) or is_away(refusal):
                 self._rates.give_back(viewer, spent)
             raise
-        if any(is_away(cause_of(error)) for error in result.errors or ()):
-            self._rates.give_back(viewer, spent)
-        else:
-            self._rates.charge(viewer, ERROR * len(result.errors or ()))
+        if result.errors:
+            if any(is_away(cause_of(error)) for error in result.errors):
+                self._rates.give_back(viewer, spent)
+            else:
+                self._rates.charge(viewer, ERROR * len(result.errors))
         return self._body(result, prepared, execution, cost)
 
     def _body(
@@ -259,7 +261,8 @@ class Pipeline:
         if self._refuses_texts or request.document_id is not None:
             request = await self._with_text(request, viewer)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
-        self._rates.spend(viewer, self._documents.price(request.query))
+        if price := self._documents.price(request.query):
+            self._rates.spend(viewer, price)
         with tracing.span("prepare"):
             prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
         if prepared.introspects:
