@@ -26,6 +26,7 @@ _FLUSH_SECONDS: Final = 2
 _LAST_FLUSH_SECONDS: Final = 5
 """A process that ends waits so long for the database."""
 _BATCH: Final = 1_000
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_UNWRITTEN: Final = 50_000
 _DUPLICATE_KEY: Final = 11_000
 _MOST_NOTED: Final = 100
@@ -62,7 +63,7 @@ class Looks:
     _unwritten: dict[LookKey, _Look] = field(default_factory=dict[LookKey, _Look])
     _written: dict[LookKey, _Look] = field(default_factory=dict[LookKey, _Look])
     """The looks of the present quarter as this process has written them: reading the same again writes nothing."""
-    _quarter: datetime = datetime.min.replace(tzinfo=UTC)
+    _quarter: datetime = _LONG_AGO
     _filling: asyncio.Event = field(default_factory=asyncio.Event)
     _is_losing: bool = False
 
