@@ -4,7 +4,7 @@ the process drains. There is a response even where all else failed.
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from secrets import token_hex
+from os import urandom
 from typing import Final
 
 from asgi_correlation_id import correlation_id
@@ -124,7 +124,7 @@ def _items(value: bytes) -> list[bytes]:
 
 
 def new_request_id() -> str:
-    return token_hex(16)
+    return urandom(16).hex()
 
 
 def _request_id(given: str) -> bytes:

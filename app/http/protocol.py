@@ -113,9 +113,13 @@ class Protocol(HttpToolsProtocol):
         self._expect()
 
     def data_received(self, data: bytes) -> None:
+        self._parse(data)
         cycle: Any = self.cycle  # None before the first request
-        if self._begun is None and (cycle is None or cycle.response_complete):
+        is_waiting = self._begun is None and (cycle is None or cycle.response_complete)
+        if is_waiting and not (self._refused or self._websocket):
             self._expect()
+
+    def _parse(self, data: bytes) -> None:
         while data and not self._refused:
             if self._websocket:
                 self._websocket.data_received(data)

@@ -1,6 +1,7 @@
 """Answers a request in four stages: prepare, price, admit, execute. Each may refuse, the cheapest first."""
 
 import asyncio
+import itertools
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -125,6 +126,7 @@ class Pipeline:
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
         self._event_turns = asyncio.Semaphore(_EVENTS_AT_ONCE)
         self._killing: set[asyncio.Task[None]] = set()
+        self._process, self._queries = secrets.token_hex(8), itertools.count()
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
     def admit(self, viewer: Viewer) -> None:
@@ -341,7 +343,8 @@ class Pipeline:
 
         Raises Forbidden, Unavailable, Abandoned, TimeoutError.
         """
-        tag = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
+        # The first part may be the client's own.
+        tag = f"{correlation_id.get()}/{self._process}.{next(self._queries)}"
         try:
             with cancel(self._timeout_seconds + _GRACE_SECONDS):
                 store = self._database.reader(deadline, tag=tag)
