@@ -28,7 +28,7 @@ from app.http.request import (
 from app.http.status import GraphQLResponse, failure
 from app.operations.admission import Admission
 from app.operations.operation import GraphQLRequest
-from app.operations.pipeline import Pipeline
+from app.operations.pipeline import NotASubscription, Pipeline
 from app.settings import Limits
 
 _SMALL_BYTES: Final = 65_536
@@ -100,8 +100,11 @@ class GraphQLEndpoint:
         viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
         self._pipeline.admit(viewer)
         request = await self._read(scope, headers, receive, viewer)
-        answer = self._pipeline.respond if accepts_stream(headers.get(b"accept", b"")) else self._pipeline.execute
-        return await answer(request, viewer, partial(CancelOnDisconnect, receive))
+        response = await self._pipeline.respond(request, viewer, partial(CancelOnDisconnect, receive))
+        if isinstance(response, dict) or accepts_stream(headers.get(b"accept", b"")):
+            return response
+        await response.aclose()
+        raise NotASubscription
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive, viewer: Viewer) -> GraphQLRequest:
         """Reads the request.

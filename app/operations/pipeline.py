@@ -146,23 +146,12 @@ class Pipeline:
         if price := price_of_body(size):
             self._rates.spend(viewer, price)
 
-    async def execute(self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel) -> dict[str, Any]:
-        """Returns the response's body.
-
-        Raises Refusal, InvalidDocument, Unavailable, TimeoutError, Abandoned: there is no response of GraphQL's then.
-        """
-        response = await self.respond(request, viewer, cancel)
-        if isinstance(response, dict):
-            return response
-        await response.aclose()
-        raise NotASubscription
-
     async def respond(
         self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel
     ) -> dict[str, Any] | AsyncGenerator[dict[str, Any]]:
         """Returns the response's body; for a subscription a stream of them, which has to be closed.
 
-        Raises what `execute` raises, and TooManySubscriptions.
+        Raises Refusal, InvalidDocument, Unavailable, TimeoutError, Abandoned: there is no response of GraphQL's then.
         """
         prepared, execution, plan = await self._prepare(request, viewer)
         cost = plan.cost(execution.variable_values.coerced)
@@ -324,7 +313,8 @@ class Pipeline:
         self, execution: ExecutionContext, document: DocumentNode, viewer: Viewer, cancel: Cancel
     ) -> ExecutionResult:
         """In a turn of the viewer's. Raises Overloaded, RateLimited, and whatever executing does."""
-        async with self._admission.turn(viewer.subject):
+        await self._admission.enter(viewer.subject)
+        try:
             deadline = Deadline.after(self._timeout_seconds)  # the database is asked from here on
             if execution.operation.operation == OperationType.QUERY:
                 return await self._query(execution, viewer, deadline, cancel)
@@ -333,6 +323,8 @@ class Pipeline:
             await self._rates.change(viewer, changes(document, execution.operation), store)
             writing = store.within(self._timeout_seconds * _SHARE_FOR_CHANGES)
             return await self._execute(execution, viewer, store, writing)
+        finally:
+            self._admission.leave()
 
     # ------------------------------------------------------------ execute
 
