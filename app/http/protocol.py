@@ -1,7 +1,7 @@
 """Speaks HTTP/1.1 on the socket: uvicorn's protocol, with bounds of our own and one way to take an Upgrade."""
 
 import http
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -96,16 +96,26 @@ def _line(name: bytes, value: bytes) -> bytes:
     return b"%b: %b\r\n" % (name, value)
 
 
+class _Sent:
+    """It is awaited in no time."""
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+
+_SENT: Final = _Sent()
+
+
 class _Cycle(RequestResponseCycle):
     """Uvicorn's cycle reads each header of each response anew; most are the same in all of them."""
 
-    async def send(self, message: Any) -> None:
+    def send(self, message: Any) -> Any:
         head = None if self.response_started or self.disconnected or self.flow.write_paused else self._head(message)
         if head is None:
-            await super().send(message)
-        else:
-            self.response_started, self.chunked_encoding, self.waiting_for_100_continue = True, False, False
-            self.transport.write(head)
+            return super().send(message)
+        self.response_started, self.chunked_encoding, self.waiting_for_100_continue = True, False, False
+        self.transport.write(head)
+        return _SENT
 
     def _head(self, message: Any) -> bytes | None:
         """Returns the head of a response; None where uvicorn has to judge. Sets how long the body is."""
