@@ -32,6 +32,7 @@ from app.operations.cost import (
     price_of_body,
     price_of_dearest,
     price_of_plan,
+    price_of_text,
 )
 from app.operations.document import Documents, Prepared
 from app.operations.document_limits import changes, check_variables
@@ -252,10 +253,11 @@ class Pipeline:
         if self._refuses_texts or request.document_id is not None:
             request = await self._with_text(request, viewer)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
-        if price := self._documents.price(request.query):
-            self._rates.spend(viewer, price)
         with tracing.span("prepare"):
-            prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
+            prepared = self._documents.recall(request.query)
+            if prepared is None:
+                self._rates.spend(viewer, price_of_text(request.query))
+                prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
         if prepared.introspects:
             self.require_schema(viewer)
         operation, plan = prepared.chosen(request.operation_name)
