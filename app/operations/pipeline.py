@@ -253,11 +253,11 @@ class Pipeline:
         if self._refuses_texts or request.document_id is not None:
             request = await self._with_text(request, viewer)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
+        known = self._documents.recall(request.query)
+        if known is None:
+            self._rates.spend(viewer, price_of_text(request.query))
         with tracing.span("prepare"):
-            prepared = self._documents.recall(request.query)
-            if prepared is None:
-                self._rates.spend(viewer, price_of_text(request.query))
-                prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
+            prepared = known or await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
         if prepared.introspects:
             self.require_schema(viewer)
         operation, plan = prepared.chosen(request.operation_name)
