@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 
 class ExactRoute(Route):
-    """This route leads one path to an ASGI application, by all methods. Others go Starlette's way."""
+    """This route takes one path to an ASGI application, by all methods. Others go Starlette's way."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] == "http" and scope["path"] == self.path and not scope.get("root_path"):
