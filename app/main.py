@@ -14,7 +14,7 @@ import stamina
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+from starlette.routing import BaseRoute, Router, WebSocketRoute
 from starlette.types import Lifespan
 
 from app import logs, sdl, tracing
@@ -46,6 +46,7 @@ from app.http.cors import Cors
 from app.http.endpoint import Authenticate, GraphQLEndpoint
 from app.http.middleware import SHUTDOWN, RequestMiddleware
 from app.http.pages import Config
+from app.http.routes import ExactRoute
 from app.http.tokens import verifier
 from app.http.websocket import WebSocketEndpoint
 from app.jobs import keep_going
@@ -137,7 +138,7 @@ def routes(
         *imports.routes(database, authenticate, rates, points_zone, mappings or {}),
     ]
     paths = ("/graphql", "/graphql/")
-    ways_in = [Route(path, endpoint) for path in paths]
+    ways_in = [ExactRoute(path, endpoint) for path in paths]
     return [*ways_in, *(WebSocketRoute(path, sockets) for path in paths), *others]  # they are tried in turn
 
 

@@ -1,11 +1,23 @@
 """Declares what is counted while the gateway works. Each process counts for itself; gauges are the database's."""
 
+from bisect import bisect_left
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
-from prometheus_client import Counter, Gauge, Histogram
+import prometheus_client
+from prometheus_client import Counter, Gauge
 
 from app import tracing
+
+
+class Histogram(prometheus_client.Histogram):
+    """The library's histogram asks at each observation what never changes here, and tries one bucket after another."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        inside: Any = self
+        inside._sum.inc(amount)
+        inside._buckets[bisect_left(inside._upper_bounds, amount)].inc(1)
+
 
 REQUESTS: Final = Counter("gateway_requests", "Answers to GraphQL requests, by how they ended.", ["outcome"])
 SECONDS: Final = Histogram(

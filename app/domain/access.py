@@ -4,7 +4,7 @@ A role reaches customers of one scope. A viewer with several roles has, for each
 that reach this customer: roles add up, and never multiply.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -335,7 +335,12 @@ class Masks:
         changes = self.changes.get(collection, ())
         return collection not in self.hidden and all(name != key for name, _ in changes)
 
-    def applied(self, collection: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Returns the document with its masks applied; the document itself where nothing is taken from it."""
+    def applied(self, collection: str, document: dict[str, Any], keys: Collection[str] | None = None) -> dict[str, Any]:
+        """Returns the document with its masks applied; the document itself where nothing is taken from it.
+
+        ``keys`` are all that may be looked at beyond what the document has; None means any.
+        """
         changes = self.changes.get(collection)
+        if changes and keys is not None:
+            changes = [each for each in changes if each[0] in keys or each[0] in document]
         return {**document, **{key: change(document.get(key)) for key, change in changes}} if changes else document

@@ -5,6 +5,7 @@ An order's keys make a position unique; the indexes of store/schema.py begin wit
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -234,6 +235,7 @@ PREVIEW_FORM: Final = form_of(PREVIEWS, PREVIEW_FIRST, PREVIEW_PARTS)
 """A version takes previews of its own form only."""
 
 
+@lru_cache(256)
 def parts_of_preview(page_request: PageRequest) -> tuple[str, ...]:
     """Returns the keys of a customer's preview that hold the requested rows (store/previews.py); empty if none does."""
     name = page_request.selection.listing.collection

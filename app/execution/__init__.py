@@ -74,6 +74,8 @@ class Execution:
 
 
 def _key(shape: Shape, execution: ExecutionContext) -> Key:
+    if not shape.directive_variables:
+        return ()
     coerced = execution.variable_values.coerced
     return tuple((name, coerced[name]) for name in shape.directive_variables if name in coerced)
 

@@ -72,9 +72,12 @@ def _directly(field: Field, definition: Any) -> Resolver:
     if resolver.self_parameter:
         return _as_graphql_core(field)
 
+    convert: list[Callable[[Any], Mapping[str, Any]]] = []
+
     def converted(run: Completion, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        schema = run.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-        return converter_of(schema, definition)(given)
+        if not convert:
+            convert.append(converter_of(run.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF], definition))
+        return convert[0](given)
 
     def call(source: Any, run: Completion, path: Path) -> Any:
         given = dict(arguments(run))

@@ -12,7 +12,7 @@ from graphql.execution import ExecutionResult
 from strawberry.execution import optimized_is_awaitable
 
 from app.domain.access import Masked, Role
-from app.domain.paging import PageRequest
+from app.domain.paging import Page, PageRequest
 from app.execution.complete import discard_promise
 from app.execution.context import ExecutionContext
 from app.execution.errors import ends_answer
@@ -22,7 +22,8 @@ from app.execution.resolve import is_constant
 from app.execution.slots import Completion, Field, Path, PendingValue, Slot, document_at, graphql_path, keys_of
 from app.loaders.loader import Deferred
 
-_PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple})
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple, Page})
+"""Nothing of these kinds has to be awaited."""
 
 
 class Run:

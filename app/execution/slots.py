@@ -218,6 +218,9 @@ class ObjectPlan:
     def _field_by_field(self, source: Any, run: Completion, path: Path | None) -> dict[str, Any]:
         if self._seen == _SEEN_BEFORE_INLINED:
             self.execute = self._builder.build_function(self.fields, self._field_by_field)
+            is_all = self._is_type_of is None and type(self).complete is ObjectPlan.complete
+            if is_all and self.slot and self.slot.complete == self.complete:
+                self.slot.complete = self.execute
         self._seen += 1
         answer: dict[str, Any] = {}
         for field in self.fields:

@@ -1,13 +1,16 @@
 """Cancels work when its time is over, or its client has left: nobody works for somebody who is not there."""
 
 import asyncio
-from types import TracebackType
-from typing import Final
+from collections.abc import Coroutine, Generator
+from types import TracebackType, coroutine
+from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from app.operations.pipeline import Abandoned
+
+T = TypeVar("T")
 
 _MOMENT_SECONDS: Final = 0.02
 """A client that is answered by then was not watched: watching costs more than a small answer has left to lose."""
@@ -39,6 +42,23 @@ class CancelAfter:
         if not self._why:
             self._why = why
             self._working.cancel()
+
+
+@coroutine
+def finish_within(seconds: float, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Returns what ``work`` returns. Raises TimeoutError. Its time begins when it first waits: most need not wait."""
+    try:
+        waits_for = work.send(None)
+        with CancelAfter(seconds):
+            while True:
+                try:
+                    sent = yield waits_for
+                except BaseException as thrown:
+                    waits_for = work.throw(thrown)
+                else:
+                    waits_for = work.send(sent)
+    except StopIteration as done:
+        return done.value
 
 
 class ClientLeft(ClientDisconnect, Abandoned):

@@ -1,7 +1,7 @@
 """Compresses answers by gzip for clients that accept it: docs/decisions/0024."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,25 +19,27 @@ _TWICE: Final = b"Accept-Encoding, Accept-Encoding"
 
 
 class Compression(GZipMiddleware):
-    """Starlette's middleware compresses; clients that do not ask for gzip pass it by."""
+    """Starlette's middleware compresses; clients that do not ask for gzip pass it by, and wait for nothing here."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app, _SMALLEST_BYTES, _LEVEL, exclude_content_types=_AS_THEY_ARE)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         accepted = b""
         if scope["type"] == "http":
-            accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+            for name, value in scope["headers"]:
+                if name == b"accept-encoding":
+                    accepted = value
+                    break
         if not accepted or not accepts_gzip(accepted):
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":  # Starlette's names it once more, whatever is there
                 message["headers"] = [(name, value.replace(_TWICE, _ONCE)) for name, value in message["headers"]]
             await send(message)
 
-        await super().__call__(scope, receive, sending)
+        return super().__call__(scope, receive, sending)
 
 
 @lru_cache(64)

@@ -1,7 +1,7 @@
 """Says which other origins' pages may call us (CORS). A refused page learns why, and how to change it."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.datastructures import Headers
@@ -39,11 +39,10 @@ class Cors(CORSMiddleware):
         )
         self._logged = set[str]()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if self.allow_origins or (scope["type"] == "http" and scope["method"] == "OPTIONS"):
-            await super().__call__(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+            return super().__call__(scope, receive, send)
+        return self.app(scope, receive, send)
 
     async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
         if self.allow_origins:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import nullcontext
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
@@ -10,12 +9,12 @@ from typing import Any, Final, TypeAlias
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app import metrics, tracing
 from app.domain.access import Viewer
 from app.http import graphiql
-from app.http.cancellation import CancelAfter, CancelOnDisconnect
+from app.http.cancellation import CancelOnDisconnect, finish_within
 from app.http.event_stream import accepts_only_stream, accepts_stream, once, send_events
 from app.http.request import (
     JSON,
@@ -29,7 +28,7 @@ from app.http.request import (
 from app.http.status import GraphQLResponse, failure
 from app.operations.admission import Admission
 from app.operations.operation import GraphQLRequest
-from app.operations.pipeline import Pipeline
+from app.operations.pipeline import NotASubscription, Pipeline
 from app.settings import Limits
 
 _SMALL_BYTES: Final = 65_536
@@ -101,8 +100,11 @@ class GraphQLEndpoint:
         viewer = await self._authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
         self._pipeline.admit(viewer)
         request = await self._read(scope, headers, receive, viewer)
-        answer = self._pipeline.respond if accepts_stream(headers.get(b"accept", b"")) else self._pipeline.execute
-        return await answer(request, viewer, partial(CancelOnDisconnect, receive))
+        response = await self._pipeline.respond(request, viewer, partial(CancelOnDisconnect, receive))
+        if isinstance(response, dict) or accepts_stream(headers.get(b"accept", b"")):
+            return response
+        await response.aclose()
+        raise NotASubscription
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive, viewer: Viewer) -> GraphQLRequest:
         """Reads the request.
@@ -112,18 +114,18 @@ class GraphQLEndpoint:
         length = headers.get(b"content-length", b"")
         is_small = scope["method"] == "GET" or (length.isdigit() and len(length) < 10 and int(length) <= _SMALL_BYTES)
 
-        async def receive_part() -> Message:
-            message = await receive()
-            self._pipeline.charge_body(viewer, len(message.get("body", b"")))
-            return message
-
+        charge = partial(self._pipeline.charge_body, viewer)
+        if not is_small:
+            await self._large.enter(viewer.subject)
         try:
-            async with nullcontext() if is_small else self._large.turn(viewer.subject):
-                with CancelAfter(self._timeout_seconds):
-                    return await read_request(scope, headers, receive_part, self._limits)
+            reading = read_request(scope, headers, receive, self._limits, charge)
+            return await finish_within(self._timeout_seconds, reading)
         except TimeoutError:
             message = "The request did not come in time."
             raise HTTPError(HTTPStatus.REQUEST_TIMEOUT, message, Connection="close") from None
+        finally:
+            if not is_small:
+                self._large.leave()
 
 
 def _type_or_json(headers: Headers) -> str:

@@ -2,9 +2,9 @@
 the process drains. There is a response even where all else failed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from secrets import token_hex
+from os import urandom
 from typing import Final
 
 from asgi_correlation_id import correlation_id
@@ -76,7 +76,7 @@ class RequestMiddleware:
         app = _NO_WEBSOCKET if b"upgrade" in headers and _opens_websocket(scope, headers) else self._app
         answering = False
 
-        async def sending(message: Message) -> None:
+        def sending(message: Message) -> Awaitable[None]:
             nonlocal answering
             if message["type"] == "http.response.start":
                 answering = True
@@ -86,7 +86,7 @@ class RequestMiddleware:
                 if SHUTDOWN.draining:
                     headers = [*(each for each in headers if each[0] != b"connection"), (b"connection", b"close")]
                 message["headers"] = headers
-            await send(message)
+            return send(message)
 
         try:
             await app(scope, receive, sending)
@@ -124,7 +124,7 @@ def _items(value: bytes) -> list[bytes]:
 
 
 def new_request_id() -> str:
-    return token_hex(16)
+    return urandom(16).hex()
 
 
 def _request_id(given: str) -> bytes:

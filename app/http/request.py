@@ -1,6 +1,6 @@
 """Reads a GraphQL request from HTTP: four parameters, or a refusal with its status."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -83,14 +83,19 @@ def headers_of(scope: Scope) -> Headers:
     return dict(scope["headers"])
 
 
-async def read_request(scope: Scope, headers: Headers, receive: Receive, limits: Limits) -> GraphQLRequest:
-    """Reads the request. Raises HTTPError, PersistedQueryNotSupported, and ClientDisconnect if the client leaves."""
+async def read_request(
+    scope: Scope, headers: Headers, receive: Receive, limits: Limits, charge: Callable[[int], None]
+) -> GraphQLRequest:
+    """Reads the request. ``charge`` is called with the bytes of each part of the body, and may refuse it.
+
+    Raises HTTPError, PersistedQueryNotSupported, and ClientDisconnect if the client leaves.
+    """
     match scope["method"]:
         case "GET":
             return request_of(_from_address(scope, limits), may_change=False)
         case "POST":
             _check_type(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
-            return request_of(_parsed(await _body(headers, receive, limits)), may_change=True)
+            return request_of(_parsed(await _body(headers, receive, limits, charge)), may_change=True)
         case _:
             raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, "Send POST, or GET for a query.", Allow="GET, POST")
 
@@ -113,7 +118,7 @@ def _check_type(content_type: bytes, encoding: bytes) -> None:
 _CHARSETS: Final = ("utf-8", "utf8")
 
 
-async def _body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
+async def _body(headers: Headers, receive: Receive, limits: Limits, charge: Callable[[int], None]) -> bytes:
     """Returns the body, never more than is allowed, whatever its length says. Raises HTTPError, ClientDisconnect."""
     most = limits.max_body_bytes
     length = headers.get(b"content-length", b"")
@@ -125,8 +130,10 @@ async def _body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        read += len(parts[-1])
+        part: bytes = message.get("body", b"")
+        charge(len(part))
+        parts.append(part)
+        read += len(part)
         if read > most:
             raise _too_large(most)
         more = message.get("more_body", False)

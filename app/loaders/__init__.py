@@ -138,7 +138,7 @@ async def _by_id(
     """Reads all kinds together; if that fails, each by itself, so that a fault costs its own kind only."""
     try:
         documents, their_pages = await by_id(store, ids, prefetch, near)
-        admitted = await gate.admitted(documents)
+        admitted = await gate.admitted(documents, prefetch.fields)
         pages.add(their_pages)
         return admitted
     except StoreError:
@@ -160,7 +160,8 @@ async def _by_name(
     store: Store, gate: Gate, pages: Pages, documents: Loader[str, Document], names: Sequence[Name], prefetch: Prefetch
 ) -> Mapping[Name, list[Document] | Exception]:
     found, their_pages = await by_name(store, names, prefetch)
-    admitted = await gate.admitted({each["_id"]: each for several in found.values() for each in several})
+    documents_by_id = {each["_id"]: each for several in found.values() for each in several}
+    admitted = await gate.admitted(documents_by_id, prefetch.fields)
     if their_pages:
         pages.add(their_pages)
     seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}

@@ -1,6 +1,6 @@
 """Lets documents in: those that the viewer may see, as the viewer may see them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from app.domain import segments
@@ -33,20 +33,26 @@ class Gate:
         """Of customers who are being merged: whose rows theirs are for now (`parts`)."""
         self._open = own == viewer.roles_on("") and not (masks.hidden or masks.changes or viewer.activity_rows)
 
-    async def admitted(self, documents: Mapping[str, Document]) -> Mapping[str, Document | Exception]:
+    async def admitted(
+        self, documents: Mapping[str, Document], customer_keys: Collection[str] | None = None
+    ) -> Mapping[str, Document | Exception]:
         """Returns by id the documents whose owner the viewer sees. It takes one command for an affiliate, else none.
 
-        One that is too broken to be masked is an exception, and costs its neighbours nothing.
+        One that is too broken to be masked is an exception, and costs its neighbours nothing. Of customers only
+        ``customer_keys`` may be looked at, and what is there; None means everything.
         """
         self.notice(documents.values())
         if self._open:
             return documents
-        seen = await self._seen({_owner(document) for document in documents.values()})
-        return {
-            node_id: self._masked(collection, document)
-            for node_id, document in documents.items()
-            if _owner(document) in seen and self._exists(collection := collection_of(node_id), document)
-        }
+        owners = {node_id: _owner(document) for node_id, document in documents.items()}
+        seen = None if self._viewer.sees_all_customers else await self._seen(owners.values())
+        admitted: dict[str, Document | Exception] = {}
+        for node_id, document in documents.items():
+            owner, collection = owners[node_id], collection_of(node_id)
+            if (seen is None or owner in seen) and self._exists(collection, owner, document):
+                keys = customer_keys if collection == "customers" else None
+                admitted[node_id] = self._masked(collection, owner, document, keys)
+        return admitted
 
     def notice(self, customers: Iterable[Document]) -> None:
         """Marks those whose rows are on their way to a survivor: every customer passes here before their lists do."""
@@ -60,9 +66,11 @@ class Gate:
         """Returns whose rows a customer's list has: those of several, or of nobody, while a merge moves them."""
         return self.moving.get(customer_id, (customer_id,)) if collection in ROWS_OF_CUSTOMERS else (customer_id,)
 
-    def _masked(self, collection: str, document: Document) -> Document | Exception:
+    def _masked(
+        self, collection: str, owner: str, document: Document, keys: Collection[str] | None
+    ) -> Document | Exception:
         try:
-            return self._masks_on(_owner(document)).applied(collection, document)
+            return self._masks_on(owner).applied(collection, document, keys)
         except Exception as broken:
             return broken
 
@@ -111,9 +119,9 @@ class Gate:
         # Its owner was not read: as little as any of the two would show.
         return self._own.applied(collection, self.masks.applied(collection, document))
 
-    def _exists(self, collection: str, document: Document) -> bool:
+    def _exists(self, collection: str, owner: str, document: Document) -> bool:
         """Whether such a document is there at all for this viewer."""
-        hidden = self._masks_on(_owner(document)).hidden
+        hidden = self._masks_on(owner).hidden
         if collection == "activities":
             return all(document.get(key) in condition.values for key, condition in self._viewer.activity_rows)
         if collection == "requests" and any(
@@ -128,8 +136,6 @@ class Gate:
 
     async def _seen(self, customer_ids: Iterable[str]) -> set[str]:
         viewer, wanted = self._viewer, set(customer_ids)
-        if viewer.sees_all_customers:
-            return wanted
         seen = {viewer.customer_id} & wanted if Role.CUSTOMER in viewer.roles else set[str]()
         if Role.AFFILIATE in viewer.roles:
             referred = {"_id": {"$in": list(wanted)}, "affiliateId": viewer.affiliate_id}

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeAlias, TypeVar
 
 from app.domain.access import Masked
@@ -32,8 +32,11 @@ class Pages:
 
     def __init__(self, store: Store, gate: Gate) -> None:
         self._store, self._gate = store, gate
-        self._loader = Loader(partial(pages_of, store, gate))
         self._found: dict[PageRequest, dict[str, Page | Exception]] = defaultdict(dict)
+
+    @cached_property
+    def _loader(self) -> Loader[tuple[str, PageRequest], Page]:
+        return Loader(partial(pages_of, self._store, self._gate))
 
     def defer(
         self, parent: str, page_request: PageRequest, then: Callable[[Page | None], Any] | None = None

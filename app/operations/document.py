@@ -32,7 +32,7 @@ from graphql import (
 from app.execution.document import shape_of
 from app.operations import document_limits
 from app.operations.admission import Admission
-from app.operations.cost import CostPlan, Pricer, price_of_text
+from app.operations.cost import CostPlan, Pricer
 from app.operations.errors import InvalidDocument, RequestRefusal
 from app.operations.operation import Operation
 from app.settings import Limits
@@ -103,9 +103,12 @@ class Documents:
         """Returns the most bytes of memory that all documents that are kept take."""
         return self._kept_bytes
 
-    def price(self, text: str) -> int:
-        """Returns what preparing the text costs; 0 if it is kept."""
-        return 0 if text in self._kept else price_of_text(text)
+    def recall(self, text: str) -> Prepared | None:
+        """Returns the prepared document, if it is kept."""
+        prepared = self._kept.get(text)
+        if prepared:
+            self._kept.move_to_end(text)
+        return prepared
 
     async def prepared(self, text: str, subject: str, *, suggests: bool) -> Prepared:
         """Returns the prepared document. Raises DocumentLimitExceeded, InvalidDocument, Overloaded.

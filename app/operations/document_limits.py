@@ -76,23 +76,21 @@ def changes(document: DocumentNode, operation: OperationDefinitionNode) -> int:
 
 def check_variables(variables: dict[str, object], limits: Limits) -> None:
     """Raises DocumentLimitExceeded for variables with too many values; it looks at no more than are allowed."""
-    left: list[Any] = [variables]
+    left: list[Any] = [variables.values()]
     found = 0
     while left:
-        value = left.pop()
-        if isinstance(value, dict):
-            inner = list(cast("dict[str, Any]", value).values())
-        elif isinstance(value, list):
-            inner = cast("list[Any]", value)
-        else:
-            continue
-        found += len(inner)
+        values = left.pop()
+        found += len(values)
         if found > limits.max_variable_values:
             allowed = limits.max_variable_values
             raise DocumentLimitExceeded(
                 "variableValues", f"The variables hold more than {allowed} values.", allowed=allowed
             )
-        left.extend(inner)
+        for value in values:
+            if isinstance(value, dict):
+                left.append(cast("dict[str, Any]", value).values())
+            elif isinstance(value, list):
+                left.append(value)
 
 
 def at_most(name: str, asked: int, allowed: int, what: str) -> None:

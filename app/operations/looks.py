@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ _FLUSH_SECONDS: Final = 2
 _LAST_FLUSH_SECONDS: Final = 5
 """A process that ends waits so long for the database."""
 _BATCH: Final = 1_000
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_UNWRITTEN: Final = 50_000
 _DUPLICATE_KEY: Final = 11_000
 _MOST_NOTED: Final = 100
@@ -46,6 +47,10 @@ class _Look:
         self.roles |= other.roles
         self.groups |= other.groups
 
+    def covers(self, other: "_Look") -> bool:
+        """Returns whether uniting with the other changes nothing."""
+        return self.at <= other.at and self.roles >= other.roles and self.groups >= other.groups
+
 
 @dataclass(slots=True)
 class Looks:
@@ -56,6 +61,9 @@ class Looks:
     most_unwritten: int = _MOST_UNWRITTEN
     _noted: list[tuple[Viewer, datetime, Mapping[str, frozenset[ReadGroup]]]] = field(default_factory=list[Any])
     _unwritten: dict[LookKey, _Look] = field(default_factory=dict[LookKey, _Look])
+    _written: dict[LookKey, _Look] = field(default_factory=dict[LookKey, _Look])
+    """The looks of the present quarter as this process has written them: reading the same again writes nothing."""
+    _quarter: datetime = _LONG_AGO
     _filling: asyncio.Event = field(default_factory=asyncio.Event)
     _is_losing: bool = False
 
@@ -73,9 +81,17 @@ class Looks:
         noted, self._noted = self._noted, []
         for viewer, now, reads in noted:
             by, quarter = viewer.delegate, quarter_of(now)
+            if quarter > self._quarter:
+                self._quarter = quarter
+                self._written.clear()
             for customer_id, groups in reads.items():
                 key = LookKey(viewer.subject, by and by.subject, customer_id, quarter)
-                self._put(key, _Look(now, viewer, viewer.roles, groups))
+                look = _Look(now, viewer, viewer.roles, groups)
+                if written := self._written.get(key):
+                    if written.covers(look):
+                        continue
+                    look.unite(written)
+                self._put(key, look)
         if len(self._unwritten) > self.most_unwritten // 2:
             self._filling.set()
 
@@ -118,6 +134,8 @@ class Looks:
                     self._put(key, look)
                 raise
             self._is_losing = False
+            if len(self._written) < self.most_unwritten:
+                self._written |= batch
 
     async def flush_forever(self) -> None:
         """Writes what is noted, again and again; at once where there is much of it."""

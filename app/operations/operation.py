@@ -1,13 +1,15 @@
 """Reads the operations of a valid document, and their variables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLList,
+    GraphQLNonNull,
     GraphQLSchema,
     OperationDefinitionNode,
     Undefined,
@@ -45,7 +47,8 @@ class Operation:
     schema: GraphQLSchema
     node: OperationDefinitionNode
     fragments: Mapping[str, FragmentDetails]
-    _signatures: Sequence[Any]
+    _signatures: Sequence[tuple[Any, Callable[[Any], Any]]]
+    """Of its variables, each with what coerces its values."""
     _is_plain: bool
     """Whether its variables are values and lists of them, and no objects."""
     plans: Plans = field(default_factory=Plans, compare=False)
@@ -70,7 +73,7 @@ class Operation:
     ) -> "Operation":
         signatures = _signatures(node, schema)
         is_plain = all(is_leaf_type(get_named_type(each.type)) for each in signatures)
-        return cls(schema, node, fragments, signatures, is_plain)
+        return cls(schema, node, fragments, [(each, _coercion_to(each.type)) for each in signatures], is_plain)
 
     def execution(
         self, variables: dict[str, Any], limits: Limits, *, suggests: bool
@@ -96,14 +99,51 @@ class Operation:
         values = VariableValues({}, {})
         if not self._is_plain:
             return None
-        for signature in self._signatures:
+        for signature, coerce in self._signatures:
             name = signature.name
-            value = coerce_input_value(given[name], signature.type) if name in given else Undefined
+            value = coerce(given[name]) if name in given else Undefined
             if value is Undefined:
                 return None
             values.sources[name] = VariableValueSource(signature, given[name])
             values.coerced[name] = value
         return values
+
+
+def _coercion_to(type_: Any) -> Callable[[Any], Any]:
+    """Returns what coerces values to a type as graphql-core does, which asks of each value what its type is."""
+    inner: Any = type_.of_type if type_.__class__ is GraphQLNonNull else type_
+    if is_leaf_type(inner):
+        coerce_inner: Callable[[Any], Any] = cast(Any, inner).coerce_input_value
+    elif inner.__class__ is GraphQLList:
+        coerce_inner = _coercion_to_list(inner)
+    else:
+        return lambda value: coerce_input_value(value, type_)
+    absent = Undefined if type_.__class__ is GraphQLNonNull else None
+
+    def coerce(value: Any) -> Any:
+        try:
+            return absent if value is None else coerce_inner(value)
+        except Exception:  # as graphql-core has it: not of this type
+            return Undefined
+
+    return coerce
+
+
+def _coercion_to_list(type_: Any) -> Callable[[Any], Any]:
+    coerce_item = _coercion_to(type_.of_type)
+
+    def coerce(value: Any) -> Any:
+        if value.__class__ is not list:
+            return coerce_input_value(value, type_)
+        items: list[Any] = []
+        for each in value:
+            item = coerce_item(each)
+            if item is Undefined:
+                return Undefined
+            items.append(item)
+        return items
+
+    return coerce
 
 
 def _signatures(definition: OperationDefinitionNode | FragmentDefinitionNode, schema: GraphQLSchema) -> list[Any]:

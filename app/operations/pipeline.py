@@ -1,6 +1,7 @@
 """Answers a request in four stages: prepare, price, admit, execute. Each may refuse, the cheapest first."""
 
 import asyncio
+import itertools
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -31,6 +32,7 @@ from app.operations.cost import (
     price_of_body,
     price_of_dearest,
     price_of_plan,
+    price_of_text,
 )
 from app.operations.document import Documents, Prepared
 from app.operations.document_limits import changes, check_variables
@@ -125,6 +127,7 @@ class Pipeline:
         self._admission = Admission(limits.max_at_once, limits.max_waiting, limits.max_waiting_seconds)
         self._event_turns = asyncio.Semaphore(_EVENTS_AT_ONCE)
         self._killing: set[asyncio.Task[None]] = set()
+        self._process, self._queries = secrets.token_hex(8), itertools.count()
         self._readers_of_schema = frozenset(map(Role, limits.introspection_roles.split()))
 
     def admit(self, viewer: Viewer) -> None:
@@ -141,25 +144,15 @@ class Pipeline:
 
     def charge_body(self, viewer: Viewer, size: int) -> None:
         """Charges a part of a request's body, or a file that is sent. Raises RateLimited."""
-        self._rates.spend(viewer, price_of_body(size))
-
-    async def execute(self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel) -> dict[str, Any]:
-        """Returns the response's body.
-
-        Raises Refusal, InvalidDocument, Unavailable, TimeoutError, Abandoned: there is no response of GraphQL's then.
-        """
-        response = await self.respond(request, viewer, cancel)
-        if isinstance(response, dict):
-            return response
-        await response.aclose()
-        raise NotASubscription
+        if price := price_of_body(size):
+            self._rates.spend(viewer, price)
 
     async def respond(
         self, request: GraphQLRequest, viewer: Viewer, cancel: Cancel
     ) -> dict[str, Any] | AsyncGenerator[dict[str, Any]]:
         """Returns the response's body; for a subscription a stream of them, which has to be closed.
 
-        Raises what `execute` raises, and TooManySubscriptions.
+        Raises Refusal, InvalidDocument, Unavailable, TimeoutError, Abandoned: there is no response of GraphQL's then.
         """
         prepared, execution, plan = await self._prepare(request, viewer)
         cost = plan.cost(execution.variable_values.coerced)
@@ -173,10 +166,11 @@ class Pipeline:
             if isinstance(refusal, Overloaded) or is_away(refusal):
                 self._rates.give_back(viewer, spent)
             raise
-        if any(is_away(cause_of(error)) for error in result.errors or ()):
-            self._rates.give_back(viewer, spent)
-        else:
-            self._rates.charge(viewer, ERROR * len(result.errors or ()))
+        if result.errors:
+            if any(is_away(cause_of(error)) for error in result.errors):
+                self._rates.give_back(viewer, spent)
+            else:
+                self._rates.charge(viewer, ERROR * len(result.errors))
         return self._body(result, prepared, execution, cost)
 
     def _body(
@@ -259,9 +253,11 @@ class Pipeline:
         if self._refuses_texts or request.document_id is not None:
             request = await self._with_text(request, viewer)
         reads_schema = viewer.is_one_of(self._readers_of_schema)
-        self._rates.spend(viewer, self._documents.price(request.query))
+        known = self._documents.recall(request.query)
+        if known is None:
+            self._rates.spend(viewer, price_of_text(request.query))
         with tracing.span("prepare"):
-            prepared = await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
+            prepared = known or await self._documents.prepared(request.query, viewer.subject, suggests=reads_schema)
         if prepared.introspects:
             self.require_schema(viewer)
         operation, plan = prepared.chosen(request.operation_name)
@@ -319,7 +315,8 @@ class Pipeline:
         self, execution: ExecutionContext, document: DocumentNode, viewer: Viewer, cancel: Cancel
     ) -> ExecutionResult:
         """In a turn of the viewer's. Raises Overloaded, RateLimited, and whatever executing does."""
-        async with self._admission.turn(viewer.subject):
+        await self._admission.enter(viewer.subject)
+        try:
             deadline = Deadline.after(self._timeout_seconds)  # the database is asked from here on
             if execution.operation.operation == OperationType.QUERY:
                 return await self._query(execution, viewer, deadline, cancel)
@@ -328,6 +325,8 @@ class Pipeline:
             await self._rates.change(viewer, changes(document, execution.operation), store)
             writing = store.within(self._timeout_seconds * _SHARE_FOR_CHANGES)
             return await self._execute(execution, viewer, store, writing)
+        finally:
+            self._admission.leave()
 
     # ------------------------------------------------------------ execute
 
@@ -338,7 +337,8 @@ class Pipeline:
 
         Raises Forbidden, Unavailable, Abandoned, TimeoutError.
         """
-        tag = f"{correlation_id.get()}/{secrets.token_hex(8)}"  # the first half may be the client's own
+        # The first part may be the client's own.
+        tag = f"{correlation_id.get()}/{self._process}.{next(self._queries)}"
         try:
             with cancel(self._timeout_seconds + _GRACE_SECONDS):
                 store = self._database.reader(deadline, tag=tag)

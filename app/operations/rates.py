@@ -15,7 +15,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from app.domain.access import Viewer
+from app.domain.access import Role, Viewer
 from app.operations.errors import RequestRefusal
 from app.settings import PerMinute
 from app.store import counters
@@ -65,10 +65,12 @@ class Rates:
     changes: PerMinute
     clock: Callable[[], float] = time.monotonic
     _minutes: dict[_Budget, _Minute] = field(default_factory=dict[_Budget, _Minute])
+    _limits: dict[frozenset[Role], int] = field(default_factory=dict[frozenset[Role], int])
+    """What ``cost`` is for these roles: every request asks several times."""
 
     def spend(self, viewer: Viewer, cost: int) -> None:
         """Raises RateLimited, and then nothing is spent."""
-        budget, now = _Budget(viewer.subject, self.cost.of(viewer.roles)), self.clock()
+        budget, now = self._budget(viewer), self.clock()
         minute = self._minutes.get(budget)
         if minute is None or (minute.ends <= now and minute.blocked_until <= now):
             minute = self._minutes[budget] = _Minute(now + _MINUTE_SECONDS)
@@ -85,10 +87,15 @@ class Rates:
 
     def charge(self, viewer: Viewer, cost: int) -> None:
         """What turned out afterwards: it refuses nothing now, and counts for what comes next."""
-        minute = self._minutes.get(_Budget(viewer.subject, self.cost.of(viewer.roles)))
-        if minute:
+        if minute := self._minutes.get(self._budget(viewer)):
             minute.spent += cost
             minute.unflushed += cost
+
+    def _budget(self, viewer: Viewer) -> _Budget:
+        limit = self._limits.get(viewer.roles)
+        if limit is None:
+            limit = self._limits[viewer.roles] = self.cost.of(viewer.roles)
+        return _Budget(viewer.subject, limit)
 
     async def change(self, viewer: Viewer, changes: int, store: Store) -> None:
         """Counts changes that are about to be made. Raises RateLimited, StoreError."""

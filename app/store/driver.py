@@ -160,12 +160,14 @@ def _to_python(document: Document) -> Document:
         kind = value.__class__
         if kind is str or kind is int:
             continue
-        if kind is datetime or kind is Decimal128:
-            document[key] = _value_to_python(value)
+        if kind is datetime:
+            document[key] = _EPOCH_IN_UTC + (value - _EPOCH)  # seven times as fast as replace(tzinfo=UTC)
         elif kind is dict:
             _to_python(value)
         elif kind is list:
             _list_to_python(value)
+        elif kind is Decimal128:
+            document[key] = _decimal(value)
     return document
 
 
@@ -174,15 +176,15 @@ def _list_to_python(values: list[Any]) -> None:
         kind = value.__class__
         if kind is dict:
             _to_python(value)
-        elif kind is datetime or kind is Decimal128:
-            values[index] = _value_to_python(value)
+        elif kind is datetime:
+            values[index] = _EPOCH_IN_UTC + (value - _EPOCH)
         elif kind is list:
             _list_to_python(value)
+        elif kind is Decimal128:
+            values[index] = _decimal(value)
 
 
-def _value_to_python(value: datetime | Decimal128) -> datetime | Decimal:
-    if isinstance(value, datetime):
-        return _EPOCH_IN_UTC + (value - _EPOCH)  # seven times as fast as replace(tzinfo=UTC)
+def _decimal(value: Decimal128) -> Decimal:
     number = int.from_bytes(value.bid, "little")
     if number >> 125 & 3 == 3:  # infinite, or no number
         return value.to_decimal()

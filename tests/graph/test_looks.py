@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -207,6 +207,30 @@ async def test_nobody_is_read_where_there_is_nobody(desk: Desk, world: World) ->
 
 
 # ---------------------------------------------------------------- writing
+
+
+async def test_the_same_look_is_written_once_and_what_is_new_in_it_again(store: Store) -> None:
+    looks, written = Looks(store.database), list[int]()
+
+    class Counting(Store):
+        async def write(self, collection: str, operations: Sequence[Any], **options: Any) -> Any:
+            written.append(len(operations))
+            return await super().write(collection, operations, **options)
+
+    async def reads(at: datetime, *groups: ReadGroup) -> list[int]:
+        looks.add(AGENT, at, {"cus_1": frozenset(groups)})
+        await looks.flush(Counting(store.database, store.deadline))
+        return written
+
+    assert await reads(AT, ReadGroup.IDENTITY) == [1]
+    assert await reads(AT + timedelta(seconds=1), ReadGroup.IDENTITY) == [1]
+    assert await reads(AT, ReadGroup.IDENTITY, ReadGroup.POINTS) == [1, 1]
+    assert await reads(AT, ReadGroup.POINTS) == [1, 1]
+    assert await reads(AT - timedelta(seconds=1), ReadGroup.POINTS) == [1, 1, 1]
+    assert await reads(AT + timedelta(minutes=15), ReadGroup.POINTS) == [1, 1, 1, 1]
+    first, second = await store.find("looks", {}, sort={"at": 1})
+    assert (first["at"], sorted(first["groups"])) == (AT - timedelta(seconds=1), ["IDENTITY", "POINTS"])
+    assert second["at"] == AT + timedelta(minutes=15)
 
 
 async def test_several_processes_make_one_row(store: Store, world: World) -> None:

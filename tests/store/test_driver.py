@@ -54,7 +54,7 @@ def test_a_decimal_is_read_as_the_library_reads_it(amount: Decimal) -> None:
         stored = Decimal128(amount)
     except ArithmeticError:  # more digits than there is room for
         return
-    read = driver._value_to_python(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
+    read = driver._decimal(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
     assert repr(read) == repr(stored.to_decimal())
 
 
