@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from app import metrics
 
+T = TypeVar("T")
 _log = structlog.get_logger("jobs")
 
 _FIRST_PAUSE_SECONDS: Final = 1
@@ -34,6 +35,25 @@ async def keep_going(
             failures = min(failures + 1, 20)
             log_failure(name, fault, again_in_seconds=pause)
         await asyncio.sleep(pause)
+
+
+async def at_once(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_most: int) -> list[T]:
+    """Does works, so many of them at a time, and returns what they return, in their order.
+
+    What one raises ends the others, and is raised.
+    """
+    slots = asyncio.Semaphore(at_most)
+
+    async def do(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with slots:
+            return await work()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(do(work)) for work in works]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def log_failure(job: str, fault: BaseException, **more: Any) -> None:

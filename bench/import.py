@@ -5,7 +5,8 @@ import`; then the database is dropped, made anew with the same collections, vali
 documents that the import left are written by `insert_many`, a thousand at a time. Rounds are interleaved; figures are
 medians. "All" are all documents, "rows" those without previews, entries of the feed and what else we keep of our own.
 
-`--lines N` for smaller files, `--rounds N`, `--shape mixed` for one of them, `--profile` says where its time goes.
+`--lines N` for smaller files, `--rounds N`, `--lanes 1` for one transaction after the other, `--shape mixed` for one of
+them, `--profile` says where its time goes.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ import typer
 
 from app.domain.access import ADMINISTRATOR
 from app.domain.times import stored
+from app.services.importing import ImportOptions
 from app.services.importing.batches import import_batch
 from app.store import indexes
 from app.store.driver import Document, Store
@@ -32,7 +34,7 @@ _KEPT_BY_US: Final = {"heads", "feed", "tallies", "versions", "sources", "import
 _AT_ONCE: Final = 1_000
 
 
-async def _imported(store: Store, lines: list[bytes], profile: cProfile.Profile | None = None) -> float:
+async def _imported(store: Store, lines: list[bytes], lanes: int, profile: cProfile.Profile | None) -> float:
     await store.drop()
     await indexes.apply(store)
     start = time.perf_counter()
@@ -47,6 +49,7 @@ async def _imported(store: Store, lines: list[bytes], profile: cProfile.Profile 
         now=stored(datetime.now(UTC)),
         reject=lambda rejected: print(rejected.reason),
         advance=lambda lines: None,
+        options=ImportOptions(lanes=lanes),
     )
     if profile:
         profile.disable()
@@ -69,7 +72,7 @@ async def _documents(store: Store) -> dict[str, list[Document]]:
     return {name: those for name, those in found.items() if those}
 
 
-async def measure(uri: str, shapes: list[str], lines: int, rounds: int, *, profiled: bool) -> None:
+async def measure(uri: str, shapes: list[str], lines: int, rounds: int, lanes: int, *, profiled: bool) -> None:
     async with Store.open(uri, "bench_import") as store:
         taken: dict[tuple[str, str], list[float]] = {}
         documents: dict[str, int] = {}
@@ -77,7 +80,7 @@ async def measure(uri: str, shapes: list[str], lines: int, rounds: int, *, profi
             for shape in shapes:
                 given = list(lines_of_shape(shape, lines))
                 profile = cProfile.Profile() if profiled else None
-                taken.setdefault((shape, "import"), []).append(await _imported(store, given, profile))
+                taken.setdefault((shape, "import"), []).append(await _imported(store, given, lanes, profile))
                 if profile:
                     pstats.Stats(profile).sort_stats("tottime").print_stats(45).sort_stats("cumtime").print_stats(60)
                 whole = await _documents(store)
@@ -102,11 +105,12 @@ async def measure(uri: str, shapes: list[str], lines: int, rounds: int, *, profi
 def main(
     lines: int = 100_000,
     rounds: int = 3,
+    lanes: int = 3,
     shape: Annotated[list[str] | None, typer.Option(help="One of mixed, customers, points.")] = None,
     profile: Annotated[bool, typer.Option("--profile")] = False,  # an option
 ) -> None:
     with embedded_mongod(Path(".data/bench-import")) as uri:
-        asyncio.run(measure(uri, shape or list(SHAPES), lines, rounds, profiled=profile))
+        asyncio.run(measure(uri, shape or list(SHAPES), lines, rounds, lanes, profiled=profile))
 
 
 if __name__ == "__main__":

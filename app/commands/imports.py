@@ -64,6 +64,12 @@ def import_(
     correct: Annotated[
         bool, typer.Option("--correct", help="Let a source tell history anew; the timeline says what was corrected.")
     ] = False,
+    lanes: Annotated[
+        int,
+        typer.Option(
+            min=1, max=8, help="How many groups of customers at a time: 1 leaves most to those who are served."
+        ),
+    ] = 3,
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
@@ -96,6 +102,7 @@ def import_(
         strict=strict,
         corrects=correct,
         refuses_unknown_types=unknown_types is UnknownTypes.REFUSE,
+        lanes=lanes,
     )
 
     def show(verdict: Verdict) -> None:

@@ -10,12 +10,14 @@ run side by side, and neither believes the previews of the other. The collection
 import time
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
 
 from app.domain.customers import PENDING
 from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREVIEWS
+from app.jobs import at_once
 from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
 from app.store.pages import joined
 from app.store.pending import settle
@@ -133,8 +135,8 @@ class StaleCopies:
         await settle(store, sorted(unsettled))
         self._settled_at = time.monotonic()
 
-    async def refresh(self, store: Store) -> None:
-        """Makes the previews anew, and forgets whose they were."""
+    async def refresh(self, store: Store, lanes: int = 1) -> None:
+        """Makes the previews anew, those of so many commands at a time, and forgets whose they were."""
         stale, self._stale = self._stale, {}
         if self._are_too_many:
             self._are_too_many = False
@@ -142,9 +144,14 @@ class StaleCopies:
         alike: defaultdict[_Known | None, list[str]] = defaultdict(list)
         for customer_id in sorted(stale):
             alike[stale[customer_id]].append(customer_id)
-        for known, customer_ids in alike.items():
-            for first in range(0, len(customer_ids), _AT_ONCE):
-                await refresh(store, customer_ids[first : first + _AT_ONCE], known)
+        await at_once(
+            (
+                partial(refresh, store, customer_ids[first : first + _AT_ONCE], known)
+                for known, customer_ids in alike.items()
+                for first in range(0, len(customer_ids), _AT_ONCE)
+            ),
+            lanes,
+        )
 
 
 async def refresh_stale(store: Store) -> int:

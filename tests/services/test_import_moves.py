@@ -59,6 +59,10 @@ async def test_wherever_a_row_goes_it_is_found_there_and_nowhere_else(
         assert await previews.refresh_stale(store) == 0
 
 
+class Dies(Exception):
+    """The process is killed here."""
+
+
 @pytest.mark.parametrize("collection", ROWS)
 async def test_whoever_dies_before_the_previews_are_made_leaves_nobody_with_a_wrong_one(
     collection: str, bring: Bring, ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -67,10 +71,10 @@ async def test_whoever_dies_before_the_previews_are_made_leaves_nobody_with_a_wr
     await previews.refresh_stale(store)
 
     async def dies(*_: Any) -> None:
-        raise KeyboardInterrupt
+        raise Dies
 
     monkeypatch.setattr(Store, "merge", dies)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Dies):
         await bring(ROWS[collection]("1002"))
     assert await previews.differences(store) == []
     assert await owners_by_lists(ask, collection) == ["1002"]

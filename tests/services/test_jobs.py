@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from app.delivery.relay import Channel, Relay
 from app.domain import points
 from app.domain.executors import Executors
 from app.graph import masks_for
-from app.jobs import Backoff, keep_going
+from app.jobs import Backoff, at_once, keep_going
 from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
 from app.services.erase_job import Eraser
@@ -332,3 +333,37 @@ async def test_work_that_fails_goes_on_after_pauses_that_double(monkeypatch: pyt
         await keep_going("work", work)
     assert paused == [1, 2, 4, 1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]
     assert len(lines) == 16
+
+
+async def test_of_works_that_are_done_at_once_there_are_so_many_at_a_time_and_results_are_in_their_order() -> None:
+    running, most = 0, 0
+
+    async def work(number: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(10 - number):
+            await asyncio.sleep(0)
+        running -= 1
+        return number
+
+    assert await at_once((partial(work, number) for number in range(9)), 3) == [*range(9)]
+    assert most == 3
+
+
+async def test_what_one_of_them_raises_ends_the_others_and_is_raised_by_itself() -> None:
+    ended: list[str] = []
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise LookupError
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("waits")
+
+    with pytest.raises(LookupError):
+        await at_once((waits, fails), 2)
+    assert ended == ["waits"]

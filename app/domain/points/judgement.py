@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
-from app.domain.points.book import JUDGED, Book, chronological, walk
+from app.domain.points.book import JUDGED, Amounts, Book, chronological, walk
 from app.domain.points.entries import (
     HERE,
     HISTORY,
@@ -243,7 +243,7 @@ def _dips(entries: Iterable[Entry], balance: int) -> bool:
     return False
 
 
-def _portion(excess: Counter[datetime], points: int) -> list[Portion]:
+def _portion(excess: Amounts[datetime], points: int) -> list[Portion]:
     """Takes up to ``points`` of the excess, soonest first, and returns them."""
     portion: list[Portion] = []
     for expires_at in sorted(excess):

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from typing import Any, BinaryIO, Final, TypeAlias
 
 from app.catalogue import CATALOGUE, SOURCES
@@ -19,11 +21,12 @@ from app.catalogue.model import did_you_mean, nearest
 from app.domain import card_numbers
 from app.domain.import_lines import LineKind
 from app.domain.vocabulary import LineOutcome
+from app.jobs import at_once
 from app.services.importing.balances import ToldBalances
 from app.services.importing.customers import import_identities
 from app.services.importing.lanes import in_lanes
 from app.services.importing.owned import import_owned
-from app.services.importing.parking import in_groups, leave_places, parked, parked_line
+from app.services.importing.parking import in_groups, is_anything_parked, leave_places, parked, parked_line
 from app.services.importing.points import Debt, Held
 from app.services.importing.reach import Unreached
 from app.services.importing.steps import (
@@ -66,6 +69,7 @@ __all__ = [
 ]
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
+_LINES_PER_LANE: Final = 1_000
 _CHUNK_BYTES: Final = 8 * LINE_LIMIT_BYTES
 _PARKED_AT_ONCE: Final = 250  # unlike a chunk they cannot be bounded by their bytes before they are read
 DEFAULTS: Final = ImportOptions()
@@ -248,7 +252,7 @@ async def import_lines(
     advance: Callable[[int], None] = lambda lines: None,
     first: int = 1,
     before: Summary | None = None,
-    lines_per_chunk: int = 1_000,
+    lines_per_chunk: int | None = None,
     options: ImportOptions = DEFAULTS,
     import_id: str | None = None,
     note: Callable[[Summary], Awaitable[None]] | None = None,
@@ -279,6 +283,7 @@ async def import_lines(
             warn(Warned(verdict.number, " ".join(verdict.warnings), verdict.text))
 
     decided: list[Verdict] = []
+    lines_per_chunk = lines_per_chunk or _LINES_PER_LANE * options.lanes
     chunks = _read_ahead(_chunks(lines, lines_per_chunk, first), strict=options.strict)
     try:
         async with aclosing(chunks):
@@ -307,7 +312,7 @@ async def import_lines(
         run.summary.held = 0  # they are told below
         if makes_copies:
             await run.stale.settle(store)
-            await run.stale.refresh(store)
+            await run.stale.refresh(store, options.lanes)
     except StoreError:
         raise  # the database is away: a worker settles it later
     except BaseException:  # whatever breaks the lines off, their sender's leaving too
@@ -330,7 +335,7 @@ async def check_lines(
     now: datetime,
     on_verdict: Callable[[Verdict], None],
     advance: Callable[[int], None] = lambda lines: None,
-    lines_per_chunk: int = 1_000,
+    lines_per_chunk: int | None = None,
     options: ImportOptions = DEFAULTS,
 ) -> Summary:
     """Returns what an import of these lines would come to, and writes nothing to ``live``: it is done in a scratch."""
@@ -377,13 +382,17 @@ class _Run:
         arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
         if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
             yield await self._each(self._introduce, who)
+        things = [arrival for arrival in arrivals if arrival.line.owner]
+        waits = await is_anything_parked(self.store)
+        customers: Sequence[Document] = ()
+        if waits or (things and self.options.lanes > 1):
+            # All that they are called: a link that waited, too, may have joined what other lines wait for.
+            names = [name for arrival in arrivals for name in arrival.line.names]
+            customers = await customers_known_as(self.store, names, fields={"identities": 1, "mergedIntoId": 1})
         # What waited comes in before what came later: the order matters to points.
-        # All that these customers are called: a link that waited, too, may have joined what other lines wait for.
-        names = [name for arrival in arrivals for name in arrival.line.names]
-        customers = await customers_known_as(self.store, names, fields={"identities": 1, "mergedIntoId": 1})
-        async for verdicts in self._unpark(customers):
+        async for verdicts in self._unpark(customers if waits else ()):
             yield verdicts
-        if things := [arrival for arrival in arrivals if arrival.line.owner]:
+        if things:
             yield await self._in_lanes(things, customers)
 
     def _known(self, taken: Arrival | Verdict) -> Arrival | Verdict:
@@ -398,14 +407,12 @@ class _Run:
 
     async def _in_lanes(self, arrivals: Sequence[Arrival], customers: Sequence[Document]) -> list[Verdict]:
         """Brings lines in at a time that have nothing to do with each other."""
+        if self.options.lanes == 1:
+            return await self._each(self._bring_in, arrivals)
         await self._note_sources(arrivals)
         lanes = in_lanes(arrivals, customers, self.options.lanes)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._each(self._bring_in, lane)) for lane in lanes]
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-        return [verdict for task in tasks for verdict in task.result()]
+        verdicts = await at_once((partial(self._each, self._bring_in, lane) for lane in lanes), self.options.lanes)
+        return [*chain.from_iterable(verdicts)]
 
     async def _unpark(self, customers: Sequence[Document]) -> AsyncGenerator[list[Verdict]]:
         for group in await in_groups(self.store, customers, lines=_PARKED_AT_ONCE):

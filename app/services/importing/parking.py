@@ -23,6 +23,10 @@ from app.store.driver import DeleteOne, Document, ReplaceOne, Store
 from app.store.tombstones import erased_of
 
 
+async def is_anything_parked(store: Store) -> bool:
+    return bool(await store.find("parked", {}, limit=1, fields={"_id": 1}))
+
+
 async def parked(
     store: Store,
     identities: Iterable[Identity],

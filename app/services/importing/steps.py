@@ -42,7 +42,8 @@ class ImportOptions:
     """The options are what whoever imports says of all lines.
 
     ``zone`` is the programme's, where days of points end. ``strict`` rejects a customer for one bad value;
-    ``corrects`` lets history be told anew; ``refuses_unknown_types`` rejects activities that would be legacy.
+    ``corrects`` lets history be told anew; ``refuses_unknown_types`` rejects activities that would be legacy. Lines of
+    different customers are brought in at a time, in so many ``lanes``.
     """
 
     zone: tzinfo = UTC
