@@ -103,6 +103,7 @@ def import_(
         corrects=correct,
         refuses_unknown_types=unknown_types is UnknownTypes.REFUSE,
         lanes=lanes,
+        reads_ahead=file.seekable(),
     )
 
     def show(verdict: Verdict) -> None:

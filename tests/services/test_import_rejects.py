@@ -1,7 +1,7 @@
 """A bad line is named with its number and reason, and the rest goes in."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -178,7 +178,10 @@ async def test_rejects_come_in_the_order_of_their_lines_and_those_that_waited_fo
     assert [reject.line for reject in run.rejects] == [2, 4, 5, 1]
 
 
-async def test_the_rejects_of_a_chunk_are_written_before_the_next_but_one_is_read(store: Store) -> None:
+@pytest.mark.parametrize(("reads_ahead", "seen_before"), [(False, [0, 1, 2, 3]), (True, [0, 0, 1, 2])])
+async def test_the_rejects_of_a_chunk_are_written_before_the_next_one_is_read_or_the_one_after_it(
+    reads_ahead: bool, seen_before: Sequence[int], store: Store
+) -> None:
     rejects: list[Reject] = []
     seen: list[int] = []
 
@@ -187,8 +190,9 @@ async def test_the_rejects_of_a_chunk_are_written_before_the_next_but_one_is_rea
             seen.append(len(rejects))
             yield b"nope"
 
-    await import_lines(store, lines(), now=NOW, reject=rejects.append, lines_per_chunk=1)
-    assert seen == [0, 0, 1, 2]  # the next one is read while this one is brought in
+    options = ImportOptions(reads_ahead=reads_ahead)
+    await import_lines(store, lines(), now=NOW, reject=rejects.append, lines_per_chunk=1, options=options)
+    assert seen == seen_before
 
 
 async def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_no_faults(bring: Bring) -> None:

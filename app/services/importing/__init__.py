@@ -284,7 +284,7 @@ async def import_lines(
 
     decided: list[Verdict] = []
     lines_per_chunk = lines_per_chunk or _LINES_PER_LANE * options.lanes
-    chunks = _read_ahead(_chunks(lines, lines_per_chunk, first), strict=options.strict)
+    chunks = _read(_chunks(lines, lines_per_chunk, first), options)
     try:
         async with aclosing(chunks):
             async for chunk, taken in chunks:
@@ -509,13 +509,13 @@ async def _chunks(
         raise broken
 
 
-async def _read_ahead(
-    chunks: AsyncGenerator[Chunk], *, strict: bool
+async def _read(
+    chunks: AsyncGenerator[Chunk], options: ImportOptions
 ) -> AsyncGenerator[tuple[Chunk, list[Arrival | Verdict]]]:
-    """Yields chunks with what their lines say. The next one is read, in a thread, while the last one is brought in."""
+    """Yields chunks with what their lines say, read in a thread; the next one while the last one is brought in."""
 
     def read_all(chunk: Chunk) -> list[Arrival | Verdict]:
-        return [read_line(number, line, strict=strict) for number, line in chunk if line.strip()]
+        return [read_line(number, line, strict=options.strict) for number, line in chunk if line.strip()]
 
     async def read_next() -> tuple[Chunk, list[Arrival | Verdict]] | None:
         chunk = await anext(chunks, None)
@@ -524,8 +524,12 @@ async def _read_ahead(
     reading = asyncio.create_task(read_next())
     try:
         while found := await reading:
-            reading = asyncio.create_task(read_next())
-            yield found
+            if options.reads_ahead:
+                reading = asyncio.create_task(read_next())
+                yield found
+            else:
+                yield found
+                reading = asyncio.create_task(read_next())
     finally:
         reading.cancel()
         await asyncio.wait([reading])
