@@ -526,9 +526,8 @@ async def _read(
         while found := await reading:
             if options.reads_ahead:
                 reading = asyncio.create_task(read_next())
-                yield found
-            else:
-                yield found
+            yield found
+            if not options.reads_ahead:
                 reading = asyncio.create_task(read_next())
     finally:
         reading.cancel()
