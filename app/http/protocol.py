@@ -1,19 +1,12 @@
 """Speaks HTTP/1.1 on the socket: uvicorn's protocol, with bounds of our own and one way to take an Upgrade."""
 
 import http
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import (
-    HEADER_RE,
-    HEADER_VALUE_RE,
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app import metrics
 from app.http.middleware import SHUTDOWN, asks_for_websocket
@@ -86,53 +79,6 @@ class _Nowhere(list[tuple[bytes, bytes]]):
 
 _NOWHERE: Final = _Nowhere()
 """Where headers go that come after the body (trailers): they are no headers of the request, and kept by nobody."""
-
-
-@lru_cache(256)
-def _line(name: bytes, value: bytes) -> bytes:
-    """Returns the line of a header. Raises RuntimeError, as uvicorn does."""
-    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
-        raise RuntimeError("Invalid HTTP header.")
-    return b"%b: %b\r\n" % (name, value)
-
-
-class _Sent:
-    """It is awaited in no time."""
-
-    def __await__(self) -> Iterator[None]:
-        return iter(())
-
-
-_SENT: Final = _Sent()
-
-
-class _Cycle(RequestResponseCycle):
-    """Uvicorn's cycle reads each header of each response anew; most are the same in all of them."""
-
-    def send(self, message: Any) -> Any:
-        head = None if self.response_started or self.disconnected or self.flow.write_paused else self._head(message)
-        if head is None:
-            return super().send(message)
-        self.response_started, self.chunked_encoding, self.waiting_for_100_continue = True, False, False
-        self.transport.write(head)
-        return _SENT
-
-    def _head(self, message: Any) -> bytes | None:
-        """Returns the head of a response; None where uvicorn has to judge. Sets how long the body is."""
-        if message["type"] != "http.response.start" or self.access_log or not self.keep_alive:
-            return None
-        lines, length = [STATUS_LINE[message["status"]]], b""
-        for name, value in (*self.default_headers, *message["headers"]):
-            name = name.lower()
-            if name == b"content-length":
-                length = value
-            elif name in (b"connection", b"transfer-encoding"):
-                return None
-            lines.append(_line(name, value))
-        if not length:
-            return None
-        self.expected_content_length = int(length)
-        return b"".join((*lines, b"\r\n"))
 
 
 class Protocol(HttpToolsProtocol):
@@ -218,7 +164,6 @@ class Protocol(HttpToolsProtocol):
                 self.headers += self._upgrade
                 self._upgrade = None
             super().on_headers_complete()
-            self.cycle.__class__ = _Cycle  # which has not begun
             self.headers = _NOWHERE
         elif self.parser.get_method() == b"CONNECT":
             message = "This is not a proxy: send POST, or GET for a query."
