@@ -367,3 +367,6 @@ async def test_what_one_of_them_raises_ends_the_others_and_is_raised_by_itself()
     with pytest.raises(LookupError):
         await at_once((waits, fails), 2)
     assert ended == ["waits"]
+    with pytest.raises(TimeoutError):  # and of whoever asked for them nothing is ended
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
