@@ -3,8 +3,8 @@
 `python -m tests.support.node FOLDER PROGRAM …` runs a program of a folder's packages in the directory where one is.
 """
 
+import fcntl
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +22,20 @@ class NotInstalled(Exception):
 
 
 def install(folder: Path) -> None:
-    """Installs the packages of the folder's lock file, unless they are there. Raises NotInstalled."""
+    """Installs the packages of the folder's lock file, unless they are there. Raises NotInstalled.
+
+    Of two processes one waits for the other: npm begins by deleting what is there, and somebody may be using it.
+    """
     lock, mark = folder / "package-lock.json", folder / "node_modules" / "of.lock"
-    if mark.exists() and mark.read_bytes() == lock.read_bytes():
-        return
+    with lock.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        wanted = held.read()
+        if not (mark.exists() and mark.read_bytes() == wanted):
+            _install(folder)
+            mark.write_bytes(wanted)
+
+
+def _install(folder: Path) -> None:
     environment = os.environ | {"PATH": f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"}
     command = [str(NODE), str(NPM), "ci", "--no-progress", "--no-audit", "--no-fund"]
     npm = subprocess.run(
@@ -33,7 +43,6 @@ def install(folder: Path) -> None:
     )
     if npm.returncode:
         raise NotInstalled(f"npm could not install the packages of {folder}:\n{npm.stderr}")
-    shutil.copy(lock, mark)
 
 
 def main() -> int:
