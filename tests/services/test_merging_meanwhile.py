@@ -62,18 +62,26 @@ async def test_readers_see_each_row_once_and_writers_lose_nothing_whoever_dies(
 
     async def move() -> None:
         nonlocal kills
-        for batch in (2, 3, 4, 5, 1_000):
+        for batch in (2, 3, 4, 5):
             mover = asyncio.create_task(Mover(store, batch=batch).once())
-            await asyncio.sleep(random.random() * 0.15 if batch < 1_000 else 0)
-            if batch < 1_000 and not mover.done():
+            await asyncio.sleep(random.random() * 0.15)
+            if not mover.done():
                 mover.cancel()
                 kills += 1
                 await asyncio.wait([mover])
-                # Who dies says no last word: the lease ends.
-                now = {"$set": {"dueAt": datetime.now(UTC) - timedelta(seconds=1)}}
-                await store.write("merges", [UpdateOne({"dueAt": {"$exists": True}}, now)])
+                await end_lease()
             await mover if not mover.cancelled() else None
+        for _ in range(100):
+            await Mover(store).once()
+            if (await store.find("merges", {}))[0]["status"] == "DONE":
+                break
+            await end_lease()  # which the last write of one who died has renewed: it came after that
         is_over.set()
+
+    async def end_lease() -> None:
+        """Who dies says no last word."""
+        past = {"$set": {"dueAt": datetime.now(UTC) - timedelta(seconds=1)}}
+        await store.write("merges", [UpdateOne({"dueAt": {"$exists": True}}, past)])
 
     async def walk(
         order: dict[str, str] | None, filter_: dict[str, Any] | None, among: Callable[[Document], bool]
