@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Final
 
@@ -93,7 +93,8 @@ def allow_open_files() -> None:
     programs that wait by `select`, which this one does not.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with suppress(ValueError):  # macOS says that there is no limit, and takes no number beyond another one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def tune_gc() -> None:

@@ -128,7 +128,7 @@ def text(at_most: int = 1_000, *, lines: bool = False) -> Form:
     def read(value: object) -> str:
         if not isinstance(value, str) or len(value) > at_most:
             raise ValueError
-        if value.isascii() and value.isprintable() and not value.isspace() and value:  # most, and at once
+        if value.isascii() and value.isprintable() and value.strip():  # most, and at once
             return value
         given = value.replace("\r\n", "\n").replace("\r", "\n") if lines else value
         if refused.search(given) or not is_visible(given):
@@ -160,11 +160,10 @@ def body(at_most: int) -> Form:
 
 
 OURS = "platform"
-_ANY_TEXT = text()
 
 
 def _source(value: object) -> str:
-    given = _ANY_TEXT.read(value)
+    given = TEXT.read(value)
     if _is_ours(given):
         raise ValueError
     return given
@@ -275,7 +274,7 @@ def _content_id(value: object) -> str:
 
 def _mailboxes(value: object) -> str:
     """Returns one address or several, with or without names, as they stand in a header."""
-    given = text().read(value)
+    given = TEXT.read(value)
     found = getaddresses([given])
     if not found or any("@" not in each for _, each in found):
         raise ValueError
@@ -313,7 +312,7 @@ EMAIL_ADDRESS = Form("an e-mail address", _email_address)
 
 
 def _website(value: object) -> str:
-    address = text().read(value)
+    address = TEXT.read(value)
     if not is_web_address(address):
         raise ValueError
     return address

@@ -72,12 +72,12 @@ def _directly(field: Field, definition: Any) -> Resolver:
     if resolver.self_parameter:
         return _as_graphql_core(field)
 
-    convert: list[Callable[[Any], Mapping[str, Any]]] = []
+    convert: Callable[[Any], Mapping[str, Any]] | None = None
 
     def converted(run: Completion, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not convert:
-            convert.append(converter_of(run.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF], definition))
-        return convert[0](given)
+        nonlocal convert
+        convert = convert or converter_of(run.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF], definition)
+        return convert(given)
 
     def call(source: Any, run: Completion, path: Path) -> Any:
         given = dict(arguments(run))

@@ -53,7 +53,7 @@ def finish_within(seconds: float, work: Coroutine[Any, Any, T]) -> Generator[Any
             while True:
                 try:
                     sent = yield waits_for
-                except BaseException as thrown:
+                except BaseException as thrown:  # whatever it is, it is for the work
                     waits_for = work.throw(thrown)
                 else:
                     waits_for = work.send(sent)

@@ -115,16 +115,15 @@ class Documents:
 
         ``suggests``: errors may say what the schema has instead.
         """
-        if text not in self._kept:
-            await self._turns.enter(subject)
-            if text in self._kept:  # somebody else sent it meanwhile
-                self._turns.leave()
-            else:
-                preparing = asyncio.get_running_loop().run_in_executor(self._beside, self._prepare, text, suggests)
-                preparing.add_done_callback(partial(self._end_turn, text))
-                return await asyncio.shield(preparing)  # a turn lasts as long as the work, even if the client leaves
-        self._kept.move_to_end(text)
-        return self._kept[text]
+        if known := self.recall(text):
+            return known
+        await self._turns.enter(subject)
+        if known := self.recall(text):  # somebody else sent it meanwhile
+            self._turns.leave()
+            return known
+        preparing = asyncio.get_running_loop().run_in_executor(self._beside, self._prepare, text, suggests)
+        preparing.add_done_callback(partial(self._end_turn, text))
+        return await asyncio.shield(preparing)  # a turn lasts as long as the work, even if the client leaves
 
     def _prepare(self, text: str, suggests: bool) -> Prepared:
         if self._dropped_bytes > self._limits.cached_bytes // 4:

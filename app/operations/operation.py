@@ -48,7 +48,7 @@ class Operation:
     node: OperationDefinitionNode
     fragments: Mapping[str, FragmentDetails]
     _signatures: Sequence[tuple[Any, Callable[[Any], Any]]]
-    """Of its variables, each with what coerces its values."""
+    """Its variables, each with the function that coerces its values."""
     _is_plain: bool
     """Whether its variables are values and lists of them, and no objects."""
     plans: Plans = field(default_factory=Plans, compare=False)

@@ -130,7 +130,7 @@ FIELD_CHANGES: Final = _ByAudience(
 )
 LEAD: Final = Rule("where a customer came from", STAFF)
 _READ_BY: Final[Mapping[str, Rule]] = {"leadSource": LEAD}
-"""Of details that not everybody reads who reads changes."""
+"""Details that fewer roles may read than changes, each with its rule."""
 LAST: Final = Rule("when it last moved", _ALL - {Role.CUSTOMER}, redacted_for=frozenset({Role.CUSTOMER}))
 REPORT: Final = Rule("the customer-service report", PERMITTED[Permission.REPORT])
 ADJUSTMENT: Final = Rule(

@@ -26,7 +26,7 @@ _log = structlog.get_logger("previews")
 _AT_ONCE: Final = 200
 _STALE_AT_MOST: Final = 100_000
 SETTLED_EACH_SECONDS: Final = 30
-UNSETTLED_AT_MOST: Final = 20_000
+_UNSETTLED_AT_MOST: Final = 20_000
 
 
 # The revision is read before the rows. So a preview of the customer's present revision lacks none of what was written
@@ -88,10 +88,10 @@ class _Known(NamedTuple):
 class StaleCopies:
     """It keeps in mind whose copies a writer of many rows has left behind, to make each of them once.
 
-    What customers are listed by is settled when a writer of many minutes has left it for half a minute, and at its end;
-    previews are made at its end. Of customers whom the writer itself has brought it knows in which lists they have
-    anything, and reads no others. Of so many customers that they fill memory it remembers no one: then all previews are
-    looked through. Should the process die before, `refresh_stale` finds both.
+    What customers are listed by is settled twice a minute, and once the writer ends; previews are made then. Of
+    customers whom the writer itself has brought it knows in which lists they have anything, and reads no others. Of so
+    many customers that they fill memory it remembers no one: then all previews are looked through. Should the process
+    die before, `refresh_stale` finds both.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class StaleCopies:
     async def settle_if_due(self, store: Store) -> None:
         """Settles what was left half a minute ago, or of so many that it would take long."""
         is_due = time.monotonic() - self._settled_at >= SETTLED_EACH_SECONDS
-        if is_due or len(self._unsettled) >= UNSETTLED_AT_MOST:
+        if is_due or len(self._unsettled) >= _UNSETTLED_AT_MOST:
             await self.settle(store)
 
     async def settle(self, store: Store) -> None:

@@ -29,6 +29,7 @@ from tests.support.import_lines import (
     ADA,
     NOW,
     Bring,
+    Killed,
     Line,
     activity,
     ada,
@@ -130,8 +131,6 @@ async def test_an_import_is_listed_with_what_became_of_its_lines(store: Store) -
 
 
 async def test_an_import_that_is_interrupted_is_listed_as_not_finished(store: Store) -> None:
-    class Killed(Exception): ...
-
     def lines() -> Any:
         yield json.dumps(customer()).encode()
         raise Killed
@@ -151,8 +150,6 @@ async def test_an_import_that_is_interrupted_is_listed_as_not_finished(store: St
 
 
 async def test_previews_that_an_interrupted_import_left_stale_are_made_by_the_worker(store: Store) -> None:
-    class Killed(Exception): ...
-
     def dies(_: int) -> None:
         raise Killed
 

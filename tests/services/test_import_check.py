@@ -15,6 +15,7 @@ from app.store.tombstones import tombstone_id
 from tests.support.digest import digest
 from tests.support.import_lines import (
     Bring,
+    Killed,
     Line,
     activity,
     coupon,
@@ -129,8 +130,6 @@ async def test_what_waits_comes_in_in_a_check_and_still_waits_after_it(store: St
 
 
 async def test_a_check_that_is_interrupted_leaves_nothing(store: Store) -> None:
-    class Killed(Exception): ...
-
     def dies(_: Verdict) -> None:
         raise Killed
 

@@ -13,7 +13,7 @@ from app.services.importing import ImportOptions, Summary, import_lines
 from app.services.writing import CustomerRows, change_customers
 from app.store import indexes, previews
 from app.store.driver import Store
-from tests.support.import_lines import ADA, NOW, Bring, Line, activity, coupon, customer, link, points, status
+from tests.support.import_lines import ADA, NOW, Bring, Killed, Line, activity, coupon, customer, link, points, status
 
 OWNERS: Final = ("1001", "1002", "1003", "1004")
 TYPES: Final = ("BIRTHDAY", "NOTE_ADDED", "NOBODY_KNOWS_IT")
@@ -118,10 +118,6 @@ LINES: Final = (
 MENDS: Final = (by_the_worker, by_a_change, by_the_same_file)
 
 
-class Dies(Exception):
-    """The process is killed here."""
-
-
 @pytest.mark.parametrize("mend", MENDS, ids=lambda mend: mend.__name__)
 async def test_who_dies_before_it_is_settled_leaves_the_truth_and_what_is_settled_later(
     mend: Callable[[Store, Bring], Awaitable[None]], bring: Bring, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -129,11 +125,11 @@ async def test_who_dies_before_it_is_settled_leaves_the_truth_and_what_is_settle
     await bring(customer(), points("P-0", "EARNED", 5, expiresAt="2029-01-01"))
 
     async def dies(*_: Any) -> None:
-        raise Dies
+        raise Killed
 
     with monkeypatch.context() as patched:
         patched.setattr(previews, "settle", dies)
-        with pytest.raises(Dies):
+        with pytest.raises(Killed):
             await bring(*LINES)
     [left] = await store.find("customers", {PENDING: {"$exists": True}})
     assert (ledger.spendable(left["points"]), left["spendable"]) == (12, 5)

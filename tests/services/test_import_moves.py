@@ -10,7 +10,7 @@ from app.domain.ids import derived_id
 from app.store import previews
 from app.store.driver import Document, Store
 from tests.support.gateway import Ask
-from tests.support.import_lines import Bring, Line, coupon, customer, fingerprint, thing
+from tests.support.import_lines import Bring, Killed, Line, coupon, customer, fingerprint, thing
 
 IDS: Final = {n: derived_id("customers", source="esuite", source_id=f"E{n}") for n in ("1001", "1002", "1003")}
 
@@ -59,10 +59,6 @@ async def test_wherever_a_row_goes_it_is_found_there_and_nowhere_else(
         assert await previews.refresh_stale(store) == 0
 
 
-class Dies(Exception):
-    """The process is killed here."""
-
-
 @pytest.mark.parametrize("collection", ROWS)
 async def test_whoever_dies_before_the_previews_are_made_leaves_nobody_with_a_wrong_one(
     collection: str, bring: Bring, ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -71,10 +67,10 @@ async def test_whoever_dies_before_the_previews_are_made_leaves_nobody_with_a_wr
     await previews.refresh_stale(store)
 
     async def dies(*_: Any) -> None:
-        raise Dies
+        raise Killed
 
     monkeypatch.setattr(Store, "merge", dies)
-    with pytest.raises(Dies):
+    with pytest.raises(Killed):
         await bring(ROWS[collection]("1002"))
     assert await previews.differences(store) == []
     assert await owners_by_lists(ask, collection) == ["1002"]

@@ -19,7 +19,7 @@ from app.services.importing import (
     lines_of,
 )
 from app.store.driver import Store, UpdateMany
-from tests.support.import_lines import NOW, Bring, Line, activity, coupon, customer, link, points, status, thing
+from tests.support.import_lines import NOW, Bring, Killed, Line, activity, coupon, customer, link, points, status, thing
 
 ANYONE: Line = customer()
 KINDS = (
@@ -156,8 +156,6 @@ async def test_what_was_parked_leaves_only_once_its_reject_is_written(store: Sto
     await bring(*(coupon(f"{number}", of=f"esuite/E{1001 + number}") for number in range(4)), activity("kept"))
     unreadable = {"$set": {"line.text": '{"kind": "coupon"}'}}
     await store.write("parked", [UpdateMany({"line.kind": "coupon"}, unreadable)])
-
-    class Killed(Exception): ...
 
     def dies(_: Reject) -> None:
         raise Killed

@@ -50,6 +50,10 @@ class Bring(Protocol):
     ) -> Run: ...
 
 
+class Killed(Exception):
+    """The process dies here."""
+
+
 async def fingerprint(store: Store, *, without: Callable[[Document], object] = lambda document: None) -> str:
     """Hashes every document in every collection, order aside. ``without`` may take out of each what is not to count.
 
