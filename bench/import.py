@@ -20,6 +20,7 @@ from typing import Annotated, Final
 
 import typer
 
+from app.commands.imports import tune_process
 from app.domain.access import ADMINISTRATOR
 from app.domain.times import stored
 from app.services.importing import ImportOptions
@@ -73,6 +74,7 @@ async def _documents(store: Store) -> dict[str, list[Document]]:
 
 
 async def measure(uri: str, shapes: list[str], lines: int, rounds: int, lanes: int, *, profiled: bool) -> None:
+    tune_process()
     async with Store.open(uri, "bench_import") as store:
         taken: dict[tuple[str, str], list[float]] = {}
         documents: dict[str, int] = {}

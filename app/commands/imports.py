@@ -1,6 +1,7 @@
 """The commands that bring data in, and show and undo what was brought in."""
 
 import fcntl
+import gc
 import json
 import os
 import secrets
@@ -121,7 +122,7 @@ def import_(
             typer.echo("  ".join(filter(None, (str(number), kind, outcome.lower(), reason, *verdict.warnings))))
 
     async def work(uri: str, reject: Callable[[Any], None]) -> tuple[str | None, Summary]:
-        os.nice(_NICENESS)  # customers are on the phone with those who are served beside it
+        tune_process()
         async with open_store(uri, settings) as store:
             if not check:
                 await indexes.apply(store)
@@ -176,6 +177,17 @@ def import_(
             console.print(f"Bad lines, each with its number and reason: {written}", markup=False, soft_wrap=True)
     if summary.rejected:
         raise typer.Exit(1)
+
+
+def tune_process() -> None:
+    """Lets others go first, as customers are on the phone with those who are served, and collects garbage more rarely.
+
+    Lines leave few cycles behind: with Python's own thresholds a sixth of our time is spent on looking for them.
+    """
+    os.nice(_NICENESS)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @imports.callback()

@@ -4,7 +4,7 @@ A line comes here as a decoded JSON object. docs/import.md tells people the same
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final, cast
@@ -170,10 +170,13 @@ class Line:
     document: dict[str, Any]
     warnings: tuple[str, ...] = ()
     """What was wrong with values that were left out for it."""
+    id: str = field(init=False)
+    """Of the row that the line tells of; a link between identities tells of none."""
 
-    @property
-    def id(self) -> str:
-        return derived_id(COLLECTION_OF[self.kind], source=self.identity.source, source_id=self.identity.id)
+    def __post_init__(self) -> None:
+        collection = COLLECTION_OF.get(self.kind)
+        own = derived_id(collection, source=self.identity.source, source_id=self.identity.id) if collection else ""
+        object.__setattr__(self, "id", own)
 
     @property
     def names(self) -> Sequence[Identity]:

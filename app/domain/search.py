@@ -125,8 +125,12 @@ _SPELLINGS: Final[dict[str, list[str]]] = {}
 
 def _decomposed(text: str, letters: Mapping[str, str]) -> str:
     """Replaces letters first, then accents: a letter that has an accent of its own may be written as two."""
-    if text.isascii():  # which most texts are; this is what the rest would make of them
-        return text.translate(_ASCII).lower()
+    if _LATIN.fullmatch(text):  # which most texts are
+        return text.translate(_FOLDED_LATIN if letters is _FOLDS else _TRANSLITERATED_LATIN)
+    return _decomposed_by_rules(text, letters)
+
+
+def _decomposed_by_rules(text: str, letters: Mapping[str, str]) -> str:
     composed = normalize("NFC", "".join(map(_weight, normalize("NFC", text)))).casefold()
     replaced = normalize("NFKD", "".join(letters.get(character, character) for character in composed)).casefold()
     visible = "".join(_weight(letters.get(character, character)) for character in replaced)
@@ -142,7 +146,11 @@ def _weight(character: str) -> str:
     return character
 
 
-_ASCII: Final = {code: _FOLDS.get(chr(code), _weight(chr(code))) for code in range(128)}
+_LATIN: Final = re.compile("[\0-\u024f]*")
+"""Here each letter is a character, and becomes the same among whatever others."""
+
+_FOLDED_LATIN: Final = {point: _decomposed_by_rules(chr(point), _FOLDS) for point in range(0x250)}
+_TRANSLITERATED_LATIN: Final = {point: _decomposed_by_rules(chr(point), _TRANSLITERATIONS) for point in range(0x250)}
 
 
 for _point in range(0xA0, 0x530):
@@ -156,11 +164,18 @@ for _point in range(0xA0, 0x530):
 
 def address(text: str) -> str:
     """Returns an e-mail address, or the beginning of one, as it is compared: case and the form of its domain aside."""
-    plain = "".join(c for c in normalize("NFC", text) if not c.isspace() and category(c) not in ("Cc", "Cf", "Cs"))
+    plain = text if _IN_ASCII.fullmatch(text) else _without_blanks(text)
     local, at, domain = plain.rpartition("@")
     if not at:
         return normalize("NFC", plain.casefold())
     return f"{normalize('NFC', local.casefold())}@{_domain(domain)}"
+
+
+_IN_ASCII: Final = re.compile("[!-~]*")
+
+
+def _without_blanks(text: str) -> str:
+    return "".join(c for c in normalize("NFC", text) if not c.isspace() and category(c) not in ("Cc", "Cf", "Cs"))
 
 
 @lru_cache(4_096)
@@ -186,9 +201,9 @@ def words(names: Iterable[str]) -> list[str]:
 
 @lru_cache(4_096)  # many are called the same
 def _words_of(chunk: str) -> frozenset[str]:
-    parts = {chunk, *_pieces(chunk), *_parts(chunk)}
+    parts = {chunk} if chunk.isalnum() else {chunk, *_pieces(chunk), *_parts(chunk)}
     spellings = {spelling for part in parts for spelling in _spellings(part)}
-    short = {re.sub("([aou])e", r"\1", spelling) for spelling in spellings}  # Mueller, who types Muller
+    short = {_UMLAUT.sub(r"\1", spelling) for spelling in spellings}  # Mueller, who types Muller
     return frozenset((spellings | short) - {""})
 
 
@@ -212,20 +227,25 @@ def _asked(chunk: str) -> Word:
 
 def _pieces(chunk: str) -> list[str]:
     """Splits at marks other than apostrophes: O'Brien is one word to many, and two to others."""
-    return [piece for piece in re.split(r"[^\w'’‘`´ʼ]+", normalize("NFC", chunk)) if piece]
+    return [piece for piece in _BETWEEN_PIECES.split(normalize("NFC", chunk)) if piece]
 
 
 def _parts(chunk: str) -> list[str]:
     """Splits at apostrophes, hyphens and other marks."""
-    return [part for part in re.split(r"[\W_]+", normalize("NFC", chunk)) if part]
+    return [part for part in _MARKS_BETWEEN.split(normalize("NFC", chunk)) if part]
 
 
 def _spellings(chunk: str) -> list[str]:
     """Returns letters and figures alone: folded, and transliterated where that is another way."""
     ways = (_FOLDS,) if chunk.isascii() else (_FOLDS, _TRANSLITERATIONS)
     both = (_decomposed(chunk, letters) for letters in ways)
-    plain = (normalize("NFC", re.sub(r"[\W_]+", "", each))[:_MAX_WORD_CHARACTERS] for each in both)
+    plain = (normalize("NFC", _MARKS_BETWEEN.sub("", each))[:_MAX_WORD_CHARACTERS] for each in both)
     return list(dict.fromkeys(plain))
+
+
+_BETWEEN_PIECES: Final = re.compile(r"[^\w'’‘`´ʼ]+")
+_MARKS_BETWEEN: Final = re.compile(r"[\W_]+")
+_UMLAUT: Final = re.compile("([aou])e")
 
 
 def begins(word: Word, held: Iterable[str], *, whole: bool = False) -> bool:
@@ -289,12 +309,15 @@ def usable_region(region: str) -> str:
 
 
 def _number(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
-    international = re.sub(r"^\s*00(?=[1-9])", "+", text)
+    international = _DOUBLE_ZERO.sub("+", text)
     try:
         number = phonenumbers.parse(international[:250], region if region and _is_region(region) else None)
     except NumberParseException:
         return None
     return number if phonenumbers.is_possible_number(number) else None
+
+
+_DOUBLE_ZERO: Final = re.compile(r"^\s*00(?=[1-9])")
 
 
 def _e164(number: phonenumbers.PhoneNumber) -> str:

@@ -194,7 +194,7 @@ class Changes:
 
 def _write(effect: Effect, customer_id: str, rows: CustomerRows) -> None:
     if effect.customer:
-        rows.put_customers([InsertOne(effect.customer)], changed=[customer_id])
+        rows.put_customers([InsertOne(effect.customer)], after=[effect.customer], changed=[customer_id])
     for collection, documents in effect.new.items():
         rows.insert(collection, documents)
     for (collection, document_id), keys in effect.changed.items():

@@ -57,6 +57,7 @@ class CustomerRows:
         """Rows that another customer has from now on: deleted where they are, and inserted with the new owner."""
         self._keys: defaultdict[str, Document] = defaultdict(dict)
         self._customers: list[InsertOne[Document] | ReplaceOne[Document]] = []
+        self._put: dict[str, Document] = {}
         self.new_customers: dict[str, int] = {}
         """Their first revisions."""
         self._gone: dict[str, int] = {}
@@ -64,6 +65,8 @@ class CustomerRows:
         self.acts: list[Callable[[], None]] = []
         self._revisions: dict[str, int] = {}
         """Of the locked customers, counted up already."""
+        self._read: dict[str, int] = {}
+        """The revisions of customers whom this transaction has read; it fails if they have another once it writes."""
         self._absorbing: dict[str, Sequence[str]] = {}
         """Whose rows are on their way to a locked customer."""
         self.owners: set[str] = set()
@@ -92,6 +95,10 @@ class CustomerRows:
         self._absorbing[customer_id] = customer.get("absorbingIds", ())
         self.owners.add(customer_id)
         return customer
+
+    def note_read(self, customers: Iterable[Document]) -> None:
+        """Notes customers whom this transaction has read with their ``revision``: they are not read again."""
+        self._read |= {customer["_id"]: customer.get("revision", 0) for customer in customers}
 
     def insert(self, collection: str, rows: Iterable[Document]) -> None:
         for row in rows:
@@ -140,14 +147,16 @@ class CustomerRows:
         self,
         operations: Iterable[InsertOne[Document] | ReplaceOne[Document]],
         *,
+        after: Iterable[Document],
         changed: Iterable[str],
         new: Mapping[str, int] | None = None,
     ) -> None:
         """Writes whole customers, in this order. Those who ``changed``, or are new, have another revision.
 
-        ``new`` are the first revisions of those whom an import brings.
+        ``after`` are all of them as they are then, ``new`` the first revisions of those whom an import brings.
         """
         self._customers += operations
+        self._put |= {customer["_id"]: customer for customer in after}
         self.new_customers |= new or {}
         self.changed |= {*changed}
 
@@ -214,8 +223,13 @@ class CustomerRows:
         """Writes what was done into the feed, by the revisions that these customers have now."""
         owners = sorted(self.owners | self.changed)
         known: dict[str, tuple[int, str | None]] = {}
-        if not self._customers:
-            known = {owner: (revision, None) for owner, revision in self._revisions.items()}
+        for owner in owners:
+            if owner in self._revisions:
+                known[owner] = self._revisions[owner], None
+            elif owner in self._put:
+                known[owner] = self._put[owner].get("revision", 0) + (owner in self.owners), self._put[owner]["status"]
+            elif owner in self._read:
+                known[owner] = self._read[owner] + 1, None
         if unknown := [owner for owner in owners if owner not in known]:
             where, keys = {"_id": {"$in": unknown}}, {"revision": 1, "status": 1}
             found = await self.store.find("customers", where, fields=keys, session=self.session)
@@ -233,7 +247,7 @@ class CustomerRows:
                     collections=self.collections[owner] | ({"customers"} if keys or is_whole else set[str]()),
                     added=activities.get(owner, ()),
                     rewritten_ids=self._rewritten[owner],
-                    status=status if is_whole else keys.get("status"),
+                    status=keys.get("status", status if is_whole else None),
                     is_partial=owner in self.moved,
                 )
             )

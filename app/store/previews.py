@@ -9,9 +9,9 @@ run side by side, and neither believes the previews of the other. The collection
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -20,7 +20,7 @@ from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREV
 from app.jobs import at_once
 from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
 from app.store.pages import joined
-from app.store.pending import settle
+from app.store.pending import SETTLED_AT_ONCE, settle
 
 _log = structlog.get_logger("previews")
 _AT_ONCE: Final = 200
@@ -131,27 +131,29 @@ class StaleCopies:
 
     async def settle(self, store: Store) -> None:
         """Makes the copies by which customers are listed what they are to be."""
-        unsettled, self._unsettled = self._unsettled, set()
-        await settle(store, sorted(unsettled))
-        self._settled_at = time.monotonic()
+        await at_once(self._settlings(store), 1)
 
-    async def refresh(self, store: Store, lanes: int = 1) -> None:
-        """Makes the previews anew, those of so many commands at a time, and forgets whose they were."""
-        stale, self._stale = self._stale, {}
+    async def finish(self, store: Store, lanes: int = 1) -> None:
+        """Settles all, makes the previews anew, so many commands at a time, and forgets whose they were."""
+        await at_once([*self._settlings(store), *self._refreshings(store)], lanes)
         if self._are_too_many:
             self._are_too_many = False
             await refresh_stale(store)
+
+    def _settlings(self, store: Store) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
+        unsettled, self._unsettled = sorted(self._unsettled), set()
+        self._settled_at = time.monotonic()
+        for first in range(0, len(unsettled), SETTLED_AT_ONCE):
+            yield partial(settle, store, unsettled[first : first + SETTLED_AT_ONCE])
+
+    def _refreshings(self, store: Store) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
+        stale, self._stale = self._stale, {}
         alike: defaultdict[_Known | None, list[str]] = defaultdict(list)
         for customer_id in sorted(stale):
             alike[stale[customer_id]].append(customer_id)
-        await at_once(
-            (
-                partial(refresh, store, customer_ids[first : first + _AT_ONCE], known)
-                for known, customer_ids in alike.items()
-                for first in range(0, len(customer_ids), _AT_ONCE)
-            ),
-            lanes,
-        )
+        for known, customer_ids in alike.items():
+            for first in range(0, len(customer_ids), _AT_ONCE):
+                yield partial(refresh, store, customer_ids[first : first + _AT_ONCE], known)
 
 
 async def refresh_stale(store: Store) -> int:

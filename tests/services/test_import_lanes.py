@@ -46,6 +46,24 @@ def drawn(dice: random.Random, at: int) -> Line:
             return activity(f"A-{at}", **of)
 
 
+def person(dice: random.Random) -> Line:
+    """Draws a line that says who somebody is: they take numbers and identities from each other."""
+    own, others = dice.choice(OWNERS), [{"source": "other", "id": owner} for owner in dice.sample(OWNERS, 2)]
+    match dice.randrange(6):
+        case 0:
+            return customer(own) | {"number": dice.choice(OWNERS)}
+        case 1:
+            return customer(own, identities=others[:1])
+        case 2:
+            return customer(own, identities=others)
+        case 3:
+            return link(f"esuite/E{own}", f"other/{dice.choice(OWNERS)}")
+        case 4:
+            return customer(own, mergedInto={"source": "esuite", "id": f"E{dice.choice(OWNERS)}"}, status="MERGED")
+        case _:
+            return customer(own, name=f"Name {dice.randrange(4)}")
+
+
 def revisions(document: Document) -> None:
     """Takes out what counts the steps: where a row goes to another customer, there may be one more."""
     for key in ("revision", "detailsRevision"):
@@ -66,19 +84,33 @@ async def test_it_makes_no_difference_to_any_row_or_verdict(seed: int, bring: Br
     assert said[0] == said[1] == said[2]
 
 
+@pytest.mark.parametrize("seed", range(24))
+async def test_it_makes_no_difference_to_who_is_who(seed: int, bring: Bring, store: Store) -> None:
+    dice = random.Random(seed)
+    lines = [person(dice) for _ in range(80)]
+    lines += [activity(f"A-{at}", of=f"other/{dice.choice(OWNERS)}") for at in range(20)]
+    said: list[Any] = []
+    for lanes in (1, 2, 5):
+        await delete_all(store)
+        run = await bring(*lines, lines_per_chunk=20, options=ImportOptions(lanes=lanes))
+        said.append((await fingerprint(store, without=revisions), run.summary.counts, run.reasons))
+    assert said[0] == said[1] == said[2]
+    assert len(run.summary.counts) > 4  # it was no file of rejects
+
+
 ADA, BEN = Identity("esuite", "E1001"), Identity("other", "B")
 BESIDE: Final = [activity(f"A-{at}", of="esuite/E1009") for at in range(9)]
 """Lines of somebody else, who fill a lane."""
 TOGETHER: Final[dict[str, tuple[list[Document], list[Line]]]] = {
     "of one customer": ([], [activity("A", of="esuite/E1001"), note("N", of="esuite/E1001")]),
     "of one customer by two identities": (
-        [{"_id": "cus_1", "identities": [ADA._asdict(), BEN._asdict()]}],
+        [{"_id": "cus_1", "number": "1", "identities": [ADA._asdict(), BEN._asdict()]}],
         [activity("A", of="esuite/E1001"), activity("B", of="other/B")],
     ),
     "of two who were merged": (
         [
-            {"_id": "cus_1", "identities": [ADA._asdict()], "mergedIntoId": "cus_2"},
-            {"_id": "cus_2", "identities": [BEN._asdict()]},
+            {"_id": "cus_1", "number": "1", "identities": [ADA._asdict()], "mergedIntoId": "cus_2"},
+            {"_id": "cus_2", "number": "2", "identities": [BEN._asdict()]},
         ],
         [points("A", "EARNED", 1, of="esuite/E1001"), points("B", "EARNED", 1, of="other/B")],
     ),
@@ -86,6 +118,16 @@ TOGETHER: Final[dict[str, tuple[list[Document], list[Line]]]] = {
     "of a row and of what refers to it": (
         [],
         [note("N", of="esuite/E1001"), activity("A", of="other/B", note=row("N"))],
+    ),
+    "of one number": ([], [customer("1001"), customer("1002") | {"number": "1001"}]),
+    "of who has a number and who is to have it": (
+        [{"_id": "cus_1", "number": "7", "identities": [ADA._asdict()]}],
+        [customer("1001") | {"number": "8"}, customer("1002") | {"number": "7"}],
+    ),
+    "of two who are linked": ([], [customer("1001"), link("other/B", "esuite/E1001")]),
+    "of who is merged into another": (
+        [],
+        [customer("1001"), customer("1002", mergedInto={"source": "esuite", "id": "E1001"}, status="MERGED")],
     ),
 }
 

@@ -70,6 +70,8 @@ __all__ = [
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
 _LINES_PER_LANE: Final = 1_000
+_FOR_LANES: Final = {"identities": 1, "number": 1, "mergedIntoId": 1}
+_Step: TypeAlias = Callable[[Sequence[Arrival]], Awaitable[list[Verdict]]]
 _CHUNK_BYTES: Final = 8 * LINE_LIMIT_BYTES
 _PARKED_AT_ONCE: Final = 250  # unlike a chunk they cannot be bounded by their bytes before they are read
 DEFAULTS: Final = ImportOptions()
@@ -311,8 +313,7 @@ async def import_lines(
             run.summary.warnings.add(warning)
         run.summary.held = 0  # they are told below
         if makes_copies:
-            await run.stale.settle(store)
-            await run.stale.refresh(store, options.lanes)
+            await run.stale.finish(store, options.lanes)
     except StoreError:
         raise  # the database is away: a worker settles it later
     except BaseException:  # whatever breaks the lines off, their sender's leaving too
@@ -381,19 +382,30 @@ class _Run:
         yield [verdict for verdict in taken if isinstance(verdict, Verdict)]
         arrivals = [arrival for arrival in taken if isinstance(arrival, Arrival)]
         if who := [arrival for arrival in arrivals if arrival.line.owner is None]:
-            yield await self._each(self._introduce, who)
+            yield await self._in_lanes(self._introduce, who, await self._known_before(who))
         things = [arrival for arrival in arrivals if arrival.line.owner]
         waits = await is_anything_parked(self.store)
         customers: Sequence[Document] = ()
         if waits or (things and self.options.lanes > 1):
             # All that they are called: a link that waited, too, may have joined what other lines wait for.
             names = [name for arrival in arrivals for name in arrival.line.names]
-            customers = await customers_known_as(self.store, names, fields={"identities": 1, "mergedIntoId": 1})
+            customers = await customers_known_as(self.store, names, fields=_FOR_LANES)
         # What waited comes in before what came later: the order matters to points.
         async for verdicts in self._unpark(customers if waits else ()):
             yield verdicts
         if things:
-            yield await self._in_lanes(things, customers)
+            await self._note_sources(things)
+            yield await self._in_lanes(self._bring_in, things, customers)
+
+    async def _known_before(self, arrivals: Sequence[Arrival]) -> Sequence[Document] | None:
+        """Returns the customers of whom lines tell who they are; None if parked links may make one of several."""
+        if self.options.lanes == 1 or await is_anything_parked(self.store):
+            return None
+        names = [name for arrival in arrivals for name in arrival.line.names]
+        documents = [arrival.line.document for arrival in arrivals]
+        names += [document["mergedInto"] for document in documents if "mergedInto" in document]
+        numbers = {document["number"] for document in documents if "number" in document}
+        return await customers_known_as(self.store, names, numbers=numbers, fields=_FOR_LANES)
 
     def _known(self, taken: Arrival | Verdict) -> Arrival | Verdict:
         """Returns the line, or the verdict on an activity of an unknown type."""
@@ -405,13 +417,14 @@ class _Run:
         self.summary.unknown_types.add(word[:_TYPE_AT_MOST])
         return taken
 
-    async def _in_lanes(self, arrivals: Sequence[Arrival], customers: Sequence[Document]) -> list[Verdict]:
-        """Brings lines in at a time that have nothing to do with each other."""
-        if self.options.lanes == 1:
-            return await self._each(self._bring_in, arrivals)
-        await self._note_sources(arrivals)
+    async def _in_lanes(
+        self, step: _Step, arrivals: Sequence[Arrival], customers: Sequence[Document] | None
+    ) -> list[Verdict]:
+        """Takes lines at a time that have nothing to do with each other."""
+        if self.options.lanes == 1 or customers is None:
+            return await self._each(step, arrivals)
         lanes = in_lanes(arrivals, customers, self.options.lanes)
-        verdicts = await at_once((partial(self._each, self._bring_in, lane) for lane in lanes), self.options.lanes)
+        verdicts = await at_once((partial(self._each, step, lane) for lane in lanes), self.options.lanes)
         return [*chain.from_iterable(verdicts)]
 
     async def _unpark(self, customers: Sequence[Document]) -> AsyncGenerator[list[Verdict]]:
@@ -422,6 +435,7 @@ class _Run:
                 # The catalogue may demand more by now than when they were parked.
                 yield [verdict for verdict in taken.values() if isinstance(verdict, Verdict)]
                 arrivals = [arrival for arrival in taken.values() if isinstance(arrival, Arrival)]
+                await self._note_sources(arrivals)
                 yield await self._each(self._bring_in, arrivals)
 
     async def _introduce(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
@@ -432,7 +446,6 @@ class _Run:
         return introduced.verdicts
 
     async def _bring_in(self, arrivals: Sequence[Arrival]) -> list[Verdict]:
-        await self._note_sources(arrivals)
         self.balances.note(arrivals)
         brought = await import_owned(
             self.store,
@@ -463,9 +476,7 @@ class _Run:
         await note_sources(self.store, new)
         self.sources.update(new)
 
-    async def _each(
-        self, step: Callable[[Sequence[Arrival]], Awaitable[list[Verdict]]], arrivals: Sequence[Arrival]
-    ) -> list[Verdict]:
+    async def _each(self, step: _Step, arrivals: Sequence[Arrival]) -> list[Verdict]:
         """Returns what became of each line. Raises StoreError if the database is away.
 
         ``step`` is halved for as long as something unforeseen is in it: no line stops another.

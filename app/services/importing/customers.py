@@ -58,7 +58,7 @@ async def import_identities(
             register.take(arrival)
         register.settle()
         rows.import_id = import_id
-        rows.put_customers(register.operations, changed=register.changed, new=register.new)
+        rows.put_customers(register.operations, after=register.written, changed=register.changed, new=register.new)
         rows.insert("activities", (_overruling(each, now) for each in register.overruled))
         await store.write("parked", leave(register.joined), ordered=False, session=rows.session)
         verdicts = register.verdicts + await park(store, register.new_waiting(), now=now, session=rows.session)
@@ -117,6 +117,7 @@ class _Register:
         self.new: dict[str, int] = {}
         """The revisions of those who are new."""
         self.overruled: list[_Overruled] = []
+        self.written: list[Document] = []
         self.operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
         self._operations: list[tuple[str, InsertOne[Document] | ReplaceOne[Document]]] = []
         self.joined: list[Arrival] = []
@@ -155,6 +156,7 @@ class _Register:
         self.operations = self._coalesced(same)
         revisions = {key: before.get("revision") for key, before in self._before.items()}
         written = {key for key, _ in self._operations} - same
+        self.written = [self._now[key] for key in written]
         self.new = {key: self._now[key]["revision"] for key in sorted(written - self._before.keys())}
         self.changed = {key for key in written if self._now[key].get("revision") != revisions.get(key)}
         self.updated = [

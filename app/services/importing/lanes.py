@@ -1,10 +1,10 @@
 """Divides the lines of a chunk among lanes, in which they are brought in at a time."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from app.domain.import_forms import Identity
-from app.domain.import_lines import REFERENCES
+from app.domain.import_lines import REFERENCES, Line
 from app.services.importing.steps import Arrival, by_identity
 from app.store.driver import Document
 
@@ -31,32 +31,46 @@ class _Groups:
 def in_lanes(arrivals: Sequence[Arrival], customers: Sequence[Document], lanes: int) -> list[list[Arrival]]:
     """Returns the lines, in their order, in so many lanes at most.
 
-    Lines that may look at the same rows are in one lane: those of one customer, by whatever identity, or of two who
-    were merged, and those that tell of one row or refer to it.
+    Lines that may look at the same rows are in one lane: those of one customer, by whatever identity or number, or of
+    two who were merged, and those that tell of one row or refer to it.
     """
-    known = {identity: customer["_id"] for identity, customer in by_identity(customers).items()}
+    known: dict[Hashable, str] = {key: customer["_id"] for key, customer in by_identity(customers).items()}
+    known |= {_Number(customer["number"]): customer["_id"] for customer in customers}
     groups = _Groups()
     for customer in customers:
         if "mergedIntoId" in customer:
             groups.join((customer["_id"], customer["mergedIntoId"]))
-    for arrival in arrivals:
-        groups.join(_looked_at(arrival, known))
-    lines = Counter(groups.of(arrival.line.id) for arrival in arrivals)
+    looked_at = [[known.get(key, key) for key in _keys_of(arrival.line)] for arrival in arrivals]
+    for keys in looked_at:
+        groups.join(keys)
+    group_of = [groups.of(keys[0]) for keys in looked_at]
     taken: list[list[Arrival]] = [[] for _ in range(lanes)]
     lane_of: dict[Hashable, list[Arrival]] = {}
     room = [0] * lanes
-    for group, count in lines.most_common():
+    for group, count in Counter(group_of).most_common():
         least = room.index(min(room))
         room[least] += count
         lane_of[group] = taken[least]
-    for arrival in arrivals:
-        lane_of[groups.of(arrival.line.id)].append(arrival)
+    for arrival, group in zip(arrivals, group_of, strict=True):
+        lane_of[group].append(arrival)
     return [lane for lane in taken if lane]
 
 
-def _looked_at(arrival: Arrival, known: Mapping[Identity, str]) -> Iterator[Hashable]:
-    yield arrival.line.id
-    for identity in arrival.line.names:
-        yield known.get(identity, identity)
-    for key in REFERENCES & arrival.line.document.keys():
-        yield arrival.line.document[key]
+class _Number(NamedTuple):
+    """It keeps a customer's number apart from other keys."""
+
+    number: str
+
+
+def _keys_of(line: Line) -> Iterator[Hashable]:
+    yield from line.names
+    if line.id:
+        yield line.id
+    if line.owner:
+        for key in REFERENCES & line.document.keys():
+            yield line.document[key]
+    else:
+        if "number" in line.document:
+            yield _Number(line.document["number"])
+        if "mergedInto" in line.document:
+            yield line.document["mergedInto"]

@@ -52,7 +52,7 @@ from app.store.previews import StaleCopies
 
 _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
     (
-        *("identities", "name", "points", "status", "dueDiligence"),
+        *("identities", "revision", "name", "points", "status", "dueDiligence"),
         *("mergedIntoId", "mergedFromIds", "mergedIdentities"),
     ),
     1,
@@ -96,7 +96,9 @@ async def import_owned(
     async def body(rows: CustomerRows) -> tuple[list[Verdict], Ledger, list[Updated]]:
         session, rows.import_id = rows.session, import_id
         named = [identity for arrival in arrivals for identity in arrival.line.names]
-        owners = by_identity(await customers_known_as(store, named, fields=_OWNER, session=session))
+        found = await customers_known_as(store, named, fields=_OWNER, session=session)
+        rows.note_read(found)
+        owners = by_identity(found)
         at_home = [arrival for arrival in arrivals if arrival.line.owner in owners]
         batch, ledger = await _read_batch(store, at_home, owners, held, now=now, options=options, session=session)
         verdicts = batch.settled(at_home, [batch.take(arrival) for arrival in at_home])
