@@ -51,7 +51,7 @@ def person(dice: random.Random) -> Line:
     own, others = dice.choice(OWNERS), [{"source": "other", "id": owner} for owner in dice.sample(OWNERS, 2)]
     match dice.randrange(6):
         case 0:
-            return customer(own) | {"number": dice.choice(OWNERS)}
+            return {**customer(own), "number": dice.choice(OWNERS)}
         case 1:
             return customer(own, identities=others[:1])
         case 2:
@@ -119,10 +119,10 @@ TOGETHER: Final[dict[str, tuple[list[Document], list[Line]]]] = {
         [],
         [note("N", of="esuite/E1001"), activity("A", of="other/B", note=row("N"))],
     ),
-    "of one number": ([], [customer("1001"), customer("1002") | {"number": "1001"}]),
+    "of one number": ([], [customer("1001"), {**customer("1002"), "number": "1001"}]),
     "of who has a number and who is to have it": (
         [{"_id": "cus_1", "number": "7", "identities": [ADA._asdict()]}],
-        [customer("1001") | {"number": "8"}, customer("1002") | {"number": "7"}],
+        [{**customer("1001"), "number": "8"}, {**customer("1002"), "number": "7"}],
     ),
     "of two who are linked": ([], [customer("1001"), link("other/B", "esuite/E1001")]),
     "of who is merged into another": (
