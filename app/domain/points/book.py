@@ -61,9 +61,6 @@ class Amounts(dict[K, int]):
     def __missing__(self, key: K) -> int:
         return 0
 
-    def copy(self) -> "Amounts[K]":
-        return Amounts(self)
-
     def __pos__(self) -> "Amounts[K]":
         """Returns those above zero."""
         return Amounts({key: amount for key, amount in self.items() if amount > 0})
@@ -116,14 +113,6 @@ class Book:
         if book.latest_at:
             book._pass(book.latest_at)
         book._is_dated = book.latest_at is not None or not book.seq
-        return book
-
-    def copy(self) -> "Book":
-        """Returns a book of its own that says the same."""
-        book = Book.__new__(Book)
-        for name, value in vars(self).items():
-            setattr(book, name, value.copy() if isinstance(value, dict) else value)
-        book._taken = {seq: [*lots] for seq, lots in self._taken.items()}
         return book
 
     def add(self, entry: Entry) -> None:

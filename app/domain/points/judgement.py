@@ -77,7 +77,6 @@ class _Judge:
     def __init__(self, state: PointsState, movements: Sequence[Movement], entries: Sequence[Entry]) -> None:
         self._start: PointsState = {**empty(), **state}
         self._known = list(entries)
-        self._base = Book.of(self._start) if state["seq"] and not entries else Book()
         self._first = state["seq"] + 1
         # As if each were an entry: its number decides between two of one moment.
         self._movements: list[Entry] = [
@@ -165,10 +164,14 @@ class _Judge:
         self._refused.setdefault(place, objection)
         return False
 
+    def _new_book(self) -> Book:
+        """Returns the book to walk on with: of the state alone where there are no entries to walk through."""
+        return Book.of(self._start) if self._start["seq"] and not self._known else Book()
+
     def _book(self, places: Iterable[int]) -> Book:
         entries = [*self._known, *(self._movements[place] for place in places)]
         self._steps_left -= len(entries)
-        return walk(self._base.copy(), entries)
+        return walk(self._new_book(), entries)
 
     def judgement(self) -> Judgement:
         """Returns the accepted ones numbered as they came or, should that lead below zero, as they happened."""
@@ -182,7 +185,7 @@ class _Judge:
             if (original := entry.get("refundOf", 0)) >= self._first:
                 entry["refundOf"] = seqs[original - self._first]
             own.append(entry)
-        book = book or walk(self._base.copy(), [*self._known, *own])
+        book = book or walk(self._new_book(), [*self._known, *own])
 
         posting = Posting(self._start)
         excess = book.excess()
@@ -198,7 +201,7 @@ class _Judge:
         for expires_at, points in sorted(excess.items()):
             for part in split_points(points):
                 posting = _numbered(posting, expiry_movement(-part, expires_at))
-        final = book if is_final else walk(self._base.copy(), [*self._known, *posting.entries])
+        final = book if is_final else walk(self._new_book(), [*self._known, *posting.entries])
         return Judgement(Posting(final.state(), posting.entries), seqs, self._refused)
 
 
