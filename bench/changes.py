@@ -1,14 +1,16 @@
 """Changes per second: `python -m bench.changes`, in a mongod of its own.
 
 `adjustPoints` through the whole gateway in one process, for many customers and for one, beside the same documents in
-transactions without the gateway: what one change writes is recorded, and written again with other ids. In rounds, each
+the driver's transactions, without the gateway: what one change writes is recorded, and written again with other ids. In
+rounds, each
 of a few hundred changes of each kind, so that a busy moment meets all alike; ratios are medians of the rounds.
 """
 
 import argparse
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -63,48 +65,55 @@ async def measure(uri: str, rounds: int) -> None:
     async with Store.open(uri, "bench_changes", listeners=[writes]) as store:
         await store.drop()
         await indexes.apply(store)
-        token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
-        authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
-        limits = Limits(
-            changes_per_minute=10**6, cost_per_minute=10**12, max_waiting_seconds=60
-        )  # one subject makes them all
-        app = build_app(routes(store.database, authenticate, timeout_seconds=60, limits=limits))
-        headers = {"Authorization": f"Bearer {token}"}
-        async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app), base_url="http://b", headers=headers
-        ) as client:
-
-            async def change(customer_id: str, key: str) -> None:
-                given = {"customerId": customer_id, "points": 1, "reason": "Bench", "idempotencyKey": key}
-                answer = await client.post(
-                    "/graphql", json={"query": ADJUST, "variables": {"input": given}}, timeout=60
-                )
-                assert "data" in answer.json(), answer.json()
-                assert answer.json()["data"]["adjustPoints"]["userErrors"] == []
-
-            (sample,) = await _customers(store, 1)
+        (sample,) = await _customers(store, 1)
+        async with _gateway(store) as change:
             writes.recording = True
             await change(sample, SAMPLE_KEY)
-            writes.recording = False
-            own = [each["_id"] for name, _, documents in writes.sent if name == "insert" for each in documents]
+    own = [each["_id"] for name, _, documents in writes.sent if name == "insert" for each in documents]
 
-            async def raw(customer_id: str, key: str) -> None:
-                texts = {sample: customer_id, SAMPLE_KEY: key}
-                texts |= {each: f"{each[:4]}{new_id('points')[4:]}" for each in own if "/" not in each}
+    async with (
+        Store.open(uri, "bench_changes") as store,
+        Store.open(uri, "bench_changes", wire=False) as driven,
+        _gateway(store) as change,
+    ):
 
-                async def body(session: Any) -> None:
-                    for name, collection, statements in writes.sent:
-                        again: list[Document] = _replaced(statements, texts)
-                        if name == "insert":
-                            await store.insert(collection, again, session=session)
-                        else:
-                            updates = [UpdateOne(each["q"], each["u"]) for each in again]
-                            await store.write(collection, updates, session=session)
+        async def raw(customer_id: str, key: str) -> None:
+            texts = {sample: customer_id, SAMPLE_KEY: key}
+            texts |= {each: f"{each[:4]}{new_id('points')[4:]}" for each in own if "/" not in each}
 
-                await store.transaction(body)
+            async def body(session: Any) -> None:
+                for name, collection, statements in writes.sent:
+                    again: list[Document] = _replaced(statements, texts)
+                    if name == "insert":
+                        await driven.insert(collection, again, session=session)
+                    else:
+                        updates = [UpdateOne(each["q"], each["u"]) for each in again]
+                        await driven.write(collection, updates, session=session)
 
-            await _measured(store, rounds, raw, change)
+            await driven.transaction(body)
+
+        await _measured(store, rounds, raw, change)
         await store.drop()
+
+
+@asynccontextmanager
+async def _gateway(store: Store) -> AsyncGenerator[Change]:
+    """Yields what adjusts the points of a customer, under a key."""
+    token = issue(SECRET, roles=[Role.ADMIN], subject="b", name="B", lifetime=timedelta(hours=1), **AUTHORITY)
+    authenticate = verifier(jwks_url=None, secret=SECRET, **AUTHORITY).viewer
+    # one subject makes them all
+    limits = Limits(changes_per_minute=10**6, cost_per_minute=10**12, max_waiting_seconds=60)
+    app = build_app(routes(store.database, authenticate, timeout_seconds=60, limits=limits))
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://b", headers=headers) as client:
+
+        async def change(customer_id: str, key: str) -> None:
+            given = {"customerId": customer_id, "points": 1, "reason": "Bench", "idempotencyKey": key}
+            answer = await client.post("/graphql", json={"query": ADJUST, "variables": {"input": given}}, timeout=60)
+            assert "data" in answer.json(), answer.json()
+            assert answer.json()["data"]["adjustPoints"]["userErrors"] == []
+
+        yield change
 
 
 async def _measured(store: Store, rounds: int, raw: Change, change: Change) -> None:

@@ -167,8 +167,8 @@ class Changes:
             await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)
             return effect.wrote
 
-        async with self.locks.locked(customer_id or self.viewer.subject, self.store.deadline):
-            return await change_customers(self.store, body, now=self.now)
+        one_at_a_time = self.locks.locked(customer_id or self.viewer.subject, self.store.deadline)
+        return await change_customers(self.store, body, now=self.now, lock=one_at_a_time)
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Runs a change that concerns no customer. Raises OutOfTime."""

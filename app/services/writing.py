@@ -8,6 +8,7 @@ same transaction; and once it is committed, previews are made anew.
 import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -329,12 +330,18 @@ Body: TypeAlias = Callable[[CustomerRows], Awaitable[T]]
 
 
 async def change_customers(
-    store: Store, body: Body[T], *, now: datetime, stale: previews.StaleCopies | None = None
+    store: Store,
+    body: Body[T],
+    *,
+    now: datetime,
+    stale: previews.StaleCopies | None = None,
+    lock: AbstractAsyncContextManager[None] | None = None,
 ) -> T:
     """Returns the result of ``body`` once all that it wrote is committed, together or not at all. It may run twice.
 
     Raises what ``body`` raises, with nothing written, and OutOfTime. ``stale`` is a writer's of many customers, who
-    makes the previews itself, later, and with them what customers are listed by.
+    makes the previews itself, later, and with them what customers are listed by. ``lock`` is held until it is
+    committed, and not while previews are made: of two who make them at a time the one that knows of more remains.
     """
 
     async def whole(session: Any) -> tuple[T, CustomerRows]:
@@ -344,7 +351,8 @@ async def change_customers(
         await rows.send()
         return result, rows
 
-    result, rows = await store.transaction(whole)
+    async with lock or nullcontext():
+        result, rows = await store.transaction(whole)
     for act in rows.acts:
         act()
     if stale is None:

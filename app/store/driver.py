@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 from bson import CodecOptions, Decimal128
 from bson.codec_options import TypeEncoder, TypeRegistry
@@ -45,7 +45,7 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Secondary, SecondaryPreferred
 
-from app.store import shortcuts
+from app.store import shortcuts, statements
 from app.store.deadline import NEVER, Deadline
 from app.store.fall_back import FallBackToDriver, UnknownPymongo
 
@@ -130,7 +130,10 @@ _HEARTBEAT_SECONDS: Final = 1
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
 _ONE_BATCH: Final = 100_000
 _CURSOR: Final = {"batchSize": _ONE_BATCH}
-_LOCAL: Final = {"readConcern": {"level": "local"}}
+_BY_WIRE_AT_MOST: Final = 1_000
+"""Documents of one write in a transaction; the driver divides what is larger."""
+_LOCAL: Final = {"level": "local"}
+_MAJORITY: Final = {"w": "majority"}
 
 
 class _DecimalEncoder(TypeEncoder):
@@ -223,8 +226,8 @@ class Database:
         reports: ReadsAside | None = None,
     ) -> None:
         self.client, self.on_command = client, on_command
-        self.wire = shortcuts.wire(client, name, CODEC) if wire else None
-        self.reads_by_wire = True
+        self.wire: Any = shortcuts.wire(client, name, CODEC) if wire else None
+        self.is_wired = self.wire is not None
         # Whatever the URI says of reading and writing: what we do next often depends on what was written last.
         concerns: Document = {"write_concern": WriteConcern("majority"), "read_concern": ReadConcern("local")}
         options: Document = {"codec_options": CODEC, **concerns}
@@ -273,6 +276,34 @@ class Database:
                     await database.wire.close()
         finally:
             await _awaited(client.close())
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[Any]:
+        """Yields a session of the driver's, and ends it."""
+        own = self._by_shortcut("session") or await _awaited(self.client.start_session())
+        try:
+            yield own
+        finally:
+            if not self._by_shortcut("ends", own):
+                await own.end_session()
+
+    def joined(self, session: Any) -> Any:
+        """Returns what makes commands by wire those of a transaction that the driver has begun; None if none can be."""
+        return self._by_shortcut("joined", session)
+
+    def _by_shortcut(self, name: str, *given: Any) -> Any:
+        """Returns what the wire says; None where the driver has to."""
+        try:
+            return getattr(self.wire, name)(*given) if self.is_wired else None
+        except UnknownPymongo as changed:
+            self.note(changed)
+            return None
+
+    def note(self, undone: FallBackToDriver) -> None:
+        """Notes why the driver has to do what was not done by wire; from now on all, if it is another one."""
+        if isinstance(undone, UnknownPymongo):
+            self.is_wired = False
+            shortcuts.say_off(str(undone))
 
     def until(self, deadline: Deadline) -> "Store":
         """Returns a store whose commands end by the deadline, all of them together."""
@@ -328,6 +359,21 @@ class Database:
         return list(self.client.topology_description.server_descriptions().values())
 
 
+class _Session(NamedTuple):
+    """A session is a transaction that is under way: the driver's own, and by when it ends.
+
+    ``joined`` makes commands by wire its own; None where the driver sends them all.
+    """
+
+    own: Any
+    deadline: Deadline
+    joined: Any
+
+
+def _own(session: _Session | None) -> Any:
+    return session and session.own
+
+
 class Store:
     """Reads and writes one database in whole commands, which end by a deadline. Times are aware, in UTC."""
 
@@ -378,27 +424,25 @@ class Store:
         fields: Mapping[str, Any] | None = None,
         hint: str | None = None,
         collation: Mapping[str, Any] | None = None,
-        session: Any = None,
+        session: _Session | None = None,
     ) -> list[Document]:
         """Returns the matching documents, in the order of ``sort``; ``limit`` 0 returns all."""
         given = _given(hint=hint, collation=collation, comment=self._tag)
 
         def by_driver() -> Awaitable[list[Document]]:
             order = list(sort.items()) if sort else None
-            options = {"batch_size": _ONE_BATCH, "session": session, **given}
+            options = {"batch_size": _ONE_BATCH, "session": _own(session), **given}
             target = self.database.collection(collection, self._reads_from if session is None else "primary")
             return _all_of(target.find(where, fields, sort=order, limit=limit, **options))
 
-        if session is not None:
-            return await self._timed("find", by_driver())
-        command: Document = {"find": collection, "filter": where, "batchSize": _ONE_BATCH, **_LOCAL, **given}
+        command: Document = {"find": collection, "filter": where, "batchSize": _ONE_BATCH, **given}
         if fields:
             command["projection"] = fields
         if sort:
             command["sort"] = sort
         if limit:
             command["limit"] = limit
-        return await self._timed("find", self._read(command, by_driver))
+        return await self._timed("find", self._read(command, by_driver, session))
 
     async def aggregate(
         self,
@@ -408,7 +452,7 @@ class Store:
         hint: str | None = None,
         collation: Mapping[str, Any] | None = None,
         snapshot: bool = False,
-        session: Any = None,
+        session: _Session | None = None,
     ) -> list[Document]:
         """Returns the whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
 
@@ -417,68 +461,108 @@ class Store:
         given = _given(hint=hint, collation=collation, comment=self._tag)
         database = self.database
 
-        async def by_driver(session: Any = session) -> list[Document]:
+        async def by_driver(own: Any) -> list[Document]:
             reads_from: ReadsFrom = self._reads_from if session is None else "primary"
             target = database.collection(collection, reads_from) if collection else database.reading(reads_from)
-            options = {"batchSize": _ONE_BATCH, "session": session, **given}
+            options = {"batchSize": _ONE_BATCH, "session": own, **given}
             return await _all_of(await _awaited(target.aggregate(pipeline, **options)))
 
         if snapshot:
-            async with await _awaited(database.client.start_session(snapshot=True)) as session:
-                return await self._timed("aggregate", self._bounded(lambda: by_driver(session)))
-        if session is not None:
-            return await self._timed("aggregate", by_driver())
-        command = {
-            "aggregate": 1 if collection is None else collection,
-            "pipeline": pipeline,
-            "cursor": _CURSOR,
-            **_LOCAL,
-            **given,
-        }
-        return await self._timed("aggregate", self._read(command, by_driver))
+            async with await _awaited(database.client.start_session(snapshot=True)) as own:
+                return await self._timed("aggregate", self._bounded(lambda: by_driver(own)))
+        whole = 1 if collection is None else collection
+        command = {"aggregate": whole, "pipeline": pipeline, "cursor": _CURSOR, **given}
+        return await self._timed("aggregate", self._read(command, lambda: by_driver(_own(session)), session))
 
-    async def _read(self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
+    async def _read(
+        self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]], session: _Session | None
+    ) -> list[Document]:
         """Returns what a command finds: by wire where that can be done, else by the driver."""
-        database = self.database
-        if database.wire and database.reads_by_wire and self._reads_from != "reports":  # the wire asks primaries alone
+        if session is not None:
+            by_wire, joined, until = session.joined is not None, session.joined, session.deadline.at
+        else:
+            # The wire asks primaries alone.
+            by_wire, joined, until = self.database.is_wired and self._reads_from != "reports", None, self.deadline.at
+            command["readConcern"] = _LOCAL
+        if by_wire:
             try:
-                found = await database.wire.read(command, self.deadline.at)
+                found = await self.database.wire.read(command, until, joined)
             except FallBackToDriver as unread:
-                if isinstance(unread, UnknownPymongo):
-                    database.reads_by_wire = False
-                    shortcuts.say_off(str(unread))
+                self.database.note(unread)
             else:
                 _list_to_python(found)
                 return found
-        return await self._bounded(by_driver)
+        return await (self._bounded(by_driver) if session is None else by_driver())
 
     async def merge(self, collection: str, pipeline: Pipeline) -> None:
-        """Runs an aggregation that ends in ``$merge``: a write, and so the driver's, and the primary's."""
+        """Runs an aggregation that ends in ``$merge``, where it makes no difference that it may run twice."""
         target = self.database.collection(collection)
 
-        async def merged() -> None:
-            await _all_of(await _awaited(target.aggregate(pipeline)))
+        async def merged() -> list[Document]:
+            return await _all_of(await _awaited(target.aggregate(pipeline)))
 
-        await self._timed("aggregate", self._bounded(merged))
+        command: Document = {"aggregate": collection, "pipeline": pipeline, "cursor": {}, "writeConcern": _MAJORITY}
+        await self._timed("aggregate", self._read(command, merged, None))
 
-    async def insert(self, collection: str, documents: Sequence[Document], *, session: Any = None) -> None:
+    async def insert(self, collection: str, documents: Sequence[Document], *, session: _Session | None = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
-        target = self.database.collection(collection)
-        if len(documents) == 1:
-            await self._driven("insert", lambda: target.insert_one(documents[0], session=session), session)
-        elif documents:
-            await self._driven("insert", lambda: target.insert_many(documents, ordered=False, session=session), session)
+        if not documents:
+            return
+
+        def by_driver() -> Awaitable[Any]:
+            target = self.database.collection(collection)
+            if len(documents) == 1:
+                return target.insert_one(documents[0], session=_own(session))
+            return target.insert_many(documents, ordered=False, session=_own(session))
+
+        if (
+            session
+            and session.joined
+            and len(documents) <= _BY_WIRE_AT_MOST
+            and all("_id" in each for each in documents)
+        ):
+            insertion: Document = {"insert": collection, "ordered": False, "documents": documents}
+            sent = self._by_wire(session, [insertion], is_alone=len(documents) == 1)
+            if await self._timed("insert", sent) is not None:
+                return
+        await self._driven("insert", by_driver, session)
 
     async def write(
-        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: Any = None
+        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: _Session | None = None
     ) -> Any:
         """Sends one bulk write and returns its result; does nothing for no operations."""
         if not operations:
             return None
+        if session and session.joined and len(operations) <= _BY_WIRE_AT_MOST:
+            commands = statements.commands_of(collection, operations, ordered=ordered)
+            replies = await self._timed("write", self._by_wire(session, commands))
+            if replies is not None:
+                return statements.result_of(commands, replies)
         target = self.database.collection(collection)
         return await self._driven(
-            "write", lambda: target.bulk_write(operations, ordered=ordered, session=session), session
+            "write", lambda: target.bulk_write(operations, ordered=ordered, session=_own(session)), session
         )
+
+    async def _by_wire(
+        self, session: _Session | None, commands: Sequence[Document], *, is_alone: bool = False
+    ) -> list[Document] | None:
+        """Returns the replies to commands that write; None where none can be sent, and the driver has to.
+
+        Raises what the driver raises for a statement that failed, which is another error for one that ``is_alone``.
+        """
+        joined, until = (session.joined, session.deadline.at) if session else (None, self.deadline.at)
+        replies: list[Document] = []
+        for command in commands:
+            try:
+                reply = await self.database.wire.write(command, until, joined)
+            except FallBackToDriver as unsent:
+                self.database.note(unsent)
+                if replies:
+                    raise TryAgain from unsent
+                break
+            statements.check(reply, is_alone=is_alone)
+            replies.append(reply)
+        return replies or None
 
     async def find_one_and_update(
         self,
@@ -489,15 +573,22 @@ class Store:
         sort: Mapping[str, int] | None = None,
         upsert: bool = False,
         may_be_lost: bool = False,
-        session: Any = None,
+        session: _Session | None = None,
     ) -> Document | None:
         """Returns the first match as it is after the change; None without a match. Two callers never get the same.
 
         What ``may_be_lost`` with a primary that fails is not waited for until a majority has it on the disk.
         """
+        if (session and session.joined) or (may_be_lost and self.database.is_wired):  # and then may be counted twice
+            command: Document = {"findAndModify": collection, "query": where, "update": change}
+            command |= {"new": True, "upsert": upsert, **_given(sort=sort)}
+            if session is None:
+                command["writeConcern"] = {"w": 1}
+            if replies := await self._timed("findAndModify", self._by_wire(session, [command])):
+                return replies[0]["value"] and _to_python(replies[0]["value"])
         order = list(sort.items()) if sort else None
         target = self.database.collection(collection, may_be_lost=may_be_lost)
-        options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER, "session": session}
+        options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER, "session": _own(session)}
         found = await self._driven(
             "findAndModify", lambda: target.find_one_and_update(where, change, **options), session
         )
@@ -531,7 +622,7 @@ class Store:
         majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))  # streams know no other
         return await _awaited(majority.watch([{"$match": match}, {"$project": projection}]))
 
-    async def transaction(self, body: Callable[[Any], Awaitable[T]]) -> T:
+    async def transaction(self, body: Callable[[_Session], Awaitable[T]]) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
 
         A transient error (a lost primary, a write conflict, TryAgain) runs it again after a pause that grows and is
@@ -540,10 +631,12 @@ class Store:
         other from it.
         """
         deadline = Deadline.after(_TRANSACTION_SECONDS) if self.deadline is NEVER else self.deadline
+        is_wired = True
         for attempt in itertools.count():
             try:
-                return await self._attempt(body, deadline)
+                return await self._attempt(body, deadline, is_wired=is_wired)
             except (PyMongoError, TryAgain) as failed:
+                is_wired = is_wired and not isinstance(failed, ConnectionFailure)  # the driver finds the next primary
                 if isinstance(failed, PyMongoError) and failed.has_error_label("UnknownTransactionCommitResult"):
                     raise OutOfTime("not known to be committed by the deadline") from failed
                 transient = isinstance(failed, TryAgain) or failed.has_error_label("TransientTransactionError")
@@ -555,27 +648,28 @@ class Store:
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, body: Callable[[Any], Awaitable[T]], deadline: Deadline) -> T:
-        async with await _awaited(self.database.client.start_session()) as session:
+    async def _attempt(self, body: Callable[[_Session], Awaitable[T]], deadline: Deadline, *, is_wired: bool) -> T:
+        async with self.database.session() as own:
             await _awaited(
-                session.start_transaction(
+                own.start_transaction(
                     read_concern=ReadConcern("snapshot"),
                     write_concern=WriteConcern("majority"),
                     read_preference=ReadPreference.PRIMARY,
                 )
             )
+            session = _Session(own, deadline, self.database.joined(own) if is_wired else None)
             try:
                 with _ends(deadline):
                     result = await body(session)
             except BaseException:
                 # Left open, it would keep everybody from what it wrote for a minute.
                 with suppress(PyMongoError), _ends(Deadline.after(_ABORT_SECONDS)):
-                    await session.abort_transaction()
+                    await own.abort_transaction()
                 raise
             while True:
                 try:
                     with _ends(deadline):
-                        await self._timed("commitTransaction", session.commit_transaction())
+                        await self._timed("commitTransaction", self._commit(session))
                     return result
                 except PyMongoError as failed:
                     # It may or may not have committed: committing again is safe and finds out.
@@ -583,6 +677,14 @@ class Store:
                     if not unknown or deadline.remaining_seconds < 0:
                         raise
                     await asyncio.sleep(0.05)
+
+    async def _commit(self, session: _Session) -> None:
+        """Commits by wire; where that fails, the driver commits, as a commit that is told twice is one."""
+        if session.joined and session.joined.is_begun:
+            with suppress(FallBackToDriver, PyMongoError):
+                await self.database.wire.commit(session.deadline.at, session.joined)
+                return
+        await session.own.commit_transaction()
 
     async def distinct(self, collection: str, key: str) -> list[Any]:
         """Returns the values of a key, each once; of lists, their items. An index that begins with it is walked."""

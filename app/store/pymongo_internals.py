@@ -14,10 +14,12 @@ from functools import wraps
 from ssl import SSLContext
 from typing import Any, Final, ParamSpec, TypeVar
 
-from pymongo import AsyncMongoClient, _csot, helpers_shared, server_type
+from pymongo import AsyncMongoClient, ReadPreference, _csot, helpers_shared, server_type
 from pymongo._telemetry import _CommandTelemetry
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.pool import Pool
-from pymongo.errors import NotPrimaryError, OperationFailure
+from pymongo.client_session_shared import _TxnState
+from pymongo.errors import NotPrimaryError, OperationFailure, PyMongoError
 from pymongo.message import _convert_exception, _CursorAddress
 
 from app.store.fall_back import UnknownPymongo
@@ -69,6 +71,7 @@ class Client:
     """What a client, Motor's or PyMongo's, knows of its servers at this moment, and was told by its URI."""
 
     def __init__(self, client: Any) -> None:
+        self._outer: Any = client
         self._client: Any = client if type(client) is AsyncMongoClient else client.delegate
 
     @property
@@ -112,6 +115,12 @@ class Client:
         return not any(asked)
 
     @_private
+    def session(self) -> Any:
+        """Returns a new session, without a hop to one of Motor's threads: nothing waits there."""
+        made = self._client.start_session()
+        return made if type(self._outer) is AsyncMongoClient else self._outer.wrap(made)
+
+    @_private
     def pool(self, address: tuple[str, int]) -> Any:
         """Opens connections with all that the URI says of them: TLS, names, sign-in. It keeps none for us."""
         return Pool(address, self._client.options.pool_options)
@@ -127,6 +136,57 @@ class Client:
     def close_cursor(self, cursor_id: int, address: tuple[str, int], namespace: str) -> None:
         """Soon, and nobody waits for it."""
         self._client._close_cursor_soon(cursor_id, _CursorAddress(address, namespace))
+
+
+@_private
+def ends(session: Any) -> bool:
+    """Ends a session that has no transaction under way, and returns whether it did: the same without a hop."""
+    own = _inner(session)
+    if type(session) is AsyncClientSession or own.in_transaction:
+        return False
+    own.end_session()
+    return True
+
+
+def _inner(session: Any) -> Any:
+    return session if type(session) is AsyncClientSession else session.delegate
+
+
+class Session:
+    """What a session of the driver's, with a transaction under way, puts into each command of it."""
+
+    @_private
+    def __init__(self, session: Any) -> None:
+        own = _inner(session)
+        self._join, self._begin = own._apply_to, own._transaction.set_in_progress
+        self._session: Any = own
+        self._label = PyMongoError._add_error_label
+        # What is needed once a command is sent is there.
+        _ = own._server_session.mark_dirty, own._transaction.state, _TxnState.IN_PROGRESS, _TxnState.COMMITTED
+        self._primary = ReadPreference.PRIMARY
+
+    @property
+    def is_begun(self) -> bool:
+        """Returns whether there is a transaction to commit: a command of it was sent, and it has not ended."""
+        return self._session._transaction.state == _TxnState.IN_PROGRESS
+
+    def end(self) -> None:
+        """Says that the transaction is committed."""
+        self._session._transaction.state = _TxnState.COMMITTED
+
+    @_private
+    def join(self, command: dict[str, Any], connection: Any) -> None:
+        """Makes the command one of the transaction."""
+        self._join(command, False, self._primary, connection)
+
+    def begin(self) -> None:
+        """Says that the transaction's first command is on its way, or another one."""
+        self._begin()
+
+    def lose(self, failed: PyMongoError) -> None:
+        """Says that the database was lost, and whether it did what it was told is not known."""
+        self._label(failed, "TransientTransactionError")
+        self._session._server_session.mark_dirty()
 
 
 async def opened(pool: Any) -> tuple[Any, Any]:

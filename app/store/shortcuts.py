@@ -1,4 +1,4 @@
-"""Shortcuts past the driver, where PyMongo is the one that they were tested with: reads by wire, a cheap time-out.
+"""Shortcuts past the driver, where PyMongo is the one that they were tested with: commands by wire, cheap time-outs.
 
 With another version, or one whose inside is not as we know it, the driver does all by itself: more slowly, and as well.
 """
@@ -35,7 +35,7 @@ _wire, timeout, _missing = _load()
 
 
 def wire(*args: Any) -> Any:
-    """Reads of one database by wire; None where the driver is to read."""
+    """Commands to one database by wire; None where the driver is to send them."""
     try:
         if _wire:
             return _wire(*args)
@@ -52,4 +52,4 @@ def say_off(why: str) -> None:
     """One line for each process, however many reads there are."""
     if not _said:
         _said.add(why)
-        _log.warning("reads by wire are off: the driver reads", pymongo=pymongo.version, why=why)
+        _log.warning("commands by wire are off: the driver sends all", pymongo=pymongo.version, why=why)

@@ -9,8 +9,9 @@ import asyncio
 import itertools
 import struct
 import time
+from collections.abc import Callable, Coroutine
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bson import CodecOptions, decode, encode  # pyright: ignore[reportUnknownVariableType] # bson's own types have a gap
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
@@ -18,11 +19,15 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 from app.store import pymongo_internals
 from app.store.connections import Server, WireConnection
 from app.store.fall_back import FallBackToDriver
+from app.store.pymongo_internals import Session
 
+T = TypeVar("T")
 _LOOK_SECONDS: Final = 0.5
 """So often we look whether the primary still is one while somebody waits for it, as the driver does."""
 _LARGEST: Final = 16 * 2**20  # a document may have no more bytes
 _OP_MSG: Final = 2013
+_MAJORITY: Final = {"writeConcern": {"w": "majority"}}
+_ON_ADMIN: Final = {"$db": "admin"}
 _HEADER: Final = struct.Struct("<iiiiIB")  # length, request, of the request answered, kind; flags, kind of the section
 _DOCUMENT: Final = _HEADER.size  # where the one document of a message begins
 _CURSOR_NAME: Final = slice(_DOCUMENT + 4, _DOCUMENT + 12)
@@ -48,11 +53,50 @@ class Wire:
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = inf
 
-    async def read(self, command: dict[str, Any], until: float) -> list[dict[str, Any]]:
+    def session(self) -> Any:
+        """Returns a new session of the driver's."""
+        return self._client.session()
+
+    def ends(self, session: Any) -> bool:
+        """Ends a session that has no transaction under way, and returns whether it did."""
+        return pymongo_internals.ends(session)
+
+    def joined(self, session: Any) -> Session:
+        """Returns what makes commands those of a session's transaction."""
+        return Session(session)
+
+    def read(
+        self, command: dict[str, Any], until: float, session: Session | None = None
+    ) -> Coroutine[Any, Any, list[dict[str, Any]]]:
         """Returns all that a ``find`` or an ``aggregate`` finds by a moment on the monotonic clock.
 
         Raises as the driver does, and FallBackToDriver.
         """
+        return self._served(self._read, command, until, session)
+
+    def write(
+        self, command: dict[str, Any], until: float, session: Session | None
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
+        """Returns the reply to a command that writes, in a transaction that the driver has begun, if any.
+
+        Raises as the driver does. FallBackToDriver: it was not sent or, without a transaction, may have been.
+        """
+        return self._served(self._write, command, until, session)
+
+    async def commit(self, until: float, session: Session) -> None:
+        """Commits the transaction. Raises as the driver does: then it may be committed, or not."""
+        reply = await self._served(self._commit, {"commitTransaction": 1, **_MAJORITY}, until, session)
+        if "writeConcernError" in reply:
+            raise OperationFailure("not known to be with a majority", details=reply)
+        session.end()
+
+    async def _served(
+        self,
+        work: Callable[[WireConnection, dict[str, Any], float, Session | None], Coroutine[Any, Any, T]],
+        command: dict[str, Any],
+        until: float,
+        session: Session | None,
+    ) -> T:
         server = self._primary()
         if server is None:
             raise FallBackToDriver
@@ -61,31 +105,32 @@ class Wire:
         try:
             connection = server.idle.pop() if server.idle else await server.connection(until)
             try:
-                return await self._read(connection, command, until)
+                return await work(connection, command, until, session)
             finally:
                 server.give_back(connection)
-        except NetworkTimeout:
+        except NetworkTimeout as late:
+            if session:
+                session.lose(late)
             raise
         except AutoReconnect as lost:  # or not the primary
-            if self._closed:
-                raise
             server.drop_idle()
+            if session:
+                session.lose(lost)
+            if session or self._closed:
+                raise
             raise FallBackToDriver from lost
         except OperationFailure as failed:
-            if failed.code in pymongo_internals.RETRYABLE_CODES or failed.has_error_label("RetryableError"):
+            is_retryable = failed.code in pymongo_internals.RETRYABLE_CODES or failed.has_error_label("RetryableError")
+            if is_retryable and session is None:
                 raise FallBackToDriver from failed
             raise
         finally:
             self._under_way -= 1
 
-    async def _read(self, connection: WireConnection, command: dict[str, Any], until: float) -> list[dict[str, Any]]:
-        if until != inf:
-            milliseconds = int((until - time.monotonic() - self._round_trip) * 1000)
-            if milliseconds <= 0:
-                raise FallBackToDriver  # the driver says so
-            command["maxTimeMS"] = milliseconds
-        command["$db"] = self._database
-        cursor = await self._ask(connection, command, until)
+    async def _read(
+        self, connection: WireConnection, command: dict[str, Any], until: float, session: Session | None
+    ) -> list[dict[str, Any]]:
+        cursor = await self._ask(self._cursor, connection, self._bounded(command, until), until, session)
         found: list[dict[str, Any]] = cursor["firstBatch"]
         while cursor["id"]:
             namespace = cursor["ns"]
@@ -93,45 +138,85 @@ class Wire:
             if "comment" in command:
                 more["comment"] = command["comment"]
             try:
-                cursor = await self._ask(connection, more, until)
+                cursor = await self._ask(self._cursor, connection, more, until, session)
             except (asyncio.CancelledError, NetworkTimeout):
                 self._client.close_cursor(cursor["id"], connection.pymongo.address, namespace)
                 raise
             found += cursor["nextBatch"]
         return found
 
-    async def _ask(self, connection: WireConnection, command: dict[str, Any], until: float) -> dict[str, Any]:
-        """The cursor that it answers with."""
+    async def _write(
+        self, connection: WireConnection, command: dict[str, Any], until: float, session: Session | None
+    ) -> dict[str, Any]:
+        return await self._ask(self._whole, connection, self._bounded(command, until), until, session)
+
+    async def _commit(
+        self, connection: WireConnection, command: dict[str, Any], until: float, session: Session | None
+    ) -> dict[str, Any]:
+        return await self._ask(self._whole, connection, self._bounded(command, until) | _ON_ADMIN, until, session)
+
+    def _bounded(self, command: dict[str, Any], until: float) -> dict[str, Any]:
+        if until != inf:
+            milliseconds = int((until - time.monotonic() - self._round_trip) * 1000)
+            if milliseconds <= 0:
+                raise FallBackToDriver  # the driver says so
+            command["maxTimeMS"] = milliseconds
+        command["$db"] = self._database
+        return command
+
+    async def _ask(
+        self,
+        unpack: Callable[[bytes, int, WireConnection], dict[str, Any]],
+        connection: WireConnection,
+        command: dict[str, Any],
+        until: float,
+        session: Session | None,
+    ) -> dict[str, Any]:
+        """The cursor that it answers with, or all."""
+        if session:
+            session.join(command, connection.pymongo)
         document = encode(command, codec_options=self._codec)
         if len(document) > _LARGEST:
             raise FallBackToDriver  # the driver says so
         request = next(self._requests) & 0x7FFFFFFF
         message = _HEADER.pack(_DOCUMENT + len(document), request, 0, _OP_MSG, 0, 0) + document
+        if session:
+            session.begin()
         if self._listeners is None:
-            return self._cursor(await connection.ask(message, until), request, connection)
+            return unpack(await connection.ask(message, until), request, connection)
         told = pymongo_internals.CommandEvents(self._listeners, connection.pymongo, command, request)
         try:
             reply = await connection.ask(message, until)
-            cursor = self._cursor(reply, request, connection)
+            answer = unpack(reply, request, connection)
         except Exception as failed:
             told.failed(failed)
             raise
         told.succeeded(decode(reply[_DOCUMENT:], codec_options=self._codec))
-        return cursor
+        return answer
 
     def _cursor(self, reply: bytes, request: int, connection: WireConnection) -> dict[str, Any]:
-        _, _, answered, kind, flags, section = _HEADER.unpack_from(reply)
-        if (answered, kind, flags, section) != (request, _OP_MSG, 0, 0):
-            connection.fail(lost := AutoReconnect(f"{connection.pymongo.address}: a reply to something else"))
-            raise lost
+        self._check_header(reply, request, connection)
         if reply[_CURSOR_NAME] == b"\x03cursor\0":
             # The rest is the cluster's time and its signature, which takes as long to decode as a small document.
             end = _CURSOR + int.from_bytes(reply[_CURSOR : _CURSOR + 4], "little")
             if reply.startswith(_OK, end):
                 return decode(reply[_CURSOR:end], codec_options=self._codec)
+        return self._document(reply, connection)["cursor"]
+
+    def _whole(self, reply: bytes, request: int, connection: WireConnection) -> dict[str, Any]:
+        self._check_header(reply, request, connection)
+        return self._document(reply, connection)
+
+    def _check_header(self, reply: bytes, request: int, connection: WireConnection) -> None:
+        _, _, answered, kind, flags, section = _HEADER.unpack_from(reply)
+        if (answered, kind, flags, section) != (request, _OP_MSG, 0, 0):
+            connection.fail(lost := AutoReconnect(f"{connection.pymongo.address}: a reply to something else"))
+            raise lost
+
+    def _document(self, reply: bytes, connection: WireConnection) -> dict[str, Any]:
         whole = decode(reply[_DOCUMENT:], codec_options=self._codec)
         pymongo_internals.check(whole, connection.pymongo)
-        return whole["cursor"]
+        return whole
 
     def _primary(self) -> Server | None:
         seen = self._client.description

@@ -1,7 +1,8 @@
-"""Reads by wire: the same as the driver's, whatever happens to a connection, on both event loops."""
+"""Commands by wire: the same as the driver's, whatever happens to a connection, on both event loops."""
 
 import asyncio
 import gc
+import itertools
 import os
 import signal
 import subprocess
@@ -28,7 +29,18 @@ from pymongo.errors import (
 )
 from pymongo.monitoring import CommandListener
 
-from app.store.driver import Document, Driver, Store, Unavailable
+from app.store.driver import (
+    DeleteMany,
+    DeleteOne,
+    Document,
+    Driver,
+    InsertOne,
+    ReplaceOne,
+    Store,
+    Unavailable,
+    UpdateMany,
+    UpdateOne,
+)
 from app.store.mongod import WAYS_OUT, MongodUnavailable, find_mongod
 from tests.support.processes import free_ports
 
@@ -229,6 +241,209 @@ async def test_no_read_is_lost_while_a_primary_steps_down(own: "Mongod", driver:
         over.set()
         assert min(await asyncio.gather(*reading)) > 0
         assert own.admin({"replSetGetStatus": 1})["term"] > term
+
+
+# ---------------------------------------------------------------- transactions
+
+
+Works = Callable[[Store, str, Any], Awaitable[Any]]
+ONE, SEVERAL = [{"_id": "new", "at": MOMENT, "amount": Decimal("1.50")}], [{"_id": "a"}, {"_id": "b", "n": 1}]
+MIXED: Final[list[Any]] = [
+    InsertOne({"_id": "in"}),
+    UpdateOne({"_id": 1}, {"$set": {"n": 7}}),
+    DeleteOne({"_id": 2}),
+    InsertOne({"_id": "too"}),
+    ReplaceOne({"_id": "there"}, {"_id": "there", "is": True}, upsert=True),
+    UpdateMany({"n": {"$lt": 7}}, [{"$set": {"n": {"$add": ["$n", 1]}}}]),
+    DeleteMany({"n": {"$gte": 9}}),
+    UpdateOne({"_id": 3}, {"$set": {"list.$[each].n": 5}}, array_filters=[{"each.n": 1}], hint="_id_"),
+    UpdateOne({"name": "ADA"}, {"$inc": {"n": 1}}, collation={"locale": "en", "strength": 2}, upsert=True),
+]
+WORKS: Final[Mapping[str, Works]] = {
+    "insert one": lambda store, into, session: store.insert(into, ONE, session=session),
+    "insert several": lambda store, into, session: store.insert(into, SEVERAL, session=session),
+    "insert nothing": lambda store, into, session: store.insert(into, [], session=session),
+    "insert without an id": lambda store, into, session: store.insert(into, [{"n": 100}], session=session),
+    "insert more than go by wire": lambda store, into, session: store.insert(
+        into, [{"_id": f"many {n}"} for n in range(1_500)], session=session
+    ),
+    "insert one that is there": lambda store, into, session: store.insert(into, [{"_id": 1}], session=session),
+    "insert several, one is there": lambda store, into, session: store.insert(
+        into, [{"_id": 1}, {"_id": "x"}], session=session
+    ),
+    "insert what is too large": lambda store, into, session: store.insert(
+        into, [{"_id": "large", "text": "x" * 2**24}], session=session
+    ),
+    "write in order": lambda store, into, session: store.write(into, MIXED, session=session),
+    "write in any order": lambda store, into, session: store.write(into, MIXED, ordered=False, session=session),
+    "write one that is there": lambda store, into, session: store.write(into, [InsertOne({"_id": 1})], session=session),
+    "write what cannot be": lambda store, into, session: store.write(
+        into, [UpdateOne({"_id": 1}, {"$nothing": 1})], session=session
+    ),
+    "write nothing": lambda store, into, session: store.write(into, [], session=session),
+    "change one": lambda store, into, session: store.find_one_and_update(
+        into, {"n": {"$lt": 5}}, {"$inc": {"n": 10}}, sort={"n": -1}, session=session
+    ),
+    "change nobody": lambda store, into, session: store.find_one_and_update(
+        into, {"_id": "nobody"}, {"$inc": {"n": 1}}, session=session
+    ),
+    "change nobody yet": lambda store, into, session: store.find_one_and_update(
+        into, {"_id": "nobody"}, [{"$set": {"at": MOMENT}}], upsert=True, session=session
+    ),
+    "change what cannot be": lambda store, into, session: store.find_one_and_update(
+        into, {"_id": 1}, {"$set": {"_id": 2}}, session=session
+    ),
+    "find": lambda store, into, session: store.find(into, {"n": {"$gt": 3}}, sort={"n": 1}, session=session),
+    "find much": lambda store, into, session: store.find("large", {}, fields={"_id": 1, "text": 1}, session=session),
+    "find what cannot be": lambda store, into, session: store.find(into, {"$nothing": 1}, session=session),
+    "aggregate": lambda store, into, session: store.aggregate(
+        into, [{"$group": {"_id": None, "sum": {"$sum": "$n"}}}], session=session
+    ),
+}
+
+
+@pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
+async def test_what_a_transaction_does_is_the_same(both: "Both", work: Works) -> None:
+    outcomes: list[Any] = []
+    for name, side in (("by_wire", both.wire), ("by_driver", both.driver)):
+        store = side.store
+        await store.write(name, [DeleteMany({})])
+        await store.insert(name, [{"_id": n, "n": n, "list": [{"n": n % 2}]} for n in range(10)])
+
+        async def body(session: Any, store: Store = store, name: str = name) -> Any:
+            await store.insert(name, [{"_id": "first", "n": 50}], session=session)
+            return await work(store, name, session)
+
+        try:
+            done = await store.transaction(body)
+            told: Any = getattr(done, "bulk_api_result", None)
+            outcome: Any = {key: told[key] for key in sorted(told) if key.startswith("n")} if told else done
+        except Exception as raised:  # which is what is compared
+            outcome = error_summary(raised)
+        left = await store.find(name, {}, sort={"_id": 1})
+        outcomes.append((outcome, [{**each, "_id": str(each["_id"])[:8]} for each in left if "n" in each]))
+    assert repr(outcomes[0]).replace("by_wire", "by_driver") == repr(outcomes[1])
+
+
+FAILURES: Final = [
+    {"closeConnection": True},
+    *({"errorCode": code} for code in (NOT_PRIMARY, SHUTTING_DOWN, UNREACHABLE)),
+    {"errorCode": 112, "errorLabels": ["TransientTransactionError"]},
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+@pytest.mark.parametrize("command", ["insert", "update", "findAndModify", "find", "aggregate"])
+async def test_a_transaction_that_loses_a_command_runs_again(
+    both: "Both", command: str, failure: dict[str, Any]
+) -> None:
+    runs = await _transact(both, command, failure, times=1)
+    assert runs == 2
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize(
+    "failure",
+    [*FAILURES[:-1], {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}],
+    ids=str,
+)
+async def test_a_commit_whose_answer_is_lost_is_one(both: "Both", failure: dict[str, Any], times: int) -> None:
+    assert await _transact(both, "commitTransaction", failure, times=times) == 1
+
+
+async def test_a_commit_that_was_refused_is_none(both: "Both") -> None:
+    failure = {"errorCode": 251, "errorLabels": ["TransientTransactionError"]}
+    assert await _transact(both, "commitTransaction", failure, times=2) == 2
+
+
+async def _transact(both: "Both", command: str, failure: dict[str, Any], *, times: int) -> int:
+    """Runs a transaction in which a command fails so often; returns how often its body ran. It is there once."""
+    store, runs = both.wire.store, 0
+    await store.write("once", [DeleteMany({})])
+    await store.insert("once", [{"_id": "count", "n": 0}])
+
+    async def body(session: Any) -> None:
+        nonlocal runs
+        runs += 1
+        await store.find("once", {}, session=session)
+        await store.aggregate("once", [], session=session)
+        await store.insert("once", [{"_id": f"run {runs}"}], session=session)
+        await store.find_one_and_update("once", {"_id": "count"}, {"$inc": {"n": 1}}, session=session)
+        await store.write("once", [UpdateOne({"_id": "count"}, {"$inc": {"n": 1}})], session=session)
+
+    with failing(both.mongod, command, times=times, **failure) as failed:
+        await store.transaction(body)
+        assert failed() == times
+    assert await store.find("once", {}, sort={"_id": 1}) == [{"_id": "count", "n": 2}, {"_id": f"run {runs}"}]
+    return runs
+
+
+async def test_a_transaction_goes_by_wire_but_for_what_is_long(both: "Both") -> None:
+    """Which only shows in what the driver's commands tell of the cluster's time."""
+    await both.wire.store.transaction(lambda session: both.wire.store.find("people", {"_id": 1}, session=session))
+    await both.driver.store.transaction(lambda session: both.driver.store.find("people", {"_id": 1}, session=session))
+    assert [["$clusterTime" in command for _, command in side.seen] for side in (both.wire, both.driver)] == [
+        [False],
+        [True],
+    ]
+
+
+async def test_who_leaves_a_transaction_keeps_nobody_from_what_it_wrote(both: "Both") -> None:
+    store = both.wire.store
+    await store.write("left", [DeleteMany({})])
+    await store.insert("left", [{"_id": 1, "n": 0}])
+    started = asyncio.Event()
+
+    async def body(session: Any) -> None:
+        await store.write("left", [UpdateOne({"_id": 1}, {"$inc": {"n": 1}})], session=session)
+        started.set()
+        slow = {"$where": "sleep(20000) || true"}
+        await store.find("left", slow, session=session)
+
+    leaving = asyncio.create_task(store.transaction(body))
+    await started.wait()
+    await asyncio.sleep(0.1)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert leaving.cancelled()
+    await store.within(10).find_one_and_update("left", {"_id": 1}, {"$inc": {"n": 5}})
+    assert await store.find("left", {}) == [{"_id": 1, "n": 5}]
+
+
+async def test_no_transaction_is_lost_or_done_twice_where_the_server_dies(own: "Mongod", driver: Driver) -> None:
+    done: list[str] = []
+    over = asyncio.Event()
+
+    async def keep_writing(store: Store, name: str) -> None:
+        for number in itertools.count():
+            if over.is_set():
+                return
+            own_id = f"{name} {number}"
+
+            async def body(session: Any, own_id: str = own_id) -> None:
+                await store.insert("kills", [{"_id": own_id}], session=session)
+                count = UpdateOne({"_id": "count"}, {"$inc": {name: 1}}, upsert=True)
+                await store.write("kills", [count], session=session)
+
+            await store.within(30).transaction(body)
+            done.append(own_id)
+
+    async with Store.open(own.uri, DATABASE, driver=driver, timeout_seconds=30) as store:
+        await store.write("kills", [DeleteMany({})])
+        await store.insert("kills", [{"_id": "count"}])
+        writing = [asyncio.create_task(keep_writing(store, f"w{number}")) for number in range(4)]
+        for _ in range(2):
+            await asyncio.sleep(0.3)
+            own.kill()
+            await asyncio.to_thread(own.start)
+            before = len(done)
+            assert await eventually(lambda before=before: len(done) > before + 20, 30)
+        over.set()
+        await asyncio.gather(*writing)
+        (count,) = await store.find("kills", {"_id": "count"})
+        there = {each["_id"] for each in await store.find("kills", {"_id": {"$ne": "count"}})}
+    assert there == {*done}
+    assert sum(value for key, value in count.items() if key != "_id") == len(done)
 
 
 # ---------------------------------------------------------------- time, and who no longer waits
@@ -443,12 +658,7 @@ async def test_what_the_uri_asks_for_and_the_wire_does_not_do_leaves_reading_to_
     assert all("lsid" in command for _, command in side.seen)
 
 
-async def test_sessions_and_snapshots_stay_with_the_driver(both: "Both") -> None:
-    async def body(session: Any) -> None:
-        await both.wire.store.find("people", {"_id": 1}, session=session)
-        await both.wire.store.aggregate("people", [], session=session)
-
-    await both.wire.store.transaction(body)
+async def test_snapshots_stay_with_the_driver(both: "Both") -> None:
     await both.wire.store.aggregate("people", [], snapshot=True)
     assert all("lsid" in command for _, command in both.wire.seen)
 

@@ -18,12 +18,13 @@ from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
 from app.store import pymongo_internals, shortcuts
-from app.store.driver import Driver, Store
+from app.store.driver import DeleteMany, Driver, Store
+from app.store.fall_back import UnknownPymongo
 from tests.support.commands import Commands
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ast.parse(Path(pymongo_internals.__file__).read_text())
-OFF: Final = "reads by wire are off: the driver reads"
+OFF: Final = "commands by wire are off: the driver sends all"
 
 
 def imported() -> list[str]:
@@ -109,7 +110,22 @@ def test_a_handful_of_tests_pass_with_all_of_them_gone(mongodb_uri: str, driver:
 def attributes() -> list[str]:
     """Every attribute that pymongo_internals.py reads of PyMongo's objects once it is imported."""
     documented = {"options", "code", "details", "mode", "delegate"}
-    ours = {"_client", "_seconds", "_timeout", "_deadline", "_name", "_events", "description", "args", "kwargs"}
+    ours = {
+        "_outer",
+        "_session",
+        "_join",
+        "_begin",
+        "_label",
+        "_client",
+        "_seconds",
+        "_timeout",
+        "_deadline",
+        "_name",
+        "_events",
+        "description",
+        "args",
+        "kwargs",
+    }
     modules = {"time", "_csot", "helpers_shared", "server_type", "_TIMEOUT", "_DEADLINE", "P"}
     found: set[str] = set()
     for function in ast.walk(SOURCE):
@@ -170,7 +186,7 @@ def test_each_attribute_is_known_to_the_tests_below() -> None:
     others = {"max_wire_version", "_close_cursor_soon", "succeeded", "failed", "started", "enabled_for_commands"}
     others |= {"cancel", "discard", "mechanism", "server_type", "values", "server_descriptions", "read_preference"}
     others |= {"close_conn", "compressors", "timeout", "socket_timeout", "wait_queue_timeout", "max_idle_time_seconds"}
-    assert set(attributes()) <= {*READ_WHEN_A_CONNECTION_IS_MADE, *others}
+    assert set(attributes()) <= {*READ_WHEN_A_CONNECTION_IS_MADE, *READ_IN_A_TRANSACTION, *READ_AROUND_ONE, *others}
 
 
 @pytest.mark.parametrize("gone", READ_WHEN_A_CONNECTION_IS_MADE)
@@ -201,6 +217,44 @@ async def test_an_attribute_that_is_gone_leaves_reading_to_the_driver(
     assert all("lsid" in command for _, command in last)  # which only the driver's reads have
 
 
+READ_IN_A_TRANSACTION: Final = (
+    *("_apply_to", "_transaction", "_server_session", "set_in_progress", "state", "mark_dirty"),
+    *("IN_PROGRESS", "COMMITTED", "PRIMARY", "_add_error_label"),
+)
+READ_AROUND_ONE: Final = ("start_session", "wrap", "in_transaction", "end_session")
+
+
+@pytest.mark.parametrize("gone", READ_IN_A_TRANSACTION)
+async def test_what_a_transaction_needs_is_there_before_it_begins(
+    gone: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_TxnState", "ReadPreference", "PyMongoError"):
+        monkeypatch.setattr(pymongo_internals, name, Without(getattr(pymongo_internals, name), gone))
+    async with store.database.session() as session:
+        with pytest.raises(UnknownPymongo):
+            pymongo_internals.Session(Without(session, gone))
+
+
+@pytest.mark.parametrize("gone", ["session", "ends", "joined"])
+async def test_a_transaction_without_shortcuts_is_the_drivers(
+    gone: str, mongodb_uri: str, database_name: str, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    structlog.reset_defaults()
+    monkeypatch.setattr(shortcuts, "_said", set[str]())
+
+    def unknown(*_: Any) -> Any:
+        raise UnknownPymongo(gone)
+
+    with capture_logs() as lines:
+        async with Store.open(mongodb_uri, database_name, driver=driver) as store:
+            monkeypatch.setattr(store.database.wire, gone, unknown)
+            await store.write(gone, [DeleteMany({})])
+            for number in range(3):
+                await store.transaction(lambda session, n=number: store.insert(gone, [{"_id": n}], session=session))
+            assert await store.find(gone, {}, sort={"_id": 1}) == [{"_id": number} for number in range(3)]
+    assert [line["event"] for line in lines] == [OFF]
+
+
 def _real(given: Any) -> Any:
     return given.__dict__["_wrapped"] if isinstance(given, Without) else given
 
@@ -222,4 +276,4 @@ async def test_an_error_of_the_servers_turns_nothing_off(store: Store) -> None:
     for _ in range(2):
         with pytest.raises(OperationFailure):
             await store.find("customers", {"$nothing": 1})
-    assert store.database.reads_by_wire  # what the other tests turn off
+    assert store.database.is_wired  # what the other tests turn off

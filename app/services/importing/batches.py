@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -90,7 +90,7 @@ async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, n
     }
     audit = AuditTrail(viewer, "import", request_id, now)
 
-    async def body(session: object) -> None:
+    async def body(session: Any) -> None:
         await store.insert("imports", [batch], session=session)
         await audit.accepted(store, session, customer_id=None, wrote=[batch_id])
 
