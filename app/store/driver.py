@@ -374,6 +374,11 @@ def _own(session: _Session | None) -> Any:
     return session and session.own
 
 
+def _may_go(session: _Session | None, written: Sequence[Any]) -> bool:
+    """Returns whether a write may go by wire: in a transaction, and if it is not long."""
+    return session is not None and session.joined is not None and len(written) <= _BY_WIRE_AT_MOST
+
+
 class Store:
     """Reads and writes one database in whole commands, which end by a deadline. Times are aware, in UTC."""
 
@@ -508,24 +513,18 @@ class Store:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
         if not documents:
             return
+        is_alone = len(documents) == 1
 
         def by_driver() -> Awaitable[Any]:
             target = self.database.collection(collection)
-            if len(documents) == 1:
+            if is_alone:
                 return target.insert_one(documents[0], session=_own(session))
             return target.insert_many(documents, ordered=False, session=_own(session))
 
-        if (
-            session
-            and session.joined
-            and len(documents) <= _BY_WIRE_AT_MOST
-            and all("_id" in each for each in documents)
-        ):
-            insertion: Document = {"insert": collection, "ordered": False, "documents": documents}
-            sent = self._by_wire(session, [insertion], is_alone=len(documents) == 1)
-            if await self._timed("insert", sent) is not None:
-                return
-        await self._driven("insert", by_driver, session)
+        insertion: Document = {"insert": collection, "ordered": False, "documents": documents}
+        may_go = _may_go(session, documents) and all("_id" in each for each in documents)
+        sent = self._sent([insertion] if may_go else [], by_driver, session, is_alone=is_alone)
+        await self._timed("insert", sent)
 
     async def write(
         self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: _Session | None = None
@@ -533,20 +532,25 @@ class Store:
         """Sends one bulk write and returns its result; does nothing for no operations."""
         if not operations:
             return None
-        if session and session.joined and len(operations) <= _BY_WIRE_AT_MOST:
-            commands = statements.commands_of(collection, operations, ordered=ordered)
-            replies = await self._timed("write", self._by_wire(session, commands))
-            if replies is not None:
-                return statements.result_of(commands, replies)
-        target = self.database.collection(collection)
-        return await self._driven(
-            "write", lambda: target.bulk_write(operations, ordered=ordered, session=_own(session)), session
-        )
 
-    async def _by_wire(
-        self, session: _Session | None, commands: Sequence[Document], *, is_alone: bool = False
-    ) -> list[Document] | None:
-        """Returns the replies to commands that write; None where none can be sent, and the driver has to.
+        def by_driver() -> Awaitable[Any]:
+            return self.database.collection(collection).bulk_write(operations, ordered=ordered, session=_own(session))
+
+        may_go = _may_go(session, operations)
+        commands = statements.commands_of(collection, operations, ordered=ordered) if may_go else []
+        sent = self._sent(commands, by_driver, session, of=lambda replies: statements.result_of(commands, replies))
+        return await self._timed("write", sent)
+
+    async def _sent(
+        self,
+        commands: Sequence[Document],
+        by_driver: Callable[[], Awaitable[Any]],
+        session: _Session | None,
+        *,
+        of: Callable[[list[Document]], Any] = lambda replies: None,
+        is_alone: bool = False,
+    ) -> Any:
+        """Returns what is made ``of`` the replies to commands that write, by wire; else what the driver says.
 
         Raises what the driver raises for a statement that failed, which is another error for one that ``is_alone``.
         """
@@ -562,7 +566,9 @@ class Store:
                 break
             statements.check(reply, is_alone=is_alone)
             replies.append(reply)
-        return replies or None
+        if replies:
+            return of(replies)
+        return await (self._bounded(by_driver) if session is None else by_driver())
 
     async def find_one_and_update(
         self,
@@ -579,19 +585,22 @@ class Store:
 
         What ``may_be_lost`` with a primary that fails is not waited for until a majority has it on the disk.
         """
-        if (session and session.joined) or (may_be_lost and self.database.is_wired):  # and then may be counted twice
-            command: Document = {"findAndModify": collection, "query": where, "update": change}
-            command |= {"new": True, "upsert": upsert, **_given(sort=sort)}
-            if session is None:
-                command["writeConcern"] = {"w": 1}
-            if replies := await self._timed("findAndModify", self._by_wire(session, [command])):
-                return replies[0]["value"] and _to_python(replies[0]["value"])
         order = list(sort.items()) if sort else None
         target = self.database.collection(collection, may_be_lost=may_be_lost)
         options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER, "session": _own(session)}
-        found = await self._driven(
-            "findAndModify", lambda: target.find_one_and_update(where, change, **options), session
+        command: Document = {"findAndModify": collection, "query": where, "update": change, "new": True}
+        command |= {"upsert": upsert, **_given(sort=sort)}
+        if session is None:
+            command["writeConcern"] = {"w": 1}
+        # What may be lost may be counted twice, too.
+        may_go = self.database.is_wired if may_be_lost else _may_go(session, [command])
+        sent = self._sent(
+            [command] if may_go else [],
+            lambda: target.find_one_and_update(where, change, **options),
+            session,
+            of=lambda replies: replies[0]["value"],
         )
+        found = await self._timed("findAndModify", sent)
         return found and _to_python(found)
 
     async def inserts(self, *collections: str) -> AsyncGenerator[None]:
@@ -694,7 +703,7 @@ class Store:
     async def command(self, command: Mapping[str, Any], *, on_admin: bool = False) -> Document:
         """Returns the reply to any command, sent to the primary."""
         target = self.database.admin if on_admin else self.database.primary
-        return await self._driven(next(iter(command)), lambda: target.command(command))
+        return await self._timed(next(iter(command)), self._bounded(lambda: target.command(command)))
 
     async def kill_operations(self, tag: str) -> None:
         """Ends what is still running in the database of the reads with this tag."""
@@ -713,10 +722,6 @@ class Store:
             return await cursor.to_list(None)
 
         return await self._bounded(found)
-
-    def _driven(self, command: str, work: Callable[[], Awaitable[T]], session: Any = None) -> Awaitable[T]:
-        """Has the driver do its work. In a transaction, that has set the deadline."""
-        return self._timed(command, work() if session is not None else self._bounded(work))
 
     async def _bounded(self, work: Callable[[], Awaitable[T]]) -> T:
         """Has the driver do its work by the deadline. Raises NetworkTimeout where that has passed."""

@@ -153,7 +153,7 @@ def _inner(session: Any) -> Any:
 
 
 class Session:
-    """What a session of the driver's, with a transaction under way, puts into each command of it."""
+    """It makes commands those of a transaction that a session of the driver's has under way."""
 
     @_private
     def __init__(self, session: Any) -> None:

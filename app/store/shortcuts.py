@@ -35,7 +35,7 @@ _wire, timeout, _missing = _load()
 
 
 def wire(*args: Any) -> Any:
-    """Commands to one database by wire; None where the driver is to send them."""
+    """Returns what sends commands by wire; None where the driver is to send them."""
     try:
         if _wire:
             return _wire(*args)

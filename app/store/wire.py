@@ -84,7 +84,7 @@ class Wire:
         return self._served(self._write, command, until, session)
 
     async def commit(self, until: float, session: Session) -> None:
-        """Commits the transaction. Raises as the driver does: then it may be committed, or not."""
+        """Tells the server to commit. Raises as the driver does: then it may be committed, or not."""
         reply = await self._served(self._commit, {"commitTransaction": 1, **_MAJORITY}, until, session)
         if "writeConcernError" in reply:
             raise OperationFailure("not known to be with a majority", details=reply)

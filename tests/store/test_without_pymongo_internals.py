@@ -111,6 +111,7 @@ def attributes() -> list[str]:
     """Every attribute that pymongo_internals.py reads of PyMongo's objects once it is imported."""
     documented = {"options", "code", "details", "mode", "delegate"}
     ours = {
+        "_primary",
         "_outer",
         "_session",
         "_join",
