@@ -3,7 +3,8 @@
 A gateway of one process, imports as `python -m app import` in processes of their own, a mongod and the clients, all on
 one machine. Whole customers (W1) are asked for at a third of what sixteen clients that wait get answered: alone, then
 while a file comes in. Then a file comes in alone, and last two at once. Memory is the largest of each import's, in its
-first and in its last quarter. `--lines 100000` is the size of a file, `--lanes 1` what an import does at a time.
+first and in its last quarter. `--lines 100000` is the size of a file, `--lanes 1` what an import does at a time; with
+`--alone` one file comes in alone, and that is all.
 """
 
 import asyncio
@@ -111,20 +112,28 @@ async def measure(port: int, uri: str, files: Sequence[Path], lines: int, lanes:
     )
 
 
-def written(folder: Path, lines: int) -> Iterator[Path]:
-    """Writes four files that have no customer in common."""
-    for number in range(4):
+def written(folder: Path, lines: int, files: int) -> Iterator[Path]:
+    """Writes files that have no customer in common."""
+    for number in range(files):
         file = folder / f"{number}.ndjson"
         with file.open("wb") as opened:
             opened.writelines(lines_of_shape("mixed", lines, first=number * lines))
         yield file
 
 
-def main(lines: Annotated[int, typer.Option(help="Of each file.")] = 20_000, lanes: int = 3) -> None:
+def main(
+    lines: Annotated[int, typer.Option(help="Of each file.")] = 20_000,
+    lanes: int = 3,
+    alone: Annotated[bool, typer.Option("--alone")] = False,  # an option
+) -> None:
     with tempfile.TemporaryDirectory(prefix="import-") as name, embedded_mongod(Path(name, "mongodb")) as uri:
         folder = Path(name)
+        files = [*written(folder, lines, 1 if alone else 4)]
+        if alone:
+            imported = asyncio.run(import_(uri, files[0], lanes))
+            print(f"an import alone: {lines / imported.seconds:,.0f} lines a second; {imported}")
+            return
         asyncio.run(sample(uri, DATABASE, customers=_PEOPLE))
-        files = [*written(folder, lines)]
         with serving(uri, DATABASE, folder, workers=1) as gateway:
             asyncio.run(measure(gateway.port, uri, files, lines, lanes))
 

@@ -37,6 +37,7 @@ from pymongo.errors import (
     DuplicateKeyError,
     ExecutionTimeout,
     NetworkTimeout,
+    OperationFailure,
     PyMongoError,
     WaitQueueTimeoutError,
     WTimeoutError,
@@ -130,6 +131,8 @@ _HEARTBEAT_SECONDS: Final = 1
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
 _ONE_BATCH: Final = 100_000
 _CURSOR: Final = {"batchSize": _ONE_BATCH}
+_OF_THE_MOMENT: Final = frozenset({6, 7, 89, 91, 134, 189, 225, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+"""Codes by which a server says that it is not the primary yet, or any more, or has forgotten a transaction."""
 _BY_WIRE_AT_MOST: Final = 1_000
 """Documents of one write in a transaction; the driver divides what is larger."""
 _LOCAL: Final = {"level": "local"}
@@ -368,6 +371,16 @@ class _Session(NamedTuple):
     own: Any
     deadline: Deadline
     joined: Any
+
+
+def _is_of_the_moment(failed: BaseException) -> bool:
+    """Returns whether the server says that it cannot now, without a label that tells what becomes of a transaction."""
+    labels = ("TransientTransactionError", "UnknownTransactionCommitResult")
+    return (
+        isinstance(failed, OperationFailure)
+        and failed.code in _OF_THE_MOMENT
+        and not any(map(failed.has_error_label, labels))
+    )
 
 
 def _own(session: _Session | None) -> Any:
@@ -670,30 +683,26 @@ class Store:
             try:
                 with _ends(deadline):
                     result = await body(session)
-            except BaseException:
+            except BaseException as failed:
                 # Left open, it would keep everybody from what it wrote for a minute.
                 with suppress(PyMongoError), _ends(Deadline.after(_ABORT_SECONDS)):
                     await own.abort_transaction()
+                if _is_of_the_moment(failed):
+                    raise TryAgain from failed
                 raise
             while True:
                 try:
                     with _ends(deadline):
-                        await self._timed("commitTransaction", self._commit(session))
+                        await self._timed("commitTransaction", own.commit_transaction())
                     return result
                 except PyMongoError as failed:
                     # It may or may not have committed: committing again is safe and finds out.
                     unknown = failed.has_error_label("UnknownTransactionCommitResult")
+                    if _is_of_the_moment(failed) and not unknown:
+                        raise OutOfTime("not known to be committed") from failed
                     if not unknown or deadline.remaining_seconds < 0:
                         raise
                     await asyncio.sleep(0.05)
-
-    async def _commit(self, session: _Session) -> None:
-        """Commits by wire; where that fails, the driver commits, as a commit that is told twice is one."""
-        if session.joined and session.joined.is_begun:
-            with suppress(FallBackToDriver, PyMongoError):
-                await self.database.wire.commit(session.deadline.at, session.joined)
-                return
-        await session.own.commit_transaction()
 
     async def distinct(self, collection: str, key: str) -> list[Any]:
         """Returns the values of a key, each once; of lists, their items. An index that begins with it is walked."""

@@ -18,7 +18,6 @@ from pymongo import AsyncMongoClient, ReadPreference, _csot, helpers_shared, ser
 from pymongo._telemetry import _CommandTelemetry
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.pool import Pool
-from pymongo.client_session_shared import _TxnState
 from pymongo.errors import NotPrimaryError, OperationFailure, PyMongoError
 from pymongo.message import _convert_exception, _CursorAddress
 
@@ -161,18 +160,8 @@ class Session:
         self._join, self._begin = own._apply_to, own._transaction.set_in_progress
         self._session: Any = own
         self._label = PyMongoError._add_error_label
-        # What is needed once a command is sent is there.
-        _ = own._server_session.mark_dirty, own._transaction.state, _TxnState.IN_PROGRESS, _TxnState.COMMITTED
+        _ = own._server_session.mark_dirty  # what is needed once a command is sent is there
         self._primary = ReadPreference.PRIMARY
-
-    @property
-    def is_begun(self) -> bool:
-        """Returns whether there is a transaction to commit: a command of it was sent, and it has not ended."""
-        return self._session._transaction.state == _TxnState.IN_PROGRESS
-
-    def end(self) -> None:
-        """Says that the transaction is committed."""
-        self._session._transaction.state = _TxnState.COMMITTED
 
     @_private
     def join(self, command: dict[str, Any], connection: Any) -> None:

@@ -26,8 +26,6 @@ _LOOK_SECONDS: Final = 0.5
 """So often we look whether the primary still is one while somebody waits for it, as the driver does."""
 _LARGEST: Final = 16 * 2**20  # a document may have no more bytes
 _OP_MSG: Final = 2013
-_MAJORITY: Final = {"writeConcern": {"w": "majority"}}
-_ON_ADMIN: Final = {"$db": "admin"}
 _HEADER: Final = struct.Struct("<iiiiIB")  # length, request, of the request answered, kind; flags, kind of the section
 _DOCUMENT: Final = _HEADER.size  # where the one document of a message begins
 _CURSOR_NAME: Final = slice(_DOCUMENT + 4, _DOCUMENT + 12)
@@ -82,13 +80,6 @@ class Wire:
         Raises as the driver does. FallBackToDriver: it was not sent or, without a transaction, may have been.
         """
         return self._served(self._write, command, until, session)
-
-    async def commit(self, until: float, session: Session) -> None:
-        """Tells the server to commit. Raises as the driver does: then it may be committed, or not."""
-        reply = await self._served(self._commit, {"commitTransaction": 1, **_MAJORITY}, until, session)
-        if "writeConcernError" in reply:
-            raise OperationFailure("not known to be with a majority", details=reply)
-        session.end()
 
     async def _served(
         self,
@@ -149,11 +140,6 @@ class Wire:
         self, connection: WireConnection, command: dict[str, Any], until: float, session: Session | None
     ) -> dict[str, Any]:
         return await self._ask(self._whole, connection, self._bounded(command, until), until, session)
-
-    async def _commit(
-        self, connection: WireConnection, command: dict[str, Any], until: float, session: Session | None
-    ) -> dict[str, Any]:
-        return await self._ask(self._whole, connection, self._bounded(command, until) | _ON_ADMIN, until, session)
 
     def _bounded(self, command: dict[str, Any], until: float) -> dict[str, Any]:
         if until != inf:

@@ -35,6 +35,7 @@ from app.store.driver import (
     Document,
     Driver,
     InsertOne,
+    OutOfTime,
     ReplaceOne,
     Store,
     Unavailable,
@@ -325,10 +326,11 @@ async def test_what_a_transaction_does_is_the_same(both: "Both", work: Works) ->
     assert repr(outcomes[0]).replace("by_wire", "by_driver") == repr(outcomes[1])
 
 
-FAILURES: Final = [
+FAILURES: Final[list[dict[str, Any]]] = [
     {"closeConnection": True},
     *({"errorCode": code} for code in (NOT_PRIMARY, SHUTTING_DOWN, UNREACHABLE)),
     {"errorCode": 112, "errorLabels": ["TransientTransactionError"]},
+    {"errorCode": 251, "errorLabels": []},
 ]
 
 
@@ -344,7 +346,7 @@ async def test_a_transaction_that_loses_a_command_runs_again(
 @pytest.mark.parametrize("times", [1, 2, 3])
 @pytest.mark.parametrize(
     "failure",
-    [*FAILURES[:-1], {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}],
+    [*FAILURES[:-2], {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}],
     ids=str,
 )
 async def test_a_commit_whose_answer_is_lost_is_one(both: "Both", failure: dict[str, Any], times: int) -> None:
@@ -353,7 +355,13 @@ async def test_a_commit_whose_answer_is_lost_is_one(both: "Both", failure: dict[
 
 async def test_a_commit_that_was_refused_is_none(both: "Both") -> None:
     failure = {"errorCode": 251, "errorLabels": ["TransientTransactionError"]}
-    assert await _transact(both, "commitTransaction", failure, times=2) == 2
+    assert await _transact(both, "commitTransaction", failure, times=1) == 2
+
+
+async def test_a_commit_of_which_the_server_knows_nothing_is_not_known(both: "Both") -> None:
+    """Without its label nobody can say whether it is lost for good."""
+    with pytest.raises(OutOfTime):
+        await _transact(both, "commitTransaction", {"errorCode": 251, "errorLabels": []}, times=1)
 
 
 async def _transact(both: "Both", command: str, failure: dict[str, Any], *, times: int) -> int:

@@ -219,8 +219,7 @@ async def test_an_attribute_that_is_gone_leaves_reading_to_the_driver(
 
 
 READ_IN_A_TRANSACTION: Final = (
-    *("_apply_to", "_transaction", "_server_session", "set_in_progress", "state", "mark_dirty"),
-    *("IN_PROGRESS", "COMMITTED", "PRIMARY", "_add_error_label"),
+    *("_apply_to", "_transaction", "_server_session", "set_in_progress", "mark_dirty", "PRIMARY", "_add_error_label"),
 )
 READ_AROUND_ONE: Final = ("start_session", "wrap", "in_transaction", "end_session")
 
@@ -229,7 +228,7 @@ READ_AROUND_ONE: Final = ("start_session", "wrap", "in_transaction", "end_sessio
 async def test_what_a_transaction_needs_is_there_before_it_begins(
     gone: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_TxnState", "ReadPreference", "PyMongoError"):
+    for name in ("ReadPreference", "PyMongoError"):
         monkeypatch.setattr(pymongo_internals, name, Without(getattr(pymongo_internals, name), gone))
     async with store.database.session() as session:
         with pytest.raises(UnknownPymongo):
