@@ -1,9 +1,9 @@
 """Changes per second: `python -m bench.changes`, in a mongod of its own.
 
 `adjustPoints` through the whole gateway in one process, for many customers and for one, beside the same documents in
-the driver's transactions, without the gateway: what one change writes is recorded, and written again with other ids. In
-rounds, each
-of a few hundred changes of each kind, so that a busy moment meets all alike; ratios are medians of the rounds.
+the driver's transactions, without the gateway: what one change writes is recorded, and written again with other ids.
+In rounds, each of a few hundred changes of each kind, so that a busy moment meets all alike; ratios are medians of the
+rounds.
 """
 
 import argparse

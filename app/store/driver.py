@@ -603,10 +603,11 @@ class Store:
         options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER, "session": _own(session)}
         command: Document = {"findAndModify": collection, "query": where, "update": change, "new": True}
         command |= {"upsert": upsert, **_given(sort=sort)}
-        if session is None:
+        if may_be_lost and session is None:  # what may be lost may be counted twice, too
             command["writeConcern"] = {"w": 1}
-        # What may be lost may be counted twice, too.
-        may_go = self.database.is_wired if may_be_lost else _may_go(session, [command])
+            may_go = self.database.is_wired
+        else:
+            may_go = _may_go(session, [command])
         sent = self._sent(
             [command] if may_go else [],
             lambda: target.find_one_and_update(where, change, **options),

@@ -386,7 +386,7 @@ async def _transact(both: "Both", command: str, failure: dict[str, Any], *, time
     return runs
 
 
-async def test_a_transaction_goes_by_wire_but_for_what_is_long(both: "Both") -> None:
+async def test_the_commands_of_a_transaction_go_by_wire(both: "Both") -> None:
     """Which only shows in what the driver's commands tell of the cluster's time."""
     await both.wire.store.transaction(lambda session: both.wire.store.find("people", {"_id": 1}, session=session))
     await both.driver.store.transaction(lambda session: both.driver.store.find("people", {"_id": 1}, session=session))
