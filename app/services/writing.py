@@ -78,6 +78,8 @@ class CustomerRows:
         """Of the import that writes; its rows are listed, so that it can be undone."""
         self.defers_copies = False
         """Whether what customers are listed by is left pending, and settled later."""
+        self.left_pending: set[str] = set()
+        """Whose copies were left pending before: perhaps by an import that died."""
         self.revisions: dict[str, int] = {}
         """Of all who were written, once it is sent."""
         self.moved: set[str] = set()
@@ -99,7 +101,10 @@ class CustomerRows:
 
     def note_read(self, customers: Iterable[Document]) -> None:
         """Notes customers whom this transaction has read with their ``revision``: they are not read again."""
-        self._read |= {customer["_id"]: customer.get("revision", 0) for customer in customers}
+        for customer in customers:
+            self._read[customer["_id"]] = customer.get("revision", 0)
+            if PENDING in customer:
+                self.left_pending.add(customer["_id"])
 
     def insert(self, collection: str, rows: Iterable[Document]) -> None:
         for row in rows:
@@ -358,5 +363,6 @@ async def change_customers(
     if stale is None:
         await previews.refresh(store, sorted(rows.revisions))
     else:
-        stale.add(rows.revisions, pending=rows.owners, new=rows.new_customers, written=rows.collections)
+        pending = rows.owners | rows.left_pending
+        stale.add(rows.revisions, pending=pending, new=rows.new_customers, written=rows.collections)
     return result

@@ -914,10 +914,11 @@ _DECLARED: Final[Mapping[str, Collection]] = {
             ),
         },
         # ``previewsAt``: when the worker last made the previews that it had left stale. ``settledLines``: up to where
-        # no line waits for another, so that the rest may be sent by another request. ``pausedAt``: when one broke off.
+        # no line waits for another, so that the rest may be sent by another request. ``pausedAt``: when one broke off,
+        # and ``resumedAt`` when another went on.
         # ``linesRead``: how many there were by then, of which ``linesHeld`` wait: ``lines`` stand still meanwhile.
         optional={
-            **dict.fromkeys(("finishedAt", "undoneAt", "previewsAt", "pausedAt"), TIME),
+            **dict.fromkeys(("finishedAt", "undoneAt", "previewsAt", "pausedAt", "resumedAt"), TIME),
             **dict.fromkeys(("settledLines", "linesRead", "linesHeld"), LONG_COUNT),
         },
         indexes=(Index("startedAt _id"),),

@@ -26,6 +26,7 @@ from pymongo import MongoClient
 
 from app.domain.access import Role
 from app.domain.attributes import to_text
+from app.domain.customers import PENDING
 from app.domain.ids import derived_id
 from app.domain.import_lines import COLLECTION_OF, LineKind
 from app.http.tokens import issue
@@ -125,14 +126,18 @@ def soak(
         own |= {"JWT_ISSUER": AUTHORITY["issuer"], "JWT_AUDIENCE": AUTHORITY["audience"], "JWKS_URL": ""}
         with gateways(1, folder, {**own, "COST_PER_MINUTE": "1000000000"}) as [gateway]:
             gateway.wait_until_well()
-            done, rejected = _send(gateway, client[DATABASE]["imports"], made, kills, start + at_most_seconds, tell)
+            done, rejected = _send(gateway, client[DATABASE], made, kills, start + at_most_seconds, tell)
         return asyncio.run(_report(uri, driver, made, done, rejected, start))
 
 
 def _send(
-    gateway: Gateway, imports: Any, made: Sequence[Line], kills: int, until: float, tell: Callable[[str], None]
+    gateway: Gateway, database: Any, made: Sequence[Line], kills: int, until: float, tell: Callable[[str], None]
 ) -> tuple[int, int]:
-    """Returns how many kills there were, and how many lines were rejected."""
+    """Returns how many kills there were, and how many lines were rejected.
+
+    Every other kill, and the last one, comes when lines are in, and what is copied of them is not settled yet.
+    """
+    imports, customers = database["imports"], database["customers"]
     lifetime = timedelta(hours=1)
     bearer = issue(SECRET, roles=[Role.ADMIN], subject="tess", name="Tess Tester", lifetime=lifetime, **AUTHORITY)
     sender = subprocess.Popen(
@@ -145,14 +150,17 @@ def _send(
     assert sender.stdin
     done = 0
     try:
-        for portion in _portions(made, kills + 1):
+        for portion in _portions(made, kills):
             began = imports.count_documents({})
             sender.stdin.write(b"".join(json.dumps(line).encode() + b"\n" for line in portion))
             sender.stdin.flush()
-            if done == kills or time.monotonic() > until:
-                continue  # the rest is sent in peace
+            if time.monotonic() > until:
+                continue
             within(PATIENCE_SECONDS, lambda began=began: imports.count_documents({}) > began, "an import")
-            time.sleep(random.uniform(0, 0.3))
+            if done % 2 and done < kills - 1:
+                time.sleep(random.uniform(0, 0.3))
+            else:
+                _until_unsettled(customers)
             gateway.kill()
             done += 1
             gateway.revive()
@@ -163,6 +171,13 @@ def _send(
         sender.kill()
     assert sender.returncode == 0
     return done, len(printed.splitlines())
+
+
+def _until_unsettled(customers: Any) -> None:
+    """Waits for copies that are pending, for two seconds at most: who looks may come too late."""
+    until = time.monotonic() + 2
+    while time.monotonic() < until and customers.find_one({PENDING: {"$exists": True}}, {"_id": 1}) is None:
+        pass
 
 
 def _portions(made: Sequence[Line], count: int) -> Iterator[Sequence[Line]]:

@@ -1,10 +1,12 @@
 """An import is a batch: it is listed, and what it wrote can be taken back where nothing followed."""
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -17,8 +19,8 @@ from app.domain.times import stored
 from app.domain.vocabulary import LineOutcome
 from app.services import daily_counts
 from app.services.audit import AuditTrail
-from app.services.importing import Reject, count_lines
-from app.services.importing.batches import import_batch, newest, refresh_previews
+from app.services.importing import DEFAULTS, Reject, Verdict, count_lines
+from app.services.importing.batches import begin, go_on, import_batch, newest, refresh_previews, reopen
 from app.services.importing.parking import drop, waiting_for
 from app.services.importing.undo import StillRuns, TooLate, undo
 from app.services.repairs import date_steps_of_imports
@@ -169,6 +171,50 @@ async def test_previews_that_an_interrupted_import_left_stale_are_made_by_the_wo
     assert await refresh_previews(store, NOW + timedelta(minutes=3)) == 1
     assert await refresh_previews(store, NOW + timedelta(minutes=9)) == 0
     assert (await only(store, "heads"))["_id"] == ADA
+
+
+async def test_what_an_import_left_behind_before_it_was_gone_on_with_is_made_by_the_worker(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second request knows nothing of the lines of the first, and ends the batch."""
+    await batch_of(store, customer(), customer("1002"))
+    batch = await begin(store, "sent", ADMINISTRATOR, "test", NOW)
+    told: list[Verdict] = []
+
+    async def send(batch: Document, first: int, *lines: Line) -> None:
+        async def given() -> AsyncIterator[bytes]:
+            for line in lines:
+                yield json.dumps(line).encode()
+            if first == 1:
+                raise Killed
+
+        await go_on(
+            store,
+            batch,
+            given(),
+            first=first,
+            now=NOW,
+            on_verdict=told.append,
+            each_chunk=AsyncMock(),
+            options=DEFAULTS,
+            lines_per_chunk=1,
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(previews, "settle", AsyncMock(side_effect=Killed))
+        with pytest.raises(Killed):
+            await send(batch, 1, activity("a1", occurredAt="2025-06-01T00:00:00Z"), points("p1", "EARNED", 5))
+    later = NOW + timedelta(minutes=5)
+    again = await reopen(store, batch["_id"], ADMINISTRATOR, later)
+    await send(again, again["settledLines"] + 1, coupon("c1", of="esuite/E1002"))
+    assert [verdict.outcome for verdict in told] == [LineOutcome.IMPORTED] * 3
+    [ada] = await store.find("customers", {"_id": ADA})
+    assert ada["spendable"] == 0
+    assert await refresh_previews(store, later) == 1
+    [ada] = await store.find("customers", {"_id": ADA})
+    assert (ada["spendable"], ada["lastActivityAt"]) == (5, datetime(2025, 6, 1, tzinfo=UTC))
+    assert await indexes.wrong_copies(store) == []
+    assert await refresh_previews(store, later) == 0
 
 
 async def test_an_undone_import_leaves_what_was_there_before_it(store: Store) -> None:

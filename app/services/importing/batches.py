@@ -111,7 +111,8 @@ async def reopen(store: Store, batch_id: str, viewer: Viewer, now: datetime) -> 
     if is_running(batch, now):
         raise BatchClosed("This import runs: another request sends its lines, or broke off less than two minutes ago.")
     where = {"_id": batch_id, "seenAt": batch["seenAt"]}
-    if not await store.find_one_and_update("imports", where, {"$set": {"seenAt": now}, "$unset": {"pausedAt": ""}}):
+    resumed = {"$set": {"seenAt": now, "resumedAt": now}, "$unset": {"pausedAt": ""}}
+    if not await store.find_one_and_update("imports", where, resumed):
         raise BatchClosed("This import runs: another request sends its lines.")
     return batch
 
@@ -179,16 +180,18 @@ async def go_on(
 
 
 async def refresh_previews(store: Store, now: datetime) -> int:
-    """Makes the previews that imports left stale which have paused, or died, and returns how many.
+    """Makes the copies that imports left behind which have paused, or died, and returns how many previews.
 
-    An import that ends has made its own.
+    An import that ends has made its own, and knows of none that it left behind before it was gone on with.
     """
-    found = await store.find("imports", {"finishedAt": {"$exists": False}, "seenAt": {"$lt": now - _PAUSES}})
-    paused = [each["_id"] for each in found if each.get("previewsAt", each["startedAt"]) <= each["seenAt"]]
-    if not paused:
+    paused: Document = {"finishedAt": {"$exists": False}, "seenAt": {"$lt": now - _PAUSES}}
+    resumed: Document = {"finishedAt": {"$exists": True}, "resumedAt": {"$exists": True}}
+    found = await store.find("imports", {"$or": [paused, resumed]})
+    due = [each["_id"] for each in found if each.get("previewsAt", each["startedAt"]) <= each["seenAt"]]
+    if not due:
         return 0
     refreshed = await previews.refresh_stale(store)
-    done = UpdateMany({"_id": {"$in": paused}}, {"$set": {"previewsAt": now}})
+    done = UpdateMany({"_id": {"$in": due}}, {"$set": {"previewsAt": now}})
     await store.write("imports", [done])
     return refreshed
 

@@ -53,7 +53,7 @@ async def import_identities(
     """Imports lines about identities in one transaction, by a handful of commands."""
 
     async def body(rows: CustomerRows) -> Introduced:
-        register = await _read_register(store, arrivals, rows.session)
+        register = await _read_register(store, arrivals, rows)
         for arrival in arrivals:
             register.take(arrival)
         register.settle()
@@ -67,7 +67,8 @@ async def import_identities(
     return await change_customers(store, body, now=now, stale=stale)
 
 
-async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any) -> "_Register":
+async def _read_register(store: Store, arrivals: Sequence[Arrival], rows: CustomerRows) -> "_Register":
+    session = rows.session
     known: set[Identity] = set()
     links: dict[str, Arrival] = {}
     # A parked link leads to another identity, for which another link may be parked.
@@ -81,6 +82,7 @@ async def _read_register(store: Store, arrivals: Sequence[Arrival], session: Any
     known |= {arrival.line.document["mergedInto"] for arrival in arrivals if "mergedInto" in arrival.line.document}
     numbers = {arrival.line.document["number"] for arrival in arrivals if "number" in arrival.line.document}
     customers = await customers_known_as(store, known, numbers=numbers, session=session)
+    rows.note_read(customers)
     strangers = {identity for arrival in arrivals for identity in arrival.line.names} - by_identity(customers).keys()
     erased = await erased_of(store, strangers, session=session)
     new = [arrival.line.id for arrival in arrivals if arrival.line.kind is LineKind.CUSTOMER]

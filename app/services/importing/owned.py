@@ -9,7 +9,7 @@ import orjson
 
 from app.catalogue import copied
 from app.domain import details, due_diligence
-from app.domain.customers import balance
+from app.domain.customers import PENDING, balance
 from app.domain.ids import collection_of, file_id
 from app.domain.import_forms import Identity
 from app.domain.import_lines import (
@@ -52,7 +52,7 @@ from app.store.previews import StaleCopies
 
 _OWNER: Final[Mapping[str, int]] = dict.fromkeys(
     (
-        *("identities", "revision", "name", "points", "status", "dueDiligence"),
+        *("identities", "revision", "name", "points", "status", "dueDiligence", PENDING),
         *("mergedIntoId", "mergedFromIds", "mergedIdentities"),
     ),
     1,
