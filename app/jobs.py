@@ -59,6 +59,35 @@ async def at_once(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_most
             await asyncio.wait(tasks)
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A pace leaves room for others: after each piece of work it rests ``nice_ratio`` times as long as that took."""
+
+    nice_ratio: float = 0
+
+    @property
+    def is_gentle(self) -> bool:
+        return self.nice_ratio > 0
+
+    async def rest(self, since: float) -> None:
+        """Rests after work that began at ``since``, on the monotonic clock."""
+        if self.is_gentle:
+            await asyncio.sleep(self.nice_ratio * (time.monotonic() - since))
+
+    def paced(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Returns work that rests once it is done."""
+
+        async def do() -> None:
+            start = time.monotonic()
+            await work()
+            await self.rest(start)
+
+        return do if self.is_gentle else work
+
+
+AT_FULL_PACE: Final = Pace()
+
+
 def log_failure(job: str, fault: BaseException, **more: Any) -> None:
     """Counts it, and logs one line without what is stored: an error's own words may hold it."""
     metrics.JOB_FAILURES.labels(job).inc()

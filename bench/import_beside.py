@@ -3,8 +3,8 @@
 A gateway of one process, imports as `python -m app import` in processes of their own, a mongod and the clients, all on
 one machine. Whole customers (W1) are asked for at a third of what sixteen clients that wait get answered: alone, then
 while a file comes in. Then a file comes in alone, and last two at once. Memory is the largest of each import's, in its
-first and in its last quarter. `--lines 100000` is the size of a file, `--lanes 1` what an import does at a time; with
-`--alone` one file comes in alone, and that is all.
+first and in its last quarter. `--lines 100000` is the size of a file, `--lanes 1` what an import does at a time,
+`--nice-ratio 3` how long it rests; with `--alone` one file comes in alone, and that is all.
 """
 
 import asyncio
@@ -50,11 +50,11 @@ class Imported:
         return f"{self.seconds:.1f} s, {max(self.memory[:quarter]):.0f} and {max(self.memory[-quarter:]):.0f} MB"
 
 
-async def import_(uri: str, file: Path, lanes: int) -> Imported:
+async def import_(uri: str, file: Path, options: Sequence[str]) -> Imported:
     """Imports a file. Raises RuntimeError where that failed."""
     start, imported = time.monotonic(), Imported()
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", "import", str(file), "--lanes", str(lanes)),
+        *(sys.executable, "-m", "app", "import", str(file), *options),
         env={**environ, "MONGODB_URI": uri, "MONGODB_DATABASE": DATABASE},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -85,7 +85,7 @@ async def served(client: Client, a_second: float, meanwhile: asyncio.Future[Impo
     return whole
 
 
-async def measure(port: int, uri: str, files: Sequence[Path], lines: int, lanes: int) -> None:
+async def measure(port: int, uri: str, files: Sequence[Path], lines: int, options: Sequence[str]) -> None:
     async with Store.open(uri, DATABASE) as store:
         found = await store.find("customers", {"status": "ACTIVE"}, fields={"number": 1}, sort={"_id": 1})
     tokens = cycle([bearer(Role.ADMIN, f"s{number}") for number in range(20)])
@@ -95,16 +95,16 @@ async def measure(port: int, uri: str, files: Sequence[Path], lines: int, lanes:
     a_second = _SHARE * (await waiting(client, 10)).endings["good"] / 10
     alone = await not_waiting(client, a_second, _ALONE_SECONDS)
     print(f"W1 alone, {a_second:.0f} a second: {alone}", flush=True)
-    during = asyncio.create_task(import_(uri, files[0], lanes))
+    during = asyncio.create_task(import_(uri, files[0], options))
     beside = await served(client, a_second, during)
     print(f"W1 beside an import: {beside}; p99 {p99([beside]) / p99([alone]):.2f} x", flush=True)
     imported = await during
     print(f"an import beside W1: {lines / imported.seconds:,.0f} lines a second; {imported}", flush=True)
     client.close()
-    one = await import_(uri, files[1], lanes)
+    one = await import_(uri, files[1], options)
     print(f"an import alone: {lines / one.seconds:,.0f} lines a second; {one}", flush=True)
     start = time.monotonic()
-    two = await asyncio.gather(*(import_(uri, file, lanes) for file in files[2:]))
+    two = await asyncio.gather(*(import_(uri, file, options) for file in files[2:]))
     together = 2 * lines / (time.monotonic() - start)
     print(
         f"two at once: {together:,.0f} lines a second together, {together * one.seconds / lines:.2f} x; "
@@ -123,19 +123,21 @@ def written(folder: Path, lines: int, files: int) -> Iterator[Path]:
 
 def main(
     lines: Annotated[int, typer.Option(help="Of each file.")] = 20_000,
-    lanes: int = 3,
+    lanes: int | None = None,
+    nice_ratio: float = 0,
     alone: Annotated[bool, typer.Option("--alone")] = False,  # an option
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="import-") as name, embedded_mongod(Path(name, "mongodb")) as uri:
         folder = Path(name)
+        options = [*(("--lanes", str(lanes)) if lanes else ()), "--nice-ratio", str(nice_ratio)]
         files = [*written(folder, lines, 1 if alone else 4)]
         if alone:
-            imported = asyncio.run(import_(uri, files[0], lanes))
+            imported = asyncio.run(import_(uri, files[0], options))
             print(f"an import alone: {lines / imported.seconds:,.0f} lines a second; {imported}")
             return
         asyncio.run(sample(uri, DATABASE, customers=_PEOPLE))
         with serving(uri, DATABASE, folder, workers=1) as gateway:
-            asyncio.run(measure(gateway.port, uri, files, lines, lanes))
+            asyncio.run(measure(gateway.port, uri, files, lines, options))
 
 
 if __name__ == "__main__":

@@ -35,9 +35,11 @@ from app.domain.access import ADMINISTRATOR
 from app.domain.refusals import Refusal
 from app.domain.times import stored
 from app.environment import read_settings
+from app.jobs import Pace
 from app.store import indexes
 
 _NICENESS = 10
+_LANES = 3
 
 imports = typer.Typer(help="Show what was imported, and undo it: docs/import.md.", invoke_without_command=True)
 
@@ -66,11 +68,15 @@ def import_(
         bool, typer.Option("--correct", help="Let a source tell history anew; the timeline says what was corrected.")
     ] = False,
     lanes: Annotated[
-        int,
+        int | None,
+        typer.Option(min=1, max=8, help="How many groups of customers at a time. Default: 3, with --nice-ratio 1."),
+    ] = None,
+    nice_ratio: Annotated[
+        float,
         typer.Option(
-            min=1, max=8, help="How many groups of customers at a time: 1 leaves most to those who are served."
+            min=0, max=100, help="Rest so many times as long as each 50 lines took, for those who are served meanwhile."
         ),
-    ] = 3,
+    ] = 0,
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
@@ -103,7 +109,8 @@ def import_(
         strict=strict,
         corrects=correct,
         refuses_unknown_types=unknown_types is UnknownTypes.REFUSE,
-        lanes=lanes,
+        lanes=lanes or (1 if nice_ratio else _LANES),
+        pace=Pace(nice_ratio),
         reads_ahead=file.seekable(),
     )
 

@@ -33,10 +33,14 @@ class AuditTrail:
 
         ``columns`` are those of an export.
         """
-        row = {**self._row(customer_id), "outcome": Outcome.ACCEPTED.value, "wrote": list(wrote)}
+        row = self.row_of_accepted(customer_id, wrote)
         if columns:
             row["columns"] = list(columns)
         await store.insert("audit", [row], session=session)
+
+    def row_of_accepted(self, customer_id: str | None, wrote: Sequence[str]) -> Document:
+        """Returns the row, for whoever writes it with all else."""
+        return {**self._row(customer_id), "outcome": Outcome.ACCEPTED.value, "wrote": list(wrote)}
 
     async def refused(self, store: Store, refusal: Refusal, *, customer_id: str | None) -> None:
         """Writes the row of a refusal on its own: what was refused has no transaction."""

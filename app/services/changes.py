@@ -24,7 +24,7 @@ from app.services.audit import AuditTrail
 from app.services.letters import Letters
 from app.services.writing import CustomerRows, change_customers
 from app.store.deadline import Deadline
-from app.store.driver import Document, DuplicateKey, InsertOne, OutOfTime, Store, TryAgain
+from app.store.driver import Document, InsertOne, OutOfTime, Store
 
 Session: TypeAlias = Any
 T = TypeVar("T")
@@ -159,12 +159,10 @@ class Changes:
             record |= {"wrote": effect.wrote, "at": self.now}
             if effect.adjusted_points:
                 record["points"] = effect.adjusted_points
-            try:
-                await self.store.insert("idempotency", [record], session=session)
-            except DuplicateKey as raced:
-                raise TryAgain from raced  # the same key, a moment earlier: the next run finds what it wrote
+            # The same key, a moment earlier, has it: the next run finds what it wrote.
+            rows.add("idempotency", record, is_race=True)
             ids = [each for one in effect.wrote.values() for each in (one if isinstance(one, list) else [one])]
-            await self.audit(mutation).accepted(self.store, session, customer_id=customer_id, wrote=ids)
+            rows.add("audit", self.audit(mutation).row_of_accepted(customer_id, ids))
             return effect.wrote
 
         one_at_a_time = self.locks.locked(customer_id or self.viewer.subject, self.store.deadline)

@@ -23,14 +23,11 @@ _LOOKS_BACK: Final = timedelta(days=20 * 366)
 _INDEX: Final = "legacy_occurredAt_order_id_type_isNote_actor.kind_actor.accessLevel_actor.name"
 
 
-async def mark_days_stale(
-    store: Store, activities: Iterable[Mapping[str, Any]], *, now: datetime, session: Any
-) -> None:
-    """Marks days that are over to be counted again, in the transaction that wrote activities. No command for today."""
+def days_made_stale(activities: Iterable[Mapping[str, Any]], *, now: datetime) -> list[UpdateMany]:
+    """Returns what has days that are over counted again, for the transaction that writes activities: none for today."""
     days = {day_of(activity["occurredAt"]) for activity in activities}
-    if over := [day for day in days if day <= now - DAY]:
-        stale = UpdateMany({"_id": {"$in": over}, "stale": False}, {"$set": {"stale": True}})
-        await store.write("tallies", [stale], session=session)
+    over = [day for day in days if day <= now - DAY]
+    return [UpdateMany({"_id": {"$in": over}, "stale": False}, {"$set": {"stale": True}})] if over else []
 
 
 async def count_days(store: Store, now: datetime, *, grace: timedelta = _GRACE, backoff: Backoff | None = None) -> int:

@@ -19,7 +19,7 @@ from app.domain.listings import ORDERED
 from app.domain.moments import ORDER, put_in_order
 from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
-from app.services.daily_counts import mark_days_stale
+from app.services.daily_counts import days_made_stale
 from app.store import previews
 from app.store.digests import row_digest
 from app.store.driver import (
@@ -29,7 +29,6 @@ from app.store.driver import (
     InsertOne,
     ReplaceOne,
     Store,
-    TryAgain,
     UpdateOne,
 )
 from app.store.indexes import remake_copies
@@ -46,6 +45,7 @@ class CustomerRows:
         self.store = store
         self.session = session
         self.now = now
+        self._together = store.together(session)
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
         self._withdrawn: list[Document] = []
         """Activities that are not, or not any more, what they were: copies and counts of them are made anew."""
@@ -174,20 +174,24 @@ class CustomerRows:
         """Lets ``act`` be called once what was written is committed."""
         self.acts.append(act)
 
+    def add(self, collection: str, row: Document, *, is_race: bool = False) -> None:
+        """Inserts what is no customer's row, before all else; of a race, a key that is taken means TryAgain."""
+        self._together.insert(collection, [row], is_race=is_race)
+
     async def send(self) -> None:
         """Sends a command for each collection, and one more each for the feed and for days that are over."""
-        await self.store.write("customers", self._customers, session=self.session)
+        together = self._together
+        together.write("customers", self._customers)
         self._order()
         for collection in {**self._inserted, **self._operations}:
             inserted, operations = self._inserted[collection], self._operations[collection]
             if operations:
                 both = [*map(InsertOne[Document], inserted), *operations]
-                done = await self.store.write(collection, both, ordered=False, session=self.session)
-                if done.matched_count + done.deleted_count < len(operations):
-                    raise TryAgain  # a row has another owner by now
+                # Of fewer a row has another owner by now.
+                together.write(collection, both, ordered=False, finds=len(operations))
             else:
-                await self.store.insert(collection, inserted, session=self.session)
-            await self.store.insert(collection, self._handed_on[collection], session=self.session)
+                together.insert(collection, inserted)
+            together.insert(collection, self._handed_on[collection])
         activities: defaultdict[str, list[Document]] = defaultdict(list)
         for activity in self._inserted["activities"]:
             activities[activity["customerId"]].append(activity)
@@ -196,18 +200,20 @@ class CustomerRows:
         operations = [UpdateOne({"_id": owner}, {"$set": {"identities": []}}) for owner in given_up]
         updates = ((owner, self._update(owner, activities[owner])) for owner in sorted(self.owners))
         operations += [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
-        await self.store.write("customers", operations, ordered=bool(given_up), session=self.session)
+        together.write("customers", operations, ordered=bool(given_up))
         told = [*self._inserted["activities"], *self._withdrawn]
-        await mark_days_stale(self.store, told, now=self.now, session=self.session)
+        together.write("tallies", days_made_stale(told, now=self.now))
         if of := sorted({activity["customerId"] for activity in self._withdrawn}):
+            await together.send()
             await remake_copies(self.store, of, self.session)
         gone = [DeleteOne({"_id": owner}) for owner in sorted(self._gone)]
-        await self.store.write("customers", gone, session=self.session)
-        await self.store.write("heads", gone, session=self.session)
-        await self._list_step()
+        together.write("customers", gone)
+        together.write("heads", gone)
+        self._list_step()
         await self._tell(activities)
+        await together.send()
 
-    async def _list_step(self) -> None:
+    def _list_step(self) -> None:
         """Lists what an import wrote that was not here before."""
         if not self.import_id:
             return
@@ -223,7 +229,7 @@ class CustomerRows:
             own: Document = {"_id": f"{self.import_id}/{secrets.token_hex(8)}", "importId": self.import_id}
             # It is kept for a time from now on, whatever time the import says that it is.
             step = {**own, "rows": rows, "at": stored(datetime.now(UTC))}
-            await self.store.insert("importSteps", [step], session=self.session)
+            self._together.insert("importSteps", [step])
 
     async def _tell(self, activities: Mapping[str, Sequence[Document]]) -> None:
         """Writes what was done into the feed, by the revisions that these customers have now."""
@@ -237,6 +243,7 @@ class CustomerRows:
             elif owner in self._read:
                 known[owner] = self._read[owner] + 1, None
         if unknown := [owner for owner in owners if owner not in known]:
+            await self._together.send()
             where, keys = {"_id": {"$in": unknown}}, {"revision": 1, "status": 1}
             found = await self.store.find("customers", where, fields=keys, session=self.session)
             known |= {each["_id"]: (each.get("revision", 0), each["status"]) for each in found}
@@ -262,7 +269,7 @@ class CustomerRows:
             feed_entry(owner, revision, self.now, status=CustomerStatus.ANONYMISED.value, **nothing)
             for owner, revision in sorted(self._gone.items())
         ]
-        await self.store.insert("feed", entries, session=self.session)
+        self._together.insert("feed", entries)
 
     def _order(self) -> None:
         """Rows of one moment are listed in the order in which they were written, unless they bring an order."""

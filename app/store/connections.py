@@ -15,13 +15,15 @@ _HEADER_BYTES: Final = 16
 
 
 class WireConnection(asyncio.Protocol):
-    """A connection does one command at a time. It is closed with every reply that is no longer waited for."""
+    """A connection is one asker's at a time. It is closed with every reply that is no longer waited for."""
 
     def __init__(self, server: "Server", connection: Any, transport: Any) -> None:
         self._server, self.pymongo, self._transport = server, connection, transport
         self._loop = asyncio.get_running_loop()
         self._received: list[bytes] = []
         self._missing = _HEADER_BYTES
+        self._earlier: list[bytes] = []
+        self._to_come = 0
         self._reply: asyncio.Future[bytes] | None = None
         self.until = inf
         self.gone: asyncio.Future[None] = self._loop.create_future()
@@ -32,12 +34,12 @@ class WireConnection(asyncio.Protocol):
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 
-    async def ask(self, message: bytes, until: float) -> bytes:
-        """Sends a message and returns the reply. Raises AutoReconnect, NetworkTimeout."""
+    async def ask(self, message: bytes, until: float, *, replies: int = 1) -> bytes:
+        """Sends a message, or several at once, and returns as many replies. Raises AutoReconnect, NetworkTimeout."""
         if self._transport.is_closing():
             raise AutoReconnect(f"{self._server.name}: connection closed")
         self._reply = reply = self._loop.create_future()
-        self.until = until
+        self.until, self._to_come = until, replies
         self._transport.write(message)
         try:
             return await reply
@@ -58,11 +60,18 @@ class WireConnection(asyncio.Protocol):
         self._missing = int.from_bytes(message[:4], "little") - len(message)
         if self._missing > 0:  # which is now known, and all of it is joined but once more
             received.append(message)
-        elif self._missing < 0 or self._reply is None or self._reply.done():
+        elif self._reply is None or self._reply.done() or (self._missing < 0 and self._to_come == 1):
             self._transport.abort()
-        else:
+        elif self._to_come == 1:
             self._missing = _HEADER_BYTES
-            self._reply.set_result(message)
+            self._reply.set_result(b"".join((*self._earlier, message)) if self._earlier else message)
+            self._earlier.clear()
+        else:
+            length, self._missing = len(message) + self._missing, _HEADER_BYTES
+            self._earlier.append(message[:length])
+            self._to_come -= 1
+            if length < len(message):
+                self.data_received(message[length:])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.fail(AutoReconnect(f"{self._server.name}: {exc or 'connection closed'}"))

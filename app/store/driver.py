@@ -9,15 +9,12 @@ import itertools
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from itertools import islice
 from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
-from bson import CodecOptions, Decimal128
-from bson.codec_options import TypeEncoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import (
     AsyncMongoClient,
@@ -32,23 +29,25 @@ from pymongo import (
     UpdateOne,
     WriteConcern,
 )
-from pymongo.errors import (
-    ConnectionFailure,
-    DuplicateKeyError,
-    ExecutionTimeout,
-    NetworkTimeout,
-    OperationFailure,
-    PyMongoError,
-    WaitQueueTimeoutError,
-    WTimeoutError,
-)
+from pymongo.errors import ConnectionFailure, NetworkTimeout, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Secondary, SecondaryPreferred
 
 from app.store import shortcuts, statements
+from app.store.codec import CODEC, Document, list_to_python, to_python
 from app.store.deadline import NEVER, Deadline
 from app.store.fall_back import FallBackToDriver, UnknownPymongo
+from app.store.faults import (
+    DuplicateKey,
+    OutOfTime,
+    StoreError,
+    TryAgain,
+    Unavailable,
+    is_away,
+    is_of_the_moment,
+    is_transient,
+)
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
@@ -76,45 +75,9 @@ __all__ = [
     "usable_uri",
 ]
 
-Document: TypeAlias = dict[str, Any]
 Pipeline: TypeAlias = Sequence[Mapping[str, Any]]
 Driver: TypeAlias = Literal["motor", "pymongo"]
-
-
-class TryAgain(Exception):
-    """Raised by a transaction's body that lost a race: what it read is no longer so."""
-
-
-class OutOfTime(PyMongoError):
-    """Raised where a transaction did not commit by its deadline. Whether its last attempt did is not known."""
-
-
-StoreError = PyMongoError
-DuplicateKey = DuplicateKeyError
-Unavailable = (ConnectionFailure, ExecutionTimeout, WTimeoutError, OutOfTime)
-"""The database is not there, or does not answer in time: worth another try."""
 T = TypeVar("T")
-_NOT_ALLOWED: Final = frozenset({13, 18, 8000})
-"""Codes of users who may not, or are not who they say."""
-
-
-def is_transient(fault: BaseException) -> bool:
-    """Returns whether the same may succeed at another time: the database is away, or does not let us in at present.
-
-    Anything else is about what was written or asked, and is the same the next time.
-    """
-    if isinstance(fault, Unavailable) or not isinstance(fault, PyMongoError):
-        return isinstance(fault, Unavailable)
-    labels = ("RetryableWriteError", "RetryableError", "TransientTransactionError", "UnknownTransactionCommitResult")
-    return any(map(fault.has_error_label, labels)) or getattr(fault, "code", None) in _NOT_ALLOWED
-
-
-def is_away(fault: BaseException | None) -> bool:
-    """Returns whether the database could not be asked at all. A command that used up its time does not say so."""
-    own_time = NetworkTimeout | WaitQueueTimeoutError
-    return isinstance(fault, ConnectionFailure) and not isinstance(fault, own_time)
-
-
 FOLDS_CASE: Final = {"locale": "en", "strength": 2}
 """The collation of indexes and queries that take A for a."""
 FOLDS_ACCENTS: Final = {"locale": "en", "strength": 1}
@@ -131,72 +94,13 @@ _HEARTBEAT_SECONDS: Final = 1
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
 _ONE_BATCH: Final = 100_000
 _CURSOR: Final = {"batchSize": _ONE_BATCH}
-_OF_THE_MOMENT: Final = frozenset({6, 7, 89, 91, 134, 189, 225, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436})
-"""Codes by which a server says that it is not the primary yet, or any more, or has forgotten a transaction."""
 _BY_WIRE_AT_MOST: Final = 1_000
 """Documents of one write in a transaction; the driver divides what is larger."""
 _LOCAL: Final = {"level": "local"}
 _MAJORITY: Final = {"w": "majority"}
 
-
-class _DecimalEncoder(TypeEncoder):
-    """Decimal128 in the database, ``Decimal`` in Python: money is never a float, and bson stays in this room."""
-
-    python_type = Decimal  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride] # bson declares it as a property
-
-    def transform_python(self, value: Decimal) -> Decimal128:
-        return Decimal128(value)
-
-
 OnCommand: TypeAlias = Callable[[str, float, bool], None]
 """Called after each command with its name, the seconds that we waited for it, and whether it succeeded."""
-
-
-# The driver can make times aware and decimals ours, too: a time takes it ten times as long, and with a decoder for
-# decimals it reads each reply twice.
-CODEC: Final[CodecOptions[Document]] = CodecOptions(type_registry=TypeRegistry([_DecimalEncoder()]))
-_COEFFICIENT: Final = 2**113 - 1
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 # as the driver reads times
-_EPOCH_IN_UTC: Final = _EPOCH.replace(tzinfo=UTC)
-
-
-def _to_python(document: Document) -> Document:
-    """The same, with times that know they are UTC and decimals that are Python's, in place and however deep."""
-    for key, value in document.items():
-        kind = value.__class__
-        if kind is str or kind is int:
-            continue
-        if kind is datetime:
-            document[key] = _EPOCH_IN_UTC + (value - _EPOCH)  # seven times as fast as replace(tzinfo=UTC)
-        elif kind is dict:
-            _to_python(value)
-        elif kind is list:
-            _list_to_python(value)
-        elif kind is Decimal128:
-            document[key] = _decimal(value)
-    return document
-
-
-def _list_to_python(values: list[Any]) -> None:
-    for index, value in enumerate(values):
-        kind = value.__class__
-        if kind is dict:
-            _to_python(value)
-        elif kind is datetime:
-            values[index] = _EPOCH_IN_UTC + (value - _EPOCH)
-        elif kind is list:
-            _list_to_python(value)
-        elif kind is Decimal128:
-            values[index] = _decimal(value)
-
-
-def _decimal(value: Decimal128) -> Decimal:
-    number = int.from_bytes(value.bid, "little")
-    if number >> 125 & 3 == 3:  # infinite, or no number
-        return value.to_decimal()
-    # The same as to_decimal, which looks at each byte, in a tenth of its time.
-    sign, exponent = "-" if number >> 127 else "", (number >> 113 & 0x3FFF) - 6176
-    return Decimal(f"{sign}{number & _COEFFICIENT}E{exponent}")
 
 
 ReadsFrom: TypeAlias = Literal["primary", "preferred", "reports"]
@@ -373,16 +277,6 @@ class _Session(NamedTuple):
     joined: Any
 
 
-def _is_of_the_moment(failed: BaseException) -> bool:
-    """Returns whether the server says that it cannot now, without a label that tells what becomes of a transaction."""
-    labels = ("TransientTransactionError", "UnknownTransactionCommitResult")
-    return (
-        isinstance(failed, OperationFailure)
-        and failed.code in _OF_THE_MOMENT
-        and not any(map(failed.has_error_label, labels))
-    )
-
-
 def _own(session: _Session | None) -> Any:
     return session and session.own
 
@@ -390,6 +284,27 @@ def _own(session: _Session | None) -> Any:
 def _may_go(session: _Session | None, written: Sequence[Any]) -> bool:
     """Returns whether a write may go by wire: in a transaction, and if it is not long."""
     return session is not None and session.joined is not None and len(written) <= _BY_WIRE_AT_MOST
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """A write as commands by wire, none where the driver has to do it, and what is made ``of`` their replies."""
+
+    commands: Sequence[Document]
+    by_driver: Callable[[], Awaitable[Any]]
+    of: Callable[[list[Document]], Any] = lambda replies: None
+    is_alone: bool = False
+    """Whether it is one statement, whose failure is another error than that of one of several."""
+
+    def made_of(self, replies: Iterator[Document | Exception]) -> Any:
+        """Returns what the next replies come to. Raises what the driver raises for one that failed."""
+        own: list[Document] = []
+        for reply in islice(replies, len(self.commands)):
+            if isinstance(reply, Exception):
+                raise reply
+            statements.check(reply, is_alone=self.is_alone)
+            own.append(reply)
+        return self.of(own)
 
 
 class Store:
@@ -508,7 +423,7 @@ class Store:
             except FallBackToDriver as unread:
                 self.database.note(unread)
             else:
-                _list_to_python(found)
+                list_to_python(found)
                 return found
         return await (self._bounded(by_driver) if session is None else by_driver())
 
@@ -524,8 +439,22 @@ class Store:
 
     async def insert(self, collection: str, documents: Sequence[Document], *, session: _Session | None = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
-        if not documents:
-            return
+        if documents:
+            await self._timed("insert", self._send(self._insertion(collection, documents, session), session))
+
+    async def write(
+        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: _Session | None = None
+    ) -> Any:
+        """Sends one bulk write and returns its result; does nothing for no operations."""
+        if not operations:
+            return None
+        return await self._timed("write", self._send(self._bulk(collection, operations, ordered, session), session))
+
+    def together(self, session: _Session) -> "Together":
+        """Returns what collects writes of a transaction, to be sent without waiting for each other's answers."""
+        return Together(self, session)
+
+    def _insertion(self, collection: str, documents: Sequence[Document], session: _Session | None) -> "_Writing":
         is_alone = len(documents) == 1
 
         def by_driver() -> Awaitable[Any]:
@@ -536,40 +465,24 @@ class Store:
 
         insertion: Document = {"insert": collection, "ordered": False, "documents": documents}
         may_go = _may_go(session, documents) and all("_id" in each for each in documents)
-        sent = self._sent([insertion] if may_go else [], by_driver, session, is_alone=is_alone)
-        await self._timed("insert", sent)
+        return _Writing([insertion] if may_go else [], by_driver, is_alone=is_alone)
 
-    async def write(
-        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: _Session | None = None
-    ) -> Any:
-        """Sends one bulk write and returns its result; does nothing for no operations."""
-        if not operations:
-            return None
-
+    def _bulk(self, collection: str, operations: Sequence[Any], ordered: bool, session: _Session | None) -> "_Writing":
         def by_driver() -> Awaitable[Any]:
             return self.database.collection(collection).bulk_write(operations, ordered=ordered, session=_own(session))
 
         may_go = _may_go(session, operations)
         commands = statements.commands_of(collection, operations, ordered=ordered) if may_go else []
-        sent = self._sent(commands, by_driver, session, of=lambda replies: statements.result_of(commands, replies))
-        return await self._timed("write", sent)
+        return _Writing(commands, by_driver, of=lambda replies: statements.result_of(commands, replies))
 
-    async def _sent(
-        self,
-        commands: Sequence[Document],
-        by_driver: Callable[[], Awaitable[Any]],
-        session: _Session | None,
-        *,
-        of: Callable[[list[Document]], Any] = lambda replies: None,
-        is_alone: bool = False,
-    ) -> Any:
-        """Returns what is made ``of`` the replies to commands that write, by wire; else what the driver says.
+    async def _send(self, writing: "_Writing", session: _Session | None) -> Any:
+        """Returns what a write comes to, by wire; else what the driver says.
 
-        Raises what the driver raises for a statement that failed, which is another error for one that ``is_alone``.
+        Raises what the driver raises for a statement that failed.
         """
         joined, until = (session.joined, session.deadline.at) if session else (None, self.deadline.at)
         replies: list[Document] = []
-        for command in commands:
+        for command in writing.commands:
             try:
                 reply = await self.database.wire.write(command, until, joined)
             except FallBackToDriver as unsent:
@@ -577,11 +490,46 @@ class Store:
                 if replies:
                     raise TryAgain from unsent
                 break
-            statements.check(reply, is_alone=is_alone)
+            statements.check(reply, is_alone=writing.is_alone)
             replies.append(reply)
         if replies:
-            return of(replies)
-        return await (self._bounded(by_driver) if session is None else by_driver())
+            return writing.of(replies)
+        return await (self._bounded(writing.by_driver) if session is None else writing.by_driver())
+
+    async def write_each(self, collected: Sequence["_Collected"], session: _Session) -> None:
+        """Sends what was collected; see ``together``."""
+        await self._timed("writes", self._send_each(collected, session))
+
+    async def _send_each(self, collected: Sequence["_Collected"], session: _Session) -> None:
+        writings = [
+            self._insertion(each.collection, each.written, session)
+            if each.inserts
+            else self._bulk(each.collection, each.written, each.ordered, session)
+            for each in collected
+        ]
+        replies = await self._replies(writings, session)
+        for each, writing in zip(collected, writings, strict=True):
+            try:
+                result = writing.made_of(replies) if replies else await self._send(writing, session)
+            except DuplicateKey as taken:
+                if each.is_race:
+                    raise TryAgain from taken
+                raise
+            if each.finds and result.matched_count + result.deleted_count < each.finds:
+                raise TryAgain
+
+    async def _replies(
+        self, writings: Sequence["_Writing"], session: _Session
+    ) -> Iterator[Document | Exception] | None:
+        """Returns the replies to several writes that were sent at once; None where one has to follow the other."""
+        if len(writings) == 1 or not all(writing.commands for writing in writings):
+            return None
+        commands = [command for writing in writings for command in writing.commands]
+        try:
+            return iter(await self.database.wire.write_each(commands, session.deadline.at, session.joined))
+        except FallBackToDriver as unsent:
+            self.database.note(unsent)
+            return None
 
     async def find_one_and_update(
         self,
@@ -608,14 +556,13 @@ class Store:
             may_go = self.database.is_wired
         else:
             may_go = _may_go(session, [command])
-        sent = self._sent(
+        writing = _Writing(
             [command] if may_go else [],
             lambda: target.find_one_and_update(where, change, **options),
-            session,
             of=lambda replies: replies[0]["value"],
         )
-        found = await self._timed("findAndModify", sent)
-        return found and _to_python(found)
+        found = await self._timed("findAndModify", self._send(writing, session))
+        return found and to_python(found)
 
     async def inserts(self, *collections: str) -> AsyncGenerator[None]:
         """Yields once when it has begun to listen, then for each document that was inserted and committed.
@@ -688,7 +635,7 @@ class Store:
                 # Left open, it would keep everybody from what it wrote for a minute.
                 with suppress(PyMongoError), _ends(Deadline.after(_ABORT_SECONDS)):
                     await own.abort_transaction()
-                if _is_of_the_moment(failed):
+                if is_of_the_moment(failed):
                     raise TryAgain from failed
                 raise
             while True:
@@ -699,7 +646,7 @@ class Store:
                 except PyMongoError as failed:
                     # It may or may not have committed: committing again is safe and finds out.
                     unknown = failed.has_error_label("UnknownTransactionCommitResult")
-                    if _is_of_the_moment(failed) and not unknown:
+                    if is_of_the_moment(failed) and not unknown:
                         raise OutOfTime("not known to be committed") from failed
                     if not unknown or deadline.remaining_seconds < 0:
                         raise
@@ -759,6 +706,42 @@ class Store:
         await self.command({"dropDatabase": 1, "writeConcern": {"w": "majority"}})
 
 
+class _Collected(NamedTuple):
+    collection: str
+    written: Sequence[Any]
+    inserts: bool = False
+    ordered: bool = False
+    is_race: bool = False
+    finds: int = 0
+
+
+class Together:
+    """It collects writes of one transaction, none of which has to know what another one found.
+
+    The database does them one after the other; only nobody waits for an answer in between.
+    """
+
+    def __init__(self, store: Store, session: _Session) -> None:
+        self._store, self._session = store, session
+        self._collected: list[_Collected] = []
+
+    def insert(self, collection: str, documents: Sequence[Document], *, is_race: bool = False) -> None:
+        """Inserts documents; of a race, one whose key is taken means TryAgain."""
+        if documents:
+            self._collected.append(_Collected(collection, documents, inserts=True, is_race=is_race))
+
+    def write(self, collection: str, operations: Sequence[Any], *, ordered: bool = True, finds: int = 0) -> None:
+        """Makes one bulk write; where it finds fewer documents than it ``finds``, TryAgain."""
+        if operations:
+            self._collected.append(_Collected(collection, operations, ordered=ordered, finds=finds))
+
+    async def send(self) -> None:
+        """Sends what was collected since the last time. Raises what ``Store.insert`` and ``Store.write`` raise."""
+        collected, self._collected = self._collected, []
+        if collected:
+            await self._store.write_each(collected, self._session)
+
+
 def _ends(deadline: Deadline) -> AbstractContextManager[None]:
     """Makes the driver's commands inside end by the deadline, or by that of a scope around it."""
     return shortcuts.timeout(max(deadline.remaining_seconds, 0.001))  # the driver takes 0 for forever
@@ -775,7 +758,7 @@ def usable_uri(uri: str) -> str:
 
 async def _all_of(cursor: Any) -> list[Document]:
     found: list[Document] = await cursor.to_list(None)
-    _list_to_python(found)
+    list_to_python(found)
     return found
 
 

@@ -119,6 +119,10 @@ POINTS: Schema = {"bsonType": "int"}
 COUNT: Schema = {"bsonType": "int", "minimum": 0}
 TOTAL: Schema = {"bsonType": ["int", "long"]}
 LONG_COUNT: Schema = {"bsonType": ["int", "long"], "minimum": 0}
+ROW_ORDER: Schema = TOTAL
+"""The key ``order`` of each row that is listed: among the rows of one moment, see domain/moments.py."""
+BUCKET: dict[str, Schema] = {"expiresAt": {"bsonType": ["date", "null"]}}
+"""When points expire; null is never."""
 CURRENCY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{3}$"}
 COUNTRY: Schema = {"bsonType": "string", "pattern": "^[A-Z]{2}$"}
 MONEY = object_of({"amount": {"bsonType": "decimal"}, "currency": CURRENCY})

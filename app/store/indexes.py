@@ -30,9 +30,9 @@ from app.store.driver import (
     UpdateMany,
     UpdateOne,
 )
+from app.store.forms import ROW_ORDER, Index
 from app.store.forms import Collection as Declared
-from app.store.forms import Index
-from app.store.schema import COLLECTIONS, ROW_ORDER
+from app.store.schema import COLLECTIONS
 from app.store.shards import index_of
 
 _log = structlog.get_logger("store")

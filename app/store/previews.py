@@ -17,13 +17,14 @@ import structlog
 
 from app.domain.customers import PENDING
 from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREVIEWS
-from app.jobs import at_once
+from app.jobs import AT_FULL_PACE, Pace, at_once
 from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
 from app.store.pages import joined
 from app.store.pending import SETTLED_AT_ONCE, settle
 
 _log = structlog.get_logger("previews")
 _AT_ONCE: Final = 200
+_GENTLY_AT_ONCE: Final = 10
 _STALE_AT_MOST: Final = 100_000
 SETTLED_EACH_SECONDS: Final = 30
 _UNSETTLED_AT_MOST: Final = 20_000
@@ -94,10 +95,13 @@ class StaleCopies:
     die before, `refresh_stale` finds both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace = AT_FULL_PACE) -> None:
+        self._pace = pace
         self._unsettled: set[str] = set()
         self._settled_at = time.monotonic()
         self._stale: dict[str, _Known | None] = {}
+        self._alike: dict[_Known, _Known] = {}
+        """What many customers have alike takes memory once."""
         self._are_too_many = False
 
     def add(
@@ -116,56 +120,64 @@ class StaleCopies:
             before = _Known(revision - 1, frozenset()) if customer_id in new else self._stale.get(customer_id)
             if before and before.revision == revision - 1:
                 lists = before.lists.union(PREVIEWS.keys() & written.get(customer_id, ()))
-                self._stale[customer_id] = _Known(revision, lists)
+                known = _Known(revision, lists)
+                self._stale[customer_id] = self._alike.setdefault(known, known)
             else:  # somebody else has written, too, or had before
                 self._stale[customer_id] = None
         if len(self._stale) > _STALE_AT_MOST:
             self._are_too_many = True
             self._stale.clear()
+            self._alike.clear()
 
     async def settle_if_due(self, store: Store) -> None:
         """Settles what was left half a minute ago, or of so many that it would take long."""
         is_due = time.monotonic() - self._settled_at >= SETTLED_EACH_SECONDS
         if is_due or len(self._unsettled) >= _UNSETTLED_AT_MOST:
-            await self.settle(store)
+            await at_once(self._settlings(store, self._pace), 1)
 
     async def settle(self, store: Store) -> None:
-        """Makes the copies by which customers are listed what they are to be."""
-        await at_once(self._settlings(store), 1)
+        """Makes the copies by which customers are listed what they are to be, without a rest."""
+        await at_once(self._settlings(store, AT_FULL_PACE), 1)
 
     async def finish(self, store: Store, lanes: int = 1) -> None:
         """Settles all, makes the previews anew, so many commands at a time, and forgets whose they were."""
-        await at_once([*self._settlings(store), *self._refreshings(store)], lanes)
+        await at_once([*self._settlings(store, self._pace), *self._refreshings(store)], lanes)
         if self._are_too_many:
             self._are_too_many = False
-            await refresh_stale(store)
+            await refresh_stale(store, self._pace)
 
-    def _settlings(self, store: Store) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
+    def _settlings(self, store: Store, pace: Pace) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
         unsettled, self._unsettled = sorted(self._unsettled), set()
         self._settled_at = time.monotonic()
-        for first in range(0, len(unsettled), SETTLED_AT_ONCE):
-            yield partial(settle, store, unsettled[first : first + SETTLED_AT_ONCE])
+        size = _GENTLY_AT_ONCE if pace.is_gentle else SETTLED_AT_ONCE
+        for first in range(0, len(unsettled), size):
+            yield pace.paced(partial(settle, store, unsettled[first : first + size]))
 
     def _refreshings(self, store: Store) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
-        stale, self._stale = self._stale, {}
+        stale, self._stale, self._alike = self._stale, {}, {}
         alike: defaultdict[_Known | None, list[str]] = defaultdict(list)
         for customer_id in sorted(stale):
             alike[stale[customer_id]].append(customer_id)
+        size = _customers_at_once(self._pace)
         for known, customer_ids in alike.items():
-            for first in range(0, len(customer_ids), _AT_ONCE):
-                yield partial(refresh, store, customer_ids[first : first + _AT_ONCE], known)
+            for first in range(0, len(customer_ids), size):
+                yield self._pace.paced(partial(refresh, store, customer_ids[first : first + size], known))
 
 
-async def refresh_stale(store: Store) -> int:
+def _customers_at_once(pace: Pace) -> int:
+    return _GENTLY_AT_ONCE if pace.is_gentle else _AT_ONCE
+
+
+async def refresh_stale(store: Store, pace: Pace = AT_FULL_PACE) -> int:
     """Makes the previews that are missing, of another form or of another revision; returns how many.
 
     What an import left pending that was interrupted is settled, too.
     """
     kept, last = 0, ""
+    size, fields = _customers_at_once(pace), {"revision": 1, PENDING: 1}
     while True:
-        customers = await store.find(
-            "customers", {"_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"revision": 1, PENDING: 1}
-        )
+        start = time.monotonic()
+        customers = await store.find("customers", {"_id": {"$gt": last}}, sort={"_id": 1}, limit=size, fields=fields)
         if not customers:
             return kept
         await settle(store, [each["_id"] for each in customers if PENDING in each])
@@ -175,6 +187,7 @@ async def refresh_stale(store: Store) -> int:
         if outdated := [each for each in revisions if each not in current]:
             await refresh(store, outdated)
         kept, last = kept + len(outdated), customers[-1]["_id"]
+        await pace.rest(start)
 
 
 async def stale_among(store: Store, customer_ids: Pipeline) -> int:

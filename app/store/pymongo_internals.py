@@ -158,6 +158,7 @@ class Session:
     def __init__(self, session: Any) -> None:
         own = _inner(session)
         self._join, self._begin = own._apply_to, own._transaction.set_in_progress
+        self._is_starting = own._transaction.starting
         self._session: Any = own
         self._label = PyMongoError._add_error_label
         _ = own._server_session.mark_dirty  # what is needed once a command is sent is there
@@ -167,6 +168,11 @@ class Session:
     def join(self, command: dict[str, Any], connection: Any) -> None:
         """Makes the command one of the transaction."""
         self._join(command, False, self._primary, connection)
+
+    @property
+    def has_begun(self) -> bool:
+        """Returns whether a command of the transaction was sent."""
+        return not self._is_starting()
 
     def begin(self) -> None:
         """Says that the transaction's first command is on its way, or another one."""

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import struct
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -19,9 +19,10 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 from app.store import pymongo_internals
 from app.store.connections import Server, WireConnection
 from app.store.fall_back import FallBackToDriver
-from app.store.pymongo_internals import Session
+from app.store.pymongo_internals import CommandEvents, Session
 
 T = TypeVar("T")
+C = TypeVar("C")
 _LOOK_SECONDS: Final = 0.5
 """So often we look whether the primary still is one while somebody waits for it, as the driver does."""
 _LARGEST: Final = 16 * 2**20  # a document may have no more bytes
@@ -81,10 +82,21 @@ class Wire:
         """
         return self._served(self._write, command, until, session)
 
+    def write_each(
+        self, commands: Sequence[dict[str, Any]], until: float, session: Session
+    ) -> Coroutine[Any, Any, list[dict[str, Any] | Exception]]:
+        """Returns the replies to commands that write in a transaction, each of them or what it failed with.
+
+        They are sent at once, and no answer is waited for between them: the server does them in their order. What
+        follows one that failed fails, too. Raises as the driver does where the connection is lost, and
+        FallBackToDriver: none was sent.
+        """
+        return self._served(self._write_each, commands, until, session)
+
     async def _served(
         self,
-        work: Callable[[WireConnection, dict[str, Any], float, Session | None], Coroutine[Any, Any, T]],
-        command: dict[str, Any],
+        work: Callable[[WireConnection, C, float, Any], Coroutine[Any, Any, T]],
+        command: C,
         until: float,
         session: Session | None,
     ) -> T:
@@ -141,6 +153,17 @@ class Wire:
     ) -> dict[str, Any]:
         return await self._ask(self._whole, connection, self._bounded(command, until), until, session)
 
+    async def _write_each(
+        self, connection: WireConnection, commands: Sequence[dict[str, Any]], until: float, session: Session
+    ) -> list[dict[str, Any] | Exception]:
+        if not session.has_begun:
+            raise FallBackToDriver
+        answers = await self._ask_each(connection, commands, until, session)
+        lost = next((answer for answer in answers if isinstance(answer, AutoReconnect)), None)
+        if lost:
+            raise lost
+        return answers
+
     def _bounded(self, command: dict[str, Any], until: float) -> dict[str, Any]:
         if until != inf:
             milliseconds = int((until - time.monotonic() - self._round_trip) * 1000)
@@ -161,24 +184,69 @@ class Wire:
         """The cursor that it answers with, or all."""
         if session:
             session.join(command, connection.pymongo)
-        document = encode(command, codec_options=self._codec)
-        if len(document) > _LARGEST:
-            raise FallBackToDriver  # the driver says so
-        request = next(self._requests) & 0x7FFFFFFF
-        message = _HEADER.pack(_DOCUMENT + len(document), request, 0, _OP_MSG, 0, 0) + document
+        request, message = self._packed(command)
         if session:
             session.begin()
-        if self._listeners is None:
-            return unpack(await connection.ask(message, until), request, connection)
-        told = pymongo_internals.CommandEvents(self._listeners, connection.pymongo, command, request)
+        told = self._told(connection, command, request)
         try:
             reply = await connection.ask(message, until)
             answer = unpack(reply, request, connection)
         except Exception as failed:
-            told.failed(failed)
+            if told:
+                told.failed(failed)
             raise
-        told.succeeded(decode(reply[_DOCUMENT:], codec_options=self._codec))
+        if told:
+            told.succeeded(self._decoded(reply))
         return answer
+
+    async def _ask_each(
+        self, connection: WireConnection, commands: Sequence[dict[str, Any]], until: float, session: Session
+    ) -> list[dict[str, Any] | Exception]:
+        """What each is answered with, or what it failed with."""
+        requests: list[int] = []
+        messages: list[bytes] = []
+        for command in commands:
+            session.join(self._bounded(command, until), connection.pymongo)
+            request, message = self._packed(command)
+            requests.append(request)
+            messages.append(message)
+        told = [self._told(connection, *each) for each in zip(commands, requests, strict=True)]
+        try:
+            replies = await connection.ask(b"".join(messages), until, replies=len(messages))
+        except Exception as failed:
+            for each in filter(None, told):
+                each.failed(failed)
+            raise
+        answers: list[dict[str, Any] | Exception] = []
+        for request, each in zip(requests, told, strict=True):
+            length = int.from_bytes(replies[:4], "little")
+            reply, replies = replies[:length], replies[length:]
+            try:
+                answers.append(self._whole(reply, request, connection))
+            except Exception as failed:
+                answers.append(failed)
+                if each:
+                    each.failed(failed)
+            else:
+                if each:
+                    each.succeeded(self._decoded(reply))
+        return answers
+
+    def _packed(self, command: dict[str, Any]) -> tuple[int, bytes]:
+        """The number of the request, and its message."""
+        document = encode(command, codec_options=self._codec)
+        if len(document) > _LARGEST:
+            raise FallBackToDriver  # the driver says so
+        request = next(self._requests) & 0x7FFFFFFF
+        return request, _HEADER.pack(_DOCUMENT + len(document), request, 0, _OP_MSG, 0, 0) + document
+
+    def _told(self, connection: WireConnection, command: dict[str, Any], request: int) -> CommandEvents | None:
+        if self._listeners is None:
+            return None
+        return CommandEvents(self._listeners, connection.pymongo, command, request)
+
+    def _decoded(self, reply: bytes) -> dict[str, Any]:
+        return decode(reply[_DOCUMENT:], codec_options=self._codec)
 
     def _cursor(self, reply: bytes, request: int, connection: WireConnection) -> dict[str, Any]:
         self._check_header(reply, request, connection)
@@ -200,7 +268,7 @@ class Wire:
             raise lost
 
     def _document(self, reply: bytes, connection: WireConnection) -> dict[str, Any]:
-        whole = decode(reply[_DOCUMENT:], codec_options=self._codec)
+        whole = self._decoded(reply)
         pymongo_internals.check(whole, connection.pymongo)
         return whole
 

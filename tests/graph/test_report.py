@@ -156,11 +156,11 @@ async def history(world: World) -> list[Document]:
     await daily_counts.count_days(world.store, ago(days=10), grace=NOBODY_WRITES)
     late = await world.many("activities", ada, *(drawn(random) for _ in range(100)))
     since = [row for row in late if row["occurredAt"].day % 2]  # nothing said that the other days changed: this does
-    await daily_counts.mark_days_stale(world.store, since, now=NOW, session=None)
+    await world.store.write("tallies", daily_counts.days_made_stale(since, now=NOW))
     others = [row for row in late if row not in since]
-    await daily_counts.mark_days_stale(world.store, others, now=NOW, session=None)
+    await world.store.write("tallies", daily_counts.days_made_stale(others, now=NOW))
     await daily_counts.count_days(world.store, ago(days=20), grace=timedelta(days=-1))
-    await daily_counts.mark_days_stale(world.store, late[:5], now=NOW, session=None)
+    await world.store.write("tallies", daily_counts.days_made_stale(late[:5], now=NOW))
     return [*rows, *late]
 
 

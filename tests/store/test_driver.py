@@ -12,7 +12,7 @@ from bson import Decimal128
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.store import driver, shared_keys
+from app.store import codec, shared_keys
 from app.store.deadline import NEVER
 from app.store.driver import Database, InsertOne, Store, Unavailable
 
@@ -54,7 +54,7 @@ def test_a_decimal_is_read_as_the_library_reads_it(amount: Decimal) -> None:
         stored = Decimal128(amount)
     except ArithmeticError:  # more digits than there is room for
         return
-    read = driver._decimal(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
+    read = codec._decimal(stored)  # pyright: ignore[reportPrivateUsage] # what every read goes through
     assert repr(read) == repr(stored.to_decimal())
 
 

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
@@ -260,7 +261,7 @@ MIXED: Final[list[Any]] = [
     UpdateOne({"_id": 3}, {"$set": {"list.$[each].n": 5}}, array_filters=[{"each.n": 1}], hint="_id_"),
     UpdateOne({"name": "ADA"}, {"$inc": {"n": 1}}, collation={"locale": "en", "strength": 2}, upsert=True),
 ]
-WORKS: Final[Mapping[str, Works]] = {
+WORKS: Final[dict[str, Works]] = {
     "insert one": lambda store, into, session: store.insert(into, ONE, session=session),
     "insert several": lambda store, into, session: store.insert(into, SEVERAL, session=session),
     "insert nothing": lambda store, into, session: store.insert(into, [], session=session),
@@ -303,6 +304,37 @@ WORKS: Final[Mapping[str, Works]] = {
 }
 
 
+async def together(store: Store, into: str, session: Any, *written: Any) -> None:
+    """Sends documents and operations at once: lists of dicts are inserted."""
+    collected = store.together(session)
+    for each in written:
+        if isinstance(each[0], dict):
+            collected.insert(into, each)
+        else:
+            collected.write(into, each)
+    await collected.send()
+
+
+SET: Final[Any] = [UpdateOne({"_id": 1}, {"$set": {"n": 60}})]
+AT_ONCE: Final[Mapping[str, Sequence[Any]]] = {
+    "one": [ONE],
+    "several": [ONE, SET, SEVERAL, MIXED],
+    "the first is there": [[{"_id": 1}], ONE, SET],
+    "the last is there": [ONE, SET, [{"_id": 1}]],
+    "one of several is there": [ONE, [{"_id": "x"}, {"_id": 1}, {"_id": "y"}], SET],
+    "one of a bulk is there": [ONE, [UpdateOne({"_id": 2}, {"$set": {"n": 61}}), InsertOne({"_id": 1})], SET],
+    "one cannot be": [ONE, [UpdateOne({"_id": 1}, {"$nothing": 1})], SEVERAL],
+    "one is too large": [ONE, [{"_id": "large", "text": "x" * 2**24}], SEVERAL],
+    "more than go by wire": [ONE, [{"_id": f"many {n}"} for n in range(1_500)], SET],
+    "one without an id": [ONE, [{"n": 100}], SET],
+    "large ones": [[{"_id": f"large {n}", "text": "x" * 2**22}] for n in range(5)],
+}
+WORKS |= {
+    f"at once, {name}": lambda store, into, session, written=written: together(store, into, session, *written)
+    for name, written in AT_ONCE.items()
+}
+
+
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
 async def test_what_a_transaction_does_is_the_same(both: "Both", work: Works) -> None:
     outcomes: list[Any] = []
@@ -339,8 +371,8 @@ FAILURES: Final[list[dict[str, Any]]] = [
 async def test_a_transaction_that_loses_a_command_runs_again(
     both: "Both", command: str, failure: dict[str, Any]
 ) -> None:
-    runs = await _transact(both, command, failure, times=1)
-    assert runs == 2
+    for at_once in (False, True):
+        assert await _transact(both, command, failure, times=1, at_once=at_once) == 2
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
@@ -364,7 +396,7 @@ async def test_a_commit_of_which_the_server_knows_nothing_is_not_known(both: "Bo
         await _transact(both, "commitTransaction", {"errorCode": 251, "errorLabels": []}, times=1)
 
 
-async def _transact(both: "Both", command: str, failure: dict[str, Any], *, times: int) -> int:
+async def _transact(both: "Both", command: str, failure: dict[str, Any], *, times: int, at_once: bool = False) -> int:
     """Runs a transaction in which a command fails so often; returns how often its body ran. It is there once."""
     store, runs = both.wire.store, 0
     await store.write("once", [DeleteMany({})])
@@ -375,9 +407,13 @@ async def _transact(both: "Both", command: str, failure: dict[str, Any], *, time
         runs += 1
         await store.find("once", {}, session=session)
         await store.aggregate("once", [], session=session)
-        await store.insert("once", [{"_id": f"run {runs}"}], session=session)
         await store.find_one_and_update("once", {"_id": "count"}, {"$inc": {"n": 1}}, session=session)
-        await store.write("once", [UpdateOne({"_id": "count"}, {"$inc": {"n": 1}})], session=session)
+        new, count = [{"_id": f"run {runs}"}], [UpdateOne({"_id": "count"}, {"$inc": {"n": 1}})]
+        if at_once:
+            await together(store, "once", session, new, count)
+        else:
+            await store.insert("once", new, session=session)
+            await store.write("once", count, session=session)
 
     with failing(both.mongod, command, times=times, **failure) as failed:
         await store.transaction(body)
@@ -394,6 +430,46 @@ async def test_the_commands_of_a_transaction_go_by_wire(both: "Both") -> None:
         [False],
         [True],
     ]
+
+
+async def test_writes_at_once_do_not_wait_for_each_other(both: "Both") -> None:
+    """All are sent before the first is answered; where they begin a transaction, one goes ahead."""
+
+    async def body(session: Any, first: bool, name: str) -> None:
+        if not first:
+            await both.wire.store.find("people", {"_id": 1}, session=session)
+        both.wire.clear()
+        await together(both.wire.store, "at_once", session, [{"_id": f"{name} 1"}], [{"_id": f"{name} 2"}], SET)
+
+    for first, name in ((False, "later"), (True, "first")):
+        with failing(both.mongod, "insert", times=1, blockConnection=True, blockTimeMS=500):
+            running = asyncio.create_task(both.wire.store.transaction(partial(body, first=first, name=name)))
+            assert await eventually(lambda: both.wire.written)
+            sent = [*both.wire.written]
+            await running
+        assert sent == (["insert"] if first else ["insert", "insert", "update"])
+    assert len(await both.wire.store.find("at_once", {})) == 4
+
+
+@pytest.mark.parametrize("lost", ["a key that is taken", "a row that is gone"])
+async def test_who_loses_a_race_runs_again(both: "Both", lost: str) -> None:
+    for side in (both.wire, both.driver):
+        store, runs = side.store, 0
+        await store.write("race", [DeleteMany({})])
+        await store.insert("race", [{"_id": 1}])
+
+        async def body(session: Any, store: Store = store) -> None:
+            nonlocal runs
+            runs += 1
+            await store.find("race", {}, session=session)
+            collected, taken = store.together(session), lost == "a key that is taken" and runs == 1
+            collected.write("race", [UpdateOne({"_id": 1 if taken or runs > 1 else 2}, {"$inc": {"n": 1}})], finds=1)
+            collected.insert("race", [{"_id": 1 if taken else 3}], is_race=True)
+            await collected.send()
+
+        await store.transaction(body)
+        assert runs == 2
+        assert await store.find("race", {}, sort={"_id": 1}) == [{"_id": 1, "n": 1}, {"_id": 3}]
 
 
 async def test_who_leaves_a_transaction_keeps_nobody_from_what_it_wrote(both: "Both") -> None:
@@ -429,9 +505,9 @@ async def test_no_transaction_is_lost_or_done_twice_where_the_server_dies(own: "
             own_id = f"{name} {number}"
 
             async def body(session: Any, own_id: str = own_id) -> None:
-                await store.insert("kills", [{"_id": own_id}], session=session)
+                await store.find("kills", {"_id": own_id}, session=session)
                 count = UpdateOne({"_id": "count"}, {"$inc": {name: 1}}, upsert=True)
-                await store.write("kills", [count], session=session)
+                await together(store, "kills", session, [{"_id": own_id}], [count])
 
             await store.within(30).transaction(body)
             done.append(own_id)
@@ -704,8 +780,12 @@ class Side(CommandListener):
         self.seen: list[tuple[str, Document]] = []
         self.ended: list[tuple[Any, ...]] = []
         self.connections: list[Any] = []
+        self.written: list[str] = []
+        """The commands that write, in a transaction or without."""
 
     def started(self, event: Any) -> None:
+        if event.command_name in {"insert", "update", "delete"}:
+            self.written.append(event.command_name)
         if event.command_name in {"find", "aggregate", "getMore"}:
             self.seen.append((event.command_name, dict(event.command)))
             self.connections.append(event.server_connection_id)

@@ -116,6 +116,7 @@ def attributes() -> list[str]:
         "_session",
         "_join",
         "_begin",
+        "_is_starting",
         "_label",
         "_client",
         "_seconds",
@@ -219,7 +220,8 @@ async def test_an_attribute_that_is_gone_leaves_reading_to_the_driver(
 
 
 READ_IN_A_TRANSACTION: Final = (
-    *("_apply_to", "_transaction", "_server_session", "set_in_progress", "mark_dirty", "PRIMARY", "_add_error_label"),
+    *("_apply_to", "_transaction", "_server_session", "set_in_progress", "starting", "mark_dirty", "PRIMARY"),
+    "_add_error_label",
 )
 READ_AROUND_ONE: Final = ("start_session", "wrap", "in_transaction", "end_session")
 

@@ -7,6 +7,7 @@ else. Interrupted anywhere, the same file imported again completes it.
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -70,9 +71,12 @@ __all__ = [
 ]
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
+_LINES_AT_ONCE: Final = 12_000
+"""Of several lanes. The more lines are looked at together, the more of one customer are in one transaction."""
 _LINES_PER_LANE: Final = 2_000
 _LINES_OF_ONE_LANE: Final = 1_000
 """Where it is the only one: whoever leaves most to those who are served holds a customer for a shorter time, too."""
+_LINES_OF_A_GENTLE_CHUNK: Final = 50
 _INTRODUCED_AT_ONCE: Final = 1_000
 _FOR_LANES: Final = {"identities": 1, "number": 1, "mergedIntoId": 1}
 _Step: TypeAlias = Callable[[Sequence[Arrival]], Awaitable[list[Verdict]]]
@@ -272,7 +276,8 @@ async def import_lines(
     came in although something about them is wrong. What is written is listed under ``import_id``
     (services/importing/batches.py).
     """
-    run = _Run(store, now, options, import_id, before or Summary(lines=first - 1, last=first - 1))
+    summary, stale = before or Summary(lines=first - 1, last=first - 1), StaleCopies(options.pace)
+    run = _Run(store, now, options, import_id, summary, stale)
 
     def tell(verdicts: Iterable[Verdict]) -> None:
         for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
@@ -290,11 +295,13 @@ async def import_lines(
 
     decided: list[Verdict] = []
     if lines_per_chunk is None:
-        lines_per_chunk = _LINES_OF_ONE_LANE if options.lanes == 1 else _LINES_PER_LANE * options.lanes
+        own = _LINES_OF_ONE_LANE if options.lanes == 1 else _LINES_AT_ONCE
+        lines_per_chunk = _LINES_OF_A_GENTLE_CHUNK if options.pace.is_gentle else own
     chunks = _read(_chunks(lines, lines_per_chunk, first), options)
     try:
         async with aclosing(chunks):
             async for chunk, taken in chunks:
+                start = time.monotonic()
                 async for verdicts in run.steps(taken):
                     run.count(verdicts)
                     # What was parked is in no file that is imported again: it is told before it leaves.
@@ -313,6 +320,7 @@ async def import_lines(
                 await run.stale.settle_if_due(store)
                 if run.balances.is_full:
                     tell_doubts(await run.balances.wrong(store))
+                await options.pace.rest(start)
         tell_doubts(await run.balances.wrong(store))
         for warning in run.unreached.warnings():
             run.summary.warnings.add(warning)
@@ -365,12 +373,12 @@ class _Run:
     now: datetime
     options: ImportOptions
     import_id: str | None
-    summary: Summary = field(default_factory=Summary)
+    summary: Summary
+    stale: StaleCopies
     held: Held = field(default_factory=Held)
     sources: set[str] = field(default_factory=set[str])
     """Those outside the catalogue that it has met."""
     updates: Updates = field(default_factory=Updates)
-    stale: StaleCopies = field(default_factory=StaleCopies)
     balances: ToldBalances = field(default_factory=ToldBalances)
     unreached: Unreached = field(default_factory=Unreached)
 
@@ -401,7 +409,8 @@ class _Run:
             yield verdicts
         if things:
             await self._note_sources(things)
-            yield await self._in_lanes(self._bring_in, things, customers, self.options.lanes)
+            groups = max(self.options.lanes, ceil(len(things) / _LINES_PER_LANE))
+            yield await self._in_lanes(self._bring_in, things, customers, groups)
 
     async def _known_before(self, arrivals: Sequence[Arrival]) -> Sequence[Document] | None:
         """Returns the customers of whom lines tell who they are; None if parked links may make one of several."""

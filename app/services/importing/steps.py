@@ -22,7 +22,7 @@ from app.domain.import_lines import KEYS_OF_LINES, LINE_SHAPES, Line, LineKind, 
 from app.domain.moments import order_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import LineOutcome
-from app.jobs import log_failure
+from app.jobs import AT_FULL_PACE, Pace, log_failure
 from app.store.driver import Document, Store
 
 UNREADABLE: Final = "unreadable"
@@ -44,7 +44,8 @@ class ImportOptions:
     ``zone`` is the programme's, where days of points end. ``strict`` rejects a customer for one bad value;
     ``corrects`` lets history be told anew; ``refuses_unknown_types`` rejects activities that would be legacy. Lines of
     different customers are brought in at a time, in so many ``lanes``. ``reads_ahead`` says that the next lines are
-    there at once: those of a pipe would keep what is under way waiting.
+    there at once: those of a pipe would keep what is under way waiting. By a gentle ``pace`` few lines come in at a
+    time, and others have their turn after each of these.
     """
 
     zone: tzinfo = UTC
@@ -53,6 +54,7 @@ class ImportOptions:
     refuses_unknown_types: bool = False
     lanes: int = 1
     reads_ahead: bool = True
+    pace: Pace = AT_FULL_PACE
 
 
 class NotImported(Refusal):
