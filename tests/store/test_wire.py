@@ -261,7 +261,7 @@ MIXED: Final[list[Any]] = [
     UpdateOne({"_id": 3}, {"$set": {"list.$[each].n": 5}}, array_filters=[{"each.n": 1}], hint="_id_"),
     UpdateOne({"name": "ADA"}, {"$inc": {"n": 1}}, collation={"locale": "en", "strength": 2}, upsert=True),
 ]
-WORKS: Final[dict[str, Works]] = {
+WORKS: Final[Mapping[str, Works]] = {
     "insert one": lambda store, into, session: store.insert(into, ONE, session=session),
     "insert several": lambda store, into, session: store.insert(into, SEVERAL, session=session),
     "insert nothing": lambda store, into, session: store.insert(into, [], session=session),
@@ -329,13 +329,13 @@ AT_ONCE: Final[Mapping[str, Sequence[Any]]] = {
     "one without an id": [ONE, [{"n": 100}], SET],
     "large ones": [[{"_id": f"large {n}", "text": "x" * 2**22}] for n in range(5)],
 }
-WORKS |= {
+TOGETHER: Final[Mapping[str, Works]] = {
     f"at once, {name}": lambda store, into, session, written=written: together(store, into, session, *written)
     for name, written in AT_ONCE.items()
 }
 
 
-@pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
+@pytest.mark.parametrize("work", [*WORKS.values(), *TOGETHER.values()], ids=[*WORKS, *TOGETHER])
 async def test_what_a_transaction_does_is_the_same(both: "Both", work: Works) -> None:
     outcomes: list[Any] = []
     for name, side in (("by_wire", both.wire), ("by_driver", both.driver)):
@@ -438,10 +438,10 @@ async def test_writes_at_once_do_not_wait_for_each_other(both: "Both") -> None:
     async def body(session: Any, first: bool, name: str) -> None:
         if not first:
             await both.wire.store.find("people", {"_id": 1}, session=session)
-        both.wire.clear()
         await together(both.wire.store, "at_once", session, [{"_id": f"{name} 1"}], [{"_id": f"{name} 2"}], SET)
 
     for first, name in ((False, "later"), (True, "first")):
+        both.wire.clear()
         with failing(both.mongod, "insert", times=1, blockConnection=True, blockTimeMS=500):
             running = asyncio.create_task(both.wire.store.transaction(partial(body, first=first, name=name)))
             assert await eventually(lambda: both.wire.written)
