@@ -71,7 +71,7 @@ __all__ = [
 ]
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
-_LINES_AT_ONCE: Final = 12_000
+_LINES_AT_ONCE: Final = 24_000
 """Of several lanes. The more lines are looked at together, the more of one customer are in one transaction."""
 _LINES_PER_LANE: Final = 2_000
 _LINES_OF_ONE_LANE: Final = 1_000
