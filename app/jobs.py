@@ -70,7 +70,7 @@ class Pace:
         return self.nice_ratio > 0
 
     async def rest(self, since: float) -> None:
-        """Rests after work that began at ``since``, on the monotonic clock."""
+        """Gives others their turn after work that began at ``since``, on the monotonic clock."""
         if self.is_gentle:
             await asyncio.sleep(self.nice_ratio * (time.monotonic() - since))
 

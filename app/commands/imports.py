@@ -35,7 +35,6 @@ from app.domain.access import ADMINISTRATOR
 from app.domain.refusals import Refusal
 from app.domain.times import stored
 from app.environment import read_settings
-from app.jobs import Pace
 from app.store import indexes
 
 _NICENESS = 10
@@ -84,6 +83,7 @@ def import_(
     from app.services.importing import (
         HAD_BEEN_PARKED,
         ImportOptions,
+        Pace,
         Summary,
         Verdict,
         check_lines,

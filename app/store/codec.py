@@ -28,7 +28,7 @@ CODEC: Final[CodecOptions[Document]] = CodecOptions(type_registry=TypeRegistry([
 
 
 def to_python(document: Document) -> Document:
-    """The same, with times that know they are UTC and decimals that are Python's, in place and however deep."""
+    """Returns it with times that know they are UTC and decimals that are Python's, in place and however deep."""
     for key, value in document.items():
         kind = value.__class__
         if kind is str or kind is int:

@@ -23,7 +23,7 @@ from app.catalogue.model import did_you_mean, nearest
 from app.domain import card_numbers
 from app.domain.import_lines import LineKind
 from app.domain.vocabulary import LineOutcome
-from app.jobs import at_once
+from app.jobs import Pace, at_once
 from app.services.importing.balances import ToldBalances
 from app.services.importing.customers import import_identities
 from app.services.importing.lanes import in_lanes
@@ -60,6 +60,7 @@ __all__ = [
     "ImportOptions",
     "LineOutcome",
     "MappedLine",
+    "Pace",
     "Reject",
     "Summary",
     "Verdict",
