@@ -45,8 +45,6 @@ class WireConnection(asyncio.Protocol):
             return await reply
         except BaseException:
             self._transport.abort()
-            if reply.done() and not reply.cancelled():
-                reply.exception()  # who left in the moment that it was lost never hears of it
             raise
         finally:
             self._reply, self.until = None, inf

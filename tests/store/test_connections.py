@@ -1,7 +1,6 @@
 """Replies come in pieces, however the network cuts them."""
 
 import asyncio
-import gc
 import random
 from typing import Any
 
@@ -90,17 +89,3 @@ async def test_who_no_longer_waits_for_one_of_several_replies_ends_the_connectio
     asking.cancel()
     await asyncio.wait([asking])
     assert transport.aborted
-
-
-async def test_who_leaves_in_the_moment_that_the_connection_is_lost_leaves_no_fault_in_the_log() -> None:
-    connection, _ = connected()
-    noted: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: noted.append(context))
-    asking = asyncio.create_task(connection.ask(b"all", 1.0))
-    await asyncio.sleep(0)
-    connection.fail(AutoReconnect("closed"))
-    asking.cancel()
-    await asyncio.wait([asking])
-    del asking
-    gc.collect()
-    assert noted == []
