@@ -186,12 +186,12 @@ async def refresh_previews(store: Store, now: datetime) -> int:
     """
     paused: Document = {"finishedAt": {"$exists": False}, "seenAt": {"$lt": now - _PAUSES}}
     resumed: Document = {"finishedAt": {"$exists": True}, "resumedAt": {"$exists": True}}
-    found = await store.find("imports", {"$or": [paused, resumed]})
-    due = [each["_id"] for each in found if each.get("previewsAt", each["startedAt"]) <= each["seenAt"]]
+    were_stale = {"$expr": {"$lte": [{"$ifNull": ["$previewsAt", "$startedAt"]}, "$seenAt"]}}
+    due = await store.find("imports", {"$or": [paused, resumed], **were_stale}, fields={"_id": 1})
     if not due:
         return 0
     refreshed = await previews.refresh_stale(store)
-    done = UpdateMany({"_id": {"$in": due}}, {"$set": {"previewsAt": now}})
+    done = UpdateMany({"_id": {"$in": [each["_id"] for each in due]}}, {"$set": {"previewsAt": now}})
     await store.write("imports", [done])
     return refreshed
 
