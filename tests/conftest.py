@@ -17,6 +17,7 @@ import httpx2
 import pytest
 import stamina
 import structlog
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser
 from pymongo import MongoClient
 
@@ -36,6 +37,10 @@ from tests.support.gateway import Ask
 from tests.support.routing import Routing, tell_tests_apart
 from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import World
+
+# Generated tests take as long as the machine takes.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,7 @@ async def test_a_stored_address_that_is_none_reaches_nobody(address: str, store:
     assert (now["status"], now["error"]) == ("FAILED", "The address is not a valid e-mail address.")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=200))
 @example("00000000" + "\xa0" * 10 + "𐀀𐀀𐀀  ¡")  # a blank between two encoded words, which folding loses
 @example("=?utf-8?q?x?= and =?utf-8?b?4oKs?=")  # reads like encoded words, and is none
@@ -155,7 +155,7 @@ def test_a_subject_is_read_as_it_was_written_but_for_line_breaks_and_what_is_no_
         assert max(map(len, written.split(b"\r\n"))) <= 78  # RFC 5322, 2.1.1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(min_size=1, max_size=200))
 @example("00000000" + "\xa0" * 10 + "𐀀𐀀𐀀  ¡.pdf")
 def test_the_name_of_a_file_is_read_as_it_was_written(name: str) -> None:

@@ -345,7 +345,7 @@ def test_a_ledger_too_much_out_of_order_says_so_and_takes_the_rest_another_time(
     assert (figures(state), len(left)) == ({"earned": 89, "spent": 89}, 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.permutations(range(8)), st.integers(1, 8))
 def test_the_same_lines_in_any_order_and_in_any_pieces_make_the_same_balance(order: list[int], size: int) -> None:
     lines = [
@@ -759,7 +759,7 @@ class AnySequence(RuleBasedStateMachine):
 
 def test_any_sequence_of_rules_agrees_with_points_kept_one_by_one() -> None:
     run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType] -- hypothesis leaves it untyped
-        AnySequence, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        AnySequence, settings=settings(max_examples=60, stateful_step_count=40)
     )
 
 
@@ -797,7 +797,7 @@ def spots(document: Any) -> Iterator[tuple[Any, Any]]:
             yield document, key
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROWS, st.integers(-60, 60).filter(bool))
 def test_an_audit_notices_what_was_tampered_with(rows: Any, change: int) -> None:
     state, entries = ledger(rows)
@@ -809,7 +809,7 @@ def test_an_audit_notices_what_was_tampered_with(rows: Any, change: int) -> None
     assert audit(state, entries)["ok"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROWS, ANY)
 def test_an_audit_notices_an_entry_that_is_missing_repeated_or_out_of_order(rows: Any, pick: int) -> None:
     state, entries = ledger(rows)

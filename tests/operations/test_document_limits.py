@@ -16,7 +16,7 @@ from graphql import (
     parse,
     validate,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.graph import executable
@@ -167,7 +167,6 @@ selections: Any = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(selections, min_size=9, max_size=9))
 def test_the_walk_finds_what_spelling_every_fragment_out_would(bodies: list[str]) -> None:
     """Each fragment may only spread those after it, so that it can be spelled out."""
@@ -250,7 +249,6 @@ overlapping: Any = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.tuples(overlapping, overlapping, overlapping, overlapping))
 def test_within_its_budget_the_bounded_rule_says_what_the_library_says(bodies: tuple[str, ...]) -> None:
     """Its verdict and its words; beyond its budget it says so, and never that all is well."""

@@ -10,8 +10,9 @@ import pytest
 from app import jobs
 from app.jobs import AT_FULL_PACE, Pace
 from app.services.importing import ImportOptions, Summary, import_lines
-from app.store import indexes, previews
+from app.store import previews
 from app.store.driver import Document, Store
+from tests.support.digest import delete_all
 from tests.support.import_lines import NOW, Bring, activity, customer, fingerprint, points
 
 LINES = [
@@ -36,10 +37,10 @@ def _revision(document: Document) -> None:
 
 
 async def test_it_brings_in_the_same_few_lines_at_a_time_and_rests_after_each_step(store: Store, bring: Bring) -> None:
+    await delete_all(store)
     await bring(*LINES)
     as_fast_as_it_can = await fingerprint(store, without=_revision)
-    await store.drop()
-    await indexes.apply(store)
+    await delete_all(store)
     done: list[int] = []
     pace = Noted(nice_ratio=3)
 
