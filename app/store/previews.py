@@ -149,7 +149,7 @@ class StaleCopies:
     def _settlings(self, store: Store, pace: Pace) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
         unsettled, self._unsettled = sorted(self._unsettled), set()
         self._settled_at = time.monotonic()
-        size = _GENTLY_AT_ONCE if pace.is_gentle else SETTLED_AT_ONCE
+        size = _customers_at_once(pace, SETTLED_AT_ONCE)
         for first in range(0, len(unsettled), size):
             yield pace.paced(partial(settle, store, unsettled[first : first + size]))
 
@@ -164,8 +164,8 @@ class StaleCopies:
                 yield self._pace.paced(partial(refresh, store, customer_ids[first : first + size], known))
 
 
-def _customers_at_once(pace: Pace) -> int:
-    return _GENTLY_AT_ONCE if pace.is_gentle else _AT_ONCE
+def _customers_at_once(pace: Pace, at_full_pace: int = _AT_ONCE) -> int:
+    return _GENTLY_AT_ONCE if pace.is_gentle else at_full_pace
 
 
 async def refresh_stale(store: Store, pace: Pace = AT_FULL_PACE) -> int:

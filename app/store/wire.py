@@ -89,7 +89,7 @@ class Wire:
 
         They are sent at once, and no answer is waited for between them: the server does them in their order. What
         follows one that failed fails, too. Raises as the driver does where the connection is lost, and
-        FallBackToDriver: none was sent.
+        FallBackToDriver: none was sent, as where no command before has begun the transaction.
         """
         return self._served(self._write_each, commands, until, session)
 
