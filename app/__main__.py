@@ -542,9 +542,9 @@ async def _happen(store: Store) -> None:
 
 
 def main() -> None:
-    # Whatever ends us goes through every `finally`, so that what we started stops with us.
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    # Whatever ends us goes through every `finally`, so that what we started stops with us. Not by Python's own handler:
+    # asyncio replaces that one, and a command that waits for lines of its input would not hear the first Ctrl-C.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt)
     try:
         cli()

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ from app.sdl import printed, printed_subgraph
 from app.services.export_rows import Batch, ExportPlan, batches
 from app.store.driver import Driver, Store
 
-EXAMPLES = Path(__file__).parents[1] / "examples" / "import"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples" / "import"
 SECRET = "a-secret-of-the-tests-0123456789abcdef"
 NOBODY = "mongodb://ada:lovelace@127.0.0.1:1/?directConnection=true"
 
@@ -64,7 +66,7 @@ def app(driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         said = capsys.readouterr()
         return Ended(int(ended.value.code or 0), said.out, said.err)
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield app
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -436,29 +438,42 @@ def test_a_check_of_an_import_says_what_becomes_of_each_line_and_makes_no_databa
     assert list(done) == ["lines", "counts", "reasons", "warnings", "unknownTypes", "pointsOwed"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_check_that_is_stopped_leaves_no_database(database: dict[str, str], number: int) -> None:
-    with (
-        MongoClient[Any](database["MONGODB_URI"]) as client,
-        subprocess.Popen(
-            command("import", "-", "--check"), env=bare_environment(**database), stdin=subprocess.PIPE
-        ) as checking,
-    ):
-
-        def names() -> list[str]:
-            return [name for name in client.list_database_names() if name.startswith(database["MONGODB_DATABASE"])]
-
-        assert checking.stdin
-        try:
-            while not (found := names()) or "versions" not in client[found[0]].list_collection_names():
-                assert checking.poll() is None
-                time.sleep(0.05)
-            time.sleep(0.5)  # it has begun to wait for lines, or is about to
-            checking.send_signal(number)
-            assert checking.wait(30) == 130
-        finally:
-            checking.kill()
-        assert names() == []
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["import", "-", "--check"], "Stopped. Nothing was written."),
+        (["import", "-"], "Stopped. What was brought in stays; the same command again brings in the rest."),
+        (["import", "-", "--mapping", EXAMPLES / "mappings" / "stripe.toml"], "Stopped. What was brought in stays;"),
+        (["reconcile", "-"], "Comparing"),
+    ],
+    ids=lambda value: "-".join(map(str, value[:3:2])) if isinstance(value, list) else "",
+)
+def test_what_waits_for_its_input_is_stopped_by_one_signal_and_leaves_no_second_database(
+    database: dict[str, str], tmp_path: Path, words: list[str | Path], said: str, number: int
+) -> None:
+    with MongoClient[Any](database["MONGODB_URI"]) as client, pipe() as (end, write):
+        with subprocess.Popen(
+            command(*words),
+            cwd=tmp_path,
+            env=bare_environment(**database, PYTHONPATH=str(ROOT)),
+            stdin=end,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as waiting:
+            try:
+                os.write(write, b'{"kind": "coupon"}\n')
+                while unread(end):
+                    assert waiting.poll() is None
+                    time.sleep(0.05)
+                waiting.send_signal(number)
+                told = waiting.communicate(timeout=30)[1]
+            finally:
+                waiting.kill()
+        assert (waiting.returncode, said in told, "Traceback" in told) == (130, True, False), told
+        names = [name for name in client.list_database_names() if name.startswith(database["MONGODB_DATABASE"])]
+        assert names in ([], [database["MONGODB_DATABASE"]])
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_mistyped_type_is_said_or_refused(app: App, database: dict[str, str], tmp_path: Path) -> None:
@@ -726,6 +741,22 @@ def demo(*words: str | Path, **environment: str) -> Generator[tuple[Demo, str]]:
             yield process, address[0]
         finally:
             process.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def pipe() -> Generator[tuple[int, int]]:
+    """Gives the two ends of a pipe that stays open, however little is written into it."""
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def unread(end: int) -> int:
+    """Returns how many bytes of a pipe nobody has taken yet."""
+    return int.from_bytes(fcntl.ioctl(end, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def asked(address: str, query: str, token: str) -> Any:

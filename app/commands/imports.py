@@ -170,6 +170,10 @@ def import_(
             batch_id, summary = run(work(uri, reject))
         except UnreadableExport as unreadable:
             fail(f"{name} cannot be read on: {unreadable} What came before it is imported.")
+        except KeyboardInterrupt:
+            stays = "What was brought in stays; the same command again brings in the rest."
+            console.print(f"Stopped. {'Nothing was written.' if check else stays}", soft_wrap=True)
+            raise
     written = str(rejects) if not check and rejects.exists() else None
     if json_:
         told = {"id": batch_id, "isCheck": check, **summary.as_json(), "rejects": written}
