@@ -120,14 +120,16 @@ SHAPES: Final[dict[str, tuple[float, tuple[tuple[Make, int], ...]]]] = {
 """By name: the part of the lines that are customers, who come first, and the other kinds with their weights."""
 
 
-def lines_of_shape(shape: str, lines: int, *, seed: int = 1, first: int = 0) -> Iterator[bytes]:
+def lines_of_shape(
+    shape: str, lines: int, *, seed: int = 1, first: int = 0, customers: int | None = None
+) -> Iterator[bytes]:
     """Yields the lines of such a file; the same ones for the same seed, and no more of it is ever in memory.
 
-    Two files have nothing in common where one begins, with its ``first`` number, after the other's last line.
+    Of so many ``customers``, where that is given. Two files have nothing in common where one begins, with its ``first`` number, after the other's last line.
     """
     chance = random.Random(seed)  # noqa: S311 # no secret
     part, kinds = SHAPES[shape]
-    customers = max(1, int(lines * part))
+    customers = customers or max(1, int(lines * part))
     makes, weights = [make for make, _ in kinds], [weight for _, weight in kinds]
     earners: set[int] = set()
     for line in range(first, first + lines):

@@ -447,7 +447,7 @@ def test_a_check_of_an_import_says_what_becomes_of_each_line_and_makes_no_databa
         (["import", "-", "--mapping", EXAMPLES / "mappings" / "stripe.toml"], "Stopped. What was brought in stays;"),
         (["reconcile", "-"], "Comparing"),
     ],
-    ids=lambda value: "-".join(map(str, value[:3:2])) if isinstance(value, list) else "",
+    ids=["check", "import", "mapping", "reconcile"],
 )
 def test_what_waits_for_its_input_is_stopped_by_one_signal_and_leaves_no_second_database(
     database: dict[str, str], tmp_path: Path, words: list[str | Path], said: str, number: int

@@ -197,7 +197,7 @@ async def test_a_claw_back_beyond_the_balance_is_owed_and_later_earnings_pay_it(
         p("b", "SPENT", -80, "2024-01-02"),
         p("c", "REFUNDED", -100, "2024-01-03", refundOf=undoing("a")),
     )
-    assert run.summary.owed == 80
+    assert run.summary.debts.points == 80
     assert "points owed: 80 more, by 1 customers; earnings pay them first" in str(run.summary)
     assert await figures(store) == {"spent": 80, "owed": 80}
     [clawed] = await store.find("points", {"kind": "REFUNDED"})
@@ -222,7 +222,7 @@ async def test_a_line_that_makes_a_change_of_here_short_is_taken_and_the_summary
     await bring({**p("x", "ADJUSTED", -80, "2024-01-03", reason="Here"), "source": "billing"})
     run = await bring(p("b", "SPENT", -50, "2024-01-02"))
     assert run.rejects == []
-    assert run.summary.owed == 30
+    assert run.summary.debts.points == 30
     assert await figures(store) == {"earned": 100, "spent": 130, "owed": 30}
 
 

@@ -9,7 +9,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,7 +29,7 @@ from app.services.importing.customers import import_identities
 from app.services.importing.lanes import in_lanes
 from app.services.importing.owned import import_owned
 from app.services.importing.parking import in_groups, is_anything_parked, leave_places, parked, parked_line
-from app.services.importing.points import Debt, Held
+from app.services.importing.points import Debts, Held
 from app.services.importing.reach import Unreached
 from app.services.importing.steps import (
     HAD_BEEN_PARKED,
@@ -150,8 +150,7 @@ class Summary:
     """How many of them wait for others of the file, and are rejected at its end unless those come."""
 
     counts: Counter[tuple[str, LineOutcome]] = field(default_factory=Counter[tuple[str, LineOutcome]])
-    debts: dict[str, Debt] = field(default_factory=dict[str, Debt])
-    """By customer: the points owed before and after, of those who owe any."""
+    debts: Debts = field(default_factory=Debts)
     reasons: TextCounts = field(default_factory=TextCounts)
     """Why lines were rejected."""
     warnings: TextCounts = field(default_factory=TextCounts)
@@ -165,15 +164,6 @@ class Summary:
 
     def total(self, outcome: LineOutcome) -> int:
         return sum(count for (_, counted), count in self.counts.items() if counted is outcome)
-
-    @property
-    def owed(self) -> int:
-        """Returns how many more points customers owe than before: what was taken was not there any more."""
-        return sum(max(0, debt.after - debt.before) for debt in self.debts.values())
-
-    @property
-    def debtors(self) -> int:
-        return sum(debt.after > debt.before for debt in self.debts.values())
 
     @property
     def rejected(self) -> int:
@@ -191,8 +181,10 @@ class Summary:
             counts = [(self.counts[kind, outcome], outcome) for outcome in LineOutcome if self.counts[kind, outcome]]
             if counts:
                 sentences.append(f"{kind}: " + ", ".join(f"{count:,} {outcome.lower()}" for count, outcome in counts))
-        if self.owed:
-            sentences.append(f"points owed: {self.owed:,} more, by {self.debtors:,} customers; earnings pay them first")
+        if points := self.debts.points:
+            sentences.append(
+                f"points owed: {points:,} more, by {self.debts.customers:,} customers; earnings pay them first"
+            )
         sentences += self.unknown_types.sentences(_unknown_type, "unknown types")
         sentences += self.warnings.sentences(lambda text, count: f"{count:,} warned: {text}", "other warnings")
         sentences += self.reasons.sentences(lambda reason, count: f"{count:,} rejected: {reason}", "other reasons")
@@ -218,16 +210,8 @@ class Summary:
                 {"type": text, "lines": count, "suggestion": nearest(text, CATALOGUE)}
                 for text, count in self.unknown_types.counts.most_common()
             ],
-            "pointsOwed": {"points": self.owed, "customers": self.debtors},
+            "pointsOwed": {"points": self.debts.points, "customers": self.debts.customers},
         }
-
-    def note(self, debts: Mapping[str, Debt]) -> None:
-        for customer_id, debt in debts.items():
-            before = self.debts.get(customer_id, debt).before
-            if before or debt.after:
-                self.debts[customer_id] = Debt(before, debt.after)
-            else:
-                self.debts.pop(customer_id, None)
 
 
 def _unknown_type(word: str, count: int) -> str:
@@ -479,7 +463,7 @@ class _Run:
             options=self.options,
             import_id=self.import_id,
         )
-        self.summary.note(brought.debts)
+        self.summary.debts.note(brought.debts)
         self._recount(brought.updated)
         bad = {verdict.number for verdict in brought.verdicts if verdict.outcome is LineOutcome.REJECTED}
         self.unreached.note(arrival for arrival in arrivals if arrival.number not in bad)

@@ -37,6 +37,7 @@ _DECIDED: Final = {
     "seq", "balanceAfter", "allocations", "settlements", "shortfall", "refundOf", "graceEndsAt", "recordedAt"
 }  # fmt: skip
 _HELD_AT_MOST: Final = 20_000
+_DEBTORS_AT_MOST: Final = 100_000
 
 
 class PointsClosed(NotImported):
@@ -82,6 +83,42 @@ class Debt(NamedTuple):
 
     before: int
     after: int
+
+
+@dataclass
+class Debts:
+    """The debts are what customers owe more than before this import: what was taken was not there any more.
+
+    The first ``_DEBTORS_AT_MOST`` customers are remembered. Of all others the steps are added up, which is the same for
+    those who owed nothing when the import began.
+    """
+
+    _by_customer: dict[str, Debt] = field(default_factory=dict[str, Debt])
+    _is_full: bool = False
+    _other_points: int = 0
+    _other_customers: int = 0
+
+    @property
+    def points(self) -> int:
+        more = sum(max(0, debt.after - debt.before) for debt in self._by_customer.values())
+        return more + max(0, self._other_points)
+
+    @property
+    def customers(self) -> int:
+        more = sum(debt.after > debt.before for debt in self._by_customer.values())
+        return more + max(0, self._other_customers)
+
+    def note(self, debts: Mapping[str, Debt]) -> None:
+        for customer_id, debt in debts.items():
+            before = self._by_customer.get(customer_id, debt).before
+            if not (before or debt.after):
+                self._by_customer.pop(customer_id, None)
+            elif customer_id in self._by_customer or not self._is_full:
+                self._by_customer[customer_id] = Debt(before, debt.after)
+                self._is_full = self._is_full or len(self._by_customer) >= _DEBTORS_AT_MOST
+            else:
+                self._other_points += debt.after - debt.before
+                self._other_customers += bool(debt.after) - bool(debt.before)
 
 
 async def read_ledger(

@@ -1,0 +1,55 @@
+"""What an import keeps in memory, however long it is: `python -m bench.import_memory`, in a mongod of its own.
+
+Mixed lines are made while they are written to the standard input of `python -m app import -`, and are never in a file.
+Printed are, every ``--every`` lines, the lines that are written so far, how many that is a second, and the import's
+resident memory. `--lines 10000000` takes most of an hour; `--customers 20000` says whom the lines are of.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from os import environ
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.store.mongod import embedded_mongod
+from bench.import_lines import lines_of_shape
+from bench.live import megabytes
+
+
+def measure(uri: str, lines: int, customers: int, every: int) -> None:
+    start, most = time.monotonic(), 0.0
+    with subprocess.Popen(
+        (sys.executable, "-m", "app", "import", "-"),
+        env={**environ, "MONGODB_URI": uri, "MONGODB_DATABASE": "bench_import_memory"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as importing:
+        assert importing.stdin
+        for written, line in enumerate(lines_of_shape("mixed", lines, customers=customers), 1):
+            importing.stdin.write(line)
+            if written % every == 0:
+                resident, seconds = megabytes(importing.pid), time.monotonic() - start
+                most = max(most, resident)
+                print(f"{written:>12,} lines  {written / seconds:>6,.0f} a second  {resident:.0f} MB", flush=True)
+        importing.stdin.close()
+        if importing.wait():
+            raise SystemExit(f"The import ended with {importing.returncode}.")
+    print(f"{lines:,} lines of {customers:,} customers in {time.monotonic() - start:,.0f} s; at most {most:.0f} MB")
+
+
+def main(
+    lines: Annotated[int, typer.Option(min=1)] = 1_000_000,
+    customers: Annotated[int, typer.Option(min=1)] = 20_000,
+    every: Annotated[int, typer.Option(min=1)] = 100_000,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="import-") as name, embedded_mongod(Path(name, "mongodb")) as uri:
+        measure(uri, lines, customers, every)
+
+
+if __name__ == "__main__":
+    typer.run(main)
