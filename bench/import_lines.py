@@ -125,7 +125,8 @@ def lines_of_shape(
 ) -> Iterator[bytes]:
     """Yields the lines of such a file; the same ones for the same seed, and no more of it is ever in memory.
 
-    Of so many ``customers``, where that is given. Two files have nothing in common where one begins, with its ``first`` number, after the other's last line.
+    Of so many ``customers``, where that is given. Two files have nothing in common where one begins, with its ``first``
+    number, after the other's last line.
     """
     chance = random.Random(seed)  # noqa: S311 # no secret
     part, kinds = SHAPES[shape]
