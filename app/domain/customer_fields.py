@@ -29,6 +29,12 @@ def name_of(key: str) -> str:
     return key.removeprefix(_PREFIX)
 
 
+def label_of(key: str) -> str:
+    """Returns the name to show to people of a customer's detail, or of a field, by its key."""
+    field = CUSTOMER_FIELDS.get(name_of(key)) if is_key(key) else None
+    return field.label if field else attributes.label_of(name_of(key))
+
+
 def keys() -> list[str]:
     """Returns the key of each field that is declared."""
     return [key_of(name) for name in CUSTOMER_FIELDS]

@@ -11,10 +11,9 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final, cast
 
-from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, CUSTOMER_FIELDS, nearest
+from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
 from app.domain import customer_fields
 from app.domain.access import Forbidden, Masks
-from app.domain.attributes import label_of
 from app.domain.customers import country_of, emails_of
 from app.domain.paging import Ahead, AnyOf, Between, Condition, Contains, Exactly, Has, HasNamed, In, Named, Where
 from app.domain.refusals import BadUserInput
@@ -42,8 +41,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        field = CUSTOMER_FIELDS.get(customer_fields.name_of(self.name)) if customer_fields.is_key(self.name) else None
-        return field.label if field else label_of(self.name.removeprefix(ATTRIBUTE))
+        return customer_fields.label_of(self.name.removeprefix(ATTRIBUTE))
 
 
 TABLES: Final[Mapping[ExportTable, str]] = {

@@ -11,6 +11,7 @@ import strawberry
 from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
 from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import AttributeKind as Attribute
+from app.domain import customer_fields
 from app.domain.access import STAFF, Forbidden, Permission, Role, Viewer, reads_actors, require
 from app.domain.activities import available_actions
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
@@ -97,6 +98,12 @@ class FieldChange:
         description="The field of `Customer`, such as firstName, or fields.loyaltyTier for one of this "
         "gateway's own catalogue."
     )
+
+    @strawberry.field(description="The name of the field to show to people.")
+    @staticmethod
+    def label(change: strawberry.Parent[Document]) -> str:
+        return customer_fields.label_of(change["field"])
+
     from_: str | None = strawberry.field(
         name="from", description="The value before, as people read it. Null if there was none."
     )

@@ -324,7 +324,12 @@ def test_two_customers_are_merged_after_another_look_and_separate_again(demo: De
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Number of the other customer").fill(source["number"])
         dialog.get_by_role("button", name="Preview").click()
-        expect(dialog.get_by_role("region", name="Preview")).to_contain_text("Points afterwards")
+        preview = dialog.get_by_role("region", name="Preview")
+        expect(preview).to_contain_text("Points afterwards")
+        expect(preview).to_contain_text(f"Name: {into['name']} (instead of {source['name']})")
+        preview.get_by_role("button", name="Swap: Name").click()
+        expect(preview).to_contain_text(f"Name: {source['name']} (instead of {into['name']})")
+        expect(preview.get_by_role("button", name="Swap: Name")).to_be_focused()
         dialog.get_by_label("Reason").fill("The same person")
         demo.ask(EDIT, id=source["id"])  # somebody else, meanwhile
         dialog.get_by_role("button", name="Merge").click()
@@ -333,7 +338,7 @@ def test_two_customers_are_merged_after_another_look_and_separate_again(demo: De
         expect(dialog.get_by_role("button", name="Merge")).to_be_disabled()
         assert demo.database.merges.count_documents({"customerId": into["id"]}) == 0
         stale.get_by_role("button", name="Read again").click()
-        expect(dialog.get_by_role("region", name="Preview")).to_contain_text("Points afterwards")
+        expect(preview).to_contain_text(f"Name: {source['name']} (instead of {into['name']})")
         expect(stale).to_have_count(0)
         expect(dialog.get_by_label("Reason")).to_have_value("The same person")
         dialog.get_by_role("button", name="Merge").click()
@@ -343,6 +348,9 @@ def test_two_customers_are_merged_after_another_look_and_separate_again(demo: De
         assert merge
         assert merge["sourceIds"] == [source["id"]]
         assert merge["reason"] == "The same person"
+        survivor = demo.database.customers.find_one({"_id": into["id"]})
+        assert survivor
+        assert survivor["name"] == source["name"]
         found = demo.database.customers.find_one({"_id": source["id"]})
         assert found
         assert found["status"] == "MERGED"

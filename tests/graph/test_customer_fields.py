@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from app.catalogue import CUSTOMER_FIELDS
-from app.domain import details
+from app.domain import customer_fields, details
 from app.domain.access import Role
 from app.domain.exports import choose_columns
 from app.domain.refusals import BadUserInput, Refusals
@@ -254,6 +254,20 @@ async def test_people_edit_fields_of_every_kind_and_the_timeline_tells_what_they
     [row] = await store.find("audit", {})
     assert (row["action"], row["outcome"], row["customerId"]) == ("updateCustomer", "ACCEPTED", ADA)
     assert await found(ask, {"name": "creditLimit", "to": "0"}) == ["1001"]
+
+
+async def test_a_change_says_what_people_call_its_field_also_one_that_the_catalogue_no_longer_has(
+    ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bring(store, customer(fields=GIVEN))
+    await edit_with(ask, "key", [{"name": "loyaltyTier", "value": "SILVER"}], jobTitle="Baker")
+    asked = '{ customer(by: {number: "1001"}) { activities(first: 1) { nodes { changes { field label } } } } }'
+
+    [told] = (await ask(asked))["data"]["customer"]["activities"]["nodes"]
+    assert [each["label"] for each in told["changes"]] == ["Job title", "Tier"]
+    left = {name: field for name, field in CUSTOMER_FIELDS.items() if name != "loyaltyTier"}
+    monkeypatch.setattr(customer_fields, "CUSTOMER_FIELDS", left)
+    assert customer_fields.label_of("fields.loyaltyTier") == "Loyalty tier"
 
 
 async def test_what_is_there_already_is_no_change_and_a_key_makes_one(ask: Ask, store: Store) -> None:

@@ -33,18 +33,20 @@ export function Details({ entry, me, onDone }: Props) {
   if (!found) return <Text size="sm">{fetching ? t.loading : t.noEntry}</Text>;
 
   const { note, subject } = found;
+  // Changes say what was changed, and more than that.
+  const facts = found.attributes?.filter(({ name }) => !(found.changes && name === 'changedFields'));
   const can = (action: ActivityAction) => entry.availableActions?.includes(action) ?? false;
   return (
     <Stack gap="xs">
-      {found.attributes && found.attributes.length > 0 && (
+      {facts && facts.length > 0 && (
         <dl className="facts-of">
-          {found.attributes.map(({ name, label, value }) => (
+          {facts.map(({ name, label, value }) => (
             <div key={name}><dt>{label}</dt><dd dir="auto">{value}</dd></div>
           ))}
         </dl>
       )}
-      {found.changes?.map(({ field, from, to }) => (
-        <Text key={field} size="sm">{field}: <del>{from ?? '–'}</del> → <ins>{to ?? '–'}</ins></Text>
+      {found.changes?.map(({ field, label, from, to }) => (
+        <Text key={field} size="sm">{label}: <del>{from ?? '–'}</del> → <ins>{to ?? '–'}</ins></Text>
       ))}
       {note && (
         <>

@@ -16,6 +16,7 @@ const WORDS: Record<string, string> = {
   UNLIKELY: 'Unwahrscheinlich', UNCLEAR: 'Unklar', PROBABLE: 'Wahrscheinlich', CONFIRMED: 'Bestätigt', 'payment-card': 'Karte',
   activities: 'Ereignisse', coupons: 'Gutscheine', transactions: 'Käufe', orders: 'Bestellungen', invoices: 'Rechnungen',
   passes: 'Karten', requests: 'Anfragen', NAME: 'Name', COUNTRY: 'Land', BILLING_ADDRESS: 'Rechnungsadresse', LOCALE: 'Sprache',
+  ORGANIZATION: 'Firma', JOB_TITLE: 'Beruf', DATE_OF_BIRTH: 'Geburtsdatum', WEBSITE: 'Website', LEAD_SOURCE: 'Herkunft', FIELDS: 'Weitere Angaben',
 };
 
 /** All that the desk says, in German. */
@@ -206,6 +207,7 @@ export const de = (format: Format): Words => ({
   mergeWill: (name: string, number: string) => `Alles vom anderen Kunden wird Teil von ${format.name(name)}, ${number}. Das lässt sich rückgängig machen.`,
   mergePoints: (points: number) => `Punkte danach: ${format.number(points)}`,
   instead: (values: string) => `statt ${values}`,
+  takeOther: (field: string) => `Tauschen: ${field}`,
   merged: (from: string, into: string) => `${format.name(from)} ist in ${format.name(into)} aufgegangen.`,
   unmergeWill: 'Beide sind wieder getrennte Kunden, jeder mit dem Seinen.',
   unmerged: 'Die Zusammenführung ist rückgängig gemacht.',

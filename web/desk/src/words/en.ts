@@ -205,6 +205,7 @@ export const en = (format: Format) => ({
   mergeWill: (name: string, number: string) => `All of the other customer becomes a part of ${format.name(name)}, ${number}. It can be undone.`,
   mergePoints: (points: number) => `Points afterwards: ${format.number(points)}`,
   instead: (values: string) => `instead of ${values}`,
+  takeOther: (field: string) => `Swap: ${field}`,
   merged: (from: string, into: string) => `${format.name(from)} is merged into ${format.name(into)}.`,
   unmergeWill: 'Both are separate customers again, each with what is theirs.',
   unmerged: 'The merge is undone.',
