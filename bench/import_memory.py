@@ -1,8 +1,9 @@
 """What an import keeps in memory, however long it is: `python -m bench.import_memory`, in a mongod of its own.
 
 Mixed lines are made while they are written to the standard input of `python -m app import -`, and are never in a file.
-Printed are, every ``--every`` lines, the lines that are written so far, how many that is a second, and the import's
-resident memory. `--lines 10000000` takes most of an hour; `--customers 20000` says whom the lines are of.
+Printed are, every ``--every`` lines, the lines that are written so far, how many that is a second since the last time,
+and the import's resident memory. `--lines 10000000` takes half an hour; `--customers` says of how many the lines are,
+and `--cache` how many GB the server may keep in memory.
 """
 
 import subprocess
@@ -11,9 +12,10 @@ import tempfile
 import time
 from os import environ
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pymongo import MongoClient
 
 from app.store.mongod import embedded_mongod
 from bench.import_lines import lines_of_shape
@@ -21,7 +23,8 @@ from bench.live import megabytes
 
 
 def measure(uri: str, lines: int, customers: int, every: int) -> None:
-    start, most = time.monotonic(), 0.0
+    start = last = time.monotonic()
+    most = 0.0
     with subprocess.Popen(
         (sys.executable, "-m", "app", "import", "-"),
         env={**environ, "MONGODB_URI": uri, "MONGODB_DATABASE": "bench_import_memory"},
@@ -33,9 +36,9 @@ def measure(uri: str, lines: int, customers: int, every: int) -> None:
         for written, line in enumerate(lines_of_shape("mixed", lines, customers=customers), 1):
             importing.stdin.write(line)
             if written % every == 0:
-                resident, seconds = megabytes(importing.pid), time.monotonic() - start
+                resident, since, last = megabytes(importing.pid), last, time.monotonic()
                 most = max(most, resident)
-                print(f"{written:>12,} lines  {written / seconds:>6,.0f} a second  {resident:.0f} MB", flush=True)
+                print(f"{written:>12,} lines  {every / (last - since):>6,.0f} a second  {resident:.0f} MB", flush=True)
         importing.stdin.close()
         if importing.wait():
             raise SystemExit(f"The import ended with {importing.returncode}.")
@@ -44,10 +47,13 @@ def measure(uri: str, lines: int, customers: int, every: int) -> None:
 
 def main(
     lines: Annotated[int, typer.Option(min=1)] = 1_000_000,
-    customers: Annotated[int, typer.Option(min=1)] = 20_000,
+    customers: Annotated[int, typer.Option(min=1)] = 2_000,
     every: Annotated[int, typer.Option(min=1)] = 100_000,
+    cache: Annotated[int, typer.Option(min=1)] = 7,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="import-") as name, embedded_mongod(Path(name, "mongodb")) as uri:
+        with MongoClient[Any](uri) as client:
+            client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=f"cache_size={cache}G")
         measure(uri, lines, customers, every)
 
 

@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import orjson
 import uvloop
-from starlette.types import Message, Scope
 
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
@@ -30,6 +29,7 @@ from app.serving import tune_gc
 from app.settings import Limits
 from app.store import indexes, previews
 from app.store.driver import Document, Store
+from bench.asgi import answered
 from bench.data import DATABASE, FOLDER, seeded
 from bench.peers.servers import cpu_seconds
 from bench.workloads import W1, W2, W3
@@ -222,29 +222,12 @@ class Gateway:
         token = issue(
             _SECRET, roles=[Role.ADMIN], subject="bench", name="Bench", lifetime=timedelta(hours=6), **_AUTHORITY
         )
-        self._headers = [(b"content-type", b"application/json"), (b"authorization", f"Bearer {token}".encode())]
+        self._authorization = f"Bearer {token}".encode()
         self._mongod = mongod
 
     async def ask(self, body: bytes) -> bytes:
         body = body.replace(b"KEY!", b"%d" % next(_KEYS))
-        headers = [*self._headers, (b"content-length", str(len(body)).encode())]
-        scope: Scope = {"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/graphql"}
-        scope |= {"raw_path": b"/graphql", "query_string": b"", "root_path": "", "headers": headers}
-        sent: list[Message] = []
-        asked = False
-
-        async def receive() -> Message:
-            nonlocal asked
-            if asked:
-                await asyncio.Event().wait()  # a client that stays
-            asked = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        await self._app(scope, receive, send)
-        return sent[1]["body"]
+        return await answered(self._app, body, self._authorization)
 
     async def measured(self, case: Case) -> tuple[int, float, float, int]:
         """Its price, the units that it took here and in mongod, and the bytes of its answer."""

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import uvloop
-from starlette.types import ASGIApp, Message, Scope
 
 from app.main import from_environment
+from bench.asgi import answered
 from bench.data import DATABASE, FOLDER, seeded
 from bench.peers.servers import GATEWAY, cpu_seconds, token
 from bench.workloads import requests
@@ -27,43 +27,14 @@ _TIMES: Final = {"w1": 800, "w2": 80, "w3": 2_000}
 _SHOWN: Final = 40
 
 
-async def answer(application: ASGIApp, body: bytes, authorization: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"authorization", authorization)]
-    scope: Scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/graphql",
-        "raw_path": b"/graphql",
-        "query_string": b"",
-        "root_path": "",
-        "headers": [*headers, (b"content-length", str(len(body)).encode())],
-    }
-    sent: list[Message] = []
-    asked = False
-
-    async def receive() -> Message:
-        nonlocal asked
-        if asked:
-            await asyncio.Event().wait()  # a client that stays
-        asked = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await application(scope, receive, send)
-    assert b'"errors"' not in sent[1]["body"], sent[1]["body"][:1_000]
-
-
 async def measure(application: Any, bodies: Sequence[str], times: int, mongod: int) -> tuple[float, float]:
     """Milliseconds of ours and of mongod's."""
     authorization = f"Bearer {token(0)}".encode()
 
     async def work(first: int) -> None:
         for number in range(first, times, _AT_ONCE):
-            await answer(application, bodies[number % len(bodies)].encode(), authorization)
+            answer = await answered(application, bodies[number % len(bodies)].encode(), authorization)
+            assert b'"errors"' not in answer, answer[:1_000]
 
     ours: list[float] = []
     theirs: list[float] = []
