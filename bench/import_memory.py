@@ -22,16 +22,18 @@ from bench.import_lines import lines_of_shape
 from bench.live import megabytes
 
 
-def measure(uri: str, lines: int, customers: int, every: int) -> None:
+def measure(uri: str, folder: Path, lines: int, customers: int, every: int) -> None:
     start = last = time.monotonic()
-    most = 0.0
-    with subprocess.Popen(
-        (sys.executable, "-m", "app", "import", "-"),
-        env={**environ, "MONGODB_URI": uri, "MONGODB_DATABASE": "bench_import_memory"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as importing:
+    most, said = 0.0, folder / "said"
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(  # noqa: S603 # our own command
+            (sys.executable, "-m", "app", "import", "-", "--rejects", str(folder / "rejects.ndjson")),
+            env={**environ, "MONGODB_URI": uri, "MONGODB_DATABASE": "bench_import_memory"},
+            stdin=subprocess.PIPE,
+            stderr=errors,
+        ) as importing,
+    ):
         assert importing.stdin
         for written, line in enumerate(lines_of_shape("mixed", lines, customers=customers), 1):
             importing.stdin.write(line)
@@ -41,7 +43,7 @@ def measure(uri: str, lines: int, customers: int, every: int) -> None:
                 print(f"{written:>12,} lines  {every / (last - since):>6,.0f} a second  {resident:.0f} MB", flush=True)
         importing.stdin.close()
         if importing.wait():
-            raise SystemExit(f"The import ended with {importing.returncode}.")
+            raise SystemExit(said.read_text())
     print(f"{lines:,} lines of {customers:,} customers in {time.monotonic() - start:,.0f} s; at most {most:.0f} MB")
 
 
@@ -54,7 +56,7 @@ def main(
     with tempfile.TemporaryDirectory(prefix="import-") as name, embedded_mongod(Path(name, "mongodb")) as uri:
         with MongoClient[Any](uri) as client:
             client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=f"cache_size={cache}G")
-        measure(uri, lines, customers, every)
+        measure(uri, Path(name), lines, customers, every)
 
 
 if __name__ == "__main__":
