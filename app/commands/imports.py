@@ -87,10 +87,9 @@ def import_(
         Summary,
         Verdict,
         check_lines,
-        count_lines,
-        lines_of,
     )
     from app.services.importing.batches import import_batch
+    from app.services.importing.lines import count_lines, lines_of
     from app.services.importing.rows import UnreadableExport
 
     settings = read_settings(data=data)
@@ -111,7 +110,7 @@ def import_(
         refuses_unknown_types=unknown_types is UnknownTypes.REFUSE,
         lanes=lanes or (1 if nice_ratio else _LANES),
         pace=Pace(nice_ratio),
-        reads_ahead=file.seekable(),
+        reads_ahead=rows is None or file.seekable(),
     )
 
     def show(verdict: Verdict) -> None:

@@ -29,19 +29,20 @@ def reconcile(
 ) -> None:
     """Say what of a source's file is missing here or differs, and what is not in it. Exit code 1: they differ."""
     from app.commands.rows import mapped_rows
-    from app.services.importing import count_lines, lines_of
+    from app.services.importing.lines import count_lines, lines_of_file
     from app.services.importing.reconciling import Reconciliation
     from app.services.importing.reconciling import reconcile as compare
     from app.services.importing.rows import UnreadableExport
 
     settings = read_settings(data=data)
     rows = mapped_rows(file, mapping, timezone)
+    lines = rows or lines_of_file(file)
 
     async def work(uri: str) -> Reconciliation:
         async with open_store(uri, settings) as store:
             with progress("Comparing", None if rows else count_lines(file)) as advance:
                 zone = ZoneInfo(settings.points_time_zone)
-                return await compare(store, rows or lines_of(file), now=datetime.now(UTC), zone=zone, advance=advance)
+                return await compare(store, lines, now=datetime.now(UTC), zone=zone, advance=advance)
 
     with existing_database(settings) as uri:
         try:

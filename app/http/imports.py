@@ -35,7 +35,8 @@ from app.http.request import HTTPError
 from app.http.status import failure
 from app.operations.admission import Admission
 from app.operations.rates import RateLimited, Rates
-from app.services.importing import LINE_LIMIT_BYTES, ImportOptions, MappedLine, Verdict, batches
+from app.services.importing import ImportOptions, MappedLine, Verdict, batches
+from app.services.importing.lines import LINE_LIMIT_BYTES, lines_of_pieces
 from app.services.importing.rows import BEGINNING_BYTES, MappedLines, UnreadableExport
 from app.services.mappings import mapping_named
 from app.store.deadline import NEVER
@@ -112,7 +113,7 @@ def routes(
 
             body = _Body(unpacked)
             rows = body.mapped(given.mapping, given.first) if given.mapping else None
-            lines = _lines_of_rows(body, rows, each_rows) if rows else _lines_of(unpacked)
+            lines = _lines_of_rows(body, rows, each_rows) if rows else lines_of_pieces(unpacked)
             try:
                 async with aclosing(lines):
                     summary = await batches.go_on(
@@ -258,20 +259,6 @@ async def _gunzipped(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
                 piece, member, begun = member.unused_data, zlib.decompressobj(wbits=31), False
     if begun and not member.eof:
         raise _BrokenOff("The compressed body ends too early.")
-
-
-async def _lines_of(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """Yields lines; of one beyond the limit, however long, only as much as shows that it is."""
-    begun = bytearray()
-    async for piece in pieces:
-        *whole, rest = piece.split(b"\n")
-        for line in whole:
-            begun += line[: LINE_LIMIT_BYTES + 1 - len(begun)]
-            yield bytes(begun)
-            begun.clear()
-        begun += rest[: max(0, LINE_LIMIT_BYTES + 1 - len(begun))]
-    if begun:
-        yield bytes(begun)
 
 
 class _Body(io.RawIOBase):

@@ -144,9 +144,12 @@ async def test_a_batch_is_its_beginners_and_ends_once(store: Store) -> None:
     assert others.json()["errors"][0]["message"] == "This import was begun by somebody else: begin another one."
 
 
-async def test_a_client_that_reads_while_it_sends_hears_of_each_chunk(store: Store, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("lines_per_chunk", [1, 1_000])
+async def test_a_client_that_reads_while_it_sends_hears_of_each_chunk_and_of_what_came_before_a_pause(
+    store: Store, monkeypatch: Any, lines_per_chunk: int
+) -> None:
     """A source that never ends is told what became of its rows, without a last line."""
-    monkeypatch.setattr(route, "_LINES_PER_CHUNK", 1)
+    monkeypatch.setattr(route, "_LINES_PER_CHUNK", lines_per_chunk)
     async with serve(gateway_app(store)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = f"POST /import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {API}\r\nTransfer-Encoding: chunked\r\n\r\n"

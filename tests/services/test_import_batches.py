@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -19,7 +18,7 @@ from app.domain.times import stored
 from app.domain.vocabulary import LineOutcome
 from app.services import daily_counts
 from app.services.audit import AuditTrail
-from app.services.importing import DEFAULTS, Reject, Verdict, count_lines
+from app.services.importing import DEFAULTS, Reject, Verdict
 from app.services.importing.batches import begin, go_on, import_batch, newest, refresh_previews, reopen
 from app.services.importing.parking import drop, waiting_for
 from app.services.importing.undo import StillRuns, TooLate, undo
@@ -361,9 +360,3 @@ async def test_what_is_parked_is_listed_with_what_it_waits_for_and_can_be_droppe
     assert [await drop(store, Identity("lost", "1"), trail) for _ in range(2)] == [3, 0]
     assert await waiting_for(store, 9) == ["9 of x  1 lines since 2026-03-01: activity"]
     assert [row["action"] for row in await store.find("audit", {})] == ["dropParked"]
-
-
-@pytest.mark.parametrize(("content", "lines"), [(b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"x" * 3_000_000, 1)])
-def test_the_lines_of_a_file_are_counted_before_they_are_read(content: bytes, lines: int) -> None:
-    file = BytesIO(content)
-    assert (count_lines(file), file.read()) == (lines, content)

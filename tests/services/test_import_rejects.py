@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from app.services.importing import (
     Reject,
     TextCounts,
     import_lines,
-    lines_of,
 )
 from app.store.driver import Store, UpdateMany
 from tests.support.import_lines import NOW, Bring, Killed, Line, activity, coupon, customer, link, points, status, thing
@@ -277,10 +275,3 @@ async def test_more_identities_than_a_customer_may_have_are_refused(bring: Bring
     many = [{"source": "billing", "id": str(number)} for number in range(99)]
     run = await bring(customer(identities=many), link("loyalty/L", "esuite/E1001"))
     assert run.reasons == {2: "This would make 101 identities; a customer has at most 100."}
-
-
-def test_a_line_without_an_end_is_read_no_further_than_shows_that_it_is_too_long() -> None:
-    endless, exact = b"x" * (3 * LINE_LIMIT_BYTES + 5), b"y" * LINE_LIMIT_BYTES
-    lines = list(lines_of(BytesIO(endless + b"\n" + exact + b"\n" + b"{}\n" + endless)))
-    assert [len(line) for line in lines] == [LINE_LIMIT_BYTES + 1, LINE_LIMIT_BYTES + 1, 3, LINE_LIMIT_BYTES + 1]
-    assert lines[1:3] == [exact + b"\n", b"{}\n"]

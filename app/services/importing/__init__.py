@@ -9,14 +9,14 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from math import ceil
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.catalogue import CATALOGUE, SOURCES
 from app.catalogue.model import did_you_mean, nearest
@@ -27,6 +27,7 @@ from app.jobs import Pace, at_once
 from app.services.importing.balances import ToldBalances
 from app.services.importing.customers import import_identities
 from app.services.importing.lanes import in_lanes
+from app.services.importing.lines import LINE_LIMIT_BYTES, Chunk, Lines, chunks_of
 from app.services.importing.owned import import_owned
 from app.services.importing.parking import in_groups, is_anything_parked, leave_places, parked, parked_line
 from app.services.importing.points import Debts, Held
@@ -67,11 +68,9 @@ __all__ = [
     "Warned",
     "check_lines",
     "import_lines",
-    "lines_of",
     "read_line",
 ]
 
-LINE_LIMIT_BYTES: Final = 1024 * 1024
 _LINES_AT_ONCE: Final = 24_000
 """Of several lanes. The more lines are looked at together, the more of one customer are in one transaction."""
 _LINES_PER_LANE: Final = 2_000
@@ -81,7 +80,6 @@ _LINES_OF_A_GENTLE_CHUNK: Final = 50
 _INTRODUCED_AT_ONCE: Final = 1_000
 _FOR_LANES: Final = {"identities": 1, "number": 1, "mergedIntoId": 1}
 _Step: TypeAlias = Callable[[Sequence[Arrival]], Awaitable[list[Verdict]]]
-_CHUNK_BYTES: Final = 8 * LINE_LIMIT_BYTES
 _PARKED_AT_ONCE: Final = 250  # unlike a chunk they cannot be bounded by their bytes before they are read
 DEFAULTS: Final = ImportOptions()
 _BEGINNING_BYTES: Final = 1_000
@@ -218,28 +216,9 @@ def _unknown_type(word: str, count: int) -> str:
     return f"{count:,} of the unknown type {word}, kept as legacy" + did_you_mean(word, CATALOGUE, otherwise="")
 
 
-def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yields a file's lines; of a line beyond the limit, however long, only as much as shows that it is."""
-    while line := file.readline(LINE_LIMIT_BYTES + 1):
-        yield line
-        while len(line) > LINE_LIMIT_BYTES and not line.endswith(b"\n"):
-            line = file.readline(LINE_LIMIT_BYTES + 1)
-
-
-def count_lines(file: BinaryIO) -> int | None:
-    """Returns how many lines a file has, and goes back to its beginning; None of one that can be read once only."""
-    if not file.seekable():
-        return None
-    lines, last = 0, b"\n"
-    while block := file.read(LINE_LIMIT_BYTES):
-        lines, last = lines + block.count(b"\n"), block
-    file.seek(0)
-    return lines + (not last.endswith(b"\n"))
-
-
 async def import_lines(
     store: Store,
-    lines: Iterable[bytes] | AsyncIterable[bytes],
+    lines: Lines,
     *,
     now: datetime,
     reject: Callable[[Reject], None],
@@ -258,7 +237,8 @@ async def import_lines(
 
     ``advance`` hears how many lines more are done, ``note`` what became of all so far, and ``on_verdict`` what became
     of each, counted from ``first`` on; ``before`` is what became of those before it. ``warn`` gets those that
-    came in although something about them is wrong. What is written is listed under ``import_id``
+    came in although something about them is wrong. While whoever sends the lines pauses, what has come is brought in
+    and settled, and ``note`` hears once a second that it waits. What is written is listed under ``import_id``
     (services/importing/batches.py).
     """
     summary, stale = before or Summary(lines=first - 1, last=first - 1), StaleCopies(options.pace)
@@ -282,10 +262,16 @@ async def import_lines(
     if lines_per_chunk is None:
         own = _LINES_OF_ONE_LANE if options.lanes == 1 else _LINES_AT_ONCE
         lines_per_chunk = _LINES_OF_A_GENTLE_CHUNK if options.pace.is_gentle else own
-    chunks = _read(_chunks(lines, lines_per_chunk, first), options)
+    chunks = _read(chunks_of(lines, lines_per_chunk, first), options)
     try:
         async with aclosing(chunks):
             async for chunk, taken in chunks:
+                if not chunk:  # whoever sends them pauses, and might for long
+                    if makes_copies:
+                        await run.stale.finish(store, options.lanes)
+                    if note:
+                        await note(run.summary)
+                    continue
                 start = time.monotonic()
                 async for verdicts in run.steps(taken):
                     run.count(verdicts)
@@ -329,7 +315,7 @@ async def import_lines(
 
 async def check_lines(
     live: Store,
-    lines: Iterable[bytes],
+    lines: Lines,
     *,
     now: datetime,
     on_verdict: Callable[[Verdict], None],
@@ -499,34 +485,6 @@ class _Run:
         return [*(await self._each(step, arrivals[:middle])), *(await self._each(step, arrivals[middle:]))]
 
 
-Chunk: TypeAlias = list[tuple[int, bytes]]
-"""Lines with their numbers."""
-
-
-async def _chunks(
-    lines: Iterable[bytes] | AsyncIterable[bytes], lines_per_chunk: int, first: int
-) -> AsyncGenerator[Chunk]:
-    """Yields lines with their numbers, of an export whole rows; what came before a break, too, before that is told."""
-    chunk: Chunk = []
-    length, number = 0, first - 1
-    broken: Exception | None = None
-    try:
-        async for line in lines if isinstance(lines, AsyncIterable) else _one_by_one(lines):
-            is_mapped = isinstance(line, MappedLine)
-            number = line.row if is_mapped else number + 1
-            chunk.append((number, line))
-            length += len(line)
-            if (len(chunk) >= lines_per_chunk or length >= _CHUNK_BYTES) and (not is_mapped or line.ends_row):
-                yield chunk
-                chunk, length = [], 0
-    except Exception as wrong:  # of the lines' own: what is done with a chunk is not done in here
-        broken = wrong
-    if chunk:
-        yield chunk
-    if broken:
-        raise broken
-
-
 async def _read(
     chunks: AsyncGenerator[Chunk], options: ImportOptions
 ) -> AsyncGenerator[tuple[Chunk, list[Arrival | Verdict]]]:
@@ -537,7 +495,7 @@ async def _read(
 
     async def read_next() -> tuple[Chunk, list[Arrival | Verdict]] | None:
         chunk = await anext(chunks, None)
-        return (chunk, await asyncio.to_thread(read_all, chunk)) if chunk else None
+        return None if chunk is None else (chunk, await asyncio.to_thread(read_all, chunk) if chunk else [])
 
     reading = asyncio.create_task(read_next())
     try:
@@ -550,11 +508,6 @@ async def _read(
     finally:
         reading.cancel()
         await asyncio.wait([reading])
-
-
-async def _one_by_one(lines: Iterable[bytes]) -> AsyncGenerator[bytes]:
-    for line in lines:
-        yield line
 
 
 def read_line(number: int, line: bytes, *, strict: bool = False) -> Arrival | Verdict:

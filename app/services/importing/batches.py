@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ from app.domain.refusals import Refusal
 from app.domain.vocabulary import ActorKind, LineOutcome
 from app.services.audit import AuditTrail
 from app.services.importing import DEFAULTS, ImportOptions, Reject, Summary, Verdict, Warned, import_lines
+from app.services.importing.lines import Lines
 from app.services.row_jobs import clock
 from app.store import previews
 from app.store.driver import Document, Store, StoreError, UpdateMany, UpdateOne
@@ -35,7 +36,7 @@ _PAUSES: Final = timedelta(minutes=2)
 
 async def import_batch(
     store: Store,
-    lines: Iterable[bytes],
+    lines: Lines,
     *,
     file_name: str,
     viewer: Viewer,
@@ -128,7 +129,7 @@ async def find(store: Store, batch_id: str) -> Document:
 async def go_on(
     store: Store,
     batch: Document,
-    lines: AsyncIterable[bytes],
+    lines: Lines,
     *,
     first: int,
     now: datetime,
@@ -151,6 +152,8 @@ async def go_on(
 
     async def note(summary: Summary) -> None:
         nonlocal done
+        if summary.lines == done:  # its sender pauses, and may be lost: others may go on with it after two minutes
+            return
         await _save(store, batch_id, summary)
         lines, done = summary.lines - done, summary.lines
         await each_chunk(lines)
@@ -197,7 +200,7 @@ async def refresh_previews(store: Store, now: datetime) -> int:
 
 
 def is_running(batch: Document, now: datetime) -> bool:
-    """Returns whether an import has not ended and was seen within two minutes. One that waits for a pipe is not."""
+    """Returns whether an import has not ended and was seen within two minutes. Over HTTP, one that waits is not."""
     return not {"finishedAt", "pausedAt"} & batch.keys() and batch["seenAt"] > now - _PAUSES
 
 

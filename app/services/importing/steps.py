@@ -44,7 +44,7 @@ class ImportOptions:
     ``zone`` is the programme's, where days of points end. ``strict`` rejects a customer for one bad value;
     ``corrects`` lets history be told anew; ``refuses_unknown_types`` rejects activities that would be legacy. Lines of
     different customers are brought in at a time, in so many ``lanes``. ``reads_ahead`` says that the next lines are
-    there at once: those of a pipe would keep what is under way waiting. By a gentle ``pace`` few lines come in at a
+    there at once: rows of a pipe would keep what is under way waiting. By a gentle ``pace`` few lines come in at a
     time, and others have their turn after each of these.
     """
 

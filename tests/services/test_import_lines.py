@@ -1,0 +1,148 @@
+"""Lines as they come: from files, in pieces, and from pipes whose writer pauses."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from io import BytesIO
+from itertools import pairwise
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.access import ADMINISTRATOR
+from app.services.importing import lines as taken
+from app.services.importing.batches import import_batch
+from app.services.importing.lines import (
+    LINE_LIMIT_BYTES,
+    chunks_of,
+    count_lines,
+    lines_of,
+    lines_of_file,
+    lines_of_pieces,
+)
+from app.services.importing.undo import StillRuns, undo
+from app.store import indexes, previews
+from app.store.driver import Store
+from tests.support.import_lines import NOW, activity, customer, points
+
+
+@pytest.mark.parametrize(("content", "lines"), [(b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"x" * 3_000_000, 1)])
+def test_the_lines_of_a_file_are_counted_before_they_are_read(content: bytes, lines: int) -> None:
+    file = BytesIO(content)
+    assert (count_lines(file), file.read()) == (lines, content)
+
+
+def test_a_line_without_an_end_is_read_no_further_than_shows_that_it_is_too_long() -> None:
+    endless, exact = b"x" * (3 * LINE_LIMIT_BYTES + 5), b"y" * LINE_LIMIT_BYTES
+    lines = list(lines_of_file(BytesIO(endless + b"\n" + exact + b"\n" + b"{}\n" + endless)))
+    assert [len(line) for line in lines] == [LINE_LIMIT_BYTES + 1, LINE_LIMIT_BYTES + 1, 3, LINE_LIMIT_BYTES + 1]
+    assert lines[1:3] == [exact + b"\n", b"{}\n"]
+
+
+@given(st.binary(max_size=12).map(lambda raw: raw.translate(bytes(b"\na\r"[n % 3] for n in range(256)))), st.data())
+def test_however_lines_are_cut_into_pieces_they_are_those_of_a_file(content: bytes, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4)))
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        for start, end in pairwise((0, *cuts, len(content))):
+            yield content[start:end]
+
+    async def lines() -> Sequence[bytes | None]:
+        return [line async for line in lines_of_pieces(pieces())]
+
+    assert asyncio.run(lines()) == [line.removesuffix(b"\n") for line in lines_of_file(BytesIO(content))]
+
+
+async def test_what_has_come_is_a_chunk_once_its_sender_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taken, "_PAUSE_SECONDS", 0.01)
+    goes_on = asyncio.Event()
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield b"1\n2\n3"
+        await goes_on.wait()
+        yield b"4\n"
+
+    chunks = chunks_of(lines_of_pieces(pieces()), 1_000, 1)
+    assert await anext(chunks) == [(1, b"1"), (2, b"2")]
+    assert await anext(chunks) == []  # and still nothing comes
+    goes_on.set()
+    assert [chunk async for chunk in chunks if chunk] == [[(3, b"34")]]
+
+
+async def test_who_stops_taking_lines_leaves_no_task_that_waits_for_more() -> None:
+    left = asyncio.Event()
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        try:
+            yield b"1\n"
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    before = asyncio.all_tasks()
+    lines = lines_of_pieces(pieces())
+    assert await anext(lines) == b"1"
+    assert await anext(lines) is None
+    await lines.aclose()
+    assert left.is_set()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_pipe_whose_writer_pauses_is_imported_whole_meanwhile_and_its_import_is_known_to_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("app.services.importing.batches._BETWEEN_NOTES", timedelta())
+    monkeypatch.setattr("app.services.importing.batches._PAUSES", timedelta(seconds=1))
+    end, write = os.pipe()
+    with os.fdopen(end, "rb") as pipe, os.fdopen(write, "wb", buffering=0) as writer:
+        importing = asyncio.create_task(
+            import_batch(
+                store,
+                lines_of(pipe),
+                file_name="-",
+                viewer=ADMINISTRATOR,
+                request_id="test",
+                now=NOW,
+                reject=lambda rejected: pytest.fail(rejected.reason),
+                advance=lambda lines: None,
+            )
+        )
+        for number, line in enumerate((customer(), activity("a"), points("p", "EARNED", 5)), 1):
+            writer.write(orjson.dumps(line) + b"\n")
+            await until(partial(is_whole, store, number))
+        [batch] = await store.find("imports", {})
+        await until(partial(is_seen, store, after=batch["seenAt"] + timedelta(seconds=1)))
+        [batch] = await store.find("imports", {})
+        with pytest.raises(StillRuns):
+            await undo(store, batch["_id"], ADMINISTRATOR, "test", batch["seenAt"])
+        writer.close()
+        async with asyncio.timeout(30):
+            _, summary = await importing
+    assert (summary.lines, summary.last) == (3, 3)
+    assert (await store.find("imports", {}))[0]["lines"] == 3
+
+
+async def until(question: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await question():  # noqa: ASYNC110 # the database tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def is_seen(store: Store, after: datetime) -> bool:
+    return (await store.find("imports", {}))[0]["seenAt"] > after
+
+
+async def is_whole(store: Store, lines: int) -> bool:
+    """Returns whether so many lines are in, with all that is copied from them."""
+    [batch, *_] = [*await store.find("imports", {}), {"lines": 0}]
+    if batch["lines"] < lines:
+        return False
+    heads = {each["_id"]: each["revision"] for each in await store.find("heads", {})}
+    customers = {each["_id"]: each["revision"] for each in await store.find("customers", {})}
+    whole = heads == customers and not await indexes.wrong_copies(store)
+    return whole and not await previews.differences(store)
