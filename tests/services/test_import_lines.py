@@ -24,6 +24,7 @@ from app.services.importing.lines import (
     lines_of_file,
     lines_of_pieces,
 )
+from app.services.importing.rows import UnreadableExport
 from app.services.importing.undo import StillRuns, undo
 from app.store import indexes, previews
 from app.store.driver import Store
@@ -90,6 +91,21 @@ async def test_who_stops_taking_lines_leaves_no_task_that_waits_for_more() -> No
     await lines.aclose()
     assert left.is_set()
     assert asyncio.all_tasks() == before
+
+
+async def test_a_pipe_that_does_not_wait_itself_is_read_and_one_that_breaks_says_so() -> None:
+    end, write = os.pipe()
+    os.set_blocking(end, False)
+    with os.fdopen(end, "rb") as pipe, os.fdopen(write, "wb", buffering=0) as writer:
+        lines = chunks_of(lines_of(pipe), 1, 1)
+        reading = asyncio.ensure_future(anext(lines))
+        await asyncio.sleep(0.05)
+        writer.write(b"1\n")
+        assert await reading == [(1, b"1")]
+    master, slave = os.openpty()
+    os.close(slave)  # the terminal has gone
+    with os.fdopen(master, "rb") as terminal, pytest.raises(UnreadableExport, match=r"^Input/output error\.$"):
+        await anext(chunks_of(lines_of(terminal), 1, 1))
 
 
 async def test_a_pipe_whose_writer_pauses_is_imported_whole_meanwhile_and_its_import_is_known_to_run(

@@ -53,13 +53,15 @@ async def import_batch(
     interrupted: without ``finishedAt``, and with the lines that had been decided when it was ``seenAt`` last.
     """
     batch_id = (await begin(store, file_name, viewer, request_id, now))["_id"]
-    noted = clock()
+    noted, logged = clock(), 0
 
     async def note(summary: Summary) -> None:
-        nonlocal noted
+        nonlocal noted, logged
         if clock() - noted >= _BETWEEN_NOTES:
             noted = clock()
-            _log.info("importing", id=batch_id, lines=summary.lines, rejected=summary.rejected)
+            if summary.lines > logged:
+                logged = summary.lines
+                _log.info("importing", id=batch_id, lines=summary.lines, rejected=summary.rejected)
             await _save(store, batch_id, summary)
 
     summary = await import_lines(

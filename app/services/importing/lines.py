@@ -4,9 +4,11 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, suppress
+from select import select
 from threading import Semaphore, Thread
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
+from app.services.importing.rows import UnreadableExport
 from app.services.importing.steps import MappedLine
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
@@ -85,7 +87,10 @@ async def _with_pauses(pieces: AsyncGenerator[T]) -> AsyncGenerator[T | None]:
 
 
 async def _pieces_of_pipe(pipe: BinaryIO) -> AsyncGenerator[bytes]:
-    """Yields what a pipe has. It is waited for by a thread of its own, for which nobody has to wait at the end."""
+    """Yields what a pipe has. It is waited for by a thread of its own, for which nobody has to wait at the end.
+
+    Raises UnreadableExport.
+    """
     loop, free = asyncio.get_running_loop(), Semaphore(_PIECES_AHEAD)
     taken: asyncio.Queue[bytes | OSError] = asyncio.Queue()
 
@@ -95,6 +100,7 @@ async def _pieces_of_pipe(pipe: BinaryIO) -> AsyncGenerator[bytes]:
             while piece and isinstance(piece, bytes):
                 free.acquire()
                 try:
+                    select([pipe], [], [])  # some pipes do not wait themselves
                     piece = os.read(pipe.fileno(), _PIECE_BYTES)
                 except OSError as broken:
                     piece = broken
@@ -103,7 +109,7 @@ async def _pieces_of_pipe(pipe: BinaryIO) -> AsyncGenerator[bytes]:
     Thread(target=read, daemon=True).start()
     while piece := await taken.get():
         if isinstance(piece, OSError):
-            raise piece
+            raise UnreadableExport(f"{piece.strerror}.") from piece
         free.release()
         yield piece
 

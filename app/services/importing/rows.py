@@ -49,7 +49,7 @@ codecs.register_error("marked", _marked)
 
 
 class UnreadableExport(ValueError):
-    """Raised for a file that is not what the mapping reads; nothing of it was imported from there on."""
+    """Raised for a file that cannot be read, or is not what the mapping reads; what came before that is imported."""
 
 
 class _Row(NamedTuple):
