@@ -11,12 +11,12 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final, cast
 
-from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE, nearest
+from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
 from app.domain import customer_fields
 from app.domain.access import Forbidden, Masks
 from app.domain.customers import country_of, emails_of
 from app.domain.paging import Ahead, AnyOf, Between, Condition, Contains, Exactly, Has, HasNamed, In, Named, Where
-from app.domain.refusals import BadUserInput
+from app.domain.refusals import BadUserInput, no_such
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 
 Document = dict[str, Any]
@@ -97,9 +97,8 @@ def choose_columns(table: ExportTable, names: Sequence[str] | None, masks: Masks
     attributes = {f"{ATTRIBUTE}{name}" for name in ATTRIBUTE_NAMES} if table == ExportTable.DETAILS else set[str]()
     for name in names:
         if name not in known and name not in attributes:
-            likely = nearest(name[:100], [*known, *attributes])
-            hint = f' Did you mean "{likely}"?' if likely else ""
-            raise BadUserInput(f'There is no column "{name[:100]}".{hint} There are: {", ".join(known)}.', "columns")
+            sentence = no_such("column", name, [*known, *attributes])
+            raise BadUserInput(f"{sentence} There are: {', '.join(known)}.", "columns")
     if len(set(names)) < len(names):
         twice = next(name for index, name in enumerate(names) if name in names[:index])
         raise BadUserInput(f'The column "{twice}" is chosen twice.', "columns")

@@ -61,9 +61,14 @@ class Ambiguous(Refusal):
         super().__init__(f"{found} {noun} match where one was asked for; please be more specific.", *field)
 
 
-def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:
-    """Returns a refusal that suggests the nearest of what there is."""
+def no_such(what: str, given: str, known: Iterable[str]) -> str:
+    """Returns the sentence about a name that nothing has, which suggests the nearest of what there is."""
     given = given[:100]
     suggestion = nearest(given, known)
     hint = f' Did you mean "{suggestion}"?' if suggestion else ""
-    return BadUserInput(f'There is no {what} "{given}".{hint}', *field)
+    return f'There is no {what} "{given}".{hint}'
+
+
+def unknown(what: str, given: str, known: Iterable[str], *field: str) -> BadUserInput:
+    """Returns a refusal that suggests the nearest of what there is."""
+    return BadUserInput(no_such(what, given, known), *field)

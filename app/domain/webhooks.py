@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from app.catalogue import CATALOGUE
-from app.catalogue.model import nearest
 from app.domain import changes
 from app.domain.changes import Invalid
 from app.domain.executors import LOOPBACK, host_of, usable_url
 from app.domain.ids import derived_id
+from app.domain.refusals import no_such
 from app.domain.vocabulary import CustomerChangeKind, WebhookDeliveryStatus
 
 MAX_ENDPOINTS: Final = 20
@@ -80,9 +80,7 @@ def _types(given: Sequence[str]) -> list[str]:
         raise Invalid(f"At most {MAX_TYPES} types may be given; there are {len(given)}.", "types")
     for code in given:
         if code not in CATALOGUE:
-            suggestion = nearest(code[:100], CATALOGUE)
-            hint = f' Did you mean "{suggestion}"?' if suggestion else ""
-            raise Invalid(f"The catalogue has no activity type with the code {code[:100]!a}.{hint}", "types")
+            raise Invalid(no_such("activity type", code, CATALOGUE), "types")
     return list(dict.fromkeys(given))
 
 

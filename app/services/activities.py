@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from app.catalogue import CATALOGUE, nearest
+from app.catalogue import CATALOGUE
 from app.catalogue.model import CatalogueType, Writers
 from app.domain import changes
 from app.domain.access import Forbidden, Role
 from app.domain.attributes import AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid
 from app.domain.customers import balance
-from app.domain.refusals import Refusal
+from app.domain.refusals import Refusal, no_such
 from app.domain.times import lies_ahead
 from app.services.changes import Changes, Effect, Session, Wrote
 from app.services.points import check_adjustable, earn_or_spend, entries_of, expiry_activities
@@ -21,10 +21,7 @@ class UnknownActivityType(Refusal):
     code, field = "UNKNOWN_ACTIVITY_TYPE", ("type",)
 
     def __init__(self, given: str) -> None:
-        suggestion = nearest(given[:100], CATALOGUE)
-        super().__init__(
-            f'There is no activity type "{given[:100]}".' + f' Did you mean "{suggestion}"?' * bool(suggestion)
-        )
+        super().__init__(no_such("activity type", given, CATALOGUE))
 
 
 class PlatformOnlyType(Refusal):
