@@ -154,7 +154,7 @@ async def is_seen(store: Store, after: datetime) -> bool:
 
 
 async def is_whole(store: Store, lines: int) -> bool:
-    """Returns whether so many lines are in, with all that is copied from them."""
+    """Returns whether that number of lines is in, with all that is copied from them."""
     [batch, *_] = [*await store.find("imports", {}), {"lines": 0}]
     if batch["lines"] < lines:
         return False
