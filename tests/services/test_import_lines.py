@@ -84,13 +84,15 @@ async def test_who_stops_taking_lines_leaves_no_task_that_waits_for_more() -> No
         finally:
             left.set()
 
-    before = asyncio.all_tasks()
+    def waiting() -> list[str]:
+        return [name for task in asyncio.all_tasks() if "next_piece" in (name := repr(task.get_coro()))]
+
     lines = lines_of_pieces(pieces())
     assert await anext(lines) == b"1"
     assert await anext(lines) is None
+    assert len(waiting()) == 1
     await lines.aclose()
-    assert left.is_set()
-    assert asyncio.all_tasks() == before
+    assert (left.is_set(), waiting()) == (True, [])
 
 
 async def test_a_pipe_that_does_not_wait_itself_is_read_and_one_that_breaks_says_so() -> None:
