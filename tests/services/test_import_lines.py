@@ -104,6 +104,9 @@ async def test_a_pipe_that_does_not_wait_itself_is_read_and_one_that_breaks_says
         await asyncio.sleep(0.05)
         writer.write(b"1\n")
         assert await reading == [(1, b"1")]
+        pipe.close()  # as whoever opened it does at the end of a command, be the thread still waiting or not
+        writer.write(b"2\n")
+        assert await anext(lines) == [(2, b"2")]
     master, slave = os.openpty()
     os.close(slave)  # the terminal has gone
     with os.fdopen(master, "rb") as terminal, pytest.raises(UnreadableExport, match=r"^Input/output error\.$"):

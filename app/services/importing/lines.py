@@ -93,6 +93,7 @@ async def _pieces_of_pipe(pipe: BinaryIO) -> AsyncGenerator[bytes]:
     """
     loop, free = asyncio.get_running_loop(), Semaphore(_PIECES_AHEAD)
     taken: asyncio.Queue[bytes | OSError] = asyncio.Queue()
+    end = os.dup(pipe.fileno())  # whoever opened the pipe may close it while the thread waits
 
     def read() -> None:
         piece: bytes | OSError = b" "
@@ -100,11 +101,12 @@ async def _pieces_of_pipe(pipe: BinaryIO) -> AsyncGenerator[bytes]:
             while piece and isinstance(piece, bytes):
                 free.acquire()
                 try:
-                    select([pipe], [], [])  # some pipes do not wait themselves
-                    piece = os.read(pipe.fileno(), _PIECE_BYTES)
+                    select([end], [], [])  # some pipes do not wait themselves
+                    piece = os.read(end, _PIECE_BYTES)
                 except OSError as broken:
                     piece = broken
                 loop.call_soon_threadsafe(taken.put_nowait, piece)
+        os.close(end)
 
     Thread(target=read, daemon=True).start()
     while piece := await taken.get():
