@@ -468,7 +468,7 @@ def test_what_waits_for_its_input_is_stopped_by_one_signal_and_leaves_no_second_
                 os.write(write, b'{"kind": "coupon"}\n')
                 while unread(end):
                     assert waiting.poll() is None
-                    time.sleep(0.05)
+                    time.sleep(0.05)  # a pipe does not tell that it was read
                 waiting.send_signal(number)
                 told = waiting.communicate(timeout=30)[1]
             finally:

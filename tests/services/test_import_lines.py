@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
@@ -29,6 +29,7 @@ from app.services.importing.undo import StillRuns, undo
 from app.store import indexes, previews
 from app.store.driver import Store
 from tests.support.import_lines import NOW, activity, customer, points
+from tests.support.relays import until
 
 
 @pytest.mark.parametrize(("content", "lines"), [(b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"x" * 3_000_000, 1)])
@@ -101,7 +102,7 @@ async def test_a_pipe_that_does_not_wait_itself_is_read_and_one_that_breaks_says
     with os.fdopen(end, "rb") as pipe, os.fdopen(write, "wb", buffering=0) as writer:
         lines = chunks_of(lines_of(pipe), 1, 1)
         reading = asyncio.ensure_future(anext(lines))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # so that there is nothing yet where it begins to read
         writer.write(b"1\n")
         assert await reading == [(1, b"1")]
         pipe.close()  # as whoever opened it does at the end of a command, be the thread still waiting or not
@@ -146,12 +147,6 @@ async def test_a_pipe_whose_writer_pauses_is_imported_whole_meanwhile_and_its_im
             _, summary = await importing
     assert (summary.lines, summary.last) == (3, 3)
     assert (await store.find("imports", {}))[0]["lines"] == 3
-
-
-async def until(question: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await question():  # noqa: ASYNC110 # the database tells nobody
-            await asyncio.sleep(0.02)
 
 
 async def is_seen(store: Store, after: datetime) -> bool:

@@ -27,6 +27,7 @@ from app.store import indexes, previews
 from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker
 from tests.support.commands import Commands
+from tests.support.relays import until
 from tests.support.world import NOW, World, ago
 
 LATER = NOW + timedelta(days=40)
@@ -204,12 +205,6 @@ async def running(*work: Any) -> AsyncGenerator[None]:
             task.cancel()
         await asyncio.wait(tasks)
     assert all(task.cancelled() for task in tasks), "what was to go on ended"
-
-
-async def until(question: Any) -> None:
-    async with asyncio.timeout(30):
-        while not await question():  # noqa: ASYNC110 # the database tells nobody
-            await asyncio.sleep(0.01)
 
 
 async def queued(world: World, collection: str, number: int) -> Document:

@@ -76,7 +76,7 @@ async def _with_pauses(pieces: AsyncGenerator[T]) -> AsyncGenerator[T | None]:
             try:
                 while not (await asyncio.wait((coming,), timeout=_PAUSE_SECONDS))[0]:
                     yield None
-            except BaseException:
+            except BaseException:  # whoever takes them leaves
                 coming.cancel()
                 await asyncio.wait((coming,))
                 raise
