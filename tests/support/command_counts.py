@@ -1,5 +1,9 @@
 """How many commands a field costs."""
 
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+
 from app.store.driver import Document
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
@@ -99,3 +103,25 @@ async def cost(ask: Ask, commands: Commands, customers: list[Document], place: P
     for source in answer["data"]["nodes"]:
         assert place.values(source), f"{place.selection} has no value: its cost would not show"
     return len(commands.sent)
+
+
+_ID = r"'[a-z]{3}_[a-z0-9]{24}'"
+_NEAR = re.compile(r"('_id': \{'\$in': \[[^]]*\]\}), 'customerId': \{'\$in': \[[^]]*\]\}")
+"""Where ids lie (app/loaders/documents.py), which says no more than the ids do."""
+_IDS = re.compile(rf"\[(?:(?:{_ID}|\{{'_id': {_ID}\}})(?:, )?)+\]")
+_BY_ID = r"\{'\$match': \{'_id': \{'\$in': IDS\}\}\}"
+_ANY_KIND = re.compile(rf"\w+ \[{_BY_ID}(?:, \{{'\$unionWith': \{{'coll': '\w+', 'pipeline': \[{_BY_ID}\]\}}\}})*\]")
+
+
+def reads(commands: Commands) -> Mapping[str, list[str]]:
+    """Returns the ids that each read asked for, by what it is.
+
+    A loader sends what was asked of it since it last sent: what several lists refer to goes in one command where their
+    replies come together, else in more, each for ids of its own. Those are one read.
+    """
+    found = defaultdict[str, list[str]](list)
+    for name, command in commands.sent:
+        text = _NEAR.sub(r"\1", f"{command[name]} {command.get('pipeline') or command['filter']}")
+        read = _IDS.sub("IDS", text)
+        found["of any kind, by id" if _ANY_KIND.fullmatch(read) else read] += set(re.findall(_ID, text))
+    return found
