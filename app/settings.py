@@ -182,7 +182,7 @@ class Limits(BaseModel, frozen=True):
     )
     max_at_once: PositiveInt = Field(default=16, description="The most requests that a process works on at once.")
     max_waiting: NonNegativeInt = Field(
-        default=64, description="How many more may wait for that; whoever comes then is told OVERLOADED."
+        default=256, description="How many more may wait for that; whoever comes then is told OVERLOADED."
     )
     max_waiting_seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=1, description="How long they may wait.")
     max_subscriptions: NonNegativeInt = Field(default=1_000, description="The most streams of events in a process.")

@@ -26,6 +26,8 @@ _LINGER_SECONDS: Final = 1
 MAX_UNFINISHED: Final = 1_000
 """How many connections may have said only a part of what they want. One more, and the one that began first is closed: a
 head takes milliseconds, unless it is not meant to end."""
+_SPARED_SECONDS: Final = 2
+"""How long none is closed for another: of thousands that connect at once, all are accepted before the first is read."""
 _UPGRADE: Final = b"upgrade"
 _WEBSOCKET_PATHS: Final = (b"/graphql", b"/graphql/")
 _UNREADABLE: Final = QuietLine("refused what is not HTTP")
@@ -266,9 +268,12 @@ class Protocol(HttpToolsProtocol):
 
     def _expect(self) -> None:
         self._begun = self.loop.call_later(_HEADERS_SECONDS, self.transport.close)
-        _UNFINISHED[self] = None
-        if len(_UNFINISHED) > MAX_UNFINISHED:
-            oldest = next(iter(_UNFINISHED))
+        now = self.loop.time()
+        _UNFINISHED[self] = now
+        while len(_UNFINISHED) > MAX_UNFINISHED:
+            oldest, since = next(iter(_UNFINISHED.items()))
+            if now - since < _SPARED_SECONDS:
+                break
             oldest._forget()
             oldest.transport.close()
 
@@ -279,8 +284,9 @@ class Protocol(HttpToolsProtocol):
             self._begun = None
 
 
-_UNFINISHED: Final = dict[Protocol, None]()
-"""The connections of this process whose next head is not complete, the one that has been waited for longest first."""
+_UNFINISHED: Final = dict[Protocol, float]()
+"""The connections of this process whose next head is not complete, by the time since which it has been waited for, the
+earliest first."""
 
 
 def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -322,6 +323,7 @@ async def test_of_many_connections_that_do_not_say_what_they_want_the_first_is_c
 ) -> None:
     """Whoever has been answered is not among them, however long the connection stays."""
     monkeypatch.setattr(protocol, "MAX_UNFINISHED", 5)
+    monkeypatch.setattr(protocol, "_SPARED_SECONDS", 0)
     request = b"GET /livez HTTP/1.1\r\nHost: g\r\n\r\n"
     async with serve(gateway_app(store)) as port, AsyncExitStack() as stack:
         answered = [await stack.enter_async_context(connected(port)) for _ in range(5)]
@@ -333,6 +335,18 @@ async def test_of_many_connections_that_do_not_say_what_they_want_the_first_is_c
         for reader, writer in (*silent[1:], *answered):
             writer.write(request)
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+
+async def test_however_many_connect_at_once_are_answered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a break of the network: all are accepted, one after the other, before the first is read."""
+    monkeypatch.setattr(protocol, "MAX_UNFINISHED", 5)
+    async with serve(gateway_app(store)) as port, AsyncExitStack() as stack:
+        waiting = list[socket.socket]()
+        for _ in range(50):  # without giving the gateway a moment
+            waiting.append(stack.enter_context(socket.create_connection(("127.0.0.1", port))))
+            waiting[-1].sendall(b"GET /livez HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
+        answers = await asyncio.to_thread(lambda: [each.recv(12, socket.MSG_WAITALL) for each in waiting])
+        assert set(answers) == {b"HTTP/1.1 200"}
 
 
 async def test_a_connection_that_nobody_uses_is_kept_for_longer_than_balancers_keep_theirs(
