@@ -110,7 +110,6 @@ def import_(
         refuses_unknown_types=unknown_types is UnknownTypes.REFUSE,
         lanes=lanes or (1 if nice_ratio else _LANES),
         pace=Pace(nice_ratio),
-        reads_ahead=rows is None or file.seekable(),
     )
 
     def show(verdict: Verdict) -> None:
@@ -137,7 +136,7 @@ def import_(
                 if check:
                     checked = await check_lines(
                         store,
-                        rows or lines_of(file),
+                        lines_of(file, rows),
                         now=now,
                         on_verdict=show,
                         advance=advance,
@@ -146,7 +145,7 @@ def import_(
                     return None, checked
                 return await import_batch(
                     store,
-                    rows or lines_of(file),
+                    lines_of(file, rows),
                     file_name="-" if is_input else Path(name).name,
                     viewer=ADMINISTRATOR,
                     request_id=secrets.token_hex(8),

@@ -5,13 +5,14 @@ from typing import BinaryIO
 
 from app.commands.console import fail, text_of
 from app.domain.mappings import BadMapping, BadZone, Mapping, read_mapping, zone_named
+from app.services.importing.lines import Pipe
 from app.services.importing.rows import MappedLines
 
 
 def mapped_rows(file: BinaryIO, mapping: Path | None, timezone: str | None) -> MappedLines | None:
     """Returns the lines that a mapping makes of a file, if there is one; ends the command where it cannot be used."""
     if mapping:
-        return MappedLines(file, mapping_of(mapping, timezone))
+        return MappedLines(file if file.seekable() else Pipe(file), mapping_of(mapping, timezone))
     if timezone:
         fail("--timezone is for times of a --mapping: lines say their offsets themselves.")
     return None

@@ -5,16 +5,14 @@ waits for what comes.
 """
 
 import asyncio
-import io
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from http import HTTPStatus
-from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from asgi_correlation_id import correlation_id
@@ -35,9 +33,9 @@ from app.http.request import HTTPError
 from app.http.status import failure
 from app.operations.admission import Admission
 from app.operations.rates import RateLimited, Rates
-from app.services.importing import ImportOptions, MappedLine, Verdict, batches
-from app.services.importing.lines import LINE_LIMIT_BYTES, lines_of_pieces
-from app.services.importing.rows import BEGINNING_BYTES, MappedLines, UnreadableExport
+from app.services.importing import ImportOptions, Verdict, batches
+from app.services.importing.lines import LINE_LIMIT_BYTES, lines_of_pieces, lines_of_rows
+from app.services.importing.rows import Coming, MappedLines, UnreadableExport
 from app.services.mappings import mapping_named
 from app.store.deadline import NEVER
 from app.store.driver import Database, Document
@@ -50,7 +48,6 @@ PRICE_OF_ROW: Final = 40
 _AT_ONCE: Final = 2
 _LINES_PER_CHUNK: Final = 200
 """Fewer than at the command line: between two chunks other requests have their turn."""
-_ROWS_AT_ONCE: Final = 200
 _PAID_AT_ONCE: Final = 200
 _DOCUMENT_AT_MOST: Final = 16 * 1024 * 1024
 """A JSON document is read whole, and others are served meanwhile."""
@@ -112,8 +109,12 @@ def routes(
                 await _pay(rates, viewer, rows, PRICE_OF_ROW)
 
             body = _Body(unpacked)
-            rows = body.mapped(given.mapping, given.first) if given.mapping else None
-            lines = _lines_of_rows(body, rows, each_rows) if rows else lines_of_pieces(unpacked)
+            rows = (
+                MappedLines(body, given.mapping, first=given.first, document_at_most=_DOCUMENT_AT_MOST)
+                if given.mapping
+                else None
+            )
+            lines = lines_of_rows(rows, each_rows) if rows else lines_of_pieces(unpacked)
             try:
                 async with aclosing(lines):
                     summary = await batches.go_on(
@@ -128,6 +129,7 @@ def routes(
                         lines_per_chunk=_LINES_PER_CHUNK,
                     )
             finally:
+                body.leave()
                 at_once.leave()
             return {**summary.as_json(), **(rows.dropped_as_json() if rows else {})}
 
@@ -261,41 +263,21 @@ async def _gunzipped(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         raise _BrokenOff("The compressed body ends too early.")
 
 
-class _Body(io.RawIOBase):
+class _Body(Coming):
     """A body is read as a file by a thread, and waits for its pieces in the loop."""
 
     def __init__(self, pieces: AsyncGenerator[bytes]) -> None:
-        self._pieces, self._rest = pieces, memoryview(b"")
-        self._loop = asyncio.get_running_loop()
+        super().__init__()
+        self._pieces, self._loop = pieces, asyncio.get_running_loop()
         self._coming: Future[bytes | None] | None = None
-        self._is_left, self._at_least = False, BEGINNING_BYTES
+        self._is_left = False
 
-    def mapped(self, mapping: ImportMapping, first: int) -> MappedLines:
-        return MappedLines(cast(Any, self), mapping, first=first, document_at_most=_DOCUMENT_AT_MOST)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
+    def take(self) -> bytes:
         """Raises what the pieces raise, and _BrokenOff once nobody waits for it."""
-        if not self._rest:
-            self._rest = memoryview(self._take())
-        read = min(len(buffer), len(self._rest))
-        buffer[:read], self._rest = self._rest[:read], self._rest[read:]
-        return read
-
-    def _take(self) -> bytes:
-        """Waits for the next piece. The first is long enough to show what the body is; an empty one is its end."""
-        taken = b""
-        while len(taken) < self._at_least:
-            if self._is_left:
-                raise _BrokenOff("Nobody waits for it.")
-            self._coming = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
-            if (piece := self._coming.result()) is None:
-                break
-            taken += piece
-        self._at_least = 1
-        return taken
+        if self._is_left:
+            raise _BrokenOff("Nobody waits for it.")
+        self._coming = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+        return self._coming.result() or b""
 
     async def _next(self) -> bytes | None:
         return await anext(self._pieces, None)
@@ -305,35 +287,6 @@ class _Body(io.RawIOBase):
         self._is_left = True
         if self._coming:
             self._coming.cancel()
-
-
-async def _lines_of_rows(
-    body: _Body, rows: MappedLines, each: Callable[[int], Awaitable[None]]
-) -> AsyncGenerator[MappedLine]:
-    """Yields the lines that a mapping makes of the rows of a body. ``each`` hears how many rows were mapped."""
-    made = rows.by_row()
-
-    def some() -> tuple[Sequence[Sequence[MappedLine]], Exception | None]:
-        taken: list[Sequence[MappedLine]] = []
-        try:
-            taken.extend(islice(made, _ROWS_AT_ONCE))  # what came before a break is there
-        except Exception as broken:  # it is raised below
-            return taken, broken
-        return taken, None
-
-    broken: Exception | None = None
-    try:
-        while not broken:
-            taken, broken = await asyncio.to_thread(some)
-            for lines in taken:
-                for line in lines:
-                    yield line
-            if not (taken or broken):
-                return
-            await each(len(taken))
-        raise broken
-    finally:
-        body.leave()
 
 
 async def _pay(rates: Rates, viewer: Viewer, things: int, price: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from tests.support import imports_over_http
 from tests.support.gateway import gateway_app, serve
 from tests.support.import_lines import NOW
 from tests.support.imports_over_http import API, state, told
+from tests.support.relays import until
 
 FOLDER: Final = Path("examples/import/mappings")
 SHOP: Final = """
@@ -113,6 +115,24 @@ async def test_a_body_may_come_byte_by_byte(store: Store, mappings: Mapping[str,
 
     *_, last = told(await sent(store, mappings, pieces(), mapping="shop", timezone="UTC"))
     assert last["summary"]["lines"] == 4
+
+
+async def test_rows_come_in_while_their_sender_pauses(
+    store: Store, mappings: Mapping[str, ImportMapping], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.importing.lines._PAUSE_SECONDS", 0.05)
+
+    async def is_in(number: str) -> bool:
+        return bool(await store.find("customers", {"number": number}))
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        content = table(4).splitlines(keepends=True)
+        yield b"".join(content[:3])
+        await until(partial(is_in, "1001"))
+        yield b"".join(content[3:])
+
+    *_, last = told(await sent(store, mappings, pieces(), mapping="shop", timezone="UTC"))
+    assert last["summary"]["lines"] == 6
 
 
 async def test_a_bad_row_is_told_with_its_line_and_the_rest_goes_on(
@@ -232,23 +252,25 @@ def left(rates: Rates) -> int:
     return least
 
 
+async def are(store: Store, imports: int, moment: str) -> bool:
+    return len(await store.find("imports", {moment: {"$exists": True}})) == imports
+
+
 async def test_a_client_that_leaves_in_the_middle_leaves_no_thread_that_waits(
     store: Store, mappings: Mapping[str, ImportMapping], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(route, "_SILENCE_SECONDS", 30)
     async with serve(gateway_app(store, mappings=mappings)) as port:
-        for _ in range(3):
+        for number in range(1, 4):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             query = "mapping=shop&timezone=UTC"
             head = f"POST /import?{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {API}\r\n"
             body = table(20)
             writer.write(f"{head}Content-Length: 100000\r\n\r\n".encode() + body)
             await writer.drain()
-            await asyncio.sleep(0.3)
+            await until(partial(are, store, number, "startedAt"))
             writer.close()
-        async with asyncio.timeout(10):
-            while sum("pausedAt" in each for each in await store.find("imports", {})) < 3:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+            await until(partial(are, store, number, "pausedAt"))
     assert len(await store.find("customers", {})) == 20
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
 from itertools import pairwise
+from typing import BinaryIO
 
 import orjson
 import pytest
@@ -14,17 +17,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.access import ADMINISTRATOR
+from app.domain.mappings import read_mapping
 from app.services.importing import lines as taken
 from app.services.importing.batches import import_batch
 from app.services.importing.lines import (
     LINE_LIMIT_BYTES,
+    Lines,
+    Pipe,
     chunks_of,
     count_lines,
+    from_thread,
     lines_of,
     lines_of_file,
     lines_of_pieces,
 )
-from app.services.importing.rows import UnreadableExport
+from app.services.importing.rows import MappedLines, UnreadableExport
 from app.services.importing.undo import StillRuns, undo
 from app.store import indexes, previews
 from app.store.driver import Store
@@ -114,8 +121,62 @@ async def test_a_pipe_that_does_not_wait_itself_is_read_and_one_that_breaks_says
         await anext(chunks_of(lines_of(terminal), 1, 1))
 
 
+MAPPING = read_mapping(
+    """
+system = "Any"
+source = "platform"
+reads = "ndjson"
+lines = "."
+"""
+)
+
+
+def lines_as_they_come(pipe: BinaryIO) -> Lines:
+    return lines_of(pipe)
+
+
+def rows_as_they_come(pipe: BinaryIO) -> Lines:
+    return lines_of(pipe, MappedLines(Pipe(pipe), MAPPING))
+
+
+async def test_a_thread_takes_a_few_items_ahead_and_what_came_before_one_that_fails_comes_first() -> None:
+    made: list[int] = []
+
+    def items() -> Generator[int]:
+        for number in range(10):
+            made.append(number)
+            yield number
+        raise UnreadableExport("Torn.")
+
+    coming = from_thread(items(), 3)
+    taken: list[int] = []
+    with suppress(UnreadableExport):
+        async for some in coming:
+            taken += some
+            assert len(made) <= len(taken) + 3 + 1  # that many ahead, and one in the hand
+    assert taken == [*range(10)]
+    assert made == taken
+
+
+async def test_whoever_leaves_a_thread_lets_it_end() -> None:
+    ended = threading.Event()
+
+    def items() -> Generator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            ended.set()
+
+    coming = from_thread(items(), 3)
+    await anext(coming)
+    await coming.aclose()
+    assert await asyncio.to_thread(ended.wait, 30)
+
+
+@pytest.mark.parametrize("lines_from", [lines_as_they_come, rows_as_they_come])
 async def test_a_pipe_whose_writer_pauses_is_imported_whole_meanwhile_and_its_import_is_known_to_run(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    lines_from: Callable[[BinaryIO], Lines], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(taken, "_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr("app.services.importing.batches._BETWEEN_NOTES", timedelta())
@@ -125,7 +186,7 @@ async def test_a_pipe_whose_writer_pauses_is_imported_whole_meanwhile_and_its_im
         importing = asyncio.create_task(
             import_batch(
                 store,
-                lines_of(pipe),
+                lines_from(pipe),
                 file_name="-",
                 viewer=ADMINISTRATOR,
                 request_id="test",

@@ -1,7 +1,7 @@
 """A bad line is named with its number and reason, and the rest goes in."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -174,10 +174,7 @@ async def test_rejects_come_in_the_order_of_their_lines_and_those_that_waited_fo
     assert [reject.line for reject in run.rejects] == [2, 4, 5, 1]
 
 
-@pytest.mark.parametrize(("reads_ahead", "seen_before"), [(False, [0, 1, 2, 3]), (True, [0, 0, 1, 2])])
-async def test_the_rejects_of_a_chunk_are_written_before_the_next_one_is_read_or_the_one_after_it(
-    reads_ahead: bool, seen_before: Sequence[int], store: Store
-) -> None:
+async def test_the_rejects_of_a_chunk_are_written_before_the_one_after_the_next_is_read(store: Store) -> None:
     rejects: list[Reject] = []
     seen: list[int] = []
 
@@ -186,9 +183,8 @@ async def test_the_rejects_of_a_chunk_are_written_before_the_next_one_is_read_or
             seen.append(len(rejects))
             yield b"nope"
 
-    options = ImportOptions(reads_ahead=reads_ahead)
-    await import_lines(store, lines(), now=NOW, reject=rejects.append, lines_per_chunk=1, options=options)
-    assert seen == seen_before
+    await import_lines(store, lines(), now=NOW, reject=rejects.append, lines_per_chunk=1)
+    assert seen == [0, 0, 1, 2]
 
 
 async def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_no_faults(bring: Bring) -> None:

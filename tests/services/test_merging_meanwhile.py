@@ -16,6 +16,7 @@ from app.store.schema import ROWS_OF_CUSTOMERS
 from tests.support.gateway import Ask
 from tests.support.import_lines import Bring, Line, activity, customer, points, thing
 from tests.support.mutations import ADJUST, MERGE_CUSTOMERS
+from tests.support.relays import until
 
 WALK = """query($id: ID!, $after: String, $order: ActivityOrder, $filter: ActivityFilter) { node(id: $id) {
   ... on Customer { activities(first: 7, after: $after, orderBy: $order, filter: $filter) {
@@ -76,6 +77,7 @@ async def test_readers_see_each_row_once_and_writers_lose_nothing_whoever_dies(
             if (await store.find("merges", {}))[0]["status"] == "DONE":
                 break
             await end_lease()  # which the last write of one who died has renewed: it came after that
+        await until(lambda: min(walks, adjusted, len(new)) >= 1)
         is_over.set()
 
     async def end_lease() -> None:

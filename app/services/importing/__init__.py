@@ -500,11 +500,8 @@ async def _read(
     reading = asyncio.create_task(read_next())
     try:
         while found := await reading:
-            if options.reads_ahead:
-                reading = asyncio.create_task(read_next())
+            reading = asyncio.create_task(read_next())
             yield found
-            if not options.reads_ahead:
-                reading = asyncio.create_task(read_next())
     finally:
         reading.cancel()
         await asyncio.wait([reading])

@@ -2,19 +2,31 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import aclosing, suppress
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import aclosing, closing, suppress
+from dataclasses import dataclass
 from select import select
-from threading import Semaphore, Thread
+from threading import Event, Semaphore, Thread
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
-from app.services.importing.rows import UnreadableExport
+from app.services.importing.rows import Coming, MappedLines, UnreadableExport
 from app.services.importing.steps import MappedLine
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 8 * LINE_LIMIT_BYTES
 _PIECE_BYTES: Final = 1024 * 1024
 _PIECES_AHEAD: Final = 2
+_ROWS_AHEAD: Final = 200
 _PAUSE_SECONDS: Final = 1
 T = TypeVar("T")
 
@@ -25,12 +37,22 @@ Chunk: TypeAlias = list[tuple[int, bytes]]
 """Lines with their numbers."""
 
 
-def lines_of(file: BinaryIO) -> Lines:
-    """Returns a file's lines, a pipe's as they come; of one beyond the limit only as much as shows that it is."""
-    return lines_of_file(file) if file.seekable() else lines_of_pieces(_pieces_of_pipe(file))
+def lines_of(file: BinaryIO, rows: MappedLines | None = None) -> Lines:
+    """Returns a file's lines, or those of its ``rows``; a pipe's as they come. See `lines_of_file` for long ones."""
+    if file.seekable():
+        return rows or lines_of_file(file)
+    return lines_of_rows(rows) if rows else lines_of_pieces(_each(from_thread(_pieces_of(Pipe(file)), _PIECES_AHEAD)))
+
+
+async def _each(some: AsyncGenerator[Sequence[T]]) -> AsyncGenerator[T]:
+    async with aclosing(some):
+        async for items in some:
+            for item in items:
+                yield item
 
 
 def lines_of_file(file: BinaryIO) -> Iterator[bytes]:
+    """Yields a file's lines, and of one beyond the limit, however long, only as much as shows that it is."""
     while line := file.readline(LINE_LIMIT_BYTES + 1):
         yield line
         while len(line) > LINE_LIMIT_BYTES and not line.endswith(b"\n"):
@@ -46,6 +68,25 @@ def count_lines(file: BinaryIO) -> int | None:
         lines, last = lines + block.count(b"\n"), block
     file.seek(0)
     return lines + (not last.endswith(b"\n"))
+
+
+async def lines_of_rows(
+    rows: MappedLines, each: Callable[[int], Awaitable[None]] | None = None
+) -> AsyncGenerator[bytes | None]:
+    """Yields the lines of rows that come, read by a thread, and None for each second in which none comes.
+
+    ``each`` hears how many rows were mapped.
+    """
+    async with aclosing(_with_pauses(from_thread(rows.by_row(), _ROWS_AHEAD))) as coming:
+        async for some in coming:
+            if some is None:
+                yield None
+                continue
+            for lines in some:
+                for line in lines:
+                    yield line
+            if each:
+                await each(len(some))
 
 
 async def lines_of_pieces(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes | None]:
@@ -86,34 +127,76 @@ async def _with_pauses(pieces: AsyncGenerator[T]) -> AsyncGenerator[T | None]:
             yield piece
 
 
-async def _pieces_of_pipe(pipe: BinaryIO) -> AsyncGenerator[bytes]:
-    """Yields what a pipe has. It is waited for by a thread of its own, for which nobody has to wait at the end.
+class Pipe(Coming):
+    """A pipe is read as far as it has come, by a thread perhaps: whoever opened it may close it meanwhile."""
 
-    Raises UnreadableExport.
+    def __init__(self, pipe: BinaryIO) -> None:
+        super().__init__()
+        self._end = os.dup(pipe.fileno())
+
+    def take(self) -> bytes:
+        select([self._end], [], [])  # some pipes do not wait themselves
+        return os.read(self._end, _PIECE_BYTES)
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._end)
+        super().close()
+
+
+def _pieces_of(pipe: Pipe) -> Generator[bytes]:
+    """Yields what a pipe has. Raises UnreadableExport."""
+    with pipe:
+        try:
+            while piece := pipe.take():
+                yield piece
+        except OSError as broken:
+            raise UnreadableExport(f"{broken.strerror}.") from broken
+
+
+async def from_thread(items: Generator[T], ahead: int) -> AsyncGenerator[Sequence[T]]:
+    """Yields what a generator has that may wait, as it comes; raises what it raises, after what came before.
+
+    A thread of its own takes so many items ahead. It waits with the generator, and nobody waits for it at the end.
     """
-    loop, free = asyncio.get_running_loop(), Semaphore(_PIECES_AHEAD)
-    taken: asyncio.Queue[bytes | OSError] = asyncio.Queue()
-    end = os.dup(pipe.fileno())  # whoever opened the pipe may close it while the thread waits
+    loop, room, is_left = asyncio.get_running_loop(), Semaphore(ahead), Event()
+    taken: asyncio.Queue[T | _End] = asyncio.Queue()
 
-    def read() -> None:
-        piece: bytes | OSError = b" "
+    def take() -> None:
+        end = _End()
         with suppress(RuntimeError):  # the loop is closed: nobody wants it any more
-            while piece and isinstance(piece, bytes):
-                free.acquire()
-                try:
-                    select([end], [], [])  # some pipes do not wait themselves
-                    piece = os.read(end, _PIECE_BYTES)
-                except OSError as broken:
-                    piece = broken
-                loop.call_soon_threadsafe(taken.put_nowait, piece)
-        os.close(end)
+            try:
+                with closing(items):
+                    for item in items:
+                        room.acquire()
+                        if is_left.is_set():
+                            return
+                        loop.call_soon_threadsafe(taken.put_nowait, item)
+            except Exception as broken:
+                end = _End(broken)
+            loop.call_soon_threadsafe(taken.put_nowait, end)
 
-    Thread(target=read, daemon=True).start()
-    while piece := await taken.get():
-        if isinstance(piece, OSError):
-            raise UnreadableExport(f"{piece.strerror}.") from piece
-        free.release()
-        yield piece
+    Thread(target=take, daemon=True).start()
+    try:
+        while True:
+            some = [await taken.get()]
+            while not taken.empty():
+                some.append(taken.get_nowait())
+            if come := [each for each in some if not isinstance(each, _End)]:
+                room.release(len(come))
+                yield come
+            if isinstance(end := some[-1], _End):
+                if end.broken:
+                    raise end.broken
+                return
+    finally:
+        is_left.set()
+        room.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    broken: Exception | None = None
 
 
 async def chunks_of(lines: Lines, lines_per_chunk: int, first: int) -> AsyncGenerator[Chunk]:

@@ -52,6 +52,31 @@ class UnreadableExport(ValueError):
     """Raised for a file that cannot be read, or is not what the mapping reads; what came before that is imported."""
 
 
+class Coming(io.RawIOBase):
+    """What comes piece by piece is a file that is read as far as it has come; first, far enough to show what it is."""
+
+    def __init__(self) -> None:
+        self._rest, self._at_least = memoryview(b""), BEGINNING_BYTES
+
+    def take(self) -> bytes:
+        """Waits for the next piece; an empty one is the end."""
+        raise NotImplementedError
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Raises what `take` raises."""
+        if not self._rest:
+            taken = self.take()
+            while len(taken) < self._at_least and (more := self.take()):
+                taken += more
+            self._rest, self._at_least = memoryview(taken), 0
+        read = min(len(buffer), len(self._rest))
+        buffer[:read], self._rest = self._rest[:read], self._rest[read:]
+        return read
+
+
 class _Row(NamedTuple):
     number: int
     value: Any
@@ -147,7 +172,7 @@ class MappedLines:
     """
 
     def __init__(
-        self, file: BinaryIO, mapping: Mapping, *, first: int = 1, document_at_most: int = DOCUMENT_AT_MOST
+        self, file: BinaryIO | Coming, mapping: Mapping, *, first: int = 1, document_at_most: int = DOCUMENT_AT_MOST
     ) -> None:
         self._file, self._mapping, self._first, self._document_at_most = file, mapping, first, document_at_most
         self._raw: dict[int, str] = {}
@@ -158,7 +183,7 @@ class MappedLines:
         for lines in self.by_row():
             yield from lines
 
-    def by_row(self) -> Iterator[Sequence[MappedLine]]:
+    def by_row(self) -> Generator[Sequence[MappedLine]]:
         """Yields the lines of each row, none of some. Raises UnreadableExport."""
         with closing(_Told()) as told:
             yield from self._by_row(told)
@@ -193,10 +218,11 @@ class MappedLines:
 
     def raw(self, number: int, otherwise: str) -> str:
         """Returns the row of that number as the file had it, as far as it is remembered; card numbers in stars."""
-        return card_numbers.masked(self._raw[number]) if number in self._raw else otherwise
+        raw = self._raw.get(number)  # a thread may be making room for others
+        return otherwise if raw is None else card_numbers.masked(raw)
 
 
-def _rows(file: BinaryIO, mapping: Mapping, document_at_most: int) -> Iterator[_Row]:
+def _rows(file: BinaryIO | Coming, mapping: Mapping, document_at_most: int) -> Iterator[_Row]:
     encoding = mapping.encoding
     with _unpacked(file) as stream:
         try:
@@ -218,7 +244,7 @@ def _rows(file: BinaryIO, mapping: Mapping, document_at_most: int) -> Iterator[_
 
 
 @contextmanager
-def _unpacked(file: BinaryIO) -> Generator[io.BufferedReader]:
+def _unpacked(file: BinaryIO | Coming) -> Generator[io.BufferedReader]:
     raw: Any = file
     stream = io.BufferedReader(raw)
     try:

@@ -43,8 +43,7 @@ class ImportOptions:
 
     ``zone`` is the programme's, where days of points end. ``strict`` rejects a customer for one bad value;
     ``corrects`` lets history be told anew; ``refuses_unknown_types`` rejects activities that would be legacy. Lines of
-    different customers are brought in at a time, in so many ``lanes``. ``reads_ahead`` says that the next lines are
-    there at once: rows of a pipe would keep what is under way waiting. By a gentle ``pace`` few lines come in at a
+    different customers are brought in at a time, in so many ``lanes``. By a gentle ``pace`` few lines come in at a
     time, and others have their turn after each of these.
     """
 
@@ -53,7 +52,6 @@ class ImportOptions:
     corrects: bool = False
     refuses_unknown_types: bool = False
     lanes: int = 1
-    reads_ahead: bool = True
     pace: Pace = AT_FULL_PACE
 
 
