@@ -71,6 +71,10 @@ def mixed(customers: list[tuple[str, str]]) -> Iterator[bytes]:
         yield request(*asked, tokens[key % SUBJECTS])
 
 
+class _Refused(Exception):
+    """Raised for an answer of errors, with the code of the first."""
+
+
 @dataclass
 class Beside:
     """What happens beside the load: how it ended, and how often."""
@@ -88,6 +92,8 @@ class Beside:
 
             async def ask(query: str, **variables: Any) -> Any:
                 answer = (await client.post("/graphql", json={"query": query, "variables": variables})).json()
+                if "errors" in answer:
+                    raise _Refused(answer["errors"][0]["extensions"]["code"])
                 (data,) = answer["data"].values()
                 return data
 
@@ -102,7 +108,9 @@ class Beside:
                             break
                         await asyncio.sleep(1)
                     self.endings[f"exports {status}"] += 1
-                except (httpx2.HTTPError, KeyError, TypeError, AttributeError) as failed:  # no answer, or one of errors
+                except _Refused as refused:
+                    self.endings[f"exports {refused}"] += 1
+                except (httpx2.HTTPError, TypeError) as failed:  # no answer, or one of userErrors
                     self.endings[f"exports {type(failed).__name__}"] += 1
                 await asyncio.sleep(max(1, begun + 60 - time.monotonic()))
 
