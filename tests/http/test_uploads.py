@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
@@ -24,6 +24,7 @@ from app.store.driver import Store
 from app.store.files import CHUNK_BYTES
 from tests.support.gateway import Ask, gateway_app, serve
 from tests.support.mutations import CREATE_UPLOAD
+from tests.support.relays import until
 from tests.support.world import World
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -293,14 +294,6 @@ async def _put(port: int, url: str, *headers: str) -> tuple[asyncio.StreamReader
     return reader, writer
 
 
-async def _until(is_so: Callable[[], Any]) -> None:
-    for _ in range(500):
-        if await is_so():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it does not come to be")
-
-
 async def test_a_client_that_vanishes_midway_leaves_nothing(ask: Ask, store: Store) -> None:
     content = PNG[:8] + bytes(4 * CHUNK_BYTES)
     upload = await created(ask, content)
@@ -315,9 +308,9 @@ async def test_a_client_that_vanishes_midway_leaves_nothing(ask: Ask, store: Sto
         async def none() -> bool:
             return await chunks(store) == 0
 
-        await _until(some)
+        await until(some)
         writer.transport.abort()
-        await _until(none)
+        await until(none)
     (row,) = await store.find("uploads", {})
     assert "fileId" not in row
 

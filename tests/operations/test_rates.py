@@ -71,8 +71,8 @@ async def telling(monkeypatch: pytest.MonkeyPatch, *limiter: Rates) -> AsyncGene
 
 async def refused(subject: str, *limiters: Rates, within_seconds: float = 10) -> RateLimited | None:
     """The refusal that comes of it from one of them, once what was spent is known."""
-    until = time.monotonic() + within_seconds
-    while time.monotonic() < until:
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
         for limiter in limiters:
             try:
                 limiter.spend(viewer(subject), 0)

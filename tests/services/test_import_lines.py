@@ -4,7 +4,6 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
@@ -150,10 +149,14 @@ async def test_a_thread_takes_a_few_items_ahead_and_what_came_before_one_that_fa
 
     coming = from_thread(items(), 3)
     taken: list[int] = []
-    with suppress(UnreadableExport):
+
+    async def take_all() -> None:
         async for some in coming:
-            taken += some
+            taken.extend(some)
             assert len(made) <= len(taken) + 3 + 1  # that many ahead, and one in the hand
+
+    with pytest.raises(UnreadableExport, match="Torn"):
+        await take_all()
     assert taken == [*range(10)]
     assert made == taken
 

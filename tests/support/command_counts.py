@@ -111,6 +111,7 @@ _NEAR = re.compile(r"('_id': \{'\$in': \[[^]]*\]\}), 'customerId': \{'\$in': \[[
 _IDS = re.compile(rf"\[(?:(?:{_ID}|\{{'_id': {_ID}\}})(?:, )?)+\]")
 _BY_ID = r"\{'\$match': \{'_id': \{'\$in': IDS\}\}\}"
 _ANY_KIND = re.compile(rf"\w+ \[{_BY_ID}(?:, \{{'\$unionWith': \{{'coll': '\w+', 'pipeline': \[{_BY_ID}\]\}}\}})*\]")
+"""What reads documents by id: of one kind, or of several that are united."""
 
 
 def reads(commands: Commands) -> Mapping[str, list[str]]:

@@ -78,15 +78,15 @@ async def lines_of_rows(
     ``each`` hears how many rows were mapped.
     """
     async with aclosing(_with_pauses(from_thread(rows.by_row(), _ROWS_AHEAD))) as coming:
-        async for some in coming:
-            if some is None:
+        async for mapped in coming:
+            if mapped is None:
                 yield None
                 continue
-            for lines in some:
+            for lines in mapped:
                 for line in lines:
                     yield line
             if each:
-                await each(len(some))
+                await each(len(mapped))
 
 
 async def lines_of_pieces(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes | None]:

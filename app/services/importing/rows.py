@@ -219,7 +219,7 @@ class MappedLines:
     def raw(self, number: int, otherwise: str) -> str:
         """Returns the row of that number as the file had it, as far as it is remembered; card numbers in stars."""
         raw = self._raw.get(number)  # a thread may be making room for others
-        return otherwise if raw is None else card_numbers.masked(raw)
+        return card_numbers.masked(raw) if raw is not None else otherwise
 
 
 def _rows(file: BinaryIO | Coming, mapping: Mapping, document_at_most: int) -> Iterator[_Row]:
