@@ -24,7 +24,7 @@ from app.domain.ids import new_id
 from app.http.tokens import issue, verifier
 from app.main import build_app, routes
 from app.settings import Limits
-from app.store import indexes
+from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateOne
 from app.store.mongod import embedded_mongod
 from bench.asgi import answered
@@ -144,7 +144,9 @@ async def _customers(store: Store, count: int) -> list[str]:
     }
     made: list[Document] = [{"_id": new_id("customers"), "number": new_id("customers"), **same} for _ in range(count)]
     await store.insert("customers", made)
-    return [str(each["_id"]) for each in made]
+    ids = [str(each["_id"]) for each in made]
+    await previews.refresh(store, ids)  # whoever was created or imported has one
+    return ids
 
 
 async def _rate(work: Change, whose: Sequence[str], name: str) -> float:

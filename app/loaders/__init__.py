@@ -39,6 +39,14 @@ class Loaders:
     def documents(self) -> DocumentLoader:
         return DocumentLoader(partial(_by_id, self._store, self.gate, self.pages))
 
+    async def take(self, stored: Mapping[str, Document]) -> None:
+        """Takes documents, by their ids, that are known to be stored so: they are not read. The gate judges them."""
+        admitted = await self.gate.admitted(stored)
+        for node_id in stored:
+            document = admitted.get(node_id)
+            if not isinstance(document, Exception):
+                self.documents.prime(node_id, document)
+
     @cached_property
     def customers(self) -> Loader[Name, list[Document]]:
         return CustomerLoader(partial(_by_name, self._store, self.gate, self.pages, self.documents))

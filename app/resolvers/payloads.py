@@ -14,7 +14,7 @@ from app.domain.kinds import BY_COLLECTION
 from app.domain.refusals import BadUserInput, Refusal
 from app.schema import changes as schema
 from app.schema.base import Document, Info, Source
-from app.services.changes import Changes, Wrote
+from app.services.changes import Changes, Wrote, ids_of
 
 Input = strawberry.argument(description="The change to make.")
 
@@ -100,10 +100,11 @@ async def _payload(
         return {"userErrors": schema.user_errors_of(refusal), "customer": customer, **shown}
     info.context.forget()
     customer_id = owner()
-    written = {"customer": customer_id, **wrote}
-    documents = await asyncio.gather(*(_written(info, ids, customer_id) for ids in written.values() if ids))
-    named = (name for name, ids in written.items() if ids)
-    return {"userErrors": [], **dict(zip(named, documents, strict=True))}
+    written = {name: ids for name, ids in {"customer": customer_id, **wrote}.items() if ids}
+    stored = of.take_stored()
+    await info.context.loaders.take({node_id: stored[node_id] for node_id in ids_of(written) if node_id in stored})
+    documents = await asyncio.gather(*(_written(info, ids, customer_id) for ids in written.values()))
+    return {"userErrors": [], **dict(zip(written, documents, strict=True))}
 
 
 async def document_of(info: Info, node_id: str) -> Source:

@@ -32,6 +32,11 @@ Wrote: TypeAlias = Mapping[str, str | list[str]]
 """The ids of what a change wrote, by the name of the payload's field."""
 
 
+def ids_of(wrote: Wrote) -> list[str]:
+    """Returns all ids, in their order."""
+    return [each for one in wrote.values() for each in (one if isinstance(one, list) else [one])]
+
+
 @dataclass(slots=True)
 class Effect:
     """An effect holds what a change decided: new documents, changed keys by collection and id, one activity. A key that
@@ -112,6 +117,12 @@ class Changes:
     now: datetime
     request_id: str
     outgoing: DeliveryPolicy = DeliveryPolicy()
+    _stored: dict[str, Document] = field(default_factory=dict[str, Document])
+
+    def take_stored(self) -> dict[str, Document]:
+        """Returns what the last change has left, by id, as it is stored: whoever shows it need not read it. Once."""
+        taken, self._stored = self._stored, {}
+        return taken
 
     def audit(self, mutation: str) -> AuditTrail:
         return AuditTrail(self.viewer, mutation, self.request_id, self.now)
@@ -161,8 +172,8 @@ class Changes:
                 record["points"] = effect.adjusted_points
             # The same key, a moment earlier, has it: the next run finds what it wrote.
             rows.add("idempotency", record, is_race=True)
-            ids = [each for one in effect.wrote.values() for each in (one if isinstance(one, list) else [one])]
-            rows.add("audit", self.audit(mutation).row_of_accepted(customer_id, ids))
+            rows.add("audit", self.audit(mutation).row_of_accepted(customer_id, ids_of(effect.wrote)))
+            rows.on_commit(lambda: self._stored.update(rows.stored()))
             return effect.wrote
 
         one_at_a_time = self.locks.locked(customer_id or self.viewer.subject, self.store.deadline)

@@ -10,17 +10,19 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from app.domain.changes import NotFound
 from app.domain.customers import PENDING, activity_summary_update, deferred, update_of
 from app.domain.feed import feed_entry
-from app.domain.listings import ORDERED
+from app.domain.listings import ORDERED, PREVIEWS
 from app.domain.moments import ORDER, put_in_order
 from app.domain.times import stored
 from app.domain.vocabulary import CustomerStatus
 from app.services.daily_counts import days_made_stale
 from app.store import previews
+from app.store.codec import as_stored
 from app.store.digests import row_digest
 from app.store.driver import (
     DeleteMany,
@@ -70,6 +72,8 @@ class CustomerRows:
         """The revisions of customers whom this transaction has read; it fails if they have another once it writes."""
         self._absorbing: dict[str, Sequence[str]] = {}
         """Whose rows are on their way to a locked customer."""
+        self._updated: list[Document] = []
+        """A customer of whom one update says all, as they are then."""
         self.owners: set[str] = set()
         """Who owned a row that was written, before or after."""
         self.changed: set[str] = set()
@@ -82,6 +86,9 @@ class CustomerRows:
         """Whose copies were left pending before: perhaps by an import that died."""
         self.revisions: dict[str, int] = {}
         """Of all who were written, once it is sent."""
+        self.stale_previews: set[str] = set()
+        """Whose previews are to be made, once it is committed."""
+        self.lets_preview_follow = False
         self.moved: set[str] = set()
         """Whose rows came or went row by row, which no entry of the feed lists."""
 
@@ -198,9 +205,13 @@ class CustomerRows:
         # An identity may pass from one to another: all are given up before any is taken.
         given_up = [owner for owner, keys in self._keys.items() if "identities" in keys]
         operations = [UpdateOne({"_id": owner}, {"$set": {"identities": []}}) for owner in given_up]
-        updates = ((owner, self._update(owner, activities[owner])) for owner in sorted(self.owners))
-        operations += [UpdateOne({"_id": owner}, update) for owner, update in updates if update]
-        together.write("customers", operations, ordered=bool(given_up))
+        updates = {owner: self._update(owner, activities[owner]) for owner in sorted(self.owners)}
+        match [*updates.items()]:
+            case [(owner, update)] if update and not (given_up or self._withdrawn or self.defers_copies):
+                together.update("customers", {"_id": owner}, update, self._updated.append)
+            case _:
+                operations += [UpdateOne({"_id": owner}, update) for owner, update in updates.items() if update]
+                together.write("customers", operations, ordered=bool(given_up))
         told = [*self._inserted["activities"], *self._withdrawn]
         together.write("tallies", days_made_stale(told, now=self.now))
         if of := sorted({activity["customerId"] for activity in self._withdrawn}):
@@ -211,7 +222,30 @@ class CustomerRows:
         together.write("heads", gone)
         self._list_step()
         await self._tell(activities)
+        self.stale_previews = {*self.revisions}
+        if self.lets_preview_follow:
+            self._follow_preview()
         await together.send()
+
+    def stored(self) -> dict[str, Document]:
+        """Returns what is known, once it is sent, without reading it: new rows, and a customer. By their ids."""
+        rows = [as_stored(row) for inserted in self._inserted.values() for row in inserted]
+        return {document["_id"]: document for document in (*rows, *self._updated)}
+
+    def _follow_preview(self) -> None:
+        """Lets the preview of a customer follow who has nothing but new rows."""
+        rewrites = any(self._operations[name] or self._handed_on[name] for name in PREVIEWS)
+        if len(self.revisions) > 1 or rewrites or self.moved or self.changed:
+            return
+        for owner, revision in self.revisions.items():
+            if owner in self._revisions:
+                added = {name: self._inserted[name] for name in PREVIEWS.keys() & self._inserted.keys()}
+                update = previews.following(owner, revision, added)
+                self._together.write("heads", [update], may_fail=True, then=partial(self._note_followed, owner))
+
+    def _note_followed(self, owner: str, result: Any) -> None:
+        if result.matched_count:
+            self.stale_previews.discard(owner)
 
     def _list_step(self) -> None:
         """Lists what an import wrote that was not here before."""
@@ -356,9 +390,13 @@ async def change_customers(
     committed, and not while previews are made: of two who make them at a time the one that knows of more remains.
     """
 
+    is_first = True
+
     async def whole(session: Any) -> tuple[T, CustomerRows]:
+        nonlocal is_first
         rows = CustomerRows(store, session, now)
         rows.defers_copies = stale is not None
+        rows.lets_preview_follow, is_first = is_first and stale is None, False
         result = await body(rows)
         await rows.send()
         return result, rows
@@ -368,7 +406,7 @@ async def change_customers(
     for act in rows.acts:
         act()
     if stale is None:
-        await previews.refresh(store, sorted(rows.revisions))
+        await previews.refresh(store, sorted(rows.stale_previews))
     else:
         pending = rows.owners | rows.left_pending
         stale.add(rows.revisions, pending=pending, new=rows.new_customers, written=rows.collections)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-from bson import CodecOptions, Decimal128
+from bson import CodecOptions, Decimal128, decode, encode  # pyright: ignore[reportUnknownVariableType] # bson's own types have a gap
 from bson.codec_options import TypeEncoder, TypeRegistry
 
 Document: TypeAlias = dict[str, Any]
@@ -42,6 +42,11 @@ def to_python(document: Document) -> Document:
         elif kind is Decimal128:
             document[key] = _decimal(value)
     return document
+
+
+def as_stored(document: Document) -> Document:
+    """Returns a copy as it is read once it was written."""
+    return to_python(decode(encode(document, codec_options=CODEC), CODEC))
 
 
 def list_to_python(values: list[Any]) -> None:

@@ -12,8 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import (
@@ -24,12 +23,11 @@ from pymongo import (
     MongoClient,
     ReadPreference,
     ReplaceOne,
-    ReturnDocument,
     UpdateMany,
     UpdateOne,
     WriteConcern,
 )
-from pymongo.errors import ConnectionFailure, NetworkTimeout, PyMongoError
+from pymongo.errors import ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Secondary, SecondaryPreferred
@@ -48,6 +46,7 @@ from app.store.faults import (
     is_of_the_moment,
     is_transient,
 )
+from app.store.writings import Collected, Session, Together, Writing, bulk_write, insertion, own_of, update
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
@@ -94,8 +93,6 @@ _HEARTBEAT_SECONDS: Final = 1
 # One reply holds every page that a request may ask for: a cursor that needs a second command would double the cost.
 _ONE_BATCH: Final = 100_000
 _CURSOR: Final = {"batchSize": _ONE_BATCH}
-_BY_WIRE_AT_MOST: Final = 1_000
-"""Documents of one write in a transaction; the driver divides what is larger."""
 _LOCAL: Final = {"level": "local"}
 _MAJORITY: Final = {"w": "majority"}
 
@@ -266,47 +263,6 @@ class Database:
         return list(self.client.topology_description.server_descriptions().values())
 
 
-class _Session(NamedTuple):
-    """A session is a transaction that is under way: the driver's own, and by when it ends.
-
-    ``joined`` makes commands by wire its own; None where the driver sends them all.
-    """
-
-    own: Any
-    deadline: Deadline
-    joined: Any
-
-
-def _own(session: _Session | None) -> Any:
-    return session and session.own
-
-
-def _may_go(session: _Session | None, written: Sequence[Any]) -> bool:
-    """Returns whether a write may go by wire: in a transaction, and if it is not long."""
-    return session is not None and session.joined is not None and len(written) <= _BY_WIRE_AT_MOST
-
-
-@dataclass(frozen=True, slots=True)
-class _Writing:
-    """A write as commands by wire, none where the driver has to do it, and what is made ``of`` their replies."""
-
-    commands: Sequence[Document]
-    by_driver: Callable[[], Awaitable[Any]]
-    of: Callable[[list[Document]], Any] = lambda replies: None
-    is_alone: bool = False
-    """Whether it is one statement, whose failure is another error than that of one of several."""
-
-    def made_of(self, replies: Iterator[Document | Exception]) -> Any:
-        """Returns what the next replies come to. Raises what the driver raises for one that failed."""
-        own: list[Document] = []
-        for reply in islice(replies, len(self.commands)):
-            if isinstance(reply, Exception):
-                raise reply
-            statements.check(reply, is_alone=self.is_alone)
-            own.append(reply)
-        return self.of(own)
-
-
 class Store:
     """Reads and writes one database in whole commands, which end by a deadline. Times are aware, in UTC."""
 
@@ -357,14 +313,14 @@ class Store:
         fields: Mapping[str, Any] | None = None,
         hint: str | None = None,
         collation: Mapping[str, Any] | None = None,
-        session: _Session | None = None,
+        session: Session | None = None,
     ) -> list[Document]:
         """Returns the matching documents, in the order of ``sort``; ``limit`` 0 returns all."""
         given = _given(hint=hint, collation=collation, comment=self._tag)
 
         def by_driver() -> Awaitable[list[Document]]:
             order = list(sort.items()) if sort else None
-            options = {"batch_size": _ONE_BATCH, "session": _own(session), **given}
+            options = {"batch_size": _ONE_BATCH, "session": own_of(session), **given}
             target = self.database.collection(collection, self._reads_from if session is None else "primary")
             return _all_of(target.find(where, fields, sort=order, limit=limit, **options))
 
@@ -385,7 +341,7 @@ class Store:
         hint: str | None = None,
         collation: Mapping[str, Any] | None = None,
         snapshot: bool = False,
-        session: _Session | None = None,
+        session: Session | None = None,
     ) -> list[Document]:
         """Returns the whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
 
@@ -405,10 +361,10 @@ class Store:
                 return await self._timed("aggregate", self._bounded(lambda: by_driver(own)))
         whole = 1 if collection is None else collection
         command = {"aggregate": whole, "pipeline": pipeline, "cursor": _CURSOR, **given}
-        return await self._timed("aggregate", self._read(command, lambda: by_driver(_own(session)), session))
+        return await self._timed("aggregate", self._read(command, lambda: by_driver(own_of(session)), session))
 
     async def _read(
-        self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]], session: _Session | None
+        self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]], session: Session | None
     ) -> list[Document]:
         """Returns what a command finds: by wire where that can be done, else by the driver."""
         if session is not None:
@@ -437,45 +393,26 @@ class Store:
         command: Document = {"aggregate": collection, "pipeline": pipeline, "cursor": {}, "writeConcern": _MAJORITY}
         await self._timed("aggregate", self._read(command, merged, None))
 
-    async def insert(self, collection: str, documents: Sequence[Document], *, session: _Session | None = None) -> None:
+    async def insert(self, collection: str, documents: Sequence[Document], *, session: Session | None = None) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
         if documents:
-            await self._timed("insert", self._send(self._insertion(collection, documents, session), session))
+            await self._timed("insert", self._send(insertion(self.database, collection, documents, session), session))
 
     async def write(
-        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: _Session | None = None
+        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: Session | None = None
     ) -> Any:
         """Sends one bulk write and returns its result; does nothing for no operations."""
         if not operations:
             return None
-        return await self._timed("write", self._send(self._bulk(collection, operations, ordered, session), session))
+        return await self._timed(
+            "write", self._send(bulk_write(self.database, collection, operations, session, ordered=ordered), session)
+        )
 
-    def together(self, session: _Session) -> "Together":
+    def together(self, session: Session) -> Together:
         """Returns what collects writes of a transaction, to be sent without waiting for each other's answers."""
-        return Together(self, session)
+        return Together(self.database, session, self.write_each)
 
-    def _insertion(self, collection: str, documents: Sequence[Document], session: _Session | None) -> "_Writing":
-        is_alone = len(documents) == 1
-
-        def by_driver() -> Awaitable[Any]:
-            target = self.database.collection(collection)
-            if is_alone:
-                return target.insert_one(documents[0], session=_own(session))
-            return target.insert_many(documents, ordered=False, session=_own(session))
-
-        insertion: Document = {"insert": collection, "ordered": False, "documents": documents}
-        may_go = _may_go(session, documents) and all("_id" in each for each in documents)
-        return _Writing([insertion] if may_go else [], by_driver, is_alone=is_alone)
-
-    def _bulk(self, collection: str, operations: Sequence[Any], ordered: bool, session: _Session | None) -> "_Writing":
-        def by_driver() -> Awaitable[Any]:
-            return self.database.collection(collection).bulk_write(operations, ordered=ordered, session=_own(session))
-
-        may_go = _may_go(session, operations)
-        commands = statements.commands_of(collection, operations, ordered=ordered) if may_go else []
-        return _Writing(commands, by_driver, of=lambda replies: statements.result_of(commands, replies))
-
-    async def _send(self, writing: "_Writing", session: _Session | None) -> Any:
+    async def _send(self, writing: Writing, session: Session | None) -> Any:
         """Returns what a write comes to, by wire; else what the driver says.
 
         Raises what the driver raises for a statement that failed.
@@ -496,31 +433,26 @@ class Store:
             return writing.of(replies)
         return await (self._bounded(writing.by_driver) if session is None else writing.by_driver())
 
-    async def write_each(self, collected: Sequence["_Collected"], session: _Session) -> None:
+    async def write_each(self, collected: Sequence[Collected], session: Session) -> None:
         """Sends what was collected; see ``together``."""
         await self._timed("writes", self._send_each(collected, session))
 
-    async def _send_each(self, collected: Sequence["_Collected"], session: _Session) -> None:
-        writings = [
-            self._insertion(each.collection, each.written, session)
-            if each.inserts
-            else self._bulk(each.collection, each.written, each.ordered, session)
-            for each in collected
-        ]
+    async def _send_each(self, collected: Sequence[Collected], session: Session) -> None:
+        writings = [each.writing for each in collected]
         replies = await self._replies(writings, session)
-        for each, writing in zip(collected, writings, strict=True):
+        for each in collected:
             try:
-                result = writing.made_of(replies) if replies else await self._send(writing, session)
-            except DuplicateKey as taken:
-                if each.is_race:
-                    raise TryAgain from taken
+                result = each.writing.made_of(replies) if replies else await self._send(each.writing, session)
+            except OperationFailure as failed:
+                if each.may_fail or (each.is_race and isinstance(failed, DuplicateKey)):
+                    raise TryAgain from failed
                 raise
             if each.finds and result.matched_count + result.deleted_count < each.finds:
                 raise TryAgain
+            if each.then:
+                each.then(result)
 
-    async def _replies(
-        self, writings: Sequence["_Writing"], session: _Session
-    ) -> Iterator[Document | Exception] | None:
+    async def _replies(self, writings: Sequence[Writing], session: Session) -> Iterator[Document | Exception] | None:
         """Returns the replies to several writes that were sent at once; None where one has to follow the other."""
         if len(writings) == 1 or not all(writing.commands for writing in writings):
             return None
@@ -540,26 +472,14 @@ class Store:
         sort: Mapping[str, int] | None = None,
         upsert: bool = False,
         may_be_lost: bool = False,
-        session: _Session | None = None,
+        session: Session | None = None,
     ) -> Document | None:
         """Returns the first match as it is after the change; None without a match. Two callers never get the same.
 
         What ``may_be_lost`` with a primary that fails is not waited for until a majority has it on the disk.
         """
-        order = list(sort.items()) if sort else None
-        target = self.database.collection(collection, may_be_lost=may_be_lost)
-        options = {"sort": order, "upsert": upsert, "return_document": ReturnDocument.AFTER, "session": _own(session)}
-        command: Document = {"findAndModify": collection, "query": where, "update": change, "new": True}
-        command |= {"upsert": upsert, **_given(sort=sort)}
-        if may_be_lost and session is None:  # what may be lost may be counted twice, too
-            command["writeConcern"] = {"w": 1}
-            may_go = self.database.is_wired
-        else:
-            may_go = _may_go(session, [command])
-        writing = _Writing(
-            [command] if may_go else [],
-            lambda: target.find_one_and_update(where, change, **options),
-            of=lambda replies: replies[0]["value"],
+        writing = update(
+            self.database, collection, where, change, session, sort=sort, upsert=upsert, may_be_lost=may_be_lost
         )
         found = await self._timed("findAndModify", self._send(writing, session))
         return found and to_python(found)
@@ -592,7 +512,7 @@ class Store:
         majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))  # streams know no other
         return await _awaited(majority.watch([{"$match": match}, {"$project": projection}]))
 
-    async def transaction(self, body: Callable[[_Session], Awaitable[T]]) -> T:
+    async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
 
         A transient error (a lost primary, a write conflict, TryAgain) runs it again after a pause that grows and is
@@ -618,7 +538,7 @@ class Store:
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, body: Callable[[_Session], Awaitable[T]], deadline: Deadline, *, is_wired: bool) -> T:
+    async def _attempt(self, body: Callable[[Session], Awaitable[T]], deadline: Deadline, *, is_wired: bool) -> T:
         async with self.database.session() as own:
             await _awaited(
                 own.start_transaction(
@@ -627,7 +547,7 @@ class Store:
                     read_preference=ReadPreference.PRIMARY,
                 )
             )
-            session = _Session(own, deadline, self.database.joined(own) if is_wired else None)
+            session = Session(own, deadline, self.database.joined(own) if is_wired else None)
             try:
                 with _ends(deadline):
                     result = await body(session)
@@ -704,42 +624,6 @@ class Store:
     async def drop(self) -> None:
         """Drops the whole database."""
         await self.command({"dropDatabase": 1, "writeConcern": {"w": "majority"}})
-
-
-class _Collected(NamedTuple):
-    collection: str
-    written: Sequence[Any]
-    inserts: bool = False
-    ordered: bool = False
-    is_race: bool = False
-    finds: int = 0
-
-
-class Together:
-    """It collects writes of one transaction, none of which has to know what another one found.
-
-    The database does them one after the other; only nobody waits for an answer in between.
-    """
-
-    def __init__(self, store: Store, session: _Session) -> None:
-        self._store, self._session = store, session
-        self._collected: list[_Collected] = []
-
-    def insert(self, collection: str, documents: Sequence[Document], *, is_race: bool = False) -> None:
-        """Inserts documents; of a race, one whose key is taken means TryAgain."""
-        if documents:
-            self._collected.append(_Collected(collection, documents, inserts=True, is_race=is_race))
-
-    def write(self, collection: str, operations: Sequence[Any], *, ordered: bool = True, finds: int = 0) -> None:
-        """Makes one bulk write; where it finds fewer documents than it ``finds``, TryAgain."""
-        if operations:
-            self._collected.append(_Collected(collection, operations, ordered=ordered, finds=finds))
-
-    async def send(self) -> None:
-        """Sends what was collected since the last time. Raises what ``Store.insert`` and ``Store.write`` raise."""
-        collected, self._collected = self._collected, []
-        if collected:
-            await self._store.write_each(collected, self._session)
 
 
 def _ends(deadline: Deadline) -> AbstractContextManager[None]:

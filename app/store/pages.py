@@ -189,6 +189,11 @@ def joined(page_request: PageRequest) -> Document:
     return _Plan.of(page_request).joined()
 
 
+def sort_of(page_request: PageRequest) -> Mapping[str, int]:
+    """Returns the keys by which the rows are sorted, each with its direction."""
+    return _Plan.of(page_request).sort
+
+
 async def count(
     store: Store,
     selection: Selection,

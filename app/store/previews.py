@@ -17,9 +17,10 @@ import structlog
 
 from app.domain.customers import PENDING
 from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREVIEWS
+from app.domain.paging import In, PageRequest
 from app.jobs import AT_FULL_PACE, Pace, at_once
-from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable
-from app.store.pages import joined
+from app.store.driver import DeleteMany, Document, Pipeline, Store, StoreError, Unavailable, UpdateOne
+from app.store.pages import joined, sort_of
 from app.store.pending import SETTLED_AT_ONCE, settle
 
 _log = structlog.get_logger("previews")
@@ -34,10 +35,8 @@ _UNSETTLED_AT_MOST: Final = 20_000
 # up to it; and where two make a preview at a time, the one that knows of more remains.
 def _making(lists: Collection[str] = PREVIEWS.keys()) -> Pipeline:
     """Returns the stages that make the previews of customers who have nothing but in these ``lists``."""
-    parts: Document = {}
-    for name, (first, more) in PREVIEW_PARTS.items():
-        parts[first] = {"$slice": [f"${name}", PREVIEW_FIRST]} if name in lists else {"$literal": []}
-        parts[more] = {"$slice": [f"${name}", PREVIEW_FIRST, PREVIEWS[name].size]} if name in lists else parts[first]
+    nothing: Document = {"$literal": []}
+    parts = {part: nothing for both in PREVIEW_PARTS.values() for part in both} | _parts(lists)
     return (
         {"$project": {"revision": {"$ifNull": ["$revision", 0]}, "form": {"$literal": PREVIEW_FORM}}},
         *({"$lookup": {"from": name, **joined(PREVIEWS[name]), "as": name}} for name in PREVIEWS if name in lists),
@@ -45,7 +44,19 @@ def _making(lists: Collection[str] = PREVIEWS.keys()) -> Pipeline:
     )
 
 
+def _parts(lists: Collection[str]) -> Document:
+    """Returns what divides ``lists`` that are read whole into the parts of a preview."""
+    parts: Document = {}
+    for name in lists:
+        first, more = PREVIEW_PARTS[name]
+        parts[first] = {"$slice": [f"${name}", PREVIEW_FIRST]}
+        parts[more] = {"$slice": [f"${name}", PREVIEW_FIRST, PREVIEWS[name].size]}
+    return parts
+
+
 _MAKING: Final = _making()
+_BEARS_MORE: Final = {"$expr": {"$lt": [{"$bsonSize": "$$ROOT"}, 8 * 1024 * 1024]}}
+_ORDERS: Final = {name: sort_of(page_request) for name, page_request in PREVIEWS.items()}
 _KEEPING: Final = {
     "$merge": {
         "into": "heads",
@@ -54,6 +65,32 @@ _KEEPING: Final = {
         ],
     }
 }
+
+
+def _listed(page_request: PageRequest, row: Mapping[str, Any]) -> bool:
+    """Returns whether a list that has a preview has the row. Raises TypeError for conditions that none of them has."""
+    selection = page_request.selection
+    for key, condition in (*selection.listing.base, *selection.where):
+        if not isinstance(condition, In):
+            raise TypeError(f"{key} {condition}")
+        if row.get(key) not in condition.values:
+            return False
+    return True
+
+
+def following(customer_id: str, revision: int, added: Mapping[str, Sequence[Document]]) -> UpdateOne:
+    """Returns what brings a preview to this ``revision``, in the transaction that adds rows to lists and changes none.
+
+    It finds no preview that was not up to date before, or that is so large that it may not bear more.
+    """
+    lists: Document = {}
+    for name, rows in added.items():
+        if newest := [row for row in rows if _listed(PREVIEWS[name], row)]:
+            whole = {"$concatArrays": [{"$literal": newest}, *(f"${part}" for part in PREVIEW_PARTS[name])]}
+            in_order = {"$sortArray": {"input": whole, "sortBy": _ORDERS[name]}}
+            lists[name] = {"$slice": [in_order, PREVIEWS[name].size + 1]}
+    before: Document = {"_id": customer_id, "revision": revision - 1, "form": PREVIEW_FORM, **_BEARS_MORE}
+    return UpdateOne(before, [{"$set": {"revision": revision, **lists}}, *([{"$set": _parts(lists)}] if lists else [])])
 
 
 async def refresh(store: Store, customer_ids: Sequence[str], known: "_Known | None" = None) -> None:
