@@ -147,7 +147,7 @@ async def _by_id(
     try:
         documents, their_pages = await by_id(store, ids, prefetch, near)
         admitted = await gate.admitted(documents, prefetch.fields)
-        pages.add(their_pages)
+        pages.add(their_pages, documents)
         return admitted
     except StoreError:
         kinds = by_kind(ids)
@@ -171,7 +171,7 @@ async def _by_name(
     documents_by_id = {each["_id"]: each for several in found.values() for each in several}
     admitted = await gate.admitted(documents_by_id, prefetch.fields)
     if their_pages:
-        pages.add(their_pages)
+        pages.add(their_pages, documents_by_id)
     seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
     for node_id, customer in seen.items():
         documents.prime(node_id, customer)

@@ -3,19 +3,20 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, TypeAlias, TypeVar
 
 from app.domain.access import Masked
 from app.domain.activities import uncatalogued_sources, unknown_source
-from app.domain.listings import REPORT
+from app.domain.listings import REPORT, parts_of_preview
 from app.domain.merging import moved
 from app.domain.paging import Page, PageRequest, Prefetch, Selection
 from app.loaders.gate import Gate
 from app.loaders.loader import Deferred, Loader
 from app.metrics import BATCH
 from app.store import pages
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, StoreError
 from app.store.report import type_totals
 
 ValueCounts: TypeAlias = tuple[Selection, tuple[str, ...]]
@@ -33,6 +34,8 @@ class Pages:
     def __init__(self, store: Store, gate: Gate) -> None:
         self._store, self._gate = store, gate
         self._found: dict[PageRequest, dict[str, Page | Exception]] = defaultdict(dict)
+        self._without_preview: set[str] = set()
+        """Customers whose previews were read and are not to be believed."""
 
     @cached_property
     def _loader(self) -> Loader[tuple[str, PageRequest], Page]:
@@ -85,11 +88,38 @@ class Pages:
         page_requests = [page_request for page_request in among if page_request not in refused]
         if not page_requests:
             return
+        owners = await self._settled(owners, page_requests)
+        kept = [page_request for page_request in page_requests if parts_of_preview(page_request)]
+        of_preview = [owner for owner in owners if owner not in self._without_preview]
+        if len(of_preview) * len(kept) <= 1:  # one seek takes the database less
+            await self._seek(owners, page_requests)
+            return
+        others = [page_request for page_request in page_requests if page_request not in kept]
+
+        async def read_kept() -> None:
+            await self._read_previews(of_preview, kept)
+            unread = [owner for owner in owners if any(owner not in self._found[each] for each in kept)]
+            await self._seek(await self._settled(unread, kept), kept)
+
+        await asyncio.gather(read_kept(), self._seek(owners, others))
+
+    async def _read_previews(self, customer_ids: Sequence[str], page_requests: Sequence[PageRequest]) -> None:
+        """Reads pages from the previews of customers, as far as these are to be believed."""
+        where, prefetch = {"_id": {"$in": customer_ids}}, Prefetch(tuple(page_requests), frozenset())
+        with suppress(StoreError):  # the previews' fault perhaps
+            customers, read = await pages.read_with_pages(self._store, where, prefetch, several=True, ids=customer_ids)
+            self._gate.notice(customers)
+            self.add(read, customer_ids)
+
+    async def _settled(self, owners: Sequence[str], page_requests: Sequence[PageRequest]) -> Sequence[str]:
+        """Reads the pages of those who are being merged, and returns all others."""
         if moving := [owner for owner in owners if owner in self._gate.moving]:
             reads = (self._read_moving(owner, page_request) for owner in moving for page_request in page_requests)
             await asyncio.gather(*reads)
-            owners = [owner for owner in owners if owner not in self._gate.moving]
-        if not owners:
+        return [owner for owner in owners if owner not in self._gate.moving]
+
+    async def _seek(self, owners: Sequence[str], page_requests: Sequence[PageRequest]) -> None:
+        if not owners or not page_requests:
             return
         BATCH.observe(len(page_requests) * len(owners))
         try:
@@ -99,7 +129,7 @@ class Pages:
                 found = [await pages.read_pages(_reading(self._store, page_requests[0]), page_requests[0], owners)]
         except Exception as failed:
             if len(page_requests) > 1:
-                await asyncio.gather(*(self._read(owners, [page_request]) for page_request in page_requests))
+                await asyncio.gather(*(self._seek(owners, [page_request]) for page_request in page_requests))
             else:
                 self._found[page_requests[0]].update(dict.fromkeys(owners, failed))
         else:
@@ -114,10 +144,12 @@ class Pages:
         except Exception as failed:  # costs its own page alone
             known[owner] = failed
 
-    def add(self, found: Mapping[PageRequest, Mapping[str, list[Document]]]) -> None:
-        """Takes pages that were read with their customers; those whom the gate keeps out cannot be asked for."""
+    def add(self, found: Mapping[PageRequest, Mapping[str, list[Document]]], customer_ids: Iterable[str]) -> None:
+        """Takes pages that were read with these customers; those whom the gate keeps out cannot be asked for."""
         for page_request, rows in found.items():
             self._keep(page_request, rows.items())
+            if parts_of_preview(page_request):
+                self._without_preview.update(each for each in customer_ids if each not in rows)
 
     def _keep(self, page_request: PageRequest, found: Iterable[tuple[str, list[Document]]]) -> None:
         known, gate = self._found[page_request], self._gate

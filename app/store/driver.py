@@ -46,7 +46,7 @@ from app.store.faults import (
     is_of_the_moment,
     is_transient,
 )
-from app.store.writings import Collected, Session, Together, Writing, bulk_write, insertion, own_of, update
+from app.store.writings import Collected, StoreSession, Together, Writing, bulk_write, insertion, own_of, update
 
 # DeleteOne and its kin are what ``Store.write`` takes.
 __all__ = [
@@ -313,7 +313,7 @@ class Store:
         fields: Mapping[str, Any] | None = None,
         hint: str | None = None,
         collation: Mapping[str, Any] | None = None,
-        session: Session | None = None,
+        session: StoreSession | None = None,
     ) -> list[Document]:
         """Returns the matching documents, in the order of ``sort``; ``limit`` 0 returns all."""
         given = _given(hint=hint, collation=collation, comment=self._tag)
@@ -341,7 +341,7 @@ class Store:
         hint: str | None = None,
         collation: Mapping[str, Any] | None = None,
         snapshot: bool = False,
-        session: Session | None = None,
+        session: StoreSession | None = None,
     ) -> list[Document]:
         """Returns the whole result of one ``aggregate``. Without a collection the pipeline begins with ``$documents``.
 
@@ -364,7 +364,7 @@ class Store:
         return await self._timed("aggregate", self._read(command, lambda: by_driver(own_of(session)), session))
 
     async def _read(
-        self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]], session: Session | None
+        self, command: Document, by_driver: Callable[[], Awaitable[list[Document]]], session: StoreSession | None
     ) -> list[Document]:
         """Returns what a command finds: by wire where that can be done, else by the driver."""
         if session is not None:
@@ -393,13 +393,15 @@ class Store:
         command: Document = {"aggregate": collection, "pipeline": pipeline, "cursor": {}, "writeConcern": _MAJORITY}
         await self._timed("aggregate", self._read(command, merged, None))
 
-    async def insert(self, collection: str, documents: Sequence[Document], *, session: Session | None = None) -> None:
+    async def insert(
+        self, collection: str, documents: Sequence[Document], *, session: StoreSession | None = None
+    ) -> None:
         """Raises DuplicateKey for one document whose key is taken; a bulk write's error for several."""
         if documents:
             await self._timed("insert", self._send(insertion(self.database, collection, documents, session), session))
 
     async def write(
-        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: Session | None = None
+        self, collection: str, operations: Sequence[Any], *, ordered: bool = True, session: StoreSession | None = None
     ) -> Any:
         """Sends one bulk write and returns its result; does nothing for no operations."""
         if not operations:
@@ -408,11 +410,11 @@ class Store:
             "write", self._send(bulk_write(self.database, collection, operations, session, ordered=ordered), session)
         )
 
-    def together(self, session: Session) -> Together:
+    def together(self, session: StoreSession) -> Together:
         """Returns what collects writes of a transaction, to be sent without waiting for each other's answers."""
         return Together(self.database, session, self.write_each)
 
-    async def _send(self, writing: Writing, session: Session | None) -> Any:
+    async def _send(self, writing: Writing, session: StoreSession | None) -> Any:
         """Returns what a write comes to, by wire; else what the driver says.
 
         Raises what the driver raises for a statement that failed.
@@ -433,11 +435,11 @@ class Store:
             return writing.of(replies)
         return await (self._bounded(writing.by_driver) if session is None else writing.by_driver())
 
-    async def write_each(self, collected: Sequence[Collected], session: Session) -> None:
+    async def write_each(self, collected: Sequence[Collected], session: StoreSession) -> None:
         """Sends what was collected; see ``together``."""
         await self._timed("writes", self._send_each(collected, session))
 
-    async def _send_each(self, collected: Sequence[Collected], session: Session) -> None:
+    async def _send_each(self, collected: Sequence[Collected], session: StoreSession) -> None:
         writings = [each.writing for each in collected]
         replies = await self._replies(writings, session)
         for each in collected:
@@ -452,7 +454,9 @@ class Store:
             if each.then:
                 each.then(result)
 
-    async def _replies(self, writings: Sequence[Writing], session: Session) -> Iterator[Document | Exception] | None:
+    async def _replies(
+        self, writings: Sequence[Writing], session: StoreSession
+    ) -> Iterator[Document | Exception] | None:
         """Returns the replies to several writes that were sent at once; None where one has to follow the other."""
         if len(writings) == 1 or not all(writing.commands for writing in writings):
             return None
@@ -472,7 +476,7 @@ class Store:
         sort: Mapping[str, int] | None = None,
         upsert: bool = False,
         may_be_lost: bool = False,
-        session: Session | None = None,
+        session: StoreSession | None = None,
     ) -> Document | None:
         """Returns the first match as it is after the change; None without a match. Two callers never get the same.
 
@@ -512,7 +516,7 @@ class Store:
         majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))  # streams know no other
         return await _awaited(majority.watch([{"$match": match}, {"$project": projection}]))
 
-    async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
+    async def transaction(self, body: Callable[[StoreSession], Awaitable[T]]) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
 
         A transient error (a lost primary, a write conflict, TryAgain) runs it again after a pause that grows and is
@@ -538,7 +542,7 @@ class Store:
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, body: Callable[[Session], Awaitable[T]], deadline: Deadline, *, is_wired: bool) -> T:
+    async def _attempt(self, body: Callable[[StoreSession], Awaitable[T]], deadline: Deadline, *, is_wired: bool) -> T:
         async with self.database.session() as own:
             await _awaited(
                 own.start_transaction(
@@ -547,7 +551,7 @@ class Store:
                     read_preference=ReadPreference.PRIMARY,
                 )
             )
-            session = Session(own, deadline, self.database.joined(own) if is_wired else None)
+            session = StoreSession(own, deadline, self.database.joined(own) if is_wired else None)
             try:
                 with _ends(deadline):
                     result = await body(session)

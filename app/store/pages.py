@@ -40,8 +40,8 @@ from app.store.driver import FOLDS_ACCENTS, Document, Pipeline, Store
 from app.store.forms import Index
 from app.store.schema import COLLECTIONS
 
-PreviewsOf: TypeAlias = Literal["none", "one", "many"]
-"""Of how many customers previews may be used."""
+Previews: TypeAlias = Literal["none", "of one", "of many", "apart"]
+"""Of how many customers previews come with them; or that they are read beside them."""
 CustomerPages: TypeAlias = Mapping[PageRequest, Mapping[str, list[Document]]]
 """Pages that came with their customers, by page request and customer."""
 
@@ -81,19 +81,46 @@ async def read_together(
 
 
 async def read_with_pages(
-    store: Store, where: Mapping[str, Any], prefetch: Prefetch, fields: Iterable[str] = (), *, several: bool
+    store: Store,
+    where: Mapping[str, Any],
+    prefetch: Prefetch,
+    fields: Iterable[str] = (),
+    *,
+    several: bool,
+    ids: Sequence[str] = (),
 ) -> tuple[list[Document], CustomerPages]:
     """Returns the customers who meet a condition, with these ``fields``, and what ``prefetch`` asks of them.
 
     Pages come by page request and customer; one is missing where it has to be read by itself. One command.
 
-    ``several``: whether there may be more than one.
+    ``several``: whether there may be more than one. ``ids`` are theirs, where these are known: their previews are then
+    read beside them, which takes the database half of what it takes to look each of them up.
     """
-    keys = fields_of(prefetch, fields)
-    stages = prefetch_stages(prefetch.pages, keys, previews_of="many" if several else "one")
+    keys, page_requests = fields_of(prefetch, fields), prefetch.pages
+    previews: Previews = "apart" if ids else "of many" if several else "of one"
+    stages = [*prefetch_stages(page_requests, keys, previews=previews)]
+    if ids and (preview_keys := _preview_keys(page_requests)):
+        beside: list[Document] = [{"$match": {"_id": {"$in": [*ids]}}}, _projection(preview_keys)]
+        stages.append({"$unionWith": {"coll": "heads", "pipeline": beside}})
     found = await store.aggregate("customers", [{"$match": where}, *stages])
-    customers, pages = split_prefetched(prefetch.pages, found, with_previews=True)
-    return customers, dict(zip(prefetch.pages, pages, strict=True))
+    if ids:
+        found, apart = _parted(found)
+        for each in found:
+            each["preview"] = apart.get(each["_id"], [])
+    customers, pages = split_prefetched(page_requests, found, with_previews=True)
+    return customers, dict(zip(page_requests, pages, strict=True))
+
+
+def _parted(found: Iterable[Document]) -> tuple[list[Document], dict[str, list[Document]]]:
+    """Returns customers, and by their ids the previews that were read beside them."""
+    customers: list[Document] = []
+    previews: dict[str, list[Document]] = {}
+    for each in found:
+        if "document" in each:
+            customers.append(each)
+        else:
+            previews[each["_id"]] = [each]
+    return customers, previews
 
 
 def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] | None:
@@ -103,39 +130,47 @@ def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] 
 
 @lru_cache(256)
 def prefetch_stages(
-    page_requests: tuple[PageRequest, ...], keys: frozenset[str] | None = None, *, previews_of: PreviewsOf = "none"
+    page_requests: tuple[PageRequest, ...], keys: frozenset[str] | None = None, *, previews: Previews = "none"
 ) -> Pipeline:
     """Returns stages that put a page of each request beside each document of a pipeline: N index seeks.
 
-    Pages of ``previews_of`` customers come from one document without a seek (store/previews.py), if it is believed.
+    Pages of customers come from their ``previews`` without a seek (store/previews.py), if these are believed.
     """
     lookups: list[Document] = []
     wanted: dict[str, Iterable[str] | None] = {"document": keys}
-    preview: dict[str, Iterable[str] | None] = {}
     for index, page_request in enumerate(page_requests):
-        name, its_keys, place = page_request.selection.listing.collection, page_request.projection, f"page{index}"
-        parts = parts_of_preview(page_request) if previews_of != "none" else ()
-        if not parts:
+        if previews == "none" or not parts_of_preview(page_request):
+            place = f"page{index}"
+            name = page_request.selection.listing.collection
             lookups.append({"$lookup": {"from": name, **joined(page_request), "as": place}})
-            wanted[place] = its_keys
-        for part in parts:
+            wanted[place] = page_request.projection
+    if previews != "none" and (preview := _preview_keys(page_requests)):
+        wanted["document"] = None if keys is None else keys | {"revision"}
+        lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "preview"}
+        # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer, and only once.
+        if previews == "of one":
+            lookup["pipeline"] = [_projection(preview)]
+            wanted["preview"] = None
+        elif previews == "of many":
+            wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
+        if previews != "apart":
+            lookups.append({"$lookup": lookup})
+    return [{"$project": {"document": "$$ROOT"}}, *lookups, _projection(wanted)]
+
+
+@lru_cache(256)
+def _preview_keys(page_requests: tuple[PageRequest, ...]) -> Mapping[str, Iterable[str] | None]:
+    """Returns what is read of previews: their keys, each with those of its rows, or all; nothing where nothing is."""
+    preview: dict[str, Iterable[str] | None] = {}
+    for page_request in page_requests:
+        name, its_keys = page_request.selection.listing.collection, page_request.projection
+        for part in parts_of_preview(page_request):
             others = preview.get(part, ())
             if name not in _WIDE or its_keys is None or others is None:
                 preview[part] = None
             else:
                 preview[part] = {*others, *its_keys}
-    if preview:
-        preview |= {"revision": None, "form": None}
-        wanted["document"] = None if keys is None else keys | {"revision"}
-        lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "preview"}
-        # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer, and only once.
-        if previews_of == "one":
-            lookup["pipeline"] = [_projection(preview)]
-            wanted["preview"] = None
-        else:
-            wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
-        lookups.append({"$lookup": lookup})
-    return [{"$project": {"document": "$$ROOT"}}, *lookups, _projection(wanted)]
+    return {**preview, "revision": None, "form": None} if preview else {}
 
 
 def _projection(wanted: Mapping[str, Iterable[str] | None]) -> Document:

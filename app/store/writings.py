@@ -24,7 +24,7 @@ class Target(Protocol):
     def collection(self, name: str, *, may_be_lost: bool = False) -> Any: ...
 
 
-class Session(NamedTuple):
+class StoreSession(NamedTuple):
     """A session is a transaction that is under way: the driver's own, and by when it ends.
 
     ``joined`` makes commands by wire its own; None where the driver sends them all.
@@ -35,18 +35,18 @@ class Session(NamedTuple):
     joined: Any
 
 
-def own_of(session: Session | None) -> Any:
+def own_of(session: StoreSession | None) -> Any:
     return session and session.own
 
 
-def _may_go(session: Session | None, written: Sequence[Any]) -> bool:
+def _may_go(session: StoreSession | None, written: Sequence[Any]) -> bool:
     """Returns whether a write may go by wire: in a transaction, and if it is not long."""
     return session is not None and session.joined is not None and len(written) <= _BY_WIRE_AT_MOST
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A write as commands by wire, none where the driver has to do it, and what is made ``of`` their replies."""
+    """A writing has commands by wire, none where the driver has to do it, and what is made ``of`` their replies."""
 
     commands: Sequence[Document]
     by_driver: Callable[[], Awaitable[Any]]
@@ -65,7 +65,7 @@ class Writing:
         return self.of(own)
 
 
-def insertion(target: Target, collection: str, documents: Sequence[Document], session: Session | None) -> Writing:
+def insertion(target: Target, collection: str, documents: Sequence[Document], session: StoreSession | None) -> Writing:
     is_alone = len(documents) == 1
 
     def by_driver() -> Awaitable[Any]:
@@ -80,7 +80,7 @@ def insertion(target: Target, collection: str, documents: Sequence[Document], se
 
 
 def bulk_write(
-    target: Target, collection: str, operations: Sequence[Any], session: Session | None, *, ordered: bool
+    target: Target, collection: str, operations: Sequence[Any], session: StoreSession | None, *, ordered: bool
 ) -> Writing:
     def by_driver() -> Awaitable[Any]:
         return target.collection(collection).bulk_write(operations, ordered=ordered, session=own_of(session))
@@ -95,7 +95,7 @@ def update(
     collection: str,
     where: Mapping[str, Any],
     change: Mapping[str, Any] | Pipeline,
-    session: Session | None,
+    session: StoreSession | None,
     *,
     sort: Mapping[str, int] | None = None,
     upsert: bool = False,
@@ -135,7 +135,10 @@ class Together:
     """
 
     def __init__(
-        self, target: Target, session: Session, send: Callable[[Sequence[Collected], Session], Awaitable[None]]
+        self,
+        target: Target,
+        session: StoreSession,
+        send: Callable[[Sequence[Collected], StoreSession], Awaitable[None]],
     ) -> None:
         self._target, self._session, self._send = target, session, send
         self._collected: list[Collected] = []

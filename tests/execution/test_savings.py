@@ -155,9 +155,10 @@ async def test_only_the_keys_that_were_asked_for_are_read(ask: Ask, commands: Co
         pointsHistory(last: 5) { nodes { actor { name } transaction { id } } } } } }"""
     commands.clear()
     await ask(query, ids=[crowd[0]["_id"], crowd[1]["_id"]])
-    *_, wanted = commands.sent[0][1]["pipeline"]
+    *_, wanted, beside = commands.sent[0][1]["pipeline"]
+    (_, previews) = beside["$unionWith"]["pipeline"]
     keys: dict[str, set[str]] = {}
-    for key in wanted["$project"]:
+    for key in (*wanted["$project"], *(f"preview.{key}" for key in previews["$project"])):
         page, _, inner = key.rpartition(".")
         keys.setdefault(page, set()).add(inner)
     order = {"_id"}  # and what makes a cursor
@@ -208,8 +209,8 @@ async def test_only_the_keys_of_customers_that_were_asked_for_are_read(
 
 def _read(command: Mapping[str, Any]) -> set[str] | None:
     """The keys of the customer that this command reads; None where it reads them all."""
-    *_, last = command.get("pipeline", [{}])
-    fields: dict[str, Any] = command.get("projection") or last.get("$project", {})
+    projections = [stage["$project"] for stage in command.get("pipeline", ()) if "$project" in stage]
+    fields: dict[str, Any] = command.get("projection") or (projections[-1] if projections else {})
     own = {key.removeprefix("document.") for key in fields if not key.startswith(("page", "preview"))} - {"document"}
     return own or None
 
@@ -237,6 +238,7 @@ async def test_lists_that_are_told_late_are_one_command_together(
 ) -> None:
     """Who is found by e-mail is found without regard to case, and so without what an index for lists knows."""
     ada = await world.everything()
+    await previews.refresh(world.store, [ada["_id"]])
     commands.clear()
     query = "query($email: String!) { customer(by: {email: $email}) { %s } }"
     await ask(query % " ".join(f"{name} {{ nodes {{ id }} }}" for name in LISTS), email=ada["email"])

@@ -11,6 +11,9 @@ from app.catalogue import CATALOGUE
 from app.catalogue.model import Writers
 from app.domain import points
 from app.domain.access import GRANTS, PERMITTED, Permission, Role
+from app.domain.ids import collection_of
+from app.loaders import Loaders
+from app.store import previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from tests.support.accounts import SETS_OF_ROLES
 from tests.support.commands import Commands
@@ -513,9 +516,20 @@ OWNER_BY = {"own": Role.CUSTOMER, "referred": Role.AFFILIATE}
 
 @pytest.mark.parametrize("roles", SETS_OF_ROLES, ids="-".join)
 async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
-    roles: tuple[Role, ...], ask: Ask, world: World
+    roles: tuple[Role, ...], ask: Ask, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With two roles, a customer is changed by what those of them permit that reach this customer."""
+    """With two roles, a customer is changed by what those of them permit that reach this customer.
+
+    What a payload shows without reading it is what was stored, and so are previews that follow a change.
+    """
+    taken: dict[str, Document] = {}
+    take = Loaders.take
+
+    async def note(self: Loaders, stored: Mapping[str, Document]) -> None:
+        taken.update(stored)
+        await take(self, stored)
+
+    monkeypatch.setattr(Loaders, "take", note)
     staff = set(roles) - {Role.AFFILIATE, Role.CUSTOMER}
     for whose in ("own", "referred", "other"):
         for mutation, permitted in MAY.items():
@@ -571,6 +585,7 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
                 query = text_of(mutation)
                 given[mutation] = query, {**about, **REQUESTED[mutation]}
             query, asked = given[mutation]
+            await previews.refresh(world.store, [ada["_id"]])
             before = await _fingerprint(world.store)
             answer = await ask(query, token=bearer, input={"idempotencyKey": "k", **asked})
             (payload,) = answer["data"].values()
@@ -589,6 +604,11 @@ async def test_each_mutation_is_for_its_roles_on_customers_whom_they_reach(
             assert (await _fingerprint(world.store) == before) is not accepted
             log = await _rows(world.store, "audit")
             assert (log[-1]["action"], log[-1]["outcome"] == "ACCEPTED") == (mutation, accepted)
+            assert bool(taken) is accepted, mutation
+            for node_id, document in taken.items():
+                assert await world.store.find(collection_of(node_id), {"_id": node_id}) == [document]
+            taken.clear()
+    assert await previews.differences(world.store) == []
 
 
 def test_every_mutation_of_a_customer_is_in_the_matrix() -> None:

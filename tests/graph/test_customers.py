@@ -456,6 +456,7 @@ async def test_a_list_of_many_and_what_hangs_on_them_costs_one_command_more(
 ) -> None:
     for _ in range(5):
         await world.everything()
+    await previews.refresh_stale(world.store)
     commands.clear()
     answer = await ask("{ customers { nodes { name activities { nodes { title } } coupons { nodes { code } } } } }")
     assert len(answer["data"]["customers"]["nodes"]) == 10

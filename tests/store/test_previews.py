@@ -1,23 +1,27 @@
 """Previews of lists: the rows that the lists have, believed only while they are the customer's present ones."""
 
 import asyncio
+import itertools
 import os
+import random
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 
 import pytest
 
 from app.domain import listings
+from app.domain.ids import new_id
 from app.domain.listings import PREVIEW_FIRST, PREVIEW_FORM, PREVIEW_PARTS, PREVIEWS
+from app.services.writing import CustomerRows, change_customers
 from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from bench.workloads import LISTS
 from tests.support.commands import Commands
 from tests.support.customer_lists import noise
 from tests.support.gateway import Ask
-from tests.support.world import World, ago
+from tests.support.world import NOW, SHAPES, World, ago
 
 PAGES = " ".join(
     f"{name}{size}: {name}(first: {size}) {{ nodes {{ id }} pageInfo {{ hasNextPage endCursor }} }}"
@@ -56,6 +60,26 @@ async def test_a_page_is_the_same_with_a_preview_and_without(
     assert all("heads" in repr(sent) for _, sent in commands.sent)
 
 
+async def test_lists_of_customers_in_a_list_come_from_their_previews_and_from_seeks_where_there_is_none(
+    ask: Ask, store: Store, commands: Commands, customers: list[Document]
+) -> None:
+    """Filtered lists beside them, too; and of whom there is no preview to be believed."""
+    ids = [customer["_id"] for customer in customers]
+    query = f"{{ customers {{ nodes {{ {LEGACY} {PAGES} }} }} }}"
+    without = await ask(query)
+    assert "errors" not in without
+    for outdated in ((), ids[3:4], ids[1:]):
+        await previews.refresh(store, ids)
+        await store.write("heads", [UpdateMany({"_id": {"$in": [*outdated]}}, {"$set": {"form": "another"}})])
+        commands.clear()
+        assert await ask(query) == without
+        read = [body["pipeline"] for name, body in commands.sent if name == "aggregate"]
+        assert [len(seeks[0]["$documents"]) for seeks in read if "$documents" in seeks[0]] == (
+            [len(ids), len(outdated)] if outdated else [len(ids)]
+        )
+        assert len(read) == (3 if outdated else 2)
+
+
 async def test_who_has_changed_since_is_read_without(ask: Ask, world: World) -> None:
     ada = await world.customer()
     old = await world.activity(ada, occurredAt=ago(days=2))
@@ -66,6 +90,58 @@ async def test_who_has_changed_since_is_read_without(ask: Ask, world: World) -> 
     assert answer["data"]["customer"]["activities"]["nodes"] == [{"id": new["_id"]}, {"id": old["_id"]}]
     assert await previews.refresh_stale(world.store) == 1
     assert await ask(ACTIVITIES, id=ada["_id"]) == answer
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_preview_follows_whatever_is_added_in_whatever_order(
+    seed: int, world: World, commands: Commands
+) -> None:
+    """Rows of any lists, older and newer, of one moment, and some that no list has. Where one changes, it is made."""
+    chosen, numbers = random.Random(seed), itertools.count(1)
+    ada = await world.customer(revision=0)
+    (coupon,) = await world.many("coupons", ada, noise("coupons", 1))
+    await previews.refresh(world.store, [ada["_id"]])
+
+    def new_row(name: str) -> Document:
+        given = noise(name, chosen.randrange(60)) | ({"seq": next(numbers)} if name == "points" else {})
+        given |= {"legacy": chosen.random() < 0.2} if name == "activities" else {}
+        return {"_id": new_id(name), "customerId": ada["_id"], **SHAPES[name](given), **given}
+
+    for _ in range(30):
+        names = chosen.sample([*PREVIEWS, "notes"], chosen.randint(0, 3))
+        added = {name: [new_row(name) for _ in range(chosen.choice((1, 2, 25)))] for name in names}
+        changes_another = chosen.random() < 0.2
+
+        async def body(
+            rows: CustomerRows, added: Mapping[str, list[Document]] = added, too: bool = changes_another
+        ) -> None:
+            await rows.lock(ada["_id"])
+            for name, new in added.items():
+                rows.insert(name, new)
+            if too:
+                rows.update("coupons", coupon, {"$set": {"name": new_id("coupons")}})
+
+        commands.clear()
+        await change_customers(world.store, body, now=NOW)
+        assert ("aggregate" in commands.names) is changes_another
+        assert await previews.differences(world.store) == []
+        assert await previews.refresh_stale(world.store) == 0
+
+
+async def test_a_preview_that_may_not_bear_more_is_made_anew(world: World, commands: Commands) -> None:
+    ada = await world.customer(revision=0)
+    megabyte = {"attributes": {"text": "x" * 1_000_000}}
+    await world.many("activities", ada, *({**megabyte, "occurredAt": ago(days=n)} for n in range(1, 10)))
+    await previews.refresh(world.store, [ada["_id"]])
+
+    async def body(rows: CustomerRows) -> None:
+        await rows.lock(ada["_id"])
+        rows.insert("activities", [{"_id": new_id("activities"), "customerId": ada["_id"], **SHAPES["activities"]({})}])
+
+    commands.clear()
+    await change_customers(world.store, body, now=NOW)
+    assert commands.names.count("aggregate") == 1
+    assert (await previews.differences(world.store), await previews.refresh_stale(world.store)) == ([], 0)
 
 
 async def test_an_older_preview_replaces_no_newer_one(world: World) -> None:
