@@ -104,23 +104,24 @@ async def read_with_pages(
         stages.append({"$unionWith": {"coll": "heads", "pipeline": beside}})
     found = await store.aggregate("customers", [{"$match": where}, *stages])
     if ids:
-        found, apart = _parted(found)
-        for each in found:
-            each["preview"] = apart.get(each["_id"], [])
+        found = _with_previews(found)
     customers, pages = split_prefetched(page_requests, found, with_previews=True)
     return customers, dict(zip(page_requests, pages, strict=True))
 
 
-def _parted(found: Iterable[Document]) -> tuple[list[Document], dict[str, list[Document]]]:
-    """Returns customers, and by their ids the previews that were read beside them."""
+def _with_previews(found: Iterable[Document]) -> list[Document]:
+    """Returns customers, as they come with lists, each with the preview that was read beside them."""
     customers: list[Document] = []
-    previews: dict[str, list[Document]] = {}
+    previews: dict[str, Document] = {}
     for each in found:
-        if "document" in each:
-            customers.append(each)
+        if "form" in each:
+            previews[each["_id"]] = each
         else:
-            previews[each["_id"]] = [each]
-    return customers, previews
+            customers.append(each if "document" in each else {"_id": each["_id"], "document": each})
+    for customer in customers:
+        if preview := previews.get(customer["_id"]):
+            customer["preview"] = [preview]
+    return customers
 
 
 def fields_of(prefetch: Prefetch, fields: Iterable[str] = ()) -> frozenset[str] | None:
@@ -134,7 +135,8 @@ def prefetch_stages(
 ) -> Pipeline:
     """Returns stages that put a page of each request beside each document of a pipeline: N index seeks.
 
-    Pages of customers come from their ``previews`` without a seek (store/previews.py), if these are believed.
+    Pages of customers come from their ``previews`` without a seek (store/previews.py), if these are believed. Where
+    nothing is beside a document, it comes as it is.
     """
     lookups: list[Document] = []
     wanted: dict[str, Iterable[str] | None] = {"document": keys}
@@ -155,6 +157,9 @@ def prefetch_stages(
             wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
         if previews != "apart":
             lookups.append({"$lookup": lookup})
+    if previews == "apart" and not lookups:
+        own = wanted["document"]
+        return [] if own is None else [{"$project": dict.fromkeys(own, 1)}]
     return [{"$project": {"document": "$$ROOT"}}, *lookups, _projection(wanted)]
 
 
