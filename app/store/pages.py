@@ -103,23 +103,21 @@ async def read_with_pages(
         beside: list[Document] = [{"$match": {"_id": {"$in": [*ids]}}}, _projection(preview_keys)]
         stages.append({"$unionWith": {"coll": "heads", "pipeline": beside}})
     found = await store.aggregate("customers", [{"$match": where}, *stages])
-    if ids:
-        found = _with_previews(found)
-    customers, pages = split_prefetched(page_requests, found, with_previews=True)
+    customers, pages = split_prefetched(page_requests, _with_previews(found), with_previews=True)
     return customers, dict(zip(page_requests, pages, strict=True))
 
 
 def _with_previews(found: Iterable[Document]) -> list[Document]:
-    """Returns customers, as they come with lists, each with the preview that was read beside them."""
+    """Returns customers as they come with lists, each with the preview that was read with them or beside them."""
     customers: list[Document] = []
     previews: dict[str, Document] = {}
     for each in found:
         if "form" in each:
             previews[each["_id"]] = each
         else:
-            customers.append(each if "document" in each else {"_id": each["_id"], "document": each})
-    for customer in customers:
-        if preview := previews.get(customer["_id"]):
+            customers.append(each if "document" in each else {"document": each, "preview": each.pop("preview", ())})
+    for customer in customers if previews else ():
+        if preview := previews.get(customer["document"]["_id"]):
             customer["preview"] = [preview]
     return customers
 
@@ -136,7 +134,7 @@ def prefetch_stages(
     """Returns stages that put a page of each request beside each document of a pipeline: N index seeks.
 
     Pages of customers come from their ``previews`` without a seek (store/previews.py), if these are believed. Where
-    nothing is beside a document, it comes as it is.
+    nothing else is beside a customer, it comes as it is: what it is projected to first costs less.
     """
     lookups: list[Document] = []
     wanted: dict[str, Iterable[str] | None] = {"document": keys}
@@ -147,19 +145,24 @@ def prefetch_stages(
             lookups.append({"$lookup": {"from": name, **joined(page_request), "as": place}})
             wanted[place] = page_request.projection
     if previews != "none" and (preview := _preview_keys(page_requests)):
-        wanted["document"] = None if keys is None else keys | {"revision"}
+        keys = None if keys is None else keys | {"revision"}
+        own: list[Document] = [] if keys is None else [{"$project": dict.fromkeys(keys, 1)}]
         lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "preview"}
-        # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer, and only once.
-        if previews == "of one":
-            lookup["pipeline"] = [_projection(preview)]
-            wanted["preview"] = None
-        elif previews == "of many":
-            wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
-        if previews != "apart":
-            lookups.append({"$lookup": lookup})
-    if previews == "apart" and not lookups:
-        own = wanted["document"]
-        return [] if own is None else [{"$project": dict.fromkeys(own, 1)}]
+        match previews:
+            case "apart" if not lookups:
+                return own
+            case "of one" if not lookups:
+                return [*own, {"$lookup": {**lookup, "pipeline": [_projection(preview)]}}]
+            case "of one":
+                # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer.
+                lookups.append({"$lookup": {**lookup, "pipeline": [_projection(preview)]}})
+                wanted["preview"] = None
+            case "of many":
+                lookups.append({"$lookup": lookup})
+                wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
+            case _:
+                pass
+        wanted["document"] = keys
     return [{"$project": {"document": "$$ROOT"}}, *lookups, _projection(wanted)]
 
 
