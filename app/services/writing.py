@@ -2,7 +2,7 @@
 
 What follows from such a write is the door's duty and no writer's: the customer's ``revision`` counts up, the summary of
 their activities keeps up, days of the report that are over are counted again, and the feed has an entry, all in the
-same transaction; and once it is committed, previews are made anew.
+same transaction; and previews follow in it, or are made anew once it is committed.
 """
 
 import secrets

@@ -1,9 +1,9 @@
 """Keeps previews: the newest rows of a customer's lists in one document, which answers nearly every screen.
 
-A preview is a copy. It is made whole from the lists (domain/listings.py: PREVIEWS) after each change, and carries the
-``revision`` of the customer at which it was made. Every transaction that writes such a row counts that up, and readers
-believe a preview only of the customer's present revision. A process that dies between a change and its preview leaves
-a customer who is read without one. A preview also carries the ``form`` of its definition: versions that keep other rows
+A preview is a copy. It follows in the transaction that adds rows to lists (domain/listings.py: PREVIEWS), is made whole
+from them after every other change, and carries the ``revision`` of the customer at which it was made. Every transaction
+that writes such a row counts that up, and readers believe a preview only of the customer's present revision. A process
+that dies between a change and its preview leaves a customer who is read without one. A preview also carries the ``form`` of its definition: versions that keep other rows
 run side by side, and neither believes the previews of the other. The collection is called ``heads``, its first name.
 """
 
