@@ -3,8 +3,9 @@
 A preview is a copy. It follows in the transaction that adds rows to lists (domain/listings.py: PREVIEWS), is made whole
 from them after every other change, and carries the ``revision`` of the customer at which it was made. Every transaction
 that writes such a row counts that up, and readers believe a preview only of the customer's present revision. A process
-that dies between a change and its preview leaves a customer who is read without one. A preview also carries the ``form`` of its definition: versions that keep other rows
-run side by side, and neither believes the previews of the other. The collection is called ``heads``, its first name.
+that dies between a change and its preview leaves a customer who is read without one. A preview also carries the
+``form`` of its definition: versions that keep other rows run side by side, and neither believes the previews of the
+other. The collection is called ``heads``, its first name.
 """
 
 import time
@@ -81,15 +82,16 @@ def _listed(page_request: PageRequest, row: Mapping[str, Any]) -> bool:
 def following(customer_id: str, revision: int, added: Mapping[str, Sequence[Document]]) -> UpdateOne:
     """Returns what brings a preview to this ``revision``, in the transaction that adds rows to lists and changes none.
 
-    It finds no preview that was not up to date before, or that is so large that it may not bear more.
+    It finds no preview that was not up to date before, lacks a part, or is so large that it may not bear more.
     """
+    before: Document = {"_id": customer_id, "revision": revision - 1, "form": PREVIEW_FORM, **_BEARS_MORE}
     lists: Document = {}
     for name, rows in added.items():
         if newest := [row for row in rows if _listed(PREVIEWS[name], row)]:
             whole = {"$concatArrays": [{"$literal": newest}, *(f"${part}" for part in PREVIEW_PARTS[name])]}
             in_order = {"$sortArray": {"input": whole, "sortBy": _ORDERS[name]}}
             lists[name] = {"$slice": [in_order, PREVIEWS[name].size + 1]}
-    before: Document = {"_id": customer_id, "revision": revision - 1, "form": PREVIEW_FORM, **_BEARS_MORE}
+            before |= {part: {"$exists": True} for part in PREVIEW_PARTS[name]}
     return UpdateOne(before, [{"$set": {"revision": revision, **lists}}, *([{"$set": _parts(lists)}] if lists else [])])
 
 

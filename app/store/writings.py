@@ -169,11 +169,12 @@ class Together:
     def update(
         self, collection: str, where: Mapping[str, Any], change: Mapping[str, Any], then: Callable[[Document], None]
     ) -> None:
-        """Updates a document that is there. ``then`` gets it as it is after that."""
+        """Updates a document. ``then`` gets it as it is after that, if it is there."""
         writing = update(self._target, collection, where, change, self._session)
 
-        def found(document: Document) -> None:
-            then(to_python(document))
+        def found(document: Document | None) -> None:
+            if document is not None:
+                then(to_python(document))
 
         self._collected.append(Collected(writing, then=found))
 

@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -128,11 +128,32 @@ async def test_a_preview_follows_whatever_is_added_in_whatever_order(
         assert await previews.refresh_stale(world.store) == 0
 
 
-async def test_a_preview_that_may_not_bear_more_is_made_anew(world: World, commands: Commands) -> None:
+async def a_part_is_lacking(store: Store, _customer: Document) -> None:
+    await store.write("heads", [UpdateOne({}, {"$unset": {"activitiesMore": ""}})])
+
+
+async def it_is_of_another_form(store: Store, _customer: Document) -> None:
+    await store.write("heads", [UpdateOne({}, {"$set": {"form": "another"}})])
+
+
+async def there_is_none(store: Store, _customer: Document) -> None:
+    await previews.drop_all(store)
+
+
+async def it_is_large(store: Store, customer: Document) -> None:
+    own = {"customerId": customer["_id"], **SHAPES["activities"]({}), "attributes": {"text": "x" * 1_000_000}}
+    rows = [{"_id": new_id("activities"), **own, "occurredAt": ago(days=day)} for day in range(1, 10)]
+    await store.insert("activities", rows)
+    await previews.refresh(store, [customer["_id"]])
+
+
+@pytest.mark.parametrize("as_", [a_part_is_lacking, it_is_of_another_form, there_is_none, it_is_large])
+async def test_a_preview_that_cannot_follow_is_made_anew(
+    as_: Callable[[Store, Document], Awaitable[None]], world: World, commands: Commands
+) -> None:
     ada = await world.customer(revision=0)
-    megabyte = {"attributes": {"text": "x" * 1_000_000}}
-    await world.many("activities", ada, *({**megabyte, "occurredAt": ago(days=n)} for n in range(1, 10)))
     await previews.refresh(world.store, [ada["_id"]])
+    await as_(world.store, ada)
 
     async def body(rows: CustomerRows) -> None:
         await rows.lock(ada["_id"])
