@@ -50,8 +50,7 @@ async def by_id(
     are_customers = kinds.keys() == {"customers"}
     if are_customers and prefetch.pages:
         with suppress(StoreError):  # the pages' fault perhaps, which is theirs alone then
-            where = {"_id": {"$in": ids}}
-            customers, pages = await read_with_pages(store, where, prefetch, several=len(ids) > 1, ids=ids)
+            customers, pages = await read_with_pages(store, {"_id": {"$in": ids}}, prefetch, ids=ids)
             return {customer["_id"]: customer for customer in customers}, pages
     matches = [(name, [{"$match": _where(name, of_kind, near)}]) for name, of_kind in kinds.items()]
     (first, pipeline), *others = matches

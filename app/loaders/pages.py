@@ -107,7 +107,7 @@ class Pages:
         """Reads pages from the previews of customers, as far as these are to be believed."""
         where, prefetch = {"_id": {"$in": customer_ids}}, Prefetch(tuple(page_requests), frozenset())
         with suppress(StoreError):  # the previews' fault perhaps
-            customers, read = await pages.read_with_pages(self._store, where, prefetch, several=True, ids=customer_ids)
+            customers, read = await pages.read_with_pages(self._store, where, prefetch, ids=customer_ids)
             self._gate.notice(customers)
             self.add(read, customer_ids)
 

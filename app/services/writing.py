@@ -396,7 +396,8 @@ async def change_customers(
         nonlocal is_first
         rows = CustomerRows(store, session, now)
         rows.defers_copies = stale is not None
-        rows.lets_preview_follow, is_first = is_first and stale is None, False
+        rows.lets_preview_follow = is_first and stale is None
+        is_first = False  # what made it run again may be the preview
         result = await body(rows)
         await rows.send()
         return result, rows

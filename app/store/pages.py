@@ -41,7 +41,7 @@ from app.store.forms import Index
 from app.store.schema import COLLECTIONS
 
 Previews: TypeAlias = Literal["none", "of one", "of many", "apart"]
-"""Of how many customers previews come with them; or that they are read beside them."""
+"""Whether previews come with customers, of whom there is one or are many, or apart from them."""
 CustomerPages: TypeAlias = Mapping[PageRequest, Mapping[str, list[Document]]]
 """Pages that came with their customers, by page request and customer."""
 
@@ -86,7 +86,7 @@ async def read_with_pages(
     prefetch: Prefetch,
     fields: Iterable[str] = (),
     *,
-    several: bool,
+    several: bool = False,
     ids: Sequence[str] = (),
 ) -> tuple[list[Document], CustomerPages]:
     """Returns the customers who meet a condition, with these ``fields``, and what ``prefetch`` asks of them.
@@ -145,23 +145,19 @@ def prefetch_stages(
             lookups.append({"$lookup": {"from": name, **joined(page_request), "as": place}})
             wanted[place] = page_request.projection
     if previews != "none" and (preview := _preview_keys(page_requests)):
-        keys = None if keys is None else keys | {"revision"}
-        own: list[Document] = [] if keys is None else [{"$project": dict.fromkeys(keys, 1)}]
+        if keys is not None:
+            keys |= {"revision"}
         lookup: Document = {"from": "heads", "localField": "_id", "foreignField": "_id", "as": "preview"}
-        match previews:
-            case "apart" if not lookups:
-                return own
-            case "of one" if not lookups:
-                return [*own, {"$lookup": {**lookup, "pipeline": [_projection(preview)]}}]
-            case "of one":
-                # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer.
-                lookups.append({"$lookup": {**lookup, "pipeline": [_projection(preview)]}})
-                wanted["preview"] = None
-            case "of many":
-                lookups.append({"$lookup": lookup})
-                wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
-            case _:
-                pass
+        if previews == "of one":
+            # A pipeline inside of ``$lookup`` takes half of what it saves at the end; but for each customer.
+            lookup["pipeline"] = [_projection(preview)]
+            wanted["preview"] = None
+        elif previews == "of many":
+            wanted |= {f"preview.{part}": its_keys for part, its_keys in preview.items()}
+        beside: list[Document] = [] if previews == "apart" else [{"$lookup": lookup}]
+        if previews != "of many" and not lookups:
+            return beside if keys is None else [{"$project": dict.fromkeys(keys, 1)}, *beside]
+        lookups += beside
         wanted["document"] = keys
     return [{"$project": {"document": "$$ROOT"}}, *lookups, _projection(wanted)]
 
