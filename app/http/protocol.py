@@ -1,7 +1,7 @@
 """Speaks HTTP/1.1 on the socket: uvicorn's protocol, with bounds of our own and one way to take an Upgrade."""
 
 import http
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 import httptools
@@ -22,7 +22,9 @@ _HEADERS_SECONDS: Final = 10
 _LATE_SECONDS: Final = 1
 """How long a connection that was just made may take, when the process leaves, to say what it was made for."""
 _LINGER_SECONDS: Final = 1
-"""How long a refused connection is read on, so that the client is not reset before it has read why."""
+"""How long a connection that ends while its client is sending is read on after each byte. One that is closed with
+bytes unread is reset, and the client may lose the answer that says why."""
+_LONGEST_LINGER_SECONDS: Final = 30
 MAX_UNFINISHED: Final = 1_000
 """How many connections may have said only a part of what they want. One more, and the one that began first is closed: a
 head takes milliseconds, unless it is not meant to end."""
@@ -83,6 +85,15 @@ _NOWHERE: Final = _Nowhere()
 """Where headers go that come after the body (trailers): they are no headers of the request, and kept by nobody."""
 
 
+class _Peer:
+    """What a request is answered to: its connection, which is closed in a way of ours."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, transport: Any, close: Callable[[], None]) -> None:
+        self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
+
+
 class Protocol(HttpToolsProtocol):
     """Uvicorn's protocol waits for an unfinished request for ever, and takes heads of any length; this one does not.
 
@@ -91,8 +102,10 @@ class Protocol(HttpToolsProtocol):
 
     _begun: Any = None
     _refused = False
-    """Whether the connection ends with the farewell: nothing more is read from it."""
+    """Whether the connection ends, with the farewell if there is one: what still comes goes nowhere."""
     _farewell = b""
+    _last_byte: float | None = None
+    """When the client last sent something of what goes nowhere; None before the end."""
     _upgrade: list[tuple[bytes, bytes]] | None = None
     """The headers that were left out of a head that is read again."""
     _idle = True
@@ -112,9 +125,13 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._answers_to = _Peer(transport, self._close_after_answer)
         self._expect()
 
     def data_received(self, data: bytes) -> None:
+        if self._last_byte is not None:
+            self._last_byte = self.loop.time()
+            return
         self._parse(data)
         cycle: Any = self.cycle  # None before the first request
         is_waiting = self._begun is None and (cycle is None or cycle.response_complete)
@@ -166,6 +183,7 @@ class Protocol(HttpToolsProtocol):
                 self.headers += self._upgrade
                 self._upgrade = None
             super().on_headers_complete()
+            cast(Any, self.cycle).transport = self._answers_to
             self.headers = _NOWHERE
         elif self.parser.get_method() == b"CONNECT":
             message = "This is not a proxy: send POST, or GET for a query."
@@ -248,7 +266,19 @@ class Protocol(HttpToolsProtocol):
             cycle.message_event.set()
         self._end()
 
+    def _close_after_answer(self) -> None:
+        cycle: Any = self.cycle  # of a pipeline, the last
+        if cycle.more_body or self.pipeline:
+            self._refused = True
+            self.pipeline.clear()  # after a Connection: close, none is answered
+            cycle.body = b""
+            self._end()
+        else:
+            self.transport.close()
+
     def on_response_complete(self) -> None:
+        if self._last_byte is not None:
+            return
         cycle: Any = self.cycle  # of a pipeline, the last
         if cycle.response_complete:
             cycle.body = b""  # what nobody has read, nobody will
@@ -262,7 +292,17 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(self._farewell)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._begun = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self.flow.resume_reading()  # what is not read resets the client
+        self._last_byte = self.loop.time()
+        self._linger(self._last_byte + _LONGEST_LINGER_SECONDS)
+
+    def _linger(self, end: float) -> None:
+        """Closes the connection once its client has been silent for a while, at the end at the latest."""
+        until = min(cast(float, self._last_byte) + _LINGER_SECONDS, end)
+        if self.loop.time() < until:
+            self._begun = self.loop.call_at(until, self._linger, end)
+        else:
+            self.transport.close()
 
     # ------------------------------------------------------------ time
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.http import protocol
 from app.settings import Limits
-from app.store.driver import Store
+from app.store.driver import Store, is_transient
 from tests.support.gateway import gateway_app, post, serve
 from tests.support.slow_database import Slow, endless
 from tests.support.tokens import token
@@ -37,12 +37,17 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 async def until(store: Store, wanted: int) -> None:
     """Waits until that many commands without end go on in the database, and still do after a while.
 
-    A single look may miss one.
+    A single look may miss one, and on a busy machine PyMongo may give up the connection that it opens for it.
     """
     looks = 0
     async with asyncio.timeout(30):
         while looks < STEADY_LOOKS:
-            looks = looks + 1 if await endless(store) == wanted else 0
+            try:
+                looks = looks + 1 if await endless(store) == wanted else 0
+            except Exception as failed:
+                if not is_transient(failed):
+                    raise
+                looks = 0
             await asyncio.sleep(0.02)
 
 
@@ -174,7 +179,10 @@ async def test_a_byte_now_and_then_buys_no_time(store: Store, monkeypatch: pytes
                 sent += 1
                 await asyncio.wait([end], timeout=0.1)
         assert sent < len(whole)
-        assert end.result()[:12] == (b"" if where == "header" else b"HTTP/1.1 408")
+        if where == "body":
+            assert end.result()[:12] == b"HTTP/1.1 408"
+        else:  # nothing is said, so a byte on its way may meet a closed connection
+            assert isinstance(end.exception(), ConnectionResetError) or end.result() == b""
         writer.close()
 
 

@@ -383,3 +383,58 @@ async def test_a_connection_without_a_token_holds_nothing_of_a_body_once_it_was_
         bodies = [each.cycle.body for each in connections if each.cycle]
         assert len(bodies) >= len(opened)
         assert set(bodies) == {b""}
+
+
+# ---------------------------------------------------------------- the end of a connection whose client is sending
+
+LARGE = b"x" * 30_000_000
+"""More than the socket's buffers hold."""
+
+
+async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers and ends the connection, whatever of the body has not come."""
+    if scope["type"] == "http":
+        await JSONResponse({"why": "because"}, 413, {"Connection": "close"})(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    {
+        "a body": head(f"Content-Length: {len(LARGE)}") + LARGE,
+        "a body in chunks": head("Transfer-Encoding: chunked") + b"%x\r\n" % len(LARGE) + LARGE + b"\r\n0\r\n\r\n",
+        "another request": head(method="GET") + head(f"Content-Length: {len(LARGE)}") + LARGE,
+        "more requests": head(method="GET") * 20_000,
+        "what is no HTTP": b"HELLO\r\n\r\n" + LARGE,
+    }.items(),
+    ids=lambda each: each[0],
+)
+async def test_who_sends_on_reads_why_the_connection_ends(sent: tuple[str, bytes]) -> None:
+    """A client that reads only when all is sent would be reset, and what it was told be lost with it."""
+    what, all_ = sent
+    async with serve(refusing) as port:
+
+        def ask() -> bytes:
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+                client.sendall(all_)
+                return b"".join(iter(lambda: client.recv(65_536), b""))
+
+        answer = await asyncio.to_thread(ask)
+    assert answer.startswith(b"HTTP/1.1 400" if what == "what is no HTTP" else b"HTTP/1.1 413")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_who_never_stops_sending_is_read_for_no_longer_than_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_LONGEST_LINGER_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "_LINGER_SECONDS", 0.2)
+    async with serve(refusing) as port, connected(port) as (reader, writer):
+        writer.write(head("Content-Length: 1000000"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 413")
+
+        async def send_on() -> None:
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(send_on(), 20)
