@@ -35,7 +35,7 @@ from app.domain.vocabulary import WebhookDeliveryStatus, WebhookEndpointStatus
 from app.domain.webhooks import delivery_of, is_told, message_of, next_attempt
 from app.jobs import Backoff, keep_going, log_failure
 from app.store.driver import Document, Store, StoreError, UpdateMany, UpdateOne, is_transient
-from app.store.sealed import unseal_all
+from app.store.sealed import unsealer
 
 _log = structlog.get_logger("delivery")
 
@@ -352,9 +352,8 @@ class _Turn:
         body = orjson.dumps(message_of(delivery))
         if len(body) > MAX_BYTES:
             body = orjson.dumps(message_of(delivery, lists=False))
-        sealed = [(self._id, bytes(each)) for each in endpoint["secrets"]]
-        opened = await unseal_all(self._store, sealed)
-        secrets = [secret_of(opened[each]) for each in sealed]
+        unsealed = await unsealer(self._store)
+        secrets = [secret_of(unsealed((self._id, bytes(each)))) for each in endpoint["secrets"]]
         is_private = self._sender.loopback and host_of(url) in LOOPBACK
         target = Endpoint("The endpoint", url, secrets, frozenset(), private=is_private)
         try:

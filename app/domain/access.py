@@ -315,6 +315,14 @@ ADMINISTRATOR: Final = Viewer("command line", "Command line", frozenset({Role.AD
 """Whoever sits at the command line of the gateway's own machine."""
 
 
+def _changed(change: Callable[[Any], Any], value: Any) -> Any:
+    """Returns the changed value. One that cannot be changed is the exception that says so, as one masked before is."""
+    try:
+        return change(value)
+    except Exception as broken:
+        return value if isinstance(value, Exception) else broken
+
+
 @dataclass(frozen=True, slots=True)
 class Masks:
     """Masks say what documents lose before certain roles see them: whole collections, or the values of certain keys."""
@@ -338,9 +346,15 @@ class Masks:
     def applied(self, collection: str, document: dict[str, Any], keys: Collection[str] | None = None) -> dict[str, Any]:
         """Returns the document with its masks applied; the document itself where nothing is taken from it.
 
-        ``keys`` are all that may be looked at beyond what the document has; None means any.
+        ``keys`` are all that may be looked at beyond what the document has; None means any. A value that is too broken
+        to be masked is the exception that says so, and costs its own field only.
         """
         changes = self.changes.get(collection)
         if changes and keys is not None:
             changes = [each for each in changes if each[0] in keys or each[0] in document]
-        return {**document, **{key: change(document.get(key)) for key, change in changes}} if changes else document
+        if not changes:
+            return document
+        try:
+            return {**document, **{key: change(document.get(key)) for key, change in changes}}
+        except Exception:  # whatever is stored there
+            return {**document, **{key: _changed(change, document.get(key)) for key, change in changes}}

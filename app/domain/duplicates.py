@@ -1,7 +1,7 @@
 """Says by what two customers may be the same person. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import DuplicateReason
@@ -21,20 +21,32 @@ class Traits(NamedTuple):
 
 
 def traits_of(customer: Mapping[str, Any]) -> Traits:
-    born, phones = customer.get("dateOfBirth"), customer.get("searchPhones", ())
+    """Returns a customer's traits. What is no text, though stored, is nobody's: it costs no other trait or customer."""
+    phones = _texts(customer.get("searchPhones"))
     international = tuple(phone for phone in phones if phone.startswith("+"))
-    person = (customer["searchName"], born) if born and "searchName" in customer else None
-    return Traits(customer["_id"], tuple(customer.get("searchEmails", ())), international or tuple(phones), person)
+    person = _texts([customer.get("searchName"), customer.get("dateOfBirth")])
+    return Traits(
+        customer["_id"],
+        _texts(customer.get("searchEmails")),
+        international or phones,
+        (person[0], person[1]) if len(person) == 2 else None,
+    )
+
+
+def _texts(stored: Any) -> tuple[str, ...]:
+    """Returns those of what should be texts that are some."""
+    values = cast(list[Any], stored) if isinstance(stored, list) else []
+    return tuple(each for each in values if isinstance(each, str) and each)
 
 
 def reasons(of: Traits, other: Mapping[str, Any]) -> Sequence[DuplicateReason]:
     """Returns what the two have in common; nothing where the other account is closed, or is the same one."""
-    if other["_id"] == of.customer_id or other["status"] in CLOSED:
+    if other["_id"] == of.customer_id or any(other.get("status") == each for each in CLOSED):
         return []
     theirs = traits_of(other)
     shared = {
         DuplicateReason.EMAIL: {*of.emails} & {*theirs.emails},
-        DuplicateReason.PHONE: {*of.phones} & {*other.get("searchPhones", ())},
+        DuplicateReason.PHONE: {*of.phones} & {*_texts(other.get("searchPhones"))},
         DuplicateReason.NAME_AND_DATE_OF_BIRTH: of.person is not None and of.person == theirs.person,
     }
     return [reason for reason, is_shared in shared.items() if is_shared]

@@ -17,13 +17,13 @@ from app.loaders.duplicates import duplicates
 from app.loaders.external_requests import refundings
 from app.loaders.gate import Gate
 from app.loaders.live import Feed
-from app.loaders.loader import CustomerLoader, Loader
+from app.loaders.loader import CustomerLoader, Loader, each_apart
 from app.loaders.notes import Pins, pinned_notes
 from app.loaders.pages import Pages, ValueCounts, counts_of, value_counts_of, values_of
 from app.loaders.search import Search
 from app.store import report
 from app.store.driver import Document, Store, StoreError
-from app.store.sealed import unseal_all
+from app.store.sealed import unsealer
 
 
 class Loaders:
@@ -43,9 +43,7 @@ class Loaders:
         """Takes documents, by their ids, that are known to be stored so: they are not read. The gate judges them."""
         admitted = await self.gate.admitted(stored)
         for node_id in stored:
-            document = admitted.get(node_id)
-            if not isinstance(document, Exception):
-                self.documents.prime(node_id, document)
+            self.documents.prime(node_id, admitted.get(node_id))
 
     @cached_property
     def customers(self) -> Loader[Name, list[Document]]:
@@ -124,7 +122,7 @@ class Loaders:
     @cached_property
     def secrets(self) -> Loader[tuple[str, bytes], str]:
         """Loads what is sealed, by the document's id and the sealed bytes."""
-        return Loader(partial(unseal_all, self._store))
+        return Loader(partial(_unsealed, self._store))
 
     @cached_property
     def refundings(self) -> Loader[str, Refunding]:
@@ -166,21 +164,22 @@ async def _by_id(
 
 async def _by_name(
     store: Store, gate: Gate, pages: Pages, documents: Loader[str, Document], names: Sequence[Name], prefetch: Prefetch
-) -> Mapping[Name, list[Document] | Exception]:
+) -> Mapping[Name, list[Document]]:
     found, their_pages = await by_name(store, names, prefetch)
     documents_by_id = {each["_id"]: each for several in found.values() for each in several}
-    admitted = await gate.admitted(documents_by_id, prefetch.fields)
+    seen = await gate.admitted(documents_by_id, prefetch.fields)
     if their_pages:
         pages.add(their_pages, documents_by_id)
-    seen = {node_id: each for node_id, each in admitted.items() if not isinstance(each, Exception)}
     for node_id, customer in seen.items():
         documents.prime(node_id, customer)
-    broken = {node_id: each for node_id, each in admitted.items() if isinstance(each, Exception)}
     return {
-        name: next((broken[each["_id"]] for each in several if each["_id"] in broken), None)
-        or surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
+        name: surviving([seen[each["_id"]] for each in several if each["_id"] in seen])
         for name, several in found.items()
     }
+
+
+async def _unsealed(store: Store, keys: Sequence[tuple[str, bytes]]) -> Mapping[tuple[str, bytes], str | Exception]:
+    return each_apart(keys, await unsealer(store))
 
 
 async def _files(store: Store, ids: Sequence[str]) -> Mapping[str, Document]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.domain.vocabulary import CreditMemoStatus, InvoiceStatus, OrderStatus
 from app.loaders.gate import Gate
+from app.loaders.loader import each_apart
 from app.store.driver import Document, Store
 
 _IN_CREDIT: Final = [
@@ -18,12 +19,16 @@ _IN_CREDIT: Final = [
 _TO_PAY: Final = [InvoiceStatus.UNPAID.value, InvoiceStatus.PARTIALLY_PAID.value, InvoiceStatus.PAST_DUE.value]
 
 
-async def credit_balances(store: Store, gate: Gate, customer_ids: Sequence[str]) -> Mapping[str, list[Document]]:
+async def credit_balances(
+    store: Store, gate: Gate, customer_ids: Sequence[str]
+) -> Mapping[str, list[Document] | Exception]:
     """Returns the amounts that are left of customers' credit memos, one for each currency. One command."""
     return await _sums(store, gate, "creditMemos", {"status": {"$in": _IN_CREDIT}}, "$unused", customer_ids)
 
 
-async def amounts_due(store: Store, gate: Gate, customer_ids: Sequence[str]) -> Mapping[str, list[Document]]:
+async def amounts_due(
+    store: Store, gate: Gate, customer_ids: Sequence[str]
+) -> Mapping[str, list[Document] | Exception]:
     """Returns the amounts that are to be paid of customers' invoices, one for each currency. One command."""
     due = {"$ifNull": ["$amountDue", "$amount"]}
     return await _sums(store, gate, "invoices", {"status": {"$in": _TO_PAY}}, due, customer_ids)
@@ -31,7 +36,7 @@ async def amounts_due(store: Store, gate: Gate, customer_ids: Sequence[str]) -> 
 
 async def _sums(
     store: Store, gate: Gate, collection: str, where: Document, money: Any, customer_ids: Sequence[str]
-) -> Mapping[str, list[Document]]:
+) -> Mapping[str, list[Document] | Exception]:
     owner_of = {part: each for each in customer_ids for part in gate.parts(collection, each)}
     key = {"customerId": "$customerId", "currency": "$money.currency"}
     rows = await store.aggregate(
@@ -43,13 +48,18 @@ async def _sums(
         ],
         snapshot=bool(gate.moving),
     )
-    totals: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    sums: defaultdict[str, list[Document]] = defaultdict(list)
     for row in rows:
-        totals[owner_of[row["_id"]["customerId"]]][row["_id"]["currency"]] += row["amount"]
-    return {
-        customer_id: [{"amount": amount, "currency": currency} for currency, amount in sorted(sums.items()) if amount]
-        for customer_id, sums in totals.items()
-    }
+        sums[owner_of[row["_id"]["customerId"]]].append(row)
+    return each_apart(sums, lambda customer_id: _total(sums[customer_id]))
+
+
+def _total(sums: Sequence[Document]) -> list[Document]:
+    """Returns one amount for each currency, by the currency's code."""
+    totals = defaultdict[str, Decimal](Decimal)
+    for each in sums:
+        totals[each["_id"]["currency"]] += each["amount"]
+    return [{"amount": amount, "currency": currency} for currency, amount in sorted(totals.items()) if amount]
 
 
 async def next_renewals(

@@ -10,7 +10,7 @@ Value: TypeAlias = tuple[str, str]
 """A type and a value, as it is stored."""
 
 
-async def by_value(store: Store, gate: Gate, values: Sequence[Value]) -> Mapping[Value, Document | Exception]:
+async def by_value(store: Store, gate: Gate, values: Sequence[Value]) -> Mapping[Value, Document]:
     """Returns the listed entries, expired or not. One command, however many values."""
     types = dict.fromkeys(type_ for type_, _ in values)
     of_types = [{"type": type_, "value": {"$in": [text for of, text in values if of == type_]}} for type_ in types]

@@ -35,23 +35,22 @@ class Gate:
 
     async def admitted(
         self, documents: Mapping[str, Document], customer_keys: Collection[str] | None = None
-    ) -> Mapping[str, Document | Exception]:
+    ) -> Mapping[str, Document]:
         """Returns by id the documents whose owner the viewer sees. It takes one command for an affiliate, else none.
 
-        One that is too broken to be masked is an exception, and costs its neighbours nothing. Of customers only
-        ``customer_keys`` may be looked at, and what is there; None means everything.
+        Of customers only ``customer_keys`` may be looked at, and what is there; None means everything.
         """
         self.notice(documents.values())
         if self._open:
             return documents
         owners = {node_id: _owner(document) for node_id, document in documents.items()}
         seen = None if self._viewer.sees_all_customers else await self._seen(owners.values())
-        admitted: dict[str, Document | Exception] = {}
+        admitted: dict[str, Document] = {}
         for node_id, document in documents.items():
             owner, collection = owners[node_id], collection_of(node_id)
             if (seen is None or owner in seen) and self._exists(collection, owner, document):
                 keys = customer_keys if collection == "customers" else None
-                admitted[node_id] = self._masked(collection, owner, document, keys)
+                admitted[node_id] = self._masks_on(owner).applied(collection, document, keys)
         return admitted
 
     def notice(self, customers: Iterable[Document]) -> None:
@@ -65,14 +64,6 @@ class Gate:
     def parts(self, collection: str, customer_id: str) -> tuple[str, ...]:
         """Returns whose rows a customer's list has: those of several, or of nobody, while a merge moves them."""
         return self.moving.get(customer_id, (customer_id,)) if collection in ROWS_OF_CUSTOMERS else (customer_id,)
-
-    def _masked(
-        self, collection: str, owner: str, document: Document, keys: Collection[str] | None
-    ) -> Document | Exception:
-        try:
-            return self._masks_on(owner).applied(collection, document, keys)
-        except Exception as broken:
-            return broken
 
     def _masks_on(self, customer_id: str) -> Masks:
         return self._own if customer_id == self._viewer.customer_id else self.masks

@@ -1,7 +1,7 @@
 """Defines what every batched read shares: keys in, a mapping out; order, gaps and caching."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
@@ -52,7 +52,11 @@ class Loader(Generic[K, V]):
         return self._loader.load(key)
 
     def defer(self, key: K, then: "Callable[[V | None], Any] | None" = None) -> "Deferred":
-        """Returns a value that is read when it is awaited, or with the others of a level."""
+        """Returns a value that is read when it is awaited, or with the others of a level.
+
+        Raises TypeError for what is no key but was stored as one: read with the others, it would cost all of them.
+        """
+        hash(key)
         return Deferred(self, key, then)
 
     def prime(self, key: K, value: V | None) -> None:
@@ -106,6 +110,17 @@ class CustomerLoader(Loader[K, V]):
 
 
 _NOTHING = Prefetch()
+
+
+def each_apart(keys: Iterable[K], make: Callable[[K], V]) -> dict[K, V | Exception]:
+    """Returns what is made for each key. Where what is stored is too broken for that, it is the exception."""
+    made: dict[K, V | Exception] = {}
+    for key in keys:
+        try:
+            made[key] = make(key)
+        except Exception as broken:
+            made[key] = broken
+    return made
 
 
 async def _outcome(promise: "asyncio.Future[Any] | None") -> Any:

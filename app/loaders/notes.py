@@ -23,11 +23,10 @@ async def pinned_notes(store: Store, gate: Gate, keys: Sequence[Pins]) -> Mappin
     admitted = await gate.admitted({note["_id"]: note for note in whole})
     of_customer: defaultdict[str, list[Document]] = defaultdict(list)
     for note in admitted.values():
-        if not isinstance(note, Exception):
-            of_customer[note["customerId"]].append(note)
+        of_customer[note["customerId"]].append(note)
     return {
         (customer_id, subject): [
-            note for note in of_customer[customer_id] if not {FOR_ALL, subject}.isdisjoint(note["pins"])
+            note for note in of_customer[customer_id] if FOR_ALL in note["pins"] or subject in note["pins"]
         ]
         for customer_id, subject in keys
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from app.domain.points import Entry, LedgerAudit, PointsState, audit, empty
+from app.loaders.loader import each_apart
 from app.store.driver import Store
 
 
@@ -32,11 +33,4 @@ async def audits(store: Store, customer_ids: Sequence[str]) -> Mapping[str, Ledg
             ledgers[row["customerId"]].append(cast(Entry, row))
         else:
             states[row["_id"]] = row.get("state") or empty()
-    return {customer_id: _audit(state, ledgers[customer_id]) for customer_id, state in states.items()}
-
-
-def _audit(state: PointsState, entries: list[Entry]) -> LedgerAudit | Exception:
-    try:
-        return audit(state, entries)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as unreadable:
-        return unreadable
+    return each_apart(states, lambda customer_id: audit(states[customer_id], ledgers[customer_id]))

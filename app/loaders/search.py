@@ -157,9 +157,8 @@ class Search:
         return list(matches.items())
 
     async def _admitted(self, found: Iterable[Document]) -> list[Document]:
-        """Returns documents as their viewer sees them, without those that are too broken to be masked."""
-        admitted = await self._gate.admitted({each["_id"]: each for each in found})
-        return [each for each in admitted.values() if not isinstance(each, Exception)]
+        """Returns documents as their viewer sees them."""
+        return [*(await self._gate.admitted({each["_id"]: each for each in found})).values()]
 
 
 def _ways(query: SearchText, masks: Masks) -> Iterator[Document]:

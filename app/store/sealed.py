@@ -5,7 +5,7 @@ does not keep them from who has the whole database.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,16 +25,18 @@ async def seal(store: Store, text: str, about: str) -> bytes:
 
 async def unseal(store: Store, sealed: bytes, about: str) -> str:
     """Returns what was sealed. Raises StoreError, InvalidTag."""
-    return (await unseal_all(store, [(about, sealed)]))[about, sealed]
+    return (await unsealer(store))((about, sealed))
 
 
-async def unseal_all(store: Store, keys: Iterable[tuple[str, bytes]]) -> Mapping[tuple[str, bytes], str]:
-    """Returns what was sealed, by the id that it is about and the sealed bytes. Raises StoreError, InvalidTag."""
+async def unsealer(store: Store) -> Callable[[tuple[str, bytes]], str]:
+    """Returns what opens sealed bytes, given the id that they are about; it raises InvalidTag. Raises StoreError."""
     cipher = await _cipher(store)
-    return {
-        (about, sealed): cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode()).decode()
-        for about, sealed in keys
-    }
+
+    def unseal(key: tuple[str, bytes]) -> str:
+        about, sealed = key
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode()).decode()
+
+    return unseal
 
 
 async def _cipher(store: Store) -> AESGCM:

@@ -1,5 +1,6 @@
 """Random queries of the real schema through both executors: a few hundred here, 50,000 in the soak."""
 
+import json
 import logging
 import random
 from collections.abc import AsyncGenerator, Iterator
@@ -21,9 +22,10 @@ from app.graph import masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.store import indexes
-from app.store.driver import Driver, Store, StoreError
+from app.store.driver import Driver, ReplaceOne, Store, StoreError
 from app.store.pages import read_pages
 from tests.support.execution_cases import (
+    ODD,
     Both,
     Case,
     FaultyStore,
@@ -33,7 +35,9 @@ from tests.support.execution_cases import (
     resolvers_as_they_are,
     viewers,
 )
-from tests.support.world import World
+from tests.support.schema_walk import TYPE_OF, below, everything
+from tests.support.thoroughness import part_of
+from tests.support.world import World, spoil
 
 SEED = 20260131
 
@@ -70,6 +74,47 @@ async def test_a_few_hundred_random_cases_answer_alike(store: Store) -> None:
         resolvers_as_they_are()
     assert both.plans.counted == {"plan": 300}
     assert both.reference.counted == {"off": 300}
+
+
+async def test_whatever_is_stored_under_a_key_both_answer_alike_and_no_neighbour_pays(store: Store) -> None:
+    """Under each key of a row in turn: in its customer's list, and beside a row, and a customer, that is well."""
+    rng, both, world = random.Random(SEED), Both(store), World(store)
+    ada, eve = await world.everything(), await world.everything()
+    await spoil(store, "customers", ada["_id"], affiliateId="aff")
+    await spoil(store, "customers", eve["_id"], affiliateId="aff", searchEmails=[], searchPhones=[], searchName="Eve")
+    people = [each for each in viewers([ada["_id"]]) if each.roles & {Role.ADMIN, Role.CUSTOMER, Role.AFFILIATE}]
+    own = [place for place in below("Customer").values() if place.above is None and not place.is_leaf]
+    lists = {place.type_name: place.name for place in own if place.type_name.endswith("Connection")}
+    sums = " ".join(
+        each.asked(everything(each.type_name, "Customer")) for each in own if each.type_name not in {"Customer", *lists}
+    )
+    customers = f'{{ nodes(ids: ["{ada["_id"]}", "{eve["_id"]}"]) {{ ... on Customer {{ {sums} }} }} }}'
+
+    async def neighbour(text: str, viewer: Viewer) -> Any:
+        planned, reference = await both.answers(Case(text, {}, viewer))
+        assert planned == reference, (viewer, text)
+        return json.loads(planned)["data"]["nodes"][1]
+
+    for collection, type_ in TYPE_OF.items():
+        owner = "_id" if collection == "customers" else "customerId"
+        row, well = [(await store.find(collection, {owner: each["_id"]}, limit=1))[0] for each in (ada, eve)]
+        whole = f"... on {type_} {{ {everything(type_, 'Customer')} }}"
+        pairs = [f'{{ nodes(ids: ["{row["_id"]}", "{well["_id"]}"]) {{ {whole} }} }}', customers]
+        before = {(text, each): await neighbour(text, each) for text in pairs for each in people}
+        of_ada = f'{{ node(id: "{ada["_id"]}") {{ ... on Customer {{ %s {{ nodes {{ %s }} }} }} }} }}'
+        pages = [of_ada % (lists[page], asked) for page in {f"{type_}Connection"} & {*lists} for asked in ("id", whole)]
+        for key in sorted(row.keys() - {"_id", owner}):
+            for odd in part_of(rng.sample(ODD[1:], len(ODD) - 1), one_in=len(ODD) - 1):
+                await spoil(store, collection, row["_id"], **{key: odd})
+                both.store.forget()
+                viewer = rng.choice(people)
+                for text in pages:
+                    planned, reference = await both.answers(Case(text, {}, viewer))
+                    assert planned == reference, (collection, key, odd, viewer, text)
+                for text in pairs:
+                    assert await neighbour(text, viewer) == before[text, viewer], (collection, key, odd, viewer)
+            await store.write(collection, [ReplaceOne({"_id": row["_id"]}, row)])
+            both.store.forget()
 
 
 async def test_events_of_subscriptions_answer_alike(store: Store) -> None:

@@ -20,9 +20,9 @@ from app.store.driver import Document, ReplaceOne, Store
 from app.store.schema import COLLECTIONS
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
-from tests.support.schema_walk import Place, below
+from tests.support.schema_walk import TYPE_OF, Place, below
 from tests.support.tokens import token
-from tests.support.world import AGENT, NOW, World, ago
+from tests.support.world import AGENT, NOW, World, ago, spoil
 
 INTERNALS = ("mongo", "bson", "traceback", "exception", ".py", "customerid", "strawberry", "graphql-core", "$")
 """Words that have no place in what a client reads."""
@@ -460,25 +460,6 @@ async def test_half_a_character_is_no_text(client: httpx2.AsyncClient) -> None:
 # ---------------------------------------------------------------- stored documents that break their shape
 
 CANARY = "canary-7f3a"
-TYPE_OF = {
-    "customers": "Customer",
-    "activities": "Activity",
-    "points": "PointsEntry",
-    "coupons": "Coupon",
-    "transactions": "Transaction",
-    "passes": "Pass",
-    "statuses": "StatusChange",
-    "emails": "Email",
-    "deliveries": "EmailDelivery",
-    "notes": "Note",
-}
-
-
-async def spoil(store: Store, collection: str, document_id: str, **values: Any) -> None:
-    """Changes a document to what the validator would refuse."""
-    change = {"q": {"_id": document_id}, "u": {"$set": values}}
-    command = {"update": collection, "updates": [change], "bypassDocumentValidation": True}
-    assert (await store.command(command))["n"] == 1
 
 
 def key_of(place: Place) -> str:
@@ -633,3 +614,47 @@ async def test_a_customer_is_found_though_their_document_is_broken(ask: Ask, wor
     assert await ask("query($by: CustomerBy!) { customer(by: $by) { id } }", by={"identity": identity}) == {
         "data": {"customer": None}
     }
+
+
+@pytest.mark.parametrize(
+    ("collection", "key", "broken", "field"),
+    [
+        ("activities", "type", [CANARY], "activityFacets { count }"),
+        ("transactions", "amount", {"amount": CANARY}, "transactions { nodes { refundable { amount } } }"),
+        ("creditMemos", "unused", {"amount": 1.5, "currency": "EUR"}, "creditBalances { amount }"),
+        ("creditMemos", "unused", {"amount": 1, "currency": [CANARY]}, "creditBalances { amount }"),
+        ("invoices", "amountDue", {"amount": 1, "currency": {CANARY: CANARY}}, "amountDue { amount }"),
+        ("points", "kind", CANARY, "points { audit { ok } }"),
+    ],
+)
+async def test_what_is_worked_out_of_broken_rows_costs_their_own_customer_only(
+    ask: Ask, world: World, store: Store, collection: str, key: str, broken: Any, field: str
+) -> None:
+    sick, well = await world.everything(), await world.everything()
+    query = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Customer {{ {field} }} }} }}"
+    ids = [sick["_id"], well["_id"]]
+    before = await ask(query, ids=ids)
+    assert "errors" not in before
+    (row, *_) = await store.find(collection, {"customerId": sick["_id"], key: {"$exists": True}}, limit=1)
+    await spoil(store, collection, row["_id"], **{key: broken})
+    answer, logged = await asked_with_logs(ask, query, ids=ids)
+    assert answer["data"]["nodes"][0] != before["data"]["nodes"][0]
+    assert answer["data"]["nodes"][1] == before["data"]["nodes"][1]
+    assert len(logged) == len(answer["errors"]) > 0
+
+
+@pytest.mark.parametrize("key", ["searchEmails", "searchPhones", "searchName", "dateOfBirth", "status"])
+async def test_what_customers_resemble_each_other_by_costs_no_other_customer_where_it_is_broken(
+    ask: Ask, world: World, store: Store, key: str
+) -> None:
+    shared = {"phones": [{"value": "+44 20 7946 0000", "primary": True}]}
+    ada, bob, eve = [await world.customer(email="a@example.com", dateOfBirth="1990-01-31", **shared) for _ in range(3)]
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { possibleDuplicates { customer { id } } } } }"
+    for odd in (None, 5, CANARY, {CANARY: CANARY}, [5, CANARY], [{CANARY: CANARY}]):
+        await spoil(store, "customers", ada["_id"], **{key: odd})
+        answer, _ = await asked_with_logs(ask, query, ids=[ada["_id"], bob["_id"]])
+        of_ada, of_bob = [
+            [each["customer"]["id"] for each in of["possibleDuplicates"]] for of in answer["data"]["nodes"]
+        ]
+        assert {*of_ada} == {bob["_id"], eve["_id"]}, odd
+        assert {*of_bob} == {ada["_id"], eve["_id"]}, odd

@@ -20,6 +20,30 @@ from app import sdl
 ARGUMENTS: Mapping[str, str] = {"Activity.attribute": '(name: "changedFields")'}
 """What a field cannot be asked without."""
 
+TYPE_OF: Mapping[str, str] = {
+    "customers": "Customer",
+    "activities": "Activity",
+    "points": "PointsEntry",
+    "coupons": "Coupon",
+    "transactions": "Transaction",
+    "passes": "Pass",
+    "statuses": "StatusChange",
+    "emails": "Email",
+    "deliveries": "EmailDelivery",
+    "notes": "Note",
+    "orders": "Order",
+    "invoices": "Invoice",
+    "creditMemos": "CreditMemo",
+    "paymentInstruments": "PaymentInstrument",
+    "quotes": "Quote",
+    "kycRequests": "KycRequest",
+    "kycDocuments": "KycDocument",
+    "amlChecks": "AmlCheck",
+    "requests": "Request",
+    "adjustments": "PointsAdjustment",
+}
+"""By collection, the type of its documents."""
+
 Composite: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
 
 

@@ -662,3 +662,10 @@ def _mirror(source_status: str, time: str = "createdAt") -> Document:
 
 def _times() -> Document:
     return {"occurredAt": NOW, "recordedAt": NOW}
+
+
+async def spoil(store: Store, collection: str, document_id: str, **values: Any) -> None:
+    """Changes a document to what the validator would refuse."""
+    change = {"q": {"_id": document_id}, "u": {"$set": values}}
+    command = {"update": collection, "updates": [change], "bypassDocumentValidation": True}
+    assert (await store.command(command))["n"] == 1
