@@ -118,8 +118,9 @@ class Both:
             reference, of_reference = await self._answer(self.reference, document, case)
         if planned["errors"]:
             # What a fault nulls is shown to nobody. A plan reads nothing below it, and records nothing; graphql-core
-            # may have read it by then.
+            # may have read, and masked, it by then.
             of_reference = {key: groups & reads.get(key, frozenset()) for key, groups in of_reference.items()}
+            reference["masked"] = [each for each in reference["masked"] if each in planned["masked"]]
         return _bytes(planned, reads), _bytes(reference, of_reference)
 
     async def _answer(self, execution: Execution, document: DocumentNode, case: Case) -> tuple[dict[str, Any], Reads]:
