@@ -39,12 +39,13 @@ async def _sums(
 ) -> Mapping[str, list[Document] | Exception]:
     owner_of = {part: each for each in customer_ids for part in gate.parts(collection, each)}
     key = {"customerId": "$customerId", "currency": "$money.currency"}
+    is_other = {"$ne": [{"$type": "$money.amount"}, "decimal"]}  # $sum takes what is no number for nothing
     rows = await store.aggregate(
         collection,
         [
             {"$match": {"customerId": {"$in": [*owner_of]}, **where}},
             {"$project": {"customerId": 1, "money": money}},
-            {"$group": {"_id": key, "amount": {"$sum": "$money.amount"}}},
+            {"$group": {"_id": key, "amount": {"$sum": "$money.amount"}, "isBroken": {"$max": is_other}}},
         ],
         snapshot=bool(gate.moving),
     )
@@ -55,9 +56,11 @@ async def _sums(
 
 
 def _total(sums: Sequence[Document]) -> list[Document]:
-    """Returns one amount for each currency, by the currency's code."""
+    """Returns one amount for each currency, by the currency's code. Raises TypeError for an amount that is none."""
     totals = defaultdict[str, Decimal](Decimal)
     for each in sums:
+        if each["isBroken"]:
+            raise TypeError("an amount is stored as something else")
         totals[each["_id"]["currency"]] += each["amount"]
     return [{"amount": amount, "currency": currency} for currency, amount in sorted(totals.items()) if amount]
 
