@@ -63,6 +63,8 @@ class Looks:
     _unwritten: dict[LookKey, _Look] = field(default_factory=dict[LookKey, _Look])
     _written: dict[LookKey, _Look] = field(default_factory=dict[LookKey, _Look])
     """The looks of the present quarter as this process has written them: reading the same again writes nothing."""
+    _groups: dict[frozenset[ReadGroup], frozenset[ReadGroup]] = field(default_factory=dict[Any, Any])
+    """Each set of groups once. A set of six takes 728 bytes, and 50,000 looks have few different ones."""
     _quarter: datetime = _LONG_AGO
     _filling: asyncio.Event = field(default_factory=asyncio.Event)
     _is_losing: bool = False
@@ -135,6 +137,8 @@ class Looks:
                 raise
             self._is_losing = False
             if len(self._written) < self.most_unwritten:
+                for look in batch.values():
+                    look.groups = self._groups.setdefault(look.groups, look.groups)
                 self._written |= batch
 
     async def flush_forever(self) -> None:

@@ -1,7 +1,9 @@
 """Who looked: reads of customers' records by staff are on record, and administrators read them."""
 
 import asyncio
+import gc
 import json
+import tracemalloc
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -231,6 +233,26 @@ async def test_the_same_look_is_written_once_and_what_is_new_in_it_again(store: 
     first, second = await store.find("looks", {}, sort={"at": 1})
     assert (first["at"], sorted(first["groups"])) == (AT - timedelta(seconds=1), ["IDENTITY", "POINTS"])
     assert second["at"] == AT + timedelta(minutes=15)
+
+
+async def test_what_is_remembered_of_many_looks_is_no_more_for_many_groups(store: Store) -> None:
+    class Forgetful(Store):  # what records commands for the tests would be counted, too
+        async def write(self, *_: Any, **__: Any) -> Any: ...
+
+    async def remembered(*groups: ReadGroup) -> int:
+        """The bytes that a process holds of a thousand looks once they are written."""
+        looks = Looks(store.database)
+        tracemalloc.start()
+        for number in range(1_000):
+            looks.add(AGENT, AT, {f"cus_{number}": frozenset(groups)})
+        await looks.flush(Forgetful(store.database, store.deadline))
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return held
+
+    await remembered()  # once, for what is made only once
+    assert await remembered(*ReadGroup) < 1.2 * await remembered(ReadGroup.POINTS)
 
 
 async def test_several_processes_make_one_row(store: Store, world: World) -> None:
