@@ -134,6 +134,16 @@ async def _nothing_runs(store: Store, database: str) -> None:
 
 
 @pytest.fixture
+async def database_to_spoil(mongodb_uri: str, database_name: str, driver: Driver) -> AsyncGenerator[Store]:
+    """Opens a database of its own: an index that has once held a list under a key keeps no order of it ever after."""
+    async with Store.open(mongodb_uri, f"{database_name}_broken", driver=driver) as store:
+        await store.drop()
+        await indexes.apply(store)
+        yield store
+        await store.drop()
+
+
+@pytest.fixture
 def world(store: Store) -> World:
     """Builds what a test stores, in its empty database."""
     return World(store)

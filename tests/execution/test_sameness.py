@@ -3,7 +3,7 @@
 import json
 import logging
 import random
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -21,8 +21,7 @@ from app.domain.vocabulary import LiveKind
 from app.graph import masks_for
 from app.loaders import Loaders
 from app.loaders.gate import Gate
-from app.store import indexes
-from app.store.driver import Driver, ReplaceOne, Store, StoreError
+from app.store.driver import ReplaceOne, Store, StoreError
 from app.store.pages import read_pages
 from tests.support.execution_cases import (
     ODD,
@@ -52,13 +51,9 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-async def store(mongodb_uri: str, database_name: str, driver: Driver) -> AsyncGenerator[Store]:
-    """Opens a database of its own: an index that has once held a broken document's list keeps no order ever after."""
-    async with Store.open(mongodb_uri, f"{database_name}_broken", driver=driver) as store:
-        await store.drop()
-        await indexes.apply(store)
-        yield store
-        await store.drop()
+def store(database_to_spoil: Store) -> Store:
+    """Replaces the database that others use, too."""
+    return database_to_spoil
 
 
 async def test_a_few_hundred_random_cases_answer_alike(store: Store) -> None:
