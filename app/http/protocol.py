@@ -102,7 +102,7 @@ class Protocol(HttpToolsProtocol):
 
     _begun: Any = None
     _refused = False
-    """Whether the connection ends, with the farewell if there is one: what still comes goes nowhere."""
+    """Whether the connection ends with the farewell: nothing more is parsed."""
     _farewell = b""
     _last_byte: float | None = None
     """When the client last sent something of what goes nowhere; None before the end."""
@@ -269,7 +269,6 @@ class Protocol(HttpToolsProtocol):
     def _close_after_answer(self) -> None:
         cycle: Any = self.cycle  # of a pipeline, the last
         if cycle.more_body or self.pipeline:
-            self._refused = True
             self.pipeline.clear()  # after a Connection: close, none is answered
             cycle.body = b""
             self._end()

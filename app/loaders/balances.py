@@ -56,7 +56,7 @@ async def _sums(
 
 
 def _total(sums: Sequence[Document]) -> list[Document]:
-    """Returns one amount for each currency, by the currency's code. Raises TypeError for an amount that is none."""
+    """Returns one amount for each currency, by the currency's code. Raises TypeError for what is no decimal."""
     totals = defaultdict[str, Decimal](Decimal)
     for each in sums:
         if each["isBroken"]:

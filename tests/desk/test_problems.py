@@ -147,7 +147,7 @@ def test_a_gateway_that_has_no_turn_left_is_waited_for(gateway: Start, browser: 
             is_full, is_over = Event(), Event()
 
             def ask_on() -> set[int]:
-                """Whose turn is over asks again, so that there is none left for however long the page takes."""
+                """Asks again after each answer, so that all turns stay taken however long the page takes."""
                 statuses = set[int]()
                 while not is_over.wait(0.1):
                     status = httpx2.post(f"{url}/graphql", json=query, headers=headers, timeout=60).status_code

@@ -434,7 +434,7 @@ async def test_who_never_stops_sending_is_read_for_no_longer_than_a_while(monkey
             while True:
                 writer.write(b"x")
                 await writer.drain()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # well within what ends the connection of a silent client
 
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(send_on(), 20)
