@@ -45,6 +45,7 @@ from app.store.faults import (
     is_away,
     is_of_the_moment,
     is_transient,
+    knows_no_sessions,
 )
 from app.store.writings import Collected, StoreSession, Together, Writing, bulk_write, insertion, own_of, update
 
@@ -531,8 +532,6 @@ class Store:
                 return await self._attempt(body, deadline, is_wired=is_wired)
             except (PyMongoError, TryAgain) as failed:
                 is_wired = is_wired and not isinstance(failed, ConnectionFailure)  # the driver finds the next primary
-                if isinstance(failed, PyMongoError) and failed.has_error_label("UnknownTransactionCommitResult"):
-                    raise OutOfTime("not known to be committed by the deadline") from failed
                 transient = isinstance(failed, TryAgain) or failed.has_error_label("TransientTransactionError")
                 if not transient:
                     raise
@@ -556,10 +555,12 @@ class Store:
                 with _ends(deadline):
                     result = await body(session)
             except BaseException as failed:
+                if unsent := knows_no_sessions(failed):
+                    await self._renew_connections()
                 # Left open, it would keep everybody from what it wrote for a minute.
                 with suppress(PyMongoError), _ends(Deadline.after(_ABORT_SECONDS)):
                     await own.abort_transaction()
-                if is_of_the_moment(failed):
+                if unsent or is_of_the_moment(failed):
                     raise TryAgain from failed
                 raise
             while True:
@@ -569,12 +570,23 @@ class Store:
                     return result
                 except PyMongoError as failed:
                     # It may or may not have committed: committing again is safe and finds out.
-                    unknown = failed.has_error_label("UnknownTransactionCommitResult")
-                    if is_of_the_moment(failed) and not unknown:
+                    if knows_no_sessions(failed):
+                        await self._renew_connections()
+                    elif is_of_the_moment(failed):
                         raise OutOfTime("not known to be committed") from failed
-                    if not unknown or deadline.remaining_seconds < 0:
+                    elif not failed.has_error_label("UnknownTransactionCommitResult"):
                         raise
+                    if deadline.remaining_seconds < 0:
+                        raise OutOfTime("not known to be committed by the deadline") from failed
                     await asyncio.sleep(0.05)
+
+    async def _renew_connections(self) -> None:
+        """Has the driver close its connections: those in use once they are given back. It opens others."""
+        try:
+            if self.database.is_wired:
+                await self.database.wire.renew_connections()
+        except UnknownPymongo as changed:
+            self.database.note(changed)
 
     async def distinct(self, collection: str, key: str) -> list[Any]:
         """Returns the values of a key, each once; of lists, their items. An index that begins with it is walked."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from pymongo.errors import (
+    ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
     ExecutionTimeout,
@@ -58,3 +59,11 @@ def is_of_the_moment(failed: BaseException) -> bool:
         and failed.code in _OF_THE_MOMENT
         and not any(map(failed.has_error_label, labels))
     )
+
+
+def knows_no_sessions(failed: BaseException) -> bool:
+    """Returns whether nothing was sent, as the connection was opened before its server had read what set it is of.
+
+    PyMongo asks once for each connection whether there are sessions, so such a one says so for ever.
+    """
+    return isinstance(failed, ConfigurationError) and "Sessions are not supported" in str(failed)

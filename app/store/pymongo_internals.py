@@ -124,6 +124,17 @@ class Client:
         """Opens connections with all that the URI says of them: TLS, names, sign-in. It keeps none for us."""
         return Pool(address, self._client.options.pool_options)
 
+    async def renew_connections(self) -> None:
+        """Closes the client's own connections: those in use once they are given back."""
+        try:
+            topology = self._client._topology
+            for address in self.description.server_descriptions():
+                closing = topology.get_server_by_address(address).pool.reset_without_pause()
+                if closing is not None:  # Motor's client waits until it is done
+                    await closing
+        except _ANOTHER as changed:
+            raise UnknownPymongo(str(changed)) from changed
+
     @property
     @_private
     def listeners(self) -> Any:

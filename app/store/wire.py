@@ -14,11 +14,12 @@ from math import inf
 from typing import Any, Final, TypeVar
 
 from bson import CodecOptions, decode, encode  # pyright: ignore[reportUnknownVariableType] # bson's own types have a gap
-from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
+from pymongo.errors import AutoReconnect, ConfigurationError, NetworkTimeout, OperationFailure
 
 from app.store import pymongo_internals
 from app.store.connections import Server, WireConnection
 from app.store.fall_back import FallBackToDriver
+from app.store.faults import knows_no_sessions
 from app.store.pymongo_internals import CommandEvents, Session
 
 T = TypeVar("T")
@@ -63,6 +64,10 @@ class Wire:
     def joined(self, session: Any) -> Session:
         """Returns what makes commands those of a session's transaction."""
         return Session(session)
+
+    async def renew_connections(self) -> None:
+        """Has the driver close its own connections: those in use once they are given back."""
+        await self._client.renew_connections()
 
     def read(
         self, command: dict[str, Any], until: float, session: Session | None = None
@@ -122,6 +127,11 @@ class Wire:
             if session or self._closed:
                 raise
             raise FallBackToDriver from lost
+        except ConfigurationError as failed:
+            if knows_no_sessions(failed):
+                server.drop_idle()
+                raise FallBackToDriver from failed
+            raise
         except OperationFailure as failed:
             is_retryable = failed.code in pymongo_internals.RETRYABLE_CODES or failed.has_error_label("RetryableError")
             if is_retryable and session is None:

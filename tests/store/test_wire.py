@@ -532,6 +532,48 @@ async def test_no_transaction_is_lost_or_done_twice_where_the_server_dies(own: "
     assert sum(value for key, value in count.items() if key != "_id") == len(done)
 
 
+async def test_a_connection_that_was_opened_before_the_set_was_known_fails_no_transaction(
+    tmp_path: Path, driver: Driver
+) -> None:
+    """PyMongo asks once for each connection whether there are sessions, and such a server says that there are none."""
+    (port,) = free_ports(1)
+    mongod = Mongod(tmp_path / "db", port)
+    mongod.folder.mkdir()
+    mongod.start()
+    try:
+        async with Store.open(mongod.uri, DATABASE, driver=driver, timeout_seconds=30) as store:
+            opened = [store.command({"ping": 1}, on_admin=True) for _ in range(4)]
+            await asyncio.gather(*opened)
+            await asyncio.to_thread(mongod.initiate)
+            assert await eventually(lambda: store.database.is_writable, 30)
+
+            async def body(session: Any) -> None:
+                await store.write("early", [UpdateOne({"_id": 1}, {"$inc": {"n": 1}}, upsert=True)], session=session)
+
+            for _ in range(8):
+                await store.within(10).transaction(body)
+            assert await store.find("early", {}) == [{"_id": 1, "n": 8}]
+    finally:
+        mongod.kill()
+
+
+async def test_a_connection_of_ours_that_knows_no_sessions_is_not_kept(both: "Both") -> None:
+    store = both.wire.store
+    await store.write("early", [DeleteMany({})])
+
+    async def body(session: Any) -> None:
+        await store.write("early", [UpdateOne({"_id": 1}, {"$inc": {"n": 1}}, upsert=True)], session=session)
+
+    for n in (1, 2):
+        await store.find("early", {})
+        assert connections(store)
+        for each in connections(store):
+            each.pymongo.supports_sessions = False
+        await store.transaction(body)
+        assert await store.find("early", {}) == [{"_id": 1, "n": n}]
+    assert store.database.is_wired
+
+
 # ---------------------------------------------------------------- time, and who no longer waits
 
 
@@ -948,6 +990,10 @@ class Mongod:
     def begin(self) -> None:
         self.folder.mkdir()
         self.start()
+        self.initiate()
+        self.client: MongoClient[Any] = MongoClient(self.uri)
+
+    def initiate(self) -> None:
         uri = self.uri.replace(self.credentials, "") if self.credentials else self.uri
         with MongoClient[Any](uri) as client:
             client.admin.command(
@@ -957,7 +1003,6 @@ class Mongod:
                 time.sleep(0.05)
             if self.credentials:
                 client.admin.command({"createUser": "tess", "pwd": "secret", "roles": ["root"]})
-        self.client: MongoClient[Any] = MongoClient(self.uri)
 
     def end(self) -> None:
         self.client.close()

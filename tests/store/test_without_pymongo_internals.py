@@ -14,7 +14,7 @@ from typing import Any, Final
 import pymongo
 import pytest
 import structlog
-from pymongo.errors import OperationFailure
+from pymongo.errors import ConfigurationError, OperationFailure
 from structlog.testing import capture_logs
 
 from app.store import pymongo_internals, shortcuts
@@ -165,7 +165,7 @@ def _without(value: Any, gone: str) -> Any:
 
         def called(*args: Any, **kwargs: Any) -> Any:
             result = value(*args, **kwargs)
-            return _awaited(result, gone) if iscoroutine(result) else result
+            return _awaited(result, gone) if iscoroutine(result) else _without(result, gone)
 
         return called
     plain: Any = (str, bytes, int, float, set, dict, type(None), asyncio.Transport)
@@ -188,7 +188,13 @@ def test_each_attribute_is_known_to_the_tests_below() -> None:
     others = {"max_wire_version", "_close_cursor_soon", "succeeded", "failed", "started", "enabled_for_commands"}
     others |= {"cancel", "discard", "mechanism", "server_type", "values", "server_descriptions", "read_preference"}
     others |= {"close_conn", "compressors", "timeout", "socket_timeout", "wait_queue_timeout", "max_idle_time_seconds"}
-    assert set(attributes()) <= {*READ_WHEN_A_CONNECTION_IS_MADE, *READ_IN_A_TRANSACTION, *READ_AROUND_ONE, *others}
+    assert set(attributes()) <= {
+        *READ_WHEN_A_CONNECTION_IS_MADE,
+        *READ_IN_A_TRANSACTION,
+        *READ_AROUND_ONE,
+        *READ_TO_RENEW,
+        *others,
+    }
 
 
 @pytest.mark.parametrize("gone", READ_WHEN_A_CONNECTION_IS_MADE)
@@ -223,6 +229,7 @@ READ_IN_A_TRANSACTION: Final = (
     *("_apply_to", "_transaction", "_server_session", "set_in_progress", "starting", "mark_dirty", "PRIMARY"),
     "_add_error_label",
 )
+READ_TO_RENEW: Final = ("get_server_by_address", "pool", "reset_without_pause")
 READ_AROUND_ONE: Final = ("start_session", "wrap", "in_transaction", "end_session")
 
 
@@ -254,6 +261,28 @@ async def test_a_transaction_without_shortcuts_is_the_drivers(
             for number in range(3):
                 await store.transaction(lambda session, n=number: store.insert(gone, [{"_id": n}], session=session))
             assert await store.find(gone, {}, sort={"_id": 1}) == [{"_id": number} for number in range(3)]
+    assert [line["event"] for line in lines] == [OFF]
+
+
+@pytest.mark.parametrize("gone", READ_TO_RENEW)
+async def test_connections_that_cannot_be_renewed_turn_the_shortcuts_off(
+    gone: str, mongodb_uri: str, database_name: str, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    structlog.reset_defaults()
+    monkeypatch.setattr(shortcuts, "_said", set[str]())
+    with capture_logs() as lines:
+        async with Store.open(mongodb_uri, database_name, driver=driver) as store:
+            await store.command({"ping": 1})
+            other = pymongo_internals.Client(Without(store.database.client, gone))
+            monkeypatch.setattr(store.database.wire, "renew_connections", other.renew_connections)
+            without = [ConfigurationError("Sessions are not supported by this MongoDB deployment")]
+
+            async def body(_: Any) -> None:
+                if without:
+                    raise without.pop()
+
+            await store.transaction(body)
+            assert await store.aggregate(None, [{"$documents": [{"n": 1}]}]) == [{"n": 1}]
     assert [line["event"] for line in lines] == [OFF]
 
 
