@@ -359,3 +359,20 @@ lines = '{kind: "activity", id, type: "X", attributes: {lines: [.lines[] | {sku,
     assert b'[{"sku":"MUG","price":12.50},{"sku":"12.50","price":9007199254740993.10}]' in line
     [line] = read_by(tmp_path, mapping, row.replace(b"12.50}", b'"dear"}'))
     assert line.problem == "attributes.lines.0.price: dear is no number."
+
+
+def test_a_reference_to_nothing_is_left_out_and_names_no_thing_called_null(tmp_path: Path) -> None:
+    """A column that an export lacks, or an empty cell, would gather all rows under one customer called null."""
+    mapping = """
+system = "Any"
+source = "any"
+reads = "ndjson"
+lines = '''{kind: "transaction", id, customer: named(.owner), refundOf: named_by("other"; .sale),
+  subject: named(.lacking)}'''
+"""
+    rows = [b'{"id": 1, "owner": 0, "sale": "S"}', b'{"id": 2, "owner": null, "sale": ""}', b'{"id": 3}']
+    first, *others = [json.loads(line) for line in read_by(tmp_path, mapping, b"\n".join(rows))]
+    assert first["customer"] == {"source": "any", "id": "0"}
+    assert first["refundOf"] == {"source": "other", "id": "S"}
+    assert "subject" not in first
+    assert [each.keys() & {"customer", "refundOf", "subject"} for each in others] == [set(), set()]

@@ -24,9 +24,9 @@ _KEYS: Final = (
 )
 _EXACT_UP_TO: Final = 2**53
 _PRELUDE: Final = r"""
-def named(id): {source: $source, id: (id | tostring)};
-def named_by(source; id): {source: source, id: (id | tostring)};
 def blank: . == null or . == "" or . == [] or . == {};
+def named_by(source; id): (source | tostring) as $by | id | if blank then null else {source: $by, id: tostring} end;
+def named(id): named_by($source; id);
 def given: if blank then null else . end;
 def first_given: map(select(blank | not)) | .[0];
 def words: map(select(blank | not) | tostring) | join(" ");
