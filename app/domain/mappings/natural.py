@@ -38,7 +38,7 @@ _TIME: Final = re.compile(
 )
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _EPOCH: Final = re.compile(r"-?\d{9,16}(?:\.\d{1,6})?")
-_BETWEEN_THOUSANDS: Final = re.compile(r"[\s'\u00a0\u202f]")
+_WHOLE: Final = re.compile(r"-?\d+", re.ASCII)
 _MILLISECONDS_FROM: Final = 10**11
 _MICROSECONDS_FROM: Final = 10**14
 
@@ -252,16 +252,20 @@ def _money(given: Mapping[str, Any], habits: Habits, place: str) -> object:
     if digits is None:
         raise RowProblem(f"{place}: the currency {code[:10]} is unknown; say how many digits it has in `currencies`.")
     number = _number(amount, habits, place)
-    if habits.minor and "." not in str(amount):
+    if habits.minor:
+        if not _WHOLE.fullmatch(f"{number}"):
+            raise RowProblem(
+                f"{place}: {str(amount)[:50]} has decimals, and `amounts` of the mapping says that amounts are whole, "
+                "in the minor unit. Make it whole in `lines`, or leave `amounts` out."
+            )
         number = number.scaleb(-digits)
     return {"amount": f"{number:f}", "currency": code}
 
 
 def _number(value: object, habits: Habits, place: str) -> Decimal:
     text = str(value).strip()
-    plain = _BETWEEN_THOUSANDS.sub("", text)
-    group, mark = (r"\.", ",") if habits.comma else (",", r"\.")
-    if found := re.fullmatch(rf"([+-]?)(\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{mark}(\d+))?", plain):
+    group, mark = (r"[\s'.]", ",") if habits.comma else (r"[\s',]", r"\.")
+    if found := re.fullmatch(rf"([+-]?)\s*(\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{mark}(\d+))?", text):
         sign, whole, rest = found.groups()
         whole = re.sub(r"\D", "", whole)
         if whole or rest:
