@@ -50,6 +50,26 @@ def test_a_form_of_its_own_is_read_before_any_other() -> None:
     assert time_of("20240102", habits) == "2024-01-02T03:00:00.000Z"
 
 
+def test_a_date_in_a_form_of_its_own_is_a_date_and_not_the_first_moment_of_its_day() -> None:
+    """Points that expire on a date can be spent until that day ends."""
+    habits = Habits(zone=ZoneInfo("Europe/Berlin"), times=["%d.%m.%Y %H:%M", "%d.%m.%Y"])
+    given: Any = {"expiresAt": "01.03.2030", "dateOfBirth": "04.03.1980", "occurredAt": "01.03.2030"}
+    assert exact_line(given, habits) == {
+        "expiresAt": "2030-03-01",
+        "dateOfBirth": "1980-03-04",
+        "occurredAt": "2030-02-28T23:00:00.000Z",
+    }
+    assert exact_line({"expiresAt": "01.03.2030 06:00"}, habits) == {"expiresAt": "2030-03-01T05:00:00.000Z"}
+    quote = {"type": "QUOTE_ISSUED", "attributes": {"expirationDate": "01.03.2030"}}
+    assert exact_line(quote, habits)["attributes"] == {"expirationDate": "2030-03-01"}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "GMT"])
+def test_a_zone_that_a_time_names_is_not_forgotten(zone: str) -> None:
+    habits = Habits(zone=ZoneInfo("Europe/Berlin"), times=["%a, %d %b %Y %H:%M:%S %Z"])
+    assert time_of(f"Fri, 01 Mar 2024 12:00:00 {zone}", habits) == "2024-03-01T12:00:00.000Z"
+
+
 @pytest.mark.parametrize(
     ("given", "habits", "words"),
     [
@@ -57,6 +77,9 @@ def test_a_form_of_its_own_is_read_before_any_other() -> None:
         ("2024-03-01 06:00", Habits(), "has no offset. Name the zone: --timezone Europe/Berlin, or `time_zone`."),
         ("yesterday", BERLIN, "occurredAt: yesterday is no time that the mapping knows; name its form in `times`."),
         ("2024-02-30", BERLIN, "is no time"),
+        ("202403011200", BERLIN, "is no time that the mapping knows; name its form in `times`."),
+        ("20240301120000", BERLIN, "is no time that the mapping knows; name its form in `times`."),
+        ("2024-03-01 EST", Habits(times=["%Y-%m-%d %Z"]), "2024-03-01 EST "),
     ],
 )
 def test_a_time_that_cannot_be_known_is_not_guessed(given: str, habits: Habits, words: str) -> None:

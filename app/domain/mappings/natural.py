@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
@@ -36,9 +37,16 @@ _TIME: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
     re.IGNORECASE,
 )
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME_OF_DAY: Final = re.compile(r"%[HIMSfpcXzZ]")
+_NAMED_ZONE: Final = re.compile(r"\b(?:UTC|GMT)\b", re.IGNORECASE)
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _EPOCH: Final = re.compile(r"-?\d{9,16}(?:\.\d{1,6})?")
 _WHOLE: Final = re.compile(r"-?\d+", re.ASCII)
+_DIGITS_OF_DATE: Final = re.compile(
+    r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?:[0-5]\d){1,2}"
+)
+"""As many digits as milliseconds since 1970 have: 202403011200 would be a moment of 1976."""
 _MILLISECONDS_FROM: Final = 10**11
 _MICROSECONDS_FROM: Final = 10**14
 
@@ -117,10 +125,12 @@ def _value(key: str, value: Any, habits: Habits, place: str) -> Any:
     if isinstance(value, list):
         items = cast(list[Any], value)
         return [_value(key, each, habits, f"{place}.{at}") for at, each in enumerate(items) if each is not None]
-    if key in _TIMES or (key in _TIMES_OR_DATES and not _is_date(value)):
+    if key in _TIMES_OR_DATES and (day := _day(value, habits)):
+        return day
+    if key in _TIMES or key in _TIMES_OR_DATES:
         return written(value, habits, place)
     if key in _DATES and isinstance(value, str):
-        return value.strip()[:10]
+        return _day(value, habits) or value.strip()[:10]
     if isinstance(value, bool):
         return value
     if key in _COUNTS:
@@ -144,7 +154,7 @@ def _attributes(
         elif kind is AttributeKind.DATETIME:
             yield name, written(value, habits, place)
         elif kind is AttributeKind.DATE:
-            yield name, str(value).strip()[:10]
+            yield name, _day(value, habits) or str(value).strip()[:10]
         elif isinstance(value, str) or kind is AttributeKind.TEXT:
             yield name, " ".join(str(value).split())
         else:
@@ -179,8 +189,14 @@ def _count(value: object) -> object:
 # ---------------------------------------------------------------- times
 
 
-def _is_date(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()) is not None
+def _day(value: object, habits: Habits) -> str | None:
+    """Returns the date of a value that says no time of day; None of any other."""
+    text = str(value).strip()
+    for form in habits.times:
+        if not _TIME_OF_DAY.search(form):
+            with suppress(ValueError):
+                return datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007 -- a date has no zone
+    return text if _DAY.fullmatch(text) else None
 
 
 def written(value: object, habits: Habits, place: str) -> str:
@@ -197,8 +213,12 @@ def _moment(value: object, habits: Habits, place: str) -> datetime:
                 parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- the zone is given next
             except ValueError:
                 continue
+            if not parsed.tzinfo and "%Z" in form:  # strptime reads the name of a zone, and forgets it
+                if not _NAMED_ZONE.search(text):
+                    raise RowProblem(f"{place}: {text[:50]} names a zone; of those %Z reads UTC and GMT only.")
+                return parsed.replace(tzinfo=UTC)
             return parsed if parsed.tzinfo else _in_zone(parsed, habits, place, text)
-        if _EPOCH.fullmatch(text):
+        if _EPOCH.fullmatch(text) and not _DIGITS_OF_DATE.fullmatch(text):
             return _of_epoch(Decimal(text))
         if found := _TIME.fullmatch(text):
             return _of_parts(found, habits, place, text)
