@@ -330,6 +330,9 @@ def test_short_rows_may_be_declared(tmp_path: Path) -> None:
         (b"[" * 100_000, "The JSON is nested too deep."),
         (b'{"id": 1, "text": "' + b"a" * 1_100_000 + b'"}', "The row is longer than 1 MiB."),
         (b"nope", "The line is not JSON: Expecting value at character 1."),
+        (b'{"id": ' + b"1" * 5_000 + b"}", "A number of the JSON has more than 4,300 digits."),
+        (b'{"id": 1e5000}', "A number of the JSON has more than 4,300 digits."),
+        (b'{"id": 1e-99999999999999999999}', "A number of the JSON has more than 4,300 digits."),
     ],
 )
 def test_a_bad_row_of_ndjson_costs_itself_only(tmp_path: Path, row: bytes, problem: str) -> None:
@@ -359,6 +362,16 @@ lines = '{kind: "activity", id, type: "X", attributes: {lines: [.lines[] | {sku,
     assert b'[{"sku":"MUG","price":12.50},{"sku":"12.50","price":9007199254740993.10}]' in line
     [line] = read_by(tmp_path, mapping, row.replace(b"12.50}", b'"dear"}'))
     assert line.problem == "attributes.lines.0.price: dear is no number."
+
+
+def test_an_amount_that_is_no_number_is_refused_and_not_left_out(tmp_path: Path) -> None:
+    """Python writes NaN into JSON for what pandas lacks."""
+    lines = '{kind: "transaction", id, amount: money(.amount; "EUR")}'
+    mapping = f"system = 'Any'\nsource = 'any'\nreads = 'ndjson'\nlines = '''{lines}'''\n"
+    [bad] = read_by(tmp_path, mapping, b'{"id": 1, "amount": NaN}')
+    assert bad.problem.startswith("amount: NaN is no amount")
+    [good] = read_by(tmp_path, f"nulls = ['NaN']\n{mapping}", b'{"id": 1, "amount": NaN}')
+    assert json.loads(good).keys() == {"source", "kind", "id"}
 
 
 def test_a_reference_to_nothing_is_left_out_and_names_no_thing_called_null(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO, Final, NamedTuple, TextIO
 
 import orjson
@@ -33,6 +33,8 @@ _TOLD_KIBIBYTES: Final = 32 * 1024
 BEGINNING_BYTES: Final = 64
 """So many show what a file is: packed, marked, or one of rejects."""
 _REJECT: Final = re.compile(rb'\{ ?"line": ?\d+, ?"(?:reason|warning)":')
+_DIGITS_AT_MOST: Final = 4_300
+_TOO_LONG: Final = f"A number of the JSON has more than {_DIGITS_AT_MOST:,} digits."
 _REST: Final = "more cells than columns"
 _MARK: Final = 0xDC00
 """What is not in the encoding is marked by this and its byte: no text that was decoded has such a character alone."""
@@ -369,8 +371,23 @@ def _document(text: TextIO, encoding: str, mapping: Mapping, at_most: int) -> It
 
 
 def _json(text: str) -> Any:
-    """Raises JSONDecodeError, RowProblem."""
+    """Returns a JSON value, of which NaN is a text. Raises JSONDecodeError, RowProblem."""
     try:
-        return json.loads(text, parse_float=Decimal)
+        return json.loads(text, parse_float=_decimal, parse_constant=str)
     except RecursionError:
         raise RowProblem("The JSON is nested too deep.") from None
+    except ValueError as wrong:
+        if isinstance(wrong, json.JSONDecodeError | RowProblem):
+            raise
+        raise RowProblem(_TOO_LONG) from None  # of a whole number, which Python does not read
+
+
+def _decimal(text: str) -> Decimal:
+    """Returns a decimal that can be written out in digits. Raises RowProblem."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise RowProblem(_TOO_LONG) from None
+    if abs(number.adjusted()) > _DIGITS_AT_MOST:
+        raise RowProblem(_TOO_LONG)
+    return number
