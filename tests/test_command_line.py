@@ -237,6 +237,21 @@ def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: A
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "tls=true&tlsCertificateKeyFilePassword=lovelace",
+        "authMechanism=MONGODB-AWS&authSource=$external&authMechanismProperties=AWS_SESSION_TOKEN:lovelace",
+    ],
+)
+def test_a_secret_among_the_options_of_an_address_is_not_printed(app: App, secret: str) -> None:
+    uri = f"mongodb://ada:king@127.0.0.1:1/?replicaSet=rs0&{secret}&retryReads=false"
+    result = app("doctor", MONGODB_URI=uri, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2")
+    assert "/?replicaSet=rs0&" in result.out
+    assert "=…&retryReads=false" in result.out
+    assert "lovelace" not in result.out + result.err
+
+
 # ---------------------------------------------------------------- trusted documents
 
 
