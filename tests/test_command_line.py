@@ -252,6 +252,20 @@ def test_a_secret_among_the_options_of_an_address_is_not_printed(app: App, secre
     assert "lovelace" not in result.out + result.err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words", ["schema", "indexes", "export customers", "erasures export"])
+def test_a_disk_that_is_full_is_said_in_one_line(database: dict[str, str], words: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            command(*words.split()), env=bare_environment(**database), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1] == "What was to be written could not be: No space left on device."
+    assert "Traceback" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr
+    assert " written." not in ran.stderr
+
+
 # ---------------------------------------------------------------- who was erased
 
 
