@@ -1,6 +1,8 @@
 """The command line."""
 
+import errno
 import json
+import os
 import shlex
 import signal
 import socket
@@ -73,6 +75,8 @@ cli.command("shard")(shard)
 cli.add_typer(erasures, name="erasures")
 
 _HAPPENS_SECONDS: Final = 5
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""Errors of the file that is written to: it is full, or may not grow."""
 
 
 class ExportSubject(StrEnum):
@@ -561,6 +565,12 @@ def main() -> None:
         sys.exit(2)
     except StoreError as unreachable:
         console.print(f"MongoDB: {unreachable}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as failed:
+        if failed.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be written is not tried again at the exit
+        console.print(f"What was to be written could not be: {failed.strerror}.", style="red", soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -70,6 +70,7 @@ def open_out(out: Path | None) -> Generator[BinaryIO]:
     """
     if out is None:
         yield sys.stdout.buffer
+        sys.stdout.buffer.flush()  # a full disk is noticed before the command says that it is done
         return
     if out.is_dir():
         raise IsADirectoryError(EISDIR, strerror(EISDIR), str(out))

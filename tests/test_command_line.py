@@ -237,6 +237,70 @@ def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: A
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "tls=true&tlsCertificateKeyFilePassword=lovelace",
+        "authMechanism=MONGODB-AWS&authSource=$external&authMechanismProperties=AWS_SESSION_TOKEN:lovelace",
+    ],
+)
+def test_a_secret_among_the_options_of_an_address_is_not_printed(app: App, secret: str) -> None:
+    uri = f"mongodb://ada:king@127.0.0.1:1/?replicaSet=rs0&{secret}&retryReads=false"
+    result = app("doctor", MONGODB_URI=uri, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2")
+    assert "/?replicaSet=rs0&" in result.out
+    assert "=…&retryReads=false" in result.out
+    assert "lovelace" not in result.out + result.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words", ["schema", "indexes", "export customers", "erasures export"])
+def test_a_disk_that_is_full_is_said_in_one_line(database: dict[str, str], words: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            command(*words.split()), env=bare_environment(**database), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1] == "What was to be written could not be: No space left on device."
+    assert "Traceback" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr
+    assert " written." not in ran.stderr
+
+
+# ---------------------------------------------------------------- who was erased
+
+
+def test_the_file_of_erasures_stays_as_it_was_until_a_new_one_is_whole(
+    app: App, database: dict[str, str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "erasures.ndjson"
+    kept.write_text("what was kept before\n")
+    away = app(
+        "erasures", "export", "--out", kept, MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2"
+    )
+    assert away.code == 2
+    assert kept.read_text() == "what was kept before\n"
+    assert app("erasures", "export", "--out", kept, **database).code == 0
+    assert kept.read_text() == '{"lines": 0}\n'
+    assert app("erasures", "replay", kept, **database).code == 0
+    assert [*tmp_path.iterdir()] == [kept]
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2])
+def test_a_file_of_erasures_that_was_cut_off_is_replayed_and_said_not_to_be_whole(
+    app: App, database: dict[str, str], tmp_path: Path, lines: int
+) -> None:
+    stones = [json.dumps({"tombstone": f"shop:{number}", "at": "2026-01-31T09:30:00+00:00"}) for number in range(2)]
+    kept = tmp_path / "erasures.ndjson"
+    kept.write_text("".join(f"{line}\n" for line in stones[:lines]))
+    replayed = app("erasures", "replay", kept, **database)
+    assert replayed.code == 1
+    assert f"{kept} is not whole" in replayed.err
+    whole = app("erasures", "export", **database).out
+    assert len(whole.splitlines()) == lines + 1
+    kept.write_text(whole)
+    assert app("erasures", "replay", kept, **database).code == 0
+
+
 # ---------------------------------------------------------------- trusted documents
 
 

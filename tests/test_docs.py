@@ -198,7 +198,9 @@ def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
     text = page.read_text()
     for command, words in NAMED.findall(text):
         assert command in COMMANDS, command
-        options = {option for each in COMMANDS[command].params for option in each.opts}
+        subcommands = getattr(COMMANDS[command], "commands", {})
+        named = [COMMANDS[command], *(each for name, each in subcommands.items() if name in words.split())]
+        options = {option for each in named for parameter in each.params for option in parameter.opts}
         assert {word for word in words.split() if word.startswith("--")} <= options, (command, words)
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"[`(\n]make ([a-z]+)", text)) <= targets

@@ -1,11 +1,12 @@
 """What commands share: how they open a database, say how far they are, and fail."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Final, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -32,6 +33,11 @@ Drop = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Drop the database first, whatever it holds. NAME must be its name."),
 ]
+_SECRET_OPTION: Final = re.compile(
+    r"([?&;][^=&;]*(?:password|passphrase|properties|token|secret|apikey|api_key|signature)[^=&;]*=)[^&;]*",
+    re.IGNORECASE,
+)
+"""An option of an address whose value is a secret: tlsCertificateKeyFilePassword, or the session token of AWS."""
 
 
 @contextmanager
@@ -133,9 +139,11 @@ def command(words: str) -> str:
 
 
 def without_password(uri: str) -> str:
+    """Returns the address without what it lets in by: user and password, and options that hold secrets."""
     scheme, separator, rest = uri.partition("://")
     credentials, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{'…' if credentials else ''}{at}{host}"
+    options = _SECRET_OPTION.sub(r"\1…", host)
+    return f"{scheme}{separator}{'…' if credentials else ''}{at}{options}"
 
 
 def fail(message: str) -> NoReturn:

@@ -5,11 +5,11 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
-from app.commands.console import Data, console, existing_database, fail, open_store, run, text_of
+from app.commands.console import Data, console, existing_database, fail, open_store, run, text_of, usable_file
 from app.domain.access import ADMINISTRATOR
 from app.domain.times import stored
 from app.environment import read_settings
@@ -43,28 +43,34 @@ def restored(
 
 
 @erasures.command("export")
-def export_erasures(data: Data = None) -> None:
-    """Print who was erased, a line each: ids and hashes, and nothing else of them. Keep it where no backup goes."""
+def export_erasures(
+    out: Annotated[
+        Path | None, typer.Option(help="The file, replaced once the new one is whole. Default: standard output.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Write who was erased, a line each: ids and hashes, and nothing else of them. Keep it where no backup goes."""
+    from app.exporting import open_out
     from app.services.restoring import erasures
 
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> None:
+    async def work(uri: str, file: BinaryIO) -> None:
         async with open_store(uri, settings) as store:
             async for line in erasures(store):
-                typer.echo(json.dumps(line))
+                file.write(json.dumps(line).encode() + b"\n")
 
-    with existing_database(settings) as uri:
-        run(work(uri))
+    with usable_file(out, lambda: open_out(out)) as file, existing_database(settings) as uri:
+        run(work(uri, file))
 
 
 @erasures.command("replay")
 def replay_erasures(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `erasures export` printed.")], data: Data = None
 ) -> None:
-    """Erase again whom a restore has brought back; it may be done twice. Exit code 1: somebody is left."""
+    """Erase again whom a restore has brought back; it may be done twice. Exit code 1: somebody is left, or may be."""
     from app.services.changes import Changes, CustomerLocks, DeliveryPolicy
-    from app.services.restoring import BadErasure, replay
+    from app.services.restoring import BadErasure, is_whole, replay
 
     settings = read_settings(data=data)
     try:
@@ -93,4 +99,11 @@ def replay_erasures(
             fail(f"{file} is not what `erasures export` prints: {unusable}")
     for customer_id, why in left.items():
         console.print(f"{customer_id} is not erased: {why}", markup=False, soft_wrap=True)
-    raise typer.Exit(1 if left else 0)
+    if not (whole := is_whole(lines)):
+        console.print(
+            f"{file} is not whole: it does not end with the number of its lines, and whoever else was erased is still "
+            "there. Replay the file that was kept before it, too.",
+            markup=False,
+            soft_wrap=True,
+        )
+    raise typer.Exit(1 if left or not whole else 0)

@@ -70,11 +70,23 @@ async def _each(store: Store, collection: str, give_up: Callable[[Document], Awa
 
 
 async def erasures(store: Store) -> AsyncGenerator[Mapping[str, Any]]:
-    """Yields who was erased, by ids, and the tombstones: what is kept outside, so that a restore forgets it not."""
+    """Yields who was erased, by ids, and the tombstones: what is kept outside, so that a restore forgets it not.
+
+    The last line is the number of lines before it: what was cut off, or is empty, is known by it.
+    """
+    count = 0
     async for row in _rows(store, "erasures"):
+        count += 1
         yield {"customerIds": row["accountIds"], "at": row["erasedAt"].isoformat()}
     async for row in _rows(store, "tombstones"):
+        count += 1
         yield {"tombstone": row["_id"], "at": row["at"].isoformat()}
+    yield {"lines": count}
+
+
+def is_whole(lines: Sequence[object]) -> bool:
+    """Returns whether these are all lines of an export of erasures."""
+    return bool(lines) and lines[-1] == {"lines": len(lines) - 1}
 
 
 async def _rows(store: Store, collection: str) -> AsyncGenerator[Document]:
@@ -105,8 +117,10 @@ async def replay(of: Changes, line: Mapping[str, Any]) -> Replayed:
             return Replayed([], {})
         case {"customerIds": [*ids], "at": str()}:
             return await _erase(of, [str(each) for each in cast(list[object], ids)])
+        case {"lines": int()}:
+            return Replayed([], {})
         case _:
-            raise BadErasure("A line has customerIds or a tombstone, and at.")
+            raise BadErasure("A line has customerIds or a tombstone, and at; the last one has lines.")
 
 
 def _moment(text: str) -> datetime:
