@@ -28,6 +28,8 @@ _log = structlog.get_logger("delivery")
 
 _LOOK_SECONDS: Final = 5
 """How long a relay sleeps at most."""
+_until_it_is_there: Final = stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+"""Has something done again for as long as the database is away."""
 _AT_ONCE: Final = 8
 _LAST_WORDS_SECONDS: Final = 5
 """How long what is under way may take to end when the relay is stopped."""
@@ -83,13 +85,16 @@ class Relay:
                 tasks.create_task(keep_going(f"{channel.name} relay", partial(self._relay, channel)))
 
     async def once(self) -> None:
-        """Hands over each entry that is due now, one after the other. What is put off meanwhile is left."""
+        """Hands over each entry that is due now, one after the other. What is put off meanwhile is left.
+
+        Raises StoreError: no entry was taken.
+        """
         now = datetime.now(UTC)
         for channel in self.channels:
             while entry := await self._claim(channel, due=now):
                 await self._handle(channel, entry)
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @_until_it_is_there
     async def _listen(self) -> None:
         while True:
             async for _ in self.store.inserts(*(channel.collection for channel in self.channels)):
@@ -99,13 +104,14 @@ class Relay:
 
     async def _relay(self, channel: Channel) -> None:
         awake, slots = asyncio.Event(), asyncio.Semaphore(_AT_ONCE)
+        claim = _until_it_is_there(self._claim)
         self._awake.add(awake)
         under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
                 await slots.acquire()
                 awake.clear()  # before looking: what comes while we look wakes us again
-                if entry := await self._claim(channel):
+                if entry := await claim(channel):
                     task = asyncio.create_task(self._handle(channel, entry))
                     under_way.add(task)
                     task.add_done_callback(under_way.discard)
@@ -123,13 +129,12 @@ class Relay:
             for task in under_way:
                 task.cancel()
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _claim(self, channel: Channel, *, due: datetime | None = None) -> Document | None:
         """Takes the entry that has waited longest: it is ours until the lease ends."""
         queue = self._queues.setdefault(channel.collection, Queue(self.store, channel.collection))
         return await queue.claim(timedelta(seconds=2 * self.timeout_seconds), due=due or datetime.now(UTC))
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @_until_it_is_there
     async def _until_next(self, channel: Channel) -> float:
         """Returns the seconds until the next entry is due, five at most."""
         queued = {"dueAt": {"$exists": True}}
@@ -208,13 +213,13 @@ class Relay:
             metrics.FAILURES.labels(channel.name).inc()
             _log.warning("given up", channel=channel.name, entry=entry["_id"])
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @_until_it_is_there
     async def _given_up(self, channel: Channel, entry: Document, update: Document, reason: str) -> bool:
         if channel.give_up:
             return await channel.give_up(entry, update, reason)
         return await self._noted(channel, entry, update)
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @_until_it_is_there
     async def _noted(self, channel: Channel, entry: Document, change: Document) -> bool:
         """False if somebody has taken it since: what they find out counts, not what we did not."""
         ours = {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from os import SEEK_END
 from tempfile import TemporaryFile
 from typing import Any, Final
@@ -34,6 +35,8 @@ _log = structlog.get_logger("exports")
 
 LEASE: Final = timedelta(seconds=60)
 _LOOK_SECONDS: Final = 2
+_until_it_is_there: Final = stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+"""Has something done again for as long as the database is away."""
 _PAUSE: Final = timedelta(seconds=5)
 _ATTEMPTS: Final = 10
 """Without a batch more; each batch earns another."""
@@ -61,19 +64,24 @@ class Exporter:
 
     async def run(self) -> None:
         """Runs until it is cancelled; it outlives any absence of the database, and no export stops another."""
-        await keep_going("exporter", self.once, every_seconds=_LOOK_SECONDS)
+        await keep_going(
+            "exporter", partial(self._make_due, _until_it_is_there(self._claim)), every_seconds=_LOOK_SECONDS
+        )
 
     async def once(self) -> None:
-        """Does what is due now, one after the other. What is put off meanwhile stays for another time."""
-        now = datetime.now(UTC)
-        while await self._next(due=now):
-            pass
+        """Does what is due now, one after the other. What is put off meanwhile stays for another time.
 
-    async def _next(self, *, due: datetime | None = None) -> bool:
-        """Returns whether there was anything to do."""
-        export = await self._claim(due)
-        if export is None:
-            return False
+        Raises StoreError: no export was taken.
+        """
+        await self._make_due(self._claim)
+
+    async def _make_due(self, claim: Callable[[datetime], Awaitable[Document | None]]) -> None:
+        now = datetime.now(UTC)
+        while export := await claim(now):
+            await self._attend(export)
+
+    async def _attend(self, export: Document) -> None:
+        """Does what is to be done with an export that is ours; no fault of it stops another."""
         try:
             await (self._make if export["status"] in UNFINISHED else self._clear)(export)
         except _Lost:
@@ -91,7 +99,6 @@ class Exporter:
         except Exception as fault:
             log_failure("exporter", fault, export=export["_id"])
             await self._noted(export, self._failed(export, _FAULT))
-        return True
 
     async def _noted(self, export: Document, noting: Awaitable[None]) -> None:
         """Logs what not even the note of a failure could be written for: its lease ends, and it is due again."""
@@ -100,10 +107,9 @@ class Exporter:
         except StoreError as fault:
             log_failure("exporter", fault, export=export["_id"])
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-    async def _claim(self, due: datetime | None) -> Document | None:
+    async def _claim(self, due: datetime) -> Document | None:
         """Returns the export that has waited longest, ours until the lease ends."""
-        return await self._queue.claim(LEASE, due=due or datetime.now(UTC))
+        return await self._queue.claim(LEASE, due=due)
 
     async def _make(self, export: Document) -> None:
         """Makes the file. Raises _Lost, Unreadable, StoreError."""
@@ -177,13 +183,13 @@ class Exporter:
         change = {"$unset": {"dueAt": ""}, **({"$set": expired} if expired else {})}
         await self.store.write("exports", [UpdateOne({"_id": export["_id"]}, change)])
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @_until_it_is_there
     async def _put_off(self, export: Document) -> None:
         ours = {"_id": export["_id"], "attempts": export["attempts"], "dueAt": {"$exists": True}}
         again = {"$set": {"dueAt": datetime.now(UTC) + _PAUSE}}
         await self.store.write("exports", [UpdateOne(ours, again)])
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+    @_until_it_is_there
     async def _failed(self, export: Document, reason: str) -> None:
         now = datetime.now(UTC)
         keys = {"status": ExportStatus.FAILED.value, "error": outbox.reason(reason), "finishedAt": now, "dueAt": now}

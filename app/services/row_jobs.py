@@ -6,9 +6,10 @@ processes may run it.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import stamina
@@ -22,6 +23,8 @@ from app.store.schema import rows_of
 LEASE: Final = timedelta(seconds=10)
 BATCH: Final = 1_000
 _LOOK_SECONDS: Final = 1
+_until_it_is_there: Final = stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
+"""Has something done again for as long as the database is away."""
 _LAST_WORDS_SECONDS: Final = 1
 
 
@@ -52,12 +55,17 @@ class RowJob(ABC):
 
     async def run(self) -> None:
         """Runs until it is cancelled; it outlives any absence of the database, and no job stops another."""
-        await keep_going(self.collection, self.once, every_seconds=_LOOK_SECONDS)
+        await keep_going(
+            self.collection, partial(self._work_off, _until_it_is_there(self._claim)), every_seconds=_LOOK_SECONDS
+        )
 
     async def once(self) -> None:
-        """Does what is due now, one after the other."""
+        """Does what is due now, one after the other. Raises StoreError."""
+        await self._work_off(self._claim)
+
+    async def _work_off(self, claim: Callable[[datetime], Awaitable[Document | None]]) -> None:
         now = datetime.now(UTC)
-        while job := await self._claim(now):
+        while job := await claim(now):
             try:
                 await self._work(job)
             except Lost:
@@ -72,7 +80,6 @@ class RowJob(ABC):
             except Exception as fault:
                 log_failure(self.collection, fault, document=job["_id"])
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
     async def _claim(self, due: datetime) -> Document | None:
         return await self._queue.claim(LEASE, due=due)
 

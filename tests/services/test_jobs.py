@@ -24,7 +24,7 @@ from app.services.export_job import Exporter
 from app.services.merge_job import Mover
 from app.services.request_job import RequestExpiry
 from app.store import indexes, previews
-from app.store.driver import Document, Store, Unavailable, UpdateMany, UpdateOne
+from app.store.driver import Document, Driver, Store, Unavailable, UpdateMany, UpdateOne
 from app.worker import Worker
 from tests.support.commands import Commands
 from tests.support.relays import until
@@ -308,6 +308,20 @@ async def test_a_job_that_fails_stops_no_other(
             async with running(worker.run()):
                 await until(done)
     assert {line["fault"] for line in lines if line["event"] == "job failed"} == {"KeyError"}
+
+
+async def test_work_that_is_done_once_ends_without_a_database(driver: Driver) -> None:
+    """Whoever runs it every minute would have ever more of them."""
+    structlog.reset_defaults()
+    nobody = "mongodb://127.0.0.1:1/?directConnection=true"
+    with capture_logs() as lines:
+        async with asyncio.timeout(60), Store.open(nobody, "nothing", driver=driver, timeout_seconds=0.2) as store:
+            relay = Relay(store, [Sent("pushes", "INFORMED", "informedAt").channel], 5)
+            parts = relay, Exporter(store, masks_for), Mover(store), Eraser(store), RequestExpiry(store, Executors())
+            worker = Worker(store, *parts, every_seconds=1)
+            assert await worker.once() is False
+    failed = [line["job"] for line in lines if line["event"] == "job failed"]
+    assert len(failed) == len({*failed}) == len(lines) == 10  # each has said so once, and tried once
 
 
 async def test_work_that_fails_goes_on_after_pauses_that_double(monkeypatch: pytest.MonkeyPatch) -> None:
