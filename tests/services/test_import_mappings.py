@@ -282,6 +282,9 @@ def test_what_was_told_of_many_things_leaves_memory(tmp_path: Path, monkeypatch:
     assert [line["id"] for line in made if line["kind"] == "customer"] == ids
 
 
+OTHER_REJECT: Final = json.dumps({"line": 9, "reason": "It is.", "input": '{"id": "9", "text": "Nine"}'})
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
@@ -298,8 +301,15 @@ def test_a_bad_row_of_a_table_costs_itself_only(tmp_path: Path, row: bytes, prob
     assert rows_of(lines) == [(2, "", problem), (3, "Two", ""), (4, "Three", "")]
     raw = json.loads(lines.raw(2, ""))
     assert raw["id"] == "1"
-    mended = {"line": 2, "reason": problem, "input": json.dumps({**raw, "text": "Mended"})}
-    assert rows_of(read_by(tmp_path, TABLE, json.dumps(mended).encode())) == [(2, "Mended", "")]
+
+    def again(**values: str) -> list[tuple[int, str, str]]:
+        reject = {"line": 2, "reason": problem, "input": json.dumps({**raw, **values})}
+        return rows_of(read_by(tmp_path, TABLE, f"{json.dumps(reject)}\n{OTHER_REJECT}\n".encode()))
+
+    assert again() == [(2, "", problem), (9, "Nine", "")]
+    assert again(text="Mended") == [(2, "", problem), (9, "Nine", "")]  # as far as anybody knows it is not
+    del raw["remove once mended"]
+    assert again(text="Mended") == [(2, "Mended", ""), (9, "Nine", "")]
 
 
 def test_a_quote_that_no_row_closes_within_131072_characters_costs_its_row(tmp_path: Path) -> None:
@@ -337,8 +347,25 @@ def test_short_rows_may_be_declared(tmp_path: Path) -> None:
 )
 def test_a_bad_row_of_ndjson_costs_itself_only(tmp_path: Path, row: bytes, problem: str) -> None:
     content = row + b'\n{"id": 2, "text": "Two"}\n'
-    lines = read_by(tmp_path, TABLE.replace('"csv"', '"ndjson"'), content)
+    mapping = TABLE.replace('"csv"', '"ndjson"')
+    lines = read_by(tmp_path, mapping, content)
     assert rows_of(lines) == [(1, "", problem), (2, "Two", "")]
+    reject = json.dumps({"line": 1, "reason": problem, "input": lines.raw(1, "")})
+    [(number, text, why), other] = rows_of(read_by(tmp_path, mapping, f"{reject}\n{OTHER_REJECT}\n".encode()))
+    assert (number, text, bool(why), other) == (1, "", True, (9, "Nine", ""))
+
+
+def test_a_reject_of_a_document_holds_its_row(tmp_path: Path) -> None:
+    mapping = TABLE.replace('"csv"', '"json"\nrows = ".data[]"').replace(
+        ".text", '(.text | if . == "x" then error("no") else . end)'
+    )
+    lines = read_by(tmp_path, mapping, b'{"data": [{"id": "1", "text": "x"}, {"id": "2", "text": "Two"}]}')
+    why = "The mapping cannot read this row: no."
+    assert rows_of(lines) == [(1, "", why), (2, "Two", "")]
+    raw = lines.raw(1, "")
+    for given, made in ((raw, (1, "", why)), (raw.replace('"x"', '"One"'), (1, "One", ""))):
+        reject = json.dumps({"line": 1, "reason": "no", "input": given})
+        assert rows_of(read_by(tmp_path, mapping, reject.encode())) == [made]
 
 
 @pytest.mark.parametrize(("encoding", "bad"), [("utf-16", b"\x00\xd8a\x00"), ("cp1252", b"\x81")])

@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal, InvalidOperation
-from typing import Any, BinaryIO, Final, NamedTuple, TextIO
+from typing import Any, BinaryIO, Final, NamedTuple, TextIO, cast
 
 import orjson
 
@@ -36,6 +36,8 @@ _REJECT: Final = re.compile(rb'\{ ?"line": ?\d+, ?"(?:reason|warning)":')
 _DIGITS_AT_MOST: Final = 4_300
 _TOO_LONG: Final = f"A number of the JSON has more than {_DIGITS_AT_MOST:,} digits."
 _REST: Final = "more cells than columns"
+_WRONG: Final = "remove once mended"
+"""The key that says in a reject why a row of a table could not be read: what was read of it is not what it says."""
 _MARK: Final = 0xDC00
 """What is not in the encoding is marked by this and its byte: no text that was decoded has such a character alone."""
 _MARKED: Final = re.compile("[\udc00-\udcff]")
@@ -273,14 +275,12 @@ def _mended(text: TextIO, mapping: Mapping) -> Iterator[_Row]:
     for line in text:
         try:
             given = orjson.loads(line)
-            if given.keys() not in LINES_OF_REJECTS:
+            number, raw = given["line"], given["input"]
+            if given.keys() not in LINES_OF_REJECTS or not isinstance(raw, str):
                 raise ValueError
-            rows = (
-                [_json(given["input"])] if mapping.reads in ("csv", "tsv") else mapping.rows_of(_json(given["input"]))
-            )
-            yield from _of_one(given["line"], rows, given["input"])
-        except (ValueError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             raise UnreadableExport("It begins as a rejects file, and has a line of something else.") from None
+        yield from _of_row(number, raw, raw, mapping)
 
 
 def _of_one(number: int, rows: Sequence[Any], raw: str) -> Iterator[_Row]:
@@ -325,6 +325,8 @@ def _table(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
                 f"The row has {len(cells)} cells for {len(header)} columns. Where the rest is empty, the mapping says "
                 '`short_rows = "empty"`.'
             )
+        if problem:
+            row[_WRONG] = problem
         yield _Row(lines.number, row, json.dumps(row, ensure_ascii=False), problem)
 
 
@@ -336,16 +338,29 @@ def _values(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
             return
         if not line.strip():
             continue
-        raw, problem = _shown(line.strip()), lines.problem
-        if not problem:
-            try:
-                yield from _of_one(lines.number, mapping.rows_of(_json(line)), raw)
-                continue
-            except json.JSONDecodeError as wrong:
-                problem = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
-            except RowProblem as wrong:
-                problem = str(wrong)
-        yield _Row(lines.number, None, raw, problem)
+        raw = _shown(line.strip())
+        if problem := lines.problem:
+            yield _Row(lines.number, None, raw, problem)
+        else:
+            yield from _of_row(lines.number, line, raw, mapping)
+
+
+def _of_row(number: int, text: str, raw: str, mapping: Mapping) -> Iterator[_Row]:
+    """Yields the rows of one line or input, or one with what is wrong with it."""
+    try:
+        value = _json(text)
+        if mapping.reads == "ndjson":
+            yield from _of_one(number, mapping.rows_of(value), raw)
+        elif mapping.reads == "json":  # whose rejects hold rows, and not what they were found in
+            yield _Row(number, value, raw)
+        elif isinstance(value, dict):
+            yield _Row(number, value, raw, str(cast(dict[str, Any], value).get(_WRONG, "")))
+        else:
+            yield _Row(number, None, raw, "The input is not a JSON object of columns.")
+    except json.JSONDecodeError as wrong:
+        yield _Row(number, None, raw, f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}.")
+    except RowProblem as wrong:
+        yield _Row(number, None, raw, str(wrong))
 
 
 def _document(text: TextIO, encoding: str, mapping: Mapping, at_most: int) -> Iterator[_Row]:
