@@ -274,6 +274,31 @@ def test_of_rows_about_one_thing_the_first_counts_or_the_newest(tmp_path: Path) 
     assert [line["message"] for line in made if line["kind"] == "coupon"] == ["a", "c", "d", "e", "f", "g"]
 
 
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("28.02.2024", "01.03.2024"),
+        ("9", "10"),
+        ("2024-03-01T12:00:00+02:00", "2024-03-01T11:00:00Z"),
+        ("2024-03-01 11:00", "2024-03-01T11:00:00.5Z"),
+        ("999999999", "1709290800"),
+        ("1709290800", "1709290801000"),
+        ("1709290800.000001", "1709290800.000002"),
+    ],
+)
+def test_what_a_row_is_as_of_is_compared_as_a_time_or_a_count(tmp_path: Path, older: str, newer: str) -> None:
+    mapping = DATED.replace("reads", 'times = ["%d.%m.%Y"]\nreads', 1)
+    for rows, known in (((f"1,a,{newer}", f"1,b,{older}"), ["a"]), ((f"1,a,{older}", f"1,b,{newer}"), ["a", "b"])):
+        lines = read_by(tmp_path, mapping, "\n".join(["id,text,at", *rows]).encode())
+        assert [json.loads(line)["message"] for line in lines if b'"coupon"' in line] == known
+
+
+@pytest.mark.parametrize("as_of", ["yesterday", "-1", "20240301120000", "1.5"])
+def test_what_a_row_is_as_of_is_refused_where_nobody_can_tell_its_order(tmp_path: Path, as_of: str) -> None:
+    [line] = read_by(tmp_path, DATED, f"id,text,at\n1,a,{as_of}".encode())
+    assert line.problem == f"asOf: {as_of} is no time that the mapping knows; name its form in `times`."
+
+
 def test_what_was_told_of_many_things_leaves_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.services.importing.rows._TOLD_KIBIBYTES", 16)
     ids = [f"{number:03}{'0' * 60}" for number in range(300)]

@@ -14,7 +14,7 @@ import orjson
 
 from app.catalogue.model import did_you_mean
 from app.domain.import_lines import LINE_SHAPES
-from app.domain.mappings.natural import Habits, RowProblem, exact_line
+from app.domain.mappings.natural import Habits, RowProblem, exact_line, order_of
 
 READS: Final = ("csv", "tsv", "ndjson", "json")
 ENCODINGS: Final = ("utf-8", "utf-16", "latin-1", "cp1252")
@@ -55,11 +55,11 @@ class BadZone(ValueError):
 
 
 class MadeLine(NamedTuple):
-    """A line was made of a row. ``as_of`` orders rows that tell of one thing: the newest of them counts."""
+    """A line was made of a row. ``as_of`` sorts rows that tell of one thing: the newest of them counts."""
 
     kind: str
     id: str
-    as_of: Any
+    as_of: str | None
     text: bytes
 
 
@@ -117,7 +117,7 @@ class Mapping:
                 dropped.append(str(line["dropped"])[:100])
                 continue
             exact = {"source": self.source, **exact_line(line, self.habits)}
-            as_of = exact.pop("asOf", None)
+            as_of = order_of(exact.pop("asOf", None), self.habits)
             text = orjson.dumps(exact) + b"\n"
             lines.append(MadeLine(str(exact.get("kind")), str(exact.get("id")), as_of, text))
         return Mapped(lines, dropped)

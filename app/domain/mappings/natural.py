@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeGuard, cast
@@ -47,6 +47,8 @@ _DIGITS_OF_DATE: Final = re.compile(
     r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?:[0-5]\d){1,2}"
 )
 """As many digits as milliseconds since 1970 have: 202403011200 would be a moment of 1976."""
+_COUNT_DIGITS: Final = 8  # more are a time, in seconds
+_COUNT: Final = re.compile(rf"\d{{1,{_COUNT_DIGITS}}}", re.ASCII)
 _MILLISECONDS_FROM: Final = 10**11
 _MICROSECONDS_FROM: Final = 10**14
 
@@ -197,6 +199,20 @@ def _day(value: object, habits: Habits) -> str | None:
             with suppress(ValueError):
                 return datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007 -- a date has no zone
     return text if _DAY.fullmatch(text) else None
+
+
+def order_of(value: object, habits: Habits) -> str | None:
+    """Returns a text that sorts as what a row is as of: a time, or a count of eight digits at most. None of nothing.
+
+    A count sorts before each time. Raises RowProblem.
+    """
+    text = "" if value is None else str(value).strip()
+    if not text:
+        return None
+    if _COUNT.fullmatch(text):
+        return text.zfill(_COUNT_DIGITS)
+    habits = replace(habits, zone=habits.zone or UTC)  # any will do for an order
+    return _moment(value, habits, "asOf").astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def written(value: object, habits: Habits, place: str) -> str:

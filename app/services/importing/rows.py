@@ -207,10 +207,9 @@ class MappedLines:
             self.dropped.update(mapped.dropped)
             lines: list[MappedLine] = []
             for line in mapped.lines:
-                if line.kind in self._mapping.once or line.as_of is not None:
-                    as_of = None if line.as_of is None else str(line.as_of)
-                    if not told.is_news(line.kind, line.id, as_of):
-                        continue  # what is known by now is newer
+                may_be_told = line.kind in self._mapping.once or line.as_of is not None
+                if may_be_told and not told.is_news(line.kind, line.id, line.as_of):
+                    continue  # what is known by now is newer
                 lines.append(MappedLine.of(row.number, line.text))
             for line in lines if not row.is_last else lines[:-1]:
                 line.ends_row = False
