@@ -1,13 +1,7 @@
 """Exports at the command line: the same rows and the same bytes as the job's, into a file or to standard output."""
 
-import os
-import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from errno import EISDIR
-from os import strerror
-from pathlib import Path
 from typing import BinaryIO
 
 from app.domain.access import ADMINISTRATOR
@@ -20,7 +14,7 @@ from app.schema.report import ReportFilter
 from app.services.export_rows import ExportPlan, batches, total
 from app.store.driver import Store
 
-__all__ = ["Done", "open_out", "plan", "total", "write"]
+__all__ = ["Done", "plan", "total", "write"]
 
 
 @dataclass(slots=True)
@@ -60,26 +54,3 @@ async def write(store: Store, plan: ExportPlan, done: Done, file: BinaryIO, adva
         file.write(batch.data)
         done.rows, done.bytes = done.rows + batch.rows, done.bytes + len(batch.data)
         advance(batch.rows)
-
-
-@contextmanager
-def open_out(out: Path | None) -> Generator[BinaryIO]:
-    """Yields the file to write to, or standard output. Raises OSError.
-
-    ``out`` appears when it is whole; until then what was there is kept.
-    """
-    if out is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()  # a full disk is noticed before the command says that it is done
-        return
-    if out.is_dir():
-        raise IsADirectoryError(EISDIR, strerror(EISDIR), str(out))
-    part = out.with_name(f"{out.name}.part")
-    try:
-        # It holds what only its owner may read, whatever the mask of the shell says.
-        with open(part, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            os.fchmod(file.fileno(), 0o600)  # one that was left there keeps its mode when it is opened
-            yield file
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)

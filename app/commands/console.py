@@ -1,12 +1,14 @@
 """What commands share: how they open a database, say how far they are, and fail."""
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
+from errno import EISDIR
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, TypeVar
+from typing import Annotated, BinaryIO, Final, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -110,6 +112,29 @@ def usable_file(path: Path | None, open_file: Callable[[], AbstractContextManage
         except OSError as impossible:
             fail(f"{path} cannot be written: {impossible.strerror}.")
         yield file
+
+
+@contextmanager
+def open_out(out: Path | None) -> Generator[BinaryIO]:
+    """Yields the file to write to, or standard output. Raises OSError.
+
+    ``out`` appears when it is whole; until then what was there is kept.
+    """
+    if out is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()  # a full disk is noticed before the command says that it is done
+        return
+    if out.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(out))
+    part = out.with_name(f"{out.name}.part")
+    try:
+        # It holds what only its owner may read, whatever the mask of the shell says.
+        with open(part, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            os.fchmod(file.fileno(), 0o600)  # one that was left there keeps its mode when it is opened
+            yield file
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def text_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from app.commands.console import Data, console, existing_database, fail, open_store, run, text_of, usable_file
+from app.commands.console import Data, console, existing_database, fail, open_out, open_store, run, text_of, usable_file
 from app.domain.access import ADMINISTRATOR
 from app.domain.times import stored
 from app.environment import read_settings
@@ -50,7 +50,6 @@ def export_erasures(
     data: Data = None,
 ) -> None:
     """Write who was erased, a line each: ids and hashes, and nothing else of them. Keep it where no backup goes."""
-    from app.exporting import open_out
     from app.services.restoring import erasures
 
     settings = read_settings(data=data)

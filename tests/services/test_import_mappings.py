@@ -380,6 +380,14 @@ def test_a_bad_row_of_ndjson_costs_itself_only(tmp_path: Path, row: bytes, probl
     assert (number, text, bool(why), other) == (1, "", True, (9, "Nine", ""))
 
 
+def test_rows_of_which_no_line_is_made_are_counted(tmp_path: Path) -> None:
+    """The delimiter may be another one, or a column have another name."""
+    mapping = TABLE.replace("{kind", "if .text then {kind").replace(".text}", ".text} else empty end")
+    lines = read_by(tmp_path, mapping, b"id;text\n1;One\n2;Two\n")
+    assert rows_of(lines) == []
+    assert lines.dropped_as_json() == {"dropped": [{"what": "rows of which it made no line", "rows": 2}]}
+
+
 def test_a_reject_of_a_document_holds_its_row(tmp_path: Path) -> None:
     mapping = TABLE.replace('"csv"', '"json"\nrows = ".data[]"').replace(
         ".text", '(.text | if . == "x" then error("no") else . end)'

@@ -38,6 +38,7 @@ _TOO_LONG: Final = f"A number of the JSON has more than {_DIGITS_AT_MOST:,} digi
 _REST: Final = "more cells than columns"
 _WRONG: Final = "remove once mended"
 """The key that says in a reject why a row of a table could not be read: what was read of it is not what it says."""
+_NO_LINE: Final = "rows of which it made no line"
 _MARK: Final = 0xDC00
 """What is not in the encoding is marked by this and its byte: no text that was decoded has such a character alone."""
 _MARKED: Final = re.compile("[\udc00-\udcff]")
@@ -170,7 +171,7 @@ class _Told:
 
 
 class MappedLines:
-    """It yields lines, and remembers the rows that they were made of, and what was left out on purpose.
+    """It yields lines, and remembers the rows that they were made of, and what was left out.
 
     Of rows before the ``first`` there are no lines: they only say what is known by then.
     """
@@ -204,7 +205,7 @@ class MappedLines:
             except RowProblem as wrong:
                 yield [MappedLine.bad(row.number, row.raw, str(wrong))] if row.number >= self._first else []
                 continue
-            self.dropped.update(mapped.dropped)
+            self.dropped.update(mapped.dropped or ([] if mapped.lines else [_NO_LINE]))
             lines: list[MappedLine] = []
             for line in mapped.lines:
                 may_be_told = line.kind in self._mapping.once or line.as_of is not None
