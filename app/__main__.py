@@ -30,12 +30,11 @@ from app.commands.console import (
     existing_database,
     fail,
     is_given,
-    open_out,
     open_store,
     progress,
     run,
     text_of,
-    usable_file,
+    usable_out,
     without_password,
 )
 from app.commands.documents import documents
@@ -376,7 +375,7 @@ def export(
                 await exporting.write(store, plan, done, file, advance)
 
     try:
-        with usable_file(out, lambda: open_out(out)) as file, existing_database(settings) as uri:
+        with usable_out(out) as file, existing_database(settings) as uri:
             run(work(uri, file))
     except KeyboardInterrupt:
         console.print(f"Stopped after {done}. " + ("" if out is None else f"{out} was not written."), soft_wrap=True)

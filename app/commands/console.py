@@ -114,8 +114,13 @@ def usable_file(path: Path | None, open_file: Callable[[], AbstractContextManage
         yield file
 
 
+def usable_out(out: Path | None) -> AbstractContextManager[BinaryIO]:
+    """Returns what opens the file to write to, or standard output, and fails with a sentence where it cannot."""
+    return usable_file(out, lambda: _open_out(out))
+
+
 @contextmanager
-def open_out(out: Path | None) -> Generator[BinaryIO]:
+def _open_out(out: Path | None) -> Generator[BinaryIO]:
     """Yields the file to write to, or standard output. Raises OSError.
 
     ``out`` appears when it is whole; until then what was there is kept.

@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from app.commands.console import Data, console, existing_database, fail, open_out, open_store, run, text_of, usable_file
+from app.commands.console import Data, console, existing_database, fail, open_store, run, text_of, usable_out
 from app.domain.access import ADMINISTRATOR
 from app.domain.times import stored
 from app.environment import read_settings
@@ -59,7 +59,7 @@ def export_erasures(
             async for line in erasures(store):
                 file.write(json.dumps(line).encode() + b"\n")
 
-    with usable_file(out, lambda: open_out(out)) as file, existing_database(settings) as uri:
+    with usable_out(out) as file, existing_database(settings) as uri:
         run(work(uri, file))
 
 
