@@ -66,7 +66,7 @@ from app.services.merge_job import Mover
 from app.services.presence import RENEWAL_SECONDS
 from app.services.request_job import RequestExpiry
 from app.services.watches import LOOK_SECONDS, Watches
-from app.serving import drain_on_sigterm, tune_gc
+from app.serving import drain_on_sigterm, freeze_gc
 from app.settings import Limits, PerMinute
 from app.store import shared_keys
 from app.store.deadline import NEVER
@@ -365,7 +365,7 @@ def application(
                 points_zone=ZoneInfo(settings.points_time_zone),
                 mappings=read_mappings(settings.mappings) if settings.mappings else None,
             )
-            tune_gc()
+            freeze_gc()
             async with (
                 background_task(_share_cursors(database.until(NEVER))),
                 background_task(rates.flush_forever()),

@@ -97,15 +97,14 @@ def allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def tune_gc() -> None:
-    """Freezes what exists when serving begins, and collects garbage more rarely.
+def freeze_gc() -> None:
+    """Takes what exists when serving begins out of all later looks for garbage.
 
-    Requests leave few cycles behind. A list of fifty customers spends half as long on garbage as with Python's own
-    thresholds, and its longest pause is 4 ms, not 100. Higher ones make pauses longer.
+    A list of fifty customers spends half as long on garbage as with Python's own ways, and its longest pause is 4 ms, not
+    100; the thresholds of the package (``app/__init__.py``) have their part in it.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 20, 50)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from app.loaders import Loaders
 from app.loaders.gate import Gate
 from app.operations.looks import Looks
 from app.operations.operation import Operation
-from app.serving import tune_gc
+from app.serving import freeze_gc
 from app.settings import Limits
 from app.store import indexes
 from app.store.driver import Store
@@ -85,14 +85,12 @@ async def measure(uri: str) -> None:
             taken: dict[str, list[float]] = {how: [] for how in executions}
             for turn in range(ROUNDS + 1):
                 for how, execution in executions.items():
-                    thresholds = gc.get_threshold()
                     if "gc" in how:
-                        tune_gc()
+                        freeze_gc()
                     milliseconds = await answer(
                         execution, operation, variables, times, looks if "looks" in how else None
                     )
                     gc.unfreeze()
-                    gc.set_threshold(*thresholds)
                     if turn:
                         taken[how].append(milliseconds)
             medians = {how: statistics.median(each) for how, each in taken.items()}

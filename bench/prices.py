@@ -25,7 +25,7 @@ import uvloop
 from app.domain.access import Role
 from app.http.tokens import issue, verifier
 from app.main import build_app, routes
-from app.serving import tune_gc
+from app.serving import freeze_gc
 from app.settings import Limits
 from app.store import indexes, previews
 from app.store.driver import Document, Store
@@ -336,7 +336,7 @@ async def measure(uri: str, only: str) -> int:
     ):
         ids = await customers(rich)
         on_rich, on_many = Gateway(rich, mongod), Gateway(many, mongod)
-        tune_gc()
+        freeze_gc()
         cases = [(on_rich, case) for case in (*screens(ids), *changes(ids), *fields(ids), *lists(ids))]
         cases += [(on_many, case) for case in ways_in(ids)]
         print(f"{'price':>7} {'units':>8} {'price/units':>11}  {'here':>8} {'mongod':>8} {'bytes':>8}")

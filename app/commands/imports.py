@@ -189,14 +189,13 @@ def import_(
 
 
 def tune_process() -> None:
-    """Lets others go first, as customers are on the phone with those who are served, and collects garbage more rarely.
+    """Lets others go first, as customers are on the phone with those who are served, and freezes what exists.
 
-    Lines leave few cycles behind: with Python's own thresholds a sixth of our time is spent on looking for them.
+    With Python's own ways a sixth of our time is spent on looking for garbage, of which lines leave little.
     """
     os.nice(_NICENESS)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
 
 
 @imports.callback()

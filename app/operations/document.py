@@ -127,7 +127,7 @@ class Documents:
 
     def _prepare(self, text: str, suggests: bool) -> Prepared:
         if self._dropped_bytes > self._limits.cached_bytes // 4:
-            # Trees and plans are full of cycles, and Python's own collections are rare (serving.py).
+            # Trees and plans are full of cycles, and whole collections are rare (app/__init__.py).
             self._dropped_bytes = 0
             gc.collect()
         document = self._parsed(text)
