@@ -31,9 +31,11 @@ run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--customers 50"
 
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 2 --dist loadgroup --ignore=tests/faults
-# The faults run alone, because they judge how long things take; and they run whatever failed before.
+FAULTS := -n 3 --dist loadfile tests/faults
+# The faults run by themselves, because they judge how long things take, and most of it is waiting; and they run whatever
+# failed before.
 test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"
-	$(PYTEST) $(IN_PARALLEL) $(ARGS)$(if $(ARGS),,; status=$$?; $(PYTEST) tests/faults && exit $$status)
+	$(PYTEST) $(IN_PARALLEL) $(ARGS)$(if $(ARGS),,; status=$$?; $(PYTEST) $(FAULTS) && exit $$status)
 
 thorough: $(READY) ## Run the suite with every case of what is generated; `make test` takes a part of the largest products
 	THOROUGH=1 $(PYTEST) $(IN_PARALLEL) $(ARGS)
