@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "demo": "catalogue domain environment http jobs services store",  # tokens are issued as the gateway verifies them
     "doctor": "environment http store",  # what serve refuses, and why
     "commands": "catalogue domain environment logs manifests services store",
+    "__init__": "",
     "__main__": "*",
 }
 """Besides itself. A room is a folder of app/, or a module that stands there alone."""
