@@ -58,7 +58,7 @@ from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settin
 from app.http.pages import PageViewer
 from app.store import indexes as store_indexes
 from app.store import previews
-from app.store.driver import Document, Store, StoreError
+from app.store.driver import Document, Store, StoreError, plain_words
 from app.store.mongod import MongodUnavailable, find_mongod
 
 T = TypeVar("T")
@@ -190,7 +190,7 @@ def worker(
 
     async def work(uri: str) -> bool:
         logs.starting("worker", database=without_password(uri), metrics_port=metrics_port)
-        async with open_store(uri, settings) as store, relay(store, settings) as relaying:
+        async with open_store(uri, settings, waits=not once) as store, relay(store, settings) as relaying:
             worker = Worker(
                 store,
                 relaying,
@@ -409,10 +409,6 @@ def doctor(data: Data = None) -> None:
     """Say what is set, found and missing, and what would keep `serve` from its work. Exit code 1: something would."""
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> doctors.Finding:
-        async with open_store(uri, settings) as store:
-            return await doctors.finding_of_database(store)
-
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
         shown = "(not set)" if value is None else without_password(str(value))
@@ -423,7 +419,7 @@ def doctor(data: Data = None) -> None:
     findings = [*doctors.findings_of(settings)]
     if settings.mongodb_uri or (mongod and (settings.data / "db").exists()):
         with database(settings) as uri:
-            findings.append(run(work(uri)))
+            findings.append(run(doctors.finding_of_database(open_store(uri, settings))))
     for finding in findings:
         typer.echo(f"{finding.subject:26} {'BAD ' if finding.fault else 'ok  '} {finding.fault or finding.state}")
     raise typer.Exit(1 if any(finding.fault for finding in findings) else 0)
@@ -564,7 +560,7 @@ def main() -> None:
         console.print(str(unusable), style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except StoreError as unreachable:
-        console.print(f"MongoDB: {unreachable}", style="red", markup=False, soft_wrap=True)
+        console.print(f"MongoDB: {plain_words(unreachable)}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except OSError as failed:
         if failed.errno not in _FULL:

@@ -2,12 +2,13 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Final, NamedTuple
 
 from app.environment import EXAMPLES, Settings, SettingsError, with_pairs
 from app.http.tokens import verifier
 from app.store import indexes
-from app.store.driver import Store, StoreError
+from app.store.driver import Store, StoreError, plain_words
 
 NO_TOKENS: Final = """\
 Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
@@ -43,15 +44,13 @@ def findings_of(settings: Settings) -> Iterator[Finding]:
         yield Finding("signing in", signing_in)
 
 
-async def finding_of_database(store: Store) -> Finding:
+async def finding_of_database(opening: AbstractAsyncContextManager[Store]) -> Finding:
     """Returns what the database says, or that it says nothing."""
     try:
-        hello = await store.command({"hello": 1})
-        if not {"setName", "msg"} & hello.keys():  # of a replica set, or of mongos
-            return Finding("database", "", "It is a single server, without transactions: make it a replica set.")
-        differences = await indexes.differences(store)
-    except StoreError as away:
-        return Finding("database", "", f"MongoDB: {away}")
+        async with opening as store:
+            differences = await indexes.differences(store)
+    except StoreError as unusable:
+        return Finding("database", "", f"MongoDB: {plain_words(unusable)}")
     if differences:
         listed = "".join(f"\n  - {difference}" for difference in differences)
         return Finding(

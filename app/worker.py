@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import stamina
 import structlog
 
 from app.delivery.relay import Relay
@@ -19,7 +18,7 @@ from app.services.merge_job import Mover
 from app.services.request_job import RequestExpiry
 from app.services.statuses import apply_due
 from app.services.uploads import sweep
-from app.store.driver import Store, StoreError
+from app.store.driver import Store
 
 _log = structlog.get_logger("worker")
 
@@ -41,6 +40,7 @@ class Worker:
 
     async def run(self) -> None:
         """Runs until it is cancelled. Each failure is logged."""
+        _log.info("ready")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.exporter.run())
@@ -52,7 +52,6 @@ class Worker:
             tasks.create_task(keep_going("uploads", self._sweep, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("previews", self._refresh_previews, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("day counts", self._count, every_seconds=self.every_seconds))
-            tasks.create_task(self._say_ready())
 
     async def once(self) -> bool:
         """Does what is due now. False if one of the jobs failed; the others are done all the same."""
@@ -96,8 +95,3 @@ class Worker:
     async def _count(self) -> None:
         if counted := await count_days(self.store, datetime.now(UTC), backoff=self._days):
             self.tell(f"Days counted for reports: {counted:,}.")
-
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=5)
-    async def _say_ready(self) -> None:
-        await self.store.command({"ping": 1})
-        _log.info("ready")

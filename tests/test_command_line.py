@@ -13,12 +13,10 @@ import termios
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from shutil import copyfile
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -28,48 +26,17 @@ from jwt import decode
 from pymongo import MongoClient
 
 from app import exporting
-from app.__main__ import main
 from app.environment import EXAMPLES as EXAMPLES_OF_SETTINGS
 from app.environment import Settings
 from app.sdl import printed, printed_subgraph
 from app.services.export_rows import Batch, ExportPlan, batches
 from app.store.driver import Driver, Store
+from tests.support.command_line import App, bare_environment, command
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples" / "import"
 SECRET = "a-secret-of-the-tests-0123456789abcdef"
 NOBODY = "mongodb://ada:lovelace@127.0.0.1:1/?directConnection=true"
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-class App(Protocol):
-    def __call__(self, *words: str | Path, stdin: str = "", **environment: str) -> Ended: ...
-
-
-@pytest.fixture
-def app(driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Generator[App]:
-    """Runs `python -m app WORDS`, with nothing set but what is given; in this process, because starting one is slow."""
-
-    def app(*words: str | Path, stdin: str = "", **environment: str) -> Ended:
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", ["app", *map(str, words)])
-            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode())))
-            patch.setattr(os, "environ", bare_environment(**{"MONGODB_DRIVER": driver, **environment}))
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), said.out, said.err)
-
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    yield app
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -86,19 +53,6 @@ def database(mongodb_uri: str, database_name: str) -> Generator[dict[str, str]]:
 def overview(tmp_path: Path) -> Path:
     """Gives an example of its own, because two imports never share a rejects file."""
     return copyfile(EXAMPLES / "overview.ndjson", tmp_path / "overview.ndjson")
-
-
-def command(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "app", *map(str, words)]
-
-
-def bare_environment(**given: str) -> dict[str, str]:
-    unset = {*(name.upper() for name in Settings.model_fields), "PYTHONDONTWRITEBYTECODE"}
-    own = {
-        "COLUMNS": "200",  # so that no message is broken where a test looks for it
-        "PYTHONPYCACHEPREFIX": str(Path(".data/pycache").absolute()),  # the second process starts twice as fast
-    }
-    return {name: value for name, value in os.environ.items() if name not in unset} | own | given
 
 
 # ---------------------------------------------------------------- what is said
@@ -206,7 +160,7 @@ def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, data
         ({"HOST": "not an address"}, "address .*BAD  HOST=not an address is no address"),
         ({"HOST": "192.0.2.1"}, "address .*BAD  HOST=192.0.2.1 is no address"),
         ({"SMTP_URL": "smtp://mail.example.com"}, "what goes together .*BAD  SMTP_URL is set, but MAIL_FROM is not"),
-        ({"MONGODB_URI": NOBODY}, "database .*BAD  MongoDB: 127.0.0.1:1: "),
+        ({"MONGODB_URI": NOBODY}, "database .*BAD  MongoDB: It cannot be used: 127.0.0.1:1: "),
         ({"MONGODB_URI": ""}, "MongoDB .*BAD  MONGODB_URI is not set"),
     ],
     ids=lambda wrong: str(wrong)[:40],
@@ -232,7 +186,7 @@ def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: A
         "indexes", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2"
     )  # see test_health
     assert result.code == 2
-    assert result.err.startswith("MongoDB: 127.0.0.1:1: ")
+    assert result.err.startswith("MongoDB: It cannot be used: 127.0.0.1:1: ")
     assert "lovelace" not in result.out + result.err
     assert "Traceback" not in result.err
 
