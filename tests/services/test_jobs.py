@@ -310,6 +310,27 @@ async def test_a_job_that_fails_stops_no_other(
     assert {line["fault"] for line in lines if line["event"] == "job failed"} == {"KeyError"}
 
 
+async def test_a_worker_outlives_whatever_any_of_its_jobs_raises(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise KeyError
+
+    relay = Relay(store, [Sent("pushes", "INFORMED", "informedAt").channel], 5)
+    parts = Exporter(store, masks_for), Mover(store), Eraser(store), RequestExpiry(store, Executors())
+    worker = Worker(store, relay, *parts, every_seconds=1)
+    jobs = {"expiry", "statuses", "uploads", "previews", "day counts", "exporter", "request expiry"}
+    jobs |= {Mover.collection, Eraser.collection, *(f"{channel.name} relay" for channel in relay.channels)}
+    structlog.reset_defaults()
+    with capture_logs() as lines, monkeypatch.context() as patch:
+        for name in ("find", "aggregate", "command", "find_one_and_update"):
+            patch.setattr(Store, name, fails)
+
+        async def have_failed() -> bool:
+            return {line["job"] for line in lines if line["event"] == "job failed"} >= jobs
+
+        async with running(worker.run()):
+            await until(have_failed)
+
+
 async def test_work_that_is_done_once_ends_without_a_database(driver: Driver) -> None:
     """Whoever runs it every minute would have ever more of them."""
     structlog.reset_defaults()
