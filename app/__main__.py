@@ -54,7 +54,7 @@ from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
-from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, with_pairs
+from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, near_misses, read_settings, with_pairs
 from app.http.pages import PageViewer
 from app.store import indexes as store_indexes
 from app.store import previews
@@ -85,6 +85,14 @@ class ExportSubject(StrEnum):
 
 
 # ---------------------------------------------------------------- commands
+
+
+@cli.callback()
+def say_near_misses(context: typer.Context) -> None:
+    """Say which variables are probably misspelled settings. What logs for long says so in its log."""
+    if context.invoked_subcommand not in ("serve", "worker"):
+        for hint in near_misses(os.environ):
+            console.print(hint, style="yellow", markup=False, soft_wrap=True)
 
 
 @cli.command()
@@ -150,6 +158,7 @@ def serve(
         host, port, *_ = listener.getsockname()
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         logs.starting("serve", address=address, workers=workers, database=without_password(settings.mongodb_uri))
+        logs.hints("serve", near_misses(os.environ))
         made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
         serving.run(
             listener,
@@ -190,6 +199,7 @@ def worker(
 
     async def work(uri: str) -> bool:
         logs.starting("worker", database=without_password(uri), metrics_port=metrics_port)
+        logs.hints("worker", near_misses(os.environ))
         async with open_store(uri, settings, waits=not once) as store, relay(store, settings) as relaying:
             worker = Worker(
                 store,

@@ -6,7 +6,7 @@ What the server and other libraries log by Python's own ``logging`` comes in the
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
@@ -139,3 +139,9 @@ def starting(what: str, **where: Any) -> None:
     """Logs how a long-running command begins: what starts, where it listens, which database it uses."""
     said: Mapping[str, Any] = {key: value for key, value in where.items() if value is not None}
     structlog.get_logger(what).info("starting", **said)
+
+
+def hints(what: str, sentences: Iterable[str]) -> None:
+    """Logs what is probably not meant so, a line each."""
+    for sentence in sentences:
+        structlog.get_logger(what).warning(sentence)

@@ -181,6 +181,19 @@ def test_doctor_judges_what_serve_would_judge_and_goes_on(
         assert said.partition("BAD  ")[2] in refused.err
 
 
+def test_a_misspelled_setting_is_named_by_what_reads_settings(app: App) -> None:
+    wrong = {"MAX_COSTS": "1", "LOOKS_KEPT_DAY": "3"}
+    hints = [
+        "LOOKS_KEPT_DAY is not a setting, and is ignored. Is LOOKS_KEPT_DAYS meant?",
+        "MAX_COSTS is not a setting, and is ignored. Is MAX_COST meant?",
+    ]
+    away = {"MONGODB_URI": NOBODY, "MONGODB_DRIVER": "motor", "REQUEST_TIMEOUT_SECONDS": "0.2"}
+    for words in (["doctor"], ["indexes"], ["documents", "list"]):
+        assert app(*words, **away, **wrong).err.splitlines()[:2] == hints
+    logged = app("worker", "--once", **away, **wrong).err.splitlines()
+    assert [line["event"] for line in map(json.loads, logged[:3])] == ["starting", *hints]
+
+
 def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: App) -> None:
     result = app(
         "indexes", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2"
