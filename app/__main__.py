@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -160,16 +160,17 @@ def serve(
         logs.starting("serve", address=address, workers=workers, database=without_password(settings.mongodb_uri))
         logs.hints("serve", near_misses(os.environ))
         made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
-        serving.run(
-            listener,
-            made,
-            log_level=settings.log_level,
-            workers=workers,
-            access_log=settings.access_log,
-            drain_seconds=settings.drain_seconds,
-            max_head_bytes=settings.max_head_bytes,
-            max_body_bytes=settings.max_body_bytes,
-        )
+        with suppress(Terminated):  # it works until it is told to end
+            serving.run(
+                listener,
+                made,
+                log_level=settings.log_level,
+                workers=workers,
+                access_log=settings.access_log,
+                drain_seconds=settings.drain_seconds,
+                max_head_bytes=settings.max_head_bytes,
+                max_body_bytes=settings.max_body_bytes,
+            )
 
 
 @cli.command()

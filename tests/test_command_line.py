@@ -731,6 +731,24 @@ def test_a_host_that_is_no_address_of_this_machine_is_said(app: App, host: str) 
     )
 
 
+@pytest.mark.parametrize("words", ["serve", "serve --workers 2", "worker"])
+def test_what_works_until_it_is_told_to_end_ends_well_by_sigterm(words: str, database: dict[str, str]) -> None:
+    """By another code than 0 systemd calls the unit failed, which it has just been told to stop."""
+    environment = bare_environment(**database, **SERVES, PORT="0", DRAIN_SECONDS="0")
+    with subprocess.Popen(command(*words.split()), env=environment, stderr=subprocess.PIPE, text=True) as working:
+        assert working.stderr
+        said = list[str]()
+        ready = {"serve --workers 2": "all workers are ready"}.get(words, "ready")
+        for line in working.stderr:
+            said.append(line)
+            if f'"event": "{ready}"' in line:
+                break
+        working.terminate()
+        said += working.stderr.readlines()
+        assert working.wait(60) == 0, said
+    assert "Traceback" not in "".join(said)
+
+
 def test_what_a_killed_demo_leaves_does_not_block_the_next(tmp_path: Path) -> None:
     with demo("--customers", "20", "--data", tmp_path) as (process, _):
         process.kill()
