@@ -75,6 +75,7 @@ cli.command("shard")(shard)
 cli.add_typer(erasures, name="erasures")
 
 _HAPPENS_SECONDS: Final = 5
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Errors of the file that is written to: it is full, or may not grow."""
 
@@ -555,7 +556,7 @@ async def _happen(store: Store) -> None:
 def main() -> None:
     # Whatever ends us goes through every `finally`, so that what we started stops with us. Not by Python's own handler:
     # asyncio replaces that one, and a command that waits for lines of its input would not hear the first Ctrl-C.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ending in _ENDINGS:
         signal.signal(ending, _interrupt)
     try:
         cli()
@@ -581,6 +582,9 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        for ending in _ENDINGS:  # all is done: what Python and the driver do at the exit needs no `finally` of ours
+            signal.signal(ending, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -749,6 +749,21 @@ def test_what_works_until_it_is_told_to_end_ends_well_by_sigterm(words: str, dat
     assert "Traceback" not in "".join(said)
 
 
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_after_the_work_ends_what_python_does_at_the_exit_without_a_traceback(ending: signal.Signals) -> None:
+    """The driver waits there for its threads, a second each."""
+    late = "import atexit, sys, time; atexit.register(lambda: (print('over', flush=True), time.sleep(60)))\n"
+    program = late + "sys.argv = ['app', 'access']\nfrom app.__main__ import main\nmain()"
+    words = [sys.executable, "-c", program]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout
+        assert ended.stderr
+        while ended.stdout.readline() != "over\n":
+            pass
+        ended.send_signal(ending)
+        assert (ended.wait(30), ended.stderr.read()) == (-ending, "")
+
+
 def test_what_a_killed_demo_leaves_does_not_block_the_next(tmp_path: Path) -> None:
     with demo("--customers", "20", "--data", tmp_path) as (process, _):
         process.kill()
