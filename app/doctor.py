@@ -9,6 +9,7 @@ from app.environment import EXAMPLES, Settings, SettingsError, with_pairs
 from app.http.tokens import verifier
 from app.store import indexes
 from app.store.driver import Store, StoreError, plain_words
+from app.store.rights import missing_rights
 
 NO_TOKENS: Final = """\
 Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
@@ -48,9 +49,14 @@ async def finding_of_database(opening: AbstractAsyncContextManager[Store]) -> Fi
     """Returns what the database says, or that it says nothing."""
     try:
         async with opening as store:
-            differences = await indexes.differences(store)
+            differences, missing = await indexes.differences(store), await missing_rights(store)
     except StoreError as unusable:
         return Finding("database", "", f"MongoDB: {plain_words(unusable)}")
+    if missing:
+        listed = "".join(f"\n  - {each}" for each in missing)
+        return Finding(
+            "database", "", f"The user of MONGODB_URI lacks rights; the role readWrite has them all:{listed}"
+        )
     if differences:
         listed = "".join(f"\n  - {difference}" for difference in differences)
         return Finding(

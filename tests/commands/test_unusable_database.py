@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from typer.main import get_command
 
 from app.__main__ import cli
+from app.store.schema import COLLECTIONS
 from tests.support.command_line import App
 
 GIVEN: Final = {
@@ -94,6 +95,31 @@ def test_what_is_wrong_with_the_address_is_said_in_one_line(
     assert len(ended.err.splitlines()) == 1
     for secret in ("Topology", "wrong", "full error", "Traceback"):
         assert secret not in ended.err
+
+
+def test_doctor_says_which_rights_are_missing_on_which_collection(app: App, locked: str) -> None:
+    def doctor(user: str) -> list[str]:
+        given = {"MONGODB_URI": f"mongodb://{user}:{user}@{locked}/", "MONGODB_DATABASE": "things"}
+        tokens = {"JWT_ISSUER": "https://login.example.com/", "JWT_SECRET": "a-secret-of-the-tests-0123456789abcdef"}
+        said = app("doctor", **given, **tokens, PORT="0").out
+        return said[said.index("\ndatabase ") + 1 :].splitlines()
+
+    writer = f"mongodb://writer:writer@{locked}/"
+    assert app("indexes", "--apply", MONGODB_URI=writer, MONGODB_DATABASE="things").code == 0
+    assert doctor("writer") == doctor("root") == ["database                   ok   as declared"]
+    first, *lines = doctor("reader")
+    assert first.endswith("BAD  The user of MONGODB_URI lacks rights; the role readWrite has them all:")
+    assert lines == [f"  - {name}: may not insert, update, remove" for name in COLLECTIONS]
+    with MongoClient[Any](f"mongodb://root:root@{locked}/") as client:
+        every = [
+            {"resource": {"db": "things", "collection": name}, "actions": ["find", "insert", "update", "remove"]}
+            for name in COLLECTIONS
+            if name != "looks"
+        ]
+        some = [{"resource": {"db": "things", "collection": ""}, "actions": ["listCollections", "listIndexes", "find"]}]
+        client["things"].command("createRole", "allButLooks", privileges=[*every, *some], roles=[])
+        client["admin"].command("createUser", "some", pwd="some", roles=[{"role": "allButLooks", "db": "things"}])
+    assert doctor("some")[1:] == ["  - looks: may not insert, update, remove"]
 
 
 def test_a_forbidden_command_is_said_without_what_it_would_have_written(app: App, locked: str, tmp_path: Path) -> None:
