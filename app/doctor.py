@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from app.environment import EXAMPLES, Settings, SettingsError, with_pairs
 from app.http.tokens import verifier
+from app.services.clock import clock_difference
 from app.store import indexes
 from app.store.driver import Store, StoreError, plain_words
 from app.store.rights import missing_rights
@@ -50,6 +51,7 @@ async def finding_of_database(opening: AbstractAsyncContextManager[Store]) -> Fi
     try:
         async with opening as store:
             differences, missing = await indexes.differences(store), await missing_rights(store)
+            clocks = await clock_difference(store)
     except StoreError as unusable:
         return Finding("database", "", f"MongoDB: {plain_words(unusable)}")
     if missing:
@@ -62,6 +64,8 @@ async def finding_of_database(opening: AbstractAsyncContextManager[Store]) -> Fi
         return Finding(
             "database", "", f"It differs from what this version declares; `indexes --apply` mends that:{listed}"
         )
+    if clocks:
+        return Finding("database", "", clocks)
     return Finding("database", "as declared")
 
 

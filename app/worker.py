@@ -9,6 +9,7 @@ import structlog
 
 from app.delivery.relay import Relay
 from app.jobs import Backoff, keep_going, log_failure
+from app.services.clock import checked_now
 from app.services.daily_counts import count_days
 from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
@@ -77,15 +78,15 @@ class Worker:
         return succeeded
 
     async def _expire(self) -> None:
-        if expired := await expire_due(self.store, datetime.now(UTC), backoff=self._customers):
+        if expired := await expire_due(self.store, await checked_now(self.store), backoff=self._customers):
             self.tell(f"Points expired for {expired:,} customers.")
 
     async def _restate(self) -> None:
-        if restated := await apply_due(self.store, datetime.now(UTC)):
+        if restated := await apply_due(self.store, await checked_now(self.store)):
             self.tell(f"Statuses that took effect: of {restated:,} customers.")
 
     async def _sweep(self) -> None:
-        if swept := await sweep(self.store, datetime.now(UTC)):
+        if swept := await sweep(self.store, await checked_now(self.store)):
             self.tell(f"Uploads deleted that nobody used: {swept:,}.")
 
     async def _refresh_previews(self) -> None:
@@ -93,5 +94,5 @@ class Worker:
             self.tell(f"Previews made that imports had left stale: {refreshed:,}.")
 
     async def _count(self) -> None:
-        if counted := await count_days(self.store, datetime.now(UTC), backoff=self._days):
+        if counted := await count_days(self.store, await checked_now(self.store), backoff=self._days):
             self.tell(f"Days counted for reports: {counted:,}.")

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "serving": "http supervisor",
     "supervisor": "http logs",
     "demo": "catalogue domain environment http jobs services store",  # tokens are issued as the gateway verifies them
-    "doctor": "environment http store",  # what serve refuses, and why
+    "doctor": "environment http services store",  # what serve refuses, and why
     "commands": "catalogue domain environment logs manifests services store",
     "__main__": "*",
 }

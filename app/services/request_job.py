@@ -7,6 +7,7 @@ from typing import Final
 from app.domain.executors import Executors
 from app.domain.times import stored
 from app.jobs import keep_going
+from app.services.clock import checked_now
 from app.services.external_requests import expire
 from app.store.driver import Store, until_it_is_there
 
@@ -28,5 +29,6 @@ class RequestExpiry:
         now = stored(datetime.now(UTC))
         due = {"expiresAt": {"$lte": now}}
         while found := await self.store.find("requests", due, limit=_AT_ONCE):
+            await checked_now(self.store)
             if not any([await expire(self.store, self.executors, request, now) for request in found]):
                 return

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -617,6 +618,11 @@ class Store:
         await self.command({"ping": 1})
         if self.database.is_single_server:
             raise SingleServer
+
+    async def server_time(self) -> datetime:
+        """Returns what the clock of the primary says."""
+        said: datetime = (await self.command({"hello": 1}))["localTime"]
+        return said.replace(tzinfo=UTC)
 
     async def kill_operations(self, tag: str) -> None:
         """Ends what is still running in the database of the reads with this tag."""
