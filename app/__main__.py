@@ -7,7 +7,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -271,12 +271,12 @@ def indexes_(
     data: Data = None,
 ) -> None:
     """Show how collections, validators and indexes differ from what this version declares."""
-    settings = read_settings(data=data)
+    settings, failed = read_settings(data=data), set[str]()
 
     async def work(uri: str) -> tuple[list[str], list[str]]:
         async with open_store(uri, settings) as store:
             if apply:
-                await store_indexes.apply(store)
+                failed.update(await store_indexes.apply(store))
             if prune:
                 for name in await store_indexes.prune(store):
                     console.print(f"{name}: dropped", markup=False)
@@ -287,7 +287,8 @@ def indexes_(
     typer.echo("\n".join(differences) or "Everything is as declared.")
     for name in others:
         typer.echo(f"{name}: not a collection of this gateway, which leaves it alone")
-    if check and differences:
+    tell_not_refreshed(failed)
+    if failed or (check and differences):
         raise typer.Exit(1)
 
 
@@ -324,14 +325,15 @@ def rebuild(
             ordered = await repairs.put_statuses_in_order(store, datetime.now(UTC))
             console.print(f"{len(found.stale):,} ledgers walked anew, {len(found.broken):,} left as they are.")
             console.print(f"{ordered:,} histories of statuses put in order.")
-            await store_indexes.refresh_copies(store)
+            failed = await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
+            failed |= refreshed.failed
             await previews.drop_all(store)
             await previews.refresh_stale(store)
             await store_indexes.forget_days(store)
             await daily_counts.count_days(store, datetime.now(UTC))
-            console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
-            return [], []
+            console.print(f"{refreshed.count:,} customers refreshed. The worker counts the days.")
+            return [], sorted(failed)
 
     with existing_database(settings) as uri:
         different, miscopied = run(work(uri))
@@ -342,7 +344,18 @@ def rebuild(
         )
         for customer_id in miscopied:
             console.print(f"{customer_id}: what customers are listed by differs", markup=False, soft_wrap=True)
-        raise typer.Exit(1 if different or miscopied else 0)
+    else:
+        tell_not_refreshed(miscopied)
+    raise typer.Exit(1 if different or miscopied else 0)
+
+
+def tell_not_refreshed(customer_ids: Iterable[str]) -> None:
+    for customer_id in sorted(customer_ids):
+        console.print(
+            f"{customer_id}: what customers are listed by could not be made again; see the log above.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def tell_ledgers(customer_ids: Sequence[str]) -> None:

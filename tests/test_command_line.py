@@ -865,6 +865,24 @@ def test_what_is_copied_is_checked_and_made_again(app: App, database: dict[str, 
         assert inside["tallies"].count_documents({"counts": {"$exists": True}}) == 0  # the worker's, in two minutes
 
 
+@pytest.mark.parametrize("words", ["rebuild", "indexes --apply"])
+def test_whose_copies_could_not_be_made_is_named_and_the_exit_code_is_not_0(
+    words: str, app: App, database: dict[str, str]
+) -> None:
+    assert app("seed", "--customers", "3", **database).code == 0
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        inside = client[database["MONGODB_DATABASE"]]
+        spoilt = inside["customers"].find_one({})
+        assert spoilt
+        keys = {"$set": {"status": "NO_SUCH_STATUS"}, "$unset": {"spendable": ""}}
+        update = {"q": {"_id": spoilt["_id"]}, "u": keys}
+        inside.command("update", "customers", updates=[update], bypassDocumentValidation=True)
+    ended = app(*words.split(), **database)
+    assert ended.code == 1, ended
+    said = f"{spoilt['_id']}: what customers are listed by could not be made again; see the log above."
+    assert said in ended.err.splitlines()
+
+
 # ---------------------------------------------------------------- exports
 
 
