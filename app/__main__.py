@@ -332,7 +332,7 @@ def rebuild(
             await previews.refresh_stale(store)
             await store_indexes.forget_days(store)
             await daily_counts.count_days(store, datetime.now(UTC))
-            console.print(f"{refreshed.count:,} customers refreshed. The worker counts the days.")
+            console.print(f"{refreshed.made:,} customers refreshed. The worker counts the days.")
             return [], sorted(failed)
 
     with existing_database(settings) as uri:

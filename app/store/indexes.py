@@ -309,7 +309,7 @@ async def forget_days(store: Store) -> None:
 class Refreshed(NamedTuple):
     """It says for how many customers copies were made, and for whom they could not be."""
 
-    count: int
+    made: int
     failed: set[str]
 
 
