@@ -7,8 +7,8 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -54,11 +54,11 @@ from app.domain.cells import Layout, Separator, zone_of
 from app.domain.ids import is_id_of
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ExportFormat, ReportTable
-from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, read_settings, with_pairs
+from app.environment import LOOPBACK_HOSTS, Settings, SettingsError, near_misses, read_settings, with_pairs
 from app.http.pages import PageViewer
 from app.store import indexes as store_indexes
 from app.store import previews
-from app.store.driver import Document, Store, StoreError
+from app.store.driver import Document, Store, StoreError, plain_words
 from app.store.mongod import MongodUnavailable, find_mongod
 
 T = TypeVar("T")
@@ -75,6 +75,7 @@ cli.command("shard")(shard)
 cli.add_typer(erasures, name="erasures")
 
 _HAPPENS_SECONDS: Final = 5
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Errors of the file that is written to: it is full, or may not grow."""
 
@@ -85,6 +86,14 @@ class ExportSubject(StrEnum):
 
 
 # ---------------------------------------------------------------- commands
+
+
+@cli.callback()
+def say_near_misses(context: typer.Context) -> None:
+    """Say which variables are probably misspelled settings. What logs for long says so in its log."""
+    if context.invoked_subcommand not in ("serve", "worker"):
+        for hint in near_misses(os.environ):
+            console.print(hint, style="yellow", markup=False, soft_wrap=True)
 
 
 @cli.command()
@@ -150,17 +159,19 @@ def serve(
         host, port, *_ = listener.getsockname()
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         logs.starting("serve", address=address, workers=workers, database=without_password(settings.mongodb_uri))
+        logs.hints("serve", near_misses(os.environ))
         made = application(settings, mongodb_uri=settings.mongodb_uri) if workers == 1 else "app.main:from_environment"
-        serving.run(
-            listener,
-            made,
-            log_level=settings.log_level,
-            workers=workers,
-            access_log=settings.access_log,
-            drain_seconds=settings.drain_seconds,
-            max_head_bytes=settings.max_head_bytes,
-            max_body_bytes=settings.max_body_bytes,
-        )
+        with suppress(Terminated):  # it works until it is told to end
+            serving.run(
+                listener,
+                made,
+                log_level=settings.log_level,
+                workers=workers,
+                access_log=settings.access_log,
+                drain_seconds=settings.drain_seconds,
+                max_head_bytes=settings.max_head_bytes,
+                max_body_bytes=settings.max_body_bytes,
+            )
 
 
 @cli.command()
@@ -190,7 +201,8 @@ def worker(
 
     async def work(uri: str) -> bool:
         logs.starting("worker", database=without_password(uri), metrics_port=metrics_port)
-        async with open_store(uri, settings) as store, relay(store, settings) as relaying:
+        logs.hints("worker", near_misses(os.environ))
+        async with open_store(uri, settings, waits=not once) as store, relay(store, settings) as relaying:
             worker = Worker(
                 store,
                 relaying,
@@ -259,12 +271,12 @@ def indexes_(
     data: Data = None,
 ) -> None:
     """Show how collections, validators and indexes differ from what this version declares."""
-    settings = read_settings(data=data)
+    settings, failed = read_settings(data=data), set[str]()
 
     async def work(uri: str) -> tuple[list[str], list[str]]:
         async with open_store(uri, settings) as store:
             if apply:
-                await store_indexes.apply(store)
+                failed.update(await store_indexes.apply(store))
             if prune:
                 for name in await store_indexes.prune(store):
                     console.print(f"{name}: dropped", markup=False)
@@ -275,7 +287,8 @@ def indexes_(
     typer.echo("\n".join(differences) or "Everything is as declared.")
     for name in others:
         typer.echo(f"{name}: not a collection of this gateway, which leaves it alone")
-    if check and differences:
+    tell_not_refreshed(failed)
+    if failed or (check and differences):
         raise typer.Exit(1)
 
 
@@ -312,14 +325,15 @@ def rebuild(
             ordered = await repairs.put_statuses_in_order(store, datetime.now(UTC))
             console.print(f"{len(found.stale):,} ledgers walked anew, {len(found.broken):,} left as they are.")
             console.print(f"{ordered:,} histories of statuses put in order.")
-            await store_indexes.refresh_copies(store)
+            failed = await store_indexes.refresh_copies(store)
             refreshed = await store_indexes.refresh_customers(store, all_of_them=True)
+            failed |= refreshed.failed
             await previews.drop_all(store)
             await previews.refresh_stale(store)
             await store_indexes.forget_days(store)
             await daily_counts.count_days(store, datetime.now(UTC))
-            console.print(f"{refreshed:,} customers refreshed. The worker counts the days.")
-            return [], []
+            console.print(f"{refreshed.made:,} customers refreshed. The worker counts the days.")
+            return [], sorted(failed)
 
     with existing_database(settings) as uri:
         different, miscopied = run(work(uri))
@@ -330,7 +344,18 @@ def rebuild(
         )
         for customer_id in miscopied:
             console.print(f"{customer_id}: what customers are listed by differs", markup=False, soft_wrap=True)
-        raise typer.Exit(1 if different or miscopied else 0)
+    else:
+        tell_not_refreshed(miscopied)
+    raise typer.Exit(1 if different or miscopied else 0)
+
+
+def tell_not_refreshed(customer_ids: Iterable[str]) -> None:
+    for customer_id in sorted(customer_ids):
+        console.print(
+            f"{customer_id}: what customers are listed by could not be made again; see the log above.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def tell_ledgers(customer_ids: Sequence[str]) -> None:
@@ -409,10 +434,6 @@ def doctor(data: Data = None) -> None:
     """Say what is set, found and missing, and what would keep `serve` from its work. Exit code 1: something would."""
     settings = read_settings(data=data)
 
-    async def work(uri: str) -> doctors.Finding:
-        async with open_store(uri, settings) as store:
-            return await doctors.finding_of_database(store)
-
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
         shown = "(not set)" if value is None else without_password(str(value))
@@ -423,7 +444,7 @@ def doctor(data: Data = None) -> None:
     findings = [*doctors.findings_of(settings)]
     if settings.mongodb_uri or (mongod and (settings.data / "db").exists()):
         with database(settings) as uri:
-            findings.append(run(work(uri)))
+            findings.append(run(doctors.finding_of_database(open_store(uri, settings))))
     for finding in findings:
         typer.echo(f"{finding.subject:26} {'BAD ' if finding.fault else 'ok  '} {finding.fault or finding.state}")
     raise typer.Exit(1 if any(finding.fault for finding in findings) else 0)
@@ -548,7 +569,7 @@ async def _happen(store: Store) -> None:
 def main() -> None:
     # Whatever ends us goes through every `finally`, so that what we started stops with us. Not by Python's own handler:
     # asyncio replaces that one, and a command that waits for lines of its input would not hear the first Ctrl-C.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ending in _ENDINGS:
         signal.signal(ending, _interrupt)
     try:
         cli()
@@ -564,7 +585,7 @@ def main() -> None:
         console.print(str(unusable), style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except StoreError as unreachable:
-        console.print(f"MongoDB: {unreachable}", style="red", markup=False, soft_wrap=True)
+        console.print(f"MongoDB: {plain_words(unreachable)}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except OSError as failed:
         if failed.errno not in _FULL:
@@ -574,6 +595,9 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        for ending in _ENDINGS:  # all is done: what Python and the driver do at the exit needs no `finally` of ours
+            signal.signal(ending, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

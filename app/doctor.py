@@ -2,12 +2,15 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Final, NamedTuple
 
 from app.environment import EXAMPLES, Settings, SettingsError, with_pairs
 from app.http.tokens import verifier
+from app.services.clock import clock_difference
 from app.store import indexes
-from app.store.driver import Store, StoreError
+from app.store.driver import Store, StoreError, plain_words
+from app.store.rights import missing_rights
 
 NO_TOKENS: Final = """\
 Nobody could be let in: set JWT_ISSUER, and either JWKS_URL or (for development) JWT_SECRET. For example:
@@ -43,20 +46,26 @@ def findings_of(settings: Settings) -> Iterator[Finding]:
         yield Finding("signing in", signing_in)
 
 
-async def finding_of_database(store: Store) -> Finding:
+async def finding_of_database(opening: AbstractAsyncContextManager[Store]) -> Finding:
     """Returns what the database says, or that it says nothing."""
     try:
-        hello = await store.command({"hello": 1})
-        if not {"setName", "msg"} & hello.keys():  # of a replica set, or of mongos
-            return Finding("database", "", "It is a single server, without transactions: make it a replica set.")
-        differences = await indexes.differences(store)
-    except StoreError as away:
-        return Finding("database", "", f"MongoDB: {away}")
+        async with opening as store:
+            differences, missing = await indexes.differences(store), await missing_rights(store)
+            clocks = await clock_difference(store)
+    except StoreError as unusable:
+        return Finding("database", "", f"MongoDB: {plain_words(unusable)}")
+    if missing:
+        listed = "".join(f"\n  - {each}" for each in missing)
+        return Finding(
+            "database", "", f"The user of MONGODB_URI lacks rights; the role readWrite has them all:{listed}"
+        )
     if differences:
         listed = "".join(f"\n  - {difference}" for difference in differences)
         return Finding(
             "database", "", f"It differs from what this version declares; `indexes --apply` mends that:{listed}"
         )
+    if clocks:
+        return Finding("database", "", clocks)
     return Finding("database", "as declared")
 
 

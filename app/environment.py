@@ -1,13 +1,22 @@
 """Reads what the environment decides, once; an unusable value stops the start with a message that names it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -24,6 +33,12 @@ from app.store.driver import ReadsAside, usable_uri
 
 T = TypeVar("T")
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
+_MOST: Final = 10**12
+"""Of any number: more fits into no column of the database, or into no clock."""
+_SIMILARITY: Final = 0.87
+"""From which on a name is taken for a mistyped setting: MONGO_INITDB_DATABASE (0.86) is not, MAX_COSTS (0.94) is."""
+_SHORTEST_HINT: Final = 6
+"""HOSTS, PORT1 or DATE are others' more often than ours."""
 
 EXAMPLES: Final = {
     "MONGODB_URI": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
@@ -110,7 +125,7 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
-    jwks_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+    jwks_url: Annotated[str, Field(pattern=r"^https?://[^\s/]"), AfterValidator(_usable(urlsplit))] | None = Field(
         None, description="Where the issuer of tokens publishes its keys."
     )
     jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = Field(
@@ -161,8 +176,11 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         "Unset: agents do it there, "
         "and say so here.",
     )
-    wallet_push_url: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
-        None, description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF."
+    wallet_push_url: Annotated[str, Field(pattern=r"^https?://[^\s/]"), AfterValidator(_usable(urlsplit))] | None = (
+        Field(
+            None,
+            description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF.",
+        )
     )
     wallet_push_secret: Annotated[SecretStr, AfterValidator(_usable_secret)] | None = Field(
         None, description="What the requests to it are signed with (Standard Webhooks)."
@@ -208,6 +226,26 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         None, description="Which other origins' pages may call us, with spaces between them. Unset: none."
     )
 
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _plain(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """Reads a text without the spaces and line breaks around it, which nobody sees. Raises ValueError."""
+        if isinstance(value, str):
+            value = value.strip()
+            if not value:
+                raise ValueError("it is blank; leave it empty for the default")
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise ValueError("it is not UTF-8")
+        try:
+            usable = read(value)
+        except LookupError as unknown:  # a time zone
+            raise ValueError(str(unknown.args[0])) from None
+        except OSError as unreadable:
+            raise ValueError(f"it cannot be read: {unreadable.strerror}") from None
+        if isinstance(usable, int) and usable > _MOST:
+            raise ValueError(f"it is more than {_MOST:,}")
+        return usable
+
 
 class SettingsError(Exception):
     """Raised with a line for each variable that cannot be used: its name, its fault, an example.
@@ -227,6 +265,25 @@ def read_settings(**given: object) -> Settings:
             for name in [str(error["loc"][0])]
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def near_misses(variables: Iterable[str]) -> list[str]:
+    """Returns a sentence for each variable that is not a setting and looks like one that was meant."""
+    settings = [name.upper() for name in Settings.model_fields]
+    meant = {name: _meant(name.upper(), settings) for name in sorted(variables)}
+    return [
+        f"{name} is not a setting, and is ignored. Is {setting} meant?" for name, setting in meant.items() if setting
+    ]
+
+
+def _meant(name: str, settings: Iterable[str]) -> str | None:
+    """Returns the setting that a name nearly is: mistyped, cut off, or with a word more; None for a setting itself."""
+    if name in settings or len(name) < _SHORTEST_HINT:
+        return None
+    longer = [each for each in settings if "_" in name and each.startswith(name)]
+    shorter = [each for each in settings if "_" in each and name.startswith(f"{each}_")]
+    close = get_close_matches(name, settings, n=1, cutoff=_SIMILARITY)
+    return next(iter([*close, *longer, *sorted(shorter, key=len, reverse=True)]), None)
 
 
 def with_pairs(settings: Settings) -> Settings:
@@ -263,4 +320,4 @@ _PLAINER: Final = {
 
 def _fault(error: ErrorDetails) -> str:
     """Returns Pydantic's words, except where they mean little to people who set variables."""
-    return _PLAINER.get(error["type"]) or error["msg"].removeprefix("Value error, ").rstrip(".")
+    return _PLAINER.get(error["type"]) or " ".join(error["msg"].removeprefix("Value error, ").split()).rstrip(".")

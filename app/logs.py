@@ -6,7 +6,7 @@ What the server and other libraries log by Python's own ``logging`` comes in the
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
@@ -16,6 +16,8 @@ import stamina.instrumentation
 import structlog
 from asgi_correlation_id import correlation_id
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from app.store.driver import reason_of
 
 _ROOT: Final = Path(__file__).parents[1]
 _ACCESS: Final = "uvicorn.access"
@@ -35,11 +37,17 @@ def _without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     fault: Any = sys.exc_info()[1] if given is True else given
     if isinstance(fault, BaseException):
         event.setdefault("fault", type(fault).__name__)
+        event.update(_reason(fault))
         event["at"] = _places(fault.__traceback__)
         causes = [type(each).__name__ for each in _causes(fault)]
         if causes:
             event["causedBy"] = causes
     return event
+
+
+def _reason(fault: BaseException) -> EventDict:
+    """Returns what to look at, where the database does nothing for us."""
+    return {"reason": reason} if (reason := reason_of(fault)) else {}
 
 
 def _causes(fault: BaseException) -> list[BaseException]:
@@ -64,9 +72,13 @@ def _short(file: str) -> str:
 
 def _retrying(details: stamina.instrumentation.RetryDetails) -> None:
     """Logs a retry without the arguments that Stamina's own line would show: they are what is stored."""
-    fault = type(details.caused_by).__name__
+    fault = details.caused_by
     structlog.get_logger("gateway").warning(
-        "trying again", what=details.name, fault=fault, seconds=round(details.wait_for, 2)
+        "trying again",
+        what=details.name,
+        fault=type(fault).__name__,
+        seconds=round(details.wait_for, 2),
+        **_reason(fault),
     )
 
 
@@ -127,3 +139,9 @@ def starting(what: str, **where: Any) -> None:
     """Logs how a long-running command begins: what starts, where it listens, which database it uses."""
     said: Mapping[str, Any] = {key: value for key, value in where.items() if value is not None}
     structlog.get_logger(what).info("starting", **said)
+
+
+def hints(what: str, sentences: Iterable[str]) -> None:
+    """Logs what is probably not meant so, a line each."""
+    for sentence in sentences:
+        structlog.get_logger(what).warning(sentence)

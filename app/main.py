@@ -1,6 +1,7 @@
 """Builds the application and the relay from the settings. The lifespan opens and closes everything."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -384,9 +385,13 @@ def application(
 
 
 def from_environment() -> Router:
-    """Returns the application that each worker process of ``serve`` runs. Raises SettingsError."""
-    settings = read_settings()
-    logs.configure(settings.log_level, access=settings.access_log)
-    if settings.mongodb_uri is None:
-        raise SettingsError("MONGODB_URI is not set.")
-    return application(settings, mongodb_uri=settings.mongodb_uri)
+    """Returns the application that each worker process of ``serve`` runs; ends the process where it cannot be made."""
+    try:
+        settings = read_settings()
+        logs.configure(settings.log_level, access=settings.access_log)
+        if settings.mongodb_uri is None:
+            raise SettingsError("MONGODB_URI is not set.")
+        return application(settings, mongodb_uri=settings.mongodb_uri)
+    except (SettingsError, ValueError) as unusable:  # a file that was another when ``serve`` began
+        _log.error("settings cannot be used", reason=str(unusable))
+        sys.exit(1)  # not by STARTUP_FAILURE, which ends the other workers, too

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import multiprocessing
 import os
 import resource
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Final
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -21,6 +23,7 @@ from app.http.middleware import SHUTDOWN
 from app.http.protocol import MAX_BODY_BYTES, MAX_HEAD_BYTES, Protocol
 from app.http.websocket_protocol import WebSocketProtocol
 
+_log = structlog.get_logger("serve")
 _FINISH_SECONDS: Final = 10
 """How long what is under way may take when the process leaves, before it is cut off."""
 KEEP_ALIVE_SECONDS: Final = 75
@@ -115,6 +118,8 @@ def drain_on_sigterm(seconds: float) -> Generator[None]:
 
     Where another process serves in its place (``supervisor.REPLACED``) it takes no new connection from then on, and
     a probe that asks on an old one whether it is ready hears of the other.
+
+    SIGHUP, by which operators have settings read again, ends nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -134,6 +139,11 @@ def drain_on_sigterm(seconds: float) -> Generator[None]:
             loop.call_soon_threadsafe(SHUTDOWN.stop_listening)
         loop.call_soon_threadsafe(loop.call_later, seconds, end, signal.SIGTERM, None)
 
+    def stay(_sig: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(_log.warning, "ignored SIGHUP, which replaces the processes of serve --workers 2")
+
+    # Of several processes the supervisor alone answers SIGHUP, though a terminal that is closed sends it to all.
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN if multiprocessing.parent_process() else stay)
     before = signal.signal(supervisor.REPLACED, leave)
     signal.signal(signal.SIGTERM, leave)
     try:
@@ -141,4 +151,5 @@ def drain_on_sigterm(seconds: float) -> Generator[None]:
     finally:
         signal.signal(signal.SIGTERM, end)
         signal.signal(supervisor.REPLACED, before)
+        signal.signal(signal.SIGHUP, hangup)
         SHUTDOWN.draining = SHUTDOWN.replaced = False

@@ -38,7 +38,7 @@ class PerMinute:
 
 def _number(digits: str) -> int:
     """Raises ValueError for anything but a whole number above zero."""
-    if not (digits.isascii() and digits.isdigit() and int(digits)):
+    if not (digits.isascii() and digits.isdigit() and 0 < int(digits) <= 10**12):
         raise ValueError(f"{digits} does not say how much")
     return int(digits)
 

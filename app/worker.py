@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import stamina
 import structlog
 
 from app.delivery.relay import Relay
 from app.jobs import Backoff, keep_going, log_failure
+from app.services.clock import checked_now
 from app.services.daily_counts import count_days
 from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
@@ -19,7 +19,7 @@ from app.services.merge_job import Mover
 from app.services.request_job import RequestExpiry
 from app.services.statuses import apply_due
 from app.services.uploads import sweep
-from app.store.driver import Store, StoreError
+from app.store.driver import Store
 
 _log = structlog.get_logger("worker")
 
@@ -41,6 +41,7 @@ class Worker:
 
     async def run(self) -> None:
         """Runs until it is cancelled. Each failure is logged."""
+        _log.info("ready")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.exporter.run())
@@ -52,7 +53,6 @@ class Worker:
             tasks.create_task(keep_going("uploads", self._sweep, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("previews", self._refresh_previews, every_seconds=self.every_seconds))
             tasks.create_task(keep_going("day counts", self._count, every_seconds=self.every_seconds))
-            tasks.create_task(self._say_ready())
 
     async def once(self) -> bool:
         """Does what is due now. False if one of the jobs failed; the others are done all the same."""
@@ -78,15 +78,15 @@ class Worker:
         return succeeded
 
     async def _expire(self) -> None:
-        if expired := await expire_due(self.store, datetime.now(UTC), backoff=self._customers):
+        if expired := await expire_due(self.store, await checked_now(self.store), backoff=self._customers):
             self.tell(f"Points expired for {expired:,} customers.")
 
     async def _restate(self) -> None:
-        if restated := await apply_due(self.store, datetime.now(UTC)):
+        if restated := await apply_due(self.store, await checked_now(self.store)):
             self.tell(f"Statuses that took effect: of {restated:,} customers.")
 
     async def _sweep(self) -> None:
-        if swept := await sweep(self.store, datetime.now(UTC)):
+        if swept := await sweep(self.store, await checked_now(self.store)):
             self.tell(f"Uploads deleted that nobody used: {swept:,}.")
 
     async def _refresh_previews(self) -> None:
@@ -94,10 +94,5 @@ class Worker:
             self.tell(f"Previews made that imports had left stale: {refreshed:,}.")
 
     async def _count(self) -> None:
-        if counted := await count_days(self.store, datetime.now(UTC), backoff=self._days):
+        if counted := await count_days(self.store, await checked_now(self.store), backoff=self._days):
             self.tell(f"Days counted for reports: {counted:,}.")
-
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=5)
-    async def _say_ready(self) -> None:
-        await self.store.command({"ping": 1})
-        _log.info("ready")

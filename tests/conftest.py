@@ -31,9 +31,11 @@ from app.store import indexes
 from app.store.driver import Driver, Store, is_transient
 from app.store.mongod import embedded_mongod
 from tests.support.browser import HOW_TO_GET_ONE, find_chromium, launch
+from tests.support.command_line import App, app_in_this_process
 from tests.support.commands import Commands
 from tests.support.digest import delete_all
 from tests.support.gateway import Ask
+from tests.support.processes import single_server, within
 from tests.support.routing import Routing, tell_tests_apart
 from tests.support.tokens import AUTHORITY, SECRET, token
 from tests.support.world import World
@@ -190,6 +192,48 @@ def ask(client: httpx2.AsyncClient) -> Ask:
         return {name: value for name, value in answer.items() if value != {}}
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Gives the address of a server of no replica set."""
+    with single_server(tmp_path_factory.mktemp("single")) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Gives the address of a replica set that asks for users: a `writer`, a `reader`, and `nobody`, who may nothing.
+
+    Each has their name for a password.
+    """
+    folder = tmp_path_factory.mktemp("locked")
+    key = folder / "key"
+    key.write_text("a" * 40)
+    key.chmod(0o400)
+    with single_server(folder, "--replSet", "locked", "--keyFile", str(key)) as port:
+        host = f"127.0.0.1:{port}"
+        with MongoClient[Any](f"mongodb://{host}/?directConnection=true") as client:
+            members = [{"_id": 0, "host": host}]
+            client.admin.command("replSetInitiate", {"_id": "locked", "members": members})
+            within(60, lambda: client.admin.command("hello")["isWritablePrimary"], "a primary")
+            client.admin.command("createUser", "root", pwd="root", roles=["root"])
+        with MongoClient[Any](f"mongodb://root:root@{host}/?directConnection=true") as client:
+            roles: dict[str, list[str]] = {"writer": ["readWrite"], "reader": ["read"], "nobody": []}
+            for name, own in roles.items():
+                client.admin.command(
+                    "createUser", name, pwd=name, roles=[{"role": role, "db": "things"} for role in own]
+                )
+        yield host
+
+
+@pytest.fixture
+def app(driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Generator[App]:
+    """Runs `python -m app WORDS`, with nothing set but what is given."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield app_in_this_process(driver, monkeypatch, capsys)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "settings": "domain",  # roles by name
     # what an unusable MONGODB_URI, SMTP_URL or folder of letters is, its user judges
     "environment": "catalogue settings domain store delivery services",
-    "logs": "",
+    "logs": "store",  # what a fault of the database means to who operates it
     "tracing": "",
     "execution": "loaders schema domain metrics",  # an edge is the schema's word, and what it defers the loaders'
     # of the settings: the limits
@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "serving": "http supervisor",
     "supervisor": "http logs",
     "demo": "catalogue domain environment http jobs services store",  # tokens are issued as the gateway verifies them
-    "doctor": "environment http store",  # what serve refuses, and why
+    "doctor": "environment http services store",  # what serve refuses, and why
     "commands": "catalogue domain environment logs manifests services store",
     "__init__": "",
     "__main__": "*",

@@ -13,12 +13,10 @@ import termios
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from shutil import copyfile
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -28,48 +26,17 @@ from jwt import decode
 from pymongo import MongoClient
 
 from app import exporting
-from app.__main__ import main
 from app.environment import EXAMPLES as EXAMPLES_OF_SETTINGS
 from app.environment import Settings
 from app.sdl import printed, printed_subgraph
 from app.services.export_rows import Batch, ExportPlan, batches
 from app.store.driver import Driver, Store
+from tests.support.command_line import App, bare_environment, command
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples" / "import"
 SECRET = "a-secret-of-the-tests-0123456789abcdef"
 NOBODY = "mongodb://ada:lovelace@127.0.0.1:1/?directConnection=true"
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-class App(Protocol):
-    def __call__(self, *words: str | Path, stdin: str = "", **environment: str) -> Ended: ...
-
-
-@pytest.fixture
-def app(driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Generator[App]:
-    """Runs `python -m app WORDS`, with nothing set but what is given; in this process, because starting one is slow."""
-
-    def app(*words: str | Path, stdin: str = "", **environment: str) -> Ended:
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", ["app", *map(str, words)])
-            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode())))
-            patch.setattr(os, "environ", bare_environment(**{"MONGODB_DRIVER": driver, **environment}))
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), said.out, said.err)
-
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    yield app
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -86,19 +53,6 @@ def database(mongodb_uri: str, database_name: str) -> Generator[dict[str, str]]:
 def overview(tmp_path: Path) -> Path:
     """Gives an example of its own, because two imports never share a rejects file."""
     return copyfile(EXAMPLES / "overview.ndjson", tmp_path / "overview.ndjson")
-
-
-def command(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "app", *map(str, words)]
-
-
-def bare_environment(**given: str) -> dict[str, str]:
-    unset = {*(name.upper() for name in Settings.model_fields), "PYTHONDONTWRITEBYTECODE"}
-    own = {
-        "COLUMNS": "200",  # so that no message is broken where a test looks for it
-        "PYTHONPYCACHEPREFIX": str(Path(".data/pycache").absolute()),  # the second process starts twice as fast
-    }
-    return {name: value for name, value in os.environ.items() if name not in unset} | own | given
 
 
 # ---------------------------------------------------------------- what is said
@@ -206,7 +160,7 @@ def test_doctor_tells_what_is_set_found_and_missing_and_no_secret(app: App, data
         ({"HOST": "not an address"}, "address .*BAD  HOST=not an address is no address"),
         ({"HOST": "192.0.2.1"}, "address .*BAD  HOST=192.0.2.1 is no address"),
         ({"SMTP_URL": "smtp://mail.example.com"}, "what goes together .*BAD  SMTP_URL is set, but MAIL_FROM is not"),
-        ({"MONGODB_URI": NOBODY}, "database .*BAD  MongoDB: 127.0.0.1:1: "),
+        ({"MONGODB_URI": NOBODY}, "database .*BAD  MongoDB: It cannot be used: 127.0.0.1:1: "),
         ({"MONGODB_URI": ""}, "MongoDB .*BAD  MONGODB_URI is not set"),
     ],
     ids=lambda wrong: str(wrong)[:40],
@@ -227,12 +181,25 @@ def test_doctor_judges_what_serve_would_judge_and_goes_on(
         assert said.partition("BAD  ")[2] in refused.err
 
 
+def test_a_misspelled_setting_is_named_by_what_reads_settings(app: App) -> None:
+    wrong = {"MAX_COSTS": "1", "LOOKS_KEPT_DAY": "3"}
+    hints = [
+        "LOOKS_KEPT_DAY is not a setting, and is ignored. Is LOOKS_KEPT_DAYS meant?",
+        "MAX_COSTS is not a setting, and is ignored. Is MAX_COST meant?",
+    ]
+    away = {"MONGODB_URI": NOBODY, "MONGODB_DRIVER": "motor", "REQUEST_TIMEOUT_SECONDS": "0.2"}
+    for words in (["doctor"], ["indexes"], ["documents", "list"]):
+        assert app(*words, **away, **wrong).err.splitlines()[:2] == hints
+    logged = app("worker", "--once", **away, **wrong).err.splitlines()
+    assert [line["event"] for line in map(json.loads, logged[:3])] == ["starting", *hints]
+
+
 def test_a_database_that_is_away_is_said_in_one_line_without_its_password(app: App) -> None:
     result = app(
         "indexes", MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2"
     )  # see test_health
     assert result.code == 2
-    assert result.err.startswith("MongoDB: 127.0.0.1:1: ")
+    assert result.err.startswith("MongoDB: It cannot be used: 127.0.0.1:1: ")
     assert "lovelace" not in result.out + result.err
     assert "Traceback" not in result.err
 
@@ -764,6 +731,39 @@ def test_a_host_that_is_no_address_of_this_machine_is_said(app: App, host: str) 
     )
 
 
+@pytest.mark.parametrize("words", ["serve", "serve --workers 2", "worker"])
+def test_what_works_until_it_is_told_to_end_ends_well_by_sigterm(words: str, database: dict[str, str]) -> None:
+    """By another code than 0 systemd calls the unit failed, which it has just been told to stop."""
+    environment = bare_environment(**database, **SERVES, PORT="0", DRAIN_SECONDS="0")
+    with subprocess.Popen(command(*words.split()), env=environment, stderr=subprocess.PIPE, text=True) as working:
+        assert working.stderr
+        said = list[str]()
+        ready = {"serve --workers 2": "all workers are ready"}.get(words, "ready")
+        for line in working.stderr:
+            said.append(line)
+            if f'"event": "{ready}"' in line:
+                break
+        working.terminate()
+        said += working.stderr.readlines()
+        assert working.wait(60) == 0, said
+    assert "Traceback" not in "".join(said)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_after_the_work_ends_what_python_does_at_the_exit_without_a_traceback(ending: signal.Signals) -> None:
+    """The driver waits there for its threads, a second each."""
+    late = "import atexit, sys, time; atexit.register(lambda: (print('over', flush=True), time.sleep(60)))\n"
+    program = late + "sys.argv = ['app', 'access']\nfrom app.__main__ import main\nmain()"
+    words = [sys.executable, "-c", program]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout
+        assert ended.stderr
+        while ended.stdout.readline() != "over\n":
+            pass
+        ended.send_signal(ending)
+        assert (ended.wait(30), ended.stderr.read()) == (-ending, "")
+
+
 def test_what_a_killed_demo_leaves_does_not_block_the_next(tmp_path: Path) -> None:
     with demo("--customers", "20", "--data", tmp_path) as (process, _):
         process.kill()
@@ -863,6 +863,24 @@ def test_what_is_copied_is_checked_and_made_again(app: App, database: dict[str, 
         assert app("rebuild", "--check", **database).code == 0
         assert inside["customers"].count_documents({"spendable": -1}) == 0
         assert inside["tallies"].count_documents({"counts": {"$exists": True}}) == 0  # the worker's, in two minutes
+
+
+@pytest.mark.parametrize("words", ["rebuild", "indexes --apply"])
+def test_whose_copies_could_not_be_made_is_named_and_the_exit_code_is_not_0(
+    words: str, app: App, database: dict[str, str]
+) -> None:
+    assert app("seed", "--customers", "3", **database).code == 0
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        inside = client[database["MONGODB_DATABASE"]]
+        spoilt = inside["customers"].find_one({})
+        assert spoilt
+        keys = {"$set": {"status": "NO_SUCH_STATUS"}, "$unset": {"spendable": ""}}
+        update = {"q": {"_id": spoilt["_id"]}, "u": keys}
+        inside.command("update", "customers", updates=[update], bypassDocumentValidation=True)
+    ended = app(*words.split(), **database)
+    assert ended.code == 1, ended
+    said = f"{spoilt['_id']}: what customers are listed by could not be made again; see the log above."
+    assert said in ended.err.splitlines()
 
 
 # ---------------------------------------------------------------- exports

@@ -209,7 +209,7 @@ def test_nothing_goes_in_or_out_but_what_is_said() -> None:
     assert ports == {
         "nothing": set(),
         "names-and-mongodb": {53, 27017},
-        "mails-and-the-internet": {587, 443},
+        "mails-and-the-internet": {587, 465, 443},
         "to-the-gateway": {"http"},
         "to-the-worker": {"metrics"},
     }

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app import logs
 from app.environment import Settings, read_settings, reads_aside
-from app.store.driver import Store
+from app.store.driver import Store, until_it_is_there
 from app.store.mongod import embedded_mongod
 
 T = TypeVar("T")
@@ -58,7 +58,8 @@ def database(settings: Settings, *, drop: str | None = None) -> Generator[str]:
 
 
 @asynccontextmanager
-async def open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
+async def open_store(uri: str, settings: Settings, *, waits: bool = False) -> AsyncGenerator[Store]:
+    """Yields the store of a server that can be used; ``waits`` until there is one. Raises StoreError."""
     logs.configure(settings.log_level)  # to standard error: what a command prints is on the other
     async with Store.open(
         uri,
@@ -67,6 +68,7 @@ async def open_store(uri: str, settings: Settings) -> AsyncGenerator[Store]:
         timeout_seconds=settings.request_timeout_seconds,
         reports=reads_aside(settings),
     ) as store:
+        await (until_it_is_there(store.check_server) if waits else store.check_server)()
         yield store
 
 

@@ -21,15 +21,13 @@ import structlog
 from app import metrics
 from app.domain import outbox
 from app.jobs import keep_going, log_failure
-from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
+from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient, until_it_is_there
 from app.store.queues import Queue
 
 _log = structlog.get_logger("delivery")
 
 _LOOK_SECONDS: Final = 5
 """How long a relay sleeps at most."""
-_until_it_is_there: Final = stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-"""Has something done again for as long as the database is away."""
 _AT_ONCE: Final = 8
 _LAST_WORDS_SECONDS: Final = 5
 """How long what is under way may take to end when the relay is stopped."""
@@ -94,7 +92,7 @@ class Relay:
             while entry := await self._claim(channel, due=now):
                 await self._handle(channel, entry)
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _listen(self) -> None:
         while True:
             async for _ in self.store.inserts(*(channel.collection for channel in self.channels)):
@@ -104,7 +102,7 @@ class Relay:
 
     async def _relay(self, channel: Channel) -> None:
         awake, slots = asyncio.Event(), asyncio.Semaphore(_AT_ONCE)
-        claim = _until_it_is_there(self._claim)
+        claim = until_it_is_there(self._claim)
         self._awake.add(awake)
         under_way: set[asyncio.Task[None]] = set()
         try:
@@ -134,7 +132,7 @@ class Relay:
         queue = self._queues.setdefault(channel.collection, Queue(self.store, channel.collection))
         return await queue.claim(timedelta(seconds=2 * self.timeout_seconds), due=due or datetime.now(UTC))
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _until_next(self, channel: Channel) -> float:
         """Returns the seconds until the next entry is due, five at most."""
         queued = {"dueAt": {"$exists": True}}
@@ -213,13 +211,13 @@ class Relay:
             metrics.FAILURES.labels(channel.name).inc()
             _log.warning("given up", channel=channel.name, entry=entry["_id"])
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _given_up(self, channel: Channel, entry: Document, update: Document, reason: str) -> bool:
         if channel.give_up:
             return await channel.give_up(entry, update, reason)
         return await self._noted(channel, entry, update)
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _noted(self, channel: Channel, entry: Document, change: Document) -> bool:
         """False if somebody has taken it since: what they find out counts, not what we did not."""
         ours = {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}

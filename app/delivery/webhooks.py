@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import httpx2
 import orjson
-import stamina
 import structlog
 
 from app import metrics
@@ -34,7 +33,7 @@ from app.domain.times import stored
 from app.domain.vocabulary import WebhookDeliveryStatus, WebhookEndpointStatus
 from app.domain.webhooks import delivery_of, is_told, message_of, next_attempt
 from app.jobs import Backoff, keep_going, log_failure
-from app.store.driver import Document, Store, StoreError, UpdateMany, UpdateOne, is_transient
+from app.store.driver import Document, Store, StoreError, UpdateMany, UpdateOne, is_transient, until_it_is_there
 from app.store.sealed import unsealer
 
 _log = structlog.get_logger("delivery")
@@ -52,9 +51,6 @@ _AT_ONCE: Final = 8
 _BATCH: Final = 500
 _DUE: Final = 100
 _CHANNEL: Final = "webhooks"
-
-_until_it_is_there: Final = stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-"""Has a write done again for as long as the database is away: what was found out is not found out twice."""
 
 
 class _Lost(Exception):
@@ -409,11 +405,11 @@ class _Turn:
         ours = {**_at(delivery), "dueAt": delivery["dueAt"]}
         return (await self._write_delivery(UpdateOne(ours, {**update, "$inc": {"attempts": 1}}))) > 0
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _write_delivery(self, update: UpdateOne) -> int:
         return (await self._store.write("webhookDeliveries", [update])).matched_count
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _write_endpoint(self, update: UpdateOne) -> int:
         return (await self._store.write("webhookEndpoints", [update])).matched_count
 

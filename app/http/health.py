@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from app.http.middleware import SHUTDOWN
 from app.store import indexes
-from app.store.driver import Database, StoreError
+from app.store.driver import Database, StoreError, is_refused
 
 _ANSWER_SECONDS: Final = 2
 READY_SECONDS: Final = 3
@@ -22,6 +22,8 @@ UNREADY_SECONDS: Final = 1
 LEAVES: Final = "This process is about to end."
 UNREACHABLE: Final = "The database cannot be reached."
 NO_PRIMARY: Final = "The database has no primary."
+REFUSED: Final = "The database refuses the user of MONGODB_URI."
+SINGLE_SERVER: Final = "The database is a single server, without transactions: make it a replica set."
 MISSING: Final = "Collections or indexes that this version needs are missing: run `python -m app indexes --apply`."
 
 
@@ -63,8 +65,12 @@ async def _problems(database: Database) -> Sequence[str]:
     """Asks the database with one command."""
     try:
         missing = await indexes.missing(database.within(_ANSWER_SECONDS))
-    except StoreError:
-        return [NO_PRIMARY if database.is_reachable and not database.is_writable else UNREACHABLE]
+    except StoreError as fault:
+        if database.is_reachable and not database.is_writable:
+            return [NO_PRIMARY]
+        return [REFUSED if is_refused(fault) else UNREACHABLE]
     if not database.is_writable:
         return [NO_PRIMARY]
+    if database.is_single_server:
+        return [SINGLE_SERVER]
     return [MISSING] if missing else []

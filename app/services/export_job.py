@@ -16,7 +16,6 @@ from os import SEEK_END
 from tempfile import TemporaryFile
 from typing import Any, Final
 
-import stamina
 import structlog
 
 from app.domain import outbox
@@ -27,7 +26,7 @@ from app.domain.vocabulary import ExportStatus, ExportTable
 from app.jobs import keep_going, log_failure
 from app.services import archives
 from app.services.export_rows import ROWS, Batch, ExportPlan, Unreadable, batches, total
-from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
+from app.store.driver import Document, Store, StoreError, UpdateOne, until_it_is_there
 from app.store.files import EXPORTED
 from app.store.queues import Queue
 
@@ -35,8 +34,6 @@ _log = structlog.get_logger("exports")
 
 LEASE: Final = timedelta(seconds=60)
 _LOOK_SECONDS: Final = 2
-_until_it_is_there: Final = stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-"""Has something done again for as long as the database is away."""
 _PAUSE: Final = timedelta(seconds=5)
 _ATTEMPTS: Final = 10
 """Without a batch more; each batch earns another."""
@@ -65,7 +62,7 @@ class Exporter:
     async def run(self) -> None:
         """Runs until it is cancelled; it outlives any absence of the database, and no export stops another."""
         await keep_going(
-            "exporter", partial(self._make_due, _until_it_is_there(self._claim)), every_seconds=_LOOK_SECONDS
+            "exporter", partial(self._make_due, until_it_is_there(self._claim)), every_seconds=_LOOK_SECONDS
         )
 
     async def once(self) -> None:
@@ -183,13 +180,13 @@ class Exporter:
         change = {"$unset": {"dueAt": ""}, **({"$set": expired} if expired else {})}
         await self.store.write("exports", [UpdateOne({"_id": export["_id"]}, change)])
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _put_off(self, export: Document) -> None:
         ours = {"_id": export["_id"], "attempts": export["attempts"], "dueAt": {"$exists": True}}
         again = {"$set": {"dueAt": datetime.now(UTC) + _PAUSE}}
         await self.store.write("exports", [UpdateOne(ours, again)])
 
-    @_until_it_is_there
+    @until_it_is_there
     async def _failed(self, export: Document, reason: str) -> None:
         now = datetime.now(UTC)
         keys = {"status": ExportStatus.FAILED.value, "error": outbox.reason(reason), "finishedAt": now, "dueAt": now}

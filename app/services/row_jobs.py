@@ -12,19 +12,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final
 
-import stamina
-
 from app.domain.times import stored
 from app.jobs import keep_going, log_failure
-from app.store.driver import Document, Store, StoreError, UpdateOne, is_transient
+from app.store.driver import Document, Store, StoreError, UpdateOne, until_it_is_there
 from app.store.queues import Queue
 from app.store.schema import rows_of
 
 LEASE: Final = timedelta(seconds=10)
 BATCH: Final = 1_000
 _LOOK_SECONDS: Final = 1
-_until_it_is_there: Final = stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_LOOK_SECONDS)
-"""Has something done again for as long as the database is away."""
 _LAST_WORDS_SECONDS: Final = 1
 
 
@@ -56,7 +52,7 @@ class RowJob(ABC):
     async def run(self) -> None:
         """Runs until it is cancelled; it outlives any absence of the database, and no job stops another."""
         await keep_going(
-            self.collection, partial(self._work_off, _until_it_is_there(self._claim)), every_seconds=_LOOK_SECONDS
+            self.collection, partial(self._work_off, until_it_is_there(self._claim)), every_seconds=_LOOK_SECONDS
         )
 
     async def once(self) -> None:

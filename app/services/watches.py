@@ -10,10 +10,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-import stamina
-
 from app.services.presence import Presences
-from app.store.driver import Database, Store, is_transient
+from app.store.driver import Database, Store, until_it_is_there
 
 LOOK_SECONDS: Final = 5
 _RESTART_SECONDS: Final = 1
@@ -69,7 +67,7 @@ class Watches:
         for customer_id in [*self._by_customer]:
             self.wake(customer_id)
 
-    @stamina.retry(on=is_transient, attempts=None, timeout=None, wait_max=_RESTART_SECONDS)
+    @until_it_is_there
     async def listen(self, store: Store) -> None:
         """Listens until it is cancelled."""
         while True:

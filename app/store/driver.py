@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -39,13 +40,18 @@ from app.store.fall_back import FallBackToDriver, UnknownPymongo
 from app.store.faults import (
     DuplicateKey,
     OutOfTime,
+    SingleServer,
     StoreError,
     TryAgain,
     Unavailable,
     is_away,
     is_of_the_moment,
+    is_refused,
     is_transient,
     knows_no_sessions,
+    plain_words,
+    reason_of,
+    until_it_is_there,
 )
 from app.store.writings import Collected, StoreSession, Together, Writing, bulk_write, insertion, own_of, update
 
@@ -71,7 +77,11 @@ __all__ = [
     "UpdateMany",
     "UpdateOne",
     "is_away",
+    "is_refused",
     "is_transient",
+    "plain_words",
+    "reason_of",
+    "until_it_is_there",
     "usable_uri",
 ]
 
@@ -246,6 +256,11 @@ class Database:
     def is_writable(self) -> bool:
         """Returns whether there is a server that takes writes."""
         return any(server.is_writable for server in self._servers())
+
+    @property
+    def is_single_server(self) -> bool:
+        """Returns whether it is a server of no replica set, which knows no transactions."""
+        return any(server.server_type_name == "Standalone" for server in self._servers())
 
     @property
     def replication_lag_seconds(self) -> float:
@@ -598,6 +613,17 @@ class Store:
         target = self.database.admin if on_admin else self.database.primary
         return await self._timed(next(iter(command)), self._bounded(lambda: target.command(command)))
 
+    async def check_server(self) -> None:
+        """Asks the server for a sign of life. Raises SingleServer, and StoreError if it cannot be used at present."""
+        await self.command({"ping": 1})
+        if self.database.is_single_server:
+            raise SingleServer
+
+    async def server_time(self) -> datetime:
+        """Returns what the clock of the primary says."""
+        said: datetime = (await self.command({"hello": 1}))["localTime"]
+        return said.replace(tzinfo=UTC)
+
     async def kill_operations(self, tag: str) -> None:
         """Ends what is still running in the database of the reads with this tag."""
         running: Pipeline = [{"$currentOp": {}}, {"$match": {"command.comment": tag}}, {"$project": {"opid": 1}}]
@@ -651,7 +677,7 @@ def usable_uri(uri: str) -> str:
     """Returns the URI unchanged. Raises ValueError with the driver's words if it cannot be used; it asks no server."""
     try:
         MongoClient[Document](uri, connect=False).close()
-    except PyMongoError as unusable:
+    except (PyMongoError, OSError) as unusable:  # a file of certificates that is not there
         raise ValueError(str(unusable)) from None
     return uri
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import structlog
 from bson import MinKey
@@ -113,8 +113,8 @@ def _does(index: Document) -> Document:
     return {key: index.get(key) for key in ("key", "collation", "partialFilterExpression")} | guards
 
 
-async def apply(store: Store) -> None:
-    """Builds the difference, and drops the indexes that have been retired.
+async def apply(store: Store) -> set[str]:
+    """Builds the difference, and drops the indexes that have been retired; returns whose copies could not be made.
 
     Any other index that nobody declares is left alone: it may be somebody's work in progress.
     """
@@ -132,8 +132,9 @@ async def apply(store: Store) -> None:
             await store.command({"dropIndexes": name, "index": outdated})
         if changed:
             await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
-    await refresh_copies(store)
+    failed = await refresh_copies(store)
     await previews.refresh_stale(store)
+    return failed
 
 
 async def prune(store: Store) -> list[str]:
@@ -166,24 +167,26 @@ def fingerprint() -> str:
     return sha256(repr((rules_of_copies(), sorted(DENORMALISED_FIELDS), SEARCH_REVISION)).encode()).hexdigest()[:16]
 
 
-async def refresh_copies(store: Store) -> None:
+async def refresh_copies(store: Store) -> set[str]:
     """Makes again what activities copy from the catalogue, and customers from activities, where it is outdated.
 
     While changes go on, and wherever it was interrupted: each customer's copies change in one transaction with their
-    revision and the days that count them, so that nobody sees a half of it. Customers who cannot be written are logged.
+    revision and the days that count them, so that nobody sees a half of it. Returns the customers who cannot be
+    written; they are logged, too.
     """
-    done: set[str] = set()
+    done, failed = set[str](), set[str]()
     while outdated := await _outdated(store):
         again = await _owners(store, outdated, without=done)
         if not again:
             break  # whom nothing could be done for
         done.update(again)
-        await _each_batch(store, again, partial(_refresh_all, outdated=outdated))
+        failed |= await _each_batch(store, again, partial(_refresh_all, outdated=outdated))
     made = {"_id": _COPIES, "fingerprint": fingerprint(), "search": SEARCH_REVISION}
     of_other_rules = not await store.find("versions", made, limit=1)
-    await refresh_customers(store, all_of_them=of_other_rules)
+    failed |= (await refresh_customers(store, all_of_them=of_other_rules)).failed
     if of_other_rules:
         await store.write("versions", [ReplaceOne({"_id": made["_id"]}, made, upsert=True)])
+    return failed
 
 
 async def count_outdated(store: Store) -> int:
@@ -303,12 +306,19 @@ async def forget_days(store: Store) -> None:
     await store.write("tallies", [UpdateMany({"stale": False}, {"$set": {"stale": True}})])
 
 
-async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
-    """Makes the copies by which customers are listed (domain/customers.py) where they lack; returns how many.
+class Refreshed(NamedTuple):
+    """It says for how many customers copies were made, and for whom they could not be."""
+
+    made: int
+    failed: set[str]
+
+
+async def refresh_customers(store: Store, *, all_of_them: bool = False) -> Refreshed:
+    """Makes the copies by which customers are listed (domain/customers.py) where they lack.
 
     While changes go on: each batch is a transaction, which begins again if one of its customers is changed meanwhile.
     """
-    refreshed, last = 0, ""
+    refreshed, failed, last = 0, set[str](), ""
     lacking: list[Document] = [{key: {"$exists": False}} for key in ("spendable", "searchName")]
     lacking.append({"points.buckets.expiresAt": {"$type": "date"}, "pointsExpireAt": {"$exists": False}})
     without: Document = {} if all_of_them else {"$or": lacking}
@@ -317,10 +327,10 @@ async def refresh_customers(store: Store, *, all_of_them: bool = False) -> int:
             "customers", {**without, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"_id": 1}
         )
         if not ids:
-            return refreshed
+            return Refreshed(refreshed, failed)
         batch = [customer["_id"] for customer in ids]
-        failed = await _each_batch(store, batch, remake_copies)
-        refreshed, last = refreshed + len(batch) - len(failed), batch[-1]
+        left = await _each_batch(store, batch, remake_copies)
+        refreshed, failed, last = refreshed + len(batch) - len(left), failed | left, batch[-1]
 
 
 _COPYING: Final = dict.fromkeys((*COPIED_KEYS, *DENORMALISED_FIELDS), 1)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import httpx2
@@ -73,6 +74,41 @@ async def test_workers_are_replaced_under_load_and_no_request_is_dropped(gateway
     assert counts.answers > 20
     assert counts.probes > 20
     assert counts.dropped == {}
+
+
+def test_sighup_ends_nothing_where_one_process_serves_and_is_told_so(
+    mongodb_uri: str, database_name: str, tmp_path: Path
+) -> None:
+    with serving(mongodb_uri, f"{database_name}_leaving", tmp_path, workers=1) as gateway:
+        assert gateway.running
+        within(60, lambda: "ready" in events_of(tmp_path), "a gateway")
+        gateway.running.send_signal(signal.SIGHUP)
+        said = "ignored SIGHUP, which replaces the processes of serve --workers 2"
+        within(60, lambda: said in events_of(tmp_path), "an answer")
+        assert ask(gateway).status_code == 200
+
+
+def test_a_file_that_cannot_be_used_any_more_leaves_the_old_workers_and_is_said_in_one_line(
+    mongodb_uri: str, database_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = copyfile("examples/catalogue/shop.toml", tmp_path / "catalogue.toml")
+    monkeypatch.setenv("CATALOGUE", str(file))
+    with serving(mongodb_uri, f"{database_name}_leaving", tmp_path, workers=2) as gateway:
+        assert gateway.running
+        within(60, lambda: "all workers are ready" in events_of(tmp_path), "workers")
+        before = workers_of(gateway)
+        right = file.read_text()
+        file.write_text("[")
+        gateway.running.send_signal(signal.SIGHUP)
+        within(60, lambda: "a new worker did not begin; the old ones stay" in events_of(tmp_path), "an answer")
+        (line,) = [line for line in lines_of(tmp_path) if line["event"] == "settings cannot be used"]
+        assert line["reason"].startswith("CATALOGUE cannot be used: ")
+        within(60, lambda: workers_of(gateway) == before, "the old workers alone")
+        assert ask(gateway).status_code == 200
+        file.write_text(right)
+        gateway.running.send_signal(signal.SIGHUP)
+        within(60, lambda: "all workers are replaced" in events_of(tmp_path), "successors")
+        assert ask(gateway).status_code == 200
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from app.http import health
 from app.store import indexes
-from app.store.driver import FOLDS_CASE, Store
+from app.store.driver import FOLDS_CASE, Driver, Store
 from app.store.schema import COLLECTIONS
 from tests.support.commands import Commands
 
@@ -124,6 +124,29 @@ async def test_what_another_version_has_keeps_this_one_from_nothing_and_is_told(
             await store.command({"dropIndexes": collection, "index": "ofAnotherVersion"})
         await indexes.apply(store)
     assert await indexes.differences(store) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("{single}", health.SINGLE_SERVER),
+        ("reader:wrong@{locked}", health.REFUSED),
+        ("nobody:nobody@{locked}", health.REFUSED),
+        ("127.0.0.1:1", health.UNREACHABLE),
+    ],
+)
+async def test_a_database_that_cannot_be_used_is_said_with_the_reason(
+    address: str, problem: str, single: str, locked: str, driver: Driver, clock: Clock
+) -> None:
+    uri = f"mongodb://{address.format(single=single, locked=locked)}/"
+    async with Store.open(uri, "health", driver=driver, timeout_seconds=1) as store:
+        if problem == health.SINGLE_SERVER:
+            await indexes.apply(store)
+        app = Starlette(routes=health.routes(store.database, clock=clock))
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client:
+            assert await problems(client, clock) == [problem]
+        if problem == health.SINGLE_SERVER:
+            await store.drop()
 
 
 async def test_an_answer_costs_one_command_which_all_share_who_ask_for_some_seconds(

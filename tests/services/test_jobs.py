@@ -310,6 +310,55 @@ async def test_a_job_that_fails_stops_no_other(
     assert {line["fault"] for line in lines if line["event"] == "job failed"} == {"KeyError"}
 
 
+async def test_a_worker_outlives_whatever_any_of_its_jobs_raises(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise KeyError
+
+    relay = Relay(store, [Sent("pushes", "INFORMED", "informedAt").channel], 5)
+    parts = Exporter(store, masks_for), Mover(store), Eraser(store), RequestExpiry(store, Executors())
+    worker = Worker(store, relay, *parts, every_seconds=1)
+    jobs = {"expiry", "statuses", "uploads", "previews", "day counts", "exporter", "request expiry"}
+    jobs |= {Mover.collection, Eraser.collection, *(f"{channel.name} relay" for channel in relay.channels)}
+    structlog.reset_defaults()
+    with capture_logs() as lines, monkeypatch.context() as patch:
+        for name in ("find", "aggregate", "command", "find_one_and_update"):
+            patch.setattr(Store, name, fails)
+
+        async def have_failed() -> bool:
+            return {line["job"] for line in lines if line["event"] == "job failed"} >= jobs
+
+        async with running(worker.run()):
+            await until(have_failed)
+
+
+@pytest.mark.parametrize("by", [timedelta(days=400), timedelta(minutes=-6)])
+async def test_with_a_wrong_clock_nothing_expires_and_the_log_says_by_how_much(
+    by: timedelta, world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Points that were expired too early come back by nobody's hand but a person's."""
+    ada = await with_due_points(world)
+    relay = Relay(store, [Sent("pushes", "INFORMED", "informedAt").channel], 5)
+    parts = relay, Exporter(store, masks_for), Mover(store), Eraser(store), RequestExpiry(store, Executors())
+    theirs = store.server_time
+
+    async def server_time(_: Store) -> datetime:
+        return await theirs() - by
+
+    structlog.reset_defaults()
+    with capture_logs() as lines, monkeypatch.context() as patch:
+        patch.setattr(Store, "server_time", server_time)
+        assert await Worker(store, *parts).once() is False
+    assert await spendable(store, ada) == 100
+    failed = {line["job"] for line in lines if line["event"] == "job failed"}
+    assert failed == {"expiry", "statuses", "uploads", "day counts"}
+    way = "ahead of" if by > timedelta() else "behind"
+    (reason,) = {line["reason"] for line in lines if line["event"] == "wrong clock"}
+    assert (
+        reason == f"The clock of this machine is {abs(by).total_seconds():,.0f} s {way} the database's: set it right."
+    )
+    assert await Worker(store, *parts).once() is True
+
+
 async def test_work_that_is_done_once_ends_without_a_database(driver: Driver) -> None:
     """Whoever runs it every minute would have ever more of them."""
     structlog.reset_defaults()

@@ -180,6 +180,25 @@ def replica_set(folder: Path) -> Generator[ReplicaSet]:
             node.client.close()
 
 
+@contextmanager
+def single_server(folder: Path, *options: str) -> Generator[int]:
+    """Yields the port of a server of no replica set."""
+    mongod, [port] = find_mongod(), free_ports(1)
+    if mongod is None:
+        raise MongodUnavailable(WAYS_OUT)
+    data = folder / "data"
+    data.mkdir()
+    words = ["--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
+    node = Node([str(mongod), *words, *options], folder / "log", port=port)
+    node.start()
+    try:
+        within(START_SECONDS, lambda: node.says("hello"), "a server")
+        yield port
+    finally:
+        node.kill()
+        node.client.close()
+
+
 def initiate(nodes: list[Node]) -> None:
     """Makes a replica set of these servers."""
     config = {
