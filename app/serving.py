@@ -103,8 +103,8 @@ def allow_open_files() -> None:
 def freeze_gc() -> None:
     """Takes what exists when serving begins out of all later looks for garbage.
 
-    A list of fifty customers spends half as long on garbage as with Python's own ways, and its longest pause is 4 ms, not
-    100; the thresholds of the package (``app/__init__.py``) have their part in it.
+    A list of fifty customers spends half as long on garbage as with Python's own ways, and its longest pause is 4 ms,
+    not 100; the thresholds of the package (``app/__init__.py``) have their part in it.
     """
     gc.collect()
     gc.freeze()
