@@ -449,3 +449,39 @@ lines = '''{kind: "transaction", id, customer: named(.owner), refundOf: named_by
     assert first["refundOf"] == {"source": "other", "id": "S"}
     assert "subject" not in first
     assert [each.keys() & {"customer", "refundOf", "subject"} for each in others] == [set(), set()]
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('id: "\\(.x)/y"', "id: null/y"),
+        ("id: (.x | tostring)", "id: null"),
+        ('id: 1, name: "Ada \\(.x)"', "name: Ada null"),
+        ('id: 1, customer: named("S-\\(.x)")', "customer.id: S-null"),
+        ('id: 1, tags: ["a", "b \\(.x)"]', "tags.1: b null"),
+        ('id: 1, attributes: {orders: ["\\(.x)"]}', "attributes.orders.0: null"),
+    ],
+)
+@pytest.mark.parametrize("row", ["1,Ada,,", "1,Ada,NULL,", "1,Ada"])
+def test_a_text_that_jq_made_of_nothing_is_refused(tmp_path: Path, row: str, line: str, place: str) -> None:
+    """All rows that lack a cell would be one thing, called null/y."""
+    mapping = """
+system = "Any"
+source = "any"
+reads = "csv"
+nulls = ["NULL"]
+short_rows = "empty"
+lines = '''{kind: "customer", LINE}'''
+"""
+    table = f"id,name,x,other\n{row}\n1,Ada,2,\n1,Ada,,the null hypothesis\n".encode()
+    bad, *good = read_by(tmp_path, mapping.replace("LINE", line), table)
+    assert bad.problem.startswith(f"{place} was made of nothing, which a text of jq has as null. Say in `lines`")
+    assert [each.problem for each in good] == ["", ""]
+
+
+def test_json_that_a_line_has_as_a_text_may_hold_null(tmp_path: Path) -> None:
+    mapping = (
+        "system = 'A'\nsource = 'a'\nreads = 'ndjson'\nlines = '{kind: \"note\", id, message: (.all | tostring)}'\n"
+    )
+    [line] = read_by(tmp_path, mapping, b'{"id": 1, "all": {"a": null}}')
+    assert json.loads(line)["message"] == '{"a":null}'
