@@ -131,7 +131,7 @@ def routes(
             finally:
                 body.leave()
                 at_once.leave()
-            return {**summary.as_json(), **(rows.dropped_as_json() if rows else {})}
+            return {**summary.as_json(), **(rows.as_json() if rows else {})}
 
         return _Answers(batch["_id"], work)
 

@@ -24,6 +24,9 @@ _KEYS: Final = (
     *("decimal", "nulls", "currencies", "once", "short_rows", "tables", "lines"),
 )
 _EXACT_UP_TO: Final = 2**53
+_NO_COLUMN: Final = "a column that nobody has"
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_QUOTED: Final = re.compile(r'(?="([^"\\\n]+)")')
 _NULL: Final = re.compile(r"\bnull\b")
 _PRELUDE: Final = r"""
 def blank: . == null or . == "" or . == [] or . == {};
@@ -87,6 +90,8 @@ class Mapping:
     fills_short_rows: bool
     """Whether a row of a table may have fewer cells than there are columns: the rest is empty."""
     habits: Habits
+    _words: Sequence[str]
+    """All that may be names of columns in its program."""
     _lines: Any
     _rows: Any
 
@@ -100,6 +105,20 @@ class Mapping:
             return list(self._rows.input_value(self._as_jq_has_it(document)))
         except ValueError as wrong:
             raise RowProblem(f"rows: {_reason(wrong)}") from None
+
+    def columns_lacking(self, row: MappingType[str, Any]) -> Sequence[str]:
+        """Returns the columns that make a difference to what a row is here, and that it does not have."""
+        made, other = self._tried(row), self._tried({**row, _NO_COLUMN: _NO_COLUMN})
+        if made != other:  # any column does
+            return []
+        words = [word for word in self._words if word not in row]
+        return [word for word in words if self._tried({**row, word: _NO_COLUMN}) != made]
+
+    def _tried(self, row: MappingType[str, Any]) -> object:
+        try:
+            return list(self._lines.input_value(self._as_jq_has_it(row)))
+        except ValueError as wrong:
+            return str(wrong)
 
     def mapped(self, row: Any) -> Mapped:
         """Returns what a row is here. Raises RowProblem with what is wrong with it."""
@@ -235,6 +254,7 @@ def read_mapping(text: str) -> Mapping:
         once=once,
         fills_short_rows=short_rows == "empty",
         habits=habits,
+        _words=sorted({*_WORD.findall(texts["lines"]), *_QUOTED.findall(texts["lines"])}),
         _lines=lines_of,
         _rows=rows_of,
     )
