@@ -91,7 +91,7 @@ def routes(
                     request_id = correlation_id.get() or ""
                     batch = await batches.begin(store, given.file_name, viewer, request_id, now)
                 else:
-                    batch = await batches.reopen(store, given.batch_id, viewer, now)
+                    batch = await batches.reopen(store, given.batch_id, viewer, now, first=given.first)
             except BaseException:  # the turn is given back whatever happens: nobody else would
                 at_once.leave()
                 raise

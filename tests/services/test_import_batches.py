@@ -204,7 +204,7 @@ async def test_what_an_import_left_behind_before_it_was_gone_on_with_is_made_by_
         with pytest.raises(Killed):
             await send(batch, 1, activity("a1", occurredAt="2025-06-01T00:00:00Z"), points("p1", "EARNED", 5))
     later = NOW + timedelta(minutes=5)
-    again = await reopen(store, batch["_id"], ADMINISTRATOR, later)
+    again = await reopen(store, batch["_id"], ADMINISTRATOR, later, first=1)
     await send(again, again["settledLines"] + 1, coupon("c1", of="esuite/E1002"))
     assert [verdict.outcome for verdict in told] == [LineOutcome.IMPORTED] * 3
     [ada] = await store.find("customers", {"_id": ADA})
