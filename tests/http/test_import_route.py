@@ -103,7 +103,8 @@ async def test_a_break_is_gone_on_with_from_the_line_that_the_batch_names(store:
     then = await state(store, first["id"])
     assert then["from"] == 5
     assert not then["isFinished"]
-    beyond = await sent(store, ndjson(lines[4:]), batch=first["id"], **{"from": "6"})
+    later: dict[str, Any] = {"batch": first["id"], "from": "6"}
+    beyond = await sent(store, ndjson(lines[4:]), **later)
     message = "Lines would be left out: this import goes on from line 5, or an earlier one."
     assert (beyond.status_code, beyond.json()["errors"][0]["message"]) == (400, message)
     assert await state(store, first["id"]) == then

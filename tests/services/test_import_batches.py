@@ -264,16 +264,23 @@ async def test_rows_that_were_changed_since_are_left_and_named(store: Store) -> 
     await consistent(store)
 
 
-async def test_points_that_others_followed_are_made_up_for_once(store: Store) -> None:
+async def test_points_that_others_followed_are_made_up_for_once(store: Store, bring: Bring) -> None:
     await batch_of(store, customer(), points("p1", "EARNED", 10))
     batch_id = await batch_of(store, points("p2", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"), minutes=1)
     await batch_of(store, points("p3", "SPENT", -5, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
-    for told in (["1 balance made up for by an entry of the opposite amount"], ["There was nothing to take back."]):
+    made_up_for = (
+        "1 balance made up for by an entry of the opposite amount: the points are here, and count as unchanged where "
+        "their file comes again"
+    )
+    for told in ([made_up_for], ["There was nothing to take back."]):
         assert await undone(store, batch_id) == told
         entries = await store.find("points", {}, sort={"seq": 1})
         assert [(entry["kind"], entry["points"]) for entry in entries][-1] == ("ADJUSTED", -50)
         assert (await ada(store))["spendable"] == 5
         await consistent(store)
+    again = await bring(points("p2", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"))
+    assert again.totals == {LineOutcome.UNCHANGED: 1}
+    assert (await ada(store))["spendable"] == 5
 
 
 async def test_points_that_were_spent_since_are_left_and_the_reason_is_said(store: Store) -> None:

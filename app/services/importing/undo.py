@@ -78,7 +78,10 @@ class Undone:
         sentences = [f"{_named(name, count)} taken back" for name, count in sorted(self.taken_back.items()) if count]
         if self.made_up_for:
             word = "balance" if self.made_up_for == 1 else "balances"
-            sentences.append(f"{self.made_up_for:,} {word} made up for by an entry of the opposite amount")
+            sentences.append(
+                f"{self.made_up_for:,} {word} made up for by an entry of the opposite amount: the points are here, and "
+                "count as unchanged where their file comes again"
+            )
         sentences += [f"{_named(name, count)} left: {why}" for (name, why), count in sorted(self.left.items())]
         return "\n".join(sentences) or "There was nothing to take back."
 
