@@ -18,7 +18,7 @@ from app.domain.times import stored
 from app.domain.vocabulary import LineOutcome
 from app.services import daily_counts
 from app.services.audit import AuditTrail
-from app.services.importing import DEFAULTS, Reject, Verdict
+from app.services.importing import DEFAULTS, ImportOptions, Reject, Verdict
 from app.services.importing.batches import begin, go_on, import_batch, newest, refresh_previews, reopen
 from app.services.importing.parking import drop, waiting_for
 from app.services.importing.undo import StillRuns, TooLate, undo
@@ -45,7 +45,9 @@ from tests.support.import_lines import (
 )
 
 
-async def batch_of(store: Store, *lines: Line, name: str = "file.ndjson", minutes: int = 0) -> str:
+async def batch_of(
+    store: Store, *lines: Line, name: str = "file.ndjson", minutes: int = 0, options: ImportOptions = DEFAULTS
+) -> str:
     """Imports lines as a batch, without a reject, and returns its id."""
     rejects: list[Reject] = []
     batch_id, _ = await import_batch(
@@ -57,6 +59,7 @@ async def batch_of(store: Store, *lines: Line, name: str = "file.ndjson", minute
         now=NOW + timedelta(minutes=minutes),
         reject=rejects.append,
         advance=lambda lines: None,
+        options=options,
     )
     assert rejects == []
     return batch_id
@@ -261,6 +264,32 @@ async def test_rows_that_were_changed_since_are_left_and_named(store: Store) -> 
         "1 customer left: they have rows that stay: coupons",
     ]
     assert (await only(store, "coupons"))["_id"] == first["_id"]
+    await consistent(store)
+
+
+async def test_what_tells_of_changes_that_stay_stays_with_them(store: Store) -> None:
+    """What was corrected or overruled is not as it was before: that it was once otherwise is told nowhere else."""
+    edited = {"name": "Ada M.", "edited": [{"field": "name", "before": "Customer 1001"}]}
+    note = thing("note", "n1", message="Call.", createdAt="2024-01-01T00:00:00Z")
+    await batch_of(store, customer(), activity("a1"), note)
+    await store.write("customers", [UpdateOne({"_id": ADA}, {"$set": edited})])
+    lines = [
+        customer(name="Ada Moe"),
+        activity("a1", occurredAt="2024-02-01T00:00:00Z"),
+        {**note, "message": "Write."},
+        activity("a2"),
+        customer("1002"),
+    ]
+    batch_id = await batch_of(store, *lines, minutes=1, options=ImportOptions(corrects=True))
+    told = await undone(store, batch_id)
+    kept = await store.find("activities", {"type": {"$in": ["CUSTOMER_UPDATED", "RECORD_CORRECTED"]}})
+    assert told == [
+        "1 activity taken back",
+        "1 customer taken back",
+        f"{len(kept)} activities left: they tell of changes that stay",
+    ]
+    assert sorted(each["type"] for each in kept) == ["CUSTOMER_UPDATED", "RECORD_CORRECTED", "RECORD_CORRECTED"]
+    assert await undone(store, batch_id) == told[-1:]
     await consistent(store)
 
 
