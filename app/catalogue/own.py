@@ -236,7 +236,8 @@ class _Reader:
     def _tables(self, given: Mapping[str, Any], key: str, at_most: int) -> list[Mapping[str, Any]]:
         tables: object = given.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(each, dict) for each in cast(list[object], tables)):
-            self._wrong(key, f"must be tables, each of which begins with [[{key}]].")
+            head = f"types.{key}" if key == "attributes" else key
+            self._wrong(head, f"must be tables, each of which begins with [[{head}]].")
             return []
         if len(cast(list[object], tables)) > at_most:
             self._wrong(key, f"there are at most {at_most:,} of them.")

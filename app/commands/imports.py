@@ -167,7 +167,8 @@ def import_(
         try:
             batch_id, summary = run(work(uri, reject))
         except UnreadableExport as unreadable:
-            fail(f"{name} cannot be read on: {unreadable} What came before it is imported.")
+            before = "Nothing was written." if check else "What came before it is imported."
+            fail(f"{name} cannot be read on: {unreadable} {before}")
         except KeyboardInterrupt:
             stays = "What was brought in stays; the same command again brings in the rest."
             console.print(f"Stopped. {'Nothing was written.' if check else stays}", soft_wrap=True)
@@ -175,13 +176,12 @@ def import_(
     written = str(rejects) if not check and rejects.exists() else None
     if json_:
         told = {"id": batch_id, "isCheck": check, **summary.as_json(), "rejects": written}
-        told |= rows.dropped_as_json() if rows else {}
+        told |= rows.as_json() if rows else {}
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         console.print(f"{batch_id or 'Nothing was written.'}\n{summary}", markup=False, soft_wrap=True)
-        if rows and rows.dropped:
-            dropped = ", ".join(f"{count:,} {what}" for what, count in rows.dropped.most_common())
-            console.print(f"dropped by the mapping: {dropped}", markup=False, soft_wrap=True)
+        for sentence in rows.sentences() if rows else ():
+            console.print(sentence, markup=False, soft_wrap=True)
         if written:
             console.print(f"Bad lines, each with its number and reason: {written}", markup=False, soft_wrap=True)
     if summary.rejected:

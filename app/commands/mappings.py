@@ -40,7 +40,7 @@ def try_mapping(
                 typer.echo(line.decode(), nl=False)
     except UnreadableExport as unreadable:
         fail(f"The export cannot be read on: {unreadable}")
-    for what, count in lines.dropped.most_common():
-        console.print(f"dropped by the mapping: {count:,} {what}", markup=False, soft_wrap=True)
+    for sentence in lines.sentences():
+        console.print(sentence, markup=False, soft_wrap=True)
     if bad:
         raise typer.Exit(1)

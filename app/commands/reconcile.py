@@ -11,6 +11,7 @@ from app.commands.console import (
     Data,
     MappingFile,
     TimeZoneOfExport,
+    console,
     existing_database,
     fail,
     open_store,
@@ -27,7 +28,7 @@ def reconcile(
     json_: Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")] = False,
     data: Data = None,
 ) -> None:
-    """Say what of a source's file is missing here or differs, and what is not in it. Exit code 1: they differ."""
+    """Say what of a source's file is missing here or differs, and what it lacks. Exit code 1: they differ."""
     from app.commands.rows import mapped_rows
     from app.services.importing.lines import count_lines, lines_of_file
     from app.services.importing.reconciling import Reconciliation
@@ -49,6 +50,11 @@ def reconcile(
             found = run(work(uri))
         except UnreadableExport as unreadable:
             fail(f"The file cannot be read on: {unreadable} Nothing was compared.")
-    typer.echo(json.dumps(found.as_json(), ensure_ascii=False) if json_ else str(found))
+    if json_:
+        typer.echo(json.dumps({**found.as_json(), **(rows.as_json() if rows else {})}, ensure_ascii=False))
+    else:
+        for sentence in rows.sentences() if rows else ():
+            console.print(sentence, markup=False, soft_wrap=True)
+        typer.echo(str(found))
     if not found.is_equal:
         raise typer.Exit(1)

@@ -196,7 +196,13 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True, strict
     if not isinstance(word, str) or word not in LINE_SHAPES:
         raise Problems(f"kind must be one of {', '.join(LINE_SHAPES)}{did_you_mean(word, LINE_SHAPES)}")
     kind = LineKind(word)
-    deletes = kind in _DELETABLE and given.get("deleted") is True
+    deletes = _deletes(kind, given)
+    if deletes:  # whatever else it says of what is gone
+        given = {
+            key: value for key, value in given.items() if key in _DELETION.forms or key not in LINE_SHAPES[kind].forms
+        }
+    else:
+        given = {key: value for key, value in given.items() if key != "deleted"}
     shape = _DELETION if deletes else LINE_SHAPES[kind]
     apart = DETAILS_OF_CUSTOMERS if kind is LineKind.CUSTOMER and not strict else frozenset[str]()
     document, warnings = shape.read_apart({key: value for key, value in given.items() if key != "kind"}, apart)
@@ -218,6 +224,19 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True, strict
     if owner is None:
         document["identities"] = [identity, *document.get("identities", [])]
     return Line(kind, identity, owner, document, tuple(warnings))
+
+
+def _deletes(kind: LineKind, given: Mapping[str, Any]) -> bool:
+    """Returns whether the line deletes what it names. Raises Problems where it cannot."""
+    deleted = given.get("deleted")
+    if deleted is None or deleted is False or deleted == "":
+        return False
+    if deleted is not True:
+        raise Problems("deleted must be true or false.")
+    if kind not in _DELETABLE:
+        way_out = "; anonymiseCustomer erases one" if kind is LineKind.CUSTOMER else ""
+        raise Problems(f"deleted must be left out: no line deletes a {kind}{way_out}.")
+    return True
 
 
 # ---------------------------------------------------------------- shapes

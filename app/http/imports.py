@@ -91,7 +91,7 @@ def routes(
                     request_id = correlation_id.get() or ""
                     batch = await batches.begin(store, given.file_name, viewer, request_id, now)
                 else:
-                    batch = await batches.reopen(store, given.batch_id, viewer, now)
+                    batch = await batches.reopen(store, given.batch_id, viewer, now, first=given.first)
             except BaseException:  # the turn is given back whatever happens: nobody else would
                 at_once.leave()
                 raise
@@ -131,7 +131,7 @@ def routes(
             finally:
                 body.leave()
                 at_once.leave()
-            return {**summary.as_json(), **(rows.dropped_as_json() if rows else {})}
+            return {**summary.as_json(), **(rows.as_json() if rows else {})}
 
         return _Answers(batch["_id"], work)
 
@@ -248,17 +248,17 @@ def _unpacked(request: Request) -> AsyncGenerator[bytes]:
 
 async def _gunzipped(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """Yields what was compressed, at most a mebibyte at once: a small piece may hold a thousand times its bytes."""
-    member, begun = zlib.decompressobj(wbits=31), False
+    member, begun, is_behind = zlib.decompressobj(wbits=31), False, False
     async for piece in pieces:
-        while piece:
-            begun = True
+        while piece := piece.lstrip(b"\0") if is_behind else piece:  # zeros may fill up a block behind a member
+            begun, is_behind = True, False
             try:
                 yield member.decompress(piece, LINE_LIMIT_BYTES)
             except zlib.error:
                 raise _BrokenOff("The body is not gzip from here on.") from None
             piece = member.unconsumed_tail
             if member.eof:  # another may follow, as `cat a.gz b.gz` makes
-                piece, member, begun = member.unused_data, zlib.decompressobj(wbits=31), False
+                piece, member, begun, is_behind = member.unused_data, zlib.decompressobj(wbits=31), False, True
     if begun and not member.eof:
         raise _BrokenOff("The compressed body ends too early.")
 

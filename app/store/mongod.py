@@ -8,6 +8,7 @@ node.
 import fcntl
 import importlib.util
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -112,13 +113,28 @@ def _launch(folder: Path) -> None:
     command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
     # It leaves our session, so that Ctrl-C reaches us alone and we stop it in order.
     command += ["--fork"]
-    with (folder / "server.lock").open("w") as held:
+    with (folder / "server.lock").open("w") as held, _files_as_allowed():
         fcntl.flock(held, fcntl.LOCK_EX)
         handed_on = (held.fileno(),)
         started = subprocess.run(command, capture_output=True, text=True, check=False, pass_fds=handed_on)  # noqa: S603 # ours
     if started.returncode:
         hint = "\nOn Debian or Ubuntu: apt-get install libcurl4" if "libcurl" in started.stderr else ""
         raise MongodUnavailable(f"mongod would not start. {started.stderr.strip() or f'See {log}.'}{hint}")
+
+
+@contextmanager
+def _files_as_allowed() -> Generator[None]:
+    """Lets what is started have as many open files as its host allows.
+
+    Each collection and each index is one: with the 1,024 of many shells, mongod aborts at the third check of an import.
+    """
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):  # macOS says that there is no limit, and takes no number beyond another one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 
 def _takes_writes(port: int, *, keeps: bool) -> bool:

@@ -4,11 +4,12 @@ What is read is copied when it is read first, and never again: from then on the 
 as it may be. So the live database needs no lock and gets no write, and a transaction sees what those before it wrote.
 """
 
+import asyncio
 import re
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -23,16 +24,18 @@ _LEFT_BEHIND: Final = timedelta(days=1)
 
 
 class Scratch(Store):
-    """A scratch is for one task, which reads a row before it writes it. ``find`` and ``aggregate`` read the live rows.
+    """A scratch is for who reads a row before they write it. ``find`` and ``aggregate`` read the live rows.
 
-    It remembers the ids of what it has copied, about 100 bytes for each row.
+    It remembers the ids of what it has copied, about 100 bytes for each row. Of several tasks one copies at a time:
+    what a transaction has copied is nobody else's before it commits.
     """
 
-    __slots__ = ("_copied", "_live", "_uncommitted")
+    __slots__ = ("_copied", "_live", "_turn", "_uncommitted")
 
     def __init__(self, live: Store, database: Database) -> None:
         super().__init__(database, live.deadline)
         self._live = live
+        self._turn = asyncio.Lock()
         self._copied: defaultdict[str, set[Any]] = defaultdict(set)
         self._uncommitted: defaultdict[str, set[Any]] = defaultdict(set)
 
@@ -76,18 +79,25 @@ class Scratch(Store):
             self._uncommitted.clear()  # what an earlier attempt copied is gone with it
             return await body(session)
 
-        try:
-            result = await super().transaction(attempt)
-            for collection, ids in self._uncommitted.items():
-                self._copied[collection] |= ids
-            return result
-        finally:
-            self._uncommitted.clear()
+        async with self._turn:
+            try:
+                result = await super().transaction(attempt)
+                for collection, ids in self._uncommitted.items():
+                    self._copied[collection] |= ids
+                return result
+            finally:
+                self._uncommitted.clear()
 
     async def _copy(
         self, collection: str, where: Mapping[str, Any], limit: int, session: Any, options: Mapping[str, Any]
     ) -> None:
         """Copies what matches in the live database and was not copied yet: the first ``limit`` rows, 0 for all."""
+        async with nullcontext() if session else self._turn:  # a transaction has the turn already
+            await self._copy_now(collection, where, limit, session, options)
+
+    async def _copy_now(
+        self, collection: str, where: Mapping[str, Any], limit: int, session: Any, options: Mapping[str, Any]
+    ) -> None:
         found = await self._live.find(collection, where, fields={"_id": 1}, **options)
         copied, uncommitted = self._copied[collection], self._uncommitted[collection]
         new = [row["_id"] for row in found if row["_id"] not in copied and row["_id"] not in uncommitted]

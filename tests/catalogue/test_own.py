@@ -72,6 +72,10 @@ def test_what_is_left_out_is_careful() -> None:
         ('version = "1"\ntype = []', "In the file: type is unknown; did you mean types?"),
         ('version = "1"\ntypes = 5', "types: must be tables, each of which begins with [[types]]."),
         (
+            TYPE + '\n[types.attributes]\nname = "x"',
+            "types.attributes: must be tables, each of which begins with [[types.attributes]].",
+        ),
+        (
             TYPE.replace("PARCEL_LOST", "Parcel lost"),
             "type number 1: needs a code of capitals, digits and _, such as PARCEL_LOST.",
         ),

@@ -80,12 +80,30 @@ def test_a_zone_that_a_time_names_is_not_forgotten(zone: str) -> None:
         ("202403011200", BERLIN, "is no time that the mapping knows; name its form in `times`."),
         ("20240301120000", BERLIN, "is no time that the mapping knows; name its form in `times`."),
         ("2024-03-01 EST", Habits(times=["%Y-%m-%d %Z"]), "2024-03-01 EST "),
+        ("2024-03-01T06:00:00+14:99", BERLIN, "is no time that the mapping knows; name its form in `times`."),
+        ("2024-03-01T06:00:00-2400", BERLIN, "is no time that the mapping knows; name its form in `times`."),
     ],
 )
 def test_a_time_that_cannot_be_known_is_not_guessed(given: str, habits: Habits, words: str) -> None:
     with pytest.raises(RowProblem, match=None) as raised:
         time_of(given, habits)
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["occurredAt", "dateOfBirth", "expiresAt"])
+def test_a_time_that_two_forms_read_differently_is_not_guessed(key: str) -> None:
+    habits = Habits(zone=ZoneInfo("Europe/Berlin"), times=["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"])
+    with pytest.raises(RowProblem) as raised:
+        exact_line({key: "03/04/2024"}, habits)
+    assert str(raised.value) == (
+        f"{key}: 03/04/2024 is one time as %d/%m/%Y and another as %m/%d/%Y. Leave one of them in `times`, or tell "
+        "them apart in `lines`."
+    )
+    assert exact_line({key: "13/04/2024"}, habits)[key].startswith("2024-04-1")
+    assert exact_line({key: "04/04/2024"}, habits)[key].startswith("2024-04-0")
+    if key == "occurredAt":
+        with pytest.raises(RowProblem, match="03/04/2024 06:00 is one time as"):
+            exact_line({key: "03/04/2024 06:00"}, habits)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +117,14 @@ def test_a_time_that_cannot_be_known_is_not_guessed(given: str, habits: Habits, 
         ("12.10", "USD", Habits(), ("12.10", "USD")),
         ("1,234,567.80", "USD", Habits(), ("1234567.80", "USD")),
         ("1'234.50", "CHF", Habits(), ("1234.50", "CHF")),
+        ("1’234.50", "CHF", Habits(), ("1234.50", "CHF")),
+        ("1’234,50", "CHF", Habits(comma=True), ("1234.50", "CHF")),
+        ("(5.00)", "USD", Habits(), ("-5.00", "USD")),
+        ("(1,234.50)", "USD", Habits(), ("-1234.50", "USD")),
+        ("5.00-", "USD", Habits(), ("-5.00", "USD")),
+        ("1.234,50 -", "EUR", Habits(comma=True), ("-1234.50", "EUR")),
+        ("−5.00", "USD", Habits(), ("-5.00", "USD")),
+        ("(5)", "USD", Habits(minor=True), ("-0.05", "USD")),
         (".5", "USD", Habits(), ("0.5", "USD")),
         ("1.234,50", "EUR", Habits(comma=True), ("1234.50", "EUR")),
         ("1 234,50", "NOK", Habits(comma=True), ("1234.50", "NOK")),
@@ -128,6 +154,12 @@ def test_an_amount_is_exact(amount: object, currency: str, habits: Habits, exact
         ),
         ("12,50", "EUR", Habits(minor=True, comma=True), "12,50 has decimals"),
         ("free", "EUR", Habits(), "free is no amount"),
+        ("€5", "EUR", Habits(), 'Take a sign of a currency away in `lines`: money(.amount | ltrimstr("€"); "EUR").'),
+        ("(-5.00)", "EUR", Habits(), "(-5.00) is no amount"),
+        ("-5.00-", "EUR", Habits(), "-5.00- is no amount"),
+        ("(5.00", "EUR", Habits(), "(5.00 is no amount"),
+        ("1-2", "EUR", Habits(), "1-2 is no amount"),
+        ("-", "EUR", Habits(), "- is no amount"),
         ("1", "XBT", Habits(), "the currency XBT is unknown; say how many digits it has in `currencies`."),
     ],
 )

@@ -83,7 +83,7 @@ async def test_an_export_becomes_what_the_command_makes_of_it(
     )
     assert again == [(each["line"], each["kind"]) for each in outcomes]
     assert summary.lines == last["summary"]["lines"]
-    assert last["summary"]["dropped"] == rows.dropped_as_json()["dropped"]
+    assert last["summary"]["dropped"] == rows.as_json()["dropped"]
     assert {outcome for (_, outcome), count in summary.counts.items() if count} <= {"UNCHANGED", "UPDATED"}
 
 

@@ -54,9 +54,12 @@ async def test_the_same_lines_again_change_nothing(store: Store) -> None:
 
 
 async def test_gzip_is_unpacked_also_of_several_members(store: Store) -> None:
-    packed = gzip.compress(ndjson([customer()])) + gzip.compress(ndjson([activity("A-1")]))
+    """Zeros behind a member fill up a block of a tape or a disk, and are nothing, as they are to gzip itself."""
+    packed = gzip.compress(ndjson([customer()])) + bytes(500) + gzip.compress(ndjson([activity("A-1")])) + bytes(500)
     _, *outcomes, _ = told(await sent(store, packed, headers={"Content-Encoding": "gzip"}))
     assert [each["outcome"] for each in outcomes] == ["IMPORTED", "IMPORTED"]
+    *_, last = told(await sent(store, bytes(500), headers={"Content-Encoding": "gzip"}))
+    assert last["error"]["message"].startswith("The body is not gzip from here on.")
 
 
 async def test_a_torn_gzip_says_so_and_what_came_before_is_in(store: Store) -> None:
@@ -103,6 +106,11 @@ async def test_a_break_is_gone_on_with_from_the_line_that_the_batch_names(store:
     then = await state(store, first["id"])
     assert then["from"] == 5
     assert not then["isFinished"]
+    later: dict[str, Any] = {"batch": first["id"], "from": "6"}
+    beyond = await sent(store, ndjson(lines[4:]), **later)
+    message = "Lines would be left out: this import goes on from line 5, or an earlier one."
+    assert (beyond.status_code, beyond.json()["errors"][0]["message"]) == (400, message)
+    assert await state(store, first["id"]) == then
     rest: dict[str, Any] = {"batch": first["id"], "from": str(then["from"])}
     again = await sent(store, ndjson(lines[4:]), **rest)
     assert [each.get("line") for each in told(again)] == [None, 5, None]

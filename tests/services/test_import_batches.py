@@ -18,7 +18,7 @@ from app.domain.times import stored
 from app.domain.vocabulary import LineOutcome
 from app.services import daily_counts
 from app.services.audit import AuditTrail
-from app.services.importing import DEFAULTS, Reject, Verdict
+from app.services.importing import DEFAULTS, ImportOptions, Reject, Verdict
 from app.services.importing.batches import begin, go_on, import_batch, newest, refresh_previews, reopen
 from app.services.importing.parking import drop, waiting_for
 from app.services.importing.undo import StillRuns, TooLate, undo
@@ -45,7 +45,9 @@ from tests.support.import_lines import (
 )
 
 
-async def batch_of(store: Store, *lines: Line, name: str = "file.ndjson", minutes: int = 0) -> str:
+async def batch_of(
+    store: Store, *lines: Line, name: str = "file.ndjson", minutes: int = 0, options: ImportOptions = DEFAULTS
+) -> str:
     """Imports lines as a batch, without a reject, and returns its id."""
     rejects: list[Reject] = []
     batch_id, _ = await import_batch(
@@ -57,6 +59,7 @@ async def batch_of(store: Store, *lines: Line, name: str = "file.ndjson", minute
         now=NOW + timedelta(minutes=minutes),
         reject=rejects.append,
         advance=lambda lines: None,
+        options=options,
     )
     assert rejects == []
     return batch_id
@@ -204,7 +207,7 @@ async def test_what_an_import_left_behind_before_it_was_gone_on_with_is_made_by_
         with pytest.raises(Killed):
             await send(batch, 1, activity("a1", occurredAt="2025-06-01T00:00:00Z"), points("p1", "EARNED", 5))
     later = NOW + timedelta(minutes=5)
-    again = await reopen(store, batch["_id"], ADMINISTRATOR, later)
+    again = await reopen(store, batch["_id"], ADMINISTRATOR, later, first=1)
     await send(again, again["settledLines"] + 1, coupon("c1", of="esuite/E1002"))
     assert [verdict.outcome for verdict in told] == [LineOutcome.IMPORTED] * 3
     [ada] = await store.find("customers", {"_id": ADA})
@@ -264,16 +267,49 @@ async def test_rows_that_were_changed_since_are_left_and_named(store: Store) -> 
     await consistent(store)
 
 
-async def test_points_that_others_followed_are_made_up_for_once(store: Store) -> None:
+async def test_what_tells_of_changes_that_stay_stays_with_them(store: Store) -> None:
+    """What was corrected or overruled is not as it was before: that it was once otherwise is told nowhere else."""
+    edited = {"name": "Ada M.", "edited": [{"field": "name", "before": "Customer 1001"}]}
+    note = thing("note", "n1", message="Call.", createdAt="2024-01-01T00:00:00Z")
+    await batch_of(store, customer(), activity("a1"), note)
+    await store.write("customers", [UpdateOne({"_id": ADA}, {"$set": edited})])
+    lines = [
+        customer(name="Ada Moe"),
+        activity("a1", occurredAt="2024-02-01T00:00:00Z"),
+        {**note, "message": "Write."},
+        activity("a2"),
+        customer("1002"),
+    ]
+    batch_id = await batch_of(store, *lines, minutes=1, options=ImportOptions(corrects=True))
+    told = await undone(store, batch_id)
+    kept = await store.find("activities", {"type": {"$in": ["CUSTOMER_UPDATED", "RECORD_CORRECTED"]}})
+    assert told == [
+        "1 activity taken back",
+        "1 customer taken back",
+        f"{len(kept)} activities left: they tell of changes that stay",
+    ]
+    assert sorted(each["type"] for each in kept) == ["CUSTOMER_UPDATED", "RECORD_CORRECTED", "RECORD_CORRECTED"]
+    assert await undone(store, batch_id) == told[-1:]
+    await consistent(store)
+
+
+async def test_points_that_others_followed_are_made_up_for_once(store: Store, bring: Bring) -> None:
     await batch_of(store, customer(), points("p1", "EARNED", 10))
     batch_id = await batch_of(store, points("p2", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"), minutes=1)
     await batch_of(store, points("p3", "SPENT", -5, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
-    for told in (["1 balance made up for by an entry of the opposite amount"], ["There was nothing to take back."]):
+    made_up_for = (
+        "1 balance made up for by an entry of the opposite amount: the points are here, and count as unchanged where "
+        "their file comes again"
+    )
+    for told in ([made_up_for], ["There was nothing to take back."]):
         assert await undone(store, batch_id) == told
         entries = await store.find("points", {}, sort={"seq": 1})
         assert [(entry["kind"], entry["points"]) for entry in entries][-1] == ("ADJUSTED", -50)
         assert (await ada(store))["spendable"] == 5
         await consistent(store)
+    again = await bring(points("p2", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"))
+    assert again.totals == {LineOutcome.UNCHANGED: 1}
+    assert (await ada(store))["spendable"] == 5
 
 
 async def test_points_that_were_spent_since_are_left_and_the_reason_is_said(store: Store) -> None:

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from app.domain.import_forms import Identity
-from app.services.importing import Reject, Summary, Verdict, check_lines, import_lines
+from app.services.importing import ImportOptions, Reject, Summary, Verdict, check_lines, import_lines
 from app.store.driver import Store
 from app.store.tombstones import tombstone_id
 from tests.support.digest import digest
@@ -30,27 +30,47 @@ NOW = datetime.now(UTC).replace(microsecond=0)  # the server deletes an old feed
 EXAMPLES = sorted(Path("examples/import").glob("*.ndjson"))
 
 
-async def checked(store: Store, raw: Sequence[bytes], lines_per_chunk: int) -> tuple[list[Verdict], Summary]:
+async def checked(
+    store: Store, raw: Sequence[bytes], lines_per_chunk: int, lanes: int = 1
+) -> tuple[list[Verdict], Summary]:
     verdicts: list[Verdict] = []
-    return verdicts, await check_lines(store, raw, now=NOW, on_verdict=verdicts.append, lines_per_chunk=lines_per_chunk)
-
-
-async def imported(store: Store, raw: Sequence[bytes], lines_per_chunk: int) -> tuple[list[Verdict], Summary]:
-    verdicts: list[Verdict] = []
-    rejects: list[Reject] = []
-    summary = await import_lines(
-        store, raw, now=NOW, reject=rejects.append, on_verdict=verdicts.append, lines_per_chunk=lines_per_chunk
+    summary = await check_lines(
+        store,
+        raw,
+        now=NOW,
+        on_verdict=verdicts.append,
+        lines_per_chunk=lines_per_chunk,
+        options=ImportOptions(lanes=lanes),
     )
     return verdicts, summary
 
 
-async def held_to_what_follows(store: Store, raw: Sequence[bytes], lines_per_chunk: int = 1_000) -> Summary:
+async def imported(
+    store: Store, raw: Sequence[bytes], lines_per_chunk: int, lanes: int = 1
+) -> tuple[list[Verdict], Summary]:
+    verdicts: list[Verdict] = []
+    rejects: list[Reject] = []
+    summary = await import_lines(
+        store,
+        raw,
+        now=NOW,
+        reject=rejects.append,
+        on_verdict=verdicts.append,
+        lines_per_chunk=lines_per_chunk,
+        options=ImportOptions(lanes=lanes),
+    )
+    return verdicts, summary
+
+
+async def held_to_what_follows(
+    store: Store, raw: Sequence[bytes], lines_per_chunk: int = 1_000, lanes: int = 1
+) -> Summary:
     """Checks lines, sees that nothing was written, imports them, and sees that each came to what the check said."""
     before = await digest(store)
-    told, foreseen = await checked(store, raw, lines_per_chunk)
+    told, foreseen = await checked(store, raw, lines_per_chunk, lanes)
     assert await digest(store) == before
     assert await scratches(store) == []
-    happened, summary = await imported(store, raw, lines_per_chunk)
+    happened, summary = await imported(store, raw, lines_per_chunk, lanes)
     assert told == happened
     assert foreseen.as_json() == summary.as_json()
     return summary
@@ -109,13 +129,15 @@ def mix(random: Random, count: int) -> list[bytes]:
     return [json.dumps(random.choice(makers)()).encode() for _ in range(count)]
 
 
+@pytest.mark.parametrize("lanes", [1, 3], ids=["one lane", "three lanes"])
 @pytest.mark.parametrize("seed", range(4))
-async def test_a_check_foresees_what_a_mix_of_lines_comes_to(store: Store, seed: int) -> None:
+async def test_a_check_foresees_what_a_mix_of_lines_comes_to(store: Store, seed: int, lanes: int) -> None:
+    """In three, as the command has it, customers are looked at in turns, and none is seen half written."""
     random = Random(seed)
     await imported(store, mix(random, 60), 20)
     erased = tombstone_id(Identity("billing", random.choice(("B1", "B5", "B6"))))
     await store.insert("tombstones", [{"_id": erased, "at": NOW}])
-    summary = await held_to_what_follows(store, mix(random, 160), lines_per_chunk=20)
+    summary = await held_to_what_follows(store, mix(random, 160), 20, lanes)
     assert len({outcome for _, outcome in summary.counts if summary.total(outcome)}) >= 5
     assert len(summary.reasons.counts) >= 5
 

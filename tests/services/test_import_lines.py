@@ -1,6 +1,7 @@
 """Lines as they come: from files, in pieces, and from pipes whose writer pauses."""
 
 import asyncio
+import gzip
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
@@ -63,6 +64,30 @@ def test_however_lines_are_cut_into_pieces_they_are_those_of_a_file(content: byt
         return [line async for line in lines_of_pieces(pieces())]
 
     assert asyncio.run(lines()) == [line.removesuffix(b"\n") for line in lines_of_file(BytesIO(content))]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"{}\n"), "It is packed by gzip: unpack it (gunzip), or send it with Content-Encoding: gzip."),
+        (b"PK\x03\x04" + bytes(30), "It is a ZIP archive, as workbooks of Excel (.xlsx) are: save its sheet as CSV"),
+        ("{}\n".encode("utf-16"), "It is UTF-16, and lines are UTF-8: iconv -f UTF-16 -t UTF-8."),
+        ("{}\n".encode("utf-16-le"), "It is UTF-16, and lines are UTF-8"),
+        ("{}\n".encode("utf-16-be"), "It is UTF-16, and lines are UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+async def test_a_file_of_something_else_is_named_and_is_no_bad_lines(content: bytes, words: str, size: int) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        for start in range(0, len(content), size):
+            yield content[start : start + size]
+
+    with pytest.raises(UnreadableExport) as raised:
+        list(lines_of_file(BytesIO(content)))
+    assert words in str(raised.value)
+    with pytest.raises(UnreadableExport) as raised:
+        [line async for line in lines_of_pieces(pieces())]
+    assert words in str(raised.value)
 
 
 async def test_what_has_come_is_a_chunk_once_its_sender_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,7 +203,20 @@ async def test_a_card_number_of_a_row_is_written_nowhere(store: Store, tmp_path:
         (b"[" * 100_000, "json", "The JSON is nested too deep."),
         (b"a,\xff\n1,2\n", "csv", "The names of its columns cannot be read. The row is not utf-8 at character 3"),
         (b"[1, 2", "json", "It is not JSON: Expecting"),
-        (b"a,a\n1,2\n", "csv", "Two columns have the same name"),
+        (b"a,b,a\n1,2,3\n", "csv", "Two columns are called a. Name them all in `columns`; the row of their names is"),
+        (b"ab\0,c\n1,2\n", "csv", "The names of its columns cannot be read. They have zeros, which no text has."),
+        (
+            b"PK\x03\x04" + bytes(30),
+            "csv",
+            "It is a ZIP archive, as workbooks of Excel (.xlsx) are: save its sheet as CSV",
+        ),
+        (gzip.compress(b"PK\x03\x04" + bytes(30)), "json", "It is a ZIP archive"),
+        (
+            bytes.fromhex("d0cf11e0a1b11ae1") + bytes(30),
+            "tsv",
+            "It is a workbook of Excel (.xls): save its sheet as CSV.",
+        ),
+        (bytes.fromhex("28b52ffd") + bytes(30), "ndjson", "It is packed by zstd: unpack it, or pack it by gzip."),
         (b'{"line": 1, "reason": "x"}\n', "ndjson", "It begins as a rejects file, and has a line of something else."),
     ],
 )
@@ -385,7 +398,7 @@ def test_rows_of_which_no_line_is_made_are_counted(tmp_path: Path) -> None:
     mapping = TABLE.replace("{kind", "if .text then {kind").replace(".text}", ".text} else empty end")
     lines = read_by(tmp_path, mapping, b"id;text\n1;One\n2;Two\n")
     assert rows_of(lines) == []
-    assert lines.dropped_as_json() == {"dropped": [{"what": "rows of which it made no line", "rows": 2}]}
+    assert lines.as_json()["dropped"] == [{"what": "rows of which it made no line", "rows": 2}]
 
 
 def test_a_reject_of_a_document_holds_its_row(tmp_path: Path) -> None:
@@ -449,3 +462,127 @@ lines = '''{kind: "transaction", id, customer: named(.owner), refundOf: named_by
     assert first["refundOf"] == {"source": "other", "id": "S"}
     assert "subject" not in first
     assert [each.keys() & {"customer", "refundOf", "subject"} for each in others] == [set(), set()]
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('id: "\\(.x)/y"', "id: null/y"),
+        ("id: (.x | tostring)", "id: null"),
+        ('id: 1, name: "Ada \\(.x)"', "name: Ada null"),
+        ('id: 1, customer: named("S-\\(.x)")', "customer.id: S-null"),
+        ('id: 1, tags: ["a", "b \\(.x)"]', "tags.1: b null"),
+        ('id: 1, attributes: {orders: ["\\(.x)"]}', "attributes.orders.0: null"),
+    ],
+)
+@pytest.mark.parametrize("row", ["1,Ada,,", "1,Ada,NULL,", "1,Ada"])
+def test_a_text_that_jq_made_of_nothing_is_refused(tmp_path: Path, row: str, line: str, place: str) -> None:
+    """All rows that lack a cell would be one thing, called null/y."""
+    mapping = """
+system = "Any"
+source = "any"
+reads = "csv"
+nulls = ["NULL"]
+short_rows = "empty"
+lines = '''{kind: "customer", LINE}'''
+"""
+    table = f"id,name,x,other\n{row}\n1,Ada,2,\n1,Ada,,the null hypothesis\n".encode()
+    bad, *good = read_by(tmp_path, mapping.replace("LINE", line), table)
+    assert bad.problem.startswith(f"{place} was made of nothing, which a text of jq has as null. Say in `lines`")
+    assert [each.problem for each in good] == ["", ""]
+
+
+def test_json_that_a_line_has_as_a_text_may_hold_null(tmp_path: Path) -> None:
+    mapping = (
+        "system = 'A'\nsource = 'a'\nreads = 'ndjson'\nlines = '{kind: \"note\", id, message: (.all | tostring)}'\n"
+    )
+    [line] = read_by(tmp_path, mapping, b'{"id": 1, "all": {"a": null}}')
+    assert json.loads(line)["message"] == '{"a":null}'
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("declared", ["utf-8", "utf-16"])
+def test_an_encoding_that_a_file_shows_needs_no_word(tmp_path: Path, encoding: str, declared: str) -> None:
+    content = "id,text\r\n1,Zoë\r\n".encode(encoding)
+    assert rows_of(read_by(tmp_path, f"encoding = '{declared}'\n{TABLE}", content)) == [(2, "Zoë", "")]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "first", "again"),
+    [
+        (TABLE, b"id,text\n1,One\n", b"\xef\xbb\xbf2,Two\n"),
+        (TABLE.replace("csv", "ndjson"), b'{"id": 1, "text": "One"}\n', b'\xef\xbb\xbf{"id": 2, "text": "Two"}\n'),
+    ],
+)
+def test_a_mark_in_the_middle_of_a_file_is_no_part_of_its_row(
+    tmp_path: Path, mapping: str, first: bytes, again: bytes
+) -> None:
+    """`cat` leaves it there; an id that begins with it looks like another, and is not."""
+    made = read_by(tmp_path, mapping, first + again)
+    assert [json.loads(line) for line in made] == [
+        {"source": "any", "kind": "note", "id": str(number), "message": text}
+        for number, text in enumerate(("One", "Two"), 1)
+    ]
+
+
+def test_columns_without_a_name_have_their_number(tmp_path: Path) -> None:
+    """Spreadsheets write such columns, empty, behind all others."""
+    assert rows_of(read_by(tmp_path, TABLE, b"id,text,,\n1,One,,\n2,Two,,\n")) == [(2, "One", ""), (3, "Two", "")]
+    named = TABLE.replace(".text", '.["column 2"]')
+    assert rows_of(read_by(tmp_path, named, b"id,,\n1,One,\n")) == [(2, "One", "")]
+
+
+def test_columns_of_one_name_come_in_as_the_refusal_says(tmp_path: Path) -> None:
+    content = b"id,text,text\n1,One,Eins\n"
+    with pytest.raises(UnreadableExport) as raised:
+        list(read_by(tmp_path, TABLE, content))
+    _, _, way_out = str(raised.value).partition("leave out in `lines`: ")
+    program = way_out.rstrip(".").replace("…", '{kind: "note", id, message: .other}')
+    mapping = f"system = 'Any'\nsource = 'any'\nreads = 'csv'\ncolumns = ['id', 'text', 'other']\nlines = '{program}'\n"
+    made = read_by(tmp_path, mapping, content)
+    assert rows_of(made) == [(2, "Eins", "")]
+    assert made.dropped == {"names of columns": 1}
+
+
+@pytest.mark.parametrize(
+    ("program", "lacking"),
+    [
+        ('{kind: "note", id, message: .txet}', {"txet": "text"}),
+        ('{kind: "note", id, message: .["txet"]}', {"txet": "text"}),
+        ('{kind: "note", id, message: ."txet"}', {"txet": "text"}),
+        ('{kind: "note", id, message: "\\(.text)/\\(.["my text"])"}', {"my text": "text"}),
+        (
+            '{kind: "note", id}, {kind: "transaction", id: "T-\\(.id)", amount: money(.text; .currency)}',
+            {"currency": None},
+        ),
+        ('. as {$id, $txet} | {kind: "note", $id, message: $txet}', {"txet": "text"}),
+        ('{kind: "note", id, author}', {"author": None}),
+        ('{kind: "note", id, message: (if .text == "Two" then .author else .text end)}', {"author": None}),
+        ('{kind: "note", id, message: .text} # and not .author', {}),
+        ('{kind: "note", id, message: ({author: .text} | .author)}', {}),
+        ('{kind: "note", id, message: (to_entries | map(.value) | join(" "))}', {}),
+    ],
+)
+@pytest.mark.parametrize("short", [False, True])
+def test_a_column_that_a_program_reads_and_a_table_lacks_is_told(
+    tmp_path: Path, program: str, lacking: Mapping[str, str | None], short: bool
+) -> None:
+    """Its value is left out of each line, or makes each a reject; neither says why."""
+    told = f"system = 'Any'\nsource = 'any'\nreads = 'csv'\nlines = '''{program}'''\n"
+    made = read_by(tmp_path, f"short_rows = 'empty'\n{told}" if short else told, b"id,text\n1,One\n" + REST)
+    assert {each.row for each in made} == {2, 3, 4}
+    assert made.lacking == lacking
+    assert made.as_json()["lackingColumns"] == [{"column": name, "suggestion": lacking[name]} for name in lacking]
+    assert made.sentences() == [
+        f"`lines` reads the column {name}, which the export does not have"
+        + (f"; did you mean {meant}?" if meant else ".")
+        for name, meant in lacking.items()
+    ]
+
+
+@pytest.mark.parametrize("system", sorted(path.stem for path in FOLDER.glob("*.csv")))
+def test_a_mapping_that_ships_reads_columns_that_its_export_has(system: str) -> None:
+    made = MappedLines(io.BytesIO(export_of(system).read_bytes()), mapping_of(FOLDER / f"{system}.toml"))
+    assert list(made)
+    optional = {"customerDateCreated"} if system == "konnektive" else set[str]()
+    assert made.lacking.keys() == optional

@@ -1,7 +1,7 @@
 """A row that an import moves from one customer to another: both are read as they are now, previews or none."""
 
 from collections.abc import Callable
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any, Final
 
 import pytest
@@ -57,6 +57,26 @@ async def test_wherever_a_row_goes_it_is_found_there_and_nowhere_else(
         assert await previews.differences(store) == []
         assert await owners_by_lists(ask, collection) == [way[-1]]
         assert await previews.refresh_stale(store) == 0
+
+
+@pytest.mark.parametrize("collection", ROWS)
+async def test_a_row_that_lines_of_one_chunk_move_delete_and_bring_back_is_where_the_last_says(
+    collection: str, bring: Bring, store: Store
+) -> None:
+    """One that was to move, and is deleted instead, is deleted where it is."""
+    await bring(*(customer(number) for number in IDS))
+    for way in product(("1001", "1002", "deleted"), repeat=3):
+        await bring(ROWS[collection]("1001"))
+        lines, owner = list[Line](), "1001"
+        for step in way:
+            owner = owner if step == "deleted" else step
+            line = ROWS[collection](owner)
+            gone = thing(line["kind"], line["id"], of=f"esuite/E{owner}", deleted=True)
+            lines.append(gone if step == "deleted" else line)
+        run = await bring(*lines)
+        assert run.reasons == {}
+        owners = [row["customerId"] for row in await store.find(collection, {})]
+        assert owners == ([] if way[-1] == "deleted" else [IDS[owner]]), way
 
 
 @pytest.mark.parametrize("collection", ROWS)

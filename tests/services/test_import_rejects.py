@@ -193,6 +193,13 @@ async def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_no_faults
     assert run.totals == {LineOutcome.IMPORTED: 2}
 
 
+async def test_lines_that_end_by_cr_alone_are_one_and_it_is_said_what_helps(bring: Bring) -> None:
+    run = await bring(json.dumps(customer()).encode() + b"\r" + json.dumps(customer("C2")).encode() + b"\r")
+    assert [reason.partition(". ")[2] for reason in run.reasons.values()] == [
+        "Where lines end by CR alone: tr '\\r' '\\n'."
+    ]
+
+
 async def test_reasons_that_differ_in_numbers_count_as_one_and_few_are_shown(bring: Bring) -> None:
     numbers = [customer(str(number), id=f"other {number}") for number in range(3)]
     run = await bring(*[customer(str(number)) for number in range(3)], *numbers, {"kind": "cupon"})

@@ -111,7 +111,7 @@ async def test_searches_of_several_customers_and_parked_ones_come_to_their_own(s
         ({"score": "not-found"}, "score must be one of NOT_FOUND"),
         ({"factor": "HEIGHT"}, "factor must be one of OCCUPATION"),
         ({"searchedAt": "2999-01-01T00:00:00Z"}, "searchedAt lies in the future"),
-        ({"deleted": True}, "deleted is unknown"),
+        ({"deleted": True}, "no line deletes a dueDiligenceSearch"),
     ],
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else None,
 )

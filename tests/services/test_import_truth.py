@@ -16,7 +16,7 @@ from app.services.importing import LineOutcome
 from app.services.statuses import apply_due
 from app.store.driver import Document, Store, UpdateOne
 from tests.support.gateway import Ask
-from tests.support.import_lines import ADA, NOW, Bring, activity, ada, coupon, customer, status, thing
+from tests.support.import_lines import ADA, NOW, Bring, Line, activity, ada, coupon, customer, status, thing
 
 MOMENT = "2024-01-01T00:00:00Z"
 EMAIL = {"subject": "Hi", "to": "a@example.com"}
@@ -236,7 +236,29 @@ async def test_a_thing_with_a_present_is_deleted_and_can_come_back(kind: str, st
 @pytest.mark.parametrize("kind", ["activity", "note", "status", "points"])
 async def test_history_is_not_deleted(kind: str, bring: Bring) -> None:
     run = await bring(customer(), thing(kind, "x", deleted=True))
-    assert "deleted is unknown" in run.reasons[2]
+    assert run.reasons[2] == f"deleted must be left out: no line deletes a {kind}."
+
+
+async def test_a_customer_is_not_deleted_and_it_is_said_who_is_erased_how(bring: Bring) -> None:
+    run = await bring(customer(deleted=True))
+    reason = "deleted must be left out: no line deletes a customer; anonymiseCustomer erases one."
+    assert run.reasons == {1: reason}
+
+
+@pytest.mark.parametrize("line", [customer(), activity("x"), *PRESENT.values()], ids=lambda line: line["kind"])
+@pytest.mark.parametrize("said", [False, None, ""])
+async def test_what_is_said_not_to_be_deleted_comes_in(line: Line, said: object, bring: Bring) -> None:
+    """Change captures say so in each row."""
+    assert (await bring(customer(), {**line, "deleted": said})).rejects == []
+    assert (await bring({**line, "deleted": said})).totals == {LineOutcome.UNCHANGED: 1}
+
+
+@pytest.mark.parametrize("kind", PRESENT)
+async def test_what_else_a_line_says_of_what_it_deletes_does_not_matter(kind: str, store: Store, bring: Bring) -> None:
+    await bring(customer(), PRESENT[kind])
+    refused = await bring({**PRESENT[kind], "deleted": True, "nmae": "x"}, {**PRESENT[kind], "deleted": "true"})
+    assert refused.reasons == {1: "nmae is unknown.", 2: "deleted must be true or false."}
+    assert (await bring({**PRESENT[kind], "deleted": True})).totals == {LineOutcome.DELETED: 1}
 
 
 # ---------------------------------------------------------------- lines nobody foresaw

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.domain.ids import derived_id
 from app.domain.import_lines import COLLECTION_OF, TIMES, LineKind
 from app.services.importing import ImportOptions
@@ -185,6 +187,13 @@ async def test_of_a_repeated_thing_what_counts_in_an_import_counts_here(bring: B
     assert (found.unreadable, found.is_equal) == (1, False)
 
 
+@pytest.mark.parametrize("lines", [[], [b"\n", b"  \n"]])
+async def test_a_file_without_lines_is_not_the_same_as_what_is_here(store: Store, lines: list[bytes]) -> None:
+    """So is one of which a mapping makes none, as it is with another delimiter."""
+    found = await reconcile(store, lines, now=NOW, zone=UTC)
+    assert (found.is_equal, str(found)) == (False, "Nothing was compared: there were no lines.")
+
+
 def test_the_command_reads_a_mapping_and_says_by_its_exit_code_what_it_found(
     mongodb_uri: str, database_name: str
 ) -> None:
@@ -203,5 +212,6 @@ def test_the_command_reads_a_mapping_and_says_by_its_exit_code_what_it_found(
         run("import", example, "--mapping", mapping)
         same = run("reconcile", example, "--mapping", mapping)
         assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "The file and what is here are the same.")
+        assert "dropped by the mapping: 1 balance.available, of no customer" in same.stderr
     finally:
         run("seed", "--customers", "1", "--drop", database)

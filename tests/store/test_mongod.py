@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -45,6 +46,20 @@ def test_it_is_a_replica_set_on_loopback_that_knows_transactions(tmp_path: Path)
         options = client.admin.command("getCmdLineOpts")["parsed"]
     assert options["net"]["bindIp"] == "127.0.0.1"
     assert options["net"]["compression"]["compressors"] == "disabled"
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux tells of another process")
+def test_it_may_have_as_many_files_as_its_host_allows_whatever_the_shell_says(tmp_path: Path) -> None:
+    """A check of an import opens three hundred, which stay open for minutes; beyond its limit mongod aborts."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, most))
+    try:
+        with embedded_mongod(tmp_path):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (512, most)
+            server = int((tmp_path / "db" / "mongod.lock").read_text())
+            assert resource.prlimit(server, resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 
 def test_the_last_user_stops_it(tmp_path: Path) -> None:

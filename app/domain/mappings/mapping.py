@@ -1,6 +1,7 @@
 """Reads mappings, and makes lines of rows by them."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
@@ -23,6 +24,10 @@ _KEYS: Final = (
     *("decimal", "nulls", "currencies", "once", "short_rows", "tables", "lines"),
 )
 _EXACT_UP_TO: Final = 2**53
+_NO_COLUMN: Final = "a column that nobody has"
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_QUOTED: Final = re.compile(r'(?="([^"\\\n]+)")')
+_NULL: Final = re.compile(r"\bnull\b")
 _PRELUDE: Final = r"""
 def blank: . == null or . == "" or . == [] or . == {};
 def named_by(source; id): (source | tostring) as $by | id | if blank then null else {source: $by, id: tostring} end;
@@ -85,6 +90,8 @@ class Mapping:
     fills_short_rows: bool
     """Whether a row of a table may have fewer cells than there are columns: the rest is empty."""
     habits: Habits
+    _words: Sequence[str]
+    """All that may be names of columns in its program."""
     _lines: Any
     _rows: Any
 
@@ -99,10 +106,25 @@ class Mapping:
         except ValueError as wrong:
             raise RowProblem(f"rows: {_reason(wrong)}") from None
 
+    def columns_lacking(self, row: MappingType[str, Any]) -> Sequence[str]:
+        """Returns the columns that make a difference to what a row is here, and that it does not have."""
+        made, other = self._tried(row), self._tried({**row, _NO_COLUMN: _NO_COLUMN})
+        if made != other:  # any column does
+            return []
+        words = [word for word in self._words if word not in row]
+        return [word for word in words if self._tried({**row, word: _NO_COLUMN}) != made]
+
+    def _tried(self, row: MappingType[str, Any]) -> object:
+        try:
+            return list(self._lines.input_value(self._as_jq_has_it(row)))
+        except ValueError as wrong:
+            return str(wrong)
+
     def mapped(self, row: Any) -> Mapped:
         """Returns what a row is here. Raises RowProblem with what is wrong with it."""
         try:
-            made = list(self._lines.input_value(self._as_jq_has_it(row)))
+            given = self._as_jq_has_it(row)
+            made = list(self._lines.input_value(given))
         except ValueError as wrong:
             raise RowProblem(_reason(wrong)) from None
         lines: list[MadeLine] = []
@@ -119,6 +141,8 @@ class Mapping:
             exact = {"source": self.source, **exact_line(line, self.habits)}
             as_of = order_of(exact.pop("asOf", None), self.habits)
             text = orjson.dumps(exact) + b"\n"
+            if b"null" in text and (wrong := _made_of_nothing(exact, given)):
+                raise RowProblem(wrong)
             lines.append(MadeLine(str(exact.get("kind")), str(exact.get("id")), as_of, text))
         return Mapped(lines, dropped)
 
@@ -142,6 +166,36 @@ class Mapping:
                 return [self._as_jq_has_it(each) for each in cast(list[Any], value)]
             case _:
                 return value
+
+
+def _made_of_nothing(line: MappingType[str, Any], row: Any) -> str | None:
+    """Returns what is wrong with a line that has the word null where the row has none, as "\\(.x)" of nothing is.
+
+    JSON that a line has as a text may hold it.
+    """
+    if any(_NULL.search(text) for _, text in _texts_in(row, "")):
+        return None
+    for place, text in _texts_in(line, ""):
+        if _NULL.search(text) and not text.startswith(("{", "[")):
+            return (
+                f"{place}: {text[:50]} was made of nothing, which a text of jq has as null. Say in `lines` what it is "
+                'then, (.x // ""), or leave the line out: if .x | blank then empty else … end.'
+            )
+    return None
+
+
+def _texts_in(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield place, value
+        case dict():
+            for key, each in cast(dict[str, Any], value).items():
+                yield from _texts_in(each, f"{place}.{key}" if place else key)
+        case list():
+            for at, each in enumerate(cast(list[Any], value)):
+                yield from _texts_in(each, f"{place}.{at}")
+        case _:
+            pass
 
 
 def _reason(wrong: ValueError) -> str:
@@ -200,6 +254,7 @@ def read_mapping(text: str) -> Mapping:
         once=once,
         fills_short_rows=short_rows == "empty",
         habits=habits,
+        _words=sorted({*_WORD.findall(texts["lines"]), *_QUOTED.findall(texts["lines"])}),
         _lines=lines_of,
         _rows=rows_of,
     )

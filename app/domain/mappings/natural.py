@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, TypeGuard, TypeVar, cast
 
 import orjson
 
@@ -34,7 +34,8 @@ _DIGITS: Final[Mapping[str, int]] = {
 """How many digits the minor unit of a currency has (ISO 4217)."""
 
 _TIME: Final = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
+    r"\s*(Z|UTC|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?",
     re.IGNORECASE,
 )
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -51,6 +52,7 @@ _COUNT_DIGITS: Final = 8  # more are a time, in seconds
 _COUNT: Final = re.compile(rf"\d{{1,{_COUNT_DIGITS}}}", re.ASCII)
 _MILLISECONDS_FROM: Final = 10**11
 _MICROSECONDS_FROM: Final = 10**14
+T = TypeVar("T")
 
 
 class RowProblem(ValueError):
@@ -127,12 +129,12 @@ def _value(key: str, value: Any, habits: Habits, place: str) -> Any:
     if isinstance(value, list):
         items = cast(list[Any], value)
         return [_value(key, each, habits, f"{place}.{at}") for at, each in enumerate(items) if each is not None]
-    if key in _TIMES_OR_DATES and (day := _day(value, habits)):
+    if key in _TIMES_OR_DATES and (day := _day(value, habits, place)):
         return day
     if key in _TIMES or key in _TIMES_OR_DATES:
         return written(value, habits, place)
     if key in _DATES and isinstance(value, str):
-        return _day(value, habits) or value.strip()[:10]
+        return _day(value, habits, place) or value.strip()[:10]
     if isinstance(value, bool):
         return value
     if key in _COUNTS:
@@ -156,7 +158,7 @@ def _attributes(
         elif kind is AttributeKind.DATETIME:
             yield name, written(value, habits, place)
         elif kind is AttributeKind.DATE:
-            yield name, _day(value, habits) or str(value).strip()[:10]
+            yield name, _day(value, habits, place) or str(value).strip()[:10]
         elif isinstance(value, str) or kind is AttributeKind.TEXT:
             yield name, " ".join(str(value).split())
         else:
@@ -191,13 +193,15 @@ def _count(value: object) -> object:
 # ---------------------------------------------------------------- times
 
 
-def _day(value: object, habits: Habits) -> str | None:
-    """Returns the date of a value that says no time of day; None of any other."""
-    text = str(value).strip()
+def _day(value: object, habits: Habits, place: str) -> str | None:
+    """Returns the date of a value that says no time of day; None of any other. Raises RowProblem."""
+    text, days = str(value).strip(), dict[str, str]()
     for form in habits.times:
         if not _TIME_OF_DAY.search(form):
             with suppress(ValueError):
-                return datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007 -- a date has no zone
+                days[form] = datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007 -- a date has no zone
+    if days:
+        return _the_only(days, place, text)
     return text if _DAY.fullmatch(text) else None
 
 
@@ -224,16 +228,8 @@ def written(value: object, habits: Habits, place: str) -> str:
 def _moment(value: object, habits: Habits, place: str) -> datetime:
     text = str(value).strip()
     try:
-        for form in habits.times:
-            try:
-                parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- the zone is given next
-            except ValueError:
-                continue
-            if not parsed.tzinfo and "%Z" in form:  # strptime reads the name of a zone, and forgets it
-                if not _NAMED_ZONE.search(text):
-                    raise RowProblem(f"{place}: {text[:50]} names a zone; of those %Z reads UTC and GMT only.")
-                return parsed.replace(tzinfo=UTC)
-            return parsed if parsed.tzinfo else _in_zone(parsed, habits, place, text)
+        if moments := {form: at for form in habits.times if (at := _by_form(form, habits, place, text))}:
+            return _the_only(moments, place, text)
         if _EPOCH.fullmatch(text) and not _DIGITS_OF_DATE.fullmatch(text):
             return _of_epoch(Decimal(text))
         if found := _TIME.fullmatch(text):
@@ -242,6 +238,33 @@ def _moment(value: object, habits: Habits, place: str) -> datetime:
         if isinstance(wrong, RowProblem):
             raise
     raise RowProblem(f"{place}: {text[:50]} is no time that the mapping knows; name its form in `times`.")
+
+
+def _by_form(form: str, habits: Habits, place: str, text: str) -> datetime | None:
+    """Returns the moment of a text in a form of the mapping; None if it is not in that form. Raises RowProblem."""
+    try:
+        parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- the zone is given next
+    except ValueError:
+        return None
+    if parsed.tzinfo:
+        return parsed
+    if "%Z" not in form:
+        return _in_zone(parsed, habits, place, text)
+    if not _NAMED_ZONE.search(text):  # strptime reads the name of a zone, and forgets it
+        raise RowProblem(f"{place}: {text[:50]} names a zone; of those %Z reads UTC and GMT only.")
+    return parsed.replace(tzinfo=UTC)
+
+
+def _the_only(times: Mapping[str, T], place: str, text: str) -> T:
+    """Returns what each form reads a text as. Raises RowProblem where one reads it as something else."""
+    first, *others = times.items()
+    for form, value in others:
+        if value != first[1]:
+            raise RowProblem(
+                f"{place}: {text[:50]} is one time as {first[0]} and another as {form}. Leave one of them in `times`, "
+                "or tell them apart in `lines`."
+            )
+    return first[1]
 
 
 def _of_epoch(number: Decimal) -> datetime:
@@ -299,14 +322,24 @@ def _money(given: Mapping[str, Any], habits: Habits, place: str) -> object:
 
 
 def _number(value: object, habits: Habits, place: str) -> Decimal:
+    """Returns an amount, also in the brackets of accountants, or with a minus behind it. Raises RowProblem."""
     text = str(value).strip()
-    group, mark = (r"[\s'.]", ",") if habits.comma else (r"[\s',]", r"\.")
-    if found := re.fullmatch(rf"([+-]?)\s*(\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{mark}(\d+))?", text):
+    group, mark = (r"[\s'’.]", ",") if habits.comma else (r"[\s'’,]", r"\.")
+    if found := re.fullmatch(rf"([+\-−]?)\s*(\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{mark}(\d+))?", _signed_before(text)):
         sign, whole, rest = found.groups()
         whole = re.sub(r"\D", "", whole)
         if whole or rest:
-            return Decimal(f"{sign}{whole or '0'}.{rest or '0'}") if rest else Decimal(f"{sign}{whole}")
+            number = Decimal(f"{whole or '0'}.{rest or '0'}") if rest else Decimal(whole)
+            return -number if sign in ("-", "−") else number
     raise RowProblem(
-        f"{place}: {text[:50]} is no amount whose decimals come after a {'comma' if habits.comma else 'point'}; "
-        "`decimal` of the mapping says after what they come."
+        f"{place}: {text[:50]} is no amount whose decimals come after a {'comma' if habits.comma else 'point'}: "
+        "`decimal` of the mapping says after what they come. Take a sign of a currency away in `lines`: "
+        'money(.amount | ltrimstr("€"); "EUR").'
     )
+
+
+def _signed_before(text: str) -> str:
+    """Returns an amount with its minus before it; one that has another already stays as it is."""
+    if found := re.fullmatch(r"\((\d[^()]*)\)|(\d.*?)\s*[-−]", text):
+        return f"-{found[1] or found[2]}"
+    return text

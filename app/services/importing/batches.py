@@ -25,7 +25,7 @@ _log = structlog.get_logger("import")
 
 
 class BatchClosed(Refusal):
-    """Raised where no more lines can be sent to a batch; nothing was changed."""
+    """Raised where no more lines, or not these, can be sent to a batch; nothing was changed."""
 
     code, field = "INVALID", ("batch",)
 
@@ -101,8 +101,8 @@ async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, n
     return batch
 
 
-async def reopen(store: Store, batch_id: str, viewer: Viewer, now: datetime) -> Document:
-    """Returns a batch that was interrupted, to go on with it. Raises NotFound, BatchClosed, StoreError.
+async def reopen(store: Store, batch_id: str, viewer: Viewer, now: datetime, *, first: int) -> Document:
+    """Returns a batch that was interrupted, to go on with it from a line on. Raises NotFound, BatchClosed, StoreError.
 
     Of two that ask at once one is refused.
     """
@@ -113,6 +113,8 @@ async def reopen(store: Store, batch_id: str, viewer: Viewer, now: datetime) -> 
         raise BatchClosed("This import has ended: begin another one.")
     if is_running(batch, now):
         raise BatchClosed("This import runs: another request sends its lines, or broke off less than two minutes ago.")
+    if first > (due := batch.get("settledLines", 0) + 1):
+        raise BatchClosed(f"Lines would be left out: this import goes on from line {due}, or an earlier one.")
     where = {"_id": batch_id, "seenAt": batch["seenAt"]}
     resumed = {"$set": {"seenAt": now, "resumedAt": now}, "$unset": {"pausedAt": ""}}
     if not await store.find_one_and_update("imports", where, resumed):

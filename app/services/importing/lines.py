@@ -19,7 +19,7 @@ from select import select
 from threading import Event, Semaphore, Thread
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
-from app.services.importing.rows import Coming, MappedLines, UnreadableExport
+from app.services.importing.rows import BEGINNING_BYTES, Coming, MappedLines, UnreadableExport, check_is_lines
 from app.services.importing.steps import MappedLine
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
@@ -52,8 +52,15 @@ async def _each(some: AsyncGenerator[Sequence[T]]) -> AsyncGenerator[T]:
 
 
 def lines_of_file(file: BinaryIO) -> Iterator[bytes]:
-    """Yields a file's lines, and of one beyond the limit, however long, only as much as shows that it is."""
+    """Yields a file's lines, and of one beyond the limit, however long, only as much as shows that it is.
+
+    Raises UnreadableExport for a file of something else.
+    """
+    is_first = True
     while line := file.readline(LINE_LIMIT_BYTES + 1):
+        if is_first:
+            check_is_lines(line)
+            is_first = False
         yield line
         while len(line) > LINE_LIMIT_BYTES and not line.endswith(b"\n"):
             line = file.readline(LINE_LIMIT_BYTES + 1)
@@ -90,13 +97,16 @@ async def lines_of_rows(
 
 
 async def lines_of_pieces(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes | None]:
-    """Yields lines, and None for each second in which no piece comes."""
-    begun = bytearray()
+    """Yields lines, and None for each second in which no piece comes. Raises UnreadableExport for something else."""
+    begun, beginning = bytearray(), b""
     async with aclosing(_with_pauses(pieces)) as coming:
         async for piece in coming:
             if piece is None:
                 yield None
                 continue
+            if len(beginning) < BEGINNING_BYTES:
+                beginning += piece[:BEGINNING_BYTES]
+                check_is_lines(beginning)
             *whole, rest = piece.split(b"\n")
             for line in whole:
                 begun += line[: LINE_LIMIT_BYTES + 1 - len(begun)]

@@ -73,8 +73,9 @@ class Reconciliation:
 
     @property
     def is_equal(self) -> bool:
+        """Returns whether something was compared, and all of it is the same."""
         counted = any(each.missing or each.different or each.not_in_file for each in self.kinds.values())
-        return not (self.unreadable or counted)
+        return bool(self.kinds) and not (self.unreadable or counted)
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `--json` prints: docs/import.md lists the keys."""
@@ -116,6 +117,8 @@ class Reconciliation:
             for each in self.shown[sort]:
                 keys = f" ({', '.join(each.keys)})" if each.keys else ""
                 sentences.append(f"{word}: {f'line {each.line}, ' if each.line else ''}{each.kind} {each.id}{keys}")
+        if not sentences:
+            return "Nothing was compared: there were no lines."
         return "\n".join([*sentences, "The file and what is here are the same." if self.is_equal else "They differ."])
 
     def show(self, sort: str, deviation: Deviation) -> None:

@@ -20,12 +20,12 @@ from typing import Any, BinaryIO, Final, NamedTuple, TextIO, cast
 
 import orjson
 
+from app.catalogue.model import nearest
 from app.domain import card_numbers
 from app.domain.mappings import Mapping, RowProblem
 from app.services.importing.steps import LINES_OF_REJECTS, MappedLine
 
 _GZIP: Final = b"\x1f\x8b"
-_MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _MEBIBYTE: Final = 1024 * 1024
 DOCUMENT_AT_MOST: Final = 256 * _MEBIBYTE
 _RAW_KEPT: Final = 20_000
@@ -35,7 +35,9 @@ BEGINNING_BYTES: Final = 64
 _REJECT: Final = re.compile(rb'\{ ?"line": ?\d+, ?"(?:reason|warning)":')
 _DIGITS_AT_MOST: Final = 4_300
 _TOO_LONG: Final = f"A number of the JSON has more than {_DIGITS_AT_MOST:,} digits."
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _REST: Final = "more cells than columns"
+_ROWS_TRIED: Final = 20
 _WRONG: Final = "remove once mended"
 """The key that says in a reject why a row of a table could not be read: what was read of it is not what it says."""
 _NO_LINE: Final = "rows of which it made no line"
@@ -53,8 +55,42 @@ def _marked(wrong: UnicodeError) -> tuple[str, int]:
 codecs.register_error("marked", _marked)
 
 
+_OTHER_FILES: Final = (
+    (b"PK\x03\x04", "It is a ZIP archive, as workbooks of Excel (.xlsx) are: save its sheet as CSV, or unpack it."),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "It is a workbook of Excel (.xls): save its sheet as CSV."),
+    (b"\xfd7zXZ\0", "It is packed by xz: unpack it, or pack it by gzip."),
+    (b"\x28\xb5\x2f\xfd", "It is packed by zstd: unpack it, or pack it by gzip."),
+)
+"""What files that hold no text begin with."""
+
+
 class UnreadableExport(ValueError):
     """Raised for a file that cannot be read, or is not what the mapping reads; what came before that is imported."""
+
+
+def check_is_text(beginning: bytes) -> None:
+    """Raises UnreadableExport for a file that begins as one that holds no text."""
+    for mark, sentence in _OTHER_FILES:
+        if beginning.startswith(mark):
+            raise UnreadableExport(sentence)
+
+
+def check_is_lines(beginning: bytes) -> None:
+    """Raises UnreadableExport for a file that begins as one that holds no UTF-8, as lines of an import are."""
+    check_is_text(beginning)
+    if beginning.startswith(_GZIP):
+        raise UnreadableExport("It is packed by gzip: unpack it (gunzip), or send it with Content-Encoding: gzip.")
+    if _utf_16(beginning):
+        raise UnreadableExport("It is UTF-16, and lines are UTF-8: iconv -f UTF-16 -t UTF-8.")
+
+
+def _utf_16(beginning: bytes) -> str | None:
+    """Returns as which UTF-16 a file begins, by its mark, or by the half of its first character that is zero."""
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(beginning) < 2 or all(beginning[:2]) or not any(beginning[:2]):
+        return None
+    return "utf-16-le" if beginning[0] else "utf-16-be"
 
 
 class Coming(io.RawIOBase):
@@ -109,6 +145,7 @@ class _Lines:
             self.has_ended = True
             raise StopIteration
         self.number += 1
+        line = line.removeprefix(_BYTE_ORDER_MARK)  # where files were put together, each with its own
         self.taken.append(line)
         return line
 
@@ -181,7 +218,10 @@ class MappedLines:
     ) -> None:
         self._file, self._mapping, self._first, self._document_at_most = file, mapping, first, document_at_most
         self._raw: dict[int, str] = {}
+        self._rows_to_try = _ROWS_TRIED if mapping.reads in ("csv", "tsv") else 0
         self.dropped = Counter[str]()
+        self.lacking = dict[str, str | None]()
+        """Columns that the mapping reads and the table lacks, as its first rows show, with what may be meant."""
 
     def __iter__(self) -> Iterator[MappedLine]:
         """Raises UnreadableExport."""
@@ -201,6 +241,7 @@ class MappedLines:
             try:
                 if row.problem:
                     raise RowProblem(row.problem)
+                self._try(row.value)
                 mapped = self._mapping.mapped(row.value)
             except RowProblem as wrong:
                 yield [MappedLine.bad(row.number, row.raw, str(wrong))] if row.number >= self._first else []
@@ -216,9 +257,27 @@ class MappedLines:
                 line.ends_row = False
             yield lines if row.number >= self._first else []
 
-    def dropped_as_json(self) -> dict[str, Any]:
-        """Returns what a summary says of rows that were left out."""
-        return {"dropped": [{"what": what, "rows": count} for what, count in self.dropped.most_common()]}
+    def _try(self, row: Any) -> None:
+        if self._rows_to_try:
+            self._rows_to_try -= 1
+            self.lacking |= {name: nearest(name, row) for name in self._mapping.columns_lacking(row)}
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what a summary says of rows that were left out, and of columns that are not there."""
+        return {
+            "dropped": [{"what": what, "rows": count} for what, count in self.dropped.most_common()],
+            "lackingColumns": [{"column": name, "suggestion": meant} for name, meant in self.lacking.items()],
+        }
+
+    def sentences(self) -> list[str]:
+        """Returns the same in sentences."""
+        lacking = [
+            f"`lines` reads the column {name[:50]}, which the export does not have"
+            + (f"; did you mean {meant[:50]}?" if meant else ".")
+            for name, meant in self.lacking.items()
+        ]
+        dropped = [f"{count:,} {what}" for what, count in self.dropped.most_common()]
+        return [*lacking, f"dropped by the mapping: {', '.join(dropped)}"] if dropped else lacking
 
     def raw(self, number: int, otherwise: str) -> str:
         """Returns the row of that number as the file had it, as far as it is remembered; card numbers in stars."""
@@ -231,7 +290,8 @@ def _rows(file: BinaryIO | Coming, mapping: Mapping, document_at_most: int) -> I
     with _unpacked(file) as stream:
         try:
             beginning = stream.peek(BEGINNING_BYTES)
-            encoding = next((name for mark, name in _MARKS if beginning.startswith(mark)), encoding)
+            check_is_text(beginning)
+            encoding = "utf-8-sig" if beginning.startswith(codecs.BOM_UTF8) else _utf_16(beginning) or encoding
             text = io.TextIOWrapper(stream, encoding=encoding, errors="marked", newline="")
             lines = _Lines(text, encoding)
             try:
@@ -307,20 +367,18 @@ def _table(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
             cells = lines.taken[0].strip("\r\n").split(mapping.delimiter)
         problem = lines.problem or problem
         if not header:
-            header = [cell.strip() for cell in cells]
-            if problem:
-                raise UnreadableExport(f"The names of its columns cannot be read. {problem} Set `encoding`.")
-            if len({*header}) < len(header):
-                raise UnreadableExport("Two columns have the same name; name them all in `columns`.")
+            header = _header(cells, problem)
             continue
         if not any(cell.strip() for cell in cells):
             continue
         cells = [_shown(cell) for cell in cells] if problem else cells
+        if mapping.fills_short_rows:
+            cells += [""] * (len(header) - len(cells))
         row: dict[str, Any] = dict(zip(header, cells, strict=False))
         if any(cell.strip() for cell in cells[len(header) :]):
             row[_REST] = cells[len(header) :]
             problem = problem or f"The row has {len(cells)} cells for {len(header)} columns."
-        elif len(cells) < len(header) and not mapping.fills_short_rows:
+        elif len(cells) < len(header):
             problem = problem or (
                 f"The row has {len(cells)} cells for {len(header)} columns. Where the rest is empty, the mapping says "
                 '`short_rows = "empty"`.'
@@ -328,6 +386,22 @@ def _table(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:
         if problem:
             row[_WRONG] = problem
         yield _Row(lines.number, row, json.dumps(row, ensure_ascii=False), problem)
+
+
+def _header(cells: Sequence[str], problem: str) -> list[str]:
+    """Returns the names of columns; one without a name has its number. Raises UnreadableExport."""
+    if problem or any("\0" in cell for cell in cells):
+        problem = problem or "They have zeros, which no text has."
+        raise UnreadableExport(f"The names of its columns cannot be read. {problem} Set `encoding`.")
+    header = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
+    counts = Counter(header)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        first = next((name for name in cells if counts[name] == 1), twice[0])[:50]
+        raise UnreadableExport(
+            f"Two columns are called {twice[0][:50]}. Name them all in `columns`; the row of their names is then "
+            f'one to leave out in `lines`: if .["{first}"] == "{first}" then dropped("names of columns") else … end.'
+        )
+    return header
 
 
 def _values(lines: _Lines, mapping: Mapping) -> Iterator[_Row]:

@@ -240,8 +240,10 @@ def read(number: int, text: str, *, parked_at: datetime | None = None, strict: b
         line = parse(given, may_hold_card_number=card_numbers.may_hold(text), strict=strict)
         return Arrival(number, text, line, parked_at)
     except orjson.JSONDecodeError as wrong:
-        text = card_numbers.masked(text)
         reason = f"The line is not JSON: {wrong.msg} at character {wrong.pos + 1}."
+        if "\r" in text.strip():
+            reason += " Where lines end by CR alone: tr '\\r' '\\n'."
+        text = card_numbers.masked(text)
     except Problems as wrong:
         text = _masked(text)
         reason = str(wrong)

@@ -7,7 +7,7 @@ it is completed by starting it again.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,6 +39,8 @@ _CHANGED: Final = "changed since"
 _HANGS_ON: Final = (*ERASED_ROWS, "looks")
 """Where something of a customer may be by which they stay."""
 _STAYS: Final = {"searches": "scores follow from them"}
+_TRACES: Final = frozenset({"CUSTOMER_UPDATED", "RECORD_CORRECTED"})
+"""Activities of ours that tell what an import changed of something that was here before."""
 _COUNTED: Final = frozenset({*points.HISTORY})
 
 
@@ -78,7 +80,10 @@ class Undone:
         sentences = [f"{_named(name, count)} taken back" for name, count in sorted(self.taken_back.items()) if count]
         if self.made_up_for:
             word = "balance" if self.made_up_for == 1 else "balances"
-            sentences.append(f"{self.made_up_for:,} {word} made up for by an entry of the opposite amount")
+            sentences.append(
+                f"{self.made_up_for:,} {word} made up for by an entry of the opposite amount: the points are here, and "
+                "count as unchanged where their file comes again"
+            )
         sentences += [f"{_named(name, count)} left: {why}" for (name, why), count in sorted(self.left.items())]
         return "\n".join(sentences) or "There was nothing to take back."
 
@@ -100,11 +105,14 @@ async def undo(store: Store, import_id: str, viewer: Viewer, request_id: str, no
         raise TooLate
     undone = Undone()
     entries: set[str] = set()
-    customers: list[tuple[str, int]] = []
+    customers: dict[str, int] = {}
+    async for each in _steps(store, import_id):
+        if each["collection"] == "customers":
+            customers |= zip(each["ids"], each["revisions"], strict=True)
     async for each in _steps(store, import_id):
         match each["collection"]:
             case "customers":
-                customers += zip(each["ids"], each["revisions"], strict=True)
+                pass  # they go last
             case "points":
                 entries.update(each["ids"])
             case collection if why := _STAYS.get(collection):
@@ -112,12 +120,13 @@ async def undo(store: Store, import_id: str, viewer: Viewer, request_id: str, no
             case collection:
                 digests = dict(zip(each["ids"], each["digests"], strict=True))
                 for ids in _batches(each["ids"]):
-                    await change_customers(store, partial(_take_back, undone, collection, ids, digests), now=now)
+                    body = partial(_take_back, undone, collection, ids, digests, customers.keys())
+                    await change_customers(store, body, now=now)
     for ids in _batches(sorted(entries)):
         found = await store.find("points", {"_id": {"$in": ids}}, fields={"customerId": 1})
         for owner in sorted({entry["customerId"] for entry in found}):
             await change_customers(store, partial(_undo_points, undone, import_id, owner, entries), now=now)
-    for customer_id, revision in customers:
+    for customer_id, revision in customers.items():
         await change_customers(store, partial(_delete_customer, undone, customer_id, revision), now=now)
 
     async def finish(session: Any) -> None:
@@ -147,9 +156,16 @@ async def _steps(store: Store, import_id: str) -> AsyncGenerator[Document]:
 
 
 async def _take_back(
-    undone: Undone, collection: str, ids: Sequence[str], digests: Mapping[str, bytes], rows: CustomerRows
+    undone: Undone,
+    collection: str,
+    ids: Sequence[str],
+    digests: Mapping[str, bytes],
+    new_customers: Set[str],
+    rows: CustomerRows,
 ) -> None:
     found = await rows.store.find(collection, {"_id": {"$in": [*ids]}}, session=rows.session)
+    traces = {row["_id"] for row in found if _is_trace(row) and row["customerId"] not in new_customers}
+    found = [row for row in found if row["_id"] not in traces]
     same = [row for row in found if row_digest(row) == digests[row["_id"]]]
     for row in same:
         rows.delete(collection, row)
@@ -158,6 +174,16 @@ async def _take_back(
     await _delete_files(rows, collection, same)
     # The body may run twice: what is counted is what the last one does.
     rows.on_commit(lambda: _count(undone, collection, len(same), len(found) - len(same)))
+    if traces:
+        rows.on_commit(lambda: _keep_traces(undone, len(traces)))
+
+
+def _is_trace(row: Document) -> bool:
+    return row.get("type") in _TRACES and "sourceId" not in row
+
+
+def _keep_traces(undone: Undone, count: int) -> None:
+    undone.left["activities", "they tell of changes that stay"] += count
 
 
 def _count(undone: Undone, collection: str, taken_back: int, changed: int) -> None:
