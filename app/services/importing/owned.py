@@ -358,9 +358,8 @@ class _OwnedBatch:
         self._stored.pop(key, None)
         self._replaced[collection].pop(key, None)
         if not self._added[collection].pop(key, None):
-            self._deleted[collection][key] = self._before[
-                key
-            ]  # where it is until now, whoever was to have it meanwhile
+            # Where it is until now, whoever was to have it meanwhile.
+            self._deleted[collection][key] = self._before[key]
         return LineOutcome.DELETED
 
     def _add(self, kind: LineKind, document: Document, arrival: Arrival) -> None:
