@@ -111,6 +111,9 @@ def _launch(folder: Path) -> None:
     command += ["--networkMessageCompressors", "disabled"]
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
+    # Nobody reads what was there a while ago, and for so long (5 minutes, by default) the files of what is dropped stay
+    # open: 300 for each check of an import, until there are no more.
+    command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=1"]
     # It leaves our session, so that Ctrl-C reaches us alone and we stop it in order.
     command += ["--fork"]
     with (folder / "server.lock").open("w") as held, _files_as_allowed():
