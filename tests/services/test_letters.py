@@ -29,10 +29,12 @@ def folder_of(tmp_path: Path, **templates: str | bytes) -> Path:
     return tmp_path
 
 
-def test_without_a_folder_and_with_an_empty_one_they_are_ours(tmp_path: Path) -> None:
-    for letter, samples in SAMPLES.items():
-        for words in samples:
-            assert Letters(usable_letters(tmp_path)).write(letter, **words) == Letters().write(letter, **words)
+@pytest.mark.parametrize("templates", [{}, {"_greeting_txt": "Hallo"}, {"README.md": "Ours"}])
+def test_a_folder_without_a_letter_is_refused(templates: dict[str, str], tmp_path: Path) -> None:
+    """It may not be mounted, and customers would get letters that nobody meant to send."""
+    folder_of(tmp_path, **templates)
+    with pytest.raises(ValueError, match=r"there is no letter in .*; there may be coupons\.html, "):
+        usable_letters(tmp_path)
 
 
 def test_what_is_in_the_folder_is_theirs_and_the_rest_ours(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def usable_letters(folder: Path) -> Path:
                 f"{file.name} is no letter of ours: there are {', '.join(sorted(known))}; what these include begins "
                 "with an underscore"
             )
+    if not known & {file.name for file in folder.iterdir()}:  # not mounted, say: customers would get ours
+        raise ValueError(f"there is no letter in {folder}; there may be {', '.join(sorted(known))}")
     letters = Letters(folder)
     for letter, samples in SAMPLES.items():
         for words in samples:
