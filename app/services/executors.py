@@ -92,6 +92,8 @@ class _File(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "_File":
+        if not (self.endpoints or self.kinds):
+            raise ValueError("it has neither endpoints nor kinds")
         own = [each.code for each in self.kinds]
         if len({*own}) < len(own):
             raise ValueError("two kinds have one code")

@@ -56,8 +56,9 @@ def test_a_file_connects_systems_and_adds_kinds(tmp_path: Path) -> None:
         (KIND.replace("GIFT_CARD", "gift card"), "kinds.0.code"),
         (KIND.replace("MONEY", "COINS"), "kinds.0.attributes.0.kind"),
         (KIND + ENDPOINT.replace("secrets", "secret"), "endpoints.0.secret"),
+        ("", "it has neither endpoints nor kinds"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_fault_is_told_with_its_place_and_without_secrets(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ValueError, match=r"executors\.toml") as fault:
