@@ -28,13 +28,11 @@ from app.domain.signatures import secret_of
 from app.services.executors import usable_executors
 from app.services.letters import usable_letters
 from app.services.mappings import usable_mappings
-from app.settings import ClaimNames, Limits
+from app.settings import MOST, ClaimNames, Limits
 from app.store.driver import ReadsAside, usable_uri
 
 T = TypeVar("T")
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
-_MOST: Final = 10**12
-"""Of any number: more fits into no column of the database, or into no clock."""
 _SIMILARITY: Final = 0.87
 """From which on a name is taken for a mistyped setting: MONGO_INITDB_DATABASE (0.86) is not, MAX_COSTS (0.94) is."""
 _SHORTEST_HINT: Final = 6
@@ -242,8 +240,8 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
             raise ValueError(str(unknown.args[0])) from None
         except OSError as unreadable:
             raise ValueError(f"it cannot be read: {unreadable.strerror}") from None
-        if isinstance(usable, int) and usable > _MOST:
-            raise ValueError(f"it is more than {_MOST:,}")
+        if isinstance(usable, int) and usable > MOST:
+            raise ValueError(f"it is more than {MOST:,}")
         return usable
 
 

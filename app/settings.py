@@ -3,11 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PositiveInt
 
 from app.domain.access import STAFF, Role
+
+MOST: Final = 10**12
+"""Of any number: more fits into no column of the database, or into no clock."""
 
 T = TypeVar("T")
 
@@ -38,7 +41,7 @@ class PerMinute:
 
 def _number(digits: str) -> int:
     """Raises ValueError for anything but a whole number above zero."""
-    if not (digits.isascii() and digits.isdigit() and 0 < int(digits) <= 10**12):
+    if not (digits.isascii() and digits.isdigit() and 0 < int(digits) <= MOST):
         raise ValueError(f"{digits} does not say how much")
     return int(digits)
 

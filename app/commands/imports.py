@@ -79,7 +79,7 @@ def import_(
     data: Data = None,
 ) -> None:
     """Bring in your own data; docs/import.md has the shapes. Twice is the same as once. Exit code 1: some were bad."""
-    from app.commands.rows import mapped_rows
+    from app.commands.rows import mapped_rows, tell_rows
     from app.services.importing import (
         HAD_BEEN_PARKED,
         ImportOptions,
@@ -180,8 +180,8 @@ def import_(
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         console.print(f"{batch_id or 'Nothing was written.'}\n{summary}", markup=False, soft_wrap=True)
-        for sentence in rows.sentences() if rows else ():
-            console.print(sentence, markup=False, soft_wrap=True)
+        if rows:
+            tell_rows(rows)
         if written:
             console.print(f"Bad lines, each with its number and reason: {written}", markup=False, soft_wrap=True)
     if summary.rejected:

@@ -27,7 +27,7 @@ def try_mapping(
     timezone: Annotated[str | None, typer.Option(help="Where times are that have no offset.")] = None,
 ) -> None:
     """Print the lines that a mapping makes of an export, and import nothing. Exit code 1: some rows were bad."""
-    from app.commands.rows import mapping_of
+    from app.commands.rows import mapping_of, tell_rows
     from app.services.importing.rows import MappedLines, UnreadableExport
 
     lines, bad = MappedLines(file, mapping_of(path, timezone)), 0
@@ -40,7 +40,6 @@ def try_mapping(
                 typer.echo(line.decode(), nl=False)
     except UnreadableExport as unreadable:
         fail(f"The export cannot be read on: {unreadable}")
-    for sentence in lines.sentences():
-        console.print(sentence, markup=False, soft_wrap=True)
+    tell_rows(lines)
     if bad:
         raise typer.Exit(1)

@@ -11,7 +11,6 @@ from app.commands.console import (
     Data,
     MappingFile,
     TimeZoneOfExport,
-    console,
     existing_database,
     fail,
     open_store,
@@ -29,7 +28,7 @@ def reconcile(
     data: Data = None,
 ) -> None:
     """Say what of a source's file is missing here or differs, and what it lacks. Exit code 1: they differ."""
-    from app.commands.rows import mapped_rows
+    from app.commands.rows import mapped_rows, tell_rows
     from app.services.importing.lines import count_lines, lines_of_file
     from app.services.importing.reconciling import Reconciliation
     from app.services.importing.reconciling import reconcile as compare
@@ -53,8 +52,8 @@ def reconcile(
     if json_:
         typer.echo(json.dumps({**found.as_json(), **(rows.as_json() if rows else {})}, ensure_ascii=False))
     else:
-        for sentence in rows.sentences() if rows else ():
-            console.print(sentence, markup=False, soft_wrap=True)
+        if rows:
+            tell_rows(rows)
         typer.echo(str(found))
     if not found.is_equal:
         raise typer.Exit(1)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from app.commands.console import fail, text_of
+from app.commands.console import console, fail, text_of
 from app.domain.mappings import BadMapping, BadZone, Mapping, read_mapping, zone_named
 from app.services.importing.lines import Pipe
 from app.services.importing.rows import MappedLines
@@ -16,6 +16,12 @@ def mapped_rows(file: BinaryIO, mapping: Path | None, timezone: str | None) -> M
     if timezone:
         fail("--timezone is for times of a --mapping: lines say their offsets themselves.")
     return None
+
+
+def tell_rows(rows: MappedLines) -> None:
+    """Prints which rows were left out, and which columns are not there."""
+    for sentence in rows.sentences():
+        console.print(sentence, markup=False, soft_wrap=True)
 
 
 def mapping_of(path: Path, timezone: str | None = None) -> Mapping:

@@ -197,15 +197,13 @@ def parse(given: Mapping[str, Any], *, may_hold_card_number: bool = True, strict
         raise Problems(f"kind must be one of {', '.join(LINE_SHAPES)}{did_you_mean(word, LINE_SHAPES)}")
     kind = LineKind(word)
     deletes = _deletes(kind, given)
-    if deletes:  # whatever else it says of what is gone
-        given = {
-            key: value for key, value in given.items() if key in _DELETION.forms or key not in LINE_SHAPES[kind].forms
-        }
-    else:
-        given = {key: value for key, value in given.items() if key != "deleted"}
     shape = _DELETION if deletes else LINE_SHAPES[kind]
+    # A deletion may say whatever it likes of what is gone.
+    ignored = LINE_SHAPES[kind].forms.keys() - _DELETION.forms.keys() if deletes else {"deleted"}
     apart = DETAILS_OF_CUSTOMERS if kind is LineKind.CUSTOMER and not strict else frozenset[str]()
-    document, warnings = shape.read_apart({key: value for key, value in given.items() if key != "kind"}, apart)
+    document, warnings = shape.read_apart(
+        {key: value for key, value in given.items() if key != "kind" and key not in ignored}, apart
+    )
     if kind is LineKind.CUSTOMER:
         document = _customer(document, None if strict else warnings)
         nulls = {"email" if key == "emails" else key for key, value in given.items() if value is None}
