@@ -272,7 +272,7 @@ def undo_import(
 
 @contextmanager
 def rejects_file(path: Path | None) -> Generator[Callable[[Any], None]]:
-    """Writes a line for each bad one, at once. The file appears with the first; that of an earlier import is renamed.
+    """Writes a line for each bad one, at once. A file without one is removed; that of an earlier import is renamed.
 
     Fails before any work where another file is in the way, or another import writes to it. Without a path nothing is
     written.
