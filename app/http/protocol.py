@@ -86,12 +86,28 @@ _NOWHERE: Final = _Nowhere()
 
 
 class _Peer:
-    """What a request is answered to: its connection, which is closed in a way of ours."""
+    """What a request is answered to: its connection, which is closed in a way of ours.
 
-    __slots__ = ("close", "is_closing", "write")
+    The head of an answer waits for the first of its body and goes with it, where a body is sure to follow: uvloop sends at
+    once what is written, and each packet costs a twentieth of a small request here, and the client as much.
+    """
 
-    def __init__(self, transport: Any, close: Callable[[], None]) -> None:
-        self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
+    __slots__ = ("_cycle", "_head", "_transport", "close", "is_closing")
+
+    def __init__(self, transport: Any, cycle: Any, close: Callable[[], None]) -> None:
+        self._transport, self._cycle, self.close = transport, cycle, close
+        self.is_closing = transport.is_closing
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        cycle = self._cycle
+        if self._head:
+            self._transport.write(self._head + data)
+            self._head = b""  # is sent
+        elif self._head is None and cycle.expected_content_length and cycle.scope["method"] != "HEAD":
+            self._head = data
+        else:
+            self._transport.write(data)
 
 
 class Protocol(HttpToolsProtocol):
@@ -125,7 +141,6 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._answers_to = _Peer(transport, self._close_after_answer)
         self._expect()
 
     def data_received(self, data: bytes) -> None:
@@ -183,7 +198,8 @@ class Protocol(HttpToolsProtocol):
                 self.headers += self._upgrade
                 self._upgrade = None
             super().on_headers_complete()
-            cast(Any, self.cycle).transport = self._answers_to
+            cycle: Any = self.cycle
+            cycle.transport = _Peer(self.transport, cycle, self._close_after_answer)
             self.headers = _NOWHERE
         elif self.parser.get_method() == b"CONNECT":
             message = "This is not a proxy: send POST, or GET for a query."
