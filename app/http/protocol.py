@@ -88,8 +88,8 @@ _NOWHERE: Final = _Nowhere()
 class _Peer:
     """What a request is answered to: its connection, which is closed in a way of ours.
 
-    The head of an answer waits for the first of its body and goes with it, where a body is sure to follow: uvloop sends at
-    once what is written, and each packet costs a twentieth of a small request here, and the client as much.
+    The head of an answer waits for the first of its body where one is sure to follow: what is written is sent at once,
+    and a packet more costs a twentieth of a small request here, and its client as much.
     """
 
     __slots__ = ("_cycle", "_head", "_transport", "close", "is_closing")
@@ -102,8 +102,8 @@ class _Peer:
     def write(self, data: bytes) -> None:
         cycle = self._cycle
         if self._head:
-            self._transport.write(self._head + data)
-            self._head = b""  # is sent
+            data, self._head = self._head + data, b""
+            self._transport.write(data)
         elif self._head is None and cycle.expected_content_length and cycle.scope["method"] != "HEAD":
             self._head = data
         else:

@@ -438,3 +438,46 @@ async def test_who_never_stops_sending_is_read_for_no_longer_than_a_while(monkey
 
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(send_on(), 20)
+
+
+# ---------------------------------------------------------------- answers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what came in how many packets is told by Linux")
+async def test_a_small_answer_is_one_packet(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        for number in (1, 2, 3):
+            writer.write(head(f"Content-Length: {len(BODY)}") + BODY)
+            lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
+            [length] = [int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")]
+            assert is_viewer(json.loads(await reader.readexactly(length)))
+            info = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+            assert int.from_bytes(info[_DATA_SEGMENTS_IN], sys.byteorder) == number
+
+
+_DATA_SEGMENTS_IN = slice(152, 156)
+"""Where ``tcpi_data_segs_in`` is in Linux's ``struct tcp_info``."""
+
+
+async def test_an_answer_without_a_body_does_not_wait_for_one() -> None:
+    """Nor does one whose body says nothing of its length, and comes later."""
+    more = asyncio.Event()
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        length = [] if scope["path"] == "/stream" else [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        if scope["path"] == "/stream":
+            await more.wait()
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async with serve(application) as port, connected(port) as (reader, writer), asyncio.timeout(20):
+        for method, target in (("HEAD", "/"), ("GET", "/"), ("GET", "/stream")):
+            writer.write(head(method=method, target=target))
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            if target == "/stream":
+                more.set()
+                assert await reader.readuntil(b"0\r\n\r\n") == b"2\r\nok\r\n0\r\n\r\n"
+            elif method == "GET":
+                assert await reader.readexactly(2) == b"ok"
