@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -97,6 +97,9 @@ def _usable_authority(url: str) -> str:
     return url
 
 
+WebAddress: TypeAlias = Annotated[str, Field(pattern=r"^https?://[^\s/]"), AfterValidator(_usable(urlsplit))]
+
+
 # All are frozen, and pydantic merges their configurations.
 class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
     """The settings have one attribute per variable: ``mongodb_uri`` is MONGODB_URI."""
@@ -123,9 +126,7 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     )
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="The port to listen on; 0 takes a free one.")
-    jwks_url: Annotated[str, Field(pattern=r"^https?://[^\s/]"), AfterValidator(_usable(urlsplit))] | None = Field(
-        None, description="Where the issuer of tokens publishes its keys."
-    )
+    jwks_url: WebAddress | None = Field(None, description="Where the issuer of tokens publishes its keys.")
     jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = Field(
         None, description="Instead of JWKS_URL, for development: a secret shared with the issuer."
     )
@@ -174,11 +175,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
         "Unset: agents do it there, "
         "and say so here.",
     )
-    wallet_push_url: Annotated[str, Field(pattern=r"^https?://[^\s/]"), AfterValidator(_usable(urlsplit))] | None = (
-        Field(
-            None,
-            description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF.",
-        )
+    wallet_push_url: WebAddress | None = Field(
+        None,
+        description="The wallet service, which is informed of passes to update. Unset: pushPass says WALLET_OFF.",
     )
     wallet_push_secret: Annotated[SecretStr, AfterValidator(_usable_secret)] | None = Field(
         None, description="What the requests to it are signed with (Standard Webhooks)."

@@ -4,13 +4,12 @@ import asyncio
 import gc
 import multiprocessing
 import os
-import resource
 import signal
 import socket
 import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Final
 
@@ -22,6 +21,7 @@ from app import supervisor
 from app.http.middleware import SHUTDOWN
 from app.http.protocol import MAX_BODY_BYTES, MAX_HEAD_BYTES, Protocol
 from app.http.websocket_protocol import WebSocketProtocol
+from app.open_files import allow_open_files
 
 _log = structlog.get_logger("serve")
 _FINISH_SECONDS: Final = 10
@@ -87,17 +87,6 @@ def run(
         if shared:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # each worker counts there, and /metrics adds up
         supervisor.run(config, listener, drain_seconds=drain_seconds)
-
-
-def allow_open_files() -> None:
-    """Lets this process and its workers have as many open files as its host allows.
-
-    Each connection is one, a stream and one that nobody uses, too. The soft limit, 1,024 under systemd, is there for
-    programs that wait by `select`, which this one does not.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError):  # macOS says that there is no limit, and takes no number beyond another one
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def freeze_gc() -> None:

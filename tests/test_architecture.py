@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "domain": "catalogue",  # attributes and who may see a type: the catalogue is words, it decides nothing
     "catalogue": "",
     "jobs": "metrics",
-    "store": "domain catalogue jobs",
+    "open_files": "",
+    "store": "domain catalogue jobs open_files",
     "loaders": "store domain metrics",
     "services": "store domain catalogue jobs",
     "schema": "context domain catalogue",  # loaders and services only through the context: its type, never a call
@@ -44,7 +45,7 @@ MAY_IMPORT = {
     "main": "delivery demo domain environment execution graph http jobs logs metrics operations sdl services "
     "serving settings store tracing",
     "worker": "delivery jobs services store",
-    "serving": "http supervisor",
+    "serving": "http open_files supervisor",
     "supervisor": "http logs",
     "demo": "catalogue domain environment http jobs services store",  # tokens are issued as the gateway verifies them
     "doctor": "environment http services store",  # what serve refuses, and why

@@ -22,6 +22,8 @@ from typing import Any, Final
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from app.open_files import allow_open_files
+
 _REPLICA_SET: Final = "gateway"
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 20
@@ -127,17 +129,12 @@ def _launch(folder: Path) -> None:
 
 @contextmanager
 def _files_as_allowed() -> Generator[None]:
-    """Lets what is started have as many open files as its host allows.
-
-    Each collection and each index is one: with the 1,024 of many shells, mongod aborts at the third check of an import.
-    """
-    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError):  # macOS says that there is no limit, and takes no number beyond another one
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Lets what is started have as many open files as its host allows, and this process as many as before."""
+    before = allow_open_files()
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def _takes_writes(port: int, *, keeps: bool) -> bool:

@@ -364,7 +364,7 @@ async def test_a_connection_that_nobody_uses_is_kept_for_longer_than_balancers_k
 def test_a_process_may_have_as_many_connections_as_its_host_allows() -> None:
     code = (
         "import resource as r; _, most = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (256, most)); "
-        "from app.serving import allow_open_files as allow; allow(); assert r.getrlimit(r.RLIMIT_NOFILE)[0] == most"
+        "from app.open_files import allow_open_files as allow; allow(); assert r.getrlimit(r.RLIMIT_NOFILE)[0] == most"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
