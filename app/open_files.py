@@ -1,8 +1,8 @@
 """Lets this process, and those that it starts, have as many open files as its host allows.
 
-The soft limit, 1,024 under systemd and in many shells, is there for programs that wait by `select`, which none of ours
-does. To who serves each connection is a file, one that nobody uses, too; to mongod each collection and each index, and
-with 1,024 it aborts at the third check of an import.
+The soft limit, 1,024 under systemd and in many shells, is there for programs that wait by `select`, which ours do not.
+A server has one for each connection, also an idle one. mongod has one for each collection and each index: with 1,024 it
+aborts at the third check of an import.
 """
 
 import resource
