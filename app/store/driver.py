@@ -8,6 +8,7 @@ import inspect
 import itertools
 import random
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
@@ -674,11 +675,17 @@ def _ends(deadline: Deadline) -> AbstractContextManager[None]:
 
 
 def usable_uri(uri: str) -> str:
-    """Returns the URI unchanged. Raises ValueError with the driver's words if it cannot be used; it asks no server."""
-    try:
-        MongoClient[Document](uri, connect=False).close()
-    except (PyMongoError, OSError) as unusable:  # a file of certificates that is not there
-        raise ValueError(str(unusable)) from None
+    """Returns the URI unchanged. Raises ValueError with the driver's words if it cannot be used; it asks no server.
+
+    The driver warns of an option that it does not know, or cannot read, and goes on without it: for a `tls` that is
+    misspelled, in the clear.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            MongoClient[Document](uri, connect=False).close()
+        except (PyMongoError, OSError, UserWarning) as unusable:  # the second: a file of certificates that is not there
+            raise ValueError(str(unusable)) from None
     return uri
 
 
