@@ -28,7 +28,11 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MONGODB_URI", "foo", "does not have the form of the example"),
         ("MONGODB_URI", "mongodb://host:port/", "Port contains non-digit characters"),
         ("MONGODB_URI", "mongodb://", "at least one hostname"),
-        ("MONGODB_URI", "mongodb://host/?retryWrite=true", "Unknown option: retrywrite. Did you mean one of (retrywrites"),
+        (
+            "MONGODB_URI",
+            "mongodb://host/?retryWrite=true",
+            "Unknown option: retrywrite. Did you mean one of (retrywrites",
+        ),
         ("MONGODB_URI", "mongodb://host/?tls=flase", "The value of tls must be 'true' or 'false'"),
         ("MONGODB_URI", "mongodb://host/?readPreference=secundary", "secundary is not a valid read preference"),
         ("MONGODB_URI", "mongodb://host/?maxPoolSize=0x", "maxpoolsize must be an integer"),
