@@ -67,7 +67,8 @@ class CustomerMerged(CustomerClosed):
 
 
 class MergeInProgress(Refusal):
-    """Raised for a customer who still takes over another one. The client sees a user error, and may try again."""
+    """Raised for a customer whose rows are on the way to or from another. The client sees a user error, and may
+    try again."""
 
     code = "MERGE_IN_PROGRESS"
 
@@ -109,9 +110,17 @@ def blockers(into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> l
 
 
 def check_settled(customer: Mapping[str, Any], *field: str) -> None:
-    """Raises MergeInProgress for a customer who still takes over another one."""
+    """Raises MergeInProgress for a customer who still takes over another one, or of whom a merge is being undone."""
     if customer.get("absorbingIds"):
         message = f"Customer {customer['number']} still takes over another customer. Try again when that is done."
+        raise MergeInProgress(message, *field)
+    check_not_undoing(customer, *field)
+
+
+def check_not_undoing(customer: Mapping[str, Any], *field: str) -> None:
+    """Raises MergeInProgress for a customer who gets rows back from a merge that was undone, or gives them back."""
+    if "undoingId" in customer:
+        message = f"A merge of customer {customer['number']} is being undone. Try again when that is done."
         raise MergeInProgress(message, *field)
 
 

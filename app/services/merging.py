@@ -287,6 +287,7 @@ def _unmerged(
             "identities": snapshot.get("identities", []),
             "mergedIntoId": None,
             "mergeId": None,
+            "undoingId": merge["_id"],
             **({"sourceValues": [each for each in theirs if each]} if any(theirs) else {}),
             **balance(back.into.state),
         }
@@ -298,7 +299,7 @@ def _unmerged(
     changed = changed_keys(into, left.customer)
     if "status" in changed:
         history.append(status_change(of, into, CustomerStatus(changed["status"]), told["actor"], reason))
-    changed |= {"detailsRevision": into["revision"], **balance(state)}
+    changed |= {"detailsRevision": into["revision"], "undoingId": merge["_id"], **balance(state)}
     undone: Document = {
         "status": MergeStatus.UNDOING.value,
         "undoneAt": of.now,

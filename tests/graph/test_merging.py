@@ -16,7 +16,7 @@ from app.store.indexes import wrong_copies
 from app.store.schema import COLLECTIONS, ROWS_OF_CUSTOMERS
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
-from tests.support.mutations import ADD_NOTE, ADJUST, MERGE_CUSTOMERS, UNMERGE, UPDATE_CUSTOMER
+from tests.support.mutations import ADD_NOTE, ADJUST, ANONYMISE, MERGE_CUSTOMERS, UNMERGE, UPDATE_CUSTOMER
 from tests.support.tokens import token
 from tests.support.world import LATER, WHOLE, World, ago
 
@@ -24,6 +24,8 @@ PREVIEW = """query($into: ID!, $ids: [ID!]!, $keep: [MergeKeepInput!]) {
   previewMerge(intoId: $into, ids: $ids, keep: $keep) {
   fields { field kept fromId dropped } counts { list count } warnings
   points { before { points customer { id } } after } blockers { error { code field message } customer { id } } } }"""
+CREDIT = """mutation($input: RequestCreditMemoInput!) {
+  requestCreditMemo(input: $input) { request { id } userErrors { code field message } } }"""
 STAFF = Role.CS_ADMIN
 STAYING = {
     "points": "the ledger of an account that came to its end, with numbers of its own",
@@ -484,6 +486,34 @@ async def test_a_merge_is_not_undone_while_it_moves_or_once_its_survivor_is_gone
     await Mover(store).once()
     await _merged(ask, store, last, into, key="2")
     assert _codes(await _unmerged(ask, store, merge)) == [("CUSTOMER_MERGED", ("mergeId",))]
+
+
+async def test_nobody_is_merged_erased_or_asked_for_while_their_rows_are_on_the_way_back(
+    ask: Ask, world: World, store: Store
+) -> None:
+    into, other, third = [await world.customer() for _ in range(3)]
+    note = await world.note(other)
+    asked = {"category": "WAIVER", "amount": {"amount": "5.00", "currency": "EUR"}}
+    first = await ask(CREDIT, input={"customerId": other["_id"], "idempotencyKey": "1", **asked})
+    assert first["data"]["requestCreditMemo"]["userErrors"] == []
+    merge = await _merged(ask, store, into, other)
+    undo = {"mergeId": merge["id"], "reason": "Two persons after all", "idempotencyKey": "u"}
+    assert (await ask(UNMERGE, input=undo))["data"]["unmerge"]["userErrors"] == []
+    for each in (into, other):
+        assert _codes(await _merge(ask, third, each, key="2")) == [("MERGE_IN_PROGRESS", ("ids", "0"))]
+        assert _codes(await _merge(ask, each, third, key="3")) == [("MERGE_IN_PROGRESS", ("intoId",))]
+        [blocker] = (await _preview(ask, third, each))["blockers"]
+        assert blocker["error"]["code"] == "MERGE_IN_PROGRESS"
+        confirmed = {"customerId": each["_id"], "confirmNumber": each["number"], "reason": "x", "idempotencyKey": "4"}
+        erased = (await ask(ANONYMISE, input=confirmed))["data"]["anonymiseCustomer"]
+        assert ("MERGE_IN_PROGRESS", ("customerId",)) in _codes(erased)
+        again = await ask(CREDIT, input={"customerId": each["_id"], "idempotencyKey": "5", **asked})
+        assert _codes(again["data"]["requestCreditMemo"]) == [("MERGE_IN_PROGRESS", ())]
+    await Mover(store).once()
+    again = await ask(CREDIT, input={"customerId": other["_id"], "idempotencyKey": "5", **asked})
+    assert _codes(again["data"]["requestCreditMemo"]) == [("REQUEST_OPEN", ())]
+    await _merged(ask, store, third, other, key="2")
+    assert (await store.find("notes", {"_id": note["_id"]}))[0]["customerId"] == third["_id"]
 
 
 # ---------------------------------------------------------------- what it costs others
