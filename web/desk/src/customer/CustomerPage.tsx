@@ -69,7 +69,9 @@ function Desk({ customer, me, definitions, entry, onRefresh }: Props) {
   }, [onRefresh]);
   useEffect(() => () => clearTimeout(timer.current), []);
 
-  useLive(customer.id, { onAdded: timeline.hear, onChanged: timeline.replace, onStale: readSoon });
+  useLive(customer.id, customer.revision, {
+    onAdded: timeline.hear, onChanged: timeline.replace, onStale: readSoon, onReset: timeline.again,
+  });
   const colleagues = useColleagues(customer.id, me?.subject);
   const { add } = timeline;
   const onDone = useCallback(
