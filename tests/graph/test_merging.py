@@ -16,7 +16,15 @@ from app.store.indexes import wrong_copies
 from app.store.schema import COLLECTIONS, ROWS_OF_CUSTOMERS
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
-from tests.support.mutations import ADD_NOTE, ADJUST, ANONYMISE, MERGE_CUSTOMERS, UNMERGE, UPDATE_CUSTOMER
+from tests.support.mutations import (
+    ADD_NOTE,
+    ADJUST,
+    ANONYMISE,
+    MERGE_CUSTOMERS,
+    REQUEST_DATA_EXPORT,
+    UNMERGE,
+    UPDATE_CUSTOMER,
+)
 from tests.support.tokens import token
 from tests.support.world import LATER, WHOLE, World, ago
 
@@ -509,6 +517,8 @@ async def test_nobody_is_merged_erased_or_asked_for_while_their_rows_are_on_the_
         assert ("MERGE_IN_PROGRESS", ("customerId",)) in _codes(erased)
         again = await ask(CREDIT, input={"customerId": each["_id"], "idempotencyKey": "5", **asked})
         assert _codes(again["data"]["requestCreditMemo"]) == [("MERGE_IN_PROGRESS", ())]
+        handed_out = await ask(REQUEST_DATA_EXPORT, input={"customerId": each["_id"], "idempotencyKey": "6"})
+        assert _codes(handed_out["data"]["requestDataExport"]) == [("MERGE_IN_PROGRESS", ())]
     await Mover(store).once()
     again = await ask(CREDIT, input={"customerId": other["_id"], "idempotencyKey": "5", **asked})
     assert _codes(again["data"]["requestCreditMemo"]) == [("REQUEST_OPEN", ())]
