@@ -464,6 +464,26 @@ def test_an_open_customer_who_is_merged_away_shows_all_of_the_survivor(demo: Dem
         expect(page.get_by_label("Note", exact=True)).to_have_value("They have called")
 
 
+def test_what_is_written_stays_though_the_customer_cannot_be_read_again(demo: Demo, browser: Browser) -> None:
+    customer = demo.ask(CREATE, first="Zenon", key="zenon")["createCustomer"]["customer"]
+
+    def fail(route: Route) -> None:
+        route.abort() if operation_of(route.request) == "CustomerPage" else route.continue_()
+
+    with demo.customer(browser, customer["number"], forgiving=CUT) as page:
+        note = page.get_by_label("Note", exact=True)
+        note.fill("They have called")
+        expect(page.locator("[data-problem=offline]")).to_have_count(0)
+        page.route("**/graphql", fail)
+        demo.ask(NOTE, id=customer["id"], key="note")
+        expect(page.locator("[data-problem=offline]")).to_be_visible()
+        expect(note).to_have_value("They have called")
+        page.unroute("**/graphql", fail)
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("[data-problem=offline]")).to_have_count(0)
+        expect(note).to_have_value("They have called")
+
+
 def test_what_happens_before_the_page_listens_is_shown(demo: Demo, browser: Browser) -> None:
     customer = demo.ask(CREATE, first="Zenobia", key="zenobia")["createCustomer"]["customer"]
 
