@@ -43,10 +43,9 @@ class CardNumber(Invalid):
     code = "CARD_NUMBER"
 
     def __init__(self, *field: str) -> None:
-        super().__init__(
-            f"{field[-1]} holds what may be the number of a card, and none is stored. Give its last four digits.",
-            *field,
-        )
+        name = next((each for each in reversed(field) if not each.isdecimal()), field[-1])  # not a place in a list
+        message = f"{name} holds what may be the number of a card, and none is stored. Give its last four digits."
+        super().__init__(message, *field)
 
 
 class NotFound(Refusal):

@@ -88,10 +88,16 @@ def page_request_of(
 
 
 def _position_at(selection: Selection, at: datetime) -> Position:
-    """Returns the position in a list by time from which a page begins with the rows of that moment."""
-    if selection.descending:
-        return stored(at) + _MILLISECOND, None, ""
-    return first_millisecond(at) - _MILLISECOND, MAX_ORDER, "\uffff"
+    """Returns the position in a list by time from which a page begins with the rows of that moment.
+
+    Raises BadUserInput where there is no millisecond before it, or behind it.
+    """
+    try:
+        if selection.descending:
+            return stored(at) + _MILLISECOND, None, ""
+        return first_millisecond(at) - _MILLISECOND, MAX_ORDER, "\uffff"
+    except OverflowError:
+        raise BadUserInput("A page begins between the first and the last millisecond there is.", "at") from None
 
 
 def size_of(size: int | None, name: str = "first") -> int:

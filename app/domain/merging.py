@@ -67,7 +67,8 @@ class CustomerMerged(CustomerClosed):
 
 
 class MergeInProgress(Refusal):
-    """Raised for a customer who still takes over another one. The client sees a user error, and may try again."""
+    """Raised for a customer whose rows are on the way to or from another. The client sees a user error, and may
+    try again."""
 
     code = "MERGE_IN_PROGRESS"
 
@@ -109,9 +110,17 @@ def blockers(into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> l
 
 
 def check_settled(customer: Mapping[str, Any], *field: str) -> None:
-    """Raises MergeInProgress for a customer who still takes over another one."""
+    """Raises MergeInProgress for a customer who still takes over another one, or of whom a merge is being undone."""
     if customer.get("absorbingIds"):
         message = f"Customer {customer['number']} still takes over another customer. Try again when that is done."
+        raise MergeInProgress(message, *field)
+    check_not_undoing(customer, *field)
+
+
+def check_not_undoing(customer: Mapping[str, Any], *field: str) -> None:
+    """Raises MergeInProgress for a customer who gets rows back from a merge that was undone, or gives them back."""
+    if "undoingId" in customer:
+        message = f"A merge of customer {customer['number']} is being undone. Try again when that is done."
         raise MergeInProgress(message, *field)
 
 
@@ -149,27 +158,34 @@ def merged(
     Raises LimitExceeded for more values than a customer can have.
     """
     everybody = [into, *sources]
-    fields, values = _fields(everybody, keep)
-    values |= {key: united for key, united in _unions(everybody).items() if united != into.get(key, [])}
-    after = details.with_values(into, values)
-    blocked = [each for each in sources if each["status"] == CustomerStatus.BLOCKED]
-    if blocked:
-        after["status"] = CustomerStatus.BLOCKED.value
+    after, fields = _joined(into, sources, keep)
     after["paymentCount"] = sum(each["paymentCount"] for each in everybody)
-    after["registeredAt"] = min(each["registeredAt"] for each in everybody)
-    strictest = due_diligence.merged([each.get("dueDiligence") for each in everybody])
-    after |= {"dueDiligence": strictest} if strictest else {}
     after |= _memory(everybody)
     for key, value in after.items():
         if isinstance(value, list) and (length := len(cast(list[Any], value))) > _limit(key):
             message = f"This would make {length} {key}; a customer has at most {_limit(key)}."
             raise LimitExceeded(message, "ids")
     warnings = [
-        *([MergeWarning.BLOCKED] if blocked and into["status"] != CustomerStatus.BLOCKED else []),
+        *([MergeWarning.BLOCKED] if after["status"] != into["status"] else []),
         *([MergeWarning.REWARDED_TWICE] if rewarded else []),
-        *([MergeWarning.DUE_DILIGENCE_REQUIRED] if _newly_required(into, strictest) else []),
+        *([MergeWarning.DUE_DILIGENCE_REQUIRED] if _newly_required(into, after.get("dueDiligence")) else []),
     ]
     return Merged(after, fields, warnings)
+
+
+def _joined(
+    into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], keep: Mapping[MergeField, str]
+) -> tuple[Document, list[FieldOutcome]]:
+    """Returns the survivor with what is not counted or added up, and what became of each field."""
+    everybody = [into, *sources]
+    fields, values = _fields(everybody, keep)
+    values |= {key: united for key, united in _unions(everybody).items() if united != into.get(key, [])}
+    after = details.with_values(into, values)
+    if any(each["status"] == CustomerStatus.BLOCKED for each in sources):
+        after["status"] = CustomerStatus.BLOCKED.value
+    after["registeredAt"] = min(each["registeredAt"] for each in everybody)
+    strictest = due_diligence.merged([each.get("dueDiligence") for each in everybody])
+    return after | ({"dueDiligence": strictest} if strictest else {}), fields
 
 
 def _newly_required(into: Mapping[str, Any], strictest: Mapping[str, Any] | None) -> bool:
@@ -332,27 +348,35 @@ def check_undoable(merge: Mapping[str, Any], into: Mapping[str, Any], sources: S
             raise closed
 
 
-def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
-    """Returns the survivor without what the merge brought, as far as nobody has changed it since; without points.
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """It holds the survivor after an undone merge, without their points, and what later merges have brought now."""
 
-    ``merge`` has the survivor's keys ``before`` and ``after``, and ``snapshots`` of the others as they were.
+    customer: Document
+    later: Mapping[str, Document]
+    """The keys ``before`` and ``after`` of each, by its id."""
+
+
+def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any], later: Sequence[Mapping[str, Any]] = ()) -> Unmerged:
+    """Returns the survivor without what the merge brought, as far as nobody has changed it since.
+
+    ``merge`` has the survivor's keys ``before`` and ``after``, and ``snapshots`` of the others as they were. What it
+    brought stands where customers have it, too, who came by one of the ``later`` merges, oldest first: from now on it
+    is this one that has brought it.
     """
-    before, left, sources = merge["before"], merge["after"], merge["snapshots"]
-    after = dict(into)
-    for key in left.keys() | before.keys():
-        value = into.get(key)
-        if key in _COUNTED or key.startswith("search"):
-            continue
-        if value == left.get(key):
-            after[key] = before.get(key)
-        elif isinstance(value, list):
-            brought = [each for one in sources for each in one.get(key, [])]
-            own: list[Any] = before.get(key) or []
-            present = cast(list[Any], value)
-            after[key] = [each for each in present if each in own or each not in brought]
-    there, made, own_fields = map(customer_fields.values_of, (into, left, before))
-    as_left = (name for name in made.keys() | own_fields.keys() if there.get(name) == made.get(name))
-    after = customer_fields.with_values(after, {customer_fields.key_of(name): own_fields.get(name) for name in as_left})
+    sources = merge["snapshots"]
+    after = _without(into, merge)
+    rest: dict[str, Document] = {}
+    for other in later:
+        brought = _brought_again(into, after, other["snapshots"])
+        new = {key: after.get(key) for key in brought if key not in other["before"]}
+        before = {key: value for key, value in _without(other["before"], merge).items() if key in other["before"]}
+        gone = {key: None for key in other["before"] if key not in before}
+        rest[other["_id"]] = {
+            "before": {**before, **gone, **new},
+            "after": {**other["after"], **{key: brought[key] for key in new}},
+        }
+        after |= brought
     after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
     theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
@@ -363,12 +387,34 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
         each for each in into.get("sourceValues", []) if {"source": each["source"], "id": each["id"]} not in identities
     ]
     after["sourceValues"] = own_values or None
-    after["lastByType"] = _types_without(into, before, sources) or None
     after = {key: value for key, value in after.items() if value is not None}
     if emails := after.get("emails"):
         primary = next((each["value"] for each in emails if each["primary"]), emails[0]["value"])
         after["emails"], after["email"] = primary_first(emails, primary), primary
-    return details.searchable(after)
+    elif after.get("emails") == []:
+        after = {key: value for key, value in after.items() if key not in ("emails", "email")}
+    return Unmerged(details.searchable(after), rest)
+
+
+def _without(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
+    """Returns the survivor without what the merge brought of what is put back. Keys without a value are left out."""
+    before, left, sources = merge["before"], merge["after"], merge["snapshots"]
+    after = dict(into)
+    for key in left.keys() | before.keys():
+        value = into.get(key)
+        if key in _COUNTED or key.startswith("search"):
+            continue
+        if value == left.get(key):
+            after[key] = before.get(key)
+        elif isinstance(value, list):
+            brought = [_unmarked(each) for one in sources for each in one.get(key, [])]
+            own = [*map(_unmarked, before.get(key) or [])]
+            present = [(each, _unmarked(each)) for each in cast(list[Any], value)]
+            after[key] = [each for each, unmarked in present if unmarked in own or unmarked not in brought]
+    there, made, own_fields = map(customer_fields.values_of, (into, left, before))
+    as_left = (name for name in made.keys() | own_fields.keys() if there.get(name) == made.get(name))
+    after = customer_fields.with_values(after, {customer_fields.key_of(name): own_fields.get(name) for name in as_left})
+    return {key: value for key, value in after.items() if value is not None}
 
 
 _COUNTED: Final = frozenset(
@@ -378,16 +424,28 @@ _COUNTED: Final = frozenset(
 """Keys of a survivor that are not put back, but made anew."""
 
 
-def _types_without(
-    into: Mapping[str, Any], before: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]
+def _brought_again(
+    into: Mapping[str, Any], after: Mapping[str, Any], snapshots: Sequence[Mapping[str, Any]]
 ) -> Document:
-    """Returns when each type last occurred, without what the sources brought."""
-    own: Document = before.get("lastByType") or {}
-    kept: Document = {}
-    for type_, at in into.get("lastByType", {}).items():
-        brought = max(
-            (each.get("lastByType", {}).get(type_) for each in sources if type_ in each.get("lastByType", {})),
-            default=None,
-        )
-        kept[type_] = own.get(type_) if at == brought else at
-    return {type_: at for type_, at in kept.items() if at is not None}
+    """Returns what an undone merge has taken from the survivor, as far as those of another merge brought it, too."""
+    again, _ = _joined(after, snapshots, {})
+    brought: Document = {}
+    for key, value in again.items():
+        if key in _COUNTED - {"fields"} or key.startswith("search") or into.get(key) == after.get(key):
+            continue
+        if key == "fields":
+            names = customer_fields.values_of(into).keys()
+            brought[key] = [each for each in value if each["name"] in names]
+        elif isinstance(value, list):
+            there = [*map(_unmarked, into.get(key, []))]
+            brought[key] = [each for each in cast(list[Any], value) if _unmarked(each) in there]
+        else:
+            brought[key] = value
+    return {key: value for key, value in brought.items() if value != after.get(key)}
+
+
+def _unmarked(each: Any) -> Any:
+    """Returns an entry of a list without what says that it is the primary one, or the default."""
+    if not isinstance(each, dict):
+        return each
+    return {key: value for key, value in cast(Document, each).items() if key not in ("primary", "isDefault")}

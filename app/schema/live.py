@@ -33,6 +33,11 @@ class LiveActivity:
         description="The position after this event, to pass as `after`. Good for 72 hours, and for this customer only."
     )
 
+    revision: int = strawberry.field(
+        description="The customer's revision that the stream has reached. If you read the customer before the first "
+        "event and their `revision` was lower, read them again."
+    )
+
     @strawberry.field(
         description="The activity that was added (ADDED) or corrected (CHANGED). Null if it is about the customer, or "
         "about a row of another list."

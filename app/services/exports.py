@@ -9,6 +9,7 @@ from app.domain.cells import PLAIN, Layout
 from app.domain.changes import IdempotencyConflict, Invalid, LimitExceeded
 from app.domain.exports import UNFINISHED, Column, check_format, conditions_of
 from app.domain.ids import new_id
+from app.domain.merging import check_not_undoing
 from app.domain.paging import Where
 from app.domain.vocabulary import ExportFormat, ExportStatus, ExportTable
 from app.services.changes import Changes, Effect, Session, Wrote
@@ -60,7 +61,10 @@ async def request(
 
 
 async def request_data(of: Changes, customer_id: str, *, key: str) -> Wrote:
-    """Queues a file with all that is known of the customer, for them. Raises Invalid, LimitExceeded."""
+    """Queues a file with all that is known of the customer, for them.
+
+    Raises Invalid, LimitExceeded, MergeInProgress.
+    """
     key = changes.key(key)
     asked: Document = {
         "customerId": customer_id,
@@ -74,7 +78,8 @@ async def request_data(of: Changes, customer_id: str, *, key: str) -> Wrote:
     # A subject's keys are one customer's each here, and a subject's among exports.
     own = {"key": changes.fingerprint({"customerId": customer_id, "key": key}), "inputHash": changes.fingerprint(asked)}
 
-    async def decide(_customer: Document, session: Session) -> Effect:
+    async def decide(customer: Document, session: Session) -> Effect:
+        check_not_undoing(customer)  # rows of another person are with this one, or theirs with another
         export_id = await _queue(of, {**asked, **own}, session)
         activity = of.activity(customer_id, "DATA_EXPORT_REQUESTED")
         return Effect({"export": export_id, "activity": activity["_id"]}, activity)

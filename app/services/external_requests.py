@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue.external_requests import RequestGuard, RequestKind
 from app.catalogue.model import AttributeKind, CatalogueAttribute
-from app.domain import changes, external_requests
+from app.domain import changes, external_requests, merging
 from app.domain.access import Permission
 from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
@@ -214,6 +214,7 @@ async def _guarded(
     of: Changes, kind: RequestKind, customer: Document, asked: Asked, session: Session
 ) -> Mapping[str, Any]:
     """Returns the attributes, with an amount where it was left out. Raises what the kind's guard raises."""
+    merging.check_not_undoing(customer)  # what is asked for already may still be the other's
     customer_id = customer["_id"]
     everybody = [customer_id, *customer.get("absorbingIds", ())]  # whose rows are on their way to the customer
     if kind.target and kind.guard is not RequestGuard.REFUNDABLE:

@@ -82,6 +82,7 @@ class Mover(RowJob):
             for each in (*merge["sourceIds"], merge["customerId"]):
                 await rows.lock(each)
                 rows.moved.add(each)
+                rows.set_on_customer(each, {"undoingId": None})
             brought = {"formerOwners.mergeId": merge["_id"], "customerId": merge["customerId"]}
             if await self._any(rows, dict.fromkeys(ROWS_OF_CUSTOMERS, brought)):
                 return False

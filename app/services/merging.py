@@ -206,7 +206,7 @@ async def _merged(
         "detailsRevision": into["revision"],
         **({"hasStatusDetails": True} if "status" in after else {}),
         **balance(state),
-        **_summary(into, after.get("lastByType", {})),
+        **_summary(into, merged.customer.get("lastByType", {})),
     }
     return Effect(
         {"merge": merge_id, "activity": told["_id"]},
@@ -238,14 +238,26 @@ async def unmerge(of: Changes, merge: Document, *, reason: str, key: str) -> Wro
     async def decide(into: Document, session: Session) -> Effect:
         stored = (await of.store.find("merges", {"_id": merge["_id"]}, session=session))[0]
         merging.check_undoable(stored, into, sources)
-        return _unmerged(of, into, sources, stored, reason, key)
+        where = {
+            "customerId": into["_id"],
+            "status": MergeStatus.DONE.value,
+            "createdAt": {"$gt": stored["createdAt"]},
+        }
+        later = await of.store.find("merges", where, sort={"createdAt": 1}, session=session)
+        return _unmerged(of, into, sources, stored, later, reason, key)
 
     given = {"mergeId": merge["_id"], "reason": reason}
     return await of.run_once("unmerge", merge["customerId"], key, given, decide, lock=lock)
 
 
 def _unmerged(
-    of: Changes, into: Document, sources: Sequence[Document], merge: Document, reason: str, key: str
+    of: Changes,
+    into: Document,
+    sources: Sequence[Document],
+    merge: Document,
+    later: Sequence[Document],
+    reason: str,
+    key: str,
 ) -> Effect:
     told = of.activity(
         into["_id"],
@@ -275,6 +287,7 @@ def _unmerged(
             "identities": snapshot.get("identities", []),
             "mergedIntoId": None,
             "mergeId": None,
+            "undoingId": merge["_id"],
             **({"sourceValues": [each for each in theirs if each]} if any(theirs) else {}),
             **balance(back.into.state),
         }
@@ -282,11 +295,11 @@ def _unmerged(
         history.append(status_change(of, source, CustomerStatus(snapshot["status"]), told["actor"], reason))
         own = {"attributes": told["attributes"], "message": reason}
         activities.append(of.activity(source["_id"], "CUSTOMERS_UNMERGED", **own))
-    changed = changed_keys(into, merging.unmerged(into, merge))
+    left = merging.unmerged(into, merge, later)
+    changed = changed_keys(into, left.customer)
     if "status" in changed:
         history.append(status_change(of, into, CustomerStatus(changed["status"]), told["actor"], reason))
-    summary = _summary(into, changed.pop("lastByType", into.get("lastByType")) or {})
-    changed |= {"detailsRevision": into["revision"], **balance(state), **summary}
+    changed |= {"detailsRevision": into["revision"], "undoingId": merge["_id"], **balance(state)}
     undone: Document = {
         "status": MergeStatus.UNDOING.value,
         "undoneAt": of.now,
@@ -308,6 +321,7 @@ def _unmerged(
                 for source in merge["snapshots"]
                 for each in source.get("mergedFromIds", [])
             },
+            **{("merges", each): keys for each, keys in left.later.items()},
             ("merges", merge["_id"]): undone,
         },
         first=[*ledger.expired, *activities],
@@ -318,7 +332,7 @@ def _summary(into: Document, by_type: Mapping[str, datetime]) -> Document:
     """Returns the keys that make the customer's summary by type that one; None removes a type."""
     before: Mapping[str, datetime] = into.get("lastByType", {})
     changed = {type_ for type_ in {*before, *by_type} if before.get(type_) != by_type.get(type_)}
-    return {f"lastByType.{type_}": by_type.get(type_) for type_ in changed - {"CUSTOMERS_MERGED", "CUSTOMERS_UNMERGED"}}
+    return {f"lastByType.{type_}": by_type.get(type_) for type_ in changed - {"CUSTOMERS_MERGED"}}
 
 
 class _Ledgers:

@@ -51,9 +51,9 @@ async def _changed(
     async def effect(customer: Document, _session: Session) -> Effect:
         activity = of.activity(customer["_id"], type_, attributes={"tag": tag})
         labels = decide(customer["tags"])
-        copies: Document = {"searchTags": list(dict.fromkeys(map(folded, labels)))}
+        there = dict.fromkeys(map(folded, labels))
+        copies: Document = {"searchTags": [*there] or None}
         if "tagSources" in customer:  # a label that was taken off belongs to no source any more
-            there = set(copies["searchTags"])
             copies["tagSources"] = [each for each in customer["tagSources"] if folded(each["tag"]) in there]
         changed = {("customers", customer["_id"]): {"tags": labels, **copies}}
         return Effect({"activity": activity["_id"]}, activity, changed=changed)

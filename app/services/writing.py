@@ -90,7 +90,7 @@ class CustomerRows:
         """Whose previews are to be made, once it is committed."""
         self.lets_preview_follow = False
         self.moved: set[str] = set()
-        """Whose rows came or went row by row, which no entry of the feed lists."""
+        """Whose rows came or went row by row, which no entry of the feed lists: their copies are made anew."""
 
     async def lock(self, customer_id: str) -> Document:
         """Returns the customer, whom nobody else changes until this transaction ends. Raises NotFound."""
@@ -207,14 +207,14 @@ class CustomerRows:
         operations = [UpdateOne({"_id": owner}, {"$set": {"identities": []}}) for owner in given_up]
         updates = {owner: self._update(owner, activities[owner]) for owner in sorted(self.owners)}
         match [*updates.items()]:
-            case [(owner, update)] if update and not (given_up or self._withdrawn or self.defers_copies):
+            case [(owner, update)] if update and not (given_up or self._withdrawn or self.moved or self.defers_copies):
                 together.update("customers", {"_id": owner}, update, self._updated.append)
             case _:
                 operations += [UpdateOne({"_id": owner}, update) for owner, update in updates.items() if update]
                 together.write("customers", operations, ordered=bool(given_up))
         told = [*self._inserted["activities"], *self._withdrawn]
         together.write("tallies", days_made_stale(told, now=self.now))
-        if of := sorted({activity["customerId"] for activity in self._withdrawn}):
+        if of := sorted({activity["customerId"] for activity in self._withdrawn} | self.moved):
             await together.send()
             await remake_copies(self.store, of, self.session)
         gone = [DeleteOne({"_id": owner}) for owner in sorted(self._gone)]

@@ -105,13 +105,15 @@ CUSTOMERS: Final = Collection(
         ),
         "mergedIntoId": reference("customers"),
         # Of merges that were made here: which one closed this account, and whom a survivor has taken over. While
-        # their rows are on the way, ``absorbingIds`` names whose, and ``rowsMoving`` is on each of these.
+        # their rows are on the way, ``absorbingIds`` names whose, and ``rowsMoving`` is on each of these; while they
+        # are on the way back, ``undoingId`` is on all of them.
         "mergeId": reference("merges"),
         "mergedFromIds": list_of(reference("customers"), at_most=1_000),
         "mergedIdentities": list_of(IDENTITY),  # those of the survivor's that came with others
         "absorbingIds": list_of(reference("customers")),
         "mergeInProgressId": reference("merges"),
         "rowsMoving": {"enum": [True]},
+        "undoingId": reference("merges"),
         "affiliateId": WORD,
         # Which fields were edited here, with what they were before; what each source said last (domain/details.py).
         "edited": personal(list_of(object_of({"field": WORD}, {"before": _DETAIL}))),

@@ -34,6 +34,13 @@ EDIT_FIELD = """mutation ($id: ID!) { updateCustomer(input: {
 RENAME = """mutation ($id: ID!) { updateCustomer(input: {
   customerId: $id, firstName: "ليلى", lastName: "الحداد", idempotencyKey: "rename" }) { userErrors { code } } }"""
 
+CREATE = """mutation ($first: String!, $key: String!) { createCustomer(input: {
+  firstName: $first, idempotencyKey: $key }) { customer { id number } } }"""
+NOTE = """mutation ($id: ID!, $key: String!) { addNote(input: {
+  customerId: $id, message: "Written meanwhile", idempotencyKey: $key }) { userErrors { code } } }"""
+MERGE = """mutation ($into: ID!, $id: ID!) { mergeCustomers(input: {
+  intoId: $into, ids: [$id], reason: "The same person", idempotencyKey: "zora" }) { userErrors { code } } }"""
+
 
 def eventually(read: Callable[[], T | None]) -> T:
     """Returns what is read once it is something."""
@@ -441,6 +448,55 @@ def test_what_a_colleague_writes_is_announced_and_nothing_moves(demo: Demo, brow
     activity = demo.database.activities.find_one({"_id": made})
     assert activity
     assert activity["isNote"]
+
+
+def test_an_open_customer_who_is_merged_away_shows_all_of_the_survivor(demo: Demo, browser: Browser) -> None:
+    ids = {name: demo.ask(CREATE, first=name, key=name)["createCustomer"]["customer"] for name in ("Zita", "Zora")}
+    demo.ask(NOTE, id=ids["Zita"]["id"], key="note")
+    with demo.customer(browser, ids["Zora"]["number"]) as page:
+        events = page.get_by_role("group", name="What happened").get_by_role("article")
+        expect(events).to_have_count(1)
+        page.get_by_label("Note", exact=True).fill("They have called")
+        demo.ask(MERGE, into=ids["Zita"]["id"], id=ids["Zora"]["id"])
+        expect(page.get_by_role("heading", name="Zita")).to_be_visible()
+        expect(events.filter(has_text="Written meanwhile")).to_have_count(1)
+        expect(events.filter(has_text="Customer Created")).to_have_count(2)
+        expect(page.get_by_label("Note", exact=True)).to_have_value("They have called")
+
+
+def test_what_is_written_stays_though_the_customer_cannot_be_read_again(demo: Demo, browser: Browser) -> None:
+    customer = demo.ask(CREATE, first="Zenon", key="zenon")["createCustomer"]["customer"]
+
+    def fail(route: Route) -> None:
+        route.abort() if operation_of(route.request) == "CustomerPage" else route.continue_()
+
+    with demo.customer(browser, customer["number"], forgiving=CUT) as page:
+        note = page.get_by_label("Note", exact=True)
+        note.fill("They have called")
+        expect(page.locator("[data-problem=offline]")).to_have_count(0)
+        page.route("**/graphql", fail)
+        demo.ask(NOTE, id=customer["id"], key="note")
+        expect(page.locator("[data-problem=offline]")).to_be_visible()
+        expect(note).to_have_value("They have called")
+        page.unroute("**/graphql", fail)
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("[data-problem=offline]")).to_have_count(0)
+        expect(note).to_have_value("They have called")
+
+
+def test_what_happens_before_the_page_listens_is_shown(demo: Demo, browser: Browser) -> None:
+    customer = demo.ask(CREATE, first="Zenobia", key="zenobia")["createCustomer"]["customer"]
+
+    def write_first(route: Route) -> None:
+        if operation_of(route.request) is None and "customerActivity" in (route.request.post_data or ""):
+            demo.ask(NOTE, id=customer["id"], key="note")
+        route.continue_()
+
+    with demo.open(browser) as page:
+        page.route("**/graphql", write_first)
+        page.goto(f"/desk#/customers/{customer['number']}")
+        events = page.get_by_role("group", name="What happened").get_by_role("article")
+        expect(events.filter(has_text="Written meanwhile")).to_have_count(1)
 
 
 def test_customers_see_their_own_page_and_may_do_nothing_to_it(demo: Demo, browser: Browser) -> None:

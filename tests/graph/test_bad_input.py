@@ -55,6 +55,8 @@ REFUSED_IN_THE_FIELD = {
     "activities(filter: {legacy: true, types: []})": "leave out types",
     "activities(filter: {legacy: true, groups: [NOTE]})": "leave out groups",
     "activities(filter: {legacy: true}, orderBy: {field: TYPE})": "cannot be sorted by type",
+    'activities(at: "9999-12-31T23:59:59.999Z")': "between the first and the last millisecond",
+    'activities(at: "0001-01-01T00:00:00Z", orderBy: {direction: ASC})': "between the first and the last millisecond",
     "activities(first: 101)": "between 0 and 100; it is 101",
     "activities(first: -1)": "between 0 and 100; it is -1",
     "activities(last: 101)": "between 0 and 100; it is 101",

@@ -15,7 +15,7 @@ from app.services.expiry import expire_due
 from app.services.importing import import_lines
 from app.store import previews
 from app.store.driver import Document, Store, UpdateMany
-from app.store.indexes import refresh_customers
+from app.store.indexes import refresh_customers, wrong_copies
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
 from tests.support.query_plans import documents_read, explained
@@ -357,6 +357,9 @@ async def test_a_label_is_put_on_and_taken_off_each_with_its_activity(ask: Ask, 
     assert (second["activity"]["type"], second["customer"]["tags"]) == ("CUSTOMER_UNTAGGED", ["b2b"])
     assert len(await world.store.find("activities", {})) == 2
     assert len(await world.store.find("audit", {"outcome": "ACCEPTED"})) == 2
+    last = {"customerId": ada["_id"], "tag": "b2b", "idempotencyKey": "3"}
+    assert (await ask(UNTAG, i=last))["data"]["untagCustomer"]["customer"] == {"tags": []}
+    assert await wrong_copies(world.store) == []
 
 
 async def test_labels_that_cannot_be_are_refused_and_nothing_is_written(ask: Ask, world: World) -> None:

@@ -23,7 +23,7 @@ from tests.support.world import SYSTEM, World
 pytestmark = pytest.mark.anyio
 ACTIVITY = """subscription($id: ID!, $after: String, $filter: ActivityFilter) {
   customerActivity(customerId: $id, after: $after, filter: $filter) {
-    kind cursor activity { id type message } customer { id revision } } }"""
+    kind cursor revision activity { id type message } customer { id revision } } }"""
 
 BLOCK = """mutation($input: ChangeCustomerStatusInput!) {
   changeCustomerStatus(input: $input) { userErrors { message } } }"""
@@ -39,11 +39,14 @@ async def test_what_is_added_comes_at_once(world: World, store: Store, ask: Ask)
     async with live_gateway(store) as url, subscribed(url, ACTIVITY, id=ada["_id"]) as stream:
         first = await stream.event()
         assert (first["kind"], first["activity"], first["customer"]) == ("HEARTBEAT", None, None)
+        assert first["revision"] == 0
         added = await note(ask, ada["_id"], "1")
         event = await stream.event()
         assert (event["kind"], event["activity"]["id"]) == ("ADDED", added)
-        assert event["customer"]["revision"] == 1
+        assert event["customer"]["revision"] == event["revision"] == 1
         assert (await stream.event())["kind"] == "CHANGED"  # the note
+    async with live_gateway(store) as url, subscribed(url, ACTIVITY, id=ada["_id"]) as stream:
+        assert (await stream.event())["revision"] == 1  # who has read the customer before the note learns of it
 
 
 async def test_whoever_comes_back_misses_nothing(world: World, store: Store, ask: Ask) -> None:

@@ -34,11 +34,26 @@ export function CustomerPage({ number, entry }: { number: string; entry?: string
     variables: { number, first: FIRST, filter: filterOf(EVERYTHING) },
   });
   const refresh = useCallback(() => again({ requestPolicy: 'network-only' }), [again]);
+  const [known, setKnown] = useState<CustomerPageQuery>();
+  if (data?.customer && data !== known) setKnown(data);
+  useEffect(() => {
+    if (!error) return;
+    addEventListener('online', refresh);
+    return () => removeEventListener('online', refresh);
+  }, [error, refresh]);
 
-  if (data?.customer) {
-    return <Desk customer={data.customer} me={data.viewer} definitions={data.customerFields} entry={entry} onRefresh={refresh} />;
+  // Whoever writes here keeps what they wrote, though it could not be read again, unless they may not see it any more.
+  const problem = error && problemOf(error);
+  const page = data?.customer ? data : fetching || (problem && problem.kind !== 'forbidden') ? known : undefined;
+  if (page?.customer) {
+    return (
+      <>
+        {problem && <ProblemScreen problem={problem} onRetry={refresh} />}
+        <Desk customer={page.customer} me={page.viewer} definitions={page.customerFields} entry={entry} onRefresh={refresh} />
+      </>
+    );
   }
-  if (error) return <ProblemScreen problem={problemOf(error)} onRetry={refresh} />;
+  if (problem) return <ProblemScreen problem={problem} onRetry={refresh} />;
   if (fetching) return <Text p="md">{t.loading}</Text>;
   return <Alert m="md" title={t.noCustomer(number)}>{t.noCustomerAdvice}</Alert>;
 }
@@ -69,7 +84,9 @@ function Desk({ customer, me, definitions, entry, onRefresh }: Props) {
   }, [onRefresh]);
   useEffect(() => () => clearTimeout(timer.current), []);
 
-  useLive(customer.id, { onAdded: timeline.hear, onChanged: timeline.replace, onStale: readSoon });
+  useLive(customer.id, customer.revision, {
+    onAdded: timeline.hear, onChanged: timeline.replace, onStale: readSoon, onReset: timeline.again,
+  });
   const colleagues = useColleagues(customer.id, me?.subject);
   const { add } = timeline;
   const onDone = useCallback(

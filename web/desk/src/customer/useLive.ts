@@ -8,6 +8,8 @@ interface Ears {
   onChanged: (entry: EntryFragment) => void;
   /** Something else of the customer is not what it was. */
   onStale: () => void;
+  /** More is not what it was than is told: their rows are to be read again. */
+  onReset: () => void;
 }
 
 const SILENCE_MS = 60_000;
@@ -15,13 +17,18 @@ const pause = () => 500 + Math.random() * 1500; // not all at once, where a proc
 /** Codes after which nobody has to come back: these rights are gone. A token that has ended may have been renewed. */
 const FINAL = ['FORBIDDEN', 'UNAUTHENTICATED', 'BAD_USER_INPUT'];
 
-/** Follows a customer for as long as the page is open. The last cursor is kept over breaks, so that nothing is missed. */
-export function useLive(customerId: string, ears: Ears): boolean {
+/** Follows a customer, who was read as of a revision, for as long as the page is open.
+ *
+ * The last cursor is kept over breaks, so that nothing is missed; nor is what happened before there was one.
+ */
+export function useLive(customerId: string, revision: number, ears: Ears): boolean {
   const client = useClient();
   const current = useRef(ears);
+  const seen = useRef(revision);
   const [isLive, setLive] = useState(false);
   useEffect(() => {
     current.current = ears;
+    seen.current = revision;
   });
 
   useEffect(() => {
@@ -46,13 +53,15 @@ export function useLive(customerId: string, ears: Ears): boolean {
         }
         const event = data?.customerActivity;
         if (!event) return;
+        const hasMissed = after === null && event.revision > seen.current;
         after = event.cursor;
         setLive(true);
         clearTimeout(timer);
         timer = setTimeout(comeBack, SILENCE_MS);
         if (event.kind === 'ADDED' && event.activity) current.current.onAdded(event.activity);
         else if (event.kind === 'CHANGED' && event.activity) current.current.onChanged(event.activity);
-        if (event.kind !== 'HEARTBEAT') current.current.onStale();
+        if (event.kind === 'RESET' || hasMissed) current.current.onReset();
+        if (event.kind !== 'HEARTBEAT' || hasMissed) current.current.onStale();
       });
       stop = unsubscribe;
     }

@@ -40,7 +40,8 @@ export function useTimeline(customerId: string, first: FirstPage, filter: Activi
   const [isLoading, setLoading] = useState(false);
   const run = useRef(0);
   const key = JSON.stringify(filter);
-  const shown = useRef(isFiltered ? '' : key);
+  const list = `${customerId} ${key}`; // an open customer who is merged away becomes another one
+  const shown = useRef(isFiltered ? '' : list);
 
   const read = useCallback(
     async (after: string | null) => {
@@ -53,17 +54,17 @@ export function useTimeline(customerId: string, first: FirstPage, filter: Activi
       setProblem(error && problemOf(error));
       const page = data?.node && 'activities' in data.node ? data.node.activities : null;
       if (!page) return;
-      shown.current = key;
+      shown.current = list;
       const read = pagesOf(page as FirstPage);
       setPages((was) => (after ? { ...read, entries: [...was.entries, ...read.entries] } : read));
       if (!after) setFresh([]);
     },
-    [client, customerId, key],
+    [client, customerId, key, list],
   );
 
   useEffect(() => {
-    if (shown.current !== key) void read(null);
-  }, [key, read]);
+    if (shown.current !== list) void read(null);
+  }, [list, read]);
 
   const add = useCallback((entry: EntryFragment) => {
     setFresh((was) => was.filter(({ id }) => id !== entry.id));
