@@ -1,5 +1,6 @@
 """Defines what all types share: documents as sources, nodes, scalars, enums with their words."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -193,13 +194,10 @@ def _serialize_decimal(value: object) -> str:
 
 
 def _parse_decimal(value: object) -> Decimal:
-    try:
-        number = Decimal(value) if isinstance(value, str) else None
-        if number is not None and number.is_finite():
-            return number
-    except ArithmeticError:
-        pass
-    raise ValueError('Give a decimal number as a string, such as "12.50".')
+    # Python's Decimal also reads "1_000", " 5", exponents and the digits of every script.
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        raise ValueError('Give a decimal number as a string, such as "12.50".')
+    return Decimal(value)
 
 
 def _safe_integer(value: object) -> int:
