@@ -51,6 +51,8 @@ class CustomerRows:
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
         self._withdrawn: list[Document] = []
         """Activities that are not, or not any more, what they were: copies and counts of them are made anew."""
+        self._retold: list[Document] = []
+        """Activities as they are from now on, and those of which an update leaves the type and the time."""
         self.collections: defaultdict[str, set[str]] = defaultdict(set)
         """Where rows were written, by their owners."""
         self._rewritten: defaultdict[str, list[str]] = defaultdict(list)
@@ -120,6 +122,9 @@ class CustomerRows:
 
     def replace(self, collection: str, before: Document, after: Document) -> None:
         """The row may change its owner: both have another revision."""
+        if collection == "activities":
+            self._withdrawn.append(before)
+            self._retold.append(after)
         if before["customerId"] == after["customerId"]:
             self._operations[collection].append(ReplaceOne(self._row(before), after))
         else:
@@ -129,8 +134,13 @@ class CustomerRows:
             self._touch(collection, owner, before["_id"])
 
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
-        """Updates a row. ``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
+        """Updates a row; ``change`` leaves its owner, its type and its time as they are.
+
+        ``before`` needs ``_id`` and ``customerId``, and of an activity ``occurredAt``: of its day it is another one.
+        """
         self._operations[collection].append(UpdateOne(self._row(before), change))
+        if collection == "activities":
+            self._retold.append(before)
         self._touch(collection, before["customerId"], before["_id"])
 
     def delete(self, collection: str, before: Document) -> None:
@@ -212,9 +222,10 @@ class CustomerRows:
             case _:
                 operations += [UpdateOne({"_id": owner}, update) for owner, update in updates.items() if update]
                 together.write("customers", operations, ordered=bool(given_up))
-        told = [*self._inserted["activities"], *self._withdrawn]
+        told = [*self._inserted["activities"], *self._withdrawn, *self._retold]
         together.write("tallies", days_made_stale(told, now=self.now))
-        if of := sorted({activity["customerId"] for activity in self._withdrawn}):
+        if self._withdrawn:
+            of = sorted({activity["customerId"] for activity in (*self._withdrawn, *self._retold)})
             await together.send()
             await remake_copies(self.store, of, self.session)
         gone = [DeleteOne({"_id": owner}) for owner in sorted(self._gone)]

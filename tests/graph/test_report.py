@@ -1,6 +1,7 @@
 """The customer-service report: two tables and the rows behind them, which always agree; and what they cost."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,14 @@ from app.domain import points
 from app.domain.access import PERMITTED, Permission, Role
 from app.domain.report import OPTION_KEYS
 from app.services import daily_counts
+from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
-from app.services.importing import import_lines
+from app.services.importing import ImportOptions, import_lines
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
+from tests.support.mutations import ANONYMISE
 from tests.support.query_plans import documents_read, entries_read, explained, sorts
 from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
@@ -412,6 +415,50 @@ async def test_every_writer_keeps_counted_days_true(ask: Ask, world: World) -> N
     await indexes.forget_days(store)
     await everything_counted(store)
     assert await daily_counts.differences(store) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_days_and_customers_follow_what_a_correction_or_an_erasure_makes_of_activities(
+    seed: int, ask: Ask, store: Store
+) -> None:
+    """Another type, time, actor or campaign, legacy or not; customers of esuite who are called System until then."""
+    random, now = Random(seed), datetime.now(UTC)
+    own = {"source": "esuite", "customer": {"source": "esuite", "id": "E1"}}
+
+    def lines() -> list[bytes]:
+        told: list[Document] = [
+            {
+                "kind": "activity",
+                "id": f"A{number}",
+                **own,
+                "type": random.choice(["BIRTHDAY", "OPT_IN", "BIRTDAY"]),
+                "occurredAt": (NOW - timedelta(days=random.randrange(9))).isoformat(),
+                "actor": random.choice([{"kind": "CUSTOMER"}, {"kind": "AGENT", "name": "Otto"}, {"kind": "SYSTEM"}]),
+                **random.choice([{}, {"campaign": "Radio"}, {"campaign": "TV"}]),
+            }
+            for number in range(12)
+        ]
+        ada = {"kind": "customer", "source": "esuite", "id": "E1", "number": "1", "name": "Ada"}
+        return [json.dumps(line).encode() for line in ({**ada, "registeredAt": "2023-01-01T00:00:00Z"}, *told)]
+
+    async def agree() -> None:
+        assert await daily_counts.differences(store) == []
+        assert await indexes.wrong_copies(store) == []
+        for more in ({}, {"users": ["System"]}, {"hideSystem": True}):
+            shown = await reported(ask, {**window(ago(days=30), now), **more})
+            assert shown["total"] == shown["details"]["totalCount"] == sum(row["total"] for row in shown["actions"])
+
+    for _ in range(3):
+        options = ImportOptions(corrects=True)
+        await import_lines(store, lines(), now=now, reject=lambda bad: pytest.fail(bad.reason), options=options)
+        await agree()
+        await everything_counted(store)
+        await agree()
+    [ada] = await store.find("customers", {})
+    erased = {"customerId": ada["_id"], "confirmNumber": "1", "reason": "Article 17", "idempotencyKey": "k"}
+    assert (await ask(ANONYMISE, input=erased))["data"]["anonymiseCustomer"]["userErrors"] == []
+    await Eraser(store, batch=5).once()
+    await agree()
 
 
 async def test_late_changes_while_days_are_being_counted_are_all_there(ask: Ask, world: World) -> None:
