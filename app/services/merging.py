@@ -261,21 +261,32 @@ def _unmerged(
     activities: list[Document] = []
     lacking = 0
     said = {(each["source"], each["id"]): each for each in into.get("sourceValues", [])}
-    for source, snapshot in zip(sources, merge["snapshots"], strict=True):
-        given = [each for each in merge["transfers"] if each["sourceId"] == source["_id"] and each["points"] > 0]
-        portions = [cast(Portion, {"expiresAt": each["expiresAt"], "points": each["points"]}) for each in given]
-        back = points.transfer(state, source.get("points") or points.empty(), now=of.now, only=portions)
+    transfers = {
+        source["_id"]: [
+            cast(Portion, {"expiresAt": each["expiresAt"], "points": each["points"]})
+            for each in merge["transfers"]
+            if each["sourceId"] == source["_id"]
+        ]
+        for source in sources
+    }
+    # Debts first: what paid them is there again for those who had it.
+    pairs = sorted(zip(sources, merge["snapshots"], strict=True), key=lambda pair: _total(transfers[pair[0]["_id"]]))
+    for source, snapshot in pairs:
+        portions = transfers[source["_id"]]
+        theirs = source.get("points") or points.empty()
+        pending = (snapshot.get("points") or points.empty())["pending"]
+        back = points.transfer(state, theirs, now=of.now, only=portions, pending_at_most=pending)
         state = back.out.state
         ledger.add(back, into["_id"], source["_id"])
         returned = sum(entry["points"] for entry in back.into.entries if entry["kind"] in points.TRANSFERS)
-        lacking += sum(each["points"] for each in given) - returned
-        theirs = [said.get((each["source"], each["id"])) for each in snapshot.get("identities", [])]
+        lacking += _total(portions) - returned
+        values = [said.get((each["source"], each["id"])) for each in snapshot.get("identities", [])]
         keys: Document = {
             "status": snapshot["status"],
             "identities": snapshot.get("identities", []),
             "mergedIntoId": None,
             "mergeId": None,
-            **({"sourceValues": [each for each in theirs if each]} if any(theirs) else {}),
+            **({"sourceValues": [each for each in values if each]} if any(values) else {}),
             **balance(back.into.state),
         }
         restored["customers", source["_id"]] = keys
@@ -312,6 +323,10 @@ def _unmerged(
         },
         first=[*ledger.expired, *activities],
     )
+
+
+def _total(portions: Sequence[Portion]) -> int:
+    return sum(portion["points"] for portion in portions)
 
 
 def _summary(into: Document, by_type: Mapping[str, datetime]) -> Document:

@@ -103,6 +103,34 @@ def test_only_some_portions_go_back_as_far_as_they_are_there() -> None:
     assert (back.out.state["buckets"], back.into.state["buckets"]) == ([], [{"expiresAt": soon, "remaining": 20}])
 
 
+@pytest.mark.parametrize("seed", range(400))
+def test_what_was_handed_over_goes_back_with_what_is_owed_and_pending(seed: int) -> None:
+    """Two hand over to one who owes nothing, and take theirs back."""
+    random = Random(seed)
+    ledgers = [_ledger(random) for _ in range(3)]
+    now = max(last for *_, last in ledgers) + timedelta(hours=random.randrange(300))
+    (taking, *_), *givers = ledgers
+    if points.owed(taking):
+        return
+    before = [points.as_of(state, now) for state, *_ in ledgers]
+    after, portions = list[PointsState](), list[list[points.Portion]]()
+    for giving, *_ in givers:
+        handed = points.transfer(giving, taking, now=now)
+        taking = handed.into.state
+        after.append(handed.out.state)
+        moved = [entry for entry in handed.into.entries if entry["kind"] in points.TRANSFERS]
+        portions.append([{"expiresAt": each.get("expiresAt"), "points": each["points"]} for each in moved])
+    for place in sorted(range(2), key=lambda place: sum(each["points"] for each in portions[place])):
+        most = before[place + 1]["pending"]
+        back = points.transfer(taking, after[place], now=now, only=portions[place], pending_at_most=most)
+        taking, after[place] = back.out.state, back.into.state
+    for one, other in zip(before, (taking, *after), strict=True):
+        assert (points.owed(one), one["pending"]) == (points.owed(other), other["pending"])
+        if not any(map(points.owed, before)):
+            assert (_balance(one), _by_expiry(one)) == (_balance(other), _by_expiry(other))
+    assert sum(map(_balance, before)) == _balance(taking) + sum(map(_balance, after))
+
+
 def test_a_bucket_larger_than_an_entry_is_handed_over_by_several() -> None:
     state = points.empty()
     for _ in range(3):

@@ -399,6 +399,27 @@ async def test_an_undone_merge_gives_each_what_was_theirs_and_leaves_what_came_s
     assert (await _merge(ask, into, other, key="2"))["userErrors"] == []
 
 
+async def test_what_one_owed_and_was_promised_goes_back_with_them(ask: Ask, world: World, store: Store) -> None:
+    into, other = await world.customer(), await world.customer()
+    await world.ledger(into, points.earn(points.empty(), 300, now=ago(days=9)))
+    taken_back: points.Movement = {
+        "kind": points.PointsKind.ADJUSTED,
+        "points": -100,
+        "occurredAt": ago(days=8),
+        "source": "loyalty",
+    }
+    promised = points.pend(points.empty(), 30, now=ago(days=9))
+    owing = points.enter(promised.state, [taken_back], promised.entries).posting
+    await world.ledger(other, points.Posting(owing.state, (*promised.entries, *owing.entries)))
+    before = await _points(ask, into, other)
+    merge = await _merged(ask, store, into, other)
+    assert [(each["spendable"], each["pending"]) for each in await _points(ask, into)] == [(200, 30)]
+    payload = await _unmerged(ask, store, merge)
+    assert (payload["userErrors"], payload["merge"]["pointsKept"]) == ([], 0)
+    assert await _points(ask, into, other) == before
+    assert [points.owed((await _stored(store, each))["points"]) for each in (into, other)] == [0, 100]
+
+
 async def test_a_merge_is_not_undone_while_it_moves_or_once_its_survivor_is_gone(
     ask: Ask, world: World, store: Store
 ) -> None:

@@ -165,12 +165,18 @@ class Transfer(NamedTuple):
 
 
 def transfer(
-    giving: PointsState, taking: PointsState, *, now: datetime, only: Sequence[Portion] | None = None
+    giving: PointsState,
+    taking: PointsState,
+    *,
+    now: datetime,
+    only: Sequence[Portion] | None = None,
+    pending_at_most: int = MAX_TOTAL,
 ) -> Transfer:
     """Returns both postings that move everything, bucket by bucket: each keeps its expiry, and pending stays pending.
 
-    A debt moves as well. What is due expires before. ``only`` moves at most these portions, as far as they are there.
-    Raises ReservationOpen where points are reserved for a purchase, which another system may still capture.
+    A debt moves as well. What is due expires before. ``only`` moves at most these portions, as far as they are there;
+    one below zero is a debt, and moves as a whole. Raises ReservationOpen where points are reserved for a purchase,
+    which another system may still capture.
     """
     now = max(stored(now), giving.get("latestAt", stored(now)), taking.get("latestAt", stored(now)))
     out, into = Posting(giving).then_expired(now), Posting(taking).then_expired(now)
@@ -179,9 +185,11 @@ def transfer(
         if out.state["reserved"]:
             raise ReservationOpen(out.state["reserved"])
         moved += [(None, -debt) for debt in split_points(owed(out.state))]
+    else:
+        moved += [(None, portion["points"]) for portion in only if portion["points"] < 0]
     outs = [_transferred(PointsKind.TRANSFERRED_OUT, -points, expires_at, now) for expires_at, points in moved]
     ins = [_transferred(PointsKind.TRANSFERRED_IN, points, expires_at, now) for expires_at, points in moved]
-    pending = split_points(out.state["pending"]) if only is None else []
+    pending = split_points(min(out.state["pending"], pending_at_most))
     outs += [_transferred(PointsKind.PENDING, -points, None, now) for points in pending]
     ins += [_transferred(PointsKind.PENDING, points, None, now) for points in pending]
     first = out.state["seq"] + 1, into.state["seq"] + 1
@@ -194,7 +202,7 @@ def _portions(state: PointsState, only: Sequence[Portion] | None) -> list[tuple[
     asked = None if only is None else Counter[datetime | None]()
     for portion in only or ():
         assert asked is not None
-        asked[portion["expiresAt"]] += portion["points"]
+        asked[portion["expiresAt"]] += max(0, portion["points"])
     moved: list[tuple[datetime | None, int]] = []
     for bucket, held in reservations(state):
         free = bucket["remaining"] - held
