@@ -58,6 +58,7 @@ class Mover(RowJob):
             for each in (*merge["sourceIds"], into_id):
                 await rows.lock(each)
                 rows.moved.add(each)
+                rows.remake_copies(each)
             if await self._any(rows, {name: rows_of(name, {"$in": merge["sourceIds"]}) for name in ROWS_OF_CUSTOMERS}):
                 return False
             rows.set_on_customer(into_id, {"absorbingIds": None, "mergeInProgressId": None})
@@ -82,6 +83,7 @@ class Mover(RowJob):
             for each in (*merge["sourceIds"], merge["customerId"]):
                 await rows.lock(each)
                 rows.moved.add(each)
+                rows.remake_copies(each)
             brought = {"formerOwners.mergeId": merge["_id"], "customerId": merge["customerId"]}
             if await self._any(rows, dict.fromkeys(ROWS_OF_CUSTOMERS, brought)):
                 return False

@@ -49,10 +49,10 @@ class CustomerRows:
         self.now = now
         self._together = store.together(session)
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
-        self._withdrawn: list[Document] = []
-        """Activities that are not, or not any more, what they were: copies and counts of them are made anew."""
-        self._retold: list[Document] = []
-        """Activities as they are from now on, and those of which an update leaves the type and the time."""
+        self._recounted: list[Document] = []
+        """Activities as they were, and as they are from now on: their days are counted again."""
+        self._outdated: set[str] = set()
+        """Customers whose copies are made again from their rows."""
         self.collections: defaultdict[str, set[str]] = defaultdict(set)
         """Where rows were written, by their owners."""
         self._rewritten: defaultdict[str, list[str]] = defaultdict(list)
@@ -123,8 +123,8 @@ class CustomerRows:
     def replace(self, collection: str, before: Document, after: Document) -> None:
         """The row may change its owner: both have another revision."""
         if collection == "activities":
-            self._withdrawn.append(before)
-            self._retold.append(after)
+            self._recounted += before, after
+            self._outdated |= {before["customerId"], after["customerId"]}
         if before["customerId"] == after["customerId"]:
             self._operations[collection].append(ReplaceOne(self._row(before), after))
         else:
@@ -140,13 +140,14 @@ class CustomerRows:
         """
         self._operations[collection].append(UpdateOne(self._row(before), change))
         if collection == "activities":
-            self._retold.append(before)
+            self._recounted.append(before)
         self._touch(collection, before["customerId"], before["_id"])
 
     def delete(self, collection: str, before: Document) -> None:
         self._operations[collection].append(DeleteOne(self._row(before)))
         if collection == "activities":
-            self._withdrawn.append(before)
+            self._recounted.append(before)
+            self._outdated.add(before["customerId"])
         self._touch(collection, before["customerId"], before["_id"])
 
     def _row(self, row: Document) -> Document:
@@ -187,6 +188,10 @@ class CustomerRows:
         """Deletes a customer who has nothing any more. The feed tells of it as of an erasure."""
         self._gone[customer["_id"]] = customer.get("revision", 0) + 1
 
+    def remake_copies(self, customer_id: str) -> None:
+        """Makes again what the customer is listed by, from their rows: some came or went by another way."""
+        self._outdated.add(customer_id)
+
     def on_commit(self, act: Callable[[], None]) -> None:
         """Lets ``act`` be called once what was written is committed."""
         self.acts.append(act)
@@ -217,17 +222,16 @@ class CustomerRows:
         operations = [UpdateOne({"_id": owner}, {"$set": {"identities": []}}) for owner in given_up]
         updates = {owner: self._update(owner, activities[owner]) for owner in sorted(self.owners)}
         match [*updates.items()]:
-            case [(owner, update)] if update and not (given_up or self._withdrawn or self.defers_copies):
+            case [(owner, update)] if update and not (given_up or self._outdated or self.defers_copies):
                 together.update("customers", {"_id": owner}, update, self._updated.append)
             case _:
                 operations += [UpdateOne({"_id": owner}, update) for owner, update in updates.items() if update]
                 together.write("customers", operations, ordered=bool(given_up))
-        told = [*self._inserted["activities"], *self._withdrawn, *self._retold]
-        together.write("tallies", days_made_stale(told, now=self.now))
-        if self._withdrawn:
-            of = sorted({activity["customerId"] for activity in (*self._withdrawn, *self._retold)})
+        counted = [*self._inserted["activities"], *self._recounted]
+        together.write("tallies", days_made_stale(counted, now=self.now))
+        if self._outdated:
             await together.send()
-            await remake_copies(self.store, of, self.session)
+            await remake_copies(self.store, sorted(self._outdated), self.session)
         gone = [DeleteOne({"_id": owner}) for owner in sorted(self._gone)]
         together.write("customers", gone)
         together.write("heads", gone)

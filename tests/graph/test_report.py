@@ -461,6 +461,22 @@ async def test_days_and_customers_follow_what_a_correction_or_an_erasure_makes_o
     await agree()
 
 
+async def test_days_that_a_clock_ahead_took_for_over_are_counted_when_they_are(ask: Ask, world: World) -> None:
+    store, ada = world.store, await world.customer()
+    at = datetime.now(UTC)
+    for days in range(5):
+        await world.activity(ada, occurredAt=at - timedelta(days=days))
+    await everything_counted(store, at + timedelta(days=3))
+    record = {"customerId": ada["_id"], "type": "BIRTHDAY"}
+    for days in range(5):
+        given = {**record, "idempotencyKey": str(days), "occurredAt": (at - timedelta(days=days)).isoformat()}
+        assert (await ask(RECORD, i=given))["data"]["recordActivity"]["userErrors"] == []
+    for now in (at, at, at + timedelta(days=3)):
+        await everything_counted(store, now)
+        assert await daily_counts.differences(store) == []
+        assert (await reported(ask, window(at - timedelta(days=9), at + timedelta(days=1))))["total"] == 10
+
+
 async def test_late_changes_while_days_are_being_counted_are_all_there(ask: Ask, world: World) -> None:
     customers = [await world.customer() for _ in range(8)]
     for days in range(1, 7):
