@@ -206,7 +206,7 @@ async def _merged(
         "detailsRevision": into["revision"],
         **({"hasStatusDetails": True} if "status" in after else {}),
         **balance(state),
-        **_summary(into, after.get("lastByType", {})),
+        **_summary(into, merged.customer.get("lastByType", {})),
     }
     return Effect(
         {"merge": merge_id, "activity": told["_id"]},

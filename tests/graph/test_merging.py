@@ -166,6 +166,18 @@ async def test_payments_add_up_the_earliest_registration_and_the_latest_activity
     assert now["lastByType"]["SUBSCRIPTION_RENEWED"] == ago(days=1)
 
 
+async def test_one_who_brings_nothing_newer_takes_nothing_from_what_the_survivor_is_found_by(
+    ask: Ask, world: World, store: Store
+) -> None:
+    into, other = await world.customer(), await world.customer()
+    await world.activity(into, "SUBSCRIPTION_RENEWED", occurredAt=ago(days=1))
+    await world.activity(other, "SUBSCRIPTION_RENEWED", occurredAt=ago(days=2))
+    assert (await _merge(ask, into, other))["userErrors"] == []
+    assert (await _stored(store, into))["lastByType"]["SUBSCRIPTION_RENEWED"] == ago(days=1)
+    found = await ask('{ customers(filter: {hasActivity: {type: "SUBSCRIPTION_RENEWED"}}) { nodes { id } } }')
+    assert into["_id"] in {each["id"] for each in found["data"]["customers"]["nodes"]}
+
+
 async def test_blocked_wins_and_the_preview_warns(ask: Ask, world: World, store: Store) -> None:
     into, other = await world.customer(), await world.customer(status="BLOCKED")
     assert (await _preview(ask, into, other))["warnings"] == ["BLOCKED"]
