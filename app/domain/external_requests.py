@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import AttributeKind
+from app.domain.amounts import difference
 from app.domain.attributes import JSON_AT_MOST, parse
 from app.domain.changes import Invalid
 from app.domain.executors import Endpoint
@@ -199,7 +200,7 @@ def refundable(
     left: Decimal = sale["amount"]["amount"]
     reported = [each for each in refunds if each["status"] != TransactionStatus.REJECTED]
     for each in reported:
-        left -= abs(each["amount"]["amount"]) if "amount" in each else left
+        left = difference(left, each["amount"]["amount"].copy_abs() if "amount" in each else left)
     for request in sorted(requests, key=lambda each: each["requestedAt"]):
         asked: Decimal = request["attributes"]["amount"]["amount"]
         if request["status"] == _S.SUCCEEDED:
@@ -208,7 +209,7 @@ def refundable(
                 continue
         elif request["status"] not in OPEN:
             continue
-        left -= asked
+        left = difference(left, asked)
     return max(left, Decimal(0))
 
 
@@ -217,7 +218,7 @@ def _reported(
 ) -> Mapping[str, Any] | None:
     """Returns the refund that a request has led to, as its source reports it."""
     named = [each for each in refunds if each["number"] == request.get("reference")]
-    same = [each for each in refunds if "amount" in each and abs(each["amount"]["amount"]) == asked]
+    same = [each for each in refunds if "amount" in each and each["amount"]["amount"].copy_abs() == asked]
     later = [each for each in same if each["occurredAt"] >= request["requestedAt"]]
     return next(iter([*named, *sorted(later, key=lambda each: each["occurredAt"])]), None)
 
