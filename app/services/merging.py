@@ -286,6 +286,7 @@ def _unmerged(
             "identities": snapshot.get("identities", []),
             "mergedIntoId": None,
             "mergeId": None,
+            **merging.payments_back(into, snapshot),
             **({"sourceValues": [each for each in values if each]} if any(values) else {}),
             **balance(back.into.state),
         }

@@ -302,7 +302,8 @@ async def test_points_that_others_followed_are_made_up_for_once(store: Store, br
     batch_id = await batch_of(store, points("p2", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"), minutes=1)
     await batch_of(store, points("p3", "SPENT", -5, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
     made_up_for = (
-        "1 balance made up for by one more entry: the points are here, and count as unchanged where their file comes again"
+        "1 balance made up for by one more entry: the points are here, and count as unchanged where their file comes "
+        "again"
     )
     for told in ([made_up_for], ["There was nothing to take back."]):
         assert await undone(store, batch_id) == told
@@ -388,7 +389,9 @@ async def test_more_points_than_one_entry_holds_are_left(store: Store) -> None:
     await batch_of(store, customer())
     batch_id = await batch_of(store, *(points(f"p{number}", "EARNED", most) for number in range(2)), minutes=1)
     await batch_of(store, points("spent", "EARNED", 1, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
-    assert await undone(store, batch_id) == ["2 points left: others followed, and they come to more than one entry holds"]
+    assert await undone(store, batch_id) == [
+        "2 points left: others followed, and they come to more than one entry holds"
+    ]
     assert (await ada(store))["spendable"] == 2 * most + 1
 
 

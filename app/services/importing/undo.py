@@ -1,9 +1,9 @@
 """Undoes an import: takes back what it wrote where nothing followed, and says what stays and why.
 
 Rows go that are still as the import wrote them. Points go if they are the last of their customer's ledger; others are
-made up for by one more entry, which leaves what there would be without them. Customers go, last of all, who are left with nothing. What an import
-changed of things that were here before stays: the next file of their source says what they are. Interrupted anywhere,
-it is completed by starting it again.
+made up for by one more entry, which leaves what there would be without them. Customers go, last of all, who are left
+with nothing. What an import changed of things that were here before stays: the next file of their source says what they
+are. Interrupted anywhere, it is completed by starting it again.
 """
 
 from collections import Counter, defaultdict
@@ -81,8 +81,8 @@ class Undone:
         if self.made_up_for:
             word = "balance" if self.made_up_for == 1 else "balances"
             sentences.append(
-                f"{self.made_up_for:,} {word} made up for by one more entry: the points are here, and count as unchanged "
-                "where their file comes again"
+                f"{self.made_up_for:,} {word} made up for by one more entry: the points are here, and count as "
+                "unchanged where their file comes again"
             )
         sentences += [f"{_named(name, count)} left: {why}" for (name, why), count in sorted(self.left.items())]
         return "\n".join(sentences) or "There was nothing to take back."
