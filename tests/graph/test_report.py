@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from random import Random
@@ -15,7 +15,7 @@ from app.catalogue import CATALOGUE, NOTE_TYPES
 from app.domain import points
 from app.domain.access import PERMITTED, Permission, Role
 from app.domain.report import OPTION_KEYS
-from app.services import daily_counts
+from app.services import daily_counts, importing
 from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
 from app.services.importing import ImportOptions, import_lines
@@ -475,6 +475,35 @@ async def test_days_that_a_clock_ahead_took_for_over_are_counted_when_they_are(a
         await everything_counted(store, now)
         assert await daily_counts.differences(store) == []
         assert (await reported(ask, window(at - timedelta(days=9), at + timedelta(days=1))))["total"] == 10
+
+
+async def test_an_import_whose_lines_come_for_days_knows_which_days_are_over_and_what_is_past(
+    ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first day is over and counted once its last lines come."""
+    times = [NOW]
+    monkeypatch.setattr(importing, "clock", lambda: times[-1])
+    ada = {"kind": "customer", "source": "esuite", "id": "E1", "number": "1", "name": "Ada"}
+
+    def birthday(name: str, at: datetime) -> Document:
+        own = {"source": "esuite", "id": name, "customer": {"source": "esuite", "id": "E1"}}
+        return {"kind": "activity", **own, "type": "BIRTHDAY", "occurredAt": at.isoformat()}
+
+    async def lines() -> AsyncGenerator[bytes]:
+        for line in ({**ada, "registeredAt": "2023-01-01T00:00:00Z"}, birthday("A1", NOW)):
+            yield json.dumps(line).encode()
+        for _ in range(1_000):
+            if await store.find("activities", {}):
+                break
+            await asyncio.sleep(0.01)
+        times.append(NOW + timedelta(days=3))
+        await everything_counted(store, times[-1])
+        for line in (birthday("A2", NOW), birthday("A3", NOW + timedelta(days=2))):
+            yield json.dumps(line).encode()
+
+    await import_lines(store, lines(), now=NOW, reject=lambda bad: pytest.fail(bad.reason), lines_per_chunk=1)
+    assert await daily_counts.differences(store) == []
+    assert (await reported(ask, window(ago(days=9), NOW + timedelta(days=9))))["total"] == 3
 
 
 async def test_late_changes_while_days_are_being_counted_are_all_there(ask: Ask, world: World) -> None:
