@@ -58,7 +58,7 @@ _INTERNAL: Final = frozenset(
     "lastActivityAt hasStatusDetails pins mergedFromIds mergedIdentities mergedPayments absorbingIds rowsMoving "
     "mergeId mergeInProgressId dueDiligence mentions linkIds slot secret createdBy sealed link openFor "
     "confidential executor endpoint deliveryStatus sentAt overdueAt decided affiliateId downloadUrl recordedAt "
-    "allocations settlements uploadId".split()
+    "allocations settlements givenBy uploadId".split()
 )
 """Keys that are ours: they say nothing of the person, or open something."""
 _PAGE: Final = 500

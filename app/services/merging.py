@@ -15,10 +15,10 @@ from app.domain.details import Stale, changed_fields, differences
 from app.domain.external_requests import RequestOpen
 from app.domain.ids import new_id
 from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
-from app.domain.points import PointsState, Portion, Transfer
+from app.domain.points import Entry, PointsState, Portion, Transfer
 from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus, RequestStatus
 from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
-from app.services.points import entries_of, expiry_activities
+from app.services.points import entries_of, expiry_activities, ledger_of
 from app.services.row_jobs import counted
 from app.services.statuses import status_change
 from app.services.writing import CustomerRows
@@ -164,7 +164,8 @@ async def _merged(
     state = into.get("points") or points.empty()
     source_keys: dict[str, Document] = {}
     for source in sources:
-        transfer = points.transfer(source.get("points") or points.empty(), state, now=now)
+        known = await ledger_of(of.store, source["_id"], session)
+        transfer = points.transfer(source.get("points") or points.empty(), state, now=now, entries=known)
         state = transfer.into.state
         ledger.add(transfer, source["_id"], into["_id"])
         source_keys[source["_id"]] = {
@@ -238,14 +239,21 @@ async def unmerge(of: Changes, merge: Document, *, reason: str, key: str) -> Wro
     async def decide(into: Document, session: Session) -> Effect:
         stored = (await of.store.find("merges", {"_id": merge["_id"]}, session=session))[0]
         merging.check_undoable(stored, into, sources)
-        return _unmerged(of, into, sources, stored, reason, key)
+        known = await ledger_of(of.store, into["_id"], session)
+        return _unmerged(of, into, sources, stored, reason, key, known)
 
     given = {"mergeId": merge["_id"], "reason": reason}
     return await of.run_once("unmerge", merge["customerId"], key, given, decide, lock=lock)
 
 
 def _unmerged(
-    of: Changes, into: Document, sources: Sequence[Document], merge: Document, reason: str, key: str
+    of: Changes,
+    into: Document,
+    sources: Sequence[Document],
+    merge: Document,
+    reason: str,
+    key: str,
+    known: Sequence[Entry],
 ) -> Effect:
     told = of.activity(
         into["_id"],
@@ -275,7 +283,8 @@ def _unmerged(
         portions = transfers[source["_id"]]
         theirs = source.get("points") or points.empty()
         pending = (snapshot.get("points") or points.empty())["pending"]
-        back = points.transfer(state, theirs, now=of.now, only=portions, pending_at_most=pending)
+        back = points.transfer(state, theirs, now=of.now, entries=known, only=portions, pending_at_most=pending)
+        known = [*known, *back.out.entries]
         state = back.out.state
         ledger.add(back, into["_id"], source["_id"])
         returned = sum(entry["points"] for entry in back.into.entries if entry["kind"] in points.TRANSFERS)

@@ -1,11 +1,15 @@
 """Lines of customers who were merged here: they are the survivor's, and what came in before stays as it was."""
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
 
+from app.services.expiry import expire_due
+from app.services.importing import Reject, import_lines
 from app.services.merge_job import Mover
 from app.store.driver import Document, Store
 from tests.support.gateway import Ask
@@ -131,6 +135,31 @@ async def test_a_system_that_merges_them_later_tells_nothing_new(ask: Ask, store
     assert (run.reasons, {each.value for each in run.totals}) == ({}, {"UNCHANGED"})
     after = await store.find("customers", {}, sort={"_id": 1})
     assert [each["status"] for each in after] == [each["status"] for each in before]
+
+
+async def test_points_that_came_with_a_merge_expire_once_whoever_says_it_first(
+    ask: Ask, store: Store, bring: Bring
+) -> None:
+    now = datetime.now(UTC)
+    soon = now + timedelta(hours=1)
+    own = points("own", "EARNED", 100, of="esuite/E1001")
+    await bring(customer("1001"), own, customer("1002"))
+    brought = points("brought", "EARNED", 70, of="esuite/E1002", expiresAt=soon.isoformat())
+    await bring(brought)
+    into, _ = await _merge(ask, store)
+    await Mover(store).once()
+    await expire_due(store, soon + timedelta(hours=1))
+    expired = points("expired", "EXPIRED", -70, of="esuite/E1002", occurredAt=(soon + timedelta(hours=2)).isoformat())
+    assert [(await bring_at(store, expired, soon + timedelta(hours=3))) for _ in range(2)] == [[], []]
+    [survivor] = await store.find("customers", {"_id": into["_id"]})
+    assert (survivor["spendable"], survivor["points"]["expired"]) == (100, 70)
+
+
+async def bring_at(store: Store, line: Line, now: datetime) -> list[str]:
+    """Imports a line at a time of its own, and returns why it was rejected."""
+    rejects: list[Reject] = []
+    await import_lines(store, [json.dumps(line).encode()], now=now, reject=rejects.append)
+    return [each.reason for each in rejects]
 
 
 @pytest.mark.parametrize("seed", range(6))
