@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from app.domain.amounts import difference, total
 
-AMOUNTS = st.builds(
-    lambda digits, exponent: Decimal(f"{digits}E{exponent}"),
-    st.integers(-(10**34) + 1, 10**34 - 1),
-    st.integers(-34, 0),
-)
+
+def _amount(digits: int, exponent: int) -> Decimal:
+    return Decimal(f"{digits}E{exponent}")
+
+
+AMOUNTS = st.builds(_amount, st.integers(-(10**34) + 1, 10**34 - 1), st.integers(-34, 0))
 """Those that are accepted: 34 digits."""
 
 

@@ -132,8 +132,8 @@ def test_a_source_that_says_what_expires_is_believed_of_points_that_came_with_a_
 
 
 def _movement(line: loyalty.Line) -> points.Movement:
-    content: Any = {key: value for key, value in line.items() if key != "id"}
-    return {**content, "source": "loyalty"}
+    movement: Any = {key: value for key, value in line.items() if key != "id"} | {"source": "loyalty"}
+    return movement
 
 
 def _added(ledger: tuple[PointsState, list[Entry]], posting: Posting) -> tuple[PointsState, list[Entry]]:
