@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from app.catalogue.external_requests import RequestKind
 from app.catalogue.model import AttributeKind
+from app.domain.amounts import difference
 from app.domain.attributes import JSON_AT_MOST, parse
 from app.domain.changes import Invalid
 from app.domain.executors import Endpoint
@@ -190,6 +191,8 @@ def refundable(
 ) -> Decimal:
     """Returns how much of a sale can still be refunded: its amount less what was refunded, and what is asked for.
 
+    Nothing, once a refund has no amount in the sale's currency: nobody knows how much of the sale it was.
+
     ``refunds`` are those that its source has reported, ``requests`` all requests for a refund of it. A request that
     succeeded and the refund that its source reports later are one: the refund has the request's reference, or the same
     amount and a later time.
@@ -197,27 +200,37 @@ def refundable(
     if sale["type"] != TransactionType.SALE or sale["status"] not in _REFUNDABLE or "amount" not in sale:
         return Decimal(0)
     left: Decimal = sale["amount"]["amount"]
+    currency = sale["amount"]["currency"]
     reported = [each for each in refunds if each["status"] != TransactionStatus.REJECTED]
     for each in reported:
-        left -= abs(each["amount"]["amount"]) if "amount" in each else left
+        refunded = _amount_in(currency, each)
+        left = difference(left, left if refunded is None else refunded)
     for request in sorted(requests, key=lambda each: each["requestedAt"]):
         asked: Decimal = request["attributes"]["amount"]["amount"]
         if request["status"] == _S.SUCCEEDED:
-            if same := _reported(request, asked, reported):
+            if same := _reported(request, asked, currency, reported):
                 reported.remove(same)
                 continue
         elif request["status"] not in OPEN:
             continue
-        left -= asked
+        left = difference(left, asked)
     return max(left, Decimal(0))
 
 
+def _amount_in(currency: str, refund: Mapping[str, Any]) -> Decimal | None:
+    """Returns the amount, whatever its sign; None without one in this currency."""
+    if "amount" not in refund or refund["amount"]["currency"] != currency:
+        return None
+    amount: Decimal = refund["amount"]["amount"]
+    return amount.copy_abs()
+
+
 def _reported(
-    request: Mapping[str, Any], asked: Decimal, refunds: Iterable[Mapping[str, Any]]
+    request: Mapping[str, Any], asked: Decimal, currency: str, refunds: Iterable[Mapping[str, Any]]
 ) -> Mapping[str, Any] | None:
     """Returns the refund that a request has led to, as its source reports it."""
     named = [each for each in refunds if each["number"] == request.get("reference")]
-    same = [each for each in refunds if "amount" in each and abs(each["amount"]["amount"]) == asked]
+    same = [each for each in refunds if _amount_in(currency, each) == asked]
     later = [each for each in same if each["occurredAt"] >= request["requestedAt"]]
     return next(iter([*named, *sorted(later, key=lambda each: each["occurredAt"])]), None)
 

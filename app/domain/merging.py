@@ -160,6 +160,7 @@ def merged(
     everybody = [into, *sources]
     after, fields = _joined(into, sources, keep)
     after["paymentCount"] = sum(each["paymentCount"] for each in everybody)
+    after["mergedPayments"] = [*into.get("mergedPayments", []), *(each for one in sources for each in _payments(one))]
     after |= _memory(everybody)
     for key, value in after.items():
         if isinstance(value, list) and (length := len(cast(list[Any], value))) > _limit(key):
@@ -310,9 +311,13 @@ def _distinct(everybody: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
 
 
 def _limit(key: str) -> int:
-    return {"tagSources": 1_000, "sourceValues": 1_000, "campaigns": 2**31, "mergedFromIds": 1_000}.get(
-        key, 1_000 if key.startswith("search") else _VALUES_AT_MOST
-    )
+    return {
+        "tagSources": 1_000,
+        "sourceValues": 1_000,
+        "campaigns": 2**31,
+        "mergedFromIds": 1_000,
+        "mergedPayments": 1_000,
+    }.get(key, 1_000 if key.startswith("search") else _VALUES_AT_MOST)
 
 
 def _memory(everybody: Sequence[Mapping[str, Any]]) -> Document:
@@ -330,7 +335,47 @@ def _memory(everybody: Sequence[Mapping[str, Any]]) -> Document:
     }
 
 
+def _payments(source: Mapping[str, Any]) -> list[Document]:
+    """Returns what the survivor remembers of a source's payments: their own, and those of whom they had taken over."""
+    others = source.get("mergedPayments", [])
+    theirs = [identity for each in others for identity in each["identities"]]
+    own = {
+        "customerId": source["_id"],
+        "count": max(0, source["paymentCount"] - sum(each["count"] for each in others)),
+        "identities": [each for each in source.get("identities", []) if each not in theirs],
+    }
+    return [own, *others]
+
+
+def told_payments(customer: Mapping[str, Any], identities: Sequence[Mapping[str, Any]], count: int) -> Document:
+    """Returns the keys of a customer of whom a source says how many payments the account has that it knows by these.
+
+    A survivor has the payments of all accounts: what is said of one leaves those of the others.
+    """
+    others: Sequence[Document] = customer.get("mergedPayments", [])
+    place = next((at for at, each in enumerate(others) if any(one in each["identities"] for one in identities)), None)
+    if place is None:
+        return {"paymentCount": count + sum(each["count"] for each in others)}
+    known = others[place]
+    named = [*known["identities"], *(each for each in identities if each not in known["identities"])]
+    told = {**known, "count": count, "identities": named}
+    return {
+        "paymentCount": max(0, customer["paymentCount"] + count - known["count"]),
+        "mergedPayments": [*others[:place], told, *others[place + 1 :]],
+    }
+
+
 # ---------------------------------------------------------------- undone
+
+
+def payments_back(into: Mapping[str, Any], source: Mapping[str, Any]) -> Document:
+    """Returns the keys of a source of a merge with the payments that they have by now, once it is undone."""
+    theirs = {source["_id"], *source.get("mergedFromIds", ())}
+    payments = [each for each in into.get("mergedPayments", []) if each["customerId"] in theirs]
+    if not payments:  # a merge of an earlier version
+        return {"paymentCount": source["paymentCount"]}
+    others = [each for each in payments if each["customerId"] != source["_id"]]
+    return {"paymentCount": sum(each["count"] for each in payments), "mergedPayments": others or None}
 
 
 def check_undoable(merge: Mapping[str, Any], into: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]) -> None:
@@ -377,9 +422,12 @@ def unmerged(into: Mapping[str, Any], merge: Mapping[str, Any], later: Sequence[
             "after": {**other["after"], **{key: brought[key] for key in new}},
         }
         after |= brought
-    after["paymentCount"] = max(0, into["paymentCount"] - sum(each["paymentCount"] for each in sources))
+    payments_given = sum(payments_back(into, each)["paymentCount"] for each in sources)
+    after["paymentCount"] = max(0, into["paymentCount"] - payments_given)
     theirs = {each["_id"] for each in sources} | {key for each in sources for key in each.get("mergedFromIds", [])}
     after["mergedFromIds"] = [key for key in into.get("mergedFromIds", []) if key not in theirs] or None
+    payments = [each for each in into.get("mergedPayments", []) if each["customerId"] not in theirs]
+    after["mergedPayments"] = payments or None
     identities = [each for one in sources for each in one.get("identities", [])]
     after["identities"] = [each for each in into.get("identities", []) if each not in identities]
     after["mergedIdentities"] = [each for each in into.get("mergedIdentities", []) if each not in identities] or None
@@ -418,7 +466,7 @@ def _without(into: Mapping[str, Any], merge: Mapping[str, Any]) -> Document:
 
 
 _COUNTED: Final = frozenset(
-    {"paymentCount", "identities", "sourceValues", "mergedFromIds", "mergedIdentities", "fields"}
+    {"paymentCount", "mergedPayments", "identities", "sourceValues", "mergedFromIds", "mergedIdentities", "fields"}
     | {"lastByType", "lastActivityAt", "points", "spendable", "revision", "detailsRevision"}
 )
 """Keys of a survivor that are not put back, but made anew."""

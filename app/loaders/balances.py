@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from app.domain.amounts import total
 from app.domain.vocabulary import CreditMemoStatus, InvoiceStatus, OrderStatus
 from app.loaders.gate import Gate
 from app.loaders.loader import each_apart
@@ -52,16 +53,17 @@ async def _sums(
     sums: defaultdict[str, list[Document]] = defaultdict(list)
     for row in rows:
         sums[owner_of[row["_id"]["customerId"]]].append(row)
-    return each_apart(sums, lambda customer_id: _total(sums[customer_id]))
+    return each_apart(sums, lambda customer_id: _totals(sums[customer_id]))
 
 
-def _total(sums: Sequence[Document]) -> list[Document]:
+def _totals(sums: Sequence[Document]) -> list[Document]:
     """Returns one amount for each currency, by the currency's code. Raises TypeError for what is no decimal."""
     totals = defaultdict[str, Decimal](Decimal)
     for each in sums:
         if each["isBroken"]:
             raise TypeError("an amount is stored as something else")
-        totals[each["_id"]["currency"]] += each["amount"]
+        currency = each["_id"]["currency"]
+        totals[currency] = total([totals[currency], each["amount"]])
     return [{"amount": amount, "currency": currency} for currency, amount in sorted(totals.items()) if amount]
 
 

@@ -74,7 +74,8 @@ class Transaction(Imported, Node):
 
     @strawberry.field(
         description="How much of the sale can still be refunded: its amount less what was refunded, and less what "
-        "`requestRefund` has asked for. Zero for what is not a sale that counts."
+        "`requestRefund` has asked for. Zero for what is not a sale that counts, and once a refund of it has no "
+        "amount in its currency."
     )
     @staticmethod
     @reads("_id amount refundable")

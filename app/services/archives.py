@@ -55,10 +55,10 @@ WITHHELD: Final[Mapping[str, str]] = {
 _INTERNAL: Final = frozenset(
     "_id customerId order seq formerOwners idempotencyKey dueAt giveUpAt attempts fileId fileIds arrival legacy "
     "isNote group audience revision detailsRevision tagSources spendable pointsExpireAt pendingCopies lastByType "
-    "lastActivityAt hasStatusDetails pins mergedFromIds mergedIdentities absorbingIds rowsMoving mergeId "
-    "mergeInProgressId undoingId dueDiligence mentions linkIds slot secret createdBy sealed link openFor confidential "
-    "executor endpoint deliveryStatus sentAt overdueAt decided affiliateId downloadUrl recordedAt allocations "
-    "settlements uploadId".split()
+    "lastActivityAt hasStatusDetails pins mergedFromIds mergedIdentities mergedPayments absorbingIds rowsMoving "
+    "mergeId mergeInProgressId undoingId dueDiligence mentions linkIds slot secret createdBy sealed link openFor "
+    "confidential executor endpoint deliveryStatus sentAt overdueAt decided affiliateId downloadUrl recordedAt "
+    "allocations settlements givenBy uploadId".split()
 )
 """Keys that are ours: they say nothing of the person, or open something."""
 _PAGE: Final = 500

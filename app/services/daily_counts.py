@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from app.domain.report import DAY, SYSTEM_NAME, day_of
 from app.jobs import Backoff, log_failure
-from app.store.driver import Document, Store, StoreError, Unavailable, UpdateMany, UpdateOne
+from app.store.driver import DeleteMany, Document, Store, StoreError, Unavailable, UpdateMany, UpdateOne
 
 _SETTLES: Final = DAY
 """How long after its end a day is counted. Clocks may differ by as much: every writer knows that it is over."""
@@ -101,6 +101,10 @@ async def _open(store: Store, now: datetime, backoff: Backoff | None) -> None:
     opened = {
         tally["_id"]: UpdateOne({"_id": tally["_id"], "stale": True}, again) for tally in tallies if tally["stale"]
     }
+    # A clock that was ahead counted days that are not over: no writer makes them stale.
+    early = [tally["_id"] for tally in tallies if tally["_id"] + DAY + _SETTLES > now]
+    if early:
+        await store.write("tallies", [DeleteMany({"_id": {"$in": early}})])
     day = day_of(found[0]["occurredAt"]) if found else now
     while day + DAY + _SETTLES <= now:
         if day not in known:

@@ -16,6 +16,7 @@ from app.catalogue.external_requests import RequestGuard, RequestKind
 from app.catalogue.model import AttributeKind, CatalogueAttribute
 from app.domain import changes, external_requests, merging
 from app.domain.access import Permission
+from app.domain.amounts import total
 from app.domain.attributes import TEXT_AT_MOST, AttributeProblems, Raw, parse_all
 from app.domain.changes import Invalid, LimitExceeded, NotFound
 from app.domain.customers import update_of
@@ -254,8 +255,8 @@ async def _check_payout(of: Changes, customer_id: str, raws: Mapping[str, Any], 
     person = of.viewer.person.subject
     mine = [each for each in recent if each["requestedBy"].get("id") == person and each["status"] != "CANCELLED"]
     amount: Decimal = raws["amount"]["amount"]
-    asked = sum((each["attributes"]["amount"]["amount"] for each in mine), Decimal(0))
-    if asked + amount > limit:
+    asked = total(each["attributes"]["amount"]["amount"] for each in mine)
+    if total([asked, amount]) > limit:
         so_far = f", and have asked for {asked:f} so far" if asked else ""
         raise LimitExceeded(f"You may ask for payouts of up to {limit:,} to a customer in 24 hours{so_far}.", "amount")
 

@@ -15,10 +15,10 @@ from app.domain.details import Stale, changed_fields, differences
 from app.domain.external_requests import RequestOpen
 from app.domain.ids import new_id
 from app.domain.merging import ONE_TIME_TYPES, Blocker, Merged
-from app.domain.points import PointsState, Portion, Transfer
+from app.domain.points import Entry, PointsState, Portion, Transfer
 from app.domain.vocabulary import CustomerStatus, MergeField, MergeStatus, RequestStatus
 from app.services.changes import Changes, Effect, Session, Wrote, lock_open_customer
-from app.services.points import entries_of, expiry_activities
+from app.services.points import entries_of, expiry_activities, ledger_of
 from app.services.row_jobs import counted
 from app.services.statuses import status_change
 from app.services.writing import CustomerRows
@@ -164,7 +164,8 @@ async def _merged(
     state = into.get("points") or points.empty()
     source_keys: dict[str, Document] = {}
     for source in sources:
-        transfer = points.transfer(source.get("points") or points.empty(), state, now=now)
+        known = await ledger_of(of.store, source["_id"], session)
+        transfer = points.transfer(source.get("points") or points.empty(), state, now=now, entries=known)
         state = transfer.into.state
         ledger.add(transfer, source["_id"], into["_id"])
         source_keys[source["_id"]] = {
@@ -244,7 +245,8 @@ async def unmerge(of: Changes, merge: Document, *, reason: str, key: str) -> Wro
             "createdAt": {"$gt": stored["createdAt"]},
         }
         later = await of.store.find("merges", where, sort={"createdAt": 1}, session=session)
-        return _unmerged(of, into, sources, stored, later, reason, key)
+        known = await ledger_of(of.store, into["_id"], session)
+        return _unmerged(of, into, sources, stored, later, known, reason, key)
 
     given = {"mergeId": merge["_id"], "reason": reason}
     return await of.run_once("unmerge", merge["customerId"], key, given, decide, lock=lock)
@@ -256,6 +258,7 @@ def _unmerged(
     sources: Sequence[Document],
     merge: Document,
     later: Sequence[Document],
+    known: Sequence[Entry],
     reason: str,
     key: str,
 ) -> Effect:
@@ -273,22 +276,35 @@ def _unmerged(
     activities: list[Document] = []
     lacking = 0
     said = {(each["source"], each["id"]): each for each in into.get("sourceValues", [])}
-    for source, snapshot in zip(sources, merge["snapshots"], strict=True):
-        given = [each for each in merge["transfers"] if each["sourceId"] == source["_id"] and each["points"] > 0]
-        portions = [cast(Portion, {"expiresAt": each["expiresAt"], "points": each["points"]}) for each in given]
-        back = points.transfer(state, source.get("points") or points.empty(), now=of.now, only=portions)
+    transfers = {
+        source["_id"]: [
+            cast(Portion, {"expiresAt": each["expiresAt"], "points": each["points"]})
+            for each in merge["transfers"]
+            if each["sourceId"] == source["_id"]
+        ]
+        for source in sources
+    }
+    # Debts first: what paid them is there again for those who had it.
+    pairs = sorted(zip(sources, merge["snapshots"], strict=True), key=lambda pair: _total(transfers[pair[0]["_id"]]))
+    for source, snapshot in pairs:
+        portions = transfers[source["_id"]]
+        theirs = source.get("points") or points.empty()
+        pending = (snapshot.get("points") or points.empty())["pending"]
+        back = points.transfer(state, theirs, now=of.now, entries=known, only=portions, pending_at_most=pending)
+        known = [*known, *back.out.entries]
         state = back.out.state
         ledger.add(back, into["_id"], source["_id"])
         returned = sum(entry["points"] for entry in back.into.entries if entry["kind"] in points.TRANSFERS)
-        lacking += sum(each["points"] for each in given) - returned
-        theirs = [said.get((each["source"], each["id"])) for each in snapshot.get("identities", [])]
+        lacking += _total(portions) - returned
+        values = [said.get((each["source"], each["id"])) for each in snapshot.get("identities", [])]
         keys: Document = {
             "status": snapshot["status"],
             "identities": snapshot.get("identities", []),
             "mergedIntoId": None,
             "mergeId": None,
             "undoingId": merge["_id"],
-            **({"sourceValues": [each for each in theirs if each]} if any(theirs) else {}),
+            **merging.payments_back(into, snapshot),
+            **({"sourceValues": [each for each in values if each]} if any(values) else {}),
             **balance(back.into.state),
         }
         restored["customers", source["_id"]] = keys
@@ -326,6 +342,10 @@ def _unmerged(
         },
         first=[*ledger.expired, *activities],
     )
+
+
+def _total(portions: Sequence[Portion]) -> int:
+    return sum(portion["points"] for portion in portions)
 
 
 def _summary(into: Document, by_type: Mapping[str, datetime]) -> Document:

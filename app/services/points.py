@@ -103,12 +103,16 @@ async def earn_or_spend(
     if occurred_at >= now:
         now = occurred_at
         return points.earn(state, amount, now=now) if amount > 0 else points.spend(state, -amount, now=now)
-    own = {"customerId": customer["_id"], "seq": {"$gte": 1}}
-    entries = await store.find("points", own, sort={"seq": 1}, session=session)
-    entered = points.enter(state, [movement], cast(list[Entry], entries))
+    entered = points.enter(state, [movement], await ledger_of(store, customer["_id"], session))
     if entered.refused:
         raise entered.refused[0]
     return entered.posting
+
+
+async def ledger_of(store: Store, customer_id: str, session: Session) -> list[Entry]:
+    """Returns all entries of a customer, by ``seq``."""
+    own = {"customerId": customer_id, "seq": {"$gte": 1}}
+    return cast(list[Entry], await store.find("points", own, sort={"seq": 1}, session=session))
 
 
 def entries_of(posting: Posting, customer_id: str, now: datetime, own: Mapping[str, Any]) -> list[Document]:

@@ -49,8 +49,10 @@ class CustomerRows:
         self.now = now
         self._together = store.together(session)
         self._inserted: defaultdict[str, list[Document]] = defaultdict(list)
-        self._withdrawn: list[Document] = []
-        """Activities that are not, or not any more, what they were: copies and counts of them are made anew."""
+        self._recounted: list[Document] = []
+        """Activities as they were, and as they are from now on: their days are counted again."""
+        self._outdated: set[str] = set()
+        """Customers whose copies are made again from their rows."""
         self.collections: defaultdict[str, set[str]] = defaultdict(set)
         """Where rows were written, by their owners."""
         self._rewritten: defaultdict[str, list[str]] = defaultdict(list)
@@ -120,6 +122,9 @@ class CustomerRows:
 
     def replace(self, collection: str, before: Document, after: Document) -> None:
         """The row may change its owner: both have another revision."""
+        if collection == "activities":
+            self._recounted += before, after
+            self._outdated |= {before["customerId"], after["customerId"]}
         if before["customerId"] == after["customerId"]:
             self._operations[collection].append(ReplaceOne(self._row(before), after))
         else:
@@ -129,14 +134,20 @@ class CustomerRows:
             self._touch(collection, owner, before["_id"])
 
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
-        """Updates a row. ``before`` needs ``_id`` and ``customerId`` only; ``change`` leaves the owner as it is."""
+        """Updates a row; ``change`` leaves its owner, its type and its time as they are.
+
+        ``before`` needs ``_id`` and ``customerId``, and of an activity ``occurredAt``: of its day it is another one.
+        """
         self._operations[collection].append(UpdateOne(self._row(before), change))
+        if collection == "activities":
+            self._recounted.append(before)
         self._touch(collection, before["customerId"], before["_id"])
 
     def delete(self, collection: str, before: Document) -> None:
         self._operations[collection].append(DeleteOne(self._row(before)))
         if collection == "activities":
-            self._withdrawn.append(before)
+            self._recounted.append(before)
+            self._outdated.add(before["customerId"])
         self._touch(collection, before["customerId"], before["_id"])
 
     def _row(self, row: Document) -> Document:
@@ -206,17 +217,18 @@ class CustomerRows:
         given_up = [owner for owner, keys in self._keys.items() if "identities" in keys]
         operations = [UpdateOne({"_id": owner}, {"$set": {"identities": []}}) for owner in given_up]
         updates = {owner: self._update(owner, activities[owner]) for owner in sorted(self.owners)}
+        outdated = self._outdated | self.moved
         match [*updates.items()]:
-            case [(owner, update)] if update and not (given_up or self._withdrawn or self.moved or self.defers_copies):
+            case [(owner, update)] if update and not (given_up or outdated or self.defers_copies):
                 together.update("customers", {"_id": owner}, update, self._updated.append)
             case _:
                 operations += [UpdateOne({"_id": owner}, update) for owner, update in updates.items() if update]
                 together.write("customers", operations, ordered=bool(given_up))
-        told = [*self._inserted["activities"], *self._withdrawn]
-        together.write("tallies", days_made_stale(told, now=self.now))
-        if of := sorted({activity["customerId"] for activity in self._withdrawn} | self.moved):
+        counted = [*self._inserted["activities"], *self._recounted]
+        together.write("tallies", days_made_stale(counted, now=self.now))
+        if outdated:
             await together.send()
-            await remake_copies(self.store, of, self.session)
+            await remake_copies(self.store, sorted(outdated), self.session)
         gone = [DeleteOne({"_id": owner}) for owner in sorted(self._gone)]
         together.write("customers", gone)
         together.write("heads", gone)

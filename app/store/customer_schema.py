@@ -110,6 +110,11 @@ CUSTOMERS: Final = Collection(
         "mergeId": reference("merges"),
         "mergedFromIds": list_of(reference("customers"), at_most=1_000),
         "mergedIdentities": list_of(IDENTITY),  # those of the survivor's that came with others
+        # How many of a survivor's payments the others had, each by all that their systems call them.
+        "mergedPayments": list_of(
+            object_of({"customerId": reference("customers"), "count": COUNT, "identities": list_of(IDENTITY)}),
+            at_most=1_000,
+        ),
         "absorbingIds": list_of(reference("customers")),
         "mergeInProgressId": reference("merges"),
         "rowsMoving": {"enum": [True]},

@@ -153,6 +153,7 @@ ROWS: Final[Mapping[str, Collection]] = {
             "shortfall": LONG_COUNT,
             "allocations": list_of(_PORTION, at_most=10_000),  # of earlier versions
             "refundOf": {"bsonType": "int", "minimum": 1},
+            "givenBy": WORD,
             "adjustmentId": reference("adjustments"),
             "transferOfId": reference("points"),
             "idempotencyKey": plain(text(128)),

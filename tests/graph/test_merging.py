@@ -145,7 +145,6 @@ async def test_what_there_may_be_several_of_is_united_with_the_survivors_primary
             "tags": ["both", name],
             "taxIds": [{"type": "OTHER", "value": name, "isDefault": True, "validity": "UNCHECKED"}],
             "identities": [{"source": "esuite", "id": name}],
-            "campaigns": [name],
         }
 
     into, other = await world.customer(**having("ann", "+47 1")), await world.customer(**having("bea", "+47 2"))
@@ -176,6 +175,18 @@ async def test_payments_add_up_the_earliest_registration_and_the_latest_activity
     now = await _stored(store, into)
     assert (now["paymentCount"], now["registeredAt"]) == (6, ago(days=300))
     assert now["lastByType"]["SUBSCRIPTION_RENEWED"] == ago(days=1)
+
+
+async def test_one_who_brings_nothing_newer_takes_nothing_from_what_the_survivor_is_found_by(
+    ask: Ask, world: World, store: Store
+) -> None:
+    into, other = await world.customer(), await world.customer()
+    await world.activity(into, "SUBSCRIPTION_RENEWED", occurredAt=ago(days=1))
+    await world.activity(other, "SUBSCRIPTION_RENEWED", occurredAt=ago(days=2))
+    assert (await _merge(ask, into, other))["userErrors"] == []
+    assert (await _stored(store, into))["lastByType"]["SUBSCRIPTION_RENEWED"] == ago(days=1)
+    found = await ask('{ customers(filter: {hasActivity: {type: "SUBSCRIPTION_RENEWED"}}) { nodes { id } } }')
+    assert into["_id"] in {each["id"] for each in found["data"]["customers"]["nodes"]}
 
 
 async def test_blocked_wins_and_the_preview_warns(ask: Ask, world: World, store: Store) -> None:
@@ -481,6 +492,27 @@ async def test_who_has_an_address_and_no_list_of_them_has_it_after_an_undone_mer
     await _unmerged(ask, store, await _merged(ask, store, into, other))
     left = await _stored(store, into)
     assert (left["email"], "emails" in left) == ("own@example.com", False)
+
+
+async def test_what_one_owed_and_was_promised_goes_back_with_them(ask: Ask, world: World, store: Store) -> None:
+    into, other = await world.customer(), await world.customer()
+    await world.ledger(into, points.earn(points.empty(), 300, now=ago(days=9)))
+    taken_back: points.Movement = {
+        "kind": points.PointsKind.ADJUSTED,
+        "points": -100,
+        "occurredAt": ago(days=8),
+        "source": "loyalty",
+    }
+    promised = points.pend(points.empty(), 30, now=ago(days=9))
+    owing = points.enter(promised.state, [taken_back], promised.entries).posting
+    await world.ledger(other, points.Posting(owing.state, (*promised.entries, *owing.entries)))
+    before = await _points(ask, into, other)
+    merge = await _merged(ask, store, into, other)
+    assert [(each["spendable"], each["pending"]) for each in await _points(ask, into)] == [(200, 30)]
+    payload = await _unmerged(ask, store, merge)
+    assert (payload["userErrors"], payload["merge"]["pointsKept"]) == ([], 0)
+    assert await _points(ask, into, other) == before
+    assert [points.owed((await _stored(store, each))["points"]) for each in (into, other)] == [0, 100]
 
 
 async def test_a_merge_is_not_undone_while_it_moves_or_once_its_survivor_is_gone(

@@ -243,6 +243,16 @@ async def test_what_is_due_is_what_sources_say_of_open_invoices(ask: Ask, world:
     assert len(commands.sent) == 2
 
 
+async def test_sums_have_all_digits_of_what_they_are_made_of(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    amount = f"{10**31 + 7}.25"  # the 34 digits that an amount may have
+    await world.mirror("invoices", ada, status="UNPAID", amountDue=euros(amount))
+    await world.mirror("creditMemos", ada, status="ISSUED", total=euros(amount), unused=euros(amount))
+    query = "query($id: ID!) { node(id: $id) { ... on Customer { amountDue { amount } creditBalances { amount } } } }"
+    answer = await ask(query, id=ada["_id"])
+    assert answer["data"]["node"] == {"amountDue": [{"amount": amount}], "creditBalances": [{"amount": amount}]}
+
+
 async def test_the_next_renewal_is_the_first_ahead_of_active_orders(ask: Ask, world: World, commands: Commands) -> None:
     ada, eve = await world.customer(), await world.customer()
     now = datetime.now(UTC).replace(microsecond=0)

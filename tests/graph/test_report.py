@@ -1,8 +1,9 @@
 """The customer-service report: two tables and the rows behind them, which always agree; and what they cost."""
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from random import Random
@@ -14,13 +15,15 @@ from app.catalogue import CATALOGUE, NOTE_TYPES
 from app.domain import points
 from app.domain.access import PERMITTED, Permission, Role
 from app.domain.report import OPTION_KEYS
-from app.services import daily_counts
+from app.services import daily_counts, importing
+from app.services.erase_job import Eraser
 from app.services.expiry import expire_due
-from app.services.importing import import_lines
+from app.services.importing import ImportOptions, import_lines
 from app.store import indexes
 from app.store.driver import Document, Store, UpdateOne
 from tests.support.commands import Commands
 from tests.support.gateway import Ask
+from tests.support.mutations import ANONYMISE
 from tests.support.query_plans import documents_read, entries_read, explained, sorts
 from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
@@ -412,6 +415,95 @@ async def test_every_writer_keeps_counted_days_true(ask: Ask, world: World) -> N
     await indexes.forget_days(store)
     await everything_counted(store)
     assert await daily_counts.differences(store) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_days_and_customers_follow_what_a_correction_or_an_erasure_makes_of_activities(
+    seed: int, ask: Ask, store: Store
+) -> None:
+    """Another type, time, actor or campaign, legacy or not; customers of esuite who are called System until then."""
+    random, now = Random(seed), datetime.now(UTC)
+    own = {"source": "esuite", "customer": {"source": "esuite", "id": "E1"}}
+
+    def lines() -> list[bytes]:
+        told: list[Document] = [
+            {
+                "kind": "activity",
+                "id": f"A{number}",
+                **own,
+                "type": random.choice(["BIRTHDAY", "OPT_IN", "BIRTDAY"]),
+                "occurredAt": (NOW - timedelta(days=random.randrange(9))).isoformat(),
+                "actor": random.choice([{"kind": "CUSTOMER"}, {"kind": "AGENT", "name": "Otto"}, {"kind": "SYSTEM"}]),
+                **random.choice([{}, {"campaign": "Radio"}, {"campaign": "TV"}]),
+            }
+            for number in range(12)
+        ]
+        ada = {"kind": "customer", "source": "esuite", "id": "E1", "number": "1", "name": "Ada"}
+        return [json.dumps(line).encode() for line in ({**ada, "registeredAt": "2023-01-01T00:00:00Z"}, *told)]
+
+    async def agree() -> None:
+        assert await daily_counts.differences(store) == []
+        assert await indexes.wrong_copies(store) == []
+        for more in ({}, {"users": ["System"]}, {"hideSystem": True}):
+            shown = await reported(ask, {**window(ago(days=30), now), **more})
+            assert shown["total"] == shown["details"]["totalCount"] == sum(row["total"] for row in shown["actions"])
+
+    for _ in range(3):
+        options = ImportOptions(corrects=True)
+        await import_lines(store, lines(), now=now, reject=lambda bad: pytest.fail(bad.reason), options=options)
+        await agree()
+        await everything_counted(store)
+        await agree()
+    [ada] = await store.find("customers", {})
+    erased = {"customerId": ada["_id"], "confirmNumber": "1", "reason": "Article 17", "idempotencyKey": "k"}
+    assert (await ask(ANONYMISE, input=erased))["data"]["anonymiseCustomer"]["userErrors"] == []
+    await Eraser(store, batch=5).once()
+    await agree()
+
+
+async def test_days_that_a_clock_ahead_took_for_over_are_counted_when_they_are(ask: Ask, world: World) -> None:
+    store, ada = world.store, await world.customer()
+    at = datetime.now(UTC)
+    for days in range(5):
+        await world.activity(ada, occurredAt=at - timedelta(days=days))
+    await everything_counted(store, at + timedelta(days=3))
+    record = {"customerId": ada["_id"], "type": "BIRTHDAY"}
+    for days in range(5):
+        given = {**record, "idempotencyKey": str(days), "occurredAt": (at - timedelta(days=days)).isoformat()}
+        assert (await ask(RECORD, i=given))["data"]["recordActivity"]["userErrors"] == []
+    for now in (at, at, at + timedelta(days=3)):
+        await everything_counted(store, now)
+        assert await daily_counts.differences(store) == []
+        assert (await reported(ask, window(at - timedelta(days=9), at + timedelta(days=1))))["total"] == 10
+
+
+async def test_an_import_whose_lines_come_for_days_knows_which_days_are_over_and_what_is_past(
+    ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first day is over and counted once its last lines come."""
+    times = [NOW]
+    monkeypatch.setattr(importing, "clock", lambda: times[-1])
+    ada = {"kind": "customer", "source": "esuite", "id": "E1", "number": "1", "name": "Ada"}
+
+    def birthday(name: str, at: datetime) -> Document:
+        own = {"source": "esuite", "id": name, "customer": {"source": "esuite", "id": "E1"}}
+        return {"kind": "activity", **own, "type": "BIRTHDAY", "occurredAt": at.isoformat()}
+
+    async def lines() -> AsyncGenerator[bytes]:
+        for line in ({**ada, "registeredAt": "2023-01-01T00:00:00Z"}, birthday("A1", NOW)):
+            yield json.dumps(line).encode()
+        for _ in range(1_000):
+            if await store.find("activities", {}):
+                break
+            await asyncio.sleep(0.01)
+        times.append(NOW + timedelta(days=3))
+        await everything_counted(store, times[-1])
+        for line in (birthday("A2", NOW), birthday("A3", NOW + timedelta(days=2))):
+            yield json.dumps(line).encode()
+
+    await import_lines(store, lines(), now=NOW, reject=lambda bad: pytest.fail(bad.reason), lines_per_chunk=1)
+    assert await daily_counts.differences(store) == []
+    assert (await reported(ask, window(ago(days=9), NOW + timedelta(days=9))))["total"] == 3
 
 
 async def test_late_changes_while_days_are_being_counted_are_all_there(ask: Ask, world: World) -> None:

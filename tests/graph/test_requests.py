@@ -53,6 +53,29 @@ async def left(ask: Ask, transaction: Document) -> str:
 # ---------------------------------------------------------------- refunds
 
 
+async def test_nothing_is_left_of_a_sale_once_a_refund_is_of_another_currency(ask: Ask, world: World) -> None:
+    """60 EUR are not 60 of 10,000 JPY; how many nobody knows."""
+    ada = await world.customer()
+    bought = await world.transaction(
+        ada, type="SALE", status="ACCEPTED", amount={"amount": Decimal(10_000), "currency": "JPY"}
+    )
+    refund = {"type": "REFUND", "status": "ACCEPTED", "amount": money("60"), "refundOfId": bought["_id"]}
+    await world.transaction(ada, **refund)
+    assert await left(ask, bought) == "0"
+    payload = await make(ask, "requestRefund", transactionId=bought["_id"], amount="9940")
+    assert codes(payload) == ["NOT_REFUNDABLE"]
+
+
+async def test_what_can_be_refunded_is_exact_to_the_last_of_its_digits(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    bought = await sale(world, ada, f"{10**31 + 7}.25")
+    refund = {"type": "REFUND", "status": "ACCEPTED", "amount": money("-0.26"), "refundOfId": bought["_id"]}
+    await world.transaction(ada, **refund)
+    assert await left(ask, bought) == f"{10**31 + 6}.99"
+    payload = await make(ask, "requestRefund", transactionId=bought["_id"], amount=f"{10**31 + 7}.00")
+    assert codes(payload) == ["OVER_REFUNDABLE"]
+
+
 async def test_a_refund_is_asked_for_once_and_said_to_be_done_by_who_did_it(ask: Ask, world: World) -> None:
     ada = await world.customer()
     bought = await sale(world, ada)

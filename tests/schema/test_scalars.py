@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from graphql import GraphQLError, GraphQLScalarType
 
-from app.graph import schema
+from app.graph import executable
 
-DECIMAL: Any = schema._schema.type_map["Decimal"]
+DECIMAL: Any = executable.type_map["Decimal"]
 
 
 @pytest.mark.parametrize("text", ["12.50", "0", "-0.01", "007", "9" * 34])

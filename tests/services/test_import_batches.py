@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -13,11 +14,12 @@ from app.domain.access import ADMINISTRATOR
 from app.domain.changes import NotFound
 from app.domain.ids import new_id
 from app.domain.import_forms import Identity
-from app.domain.points import audit
+from app.domain.points import audit, owed, spendable
 from app.domain.times import stored
 from app.domain.vocabulary import LineOutcome
 from app.services import daily_counts
 from app.services.audit import AuditTrail
+from app.services.expiry import expire_due
 from app.services.importing import DEFAULTS, ImportOptions, Reject, Verdict
 from app.services.importing.batches import begin, go_on, import_batch, newest, refresh_previews, reopen
 from app.services.importing.parking import drop, waiting_for
@@ -26,6 +28,7 @@ from app.services.repairs import date_steps_of_imports
 from app.store import indexes, previews
 from app.store.driver import Document, Store, UpdateMany, UpdateOne
 from app.store.schema import COLLECTIONS
+from tests.support.gateway import Ask
 from tests.support.import_lines import (
     ADA,
     NOW,
@@ -43,6 +46,7 @@ from tests.support.import_lines import (
     status,
     thing,
 )
+from tests.support.mutations import MERGE_CUSTOMERS
 
 
 async def batch_of(
@@ -298,8 +302,8 @@ async def test_points_that_others_followed_are_made_up_for_once(store: Store, br
     batch_id = await batch_of(store, points("p2", "EARNED", 50, occurredAt="2025-01-01T00:00:00Z"), minutes=1)
     await batch_of(store, points("p3", "SPENT", -5, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
     made_up_for = (
-        "1 balance made up for by an entry of the opposite amount: the points are here, and count as unchanged where "
-        "their file comes again"
+        "1 balance made up for by one more entry: the points are here, and count as unchanged where their file comes "
+        "again"
     )
     for told in ([made_up_for], ["There was nothing to take back."]):
         assert await undone(store, batch_id) == told
@@ -319,6 +323,76 @@ async def test_points_that_were_spent_since_are_left_and_the_reason_is_said(stor
     [told] = await undone(store, batch_id)
     assert told.startswith("1 points entry left: others followed; ")
     assert (await ada(store))["spendable"] == 5
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_points_that_others_followed_leave_what_there_would_be_without_them(seed: int, store: Store) -> None:
+    """Two customers live the same life, but for the import that is undone; a worker expires points meanwhile."""
+    random = Random(seed)
+    await batch_of(store, customer(), customer("1002"))
+
+    def movements(name: str) -> list[Line]:
+        lines: list[Line] = []
+        for number in range(3):
+            at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=random.randrange(700))
+            expires = {"expiresAt": (at + timedelta(days=random.choice([40, 900]))).isoformat()}
+            kind, amount = random.choice([("EARNED", 300), ("EARNED", 200), ("SPENT", -60)])
+            more = expires if kind == "EARNED" and random.random() < 0.8 else {}
+            lines.append(points(f"{name}{number}", kind, amount, occurredAt=at.isoformat(), **more))
+        return lines
+
+    opening = [points("open", "EARNED", 900, occurredAt="2023-12-01T00:00:00Z")]
+    before, ours, after = [*opening, *movements("a")], movements("b"), movements("c")
+    both = ("", "other ")
+
+    def of_both(lines: list[Line]) -> list[Line]:
+        owners = zip(both, ("E1001", "E1002"), strict=True)
+        named = [(who, {"source": "esuite", "id": owner}) for who, owner in owners]
+        return [{**line, "id": who + line["id"], "customer": owner} for who, owner in named for line in lines]
+
+    await batch_of(store, *of_both(before))
+    batch_id = await batch_of(store, *ours)
+    await expire_due(store, NOW)
+    await batch_of(store, *of_both(after))
+    await expire_due(store, NOW)
+    told = await undone(store, batch_id)
+    assert told[0].endswith("come to nothing") or told[0].startswith("1 balance made up for")
+    await expire_due(store, NOW + timedelta(hours=1))
+    one, other = [each["points"] for each in await store.find("customers", {}, sort={"number": 1})]
+    assert spendable(one) - owed(one) == spendable(other) - owed(other)
+    await consistent(store)
+
+
+async def test_points_of_an_account_that_was_merged_away_are_left_and_nobody_gains_any(ask: Ask, store: Store) -> None:
+    await batch_of(store, customer(), customer("1002"), points("p1", "EARNED", 500))
+    batch_id = await batch_of(store, points("p2", "SPENT", -200, occurredAt="2025-01-01T00:00:00Z"))
+    [into] = await store.find("customers", {"number": "1002"})
+    asked = {"intoId": into["_id"], "ids": [ADA], "reason": "The same", "idempotencyKey": "m"}
+    assert (await ask(MERGE_CUSTOMERS, input=asked))["data"]["mergeCustomers"]["userErrors"] == []
+    [told] = await undone(store, batch_id)
+    assert told.startswith("1 points entry left: others followed; This account is closed")
+    balances = {each["number"]: each["spendable"] for each in await store.find("customers", {})}
+    assert balances == {"1001": 0, "1002": 300}
+
+
+async def test_points_that_are_left_are_counted_once_however_many_there_are(store: Store) -> None:
+    await batch_of(store, customer())
+    many = [points(f"p{number}", "EARNED", 1) for number in range(450)]
+    batch_id = await batch_of(store, *many, minutes=1)
+    await batch_of(store, points("spent", "SPENT", -45, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
+    [told] = await undone(store, batch_id)
+    assert told.startswith("450 points left: others followed; ")
+
+
+async def test_more_points_than_one_entry_holds_are_left(store: Store) -> None:
+    most = 2**31 - 1
+    await batch_of(store, customer())
+    batch_id = await batch_of(store, *(points(f"p{number}", "EARNED", most) for number in range(2)), minutes=1)
+    await batch_of(store, points("spent", "EARNED", 1, occurredAt="2025-02-01T00:00:00Z"), minutes=2)
+    assert await undone(store, batch_id) == [
+        "2 points left: others followed, and they come to more than one entry holds"
+    ]
+    assert (await ada(store))["spendable"] == 2 * most + 1
 
 
 async def test_an_import_that_is_not_there_cannot_be_undone(store: Store) -> None:

@@ -1,15 +1,20 @@
 """Lines of customers who were merged here: they are the survivor's, and what came in before stays as it was."""
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
+from app.services.expiry import expire_due
+from app.services.importing import Reject, import_lines
 from app.services.merge_job import Mover
 from app.store.driver import Document, Store
 from tests.support.gateway import Ask
 from tests.support.import_lines import Bring, Line, activity, customer, points, status, thing
-from tests.support.mutations import MERGE_CUSTOMERS
+from tests.support.mutations import MERGE_CUSTOMERS, UNMERGE
 
 
 def _loyalty(source_id: str) -> dict[str, str]:
@@ -130,3 +135,75 @@ async def test_a_system_that_merges_them_later_tells_nothing_new(ask: Ask, store
     assert (run.reasons, {each.value for each in run.totals}) == ({}, {"UNCHANGED"})
     after = await store.find("customers", {}, sort={"_id": 1})
     assert [each["status"] for each in after] == [each["status"] for each in before]
+
+
+async def test_points_that_came_with_a_merge_expire_once_whoever_says_it_first(
+    ask: Ask, store: Store, bring: Bring
+) -> None:
+    now = datetime.now(UTC)
+    soon = now + timedelta(hours=1)
+    own = points("own", "EARNED", 100, of="esuite/E1001")
+    await bring(customer("1001"), own, customer("1002"))
+    brought = points("brought", "EARNED", 70, of="esuite/E1002", expiresAt=soon.isoformat())
+    await bring(brought)
+    into, _ = await _merge(ask, store)
+    await Mover(store).once()
+    await expire_due(store, soon + timedelta(hours=1))
+    expired = points("expired", "EXPIRED", -70, of="esuite/E1002", occurredAt=(soon + timedelta(hours=2)).isoformat())
+    assert [(await bring_at(store, expired, soon + timedelta(hours=3))) for _ in range(2)] == [[], []]
+    [survivor] = await store.find("customers", {"_id": into["_id"]})
+    assert (survivor["spendable"], survivor["points"]["expired"]) == (100, 70)
+
+
+async def bring_at(store: Store, line: Line, now: datetime) -> list[str]:
+    """Imports a line at a time of its own, and returns why it was rejected."""
+    rejects: list[Reject] = []
+    await import_lines(store, [json.dumps(line).encode()], now=now, reject=rejects.append)
+    return [each.reason for each in rejects]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_payments_of_a_survivor_are_those_that_sources_tell_of_each_account(
+    seed: int, ask: Ask, store: Store, bring: Bring
+) -> None:
+    """Accounts are merged, into others that are merged, too, and parted again; what is told goes on all the time."""
+    random = Random(seed)
+    told = {number: random.randrange(9) for number in ("1001", "1002", "1003")}
+    merges: list[tuple[str, str, str]] = []
+
+    async def tell(number: str) -> None:
+        """Nightly files tell of an account what they told before, or more; a second source knows it, too."""
+        told[number] += random.choice([0, 1, 4])
+        also: Line = {"kind": "customer", "source": "billing", "id": number, "paymentCount": told[number]}
+        lines = [customer(number, paymentCount=told[number], identities=[{"source": "billing", "id": number}]), also]
+        assert (await bring(*lines)).rejects == []
+
+    async def ids() -> dict[str, str]:
+        return {each["number"]: each["_id"] for each in await store.find("customers", {})}
+
+    async def agree() -> None:
+        within = {number: {number} for number in told}
+        for _, into, other in merges:
+            within[into] |= within.pop(other)
+        found = {each["number"]: each["paymentCount"] for each in await store.find("customers", {})}
+        assert {number: found[number] for number in within} == {
+            number: sum(told[each] for each in accounts) for number, accounts in within.items()
+        }
+
+    for number in told:
+        await tell(number)
+    for step in range(12):
+        open_ = [number for number in told if number not in {other for *_, other in merges}]
+        if random.random() < 0.3 and len(open_) > 1:
+            into, other = random.sample(open_, 2)
+            asked = {"intoId": (await ids())[into], "ids": [(await ids())[other]], "reason": "The same"}
+            payload = (await ask(MERGE_CUSTOMERS, input={**asked, "idempotencyKey": f"m{step}"}))["data"]
+            assert payload["mergeCustomers"]["userErrors"] == []
+            merges.append((payload["mergeCustomers"]["merge"]["id"], into, other))
+        elif random.random() < 0.3 and merges:
+            asked = {"mergeId": merges.pop()[0], "reason": "Two after all", "idempotencyKey": f"u{step}"}
+            assert (await ask(UNMERGE, input=asked))["data"]["unmerge"]["userErrors"] == []
+        else:
+            await tell(random.choice([*told]))
+        await Mover(store).once()
+        await agree()

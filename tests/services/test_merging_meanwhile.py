@@ -12,10 +12,11 @@ import pytest
 from app.services.merge_job import Mover
 from app.store import previews
 from app.store.driver import Document, Store, UpdateOne
+from app.store.indexes import wrong_copies
 from app.store.schema import ROWS_OF_CUSTOMERS
 from tests.support.gateway import Ask
 from tests.support.import_lines import Bring, Line, activity, customer, points, thing
-from tests.support.mutations import ADJUST, MERGE_CUSTOMERS
+from tests.support.mutations import ADJUST, MERGE_CUSTOMERS, UNMERGE
 from tests.support.relays import until
 
 WALK = """query($id: ID!, $after: String, $order: ActivityOrder, $filter: ActivityFilter) { node(id: $id) {
@@ -165,3 +166,39 @@ async def test_readers_see_each_row_once_and_writers_lose_nothing_whoever_dies(
 
 async def _rows(store: Store) -> dict[str, set[str]]:
     return {name: {row["_id"] for row in await store.find(name, {})} for name in ROWS_OF_CUSTOMERS}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_customers_are_listed_by_the_rows_they_have_after_a_merge_and_after_it_is_undone(
+    seed: int, ask: Ask, store: Store, bring: Bring
+) -> None:
+    """Rows of the same types and campaigns come before, while rows move, and since."""
+    random = Random(seed)
+
+    async def more(name: str) -> None:
+        lines = [
+            activity(
+                f"{name}{number}",
+                of=f"esuite/E{random.choice(['1001', '1002'])}",
+                type=random.choice(["BIRTHDAY", "OPT_IN"]),
+                occurredAt=f"2024-01-{random.randint(1, 28):02}T00:00:00Z",
+                campaign=random.choice(["Radio", "TV"]),
+            )
+            for number in range(4)
+        ]
+        assert (await bring(*lines)).rejects == []
+
+    await bring(customer("1001"), customer("1002"))
+    await more("before")
+    into, other = await store.find("customers", {}, sort={"number": 1})
+    asked = {"intoId": into["_id"], "ids": [other["_id"]], "reason": "The same", "idempotencyKey": "m"}
+    merge = (await ask(MERGE_CUSTOMERS, input=asked))["data"]["mergeCustomers"]
+    assert merge["userErrors"] == []
+    await more("meanwhile")
+    await Mover(store).once()
+    assert await wrong_copies(store) == []
+    await more("since")
+    asked = {"mergeId": merge["merge"]["id"], "reason": "Two after all", "idempotencyKey": "u"}
+    assert (await ask(UNMERGE, input=asked))["data"]["unmerge"]["userErrors"] == []
+    await Mover(store).once()
+    assert await wrong_copies(store) == []

@@ -12,6 +12,7 @@ import pytest
 
 from app.domain.ids import derived_id
 from app.domain.import_lines import COLLECTION_OF, TIMES, LineKind
+from app.services.expiry import expire_due
 from app.services.importing import ImportOptions
 from app.services.importing.reconciling import Reconciliation, reconcile
 from app.store.driver import DeleteOne, Store, UpdateMany, UpdateOne
@@ -218,3 +219,20 @@ def test_the_command_reads_a_mapping_and_says_by_its_exit_code_what_it_found(
         assert "dropped by the mapping: 1 balance.available, of no customer" in same.stderr
     finally:
         run("seed", "--customers", "1", "--drop", database)
+
+
+async def test_sums_are_of_what_a_source_told_of_its_expiry_and_exact(store: Store, bring: Bring) -> None:
+    """What had expired here before is settled by the source's line, and is not taken twice."""
+    earned = points("P-1", "EARNED", 100, expiresAt="2024-02-01T00:00:00Z")
+    expired = points("P-2", "EXPIRED", -100, occurredAt="2024-02-02T00:00:00Z")
+    large = {**SALE, "amount": f"{10**31 + 7}.25 EUR"}
+    await bring(customer(), earned, large)
+    await expire_due(store, NOW)
+    await bring(expired)
+    found = await compared(store, customer(), earned, expired, large)
+    assert found.is_equal
+    assert [(each["day"], each["inFile"], each["here"]) for each in found.as_json()["sums"]] == [
+        ("2024-01-01", f"{10**31 + 7}.25", f"{10**31 + 7}.25"),
+        ("2024-01-01", "100", "100"),
+        ("2024-02-02", "-100", "-100"),
+    ]

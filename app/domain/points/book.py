@@ -131,7 +131,7 @@ class Book:
         match kind:
             case PointsKind.EARNED | PointsKind.ADJUSTED | PointsKind.TRANSFERRED_IN if points > 0:
                 self._expiries[entry["seq"]] = expires_at = entry.get("expiresAt")
-                self.free[Lot(expires_at, entry["source"])] += count
+                self.free[Lot(expires_at, entry.get("givenBy", entry["source"]))] += count
             case PointsKind.REFUNDED if points > 0:
                 self._give_back(entry, count)
             case PointsKind.RESERVED:

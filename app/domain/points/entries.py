@@ -100,6 +100,7 @@ class Movement(TypedDict):
     expiresAt: NotRequired[datetime]  # when the points that it gave expire; none: never
     graceEndsAt: NotRequired[datetime]  # of points that come back after their expiry: until then they can be spent
     refundOf: NotRequired[int]
+    givenBy: NotRequired[str]  # of points that came with a merge: the source that gave them, and will say what expires
 
 
 class Entry(TypedDict):
@@ -118,6 +119,7 @@ class Entry(TypedDict):
     ]  # of a source's EXPIRED: what had expired here before, and is not taken twice
     shortfall: NotRequired[int]  # how many of its points were not there; they are owed
     refundOf: NotRequired[int]
+    givenBy: NotRequired[str]
     allocations: NotRequired[list[Portion]]  # of entries of earlier versions: what they took
 
 

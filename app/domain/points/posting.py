@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from app.domain.points.book import Book
+from app.domain.points.book import Book, walk
 from app.domain.points.entries import (
     HERE,
     HISTORY,
@@ -165,12 +165,20 @@ class Transfer(NamedTuple):
 
 
 def transfer(
-    giving: PointsState, taking: PointsState, *, now: datetime, only: Sequence[Portion] | None = None
+    giving: PointsState,
+    taking: PointsState,
+    *,
+    now: datetime,
+    entries: Sequence[Entry] = (),
+    only: Sequence[Portion] | None = None,
+    pending_at_most: int = MAX_TOTAL,
 ) -> Transfer:
     """Returns both postings that move everything, bucket by bucket: each keeps its expiry, and pending stays pending.
 
-    A debt moves as well. What is due expires before. ``only`` moves at most these portions, as far as they are there.
-    Raises ReservationOpen where points are reserved for a purchase, which another system may still capture.
+    ``entries`` are all that the one has who gives: what a source gave stays its own, as it says how many of them
+    expire. A debt moves as well. What is due expires before. ``only`` moves at most these portions, as far as they are
+    there; one below zero is a debt, and moves as a whole. Raises ReservationOpen where points are reserved for a
+    purchase, which another system may still capture.
     """
     now = max(stored(now), giving.get("latestAt", stored(now)), taking.get("latestAt", stored(now)))
     out, into = Posting(giving).then_expired(now), Posting(taking).then_expired(now)
@@ -179,9 +187,12 @@ def transfer(
         if out.state["reserved"]:
             raise ReservationOpen(out.state["reserved"])
         moved += [(None, -debt) for debt in split_points(owed(out.state))]
-    outs = [_transferred(PointsKind.TRANSFERRED_OUT, -points, expires_at, now) for expires_at, points in moved]
-    ins = [_transferred(PointsKind.TRANSFERRED_IN, points, expires_at, now) for expires_at, points in moved]
-    pending = split_points(out.state["pending"]) if only is None else []
+    else:
+        moved += [(None, portion["points"]) for portion in only if portion["points"] < 0]
+    given = _by_source(moved, walk(Book(), [*entries, *out.entries]))
+    outs = [_transferred(PointsKind.TRANSFERRED_OUT, -points, at, now, source) for at, points, source in given]
+    ins = [_transferred(PointsKind.TRANSFERRED_IN, points, at, now, source) for at, points, source in given]
+    pending = split_points(min(out.state["pending"], pending_at_most))
     outs += [_transferred(PointsKind.PENDING, -points, None, now) for points in pending]
     ins += [_transferred(PointsKind.PENDING, points, None, now) for points in pending]
     first = out.state["seq"] + 1, into.state["seq"] + 1
@@ -194,7 +205,7 @@ def _portions(state: PointsState, only: Sequence[Portion] | None) -> list[tuple[
     asked = None if only is None else Counter[datetime | None]()
     for portion in only or ():
         assert asked is not None
-        asked[portion["expiresAt"]] += portion["points"]
+        asked[portion["expiresAt"]] += max(0, portion["points"])
     moved: list[tuple[datetime | None, int]] = []
     for bucket, held in reservations(state):
         free = bucket["remaining"] - held
@@ -203,9 +214,30 @@ def _portions(state: PointsState, only: Sequence[Portion] | None) -> list[tuple[
     return moved
 
 
-def _transferred(kind: PointsKind, points: int, expires_at: datetime | None, at: datetime) -> Movement:
+def _by_source(moved: Iterable[tuple[datetime | None, int]], book: Book) -> list[tuple[datetime | None, int, str]]:
+    """Returns what moves by who gave it, in the order in which a book takes it."""
+    given: list[tuple[datetime | None, int, str]] = []
+    left = dict(sorted(book.free.items(), key=lambda lot: lot[0].source))
+    for expires_at, points in moved:
+        for lot, count in left.items():
+            if lot.expires_at == expires_at and (part := min(points, count)) > 0:
+                given.append((expires_at, part, lot.source))
+                left[lot] -= part
+                points -= part
+        if points:
+            given.append((expires_at, points, HERE))
+    return given
+
+
+def _transferred(
+    kind: PointsKind, points: int, expires_at: datetime | None, at: datetime, given_by: str = HERE
+) -> Movement:
     movement: Movement = {"kind": kind, "points": points, "occurredAt": at, "source": HERE}
-    return {**movement, "expiresAt": expires_at} if expires_at else movement
+    if expires_at:
+        movement["expiresAt"] = expires_at
+    if given_by != HERE:
+        movement["givenBy"] = given_by
+    return movement
 
 
 def split_points(points: int) -> list[int]:

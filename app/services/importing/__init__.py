@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 from math import ceil
@@ -47,6 +47,7 @@ from app.services.importing.steps import (
     customers_known_as,
     read,
 )
+from app.services.row_jobs import clock
 from app.store.driver import Document, Store, StoreError, is_transient
 from app.store.indexes import note_sources
 from app.store.previews import StaleCopies
@@ -74,6 +75,7 @@ __all__ = [
 _LINES_AT_ONCE: Final = 24_000
 """Of several lanes. The more lines are looked at together, the more of one customer are in one transaction."""
 _LINES_PER_LANE: Final = 2_000
+_MINUTE: Final = timedelta(minutes=1)
 _LINES_OF_ONE_LANE: Final = 1_000
 """Where it is the only one: whoever leaves most to those who are served holds a customer for a shorter time, too."""
 _LINES_OF_A_GENTLE_CHUNK: Final = 50
@@ -341,7 +343,7 @@ async def check_lines(
 @dataclass(slots=True)
 class _Run:
     store: Store
-    now: datetime
+    began_at: datetime
     options: ImportOptions
     import_id: str | None
     summary: Summary
@@ -352,6 +354,16 @@ class _Run:
     updates: Updates = field(default_factory=Updates)
     balances: ToldBalances = field(default_factory=ToldBalances)
     unreached: Unreached = field(default_factory=Unreached)
+    _began: datetime = field(default_factory=lambda: clock())
+
+    @property
+    def now(self) -> datetime:
+        """Returns the time, to the minute since it began: some lines come for days, and tell of what happens meanwhile.
+
+        What was in the future then is not by now, and days that were not over have been counted for reports.
+        """
+        passed = max(clock() - self._began, timedelta())
+        return self.began_at + passed // _MINUTE * _MINUTE
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
         for verdict in verdicts:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from app.domain import customer_fields, details
+from app.domain import customer_fields, details, merging
 from app.domain.customers import DENORMALISED_FIELDS, NEW, primary_first
 from app.domain.import_forms import Identity
 from app.domain.import_lines import IMPORTER, NEEDED_OF_NEW_CUSTOMERS, Line, LineKind
@@ -341,6 +341,9 @@ def _merged(customer: Document, line: Line, new: Document) -> Document:
     set_ = {key: value for key, value in own.items() if value is not None and key != "tags"}
     if "tags" in new:
         set_ |= _labelled(customer, line.identity, new["tags"])
+    if "paymentCount" in set_ and "mergedPayments" in customer:
+        names = [identity._asdict() for identity in line.names]
+        set_ |= merging.told_payments(customer, names, set_["paymentCount"])
     if customer.get("hasStatusDetails"):
         set_.pop("status", None)
     if "emails" in set_:

@@ -347,13 +347,19 @@ class Ledger:
         said = {key: value for key, value in stored.items() if key not in _DECIDED | WHOSE}
         given = {key: value for key, value in facts.items() if key not in WHOSE}
         original = self.entries.get(given.pop("refundOfId", ""))
-        said["points"] -= sum(settled["points"] for settled in stored.get("settlements", ()))
-        if "allocations" in stored:  # earlier versions wrote what they took, and the rest as a shortfall
-            said["points"] -= stored.get("shortfall", 0)
+        said["points"] = points_told(stored)
         if "expiresAt" in said and "expiresAt" in given and said["expiresAt"] == end_of_day(given["expiresAt"]):
             given["expiresAt"] = said["expiresAt"]  # and kept the end of the day
         undone = original["seq"] if original and original["customerId"] == stored["customerId"] else None
         return {**said, "refundOf": stored.get("refundOf")}, {**given, "refundOf": undone}
+
+
+def points_told(entry: Mapping[str, Any]) -> int:
+    """Returns the points of an entry as its source told them; not what the rules made of them."""
+    settled: int = sum(portion["points"] for portion in entry.get("settlements", ()))
+    # Earlier versions wrote what they took, and the rest as a shortfall.
+    short: int = entry.get("shortfall", 0) if "allocations" in entry else 0
+    return entry["points"] - settled - short
 
 
 def _state(owner: Document) -> PointsState:

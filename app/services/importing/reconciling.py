@@ -16,11 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from app.domain import customer_fields, details
+from app.domain.amounts import total
 from app.domain.ids import derived_id
 from app.domain.import_lines import COLLECTION_OF, HISTORY, KEYS_OF_LINES, TIMES, Line, LineKind
 from app.services.importing import read_line
 from app.services.importing.owned import differing
-from app.services.importing.points import Held, Ledger
+from app.services.importing.points import Held, Ledger, points_told
 from app.services.importing.steps import Arrival, by_identity, customers_known_as
 from app.store.driver import Document, Store
 
@@ -128,7 +129,7 @@ class Reconciliation:
     def add(self, day: datetime, currency: str, in_file: Decimal, here: Decimal) -> None:
         key = f"{day:%Y-%m-%d}", currency
         before = self.sums.get(key, (Decimal(0), Decimal(0)))
-        self.sums[key] = before[0] + in_file, before[1] + here
+        self.sums[key] = total([before[0], in_file]), total([before[1], here])
 
 
 async def reconcile(
@@ -281,7 +282,7 @@ def _of_customer(line: Line, known: Sequence[Document | None]) -> tuple[set[str]
 
 def _add_up(found: Reconciliation, line: Line, row: Document | None) -> None:
     if line.kind is LineKind.POINTS:
-        here = Decimal(row["points"]) if row else Decimal(0)
+        here = Decimal(points_told(row)) if row else Decimal(0)
         found.add(line.document["occurredAt"], "points", Decimal(line.document["points"]), here)
     if line.kind is LineKind.TRANSACTION:
         day = line.document["occurredAt"]

@@ -1,9 +1,9 @@
 """Undoes an import: takes back what it wrote where nothing followed, and says what stays and why.
 
 Rows go that are still as the import wrote them. Points go if they are the last of their customer's ledger; others are
-made up for by an entry of the opposite amount. Customers go, last of all, who are left with nothing. What an import
-changed of things that were here before stays: the next file of their source says what they are. Interrupted anywhere,
-it is completed by starting it again.
+made up for by one more entry, which leaves what there would be without them. Customers go, last of all, who are left
+with nothing. What an import changed of things that were here before stays: the next file of their source says what they
+are. Interrupted anywhere, it is completed by starting it again.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ from app.domain.import_lines import UNDONE_WITHIN_DAYS
 from app.domain.kinds import BY_COLLECTION
 from app.domain.points import Entry, PointsKind
 from app.domain.refusals import Refusal
-from app.domain.statuses import CLOSED, status_now
+from app.domain.statuses import CLOSED, CustomerClosed, status_now
 from app.domain.vocabulary import ActorKind, CustomerStatus
 from app.services.audit import AuditTrail
 from app.services.changes import activity_of
@@ -72,7 +72,7 @@ class Undone:
 
     taken_back: Counter[str] = field(default_factory=Counter[str])
     made_up_for: int = 0
-    """Entries of points of the opposite amount."""
+    """Balances, by an entry each."""
     left: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """With the reason."""
 
@@ -81,8 +81,8 @@ class Undone:
         if self.made_up_for:
             word = "balance" if self.made_up_for == 1 else "balances"
             sentences.append(
-                f"{self.made_up_for:,} {word} made up for by an entry of the opposite amount: the points are here, and "
-                "count as unchanged where their file comes again"
+                f"{self.made_up_for:,} {word} made up for by one more entry: the points are here, and count as "
+                "unchanged where their file comes again"
             )
         sentences += [f"{_named(name, count)} left: {why}" for (name, why), count in sorted(self.left.items())]
         return "\n".join(sentences) or "There was nothing to take back."
@@ -122,10 +122,12 @@ async def undo(store: Store, import_id: str, viewer: Viewer, request_id: str, no
                 for ids in _batches(each["ids"]):
                     body = partial(_take_back, undone, collection, ids, digests, customers.keys())
                     await change_customers(store, body, now=now)
+    owners: set[str] = set()
     for ids in _batches(sorted(entries)):
         found = await store.find("points", {"_id": {"$in": ids}}, fields={"customerId": 1})
-        for owner in sorted({entry["customerId"] for entry in found}):
-            await change_customers(store, partial(_undo_points, undone, import_id, owner, entries), now=now)
+        owners |= {entry["customerId"] for entry in found}
+    for owner in sorted(owners):
+        await change_customers(store, partial(_undo_points, undone, import_id, owner, entries), now=now)
     for customer_id, revision in customers.items():
         await change_customers(store, partial(_delete_customer, undone, customer_id, revision), now=now)
 
@@ -244,11 +246,13 @@ async def _undo_points(undone: Undone, import_id: str, customer_id: str, ours: s
         rows.on_commit(lambda: _count(undone, "points", len(entries) - first, 0))
         return
     of_import = [entry for entry in entries if entry["_id"] in ours]
-    amount = -sum(entry["points"] for entry in of_import)
+    amount = _worth([entry for entry in entries if entry["_id"] not in ours], rows.now) - _worth(entries, rows.now)
     if any(PointsKind(entry["kind"]) not in _COUNTED for entry in of_import):
         why = "others followed, and some of them are reserved or pending points"
     elif amount == 0:
-        why = "others followed, and they come to nothing"
+        why = "others followed, and by now they come to nothing"
+    elif abs(amount) > points.INT32_MAX:
+        why = "others followed, and they come to more than one entry holds"
     else:
         try:
             _make_up_for(rows, customer, amount, import_id)
@@ -260,8 +264,16 @@ async def _undo_points(undone: Undone, import_id: str, customer_id: str, ours: s
     rows.on_commit(lambda: _left(undone, why, len(of_import)))
 
 
+def _worth(entries: Sequence[Document], now: datetime) -> int:
+    """Returns what there would be to spend by now, less what would be owed, if these were all entries there are."""
+    state = points.as_of(points.replay(cast(Sequence[Entry], entries)), now)
+    return points.spendable(state) - points.owed(state)
+
+
 def _make_up_for(rows: CustomerRows, customer: Document, amount: int, import_id: str) -> None:
-    """Enters the opposite amount. Raises what ``points.adjust`` raises."""
+    """Enters the amount. Raises CustomerClosed, and what ``points.adjust`` raises."""
+    if customer["status"] in CLOSED:
+        raise CustomerClosed(customer["status"])
     actor, reason = {"kind": ActorKind.SYSTEM.value, "name": "System"}, f"{import_id} was undone."
     posting = points.adjust(customer.get("points") or points.empty(), amount, now=rows.now)
     key = {"reason": reason, "idempotencyKey": import_id, "actor": actor, "source": points.HERE}
