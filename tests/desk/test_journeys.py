@@ -484,6 +484,55 @@ def test_what_is_written_stays_though_the_customer_cannot_be_read_again(demo: De
         expect(note).to_have_value("They have called")
 
 
+def test_a_note_that_is_not_saved_waits_while_one_looks_at_other_customers(demo: Demo, browser: Browser) -> None:
+    first, second = (
+        demo.ask(CREATE, first=name, key=name)["createCustomer"]["customer"] for name in ("Zacharias", "Zoltan")
+    )
+    sent: list[str] = []
+
+    def lose_first(route: Route) -> None:
+        if operation_of(route.request) == "AddNote":
+            sent.append(json.loads(route.request.post_data or "")["variables"]["input"]["idempotencyKey"])
+            if len(sent) == 1:
+                route.fetch()  # it is made, and nobody hears of it
+                route.abort()
+                return
+        route.continue_()
+
+    with demo.customer(browser, first["number"], forgiving=CUT) as page:
+        note = page.get_by_label("Note", exact=True)
+
+        def open_(customer: dict[str, Any], name: str) -> None:
+            page.evaluate("number => { location.hash = `#/customers/${number}`; }", customer["number"])
+            expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+        page.locator("input[type=file]").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": b"a\n1\n"})
+        note.fill("They have called")
+        open_(second, "Zoltan")
+        expect(note).to_have_value("")
+        expect(page.get_by_text("a.csv")).to_have_count(0)
+        open_(first, "Zacharias")
+        expect(note).to_have_value("They have called")
+        expect(page.get_by_text("a.csv")).to_be_visible()
+        page.route("**/graphql", lose_first)
+        note.press("Control+Enter")
+        expect(page.locator("[data-problem=offline]")).to_be_visible()
+        open_(second, "Zoltan")
+        expect(note).to_be_editable()
+        open_(first, "Zacharias")
+        expect(note).to_have_value("They have called")
+        expect(note).not_to_be_editable()  # nobody knows whether it was saved: only the same may be sent again
+        page.get_by_role("button", name="Send again").click()
+        expect(note).to_have_value("")
+        open_(second, "Zoltan")
+        open_(first, "Zacharias")
+        expect(note).to_have_value("")
+        expect(note).to_be_editable()
+    assert len(sent) == 2
+    assert len({*sent}) == 1
+    assert demo.database.notes.count_documents({"customerId": first["id"]}) == 1
+
+
 def test_what_happens_before_the_page_listens_is_shown(demo: Demo, browser: Browser) -> None:
     customer = demo.ask(CREATE, first="Zenobia", key="zenobia")["createCustomer"]["customer"]
 

@@ -9,6 +9,12 @@ interface Payload {
   userErrors: RefusedFragment[];
 }
 
+/** What is known of a change that is not made yet, for a form that is opened again. */
+export interface Attempt {
+  key: string;
+  problem?: Problem;
+}
+
 /** Makes a change. Its key is kept until the gateway answers: a repeat after a cut of the network is the same change.
  *
  * As long as nobody knows whether it was made (`isUncertain`), the form is not to be edited: other content would need
@@ -17,11 +23,12 @@ interface Payload {
 export function useChange<Data, Input extends { idempotencyKey?: string | null }, Made extends Payload>(
   document: TypedDocumentNode<Data, { input: Input }>,
   payloadOf: (data: Data) => Made | null | undefined,
+  before?: Attempt,
 ) {
   const client = useClient();
-  const key = useRef(crypto.randomUUID());
+  const key = useRef<string>(before?.key ?? crypto.randomUUID());
   const [isPending, setPending] = useState(false);
-  const [problem, setProblem] = useState<Problem>();
+  const [problem, setProblem] = useState(before?.problem);
   const [errors, setErrors] = useState<RefusedFragment[]>([]);
 
   async function send(input: Omit<Input, 'idempotencyKey'>): Promise<Made | undefined> {
@@ -43,6 +50,8 @@ export function useChange<Data, Input extends { idempotencyKey?: string | null }
     send,
     isPending,
     problem,
+    /** Whoever leaves before the answer is there does not know the outcome. */
+    attempt: (): Attempt => ({ key: key.current, problem: isPending ? { kind: 'offline', message: '' } : problem }),
     errors,
     /** Whether the customer is not what was shown when this was asked for. Nothing was changed. */
     isStale: problem?.kind === 'stale',

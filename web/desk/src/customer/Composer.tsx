@@ -1,5 +1,5 @@
 import { Button, FileButton, Group, Pill, Text, Textarea, TextInput } from '@mantine/core';
-import { type FormEvent, type KeyboardEvent, type Ref, useRef, useState } from 'react';
+import { type FormEvent, type KeyboardEvent, type Ref, useEffect, useRef, useState } from 'react';
 import { useClient } from 'urql';
 
 import { useNotice } from '../Notice';
@@ -8,9 +8,11 @@ import { NotUploaded, upload } from '../actions/upload';
 import { useChange } from '../actions/useChange';
 import { AddNoteDocument, type EntryFragment } from '../generated/graphql';
 import { useWords } from '../words';
+import { draftOf, keepDraft } from './drafts';
 
 interface Props {
   ref: Ref<HTMLTextAreaElement>;
+  viewer: string;
   customerId: string;
   /** The events that the note is about. */
   links: EntryFragment[];
@@ -20,18 +22,24 @@ interface Props {
 
 const TYPES = 'image/png,image/jpeg,image/gif,application/pdf,application/json,application/zip,text/csv';
 
-/** Always open: a note is written while one listens. Ctrl-Enter saves it; what is written stays until it is saved. */
-export function Composer({ ref, customerId, links, onLinks, onDone }: Props) {
+/** Always open: a note is written while one listens. Ctrl-Enter saves it; what is written stays until it is saved, also
+ * while one looks at other customers. */
+export function Composer({ ref, viewer, customerId, links, onLinks, onDone }: Props) {
   const { t, format } = useWords();
   const notice = useNotice();
-  const [message, setMessage] = useState('');
-  const [mentions, setMentions] = useState('');
-  const [files, setFiles] = useState<File[]>([]);
+  const [draft] = useState(() => draftOf(viewer, customerId));
+  const [message, setMessage] = useState(draft?.message ?? '');
+  const [mentions, setMentions] = useState(draft?.mentions ?? '');
+  const [files, setFiles] = useState(draft?.files ?? []);
   const [wrong, setWrong] = useState<string>();
   const [isUploading, setUploading] = useState(false);
-  const uploads = useRef(new Map<File, string>()); // each goes once, however often its note is sent
+  const uploads = useRef(draft?.uploads ?? new Map<File, string>()); // each goes once, however often its note is sent
   const client = useClient();
-  const change = useChange(AddNoteDocument, (data) => data.addNote);
+  const change = useChange(AddNoteDocument, (data) => data.addNote, draft?.attempt);
+
+  useEffect(() => {
+    keepDraft(viewer, customerId, { message, mentions, files, uploads: uploads.current, links, attempt: change.attempt() });
+  });
 
   async function attach() {
     for (const file of files) {
@@ -62,11 +70,12 @@ export function Composer({ ref, customerId, links, onLinks, onDone }: Props) {
       ...(files.length && { attachments }),
     });
     if (!made) return;
+    keepDraft(viewer, customerId, undefined); // whoever waits for the answer may be at another customer by now
     setMessage('');
     setMentions('');
     setFiles([]);
     onLinks([]);
-    uploads.current.clear();
+    uploads.current = new Map();
     notice(t.noteSaved);
     onDone(made.activity);
   }

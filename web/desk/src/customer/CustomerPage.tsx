@@ -18,6 +18,7 @@ import { Now } from './Now';
 import { Side } from './Side';
 import { Timeline } from './Timeline';
 import { type Choice, EVERYTHING, filterOf, isNarrowed } from './choice';
+import { draftOf } from './drafts';
 import { useColleagues, useLive } from './useLive';
 import { type FirstPage, useTimeline } from './useTimeline';
 
@@ -72,7 +73,8 @@ function Desk({ customer, me, definitions, entry, onRefresh }: Props) {
   const filter = useMemo(() => filterOf(choice), [choice]);
   const timeline = useTimeline(customer.id, customer.timeline as FirstPage, filter, isNarrowed(choice));
   const composer = useRef<HTMLTextAreaElement>(null);
-  const [links, setLinks] = useState<EntryFragment[]>([]);
+  const viewer = me?.subject ?? '';
+  const [links, setLinks] = useState<EntryFragment[]>(() => draftOf(viewer, customer.id)?.links ?? []);
   const isNarrow = useMediaQuery('screen and (width < 1000px)', false, { getInitialValueInEffect: false });
   const mayNote = me?.permissions.includes('ADD_NOTE') ?? false;
 
@@ -129,7 +131,9 @@ function Desk({ customer, me, definitions, entry, onRefresh }: Props) {
       <div className="columns">
         {isNarrow && <Folded title={t.side}>{side}</Folded>}
         <section aria-label={t.timeline}>
-          {mayNote && <Composer ref={composer} customerId={customer.id} links={links} onLinks={setLinks} onDone={onDone} />}
+          {mayNote && (
+            <Composer ref={composer} viewer={viewer} customerId={customer.id} links={links} onLinks={setLinks} onDone={onDone} />
+          )}
           <Filters
             customer={customer} choice={choice} onChoose={setChoice} shown={timeline.totalCount}
             all={customer.recent?.totalCount ?? null}
