@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PositiveI
 from app.domain.access import STAFF, Role
 
 MOST: Final = 10**12
-"""Of any number: more fits into no column of the database, or into no clock."""
+"""The largest number that a setting may be: a larger one does not fit into the database, or into a clock."""
 
 T = TypeVar("T")
 

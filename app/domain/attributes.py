@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Final, TypeAlias, TypedDict, cast
 
 from app.catalogue.model import AttributeKind, CatalogueAttribute, did_you_mean
+from app.domain.amounts import DECIMAL
 from app.domain.times import moment, stored
 
 
@@ -181,7 +182,7 @@ def _integer(value: object) -> int:
 
 def _decimal(value: object) -> Decimal:
     match value:
-        case str() if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        case str() if DECIMAL.fullmatch(value):
             number = Decimal(value)
         case float():
             number = Decimal(repr(value))

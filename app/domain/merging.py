@@ -67,8 +67,7 @@ class CustomerMerged(CustomerClosed):
 
 
 class MergeInProgress(Refusal):
-    """Raised for a customer whose rows are on the way to or from another. The client sees a user error, and may
-    try again."""
+    """Raised while rows of a customer move to or from another. The client sees a user error, and may try again."""
 
     code = "MERGE_IN_PROGRESS"
 

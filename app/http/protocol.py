@@ -97,7 +97,7 @@ class _Peer:
     def __init__(self, transport: Any, cycle: Any, close: Callable[[], None]) -> None:
         self._transport, self._cycle, self.close = transport, cycle, close
         self.is_closing = transport.is_closing
-        self._head: bytes | None = None
+        self._head: bytes | None = None  # one that waits; empty once it was sent
 
     def write(self, data: bytes) -> None:
         cycle = self._cycle

@@ -58,13 +58,13 @@ async def _sums(
 
 def _totals(sums: Sequence[Document]) -> list[Document]:
     """Returns one amount for each currency, by the currency's code. Raises TypeError for what is no decimal."""
-    totals = defaultdict[str, Decimal](Decimal)
+    amounts = defaultdict[str, list[Decimal]](list)
     for each in sums:
         if each["isBroken"]:
             raise TypeError("an amount is stored as something else")
-        currency = each["_id"]["currency"]
-        totals[currency] = total([totals[currency], each["amount"]])
-    return [{"amount": amount, "currency": currency} for currency, amount in sorted(totals.items()) if amount]
+        amounts[each["_id"]["currency"]].append(each["amount"])
+    totals = {currency: total(several) for currency, several in sorted(amounts.items())}
+    return [{"amount": amount, "currency": currency} for currency, amount in totals.items() if amount]
 
 
 async def next_renewals(

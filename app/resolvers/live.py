@@ -217,5 +217,10 @@ def _event(
     shown_id: str | None = None,
     activity_id: str | None = None,
 ) -> LiveActivity:
-    event = {"kind": kind, "cursor": cursor_of(position, customer_id), "revision": position.revision}
-    return cast(Source, event | {"activityId": activity_id} | ({"customerId": shown_id} if shown_id else {}))
+    event = {
+        "kind": kind,
+        "cursor": cursor_of(position, customer_id),
+        "revision": position.revision,
+        "activityId": activity_id,
+    }
+    return cast(Source, event | ({"customerId": shown_id} if shown_id else {}))

@@ -1,6 +1,5 @@
 """Defines what all types share: documents as sources, nodes, scalars, enums with their words."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +16,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context
 from app.domain import times
+from app.domain.amounts import DECIMAL
 from app.domain.ids import collection_of, has_id_form
 from app.domain.kinds import BY_COLLECTION, KINDS
 from app.domain.merging import owners_of
@@ -194,8 +194,7 @@ def _serialize_decimal(value: object) -> str:
 
 
 def _parse_decimal(value: object) -> Decimal:
-    # Python's Decimal also reads "1_000", " 5", exponents and the digits of every script.
-    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+    if not isinstance(value, str) or not DECIMAL.fullmatch(value):
         raise ValueError('Give a decimal number as a string, such as "12.50".')
     return Decimal(value)
 

@@ -136,7 +136,7 @@ class CustomerRows:
     def update(self, collection: str, before: Document, change: Mapping[str, Any]) -> None:
         """Updates a row; ``change`` leaves its owner, its type and its time as they are.
 
-        ``before`` needs ``_id`` and ``customerId``, and of an activity ``occurredAt``: of its day it is another one.
+        ``before`` needs ``_id`` and ``customerId``, and of an activity ``occurredAt``: its day is counted again.
         """
         self._operations[collection].append(UpdateOne(self._row(before), change))
         if collection == "activities":

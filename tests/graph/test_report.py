@@ -25,6 +25,7 @@ from tests.support.commands import Commands
 from tests.support.gateway import Ask
 from tests.support.mutations import ANONYMISE
 from tests.support.query_plans import documents_read, entries_read, explained, sorts
+from tests.support.relays import until
 from tests.support.tokens import token
 from tests.support.world import NOW, World, ago
 
@@ -492,10 +493,7 @@ async def test_an_import_whose_lines_come_for_days_knows_which_days_are_over_and
     async def lines() -> AsyncGenerator[bytes]:
         for line in ({**ada, "registeredAt": "2023-01-01T00:00:00Z"}, birthday("A1", NOW)):
             yield json.dumps(line).encode()
-        for _ in range(1_000):
-            if await store.find("activities", {}):
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: store.find("activities", {}))
         times.append(NOW + timedelta(days=3))
         await everything_counted(store, times[-1])
         for line in (birthday("A2", NOW), birthday("A3", NOW + timedelta(days=2))):

@@ -354,7 +354,10 @@ class _Run:
     updates: Updates = field(default_factory=Updates)
     balances: ToldBalances = field(default_factory=ToldBalances)
     unreached: Unreached = field(default_factory=Unreached)
-    _began: datetime = field(default_factory=lambda: clock())
+    _began: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began = clock()
 
     @property
     def now(self) -> datetime:

@@ -27,7 +27,7 @@ from app.services.audit import AuditTrail
 from app.services.changes import activity_of
 from app.services.erasing import ERASED_ROWS
 from app.services.importing.batches import is_running
-from app.services.points import entries_of, expiry_activities
+from app.services.points import entries_of, expiry_activities, ledger_of
 from app.services.row_jobs import counted
 from app.services.writing import CustomerRows, change_customers
 from app.store.digests import row_digest
@@ -232,8 +232,7 @@ async def _delete_files(rows: CustomerRows, collection: str, gone: Sequence[Docu
 
 async def _undo_points(undone: Undone, import_id: str, customer_id: str, ours: set[str], rows: CustomerRows) -> None:
     customer = await rows.lock(customer_id)
-    own = {"customerId": customer_id, "seq": {"$gte": 1}}
-    entries = await rows.store.find("points", own, sort={"seq": 1}, session=rows.session)
+    entries = cast(list[Document], await ledger_of(rows.store, customer_id, rows.session))
     made_up = any(entry.get("idempotencyKey") == import_id for entry in entries)
     first = next((at for at, entry in enumerate(entries) if entry["_id"] in ours), None)
     if first is None or made_up:
