@@ -6,9 +6,7 @@ from typing import Final
 from app.domain import points
 from app.domain.changes import NotFound
 from app.domain.customers import balance
-from app.domain.statuses import CLOSED, CustomerClosed
 from app.jobs import Backoff, log_failure
-from app.services.changes import lock_open_customer
 from app.services.points import entries_of, expiry_activities
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import Document, Store, Unavailable
@@ -23,11 +21,12 @@ class _NothingToDo(Exception):
 async def expire_due(store: Store, now: datetime, *, backoff: Backoff | None = None) -> int:
     """Expires what is due, and returns how many customers lost points by ``now``.
 
-    What is reserved stays until its reservation ends. Each customer by themselves: one who cannot be written is logged
+    What is reserved stays until its reservation ends; accounts that are closed are no exception, as lists would go on
+    counting their points. Each customer by themselves: one who cannot be written is logged
     and left alone for a while, if ``backoff`` is there to remember them. Raises Unavailable.
     """
     expired, last = 0, ""
-    due: Document = {"pointsExpireAt": {"$lte": now}, "status": {"$nin": [each.value for each in CLOSED]}}
+    due: Document = {"pointsExpireAt": {"$lte": now}}
     while True:
         customers = await store.find(
             "customers", {**due, "_id": {"$gt": last}}, sort={"_id": 1}, limit=_AT_ONCE, fields={"points": 1}
@@ -62,7 +61,7 @@ async def _expire_alone(store: Store, customer: Document, now: datetime, backoff
 async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
     async def body(rows: CustomerRows) -> None:
         # Locked first, so that another worker, or an agent, waits or finds the bucket gone.
-        customer = await lock_open_customer(rows, customer_id)
+        customer = await rows.lock(customer_id)
         posting = points.expire_due(customer["points"], now=now)
         if not posting.entries:
             raise _NothingToDo
@@ -73,6 +72,6 @@ async def _expire(store: Store, customer_id: str, now: datetime) -> bool:
 
     try:
         await change_customers(store, body, now=now)
-    except (_NothingToDo, CustomerClosed, NotFound):  # meanwhile, by somebody else
+    except (_NothingToDo, NotFound):  # meanwhile, by somebody else
         return False
     return True

@@ -38,10 +38,20 @@ async def test_a_due_bucket_expires_once_however_many_workers_run(store: Store, 
     assert points.audit(state, await store.find("points", {}, sort={"seq": 1}))["ok"]  # pyright: ignore[reportArgumentType] # entries, as stored
 
 
-async def test_what_is_not_due_reserved_or_closed_stays(store: Store, world: World) -> None:
-    ada, closed = await world.customer(), await world.customer(status="ANONYMISED")
+@pytest.mark.parametrize("status", ["ANONYMISED", "MERGED"])
+async def test_points_of_a_closed_account_expire_so_that_lists_do_not_count_them(
+    store: Store, world: World, status: str
+) -> None:
+    closed = await world.customer(status=status)
+    await world.ledger(closed, points.earn(points.empty(), 100, now=NOW, expires_at=NOW + timedelta(days=30)))
+    assert await expire_due(store, LATER) == 1
+    customer = await _customer(store)
+    assert (customer["spendable"], customer["points"]["expired"], customer["status"]) == (0, 100, status)
+
+
+async def test_what_is_not_due_or_is_reserved_stays(store: Store, world: World) -> None:
+    ada = await world.customer()
     soon = points.earn(points.empty(), 100, now=NOW, expires_at=NOW + timedelta(days=30))
-    await world.ledger(closed, soon)
     await world.ledger(ada, soon, points.reserve(soon.state, 100, now=NOW))
     assert await expire_due(store, NOW) == 0
     assert await expire_due(store, LATER) == 0
