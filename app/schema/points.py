@@ -8,7 +8,7 @@ import strawberry
 from app.domain.access import Role
 from app.domain.cursors import size_of
 from app.domain.paging import Sorting, Where
-from app.domain.points import HISTORY, PointsState, as_of, empty, owed, spendable
+from app.domain.points import HISTORY, PointsState, as_of, empty, owed, reservations, spendable
 from app.domain.refusals import BadUserInput
 from app.schema.base import Document, Info, Node, SafeInt, ShortList, Source, follow, follow_own, reads
 from app.schema.enums import OrderDirection, PointsKind, PointsOrderField
@@ -69,13 +69,14 @@ class PointsBalance:
         "Points that come in pay it first; until then nothing is spendable."
     )
 
-    @strawberry.field(description="The points that expire next.")
+    @strawberry.field(description="The points that expire next, without those that are reserved.")
     @staticmethod
     def next_expiry(balance: strawberry.Parent[Document]) -> PointsExpiry | None:
         return next(iter(_expiries(balance)), None)
 
     @strawberry.field(
-        description="All points that will expire, soonest first. Points that never expire are not listed."
+        description="All points that will expire unless they are used, soonest first. Points that never expire are "
+        "not listed, nor those that are reserved: they do not expire while they are."
     )
     @staticmethod
     def expiries(balance: strawberry.Parent[Document], first: ShortList = 20) -> list[PointsExpiry] | None:
@@ -95,8 +96,6 @@ def balance_of(customer: Document, now: datetime) -> Source:
     state = as_of(stored, now)
     return {
         **state,
-        # What is reserved beyond its expiry ends with its reservation.
-        "buckets": [each for each in state["buckets"] if each["expiresAt"] is None or each["expiresAt"] > now],
         "customerId": customer["_id"],
         "spendable": spendable(state),
         "owed": owed(state),
@@ -104,10 +103,11 @@ def balance_of(customer: Document, now: datetime) -> Source:
 
 
 def _expiries(balance: Document) -> Source:
+    """Returns what will expire. What is reserved does not while it is, even beyond its day."""
     return [
-        {"points": bucket["remaining"], "expiresAt": bucket["expiresAt"]}
-        for bucket in balance["buckets"]
-        if bucket["expiresAt"]
+        {"points": free, "expiresAt": expires_at}
+        for bucket, held in reservations(cast(PointsState, balance))
+        if (expires_at := bucket["expiresAt"]) and (free := bucket["remaining"] - held)
     ]
 
 

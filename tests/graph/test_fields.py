@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -470,6 +471,15 @@ async def test_the_balance_is_what_it_is_worth_now(ask: Ask, world: World) -> No
         "expiries": buckets,
         "none": [],
     }
+
+
+async def test_reserved_points_are_none_that_expire_next(ask: Ask, world: World) -> None:
+    ada = await world.customer()
+    soon = points.earn(points.empty(), 100, now=NOW, expires_at=LATER)
+    later = points.earn(soon.state, 40, now=NOW, expires_at=LATER + timedelta(days=1))
+    await world.ledger(ada, soon, later, points.reserve(later.state, 110, now=NOW))
+    balance = (await node(ask, ada, "... on Customer { points { spendable expiries { points expiresAt } } }"))["points"]
+    assert balance == {"spendable": 30, "expiries": [{"points": 30, "expiresAt": "2999-01-02T00:00:00.000Z"}]}
 
 
 async def test_an_entry_of_the_history_shows_what_is_stored(ask: Ask, world: World) -> None:

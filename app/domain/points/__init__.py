@@ -29,6 +29,7 @@ from app.domain.points.entries import (
     end_of_day,
     expiry,
     owed,
+    reservations,
     spendable,
 )
 from app.domain.points.judgement import Judgement, enter, needs_entries
@@ -99,6 +100,7 @@ __all__ = [
     "recompute",
     "release",
     "replay",
+    "reservations",
     "reserve",
     "spend",
     "spendable",
