@@ -21,6 +21,7 @@ import structlog
 from app.domain import outbox
 from app.domain.access import Masks, Role
 from app.domain.exports import UNFINISHED, file_name
+from app.domain.merging import MergeInProgress, check_settled
 from app.domain.statuses import CLOSED
 from app.domain.vocabulary import ExportStatus, ExportTable
 from app.jobs import keep_going, log_failure
@@ -90,7 +91,7 @@ class Exporter:
             raise
         except Unreadable as refused:
             await self._failed(export, str(refused))
-        except StoreError as away:
+        except (StoreError, MergeInProgress) as away:
             _log.warning("put off", export=export["_id"], fault=type(away).__name__)
             await self._noted(export, self._put_off(export))
         except Exception as fault:
@@ -154,10 +155,11 @@ class Exporter:
         await self.store.transaction(body)
 
     async def _make_archive(self, export: Document) -> None:
-        """Makes the file of what is known of a person: whole in a temporary file first. Raises _Lost, StoreError."""
-        found = await self.store.find("customers", {"_id": export["customerId"]})
-        if not found or found[0]["status"] in CLOSED:
-            raise Unreadable("The account is closed.")
+        """Makes the file of what is known of a person: whole in a temporary file first.
+
+        Raises _Lost, Unreadable, StoreError; MergeInProgress if rows of somebody else may be among theirs.
+        """
+        customer = await self._settled(export["customerId"])
         begun = {"status": ExportStatus.RUNNING.value, "startedAt": datetime.now(UTC)}
         await self._changed(export, begun, must=True)
         await EXPORTED.delete(self.store, export["_id"])  # what a worker left that died
@@ -166,12 +168,22 @@ class Exporter:
             await self._changed(export, {"rows": rows, "dueAt": datetime.now(UTC) + LEASE}, must=True)
 
         with TemporaryFile() as file:
-            rows = await archives.write(self.store, found[0], file, now=datetime.now(UTC), advance=advance)
+            rows = await archives.write(self.store, customer, file, now=datetime.now(UTC), advance=advance)
+            if (await self._settled(export["customerId"])).get("mergedFromIds") != customer.get("mergedFromIds"):
+                raise MergeInProgress("A merge began and ended meanwhile.")
             size = file.seek(0, SEEK_END)
             for length in range(0, size, _PIECE_BYTES):
                 file.seek(length)
                 data = file.read(_PIECE_BYTES)
                 await self._save(export, Batch(0, data, None, length + len(data) == size), rows, length)
+
+    async def _settled(self, customer_id: str) -> Document:
+        """Returns a customer who has all their rows and no others. Raises Unreadable, MergeInProgress, StoreError."""
+        found = await self.store.find("customers", {"_id": customer_id})
+        if not found or found[0]["status"] in CLOSED:
+            raise Unreadable("The account is closed.")
+        check_settled(found[0])
+        return found[0]
 
     async def _clear(self, export: Document) -> None:
         """Deletes the file of what failed, was cancelled or expired. Raises StoreError."""

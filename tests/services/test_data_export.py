@@ -18,11 +18,12 @@ from app.domain import vocabulary
 from app.domain.access import PERMITTED, STAFF, Permission, Role
 from app.domain.details import DETAILS
 from app.graph import masks_for
+from app.services import archives
 from app.services.archives import LISTS, WITHHELD
 from app.services.erase_job import Eraser
 from app.services.erasing import ERASED_ROWS
 from app.services.export_job import Exporter
-from app.store.driver import Document, Store
+from app.store.driver import Document, Store, UpdateOne
 from app.store.files import EXPORTED
 from app.store.mirrors import MIRRORS
 from app.store.personal import personal_texts
@@ -166,6 +167,42 @@ async def test_the_same_key_asks_once_and_a_zip_is_of_nothing_else(ask: Ask, wor
       export { id } userErrors { code } } }"""
     answer = await ask(mutation, input={"format": "ZIP", "idempotencyKey": "z"})
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [{"undoingId": "mrg_1"}, {"absorbingIds": ["cus_2"]}, {"mergedFromIds": ["cus_2"]}]
+)
+@pytest.mark.parametrize("begins", ["before", "while it is made"])
+async def test_it_waits_for_a_merge_or_its_undoing_as_rows_of_others_may_be_among_theirs(
+    begins: str, meanwhile: Document, ask: Ask, store: Store, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await world.customer()
+    asked = {"customerId": ada["_id"], "idempotencyKey": "x"}
+    await ask(REQUEST_DATA_EXPORT, input=asked)
+    write, where = archives.write, {"_id": ada["_id"]}
+
+    async def begin() -> None:
+        await store.write("customers", [UpdateOne(where, {"$set": meanwhile})])
+
+    async def write_and_begin(*given: Any, **named: Any) -> int:
+        rows = await write(*given, **named)
+        await begin()
+        return rows
+
+    if begins == "before":
+        await begin()
+    else:
+        monkeypatch.setattr(archives, "write", write_and_begin)
+    await Exporter(store, masks_for).once()
+    [export] = await store.find("exports", {})
+    assert export["status"] in ("QUEUED", "RUNNING")
+    monkeypatch.undo()
+    over = {"$unset": {"undoingId": "", "absorbingIds": ""}}
+    await store.write("customers", [UpdateOne(where, over)])
+    await store.write("exports", [UpdateOne({"_id": export["_id"]}, {"$set": {"dueAt": NOW}})])
+    await Exporter(store, masks_for).once()
+    [export] = await store.find("exports", {})
+    assert export["status"] == "DONE"
 
 
 async def test_an_account_that_is_closed_has_none(ask: Ask, world: World) -> None:
