@@ -169,10 +169,15 @@ async def test_the_same_key_asks_once_and_a_zip_is_of_nothing_else(ask: Ask, wor
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]
 
 
+UNDOING: Document = {"undoingId": "mrg_1"}
+MERGING: Document = {"absorbingIds": ["cus_2"]}
+MERGED: Document = {"mergedFromIds": ["cus_2"]}
+
+
 @pytest.mark.parametrize(
-    "meanwhile", [{"undoingId": "mrg_1"}, {"absorbingIds": ["cus_2"]}, {"mergedFromIds": ["cus_2"]}]
+    ("begins", "meanwhile"),
+    [("before", UNDOING), ("before", MERGING), *(("during", each) for each in (UNDOING, MERGING, MERGED))],
 )
-@pytest.mark.parametrize("begins", ["before", "while it is made"])
 async def test_it_waits_for_a_merge_or_its_undoing_as_rows_of_others_may_be_among_theirs(
     begins: str, meanwhile: Document, ask: Ask, store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
