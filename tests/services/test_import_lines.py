@@ -69,7 +69,10 @@ def test_however_lines_are_cut_into_pieces_they_are_those_of_a_file(content: byt
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(b"{}\n"), "It is packed by gzip: unpack it (gunzip), or send it with Content-Encoding: gzip."),
+        (
+            gzip.compress(b"{}\n", mtime=0),
+            "It is packed by gzip: unpack it (gunzip), or send it with Content-Encoding: gzip.",
+        ),
         (b"PK\x03\x04" + bytes(30), "It is a ZIP archive, as workbooks of Excel (.xlsx) are: save its sheet as CSV"),
         ("{}\n".encode("utf-16"), "It is UTF-16, and lines are UTF-8: iconv -f UTF-16 -t UTF-8."),
         ("{}\n".encode("utf-16-le"), "It is UTF-16, and lines are UTF-8"),
