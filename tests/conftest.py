@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -276,6 +277,20 @@ def browser() -> Generator[Browser]:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
     with launch(chromium) as browser:
         yield browser
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps every n-th case of each test where `CASES_ONE_IN` says so, as a run on another day in CI does."""
+    one_in, seen = int(os.environ.get("CASES_ONE_IN", "1")), Counter[str]()
+    kept, left = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        (left if seen[test] % one_in else kept).append(item)
+        seen[test] += 1
+    items[:] = kept
+    if left:
+        config.hook.pytest_deselected(items=left)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
