@@ -62,6 +62,14 @@ Lock: TypeAlias = Callable[[CustomerRows, str], Awaitable[Document]]
 """From the customer's id to the customer, whom nobody else changes until the transaction ends. Raises Refusal."""
 
 
+class _DoneBefore(Exception):
+    """Raised inside a transaction for a key that was used before, so that nothing of it is kept."""
+
+    def __init__(self, wrote: Wrote) -> None:
+        super().__init__()
+        self.wrote = wrote
+
+
 class CustomerLocks:
     """Locks by customer, so that this process makes one change of a customer at a time.
 
@@ -147,18 +155,22 @@ class Changes:
         changes.key(key)
         input_hash = changes.fingerprint({"mutation": mutation, **given})
 
-        async def body(rows: CustomerRows) -> Wrote:
-            session, subject = rows.session, self.viewer.subject
-            own: Document = {"subject": subject, "key": key} | ({"customerId": customer_id} if customer_id else {})
-            # Version 0.1.0 kept no subject: its keys are anybody's for as long as they are kept.
-            anybodys = {**own, "customerId": customer_id, "subject": {"$in": [subject, None]}}
-            done = await self.store.find("idempotency", anybodys, session=session)
+        def judge(done: Sequence[Document]) -> None:
             if done:
                 if done[0]["inputHash"] != input_hash:
                     raise IdempotencyConflict
-                return done[0]["wrote"]
+                raise _DoneBefore(done[0]["wrote"])
+
+        async def body(rows: CustomerRows) -> Wrote:
+            subject = self.viewer.subject
+            own: Document = {"subject": subject, "key": key} | ({"customerId": customer_id} if customer_id else {})
+            # Version 0.1.0 kept no subject: its keys are anybody's for as long as they are kept.
+            anybodys = {**own, "customerId": customer_id, "subject": {"$in": [subject, None]}}
+            # Sent with the lock: whoever waits for this customer waits for one answer less.
+            rows.find("idempotency", anybodys, judge)
             customer = await (lock or lock_open_customer)(rows, customer_id) if customer_id else {}
-            effect = await decide(customer, session)
+            await rows.ask()
+            effect = await decide(customer, rows.session)
             if customer_id:
                 _write(effect, customer_id, rows)
             record: Document = {
@@ -177,7 +189,10 @@ class Changes:
             return effect.wrote
 
         one_at_a_time = self.locks.locked(customer_id or self.viewer.subject, self.store.deadline)
-        return await change_customers(self.store, body, now=self.now, lock=one_at_a_time)
+        try:
+            return await change_customers(self.store, body, now=self.now, lock=one_at_a_time)
+        except _DoneBefore as done:
+            return done.wrote
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Runs a change that concerns no customer. Raises OutOfTime."""

@@ -96,10 +96,12 @@ class CustomerRows:
 
     async def lock(self, customer_id: str) -> Document:
         """Returns the customer, whom nobody else changes until this transaction ends. Raises NotFound."""
-        where, count_up = {"_id": customer_id}, {"$inc": {"revision": 1}}
-        customer = await self.store.find_one_and_update("customers", where, count_up, session=self.session)
-        if customer is None:
+        where, found = {"_id": customer_id}, list[Document]()
+        self._together.update("customers", where, {"$inc": {"revision": 1}}, found.append)
+        await self.ask()
+        if not found:
             raise NotFound("There is no such customer.", "customerId")
+        [customer] = found
         if PENDING in customer:  # left by an import that was interrupted
             await settle(self.store, [customer_id], self.session)
             (customer,) = await self.store.find("customers", where, session=self.session)
@@ -107,6 +109,14 @@ class CustomerRows:
         self._absorbing[customer_id] = customer.get("absorbingIds", ())
         self.owners.add(customer_id)
         return customer
+
+    def find(self, collection: str, where: Mapping[str, Any], then: Callable[[list[Document]], None]) -> None:
+        """Finds a few documents with the next customer who is locked, or by `ask`. ``then`` may raise."""
+        self._together.find(collection, where, then)
+
+    async def ask(self) -> None:
+        """Sends what is to be found, and was not yet."""
+        await self._together.send()
 
     def note_read(self, customers: Iterable[Document]) -> None:
         """Notes customers whom this transaction has read with their ``revision``: they are not read again."""

@@ -162,6 +162,10 @@ def _inner(session: Any) -> Any:
     return session if type(session) is AsyncClientSession else session.delegate
 
 
+_BEGINNING: Final = ("startTransaction", "readConcern")
+"""What the first command of a transaction says, and no other may."""
+
+
 class Session:
     """It makes commands those of a transaction that a session of the driver's has under way."""
 
@@ -169,21 +173,18 @@ class Session:
     def __init__(self, session: Any) -> None:
         own = _inner(session)
         self._join, self._begin = own._apply_to, own._transaction.set_in_progress
-        self._is_starting = own._transaction.starting
         self._session: Any = own
         self._label = PyMongoError._add_error_label
         _ = own._server_session.mark_dirty  # what is needed once a command is sent is there
         self._primary = ReadPreference.PRIMARY
 
     @_private
-    def join(self, command: dict[str, Any], connection: Any) -> None:
-        """Makes the command one of the transaction."""
+    def join(self, command: dict[str, Any], connection: Any, *, follows: bool = False) -> None:
+        """Makes the command one of the transaction; one that ``follows`` another on its way there does not begin it."""
         self._join(command, False, self._primary, connection)
-
-    @property
-    def has_begun(self) -> bool:
-        """Returns whether a command of the transaction was sent."""
-        return not self._is_starting()
+        if follows:
+            for key in [each for each in _BEGINNING if each in command]:
+                del command[key]
 
     def begin(self) -> None:
         """Says that the transaction's first command is on its way, or another one."""

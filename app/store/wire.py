@@ -90,11 +90,11 @@ class Wire:
     def write_each(
         self, commands: Sequence[dict[str, Any]], until: float, session: Session
     ) -> Coroutine[Any, Any, list[dict[str, Any] | Exception]]:
-        """Returns the replies to commands that write in a transaction, each of them or what it failed with.
+        """Returns the replies to commands of a transaction, each of them or what it failed with.
 
         They are sent at once, and no answer is waited for between them: the server does them in their order. What
-        follows one that failed fails, too. Raises as the driver does where the connection is lost, and
-        FallBackToDriver: none was sent, as where no command before has begun the transaction.
+        follows one that failed fails, too, the transaction's first command included. Raises as the driver does where
+        the connection is lost, and FallBackToDriver: none was sent.
         """
         return self._served(self._write_each, commands, until, session)
 
@@ -166,8 +166,6 @@ class Wire:
     async def _write_each(
         self, connection: WireConnection, commands: Sequence[dict[str, Any]], until: float, session: Session
     ) -> list[dict[str, Any] | Exception]:
-        if not session.has_begun:
-            raise FallBackToDriver
         answers = await self._ask_each(connection, commands, until, session)
         lost = next((answer for answer in answers if isinstance(answer, AutoReconnect)), None)
         if lost:
@@ -216,10 +214,11 @@ class Wire:
         requests: list[int] = []
         messages: list[bytes] = []
         for command in commands:
-            session.join(self._bounded(command, until), connection.pymongo)
+            session.join(self._bounded(command, until), connection.pymongo, follows=bool(messages))
             request, message = self._packed(command)
             requests.append(request)
             messages.append(message)
+        session.begin()
         told = [self._told(connection, *each) for each in zip(commands, requests, strict=True)]
         try:
             replies = await connection.ask(b"".join(messages), until, replies=len(messages))

@@ -1,4 +1,7 @@
-"""Says how a write goes: by wire, as one message there and one back, or by the driver, and what it comes to."""
+"""Says how a write goes: by wire, as one message there and one back, or by the driver, and what it comes to.
+
+So does a read that goes along with writes.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from pymongo import ReturnDocument
 
 from app.store import statements
-from app.store.codec import Document, to_python
+from app.store.codec import Document, list_to_python, to_python
 from app.store.deadline import Deadline
 
 Pipeline: TypeAlias = Sequence[Mapping[str, Any]]
@@ -119,6 +122,18 @@ def update(
     )
 
 
+def finding(target: Target, collection: str, where: Mapping[str, Any], session: StoreSession) -> Writing:
+    """Finds documents, and comes to them as the driver reads them: few, as they come in one batch."""
+
+    async def by_driver() -> list[Document]:
+        found: list[Document] = await target.collection(collection).find(where, session=own_of(session)).to_list(None)
+        return found
+
+    command: Document = {"find": collection, "filter": where, "singleBatch": True}
+    commands = [command] if _may_go(session, [command]) else []
+    return Writing(commands, by_driver, of=lambda replies: replies[0]["cursor"]["firstBatch"])
+
+
 class Collected(NamedTuple):
     writing: Writing
     is_race: bool = False
@@ -129,7 +144,7 @@ class Collected(NamedTuple):
 
 
 class Together:
-    """It collects writes of one transaction, none of which has to know what another one found.
+    """It collects writes of one transaction, and reads, none of which has to know what another one found.
 
     The database does them one after the other; only nobody waits for an answer in between.
     """
@@ -165,6 +180,15 @@ class Together:
         if operations:
             writing = bulk_write(self._target, collection, operations, self._session, ordered=ordered)
             self._collected.append(Collected(writing, may_fail=may_fail, finds=finds, then=then))
+
+    def find(self, collection: str, where: Mapping[str, Any], then: Callable[[list[Document]], None]) -> None:
+        """Finds a few documents for ``then``, which may raise: the transaction ends so, whatever else was sent."""
+
+        def found(documents: list[Document]) -> None:
+            list_to_python(documents)
+            then(documents)
+
+        self._collected.append(Collected(finding(self._target, collection, where, self._session), then=found))
 
     def update(
         self, collection: str, where: Mapping[str, Any], change: Mapping[str, Any], then: Callable[[Document], None]

@@ -36,6 +36,7 @@ from app.store.driver import (
     DeleteOne,
     Document,
     Driver,
+    DuplicateKey,
     InsertOne,
     OutOfTime,
     ReplaceOne,
@@ -435,7 +436,7 @@ async def test_the_commands_of_a_transaction_go_by_wire(both: "Both") -> None:
 
 
 async def test_writes_at_once_do_not_wait_for_each_other(both: "Both") -> None:
-    """All are sent before the first is answered; where they begin a transaction, one goes ahead."""
+    """All are sent before the first is answered, where they begin a transaction, too."""
 
     async def body(session: Any, first: bool, name: str) -> None:
         if not first:
@@ -449,12 +450,13 @@ async def test_writes_at_once_do_not_wait_for_each_other(both: "Both") -> None:
             assert await eventually(lambda: both.wire.written)
             sent = [*both.wire.written]
             await running
-        assert sent == (["insert"] if first else ["insert", "insert", "update"])
+        assert sent == ["insert", "insert", "update"]
     assert len(await both.wire.store.find("at_once", {})) == 4
 
 
+@pytest.mark.parametrize("begins", [False, True])
 @pytest.mark.parametrize("lost", ["a key that is taken", "a row that is gone"])
-async def test_who_loses_a_race_runs_again(both: "Both", lost: str) -> None:
+async def test_who_loses_a_race_runs_again(both: "Both", lost: str, begins: bool) -> None:
     for side in (both.wire, both.driver):
         store, runs = side.store, 0
         await store.write("race", [DeleteMany({})])
@@ -463,7 +465,8 @@ async def test_who_loses_a_race_runs_again(both: "Both", lost: str) -> None:
         async def body(session: Any, store: Store = store) -> None:
             nonlocal runs
             runs += 1
-            await store.find("race", {}, session=session)
+            if not begins:
+                await store.find("race", {}, session=session)
             collected, taken = store.together(session), lost == "a key that is taken" and runs == 1
             collected.write("race", [UpdateOne({"_id": 1 if taken or runs > 1 else 2}, {"$inc": {"n": 1}})], finds=1)
             collected.insert("race", [{"_id": 1 if taken else 3}], is_race=True)
@@ -472,6 +475,51 @@ async def test_who_loses_a_race_runs_again(both: "Both", lost: str) -> None:
         await store.transaction(body)
         assert runs == 2
         assert await store.find("race", {}, sort={"_id": 1}) == [{"_id": 1, "n": 1}, {"_id": 3}]
+
+
+async def test_what_is_found_along_with_writes_may_end_the_transaction(both: "Both") -> None:
+    class Enough(Exception):
+        pass
+
+    for side in (both.wire, both.driver):
+        store, at = side.store, datetime(2026, 1, 2, 3, tzinfo=UTC)
+        await store.write("along", [DeleteMany({})])
+        await store.insert("along", [{"_id": 1, "n": 0, "at": at}])
+        found: list[Document] = []
+
+        async def body(session: Any, then: Callable[[list[Document]], None], store: Store = store) -> None:
+            collected = store.together(session)
+            collected.find("along", {"n": 0}, then)
+            collected.update("along", {"_id": 1}, {"$inc": {"n": 1}}, found.append)  # noqa: B023 # this round's
+            await collected.send()
+
+        def enough(_: list[Document]) -> None:
+            raise Enough
+
+        with pytest.raises(Enough):
+            await store.transaction(partial(body, then=enough))
+        assert await store.find("along", {}) == [{"_id": 1, "n": 0, "at": at}]
+        await store.transaction(partial(body, then=found.extend))
+        assert found == [{"_id": 1, "n": 0, "at": at}, {"_id": 1, "n": 1, "at": at}]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_what_begins_a_transaction_and_fails_is_said_and_leaves_nothing(both: "Both", place: int) -> None:
+    """The command of a piece that fails, be it the first: what follows it fails, too, and is not what is raised."""
+    for side in (both.wire, both.driver):
+        store = side.store
+        await store.write("begun", [DeleteMany({})])
+        await store.insert("begun", [{"_id": 1}])
+
+        async def body(session: Any, store: Store = store) -> None:
+            collected = store.together(session)
+            for each in ([{"_id": 1}, {"_id": 2}], [{"_id": 2}, {"_id": 1}])[place]:
+                collected.insert("begun", [each])
+            await collected.send()
+
+        with pytest.raises(DuplicateKey):
+            await store.transaction(body)
+        assert await store.find("begun", {}) == [{"_id": 1}]
 
 
 async def test_who_leaves_a_transaction_keeps_nobody_from_what_it_wrote(both: "Both") -> None:

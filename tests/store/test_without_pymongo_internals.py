@@ -116,7 +116,6 @@ def attributes() -> list[str]:
         "_session",
         "_join",
         "_begin",
-        "_is_starting",
         "_label",
         "_client",
         "_seconds",
@@ -226,7 +225,7 @@ async def test_an_attribute_that_is_gone_leaves_reading_to_the_driver(
 
 
 READ_IN_A_TRANSACTION: Final = (
-    *("_apply_to", "_transaction", "_server_session", "set_in_progress", "starting", "mark_dirty", "PRIMARY"),
+    *("_apply_to", "_transaction", "_server_session", "set_in_progress", "mark_dirty", "PRIMARY"),
     "_add_error_label",
 )
 READ_TO_RENEW: Final = ("get_server_by_address", "pool", "reset_without_pause")
