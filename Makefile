@@ -31,7 +31,7 @@ run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--customers 50"
 
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 2 --dist loadgroup --ignore=tests/faults
-FAULTS := -n 3 --dist loadfile tests/faults
+FAULTS := -n 5 --dist loadfile tests/faults
 # The faults run by themselves, because they judge how long things take, and most of it is waiting; and they run whatever
 # failed before.
 test: $(READY) ## Run the whole suite on a real MongoDB; ARGS="-k points"

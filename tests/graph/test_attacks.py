@@ -286,9 +286,9 @@ async def test_no_argument_finds_what_may_not_be_read(roles: tuple[Role, ...], a
     }
     await previews.refresh_stale(world.store)
     bearer = token_of(roles[0], accounts["own"], *roles[1:])
-    asked = part_of(questions(accounts), 3, turn=ATTACKERS.index(roles))
+    asked = part_of(questions(accounts), 6, turn=ATTACKERS.index(roles))
     before = await answers(ask, bearer, asked)
-    assert len(before) > 1_000
+    assert len(before) > 500
     changes = await hide_elsewhere(world, roles)
     assert changes >= 3 or roles == (Role.ADMIN,)  # all but an administrator may not read the audit log
     after = await answers(ask, bearer, asked)
