@@ -1,10 +1,14 @@
 """The command line."""
 
+import signal
+
+if __name__ == "__main__":  # the modules below take half a second, in which Ctrl-C ends the process and says nothing
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import errno
 import json
 import os
 import shlex
-import signal
 import socket
 import sys
 from collections.abc import Generator, Iterable, Sequence

@@ -750,6 +750,19 @@ def test_what_works_until_it_is_told_to_end_ends_well_by_sigterm(words: str, dat
     assert "Traceback" not in "".join(said)
 
 
+def test_ctrl_c_while_modules_are_imported_prints_no_traceback() -> None:
+    """They take half a second, and the driver is one of the last."""
+    words = [sys.executable, "-X", "importtime", "-m", "app", "access"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as importing:
+        assert importing.stderr
+        while "pymongo" not in importing.stderr.readline():
+            pass
+        importing.send_signal(signal.SIGINT)
+        rest = importing.stderr.read()
+        assert importing.wait(30) in (-signal.SIGINT, 130)
+    assert "Traceback" not in rest
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_after_the_work_ends_what_python_does_at_the_exit_without_a_traceback(ending: signal.Signals) -> None:
     """The driver waits there for its threads, a second each."""
