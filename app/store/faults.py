@@ -1,6 +1,8 @@
 """What the database says when it cannot, what an operator reads of it, and what becomes of it."""
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import stamina
@@ -83,6 +85,20 @@ def is_of_the_moment(failed: BaseException) -> bool:
         and failed.code in _OF_THE_MOMENT
         and not any(map(failed.has_error_label, labels))
     )
+
+
+@contextmanager
+def finding_servers() -> Generator[None]:
+    """Raises ServerSelectionTimeoutError where no name server says which hosts mongodb+srv:// means.
+
+    PyMongo takes that for a fault of the address, though its next look may find them, as with hosts of mongodb://.
+    """
+    try:
+        yield
+    except ConfigurationError as failed:
+        if type(failed.__cause__).__module__.partition(".")[0] == "dns":
+            raise ServerSelectionTimeoutError(str(failed)) from failed
+        raise
 
 
 def knows_no_sessions(failed: BaseException) -> bool:
