@@ -109,7 +109,7 @@ async def test_every_kind_of_command_ends_by_the_deadline(store: Store) -> None:
 
 
 async def test_hosts_that_no_name_server_knows_are_servers_that_are_away(driver: Driver) -> None:
-    """PyMongo calls it a wrong address where mongodb+srv:// cannot be looked up: that ended a worker, and was our fault."""
+    """PyMongo calls it a wrong address where mongodb+srv:// cannot be looked up: a worker ended with it."""
 
     async def changed(session: StoreSession) -> None:
         await store.insert("samples", [{"_id": "one"}], session=session)
