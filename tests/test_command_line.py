@@ -236,19 +236,30 @@ def test_a_disk_that_is_full_is_said_in_one_line(database: dict[str, str], words
 # ---------------------------------------------------------------- who was erased
 
 
-def test_the_file_of_erasures_stays_as_it_was_until_a_new_one_is_whole(
+def test_the_file_of_erasures_forgets_nobody_and_stays_as_it_was_until_a_new_one_is_whole(
     app: App, database: dict[str, str], tmp_path: Path
 ) -> None:
+    """The database may be empty, or that of a backup which knows of no erasure yet."""
     kept = tmp_path / "erasures.ndjson"
-    kept.write_text("what was kept before\n")
+    lines = [
+        {"customerIds": ["cus_5uy2czwn2tjduk63ffwpplid"], "at": "2026-01-31T09:30:00+00:00"},
+        {"tombstone": "shop:1", "at": "2026-01-31T09:30:00+00:00"},
+    ]
+    before = "".join(json.dumps(line) + "\n" for line in (*lines, {"lines": 2}))
+    kept.write_text(before)
     away = app(
         "erasures", "export", "--out", kept, MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2"
     )
     assert away.code == 2
-    assert kept.read_text() == "what was kept before\n"
-    assert app("erasures", "export", "--out", kept, **database).code == 0
-    assert kept.read_text() == '{"lines": 0}\n'
-    assert app("erasures", "replay", kept, **database).code == 0
+    assert kept.read_text() == before
+    for _ in range(2):
+        assert app("erasures", "export", "--out", kept, **database).code == 0
+        assert kept.read_text() == before
+        assert app("erasures", "replay", kept, **database).code == 0
+        before = "".join(json.dumps(line) + "\n" for line in (*reversed(lines), {"lines": 2}))  # one is known by now
+    kept.write_text("what somebody else wrote\n")
+    assert app("erasures", "export", "--out", kept, **database).code == 2
+    assert kept.read_text() == "what somebody else wrote\n"
     assert [*tmp_path.iterdir()] == [kept]
 
 
