@@ -1,7 +1,8 @@
 """Holds the rules of requests to other systems: their states, what an outcome does, what may be asked at all. Pure.
 
-A request says what was asked; its outcomes say what became of it. Outcomes are appended and never overwritten. By the
-time that the other system gives them, the newest decides the request's status, whatever order they arrive in.
+A request says what was asked; its outcomes say what became of it. Outcomes are appended and never overwritten. The
+request's status is the one to which they lead by the times that the other system gives them, whatever order they
+arrive in.
 """
 
 import json
@@ -21,7 +22,6 @@ from app.domain.times import lies_ahead
 from app.domain.vocabulary import (
     AmlCheckStatus,
     OrderStatus,
-    OutcomeStatus,
     PaymentInstrumentStatus,
     QuoteStatus,
     RequestExecutor,
@@ -83,38 +83,35 @@ def state(status: RequestStatus) -> dict[str, Any]:
     return {"status": status.value, "open": is_open, **({} if is_open else {"openFor": None})}
 
 
-def decided(status: RequestStatus, outcome: OutcomeStatus) -> RequestStatus | None:
-    """Returns the status after an outcome that is newer than all others; None for one that changes nothing.
+def led_to(outcomes: Sequence[Mapping[str, Any]]) -> RequestStatus:
+    """Returns the status of a request that was received and has these outcomes, in the order of their times.
 
-    What failed after it had succeeded is REVERSED: it was done, and does not stand.
+    What failed after it had succeeded is REVERSED: it was done, and does not stand. What cannot follow changes nothing.
     """
-    if status in (_S.QUEUED, _S.UNDELIVERED):
-        status = _S.SENT
-    after = RequestStatus(outcome)
-    if status is _S.SUCCEEDED and after is _S.FAILED:
-        after = _S.REVERSED
-    return after if after in NEXT[status] else None
+    status = _S.SENT
+    for outcome in sorted(outcomes, key=lambda each: each["at"]):
+        after = RequestStatus(outcome["status"])
+        if status is _S.SUCCEEDED and after is _S.FAILED:
+            after = _S.REVERSED
+        if after in NEXT[status]:
+            status = after
+    return status
 
 
 def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the keys of a request that an outcome changes. The newest decides; an older one is kept.
+    """Returns the keys of a request that an outcome changes; one that does not change the status is kept.
 
     Raises WrongState for a request that takes none.
     """
     check_completable(request)
     outcomes: Sequence[Mapping[str, Any]] = request["outcomes"]
-    status = RequestStatus(request["status"])
-    newest = max((each["at"] for each in outcomes if each["status"] in [*OutcomeStatus]), default=None)
-    after = None
-    if newest is None or outcome["at"] >= newest:
-        after = decided(status, OutcomeStatus(outcome["status"]))
-    keys: dict[str, Any] = {"outcomes": [*outcomes, {**outcome, "decided": after is not None}]}
-    if after is not None:
+    status, after = RequestStatus(request["status"]), led_to([*outcomes, outcome])
+    keys: dict[str, Any] = {"outcomes": [*outcomes, {**outcome, "decided": after is not status}]}
+    if after is not status:
         keys |= state(after)
-        if "reference" in outcome:
+        is_newest = all(each["at"] <= outcome["at"] for each in outcomes)
+        if "reference" in outcome and (is_newest or "reference" not in request):
             keys["reference"] = outcome["reference"]
-    elif status in (_S.QUEUED, _S.UNDELIVERED):
-        keys |= state(_S.SENT)
     return keys
 
 

@@ -481,7 +481,7 @@ class CompleteRequestInput:
     message: str | None = strawberry.field(default=None, description="Its words for it, at most 1,000 characters.")
     reference: str | None = strawberry.field(default=None, description="Its id of what it did, at most 255 characters.")
     at: datetime | None = strawberry.field(
-        default=None, description="The time when it became so, there. The newest decides. Default: now."
+        default=None, description="The time when it became so, there. Outcomes count in this order. Default: now."
     )
     attributes: list[AttributeInput] | None = strawberry.field(
         default=None, description="What the kind lists, such as the `url` of a link for the customer. Default: nothing."
