@@ -44,8 +44,8 @@ class RequestOutcome:
     recorded_at: datetime = strawberry.field(description="The time when this gateway learned of it.")
     by: Actor = strawberry.field(description="The system or person who said so.")
     decided: bool = strawberry.field(
-        description="Whether it changed the state of the request when it arrived. An outcome that changes nothing, such "
-        "as one that says what is known already, is kept."
+        description="Whether it changed the state of the request when it arrived. An outcome that changes nothing, "
+        "such as one that says what is known already, is kept."
     )
 
     @strawberry.field(description="The attributes that came with it, as the request's kind lists them.")
