@@ -38,6 +38,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MONGODB_URI", "mongodb://host/?maxPoolSize=0x", "maxpoolsize must be an integer"),
         ("MONGODB_URI", "mongodb://host/?compressors=zzz", "Unsupported compressor: zzz"),
         ("MONGODB_DATABASE", "a b", "does not have the form of the example"),
+        ("MONGODB_DATABASE", "admin", "it is MongoDB's own"),
         ("MONGODB_DRIVER", "x", "'motor' or 'pymongo'"),
         ("REQUEST_TIMEOUT_SECONDS", "0", "greater than 0"),
         ("JWT_SECRET", "short", "too short"),
