@@ -369,6 +369,7 @@ def tell_ledgers(customer_ids: Sequence[str]) -> None:
 
 @cli.command()
 def export(
+    context: typer.Context,
     what: Annotated[ExportSubject, typer.Argument(help="What to export.")],
     format_: Annotated[ExportFormat, typer.Option("--format", case_sensitive=False)] = ExportFormat.CSV,
     table: Annotated[ReportTable, typer.Option(case_sensitive=False, help="Of the report.")] = ReportTable.DETAILS,
@@ -396,6 +397,9 @@ def export(
         plan = exporting.plan(None if what == ExportSubject.CUSTOMERS else table, format_, chosen, *read, layout)
     except (ValueError, Refusal) as unusable:
         fail(f"This cannot be exported: {unusable}")
+    for option, of in (("table", ExportSubject.REPORT), ("order_by", ExportSubject.CUSTOMERS)):
+        if what != of and is_given(context, option):
+            fail(f"This cannot be exported: --{option.replace('_', '-')} is an option of `export {of}`.")
     done = exporting.Done()
 
     async def work(uri: str, file: BinaryIO) -> None:
@@ -574,7 +578,8 @@ def main() -> None:
     # Whatever ends us goes through every `finally`, so that what we started stops with us. Not by Python's own handler:
     # asyncio replaces that one, and a command that waits for lines of its input would not hear the first Ctrl-C.
     for ending in _ENDINGS:
-        signal.signal(ending, _interrupt)
+        if ending != signal.SIGHUP or signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(ending, _interrupt)
     try:
         cli()
     except SampleUnfinished:
@@ -601,7 +606,8 @@ def main() -> None:
         sys.exit(130)
     finally:
         for ending in _ENDINGS:  # all is done: what Python and the driver do at the exit needs no `finally` of ours
-            signal.signal(ending, signal.SIG_DFL)
+            if signal.getsignal(ending) is not signal.SIG_IGN:
+                signal.signal(ending, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

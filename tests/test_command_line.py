@@ -774,6 +774,21 @@ def test_ctrl_c_while_modules_are_imported_prints_no_traceback() -> None:
     assert "Traceback" not in rest
 
 
+def test_what_nohup_starts_goes_on_when_its_terminal_is_closed(database: dict[str, str]) -> None:
+    environment = bare_environment(**database)
+    words = ["nohup", *command("worker")]
+    with subprocess.Popen(
+        words, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stderr
+        while '"event": "ready"' not in worker.stderr.readline():
+            pass
+        worker.send_signal(signal.SIGHUP)
+        worker.send_signal(signal.SIGTERM)
+        worker.stderr.read()
+        assert worker.wait(30) == 0  # 130 would be that of SIGHUP
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_after_the_work_ends_what_python_does_at_the_exit_without_a_traceback(ending: signal.Signals) -> None:
     """The driver waits there for its threads, a second each."""
@@ -970,6 +985,8 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
         (["customers", "--filter", "[1]"], "CustomerFilter"),
         (["customers", "--filter", '{"payments": {"min": 2, "max": 1}}'], "min must not be greater than max"),
         (["report"], "to include required field 'occurredAt'"),
+        (["customers", "--table", "ACTIONS"], "--table is an option of `export report`."),
+        (["report", "--filter", '{"occurredAt": {}}', "--order-by", "{}"], "--order-by is an option of"),
     ],
 )
 def test_what_cannot_be_exported_is_said_before_anything_is_started(app: App, words: list[str], said: str) -> None:
