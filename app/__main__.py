@@ -337,7 +337,7 @@ def rebuild(
             await store_indexes.forget_days(store)
             await daily_counts.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed.made:,} customers refreshed. The worker counts the days.")
-            return [], sorted(failed)
+            return [*found.broken], sorted(failed)
 
     with existing_database(settings) as uri:
         different, miscopied = run(work(uri))

@@ -923,6 +923,23 @@ def test_whose_copies_could_not_be_made_is_named_and_the_exit_code_is_not_0(
     assert said in ended.err.splitlines()
 
 
+def test_a_ledger_that_cannot_be_repaired_is_named_and_the_exit_code_is_not_0(
+    app: App, database: dict[str, str]
+) -> None:
+    """As where collections were saved one after the other: the customer is older than the entries."""
+    assert app("seed", "--customers", "3", **database).code == 0
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        points = client[database["MONGODB_DATABASE"]]["points"]
+        last = points.find_one({}, sort={"seq": -1})
+        assert last
+        points.delete_one({"_id": last["_id"]})
+    for words in (["rebuild"], ["rebuild", "--check"]):
+        ended = app(*words, **database)
+        assert ended.code == 1, ended
+        said = f"{last['customerId']}: the points are not what their entries leave"
+        assert ended.err.splitlines().count(said) == 1
+
+
 # ---------------------------------------------------------------- exports
 
 
