@@ -5,13 +5,14 @@ import signal
 if __name__ == "__main__":  # the modules below take half a second, in which Ctrl-C ends the process and says nothing
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+import asyncio
 import errno
 import json
 import os
 import shlex
 import socket
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -217,9 +218,10 @@ def worker(
                 every,
                 console.print,
             )
-            if once:
-                return await worker.once()
-            await worker.run()
+            with ending_in_order():
+                if once:
+                    return await worker.once()
+                await worker.run()
         return True
 
     if metrics_port:
@@ -566,6 +568,37 @@ class Terminated(KeyboardInterrupt):
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+@contextmanager
+def ending_in_order() -> Generator[None]:
+    """Has a signal cancel the running task, so that what it has under way may end: a mail is noted that was just taken.
+
+    Raises afterwards what the signal raises elsewhere. A second one acts at once.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    endings = [ending for ending in _ENDINGS if signal.getsignal(ending) is _interrupt]
+    received: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        handle(_interrupt)
+        received.append(number)
+        if task:
+            loop.call_soon_threadsafe(task.cancel)
+
+    def handle(handler: Callable[[int, FrameType | None], None]) -> None:
+        for ending in endings:
+            signal.signal(ending, handler)
+
+    handle(end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        _interrupt(received[0], None)
+    finally:
+        handle(_interrupt)
 
 
 async def _happen(store: Store) -> None:
