@@ -237,6 +237,8 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
             value = value.strip()
             if not value:
                 raise ValueError("it is blank; leave it empty for the default")
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                raise ValueError("it stands in quotes, which are part of it here, as in a file for docker --env-file")
             if any("\ud800" <= character <= "\udfff" for character in value):
                 raise ValueError("it is not UTF-8")
         try:

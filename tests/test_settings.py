@@ -38,6 +38,8 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MONGODB_URI", "mongodb://host/?maxPoolSize=0x", "maxpoolsize must be an integer"),
         ("MONGODB_URI", "mongodb://host/?compressors=zzz", "Unsupported compressor: zzz"),
         ("MONGODB_DATABASE", "a b", "does not have the form of the example"),
+        ("MONGODB_DATABASE", "'customer_gateway'", "it stands in quotes"),
+        ("JWT_SECRET", f'"{"x" * 40}"', "it stands in quotes"),
         ("MONGODB_DATABASE", "admin", "it is MongoDB's own"),
         ("MONGODB_DRIVER", "x", "'motor' or 'pymongo'"),
         ("REQUEST_TIMEOUT_SECONDS", "0", "greater than 0"),
