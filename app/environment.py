@@ -84,7 +84,7 @@ def _usable(read: Callable[[T], object]) -> Callable[[T], T]:
 
 
 def _check_database(name: str) -> None:
-    """Raises ValueError for a database of MongoDB itself, which takes no transactions."""
+    """Raises ValueError for a database of MongoDB itself: two take no transactions, and ``admin`` holds its users."""
     if name.lower() in ("admin", "config", "local"):
         raise ValueError("it is MongoDB's own; name another one, and give authSource in MONGODB_URI")
 
