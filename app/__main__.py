@@ -1,13 +1,18 @@
 """The command line."""
 
+import signal
+
+if __name__ == "__main__":  # the modules below take half a second, in which Ctrl-C ends the process and says nothing
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import asyncio
 import errno
 import json
 import os
 import shlex
-import signal
 import socket
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -213,9 +218,10 @@ def worker(
                 every,
                 console.print,
             )
-            if once:
-                return await worker.once()
-            await worker.run()
+            with ending_in_order():
+                if once:
+                    return await worker.once()
+                await worker.run()
         return True
 
     if metrics_port:
@@ -333,7 +339,7 @@ def rebuild(
             await store_indexes.forget_days(store)
             await daily_counts.count_days(store, datetime.now(UTC))
             console.print(f"{refreshed.made:,} customers refreshed. The worker counts the days.")
-            return [], sorted(failed)
+            return [*found.broken], sorted(failed)
 
     with existing_database(settings) as uri:
         different, miscopied = run(work(uri))
@@ -365,6 +371,7 @@ def tell_ledgers(customer_ids: Sequence[str]) -> None:
 
 @cli.command()
 def export(
+    context: typer.Context,
     what: Annotated[ExportSubject, typer.Argument(help="What to export.")],
     format_: Annotated[ExportFormat, typer.Option("--format", case_sensitive=False)] = ExportFormat.CSV,
     table: Annotated[ReportTable, typer.Option(case_sensitive=False, help="Of the report.")] = ReportTable.DETAILS,
@@ -392,6 +399,9 @@ def export(
         plan = exporting.plan(None if what == ExportSubject.CUSTOMERS else table, format_, chosen, *read, layout)
     except (ValueError, Refusal) as unusable:
         fail(f"This cannot be exported: {unusable}")
+    for option, of in (("table", ExportSubject.REPORT), ("order_by", ExportSubject.CUSTOMERS)):
+        if what != of and is_given(context, option):
+            fail(f"This cannot be exported: --{option.replace('_', '-')} is an option of `export {of}`.")
     done = exporting.Done()
 
     async def work(uri: str, file: BinaryIO) -> None:
@@ -560,6 +570,37 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
+@contextmanager
+def ending_in_order() -> Generator[None]:
+    """Has a signal cancel the running task, so that what it has under way may end: a mail is noted that was just taken.
+
+    Raises afterwards what the signal raises elsewhere. A second one acts at once.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    endings = [ending for ending in _ENDINGS if signal.getsignal(ending) is _interrupt]
+    received: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        handle(_interrupt)
+        received.append(number)
+        if task:
+            loop.call_soon_threadsafe(task.cancel)
+
+    def handle(handler: Callable[[int, FrameType | None], None]) -> None:
+        for ending in endings:
+            signal.signal(ending, handler)
+
+    handle(end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        _interrupt(received[0], None)
+    finally:
+        handle(_interrupt)
+
+
 async def _happen(store: Store) -> None:
     from app.demo.happenings import happen
 
@@ -570,7 +611,8 @@ def main() -> None:
     # Whatever ends us goes through every `finally`, so that what we started stops with us. Not by Python's own handler:
     # asyncio replaces that one, and a command that waits for lines of its input would not hear the first Ctrl-C.
     for ending in _ENDINGS:
-        signal.signal(ending, _interrupt)
+        if ending != signal.SIGHUP or signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(ending, _interrupt)
     try:
         cli()
     except SampleUnfinished:
@@ -597,7 +639,8 @@ def main() -> None:
         sys.exit(130)
     finally:
         for ending in _ENDINGS:  # all is done: what Python and the driver do at the exit needs no `finally` of ours
-            signal.signal(ending, signal.SIG_DFL)
+            if signal.getsignal(ending) is not signal.SIG_IGN:
+                signal.signal(ending, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,12 @@ def _usable(read: Callable[[T], object]) -> Callable[[T], T]:
     return usable
 
 
+def _check_database(name: str) -> None:
+    """Raises ValueError for a database of MongoDB itself: two take no transactions, and ``admin`` holds its users."""
+    if name.lower() in ("admin", "config", "local"):
+        raise ValueError("it is MongoDB's own; name another one, and give authSource in MONGODB_URI")
+
+
 def _usable_secret(secret: SecretStr) -> SecretStr:
     secret_of(secret.get_secret_value())
     return secret
@@ -109,9 +115,9 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
     mongodb_uri: Annotated[str, Field(pattern=r"^mongodb(\+srv)?://"), AfterValidator(usable_uri)] | None = Field(
         None, description="Where MongoDB is, a replica set. Unset: the demo, the tests and the tools run their own."
     )
-    mongodb_database: Annotated[str, Field(pattern=r'^[^/\\. "$\x00]{1,63}$')] = Field(
-        "customer_gateway", description="The database's name."
-    )
+    mongodb_database: Annotated[
+        str, Field(pattern=r'^[^/\\. "$\x00]{1,63}$'), AfterValidator(_usable(_check_database))
+    ] = Field("customer_gateway", description="The database's name.")
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", description="Motor, or PyMongo's asynchronous client.")
     reports_read_from: Literal["secondary", "secondaryPreferred"] | None = Field(
         None,
@@ -231,6 +237,8 @@ class Settings(BaseSettings, Limits, ClaimNames):  # pyright: ignore[reportGener
             value = value.strip()
             if not value:
                 raise ValueError("it is blank; leave it empty for the default")
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                raise ValueError("it stands in quotes, which are part of it here, as in a file for docker --env-file")
             if any("\ud800" <= character <= "\udfff" for character in value):
                 raise ValueError("it is not UTF-8")
         try:

@@ -236,19 +236,30 @@ def test_a_disk_that_is_full_is_said_in_one_line(database: dict[str, str], words
 # ---------------------------------------------------------------- who was erased
 
 
-def test_the_file_of_erasures_stays_as_it_was_until_a_new_one_is_whole(
+def test_the_file_of_erasures_forgets_nobody_and_stays_as_it_was_until_a_new_one_is_whole(
     app: App, database: dict[str, str], tmp_path: Path
 ) -> None:
+    """The database may be empty, or that of a backup which knows of no erasure yet."""
     kept = tmp_path / "erasures.ndjson"
-    kept.write_text("what was kept before\n")
+    lines = [
+        {"customerIds": ["cus_5uy2czwn2tjduk63ffwpplid"], "at": "2026-01-31T09:30:00+00:00"},
+        {"tombstone": "shop:1", "at": "2026-01-31T09:30:00+00:00"},
+    ]
+    before = "".join(json.dumps(line) + "\n" for line in (*lines, {"lines": 2}))
+    kept.write_text(before)
     away = app(
         "erasures", "export", "--out", kept, MONGODB_URI=NOBODY, MONGODB_DRIVER="motor", REQUEST_TIMEOUT_SECONDS="0.2"
     )
     assert away.code == 2
-    assert kept.read_text() == "what was kept before\n"
-    assert app("erasures", "export", "--out", kept, **database).code == 0
-    assert kept.read_text() == '{"lines": 0}\n'
-    assert app("erasures", "replay", kept, **database).code == 0
+    assert kept.read_text() == before
+    for _ in range(2):
+        assert app("erasures", "export", "--out", kept, **database).code == 0
+        assert kept.read_text() == before
+        assert app("erasures", "replay", kept, **database).code == 0
+        before = "".join(json.dumps(line) + "\n" for line in (*reversed(lines), {"lines": 2}))  # one is known by now
+    kept.write_text("what somebody else wrote\n")
+    assert app("erasures", "export", "--out", kept, **database).code == 2
+    assert kept.read_text() == "what somebody else wrote\n"
     assert [*tmp_path.iterdir()] == [kept]
 
 
@@ -750,6 +761,34 @@ def test_what_works_until_it_is_told_to_end_ends_well_by_sigterm(words: str, dat
     assert "Traceback" not in "".join(said)
 
 
+def test_ctrl_c_while_modules_are_imported_prints_no_traceback() -> None:
+    """They take half a second, and the driver is one of the last."""
+    words = [sys.executable, "-X", "importtime", "-m", "app", "access"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as importing:
+        assert importing.stderr
+        while "pymongo" not in importing.stderr.readline():
+            pass
+        importing.send_signal(signal.SIGINT)
+        rest = importing.stderr.read()
+        assert importing.wait(30) in (-signal.SIGINT, 130)
+    assert "Traceback" not in rest
+
+
+def test_what_nohup_starts_goes_on_when_its_terminal_is_closed(database: dict[str, str]) -> None:
+    environment = bare_environment(**database)
+    words = ["nohup", *command("worker")]
+    with subprocess.Popen(
+        words, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stderr
+        while '"event": "ready"' not in worker.stderr.readline():
+            pass
+        worker.send_signal(signal.SIGHUP)
+        worker.send_signal(signal.SIGTERM)
+        worker.stderr.read()
+        assert worker.wait(30) == 0  # 130 would be that of SIGHUP
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_after_the_work_ends_what_python_does_at_the_exit_without_a_traceback(ending: signal.Signals) -> None:
     """The driver waits there for its threads, a second each."""
@@ -884,6 +923,23 @@ def test_whose_copies_could_not_be_made_is_named_and_the_exit_code_is_not_0(
     assert said in ended.err.splitlines()
 
 
+def test_a_ledger_that_cannot_be_repaired_is_named_and_the_exit_code_is_not_0(
+    app: App, database: dict[str, str]
+) -> None:
+    """As where collections were saved one after the other: the customer is older than the entries."""
+    assert app("seed", "--customers", "3", **database).code == 0
+    with MongoClient[Any](database["MONGODB_URI"]) as client:
+        points = client[database["MONGODB_DATABASE"]]["points"]
+        last = points.find_one({}, sort={"seq": -1})
+        assert last
+        points.delete_one({"_id": last["_id"]})
+    for words in (["rebuild"], ["rebuild", "--check"]):
+        ended = app(*words, **database)
+        assert ended.code == 1, ended
+        said = f"{last['customerId']}: the points are not what their entries leave"
+        assert ended.err.splitlines().count(said) == 1
+
+
 # ---------------------------------------------------------------- exports
 
 
@@ -946,6 +1002,8 @@ def test_customers_and_the_report_are_exported_to_a_file_and_to_standard_output(
         (["customers", "--filter", "[1]"], "CustomerFilter"),
         (["customers", "--filter", '{"payments": {"min": 2, "max": 1}}'], "min must not be greater than max"),
         (["report"], "to include required field 'occurredAt'"),
+        (["customers", "--table", "ACTIONS"], "--table is an option of `export report`."),
+        (["report", "--filter", '{"occurredAt": {}}', "--order-by", "{}"], "--order-by is an option of"),
     ],
 )
 def test_what_cannot_be_exported_is_said_before_anything_is_started(app: App, words: list[str], said: str) -> None:

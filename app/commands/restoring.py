@@ -5,7 +5,7 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 
@@ -42,6 +42,16 @@ def restored(
         run(work(uri))
 
 
+_NOT_AN_EXPORT: Final = "{file} is not what `erasures export` prints: {reason}"
+
+
+def _lines_of(file: Path) -> list[Any]:
+    try:
+        return [json.loads(line) for line in text_of(file).splitlines()]
+    except ValueError:
+        fail(_NOT_AN_EXPORT.format(file=file, reason="a line is not JSON. Nothing was changed."))
+
+
 @erasures.command("export")
 def export_erasures(
     out: Annotated[
@@ -49,18 +59,25 @@ def export_erasures(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Write who was erased, a line each: ids and hashes, and nothing else of them. Keep it where no backup goes."""
-    from app.services.restoring import erasures
+    """Write who was erased, a line each: ids and hashes, and nothing else of them. Keep it where no backup goes.
+
+    Whom the file named before stays in it, also where the database does not know of it yet, after a restore.
+    """
+    from app.services.restoring import BadErasure, erasures
 
     settings = read_settings(data=data)
+    earlier = _lines_of(out) if out and out.is_file() else []
 
     async def work(uri: str, file: BinaryIO) -> None:
         async with open_store(uri, settings) as store:
-            async for line in erasures(store):
+            async for line in erasures(store, earlier):
                 file.write(json.dumps(line).encode() + b"\n")
 
     with usable_out(out) as file, existing_database(settings) as uri:
-        run(work(uri, file))
+        try:
+            run(work(uri, file))
+        except BadErasure as unusable:
+            fail(_NOT_AN_EXPORT.format(file=out, reason=unusable))
 
 
 @erasures.command("replay")
@@ -72,10 +89,7 @@ def replay_erasures(
     from app.services.restoring import BadErasure, is_whole, replay
 
     settings = read_settings(data=data)
-    try:
-        lines = [json.loads(line) for line in text_of(file).splitlines()]
-    except ValueError:
-        fail(f"{file} is not what `erasures export` prints: a line is not JSON. Nothing was changed.")
+    lines = _lines_of(file)
 
     async def work(uri: str) -> dict[str, str]:
         left: dict[str, str] = {}
@@ -95,7 +109,7 @@ def replay_erasures(
         try:
             left = run(work(uri))
         except BadErasure as unusable:
-            fail(f"{file} is not what `erasures export` prints: {unusable}")
+            fail(_NOT_AN_EXPORT.format(file=file, reason=unusable))
     for customer_id, why in left.items():
         console.print(f"{customer_id} is not erased: {why}", markup=False, soft_wrap=True)
     if not (whole := is_whole(lines)):

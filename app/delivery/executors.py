@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import json
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -67,10 +68,19 @@ class Poster:
                 follow_redirects=False,
             ) as answer:
                 return answer.status_code
-        except httpx2.TimeoutException:
-            raise TryLater(f"{endpoint.name} did not answer in time.") from None
-        except httpx2.HTTPError:
-            raise TryLater(f"{endpoint.name} could not be reached.") from None
+        except httpx2.HTTPError as failed:
+            raise unanswered(endpoint.name, failed) from None
+
+
+def unanswered(name: str, failed: httpx2.HTTPError) -> TryLater:
+    """Returns what is said where no answer came."""
+    reason = failed.__cause__ and failed.__cause__.__context__
+    if isinstance(failed, httpx2.TimeoutException):
+        return TryLater(f"{name} did not answer in time.")
+    if isinstance(reason, ssl.SSLError):
+        what = getattr(reason, "verify_message", "TLS failed").rstrip(".")
+        return TryLater(f"{name} could not be reached safely: {what}.")
+    return TryLater(f"{name} could not be reached.")
 
 
 async def _address(host: str, port: int, *, private: bool) -> str:

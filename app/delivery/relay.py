@@ -8,7 +8,7 @@ out of the queue only after it was handed over or given up: so a crash in betwee
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -90,7 +90,11 @@ class Relay:
         now = datetime.now(UTC)
         for channel in self.channels:
             while entry := await self._claim(channel, due=now):
-                await self._handle(channel, entry)
+                handling = asyncio.create_task(self._handle(channel, entry))
+                try:
+                    await asyncio.shield(handling)
+                finally:
+                    await _let_end({handling})
 
     @until_it_is_there
     async def _listen(self) -> None:
@@ -122,10 +126,7 @@ class Relay:
                         await awake.wait()
         finally:
             self._awake.discard(awake)
-            if under_way:
-                await asyncio.wait(under_way, timeout=_LAST_WORDS_SECONDS)
-            for task in under_way:
-                task.cancel()
+            await _let_end(under_way)
 
     async def _claim(self, channel: Channel, *, due: datetime | None = None) -> Document | None:
         """Takes the entry that has waited longest: it is ours until the lease ends."""
@@ -223,3 +224,11 @@ class Relay:
         ours = {"_id": entry["_id"], "attempts": entry["attempts"], "dueAt": {"$exists": True}}
         written = await self.store.write(channel.collection, [UpdateOne(ours, change)])
         return written.matched_count > 0
+
+
+async def _let_end(under_way: Collection[asyncio.Task[None]]) -> None:
+    """Waits for what is under way, for a while, and cancels the rest."""
+    if under_way:
+        await asyncio.wait(under_way, timeout=_LAST_WORDS_SECONDS)
+    for task in under_way:
+        task.cancel()

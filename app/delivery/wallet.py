@@ -8,6 +8,7 @@ from typing import Final
 import httpx2
 import orjson
 
+from app.delivery.executors import unanswered
 from app.delivery.relay import Channel, TryLater, Undeliverable
 from app.domain.signatures import signed
 from app.store.driver import Document, Store
@@ -30,15 +31,16 @@ class Wallet:
     client: httpx2.AsyncClient
 
     async def inform(self, message_id: str, message: Document) -> None:
-        """Sends one message. Raises TryLater, Undeliverable."""
+        """Sends one message, and reads no more than the head of the answer. Raises TryLater, Undeliverable."""
         body = orjson.dumps(message)
         headers = {"Content-Type": "application/json", **signed([self.secret], message_id, int(time.time()), body)}
         try:
-            answer = await self.client.post(self.url, content=body, headers=headers, follow_redirects=False)
-        except httpx2.TimeoutException:
-            raise TryLater("The wallet service did not answer in time.") from None
-        except httpx2.HTTPError:
-            raise TryLater("The wallet service could not be reached.") from None
+            async with self.client.stream(
+                "POST", self.url, content=body, headers=headers, follow_redirects=False
+            ) as answer:
+                pass
+        except httpx2.HTTPError as failed:
+            raise unanswered("The wallet service", failed) from None
         if answer.is_success:
             return
         said = f"{answer.status_code} {answer.reason_phrase}"

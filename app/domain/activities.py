@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
-from app.catalogue import SOURCES
+from app.catalogue import CATALOGUE, SOURCES
 from app.domain.access import Permission, Viewer
+from app.domain.attributes import label_of
 from app.domain.emails import deliverable
 from app.domain.executors import Executors
 from app.domain.external_requests import (
@@ -21,6 +22,12 @@ from app.domain.statuses import CLOSED
 from app.domain.vocabulary import ActivityAction
 
 P = ParamSpec("P")
+
+
+def title_of(code: str) -> str:
+    """Returns a type's title in the catalogue; for one that the catalogue lacks, the words of its code."""
+    row = CATALOGUE.get(code)
+    return row.title if row else label_of(code.lower())
 
 
 def available_actions(

@@ -11,9 +11,10 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final, cast
 
-from app.catalogue import ATTRIBUTE_NAMES, CATALOGUE
+from app.catalogue import ATTRIBUTE_NAMES
 from app.domain import customer_fields
 from app.domain.access import Forbidden, Masks
+from app.domain.activities import title_of
 from app.domain.customers import country_of, emails_of
 from app.domain.paging import Ahead, AnyOf, Between, Condition, Contains, Exactly, Has, HasNamed, In, Named, Where
 from app.domain.refusals import BadUserInput, no_such
@@ -72,7 +73,7 @@ _KEYS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
 _SHOWN_AS: Final = {"spendablePoints": "points"}
 """The field that shows a column of another name."""
 _ACTIVITY: Final[Mapping[str, tuple[str, Callable[[Document], Any]]]] = {
-    "title": ("type", lambda row: CATALOGUE[row["type"]].title),
+    "title": ("type", lambda row: title_of(row["type"])),
 }
 CUSTOMER: Final = "customer"
 """The key of a row of the details under which its customer is put, for columns of theirs."""

@@ -103,8 +103,7 @@ def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict
     """
     check_completable(request)
     outcomes: Sequence[Mapping[str, Any]] = request["outcomes"]
-    status = RequestStatus(request["status"])
-    newest = max((each["at"] for each in outcomes if each["status"] in [*OutcomeStatus]), default=None)
+    status, newest = RequestStatus(request["status"]), _newest(outcomes)
     after = None
     if newest is None or outcome["at"] >= newest:
         after = decided(status, OutcomeStatus(outcome["status"]))
@@ -116,6 +115,16 @@ def with_outcome(request: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict
     elif status in (_S.QUEUED, _S.UNDELIVERED):
         keys |= state(_S.SENT)
     return keys
+
+
+def _newest(outcomes: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """Returns the time of the newest outcome that decided, or said the same again.
+
+    One that could not follow, such as a link after a success, keeps no other from deciding.
+    """
+    told = [each for each in outcomes if each["status"] in [*OutcomeStatus]]
+    deciding = [each["status"] for each in told if each["decided"]]
+    return max((each["at"] for each in told if each["decided"] or each["status"] in deciding[-1:]), default=None)
 
 
 def with_end(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from app.catalogue import CATALOGUE
+from app.catalogue import copied
+from app.domain.activities import title_of
 from app.domain.paging import Between, In, Where
 from app.domain.vocabulary import ReportDimension
 
@@ -96,21 +97,22 @@ def add_up(tallies: Iterable[Sequence[Mapping[str, Any]]], where: Where) -> Coun
 
 
 def of_types(totals: Mapping[str, int], where: Where) -> dict[str, int]:
-    """Returns the totals without types that ``where`` does not ask for; the catalogue knows which types are notes."""
+    """Returns the totals without types that ``where`` does not ask for; the catalogue knows which types are notes.
+
+    Types of a process whose catalogue is another one count as they do among the rows.
+    """
     conditions = dict(where)
     return {
         code: total
         for code, total in totals.items()
-        if (row := CATALOGUE.get(code))
-        and holds(conditions.get("type"), code)
-        and holds(conditions.get("isNote"), row.is_note)
+        if holds(conditions.get("type"), code) and holds(conditions.get("isNote"), copied(code)["isNote"])
     }
 
 
 def actions(totals: Mapping[str, int]) -> list[dict[str, Any]]:
     """Returns the table of actions, most frequent first."""
     rows = sorted(totals.items(), key=lambda counted: (-counted[1], counted[0]))
-    return [{"type": code, "title": CATALOGUE[code].title, "total": total} for code, total in rows]
+    return [{"type": code, "title": title_of(code), "total": total} for code, total in rows]
 
 
 def holds(condition: object, value: object) -> bool:

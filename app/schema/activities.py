@@ -13,7 +13,7 @@ from app.catalogue.model import ActivityGroup as Group
 from app.catalogue.model import AttributeKind as Attribute
 from app.domain import customer_fields
 from app.domain.access import STAFF, Forbidden, Permission, Role, Viewer, reads_actors, require
-from app.domain.activities import available_actions
+from app.domain.activities import available_actions, title_of
 from app.domain.attributes import Raw, items, kind_of, label_of, to_text
 from app.domain.external_requests import Refunding
 from app.domain.ids import is_id_of
@@ -157,8 +157,8 @@ class Activity(Reported, Node):
     @staticmethod
     @reads("type title")
     def title(activity: strawberry.Parent[Document]) -> str:
-        row = CATALOGUE.get(activity["type"])
-        return row.title if row else activity.get("title") or label_of(activity["type"].lower())
+        code = activity["type"]
+        return title_of(code) if code in CATALOGUE else activity.get("title") or title_of(code)
 
     @strawberry.field(description='The stable key of the icon, one per type; "legacy" for types outside the catalogue.')
     @staticmethod

@@ -33,7 +33,7 @@ class AmlHit:
     name: str = strawberry.field(description="The name on the list.")
     list_type: AmlListType = strawberry.field(description="The kind of list.")
     entity_type: AmlEntityType | None = strawberry.field(description="What the entry is about.")
-    confidence: AmlConfidence | None = strawberry.field(description="How alike the names are.")
+    confidence: AmlConfidence | None = strawberry.field(description="How similar the names are.")
 
 
 @strawberry.type(
@@ -44,7 +44,7 @@ class AmlCheck(Mirror, Node):
     access: ClassVar[Access] = AML
 
     status: AmlCheckStatus = strawberry.field(description=STATUS)
-    trigger: AmlTrigger | None = strawberry.field(description="What led to it.")
+    trigger: AmlTrigger | None = strawberry.field(description="The event that caused the check.")
     priority: AmlPriority | None = strawberry.field(description="How urgent its review is.")
     reviewer: Actor | None = strawberry.field(description="The person or program that reviewed it.")
     started_at: datetime = strawberry.field(description="The time when it was started.")

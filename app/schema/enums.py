@@ -282,21 +282,21 @@ describe(
 )
 describe(
     LineOutcome,
-    "The outcome of lines of an import.",
-    IMPORTED="They were new.",
-    UPDATED="They changed something that was here.",
-    UNCHANGED="They were here already.",
-    DELETED="They deleted something that was here.",
-    PARKED="They wait for a customer whom nobody knows yet.",
-    UNPARKED="They had been parked, and came in.",
-    ERASED="They are of a customer who was anonymised here, and did not come in.",
-    REJECTED="They did not come in; the rejects file says why.",
+    "The outcome of a line of an import.",
+    IMPORTED="The line created something new.",
+    UPDATED="The line changed something that existed.",
+    UNCHANGED="Everything in the line was already stored.",
+    DELETED="The line deleted something that existed.",
+    PARKED="The line waits for a customer who does not exist yet.",
+    UNPARKED="The line had been parked, and was imported now.",
+    ERASED="The line is about a customer who was anonymised here, and was not imported.",
+    REJECTED="The line was not imported; the rejects file says why.",
 )
 describe(
     WebhookEndpointStatus,
-    "Whether a webhook endpoint is told anything.",
-    ENABLED="It is told of changes.",
-    DISABLED="It is told nothing; `disabledReason` says why.",
+    "Whether messages are sent to a webhook endpoint.",
+    ENABLED="Messages are sent.",
+    DISABLED="No messages are sent; `disabledReason` says why.",
 )
 describe(
     WebhookDeliveryStatus,

@@ -37,15 +37,17 @@ class RequestOutcome:
     access: ClassVar[Access] = REQUEST
 
     status: RequestStatus = strawberry.field(description="The state that it says.")
-    code: str | None = strawberry.field(description="Its code for it, as it sends it.")
-    message: str | None = strawberry.field(description="Its words for it.")
-    reference: str | None = strawberry.field(description="Its id of what it did.")
-    at: datetime = strawberry.field(description="The time when it became so, there.")
+    code: str | None = strawberry.field(description="The other system's own code, as it was sent.")
+    message: str | None = strawberry.field(description="The other system's own message.")
+    reference: str | None = strawberry.field(
+        description="The other system's id of what it did, such as the number of a refund."
+    )
+    at: datetime = strawberry.field(description="The time of the outcome in the other system.")
     recorded_at: datetime = strawberry.field(description="The time when this gateway learned of it.")
     by: Actor = strawberry.field(description="The system or person who said so.")
     decided: bool = strawberry.field(
-        description="Whether it changed the state of the request. An outcome that is older than the "
-        "newest, or says what is known already, is kept and changes nothing."
+        description="Whether it changed the status of the request. An outcome that is older than the newest, cannot "
+        "follow it, or says what is known already, is kept and changes nothing."
     )
 
     @strawberry.field(description="The attributes that came with it, as the request's kind lists them.")

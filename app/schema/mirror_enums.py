@@ -255,11 +255,11 @@ describe(
 describe(
     KycDocumentType,
     "What a document proves.",
-    IDENTITY_PROOF="Who the customer is.",
-    ADDRESS_PROOF="Where the customer lives.",
-    FUNDS_PROOF="Where the money comes from.",
-    PURCHASE_PROOF="A purchase.",
-    CREDIT_FILE_PROOF="What a credit agency knows.",
+    IDENTITY_PROOF="It proves who the customer is.",
+    ADDRESS_PROOF="It proves where the customer lives.",
+    FUNDS_PROOF="It proves where the money comes from.",
+    PURCHASE_PROOF="It proves a purchase.",
+    CREDIT_FILE_PROOF="It shows what a credit agency knows about the customer.",
 )
 describe(
     KycDocumentStatus,
@@ -283,10 +283,10 @@ describe(
 )
 describe(
     AmlTrigger,
-    "What leads to an AML check.",
-    SIGN_UP="The customer registered.",
-    RECURRING="The time for the next check came.",
-    PURCHASE="The customer bought something.",
+    "The event that causes an AML check.",
+    SIGN_UP="The customer signed up.",
+    RECURRING="A regular check was due.",
+    PURCHASE="The customer made a purchase.",
 )
 describe(
     AmlPriority,
@@ -313,11 +313,11 @@ describe(
 )
 describe(
     AmlConfidence,
-    "How alike a name on a list and the customer are.",
-    WEAK="Hardly.",
-    MEDIUM="Somewhat.",
-    STRONG="Much.",
-    VERY_STRONG="All but the same.",
+    "How similar a name on a list and the customer's name are.",
+    WEAK="Hardly similar.",
+    MEDIUM="Somewhat similar.",
+    STRONG="Very similar.",
+    VERY_STRONG="Almost the same.",
 )
 describe(
     OrderOrderField,

@@ -31,7 +31,7 @@ class Quote(Mirror, Node):
     access: ClassVar[Access] = BILLING
 
     number: str | None = strawberry.field(description="The number in the source system, if it has one yet.")
-    type: QuoteType = strawberry.field(description="What accepting it does.")
+    type: QuoteType = strawberry.field(description="What accepting the quote does.")
     status: QuoteStatus = strawberry.field(description=STATUS)
     acceptance: list[QuoteAcceptance] = strawberry.field(description="The conditions on which it is accepted.")
     initial_amount: Money = strawberry.field(description="What is to be paid at once.")

@@ -75,16 +75,16 @@ describe(
 describe(
     AmlVerdict,
     "A verdict on the hits of a check.",
-    NO_MATCH="None of them is the customer.",
-    CONFIRMED_MATCH="One of them is the customer.",
-    FALSE_POSITIVE="They looked like the customer, and are somebody else.",
+    NO_MATCH="No hit is about the customer.",
+    CONFIRMED_MATCH="A hit is about the customer.",
+    FALSE_POSITIVE="The hits look like the customer, but are about somebody else.",
 )
 describe(
     CustomAmountPolicy,
     "Whether a customer may choose an amount of their own.",
-    BY_STRATEGY="As the strategy says.",
-    DENY="They may not.",
-    ALLOW="They may, within the bounds that are given.",
+    BY_STRATEGY="The strategy decides.",
+    DENY="The customer may not choose an amount.",
+    ALLOW="The customer may choose an amount within the given bounds.",
 )
 
 
@@ -221,7 +221,7 @@ class RequestPayoutSelectionInput:
 @strawberry.input(description="A plan in an order.")
 class OrderItemInput:
     plan_id: str = strawberry.field(description="The plan, as the other system names it.")
-    quantity: int = strawberry.field(description="How many, at least 1.")
+    quantity: int = strawberry.field(description="The quantity, at least 1.")
     overrides: str | None = strawberry.field(
         default=None,
         description="What differs from the plan for this order, a JSON object as text. It is sent as an object, and "
@@ -307,7 +307,7 @@ class RequestQuoteActionInput:
 class CreditMemoItemInput:
     description: str = strawberry.field(description="What it is for.")
     amount: Decimal = strawberry.field(description="The exact amount, more than zero, in the currency of the memo.")
-    quantity: int = strawberry.field(default=1, description="How many, at least 1.")
+    quantity: int = strawberry.field(default=1, description="The quantity, at least 1.")
 
 
 @strawberry.input(description="A credit memo to ask for: by an amount or by items, not both.")
@@ -478,10 +478,14 @@ class CompleteRequestInput:
     status: OutcomeStatus = strawberry.field(description="The outcome.")
     idempotency_key: str = strawberry.field(description=KEY)
     code: str | None = strawberry.field(default=None, description="The system's code for it, at most 128 characters.")
-    message: str | None = strawberry.field(default=None, description="Its words for it, at most 1,000 characters.")
-    reference: str | None = strawberry.field(default=None, description="Its id of what it did, at most 255 characters.")
+    message: str | None = strawberry.field(
+        default=None, description="The other system's own message, at most 1,000 characters."
+    )
+    reference: str | None = strawberry.field(
+        default=None, description="The other system's id of what it did, at most 255 characters."
+    )
     at: datetime | None = strawberry.field(
-        default=None, description="The time when it became so, there. The newest decides. Default: now."
+        default=None, description="The time of the outcome in the other system. The newest decides. Default: now."
     )
     attributes: list[AttributeInput] | None = strawberry.field(
         default=None, description="What the kind lists, such as the `url` of a link for the customer. Default: nothing."

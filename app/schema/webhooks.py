@@ -29,8 +29,8 @@ _URL = (
 )
 _DESCRIPTION = "What it is for, at most 1,000 characters."
 _TYPES = (
-    f"The codes of the activity types to be told of; at most {MAX_TYPES}. Empty: everything, also changes without an "
-    "activity. Merges, erasures and changes that are not listed whole are always told."
+    f"The codes of the activity types that messages are sent for; at most {MAX_TYPES}. Empty: all types, and changes "
+    "without an activity. Merges, erasures and changes that are not listed whole are always sent."
 )
 _ID = "The id of the endpoint."
 _SHOWN_ONCE = (
@@ -109,8 +109,8 @@ class WebhookDeliveryFilter:
 
 
 @strawberry.type(
-    description="A webhook endpoint: an address of another system that is told when something was changed of a "
-    "customer, by signed messages (Standard Webhooks) with ids and without personal data."
+    description="A webhook endpoint: an address of another system that gets a signed message (Standard Webhooks) when "
+    "something changed for a customer. The message has ids and no personal data."
 )
 class WebhookEndpoint(Node):
     access: ClassVar[Access] = WEBHOOK
@@ -119,10 +119,10 @@ class WebhookEndpoint(Node):
     description: str | None = strawberry.field(description="What it is for.")
     url: str = strawberry.field(description="The address that messages are posted to.")
     types: list[str] = strawberry.field(
-        description="The codes of the activity types that it is told of. Empty: everything, also changes without an "
-        "activity."
+        description="The codes of the activity types that messages are sent for. Empty: all types, and changes without "
+        "an activity."
     )
-    status: WebhookEndpointStatus = strawberry.field(description="Whether it is told anything.")
+    status: WebhookEndpointStatus = strawberry.field(description="Whether messages are sent to it.")
     disabled_reason: str | None = strawberry.field(description="Why it is disabled. Null if it is not.")
     disabled_at: datetime | None = strawberry.field(description="The time when it was disabled. Null if it is not.")
     last_failure: WebhookFailure | None = strawberry.field(
@@ -152,7 +152,7 @@ class WebhookEndpoint(Node):
 # ---------------------------------------------------------------- changes
 
 
-@strawberry.input(description="A webhook endpoint to create. It is told of what happens from then on.")
+@strawberry.input(description="A webhook endpoint to create. It gets messages about what happens from then on.")
 class CreateWebhookEndpointInput:
     name: str = strawberry.field(description=_NAME)
     url: str = strawberry.field(description=_URL)
@@ -174,9 +174,9 @@ class UpdateWebhookEndpointInput:
     description: strawberry.Maybe[str | None] = strawberry.field(description=_DESCRIPTION)
     types: strawberry.Maybe[list[str] | None] = strawberry.field(description=f"{_TYPES} Null: empty.")
     enabled: strawberry.Maybe[bool | None] = strawberry.field(
-        description="Whether it is told anything. What waits for an endpoint that is disabled is given up; one that is "
-        "enabled again is told of what happens from then on, and `redeliverWebhooks` sends what it missed. It cannot "
-        "be cleared."
+        description="Whether messages are sent to it. Messages that wait for an endpoint that is disabled are given up. "
+        "One that is enabled again gets messages about what happens from then on; `redeliverWebhooks` sends what it "
+        "missed. It cannot be cleared."
     )
 
 

@@ -42,7 +42,7 @@ async def apply(store: Store, own: OwnCatalogue, now: datetime) -> int:
     if found and found[0]["version"] == own.version and found[0]["fingerprint"] != content:
         raise VersionTaken(own.version)
     different = await indexes.count_outdated(store)
-    await indexes.apply(store)
+    await indexes.apply(store, removes_types=True)
     applied = {"_id": _OWN, "version": own.version, "fingerprint": content, "appliedAt": now}
     await store.write("versions", [ReplaceOne({"_id": _OWN}, applied, upsert=True)])
     return different

@@ -4,7 +4,7 @@ What waited in the outbox when the backup was made may have been handed over sin
 for people to look at. So no mail goes out twice.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
@@ -69,19 +69,41 @@ async def _each(store: Store, collection: str, give_up: Callable[[Document], Awa
 # ---------------------------------------------------------------- erasures
 
 
-async def erasures(store: Store) -> AsyncGenerator[Mapping[str, Any]]:
+async def erasures(store: Store, earlier: Iterable[Any] = ()) -> AsyncGenerator[Mapping[str, Any]]:
     """Yields who was erased, by ids, and the tombstones: what is kept outside, so that a restore forgets it not.
 
-    The last line is the number of lines before it: what was cut off, or is empty, is known by it.
+    Lines of an ``earlier`` export that name somebody whom the database does not are yielded again: it may be that of a
+    backup, in which nobody was erased yet. The last line is the number of lines before it: what was cut off, or is
+    empty, is known by it. Raises BadErasure.
     """
-    count = 0
+    count, named = 0, set[str]()
     async for row in _rows(store, "erasures"):
         count += 1
+        named.update(row["accountIds"])
         yield {"customerIds": row["accountIds"], "at": row["erasedAt"].isoformat()}
     async for row in _rows(store, "tombstones"):
         count += 1
+        named.add(row["_id"])
         yield {"tombstone": row["_id"], "at": row["at"].isoformat()}
+    for line in earlier:
+        if not (names := names_in(line)) <= named:
+            count += 1
+            named |= names
+            yield line
     yield {"lines": count}
+
+
+def names_in(line: Any) -> set[str]:
+    """Returns the ids of customers, or of the tombstone, in a line of an export. Raises BadErasure."""
+    match line:
+        case {"tombstone": str(stone), "at": str()}:
+            return {stone}
+        case {"customerIds": [*ids], "at": str()}:
+            return {str(each) for each in cast(list[object], ids)}
+        case {"lines": int()}:
+            return set()
+        case _:
+            raise BadErasure("A line has customerIds or a tombstone, and at; the last one has lines.")
 
 
 def is_whole(lines: Sequence[object]) -> bool:
@@ -110,17 +132,12 @@ class Replayed(NamedTuple):
 
 async def replay(of: Changes, line: Mapping[str, Any]) -> Replayed:
     """Erases again whom the line names, unless they are not there or are erased. Raises BadErasure."""
-    match line:
-        case {"tombstone": str(stone), "at": str(at)}:
-            row = {"_id": stone, "at": _moment(at)}
-            await of.store.write("tombstones", [ReplaceOne({"_id": stone}, row, upsert=True)])
-            return Replayed([], {})
-        case {"customerIds": [*ids], "at": str()}:
-            return await _erase(of, [str(each) for each in cast(list[object], ids)])
-        case {"lines": int()}:
-            return Replayed([], {})
-        case _:
-            raise BadErasure("A line has customerIds or a tombstone, and at; the last one has lines.")
+    names = sorted(names_in(line))
+    if "tombstone" not in line:
+        return await _erase(of, names)
+    stones = [{"_id": name, "at": _moment(line["at"])} for name in names]
+    await of.store.write("tombstones", [ReplaceOne({"_id": stone["_id"]}, stone, upsert=True) for stone in stones])
+    return Replayed([], {})
 
 
 def _moment(text: str) -> datetime:

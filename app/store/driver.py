@@ -39,6 +39,7 @@ from app.store.codec import CODEC, Document, list_to_python, to_python
 from app.store.deadline import NEVER, Deadline
 from app.store.fall_back import FallBackToDriver, UnknownPymongo
 from app.store.faults import (
+    FINDING_SERVERS,
     DuplicateKey,
     OutOfTime,
     SingleServer,
@@ -510,8 +511,7 @@ class Store:
 
         It ends when the database is dropped. The deadline is not for it: it waits for what may never come.
         """
-        stream = await self._insert_stream(collections)
-        async with stream:
+        async with self._insert_stream(collections) as stream:
             yield
             async for _ in stream:
                 yield
@@ -521,17 +521,19 @@ class Store:
 
         It ends when the database is dropped. The deadline is not for it.
         """
-        stream = await self._insert_stream((collection,), keys)
-        async with stream:
+        async with self._insert_stream((collection,), keys) as stream:
             yield None
             async for change in stream:
                 yield change["fullDocument"]
 
-    async def _insert_stream(self, collections: Sequence[str], keys: Sequence[str] = ()) -> Any:
+    @asynccontextmanager
+    async def _insert_stream(self, collections: Sequence[str], keys: Sequence[str] = ()) -> AsyncGenerator[Any]:
         match = {"operationType": "insert", "ns.coll": {"$in": list(collections)}}
         projection = {"_id": 1, **{f"fullDocument.{key}": 1 for key in keys}}
         majority = self.database.primary.with_options(read_concern=ReadConcern("majority"))  # streams know no other
-        return await _awaited(majority.watch([{"$match": match}, {"$project": projection}]))
+        with FINDING_SERVERS:
+            async with await _awaited(majority.watch([{"$match": match}, {"$project": projection}])) as stream:
+                yield stream
 
     async def transaction(self, body: Callable[[StoreSession], Awaitable[T]]) -> T:
         """Runs ``body(session)`` until it commits (majority, snapshot). The body may run several times.
@@ -641,7 +643,7 @@ class Store:
             cursor = await _awaited(self.database.primary[collection].list_indexes())
             return await cursor.to_list(None)
 
-        return await self._bounded(found)
+        return await self._timed("listIndexes", self._bounded(found))
 
     async def _bounded(self, work: Callable[[], Awaitable[T]]) -> T:
         """Has the driver do its work by the deadline. Raises NetworkTimeout where that has passed."""
@@ -655,10 +657,12 @@ class Store:
     async def _timed(self, command: str, work: Awaitable[T]) -> T:
         """The drivers can tell of commands, too; making their events takes a tenth of reading a small document."""
         if self.database.on_command is None:
-            return await work
+            with FINDING_SERVERS:
+                return await work
         start, succeeded = time.perf_counter(), False
         try:
-            result = await work
+            with FINDING_SERVERS:
+                result = await work
             succeeded = True
             return result
         finally:

@@ -1,6 +1,7 @@
 """What the database says when it cannot, what an operator reads of it, and what becomes of it."""
 
 import re
+from contextlib import AbstractContextManager
 from typing import Final
 
 import stamina
@@ -21,6 +22,9 @@ _FORBIDDEN: Final = 13
 """The code by which a user may not."""
 _NOT_AUTHENTICATED: Final = (18, 8000)
 """Codes of users who are not who they say."""
+_BAD_VALUE: Final = 2
+_INDEX_CONFLICT: Final = 85
+_OTHER_NAME: Final = re.compile(r"already exists with a different name: ([^,]+)")
 _NOT_ALLOWED: Final = frozenset({_FORBIDDEN, *_NOT_AUTHENTICATED})
 _OF_THE_MOMENT: Final = frozenset({6, 7, 89, 91, 134, 189, 225, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 """Codes by which a server says that it is not the primary yet, or any more, or has forgotten a transaction."""
@@ -85,6 +89,23 @@ def is_of_the_moment(failed: BaseException) -> bool:
     )
 
 
+class _FindingServers(AbstractContextManager[None]):
+    """It raises ServerSelectionTimeoutError where no name server says which hosts mongodb+srv:// means.
+
+    PyMongo takes that for a fault of the address, though its next look may find them, as with hosts of mongodb://.
+    """
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, failed: BaseException | None, _traceback: object) -> None:
+        if isinstance(failed, ConfigurationError) and type(failed.__cause__).__module__.partition(".")[0] == "dns":
+            raise ServerSelectionTimeoutError(str(failed)) from failed
+
+
+FINDING_SERVERS: Final = _FindingServers()
+"""Around each command: one for all, as it remembers nothing."""
+
+
 def knows_no_sessions(failed: BaseException) -> bool:
     """Returns whether nothing was sent, as the connection was opened before its server had read what set it is of.
 
@@ -121,6 +142,10 @@ def reason_of(fault: BaseException) -> str | None:
         named = _FORBIDDEN_COMMAND.match(str(fault))
         what = f"{named[2]} {named[3] or ''}".strip() + f" in {named[1]}" if named else "do that"
         return f"The user of MONGODB_URI may not {what} (code {code}). Give it the role readWrite there."
+    if code == _BAD_VALUE and "hint provided does not correspond" in words:
+        return "It lacks an index that this version reads by. Run `indexes --apply`."
+    if code == _INDEX_CONFLICT and (named := _OTHER_NAME.search(words)):
+        return f"It has an index of the same keys by another name, {named[1]}. Drop that one, and run this again."
     if isinstance(fault, ServerSelectionTimeoutError):
         way_out = next(way_out for pattern, way_out in _WAYS_OUT if re.search(pattern, words))
         return f"It cannot be used: {words}. {way_out}"

@@ -113,10 +113,11 @@ def _does(index: Document) -> Document:
     return {key: index.get(key) for key in ("key", "collation", "partialFilterExpression")} | guards
 
 
-async def apply(store: Store) -> set[str]:
+async def apply(store: Store, *, removes_types: bool = False) -> set[str]:
     """Builds the difference, and drops the indexes that have been retired; returns whose copies could not be made.
 
-    Any other index that nobody declares is left alone: it may be somebody's work in progress.
+    Any other index that nobody declares is left alone: it may be somebody's work in progress. ``removes_types`` makes
+    activities legacy whose type the catalogue does not have; without it they stay what they are.
     """
     existing, _ = await _existing(store)
     for name, collection in COLLECTIONS.items():
@@ -132,7 +133,7 @@ async def apply(store: Store) -> set[str]:
             await store.command({"dropIndexes": name, "index": outdated})
         if changed:
             await store.command({"createIndexes": name, "indexes": [specification(index) for index in changed]})
-    failed = await refresh_copies(store)
+    failed = await refresh_copies(store, removes_types=removes_types)
     await previews.refresh_stale(store)
     return failed
 
@@ -167,7 +168,7 @@ def fingerprint() -> str:
     return sha256(repr((rules_of_copies(), sorted(DENORMALISED_FIELDS), SEARCH_REVISION)).encode()).hexdigest()[:16]
 
 
-async def refresh_copies(store: Store) -> set[str]:
+async def refresh_copies(store: Store, *, removes_types: bool = False) -> set[str]:
     """Makes again what activities copy from the catalogue, and customers from activities, where it is outdated.
 
     While changes go on, and wherever it was interrupted: each customer's copies change in one transaction with their
@@ -175,7 +176,7 @@ async def refresh_copies(store: Store) -> set[str]:
     written; they are logged, too.
     """
     done, failed = set[str](), set[str]()
-    while outdated := await _outdated(store):
+    while outdated := await _outdated(store, removes_types=removes_types):
         again = await _owners(store, outdated, without=done)
         if not again:
             break  # whom nothing could be done for
@@ -191,22 +192,29 @@ async def refresh_copies(store: Store) -> set[str]:
 
 async def count_outdated(store: Store) -> int:
     """Returns how many activities have copied something that the catalogue does not say."""
-    if not (outdated := await _outdated(store)):
+    if not (outdated := await _outdated(store, removes_types=True)):
         return 0
     return (await store.aggregate("activities", [{"$match": {"$or": outdated}}, {"$count": "all"}]))[0]["all"]
 
 
-async def _outdated(store: Store) -> list[Document]:
+async def _outdated(store: Store, *, removes_types: bool) -> list[Document]:
     """Returns, by type, what activities have copied that the catalogue does not say.
 
-    One pass over all activities, which also finds their sources.
+    One pass over all activities, which also finds their sources. Without ``removes_types`` none of a type that this
+    process does not have and another one did: it may have been started without CATALOGUE, or be of an older version.
     """
     copies = {key: f"${key}" for key in ("type", *copied(""))}
     rows = await store.aggregate("activities", [{"$group": {"_id": copies, "sources": {"$addToSet": "$source"}}}])
     sources: set[str] = {source for row in rows for source in row["sources"]}
     await note_sources(store, sources.difference(SOURCES))
     kept = [{key: row["_id"].get(key) for key in copies} for row in rows]
-    return [row for row in kept if row != {"type": row["type"], **copied(str(row["type"]))}]
+    said = [(row, copied(str(row["type"]))) for row in kept]
+    return [
+        row
+        for row, copies in said
+        if row != {"type": row["type"], **copies}
+        and (removes_types or not copies["legacy"] or row["legacy"] is not False)
+    ]
 
 
 async def note_sources(store: Store, names: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """The relay: what becomes of an entry, whatever its server does and whoever dies."""
 
 import asyncio
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +16,7 @@ from app.http import metrics_endpoint as figures_over_http
 from app.http.metrics_endpoint import read_queues
 from app.store import indexes
 from app.store.driver import Document, Driver, Store
+from tests.support.command_line import bare_environment, command
 from tests.support.commands import Commands
 from tests.support.processes import REPLICA_SET, Node, free_ports, initiate, within
 from tests.support.query_plans import documents_read, explained, sorts
@@ -527,3 +529,40 @@ async def _is_ready(client: httpx2.AsyncClient) -> bool:
 
 async def _tried(post: Post, delivery: Document) -> bool:
     return "error" in await post.now(delivery)
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [(signal.SIGTERM, ["worker"]), (signal.SIGHUP, ["worker"]), (signal.SIGTERM, ["worker", "--once"])],
+)
+async def test_a_worker_that_is_told_to_end_notes_what_a_server_has_just_taken(
+    ending: signal.Signals,
+    words: list[str],
+    post: Post,
+    peer: Peer,
+    mongodb_uri: str,
+    database_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each rollout of workers sent such mails twice."""
+    offered, answers, take = asyncio.Event(), asyncio.Event(), peer.handle_DATA
+
+    async def take_slowly(*given: Any) -> str:
+        offered.set()
+        await answers.wait()
+        return await take(*given)
+
+    monkeypatch.setattr(peer, "handle_DATA", take_slowly)
+    delivery = await post.queued(text="Hello")
+    settings = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": database_name, "SMTP_URL": peer.url}
+    environment = bare_environment(**settings, MAIL_FROM="service@gateway.example.com")
+    worker = await asyncio.create_subprocess_exec(*command(*words), env=environment, stderr=asyncio.subprocess.PIPE)
+    await offered.wait()
+    worker.send_signal(ending)
+    await asyncio.sleep(0.2)  # a worker that dropped the mail would have done so by now
+    answers.set()
+    _, said = await worker.communicate()
+    assert worker.returncode == (0 if (ending, words) == (signal.SIGTERM, ["worker"]) else 130)
+    assert b"Traceback" not in said
+    assert shown(await post.now(delivery)) == {"status": "SENT", "attempts": 1}
+    assert len(peer.mails) == 1

@@ -25,7 +25,7 @@ from app.delivery.wallet import Wallet
 from app.domain.signatures import secret_of, signed
 from app.store.driver import Document, Store
 from tests.support.processes import free_ports
-from tests.support.relays import Post, running, until
+from tests.support.relays import Certificate, Post, running, until
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 STALLS = 0
@@ -183,6 +183,35 @@ async def test_a_service_that_stalls_or_is_not_there_is_tried_again(store: Store
         await relay.once()
     assert await now(post, push) == {"status": "INFORMED", "attempts": 3}
     assert len({where for where, _ in service.asked}) == 1
+
+
+async def test_a_service_is_believed_by_the_head_of_its_answer(
+    store: Store, post: Post, certificate: Certificate
+) -> None:
+    """Its body may never end, or be no gzip. One whose certificate nobody knows is told from one that is away."""
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9999999999\r\n\r\n<html>")
+        await ended.wait()
+        writer.close()
+
+    async def answered(scheme: str, **options: Any) -> Document:
+        push = await queued(post)
+        async with await asyncio.start_server(answer, "127.0.0.1", 0, **options) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with relay_to(f"{scheme}://127.0.0.1:{port}/pushes", store) as relay:
+                await relay.once()
+            ended.set()
+        return await now(post, push)
+
+    assert await answered("http") == {"status": "INFORMED", "attempts": 1}
+    assert await answered("https", ssl=certificate.serving) == {
+        "status": "QUEUED",
+        "attempts": 1,
+        "error": "The wallet service could not be reached safely: self-signed certificate.",
+    }
 
 
 async def test_a_service_that_never_takes_it_is_given_up(store: Store, post: Post, service: Service) -> None:

@@ -167,6 +167,7 @@ async def test_outcomes_are_appended_and_the_newest_decides(ask: Ask, world: Wor
     assert await say("SUCCEEDED", 2) == "SUCCEEDED"
     assert await say("ACTION_REQUIRED", 1) == "SUCCEEDED"  # it is older
     assert await say("SUCCEEDED", 3) == "SUCCEEDED"  # once more
+    assert await say("ACTION_REQUIRED", 5) == "SUCCEEDED"  # which cannot be so, and keeps nothing from deciding
     assert await say("FAILED", 4) == "REVERSED"
     assert await left(ask, bought) == "50.00"
     text = "query($id: ID!) { node(id: $id) { ... on Request { outcomes { status decided } } } }"
@@ -175,6 +176,7 @@ async def test_outcomes_are_appended_and_the_newest_decides(ask: Ask, world: Wor
         ("SUCCEEDED", True),
         ("ACTION_REQUIRED", False),
         ("SUCCEEDED", False),
+        ("ACTION_REQUIRED", False),
         ("FAILED", True),
     ]
 

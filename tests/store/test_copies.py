@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any, cast
 
 import pytest
 
-from app import catalogue
-from app.catalogue import CATALOGUE, copied
+from app import catalogue, exporting
+from app.catalogue import CATALOGUE, OwnCatalogue, copied
 from app.catalogue.model import ActivityGroup, Audience, CatalogueType
+from app.domain.cells import Layout, Separator
+from app.domain.vocabulary import ExportFormat, ReportTable
+from app.services.catalogue import apply as apply_catalogue
 from app.services.daily_counts import count_days
 from app.services.daily_counts import differences as wrong_days
 from app.store import indexes, previews
@@ -76,6 +80,39 @@ async def test_a_catalogue_that_changed_reaches_rows_customers_heads_and_days(
     await count_days(store, NOW, grace=timedelta())
     await count_days(store, NOW, grace=timedelta())
     await assert_copied(store)
+
+
+REPORT = """query($f: ReportFilter!) { customerServiceReport(filter: $f) {
+  total actions { type title total } details { totalCount nodes { type title } } } }"""
+
+
+@pytest.mark.parametrize("counted", [False, True])
+async def test_a_type_that_only_another_process_has_stays_in_every_count_until_a_catalogue_without_it_is_applied(
+    counted: bool, ask: Ask, world: World
+) -> None:
+    """A command without CATALOGUE made such activities legacy, and they were gone from the report without a word."""
+    store, ada = world.store, await world.customer()
+    other = {**copied("BIRTHDAY"), "type": "PARCEL_LOST", "occurredAt": ago(days=3)}
+    await world.many("activities", ada, other, other, {"type": "SUBSCRIPTION_RENEWED", "occurredAt": ago(days=3)})
+    if counted:
+        for _ in range(2):
+            await count_days(store, NOW, grace=timedelta())
+    await indexes.apply(store)
+    window = {"from": ago(days=9).isoformat(), "to": NOW.isoformat()}
+
+    report = (await ask(REPORT, f={"occurredAt": window}))["data"]["customerServiceReport"]
+    actions = {each["type"]: (each["title"], each["total"]) for each in report["actions"]}
+    assert actions == {"PARCEL_LOST": ("Parcel lost", 2), "SUBSCRIPTION_RENEWED": ("Subscription Renewed", 1)}
+    assert report["total"] == report["details"]["totalCount"] == len(report["details"]["nodes"]) == 3
+    layout = Layout(Separator.COMMA, False, None)
+    plan = exporting.plan(ReportTable.DETAILS, ExportFormat.CSV, ["type", "title"], {"occurredAt": window}, {}, layout)
+    file, done = BytesIO(), exporting.Done()
+    await exporting.write(store, plan, done, file, lambda _: None)
+    assert sorted(file.getvalue().decode().splitlines()[1:])[:2] == ["PARCEL_LOST,Parcel lost"] * 2
+
+    assert await apply_catalogue(store, OwnCatalogue(), NOW) == 2
+    await assert_copied(store)
+    assert (await ask(REPORT, f={"occurredAt": window}))["data"]["customerServiceReport"]["total"] == 1
 
 
 class Dies(BaseException):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from app.store import codec, shared_keys
 from app.store.deadline import NEVER
-from app.store.driver import Database, InsertOne, Store, Unavailable
+from app.store.driver import Database, Driver, InsertOne, Store, Unavailable
+from app.store.writings import StoreSession
 
 pytestmark = pytest.mark.anyio
 
@@ -105,3 +106,24 @@ async def test_every_kind_of_command_ends_by_the_deadline(store: Store) -> None:
         with pytest.raises(Unavailable):
             await call(late)
     assert await store.find("deadlines", {}) == []
+
+
+async def test_hosts_that_no_name_server_knows_are_servers_that_are_away(driver: Driver) -> None:
+    """PyMongo calls it a wrong address where mongodb+srv:// cannot be looked up: a worker ended with it."""
+
+    async def changed(session: StoreSession) -> None:
+        await store.insert("samples", [{"_id": "one"}], session=session)
+
+    async with Store.open("mongodb+srv://nowhere.invalid/", "samples", driver=driver, timeout_seconds=1) as store:
+        asked: list[Awaitable[object]] = [
+            store.check_server(),
+            store.find("samples", {}),
+            store.insert("samples", [{"_id": "one"}]),
+            store.indexes_of("samples"),
+            anext(store.inserts("samples")),
+            store.within(1).aggregate(None, [{"$documents": []}], snapshot=True),
+            store.within(1).transaction(changed),
+        ]
+        for each in asked:
+            with pytest.raises(Unavailable):
+                await each
