@@ -56,11 +56,7 @@ _ANSWERS_AT_MOST: Final = 16 * 1024 * 1024
 """Of a client that reads no answer before it has sent all lines, so many bytes are kept; then it is not read on."""
 _TYPES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "")
 _OPTIONS: Final = ("strict", "correct", "unknownTypes", "fileName", "batch", "from", "mapping", "timezone")
-_START: Final = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [(b"content-type", b"application/x-ndjson; charset=utf-8"), (b"cache-control", b"no-store")],
-}
+_HEADERS: Final = ((b"content-type", b"application/x-ndjson; charset=utf-8"), (b"cache-control", b"no-store"))
 
 
 def routes(
@@ -335,7 +331,7 @@ class _Answers(Response):
             await self._read.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(_START)
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         self._say({"id": self._batch_id})
         working = asyncio.create_task(self._work())
         try:
