@@ -97,6 +97,7 @@ class _Connection:
 
     def __init__(self, socket: WebSocket, pipeline: Pipeline, authenticate: Authenticate) -> None:
         self._socket, self._pipeline, self._authenticate = socket, pipeline, authenticate
+        self._authorization: str | None = None
         self._viewer: Viewer | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -161,12 +162,12 @@ class _Connection:
                 raise _Closed(4401, "Unauthorized")
             case _:
                 raise _Closed(4400, "The first message is connection_init")
-        authorization = self._socket.headers.get("authorization") or _authorization(message.get("payload"))
+        self._authorization = self._socket.headers.get("authorization") or _authorization(message.get("payload"))
         try:
-            self._viewer = await self._authenticate(authorization)
+            self._viewer = await self._authenticate(self._authorization)
             self._pipeline.admit(self._viewer)
         except Unauthenticated as refusal:
-            raise _Closed(4403, f"Forbidden: {refusal}"[:120]) from None
+            raise _forbidden(refusal) from None
         except Refusal as refusal:
             raise _Closed(4403 if refusal.code == "FORBIDDEN" else 1013, str(refusal)[:120]) from None
         await self._send({"type": "connection_ack"})
@@ -193,7 +194,7 @@ class _Connection:
             raise _Closed(4409, f"Subscriber for {operation_id} already exists"[:120])
         if len(self._operations) >= OPERATIONS_AT_MOST:
             raise _Closed(4429, f"At most {OPERATIONS_AT_MOST} operations at once on one socket")
-        if not isinstance(payload, dict) or not isinstance(cast(Any, payload).get("query", ""), str):
+        if not isinstance(payload, dict) or not isinstance(cast(Any, payload).get("query"), str | None):
             raise _Closed(4400, "The payload of subscribe is an object with a query")
         task = asyncio.create_task(self._run(operation_id, cast(object, payload)))
         self._operations[operation_id] = task
@@ -206,12 +207,17 @@ class _Connection:
     # ------------------------------------------------------------ operations
 
     async def _run(self, operation_id: str, payload: object) -> None:
-        viewer = cast(Viewer, self._viewer)
+        """Runs an operation by the token of now: while a socket is open its token ends, or its key is withdrawn."""
         correlation_id.set(new_request_id())
         try:
+            viewer = await self._authenticate(self._authorization)
             self._pipeline.admit(viewer)
             request: GraphQLRequest = request_of(payload, may_change=True)
             response = await self._pipeline.respond(request, viewer, CancelAfter)
+        except Unauthenticated as refusal:
+            closed = _forbidden(refusal)
+            await self._close(closed.code, closed.reason)
+            return
         except (Exception, HTTPError) as error:
             refused = failure(error)
             metrics.requests_by_outcome(refused.outcome).inc()
@@ -235,6 +241,10 @@ class _Connection:
     async def _close(self, code: int, reason: str) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:
             await self._socket.close(code, reason)
+
+
+def _forbidden(refusal: Unauthenticated) -> _Closed:
+    return _Closed(4403, f"Forbidden: {refusal}"[:120])
 
 
 def _id_of(message: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from app.http.tokens import LEEWAY_SECONDS
 from app.settings import Limits
 from app.store.driver import Store
 from tests.support.streams import SECONDS, live_gateway, received, socket_of
@@ -147,6 +149,21 @@ async def test_the_token_may_come_with_the_handshake_or_among_headers(store: Sto
         for payload in ({"authorization": bearer}, {"headers": {"Authorization": bearer}}):
             async with socket_of(url, init=payload) as socket:
                 assert await received(socket) == ACK
+
+
+async def test_no_operation_is_taken_once_the_token_has_ended(store: Store) -> None:
+    """A socket may stay open for weeks; whoever has it may do no more by then than by HTTP."""
+    ends_soon = f"Bearer {token(lifetime=timedelta(seconds=1 - LEEWAY_SECONDS))}"
+    async with live_gateway(store) as url, socket_of(url, init={"Authorization": ends_soon}) as socket:
+        assert await received(socket) == ACK
+        with pytest.raises(ConnectionClosed) as end:
+            async with asyncio.timeout(SECONDS):
+                while True:
+                    await send(socket, type="subscribe", id="1", payload=VIEWER)
+                    assert [(await received(socket))["type"] for _ in range(2)] == ["next", "complete"]
+                    await asyncio.sleep(0.1)
+        assert end.value.rcvd
+        assert (end.value.rcvd.code, end.value.rcvd.reason) == (4403, "Forbidden: The token has expired. Get a new one.")
 
 
 async def test_a_page_of_another_origin_is_refused(store: Store) -> None:
