@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from app.domain.vocabulary import ErasureStatus
-from app.services.erasing import DELETED_ROWS, ERASED_ROWS
+from app.services.erasing import DELETED_ROWS, ERASED_ROWS, call_off_exports
 from app.services.row_jobs import RowJob, clock
 from app.services.writing import CustomerRows, change_customers
 from app.store.driver import DeleteMany, Document
@@ -29,6 +29,7 @@ class Eraser(RowJob):
             for each in job["accountIds"]:
                 await rows.lock(each)
                 rows.moved.add(each)
+            await call_off_exports(self.store, rows.session, clock())  # those that read rows before this job did
             await self.finish(job, {"status": ErasureStatus.DONE.value, "finishedAt": clock()}, rows.session)
 
         await change_customers(self.store, body, now=clock())
