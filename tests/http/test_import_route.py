@@ -15,6 +15,7 @@ from app.domain.access import Role
 from app.http import imports as route
 from app.services.importing.batches import newest
 from app.store.driver import Store, UpdateOne
+from tests.support.digest import delete_all
 from tests.support.gateway import gateway_app, serve
 from tests.support.import_lines import activity, customer, points
 from tests.support.imports_over_http import API, sent, state, told
@@ -118,6 +119,31 @@ async def test_a_break_is_gone_on_with_from_the_line_that_the_batch_names(store:
     assert len(await store.find("activities", {})) == 4
     [batch] = await store.find("imports", {})
     assert batch["lines"] == 5
+
+
+async def test_lines_that_come_again_after_a_break_are_answered_again_and_count_once(
+    store: Store, monkeypatch: Any
+) -> None:
+    """Whoever has lost answers goes on from an earlier line than the batch names."""
+    monkeypatch.setattr(route, "_LINES_PER_CHUNK", 3)
+    lines = [customer(), activity("A-1"), {"kind": "no"}, customer(jobTitle="Pilot"), customer(jobTitle="Cook")]
+    lines += [activity("A-2"), customer(jobTitle="Pilot")]
+    whole = told(await sent(store, ndjson(lines)))[-1]["summary"]["counts"]
+    for first in range(1, 6):
+        await delete_all(store)
+        packed = gzip.compress(ndjson(lines[:5])) + b"no gzip"
+        begun, *_ = told(await sent(store, packed, headers={"Content-Encoding": "gzip"}))
+        assert (await state(store, begun["id"]))["from"] == 6
+        again: dict[str, Any] = {"batch": begun["id"], "from": str(first)}
+        _, *outcomes, last = told(await sent(store, ndjson(lines[first - 1 :]), **again))
+        assert [each["line"] for each in outcomes] == [*range(first, 8)]
+        assert last["summary"]["lines"] == 7
+        counts = (await state(store, begun["id"]))["counts"]
+        assert counts == last["summary"]["counts"]
+        assert sum(each["lines"] for each in counts) == 7
+        assert [each for each in counts if each["kind"] != "customer"] == [
+            each for each in whole if each["kind"] != "customer"
+        ]
 
 
 async def test_lines_that_wait_for_others_are_sent_again(store: Store, monkeypatch: Any) -> None:

@@ -145,21 +145,23 @@ async def go_on(
     """Imports lines into a batch that was begun, from the ``first`` of them on. Raises StoreError, or what they raise.
 
     After each chunk the batch says how far it is, and ``each_chunk`` hears how many lines it had; interrupted, it may
-    be gone on with at once. What it says of the lines before the ``first`` counts, if that is where it had come to.
+    be gone on with at once. What it says of lines that were settled counts, though some of them may come again.
     """
-    batch_id, before = batch["_id"], None
-    if first == batch.get("settledLines", 0) + 1:
-        counts = {(each["kind"], LineOutcome(each["outcome"])): each["lines"] for each in batch["counts"]}
-        before = Summary(batch["lines"], first - 1, counts=Counter(counts))
+    batch_id = batch["_id"]
+    counts = {(each["kind"], LineOutcome(each["outcome"])): each["lines"] for each in batch["counts"]}
+    before = Summary(batch["lines"], batch.get("settledLines", 0), counts=Counter(counts))
+    come = 0
 
-    done = before.lines if before else first - 1
+    def advance(lines: int) -> None:
+        nonlocal come
+        come += lines
 
     async def note(summary: Summary) -> None:
-        nonlocal done
-        if summary.lines == done:  # its sender pauses, and may be lost: others may go on with it after two minutes
+        nonlocal come
+        if not come:  # its sender pauses, and may be lost: others may go on with it after two minutes
             return
         await _save(store, batch_id, summary)
-        lines, done = summary.lines - done, summary.lines
+        lines, come = come, 0
         await each_chunk(lines)
 
     try:
@@ -170,6 +172,7 @@ async def go_on(
             before=before,
             now=now,
             reject=lambda rejected: None,
+            advance=advance,
             on_verdict=on_verdict,
             options=options,
             import_id=batch_id,
