@@ -5,8 +5,9 @@ comes with the handshake or in the payload of `connection_init`.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -36,6 +37,8 @@ INIT_SECONDS: Final = 3
 """How long a client may take to say who it is."""
 OPERATIONS_AT_MOST: Final = 50
 """Operations of one socket at once."""
+SOCKETS_PER_STREAM: Final = 5
+"""A subject may have so many times as many sockets as streams: of those whose network is lost we learn late."""
 _ID_CHARACTERS: Final = 256
 
 
@@ -51,11 +54,17 @@ class WebSocketEndpoint:
     """The endpoint takes sockets of pages of this host and of ``origins``, and of whatever sends no Origin."""
 
     def __init__(
-        self, pipeline: Pipeline, *, authenticate: Authenticate, origins: Collection[str], sockets_at_most: int
+        self,
+        pipeline: Pipeline,
+        *,
+        authenticate: Authenticate,
+        origins: Collection[str],
+        sockets_at_most: int,
+        of_subject_at_most: int,
     ) -> None:
-        self._pipeline, self._authenticate = pipeline, authenticate
-        self._origins, self._at_most = frozenset(origins), sockets_at_most
-        self._open = 0
+        self._pipeline, self._authenticate, self._origins = pipeline, authenticate, frozenset(origins)
+        self._at_most, self._of_subject_at_most = sockets_at_most, of_subject_at_most
+        self._open, self._by_subject = 0, Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -66,9 +75,22 @@ class WebSocketEndpoint:
             return
         self._open += 1
         try:
-            await _Connection(socket, self._pipeline, self._authenticate).serve()
+            await _Connection(socket, self._pipeline, self._authenticate, self._place).serve()
         finally:
             self._open -= 1
+
+    @contextmanager
+    def _place(self, viewer: Viewer) -> Generator[None]:
+        """Holds a place among the subject's sockets. Raises _Closed."""
+        if self._by_subject[viewer.subject] >= self._of_subject_at_most:
+            raise _Closed(4429, f"At most {self._of_subject_at_most} sockets of one subject")
+        self._by_subject[viewer.subject] += 1
+        try:
+            yield
+        finally:
+            self._by_subject[viewer.subject] -= 1
+            if not self._by_subject[viewer.subject]:
+                del self._by_subject[viewer.subject]
 
     def _refusal(self, socket: WebSocket) -> JSONResponse | None:
         """Returns the response to a handshake that is refused."""
@@ -95,8 +117,15 @@ class WebSocketEndpoint:
 class _Connection:
     """A connection is one socket. Messages are read one at a time: who floods it waits."""
 
-    def __init__(self, socket: WebSocket, pipeline: Pipeline, authenticate: Authenticate) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        pipeline: Pipeline,
+        authenticate: Authenticate,
+        place: Callable[[Viewer], AbstractContextManager[None]],
+    ) -> None:
         self._socket, self._pipeline, self._authenticate = socket, pipeline, authenticate
+        self._place, self._held = place, ExitStack()
         self._authorization: str | None = None
         self._viewer: Viewer | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -120,6 +149,7 @@ class _Connection:
                 task.cancel()
             if running:
                 await asyncio.wait(running)
+            self._held.close()
 
     # ------------------------------------------------------------ messages
 
@@ -170,6 +200,7 @@ class _Connection:
             raise _forbidden(refusal) from None
         except Refusal as refusal:
             raise _Closed(4403 if refusal.code == "FORBIDDEN" else 1013, str(refusal)[:120]) from None
+        self._held.enter_context(self._place(self._viewer))
         await self._send({"type": "connection_ack"})
 
     async def _handle(self, message: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from app.http.tokens import LEEWAY_SECONDS
+from app.http.websocket import SOCKETS_PER_STREAM
 from app.settings import Limits
 from app.store.driver import Store
 from tests.support.streams import SECONDS, live_gateway, received, socket_of
@@ -205,6 +207,19 @@ async def test_many_operations_at_once_are_too_many(world: World, store: Store) 
             payload = {"query": ACTIVITY, "variables": {"id": ada["_id"]}}
             await send(socket, type="subscribe", id=str(number), payload=payload)
         assert (await closed(socket))[0] == 4429
+
+
+async def test_one_subject_cannot_take_the_sockets_of_all(store: Store) -> None:
+    async with live_gateway(store, Limits(max_subscriptions_of_subject=1)) as url, AsyncExitStack() as open_:
+        sockets = [await open_.enter_async_context(socket_of(url)) for _ in range(SOCKETS_PER_STREAM)]
+        assert [await received(socket) for socket in sockets] == [ACK] * SOCKETS_PER_STREAM
+        async with socket_of(url) as socket:
+            assert await closed(socket) == (4429, f"At most {SOCKETS_PER_STREAM} sockets of one subject")
+        async with socket_of(url, init={"Authorization": f"Bearer {token(subject='grace')}"}) as socket:
+            assert await received(socket) == ACK
+        await sockets[0].close()
+        async with socket_of(url) as socket:
+            assert await received(socket) == ACK
 
 
 async def test_http_goes_on_where_sockets_do(store: Store) -> None:
