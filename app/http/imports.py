@@ -172,6 +172,8 @@ def _given(request: Request, mappings: Mapping[str, ImportMapping]) -> _Given:
     query = request.query_params
     if strangers := sorted(query.keys() - {*_OPTIONS}):
         raise Invalid(f"{strangers[0][:50]} is unknown; there are {', '.join(_OPTIONS)}.", strangers[0][:50])
+    if twice := sorted(name for name in query if len(query.getlist(name)) > 1):
+        raise Invalid(f"Give {twice[0]} once.", twice[0])
     mapping = _mapping_of(query.get("mapping"), query.get("timezone"), mappings)
     type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if mapping is None and type_ not in _TYPES:

@@ -54,6 +54,21 @@ async def test_the_same_lines_again_change_nothing(store: Store) -> None:
     assert [each["outcome"] for each in outcomes] == ["UNCHANGED", "UNCHANGED"]
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("of card 4111 1111 1111 1111.csv", "of card **** **** **** ****.csv"),
+        ("20261130120000.csv", "20261130120000.csv"),
+        ("a\nb\x1b[2J", "a b [2J"),
+        ("\x00", "-"),
+    ],
+)
+async def test_the_name_of_a_file_holds_no_card_number_and_fits_on_a_line(store: Store, given: str, kept: str) -> None:
+    await sent(store, b"", fileName=given)
+    [batch] = await store.find("imports", {})
+    assert batch["fileName"] == kept
+
+
 async def test_gzip_is_unpacked_also_of_several_members(store: Store) -> None:
     """Zeros behind a member fill up a block of a tape or a disk, and are nothing, as they are to gzip itself."""
     packed = gzip.compress(ndjson([customer()])) + bytes(500) + gzip.compress(ndjson([activity("A-1")])) + bytes(500)
@@ -75,6 +90,7 @@ async def test_a_torn_gzip_says_so_and_what_came_before_is_in(store: Store) -> N
     ("query", "headers", "status", "code", "words"),
     [
         ({"mode": "fast"}, {}, 400, "INVALID", "mode is unknown; there are strict,"),
+        ({"strict": ["true", "false"]}, {}, 400, "INVALID", "Give strict once."),
         ({"strict": "yes"}, {}, 400, "INVALID", "strict must be true or false."),
         ({"from": "0", "batch": "imp_x"}, {}, 400, "INVALID", "from must be the number of the first line"),
         ({"from": "5"}, {}, 400, "INVALID", "from goes on with a batch: name it."),

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import structlog
 
+from app.domain import card_numbers
 from app.domain.access import Viewer
 from app.domain.changes import NotFound
 from app.domain.ids import new_id
+from app.domain.outbox import one_line
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ActorKind, LineOutcome
 from app.services.audit import AuditTrail
@@ -84,7 +86,7 @@ async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, n
     batch_id = new_id("imports")
     batch: Document = {
         "_id": batch_id,
-        "fileName": file_name[:1_000],
+        "fileName": card_numbers.masked(one_line(file_name[:1_000]), ("id",)) or "-",  # commands print it
         "startedAt": now,
         "startedBy": {"kind": ActorKind.AGENT.value, "id": viewer.subject, "name": viewer.name},
         "seenAt": now,
