@@ -44,6 +44,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # uvicorn would write an error for each that is refused
         if self._early and self.handshake_complete and cast(Mapping[str, Any], message)["type"] == "websocket.accept":
             early, self._early = self._early, b""
             super().data_received(early)

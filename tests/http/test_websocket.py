@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -182,13 +183,16 @@ async def test_a_page_of_another_origin_is_refused(store: Store) -> None:
             assert await received(socket) == ACK
 
 
-async def test_another_protocol_is_refused(store: Store) -> None:
+async def test_another_protocol_is_refused_and_is_no_fault_of_ours(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     async with live_gateway(store) as url:
         for protocols in ([Subprotocol("graphql-ws")], None):
             with pytest.raises(InvalidStatus) as refused:
                 async with connect(url.replace("http", "ws") + "/graphql", subprotocols=protocols):
                     pass
             assert refused.value.response.status_code == 400
+    assert [line.message for line in caplog.records if line.levelno > logging.WARNING] == []
 
 
 async def test_a_message_that_is_too_large_closes_the_socket(store: Store) -> None:
