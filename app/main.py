@@ -49,7 +49,7 @@ from app.http.middleware import SHUTDOWN, RequestMiddleware
 from app.http.pages import Config
 from app.http.routes import ExactRoute
 from app.http.tokens import verifier
-from app.http.websocket import WebSocketEndpoint
+from app.http.websocket import SOCKETS_PER_STREAM, WebSocketEndpoint
 from app.jobs import keep_going
 from app.metrics import observe_command
 from app.operations.looks import Looks
@@ -118,7 +118,11 @@ def routes(
     )
     SHUTDOWN.end_streams = pipeline.subscriptions.drain
     sockets = WebSocketEndpoint(
-        pipeline, authenticate=authenticate, origins=origins, sockets_at_most=limits.max_subscriptions
+        pipeline,
+        authenticate=authenticate,
+        origins=origins,
+        sockets_at_most=limits.max_subscriptions,
+        of_subject_at_most=limits.max_subscriptions_of_subject * SOCKETS_PER_STREAM,
     )
     endpoint = GraphQLEndpoint(
         pipeline,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from starlette.types import Receive, Send
 
-from app.http.request import JSON, RESPONSE
+from app.http.request import JSON, RESPONSE, wishes_of
 
 EVENT_STREAM: Final = "text/event-stream"
 _KEEP_ALIVE_SECONDS: Final = 12
@@ -27,18 +27,18 @@ _COMMENT: Final = b":\n\n"
 @lru_cache(64)
 def accepts_stream(accept: bytes) -> bool:
     """Returns whether a list of media types names event streams."""
-    return any(_name(each) == EVENT_STREAM for each in accept.decode("latin-1").lower().split(","))
+    return EVENT_STREAM in _liked(accept)
 
 
 @lru_cache(64)
 def accepts_only_stream(accept: bytes) -> bool:
     """Returns whether it names them and no JSON: some clients list all that they can read with every request."""
-    names = {_name(each) for each in accept.decode("latin-1").lower().split(",")}
-    return EVENT_STREAM in names and names.isdisjoint({JSON, RESPONSE, "application/*", "*/*"})
+    liked = _liked(accept)
+    return EVENT_STREAM in liked and liked.isdisjoint({JSON, RESPONSE, "application/*", "*/*"})
 
 
-def _name(media_range: str) -> str:
-    return media_range.partition(";")[0].strip()
+def _liked(accept: bytes) -> frozenset[str]:
+    return frozenset(name for name, weight in wishes_of(accept).items() if weight > 0)
 
 
 async def once(body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any]]:

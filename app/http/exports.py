@@ -30,7 +30,9 @@ def routes(database: Database) -> list[BaseRoute]:
         export = found[0] if found and is_time else None
         if export is None or not hmac.compare_digest(signature(export, int(expires)).encode(), given.encode()):
             return not_ours("export")
-        if export["status"] != ExportStatus.DONE or datetime.now(UTC).timestamp() >= int(expires):
+        now = datetime.now(UTC)
+        # The file of somebody who was erased expires at once, before its links do.
+        if export["status"] != ExportStatus.DONE or now >= export["expiresAt"] or now.timestamp() >= int(expires):
             return expired("export")
         headers = _headers(export)
         if request.method == "HEAD":

@@ -56,11 +56,7 @@ _ANSWERS_AT_MOST: Final = 16 * 1024 * 1024
 """Of a client that reads no answer before it has sent all lines, so many bytes are kept; then it is not read on."""
 _TYPES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "")
 _OPTIONS: Final = ("strict", "correct", "unknownTypes", "fileName", "batch", "from", "mapping", "timezone")
-_START: Final = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [(b"content-type", b"application/x-ndjson; charset=utf-8"), (b"cache-control", b"no-store")],
-}
+_HEADERS: Final = ((b"content-type", b"application/x-ndjson; charset=utf-8"), (b"cache-control", b"no-store"))
 
 
 def routes(
@@ -176,6 +172,8 @@ def _given(request: Request, mappings: Mapping[str, ImportMapping]) -> _Given:
     query = request.query_params
     if strangers := sorted(query.keys() - {*_OPTIONS}):
         raise Invalid(f"{strangers[0][:50]} is unknown; there are {', '.join(_OPTIONS)}.", strangers[0][:50])
+    if twice := sorted(name for name in query if len(query.getlist(name)) > 1):
+        raise Invalid(f"Give {twice[0]} once.", twice[0])
     mapping = _mapping_of(query.get("mapping"), query.get("timezone"), mappings)
     type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if mapping is None and type_ not in _TYPES:
@@ -335,7 +333,7 @@ class _Answers(Response):
             await self._read.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(_START)
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         self._say({"id": self._batch_id})
         working = asyncio.create_task(self._work())
         try:

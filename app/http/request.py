@@ -58,12 +58,17 @@ def media_type(accept: bytes) -> str:
     """Returns the type to answer with: the one that the client likes best, by default JSON. Raises HTTPError."""
     if not accept.strip():
         return JSON
-    wishes = dict(map(_wish, accept.decode("latin-1").lower().split(",")))
+    wishes = wishes_of(accept)
     among_all = wishes.get("application/*", wishes.get("*/*", 0))
     modern, plain = wishes.get(RESPONSE, 0), wishes.get(JSON, among_all)
     if modern == plain == 0:
         raise HTTPError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESPONSE} or {JSON}; accept one of them.")
     return RESPONSE if modern >= plain else JSON
+
+
+def wishes_of(accept: bytes) -> Mapping[str, float]:
+    """Returns how much each media range of a list is liked; 0 is not at all."""
+    return dict(map(_wish, accept.decode("latin-1").lower().split(",")))
 
 
 def _wish(media_range: str) -> tuple[str, float]:

@@ -5,8 +5,9 @@ comes with the handshake or in the payload of `connection_init`.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -36,6 +37,8 @@ INIT_SECONDS: Final = 3
 """How long a client may take to say who it is."""
 OPERATIONS_AT_MOST: Final = 50
 """Operations of one socket at once."""
+SOCKETS_PER_STREAM: Final = 5
+"""A subject may have so many times as many sockets as streams: of those whose network is lost we learn late."""
 _ID_CHARACTERS: Final = 256
 
 
@@ -51,11 +54,17 @@ class WebSocketEndpoint:
     """The endpoint takes sockets of pages of this host and of ``origins``, and of whatever sends no Origin."""
 
     def __init__(
-        self, pipeline: Pipeline, *, authenticate: Authenticate, origins: Collection[str], sockets_at_most: int
+        self,
+        pipeline: Pipeline,
+        *,
+        authenticate: Authenticate,
+        origins: Collection[str],
+        sockets_at_most: int,
+        of_subject_at_most: int,
     ) -> None:
-        self._pipeline, self._authenticate = pipeline, authenticate
-        self._origins, self._at_most = frozenset(origins), sockets_at_most
-        self._open = 0
+        self._pipeline, self._authenticate, self._origins = pipeline, authenticate, frozenset(origins)
+        self._at_most, self._of_subject_at_most = sockets_at_most, of_subject_at_most
+        self._open, self._by_subject = 0, Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -66,9 +75,22 @@ class WebSocketEndpoint:
             return
         self._open += 1
         try:
-            await _Connection(socket, self._pipeline, self._authenticate).serve()
+            await _Connection(socket, self._pipeline, self._authenticate, self._place).serve()
         finally:
             self._open -= 1
+
+    @contextmanager
+    def _place(self, viewer: Viewer) -> Generator[None]:
+        """Holds a place among the subject's sockets. Raises _Closed."""
+        if self._by_subject[viewer.subject] >= self._of_subject_at_most:
+            raise _Closed(4429, f"At most {self._of_subject_at_most} sockets of one subject")
+        self._by_subject[viewer.subject] += 1
+        try:
+            yield
+        finally:
+            self._by_subject[viewer.subject] -= 1
+            if not self._by_subject[viewer.subject]:
+                del self._by_subject[viewer.subject]
 
     def _refusal(self, socket: WebSocket) -> JSONResponse | None:
         """Returns the response to a handshake that is refused."""
@@ -95,8 +117,16 @@ class WebSocketEndpoint:
 class _Connection:
     """A connection is one socket. Messages are read one at a time: who floods it waits."""
 
-    def __init__(self, socket: WebSocket, pipeline: Pipeline, authenticate: Authenticate) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        pipeline: Pipeline,
+        authenticate: Authenticate,
+        place: Callable[[Viewer], AbstractContextManager[None]],
+    ) -> None:
         self._socket, self._pipeline, self._authenticate = socket, pipeline, authenticate
+        self._place, self._held = place, ExitStack()
+        self._authorization: str | None = None
         self._viewer: Viewer | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -119,6 +149,7 @@ class _Connection:
                 task.cancel()
             if running:
                 await asyncio.wait(running)
+            self._held.close()
 
     # ------------------------------------------------------------ messages
 
@@ -161,14 +192,15 @@ class _Connection:
                 raise _Closed(4401, "Unauthorized")
             case _:
                 raise _Closed(4400, "The first message is connection_init")
-        authorization = self._socket.headers.get("authorization") or _authorization(message.get("payload"))
+        self._authorization = self._socket.headers.get("authorization") or _authorization(message.get("payload"))
         try:
-            self._viewer = await self._authenticate(authorization)
+            self._viewer = await self._authenticate(self._authorization)
             self._pipeline.admit(self._viewer)
         except Unauthenticated as refusal:
-            raise _Closed(4403, f"Forbidden: {refusal}"[:120]) from None
+            raise _forbidden(refusal) from None
         except Refusal as refusal:
             raise _Closed(4403 if refusal.code == "FORBIDDEN" else 1013, str(refusal)[:120]) from None
+        self._held.enter_context(self._place(self._viewer))
         await self._send({"type": "connection_ack"})
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
@@ -193,7 +225,7 @@ class _Connection:
             raise _Closed(4409, f"Subscriber for {operation_id} already exists"[:120])
         if len(self._operations) >= OPERATIONS_AT_MOST:
             raise _Closed(4429, f"At most {OPERATIONS_AT_MOST} operations at once on one socket")
-        if not isinstance(payload, dict) or not isinstance(cast(Any, payload).get("query", ""), str):
+        if not isinstance(payload, dict) or not isinstance(cast(Any, payload).get("query"), str | None):
             raise _Closed(4400, "The payload of subscribe is an object with a query")
         task = asyncio.create_task(self._run(operation_id, cast(object, payload)))
         self._operations[operation_id] = task
@@ -206,12 +238,17 @@ class _Connection:
     # ------------------------------------------------------------ operations
 
     async def _run(self, operation_id: str, payload: object) -> None:
-        viewer = cast(Viewer, self._viewer)
+        """Runs an operation by the token of now: while a socket is open its token ends, or its key is withdrawn."""
         correlation_id.set(new_request_id())
         try:
+            viewer = await self._authenticate(self._authorization)
             self._pipeline.admit(viewer)
             request: GraphQLRequest = request_of(payload, may_change=True)
             response = await self._pipeline.respond(request, viewer, CancelAfter)
+        except Unauthenticated as refusal:
+            closed = _forbidden(refusal)
+            await self._close(closed.code, closed.reason)
+            return
         except (Exception, HTTPError) as error:
             refused = failure(error)
             metrics.requests_by_outcome(refused.outcome).inc()
@@ -235,6 +272,10 @@ class _Connection:
     async def _close(self, code: int, reason: str) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:
             await self._socket.close(code, reason)
+
+
+def _forbidden(refusal: Unauthenticated) -> _Closed:
+    return _Closed(4403, f"Forbidden: {refusal}"[:120])
 
 
 def _id_of(message: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from app.http.stalls import StallTimer
+
 _EARLY_BYTES: Final = 65_536
 
 
@@ -15,7 +17,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     _early = b""
 
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._stall = StallTimer(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stall.end()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.begin()
+
+    def resume_writing(self) -> None:
+        self._stall.end()
+        super().resume_writing()
+
     def data_received(self, data: bytes) -> None:
+        self._stall.hear()
         if not self.handshake_initiated or self.handshake_complete:
             super().data_received(data)
             return
@@ -25,6 +44,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # uvicorn would write an error for each that is refused
         if self._early and self.handshake_complete and cast(Mapping[str, Any], message)["type"] == "websocket.accept":
             early, self._early = self._early, b""
             super().data_received(early)

@@ -81,7 +81,7 @@ class ChangeByGet(RequestRefusal):
     code = "METHOD_NOT_ALLOWED"
 
     def __init__(self) -> None:
-        super().__init__("Send changes by POST.")
+        super().__init__("Send changes and subscriptions by POST.")
 
 
 class NotASubscription(RequestRefusal):

@@ -26,7 +26,10 @@ class AuditActor:
     )
 
 
-@strawberry.type(description="A record of one requested change, accepted or refused. Entries never change.")
+@strawberry.type(
+    description="A record of one requested change, accepted or refused. Entries never change, except that an erased "
+    "customer loses their name in what they did themselves."
+)
 class AuditEntry(Node):
     access: ClassVar[Access] = AUDIT
 

@@ -2,17 +2,19 @@
 
 from typing import Any, Final
 
+from app.domain.access import STAFF, Role
 from app.domain.vocabulary import ErasureStatus
-from app.services.erasing import DELETED_ROWS, ERASED_ROWS
+from app.services.erasing import DELETED_ROWS, ERASED_ROWS, call_off_exports
 from app.services.row_jobs import RowJob, clock
 from app.services.writing import CustomerRows, change_customers
-from app.store.driver import DeleteMany, Document
+from app.store.driver import DeleteMany, Document, UpdateMany
 from app.store.files import UPLOADED
-from app.store.personal import without_personal
+from app.store.personal import ERASED_NAME, without_personal
 from app.store.schema import rows_of
 
 _PAGE: Final = 200
 """Rows of one transaction: a mail may be large."""
+_OF_CUSTOMERS: Final = {"$in": [Role.CUSTOMER.value], "$nin": sorted(STAFF)}
 
 
 class Eraser(RowJob):
@@ -29,6 +31,11 @@ class Eraser(RowJob):
             for each in job["accountIds"]:
                 await rows.lock(each)
                 rows.moved.add(each)
+            await call_off_exports(self.store, rows.session, clock())  # those that read rows before this job did
+            # Entries of the audit log stay, but for the person's own name where they acted themselves.
+            theirs = {"customerId": {"$in": job["accountIds"]}, "actor.roles": _OF_CUSTOMERS}
+            nameless = UpdateMany(theirs, {"$set": {"actor.name": ERASED_NAME}})
+            await self.store.write("audit", [nameless], session=rows.session)
             await self.finish(job, {"status": ErasureStatus.DONE.value, "finishedAt": clock()}, rows.session)
 
         await change_customers(self.store, body, now=clock())

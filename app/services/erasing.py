@@ -154,13 +154,18 @@ async def _ask_sources(of: Changes, customer: Document, session: Session) -> tup
 
 
 async def _call_off(store: Store, accounts: Sequence[str], session: Session, now: datetime) -> None:
-    """Calls off what is queued for the customer, and files that may hold them: whoever needs one asks again."""
+    """Calls off what is queued for the customer, and files that may hold them."""
     waiting = {"customerId": {"$in": [*accounts]}, "dueAt": {"$exists": True}}
     unset = dict.fromkeys(("dueAt", "giveUpAt", "error"), "")
     mails = UpdateMany(waiting, {"$set": {"status": DeliveryStatus.FAILED.value}, "$unset": unset})
     await store.write("deliveries", [mails], session=session)
     pushes = UpdateMany(waiting, {"$set": {"status": PushStatus.FAILED.value}, "$unset": unset})
     await store.write("pushes", [pushes], session=session)
+    await call_off_exports(store, session, now)
+
+
+async def call_off_exports(store: Store, session: Session, now: datetime) -> None:
+    """Has all files of exports deleted, and none finished that is begun: whoever needs one asks again."""
     made = {"status": ExportStatus.DONE.value}
     underway = {"status": {"$in": [ExportStatus.QUEUED.value, ExportStatus.RUNNING.value]}}
     failed = {"status": ExportStatus.FAILED.value, "error": _EXPORT_OVER, "finishedAt": now, "dueAt": now}

@@ -56,7 +56,10 @@ async def test_a_client_without_a_token_gets_its_status(store: Store) -> None:
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
 
 
-@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/graphql-response+json"])
+@pytest.mark.parametrize(
+    "accept",
+    ["application/json", "*/*", "application/graphql-response+json", "application/json, text/event-stream;q=0"],
+)
 async def test_a_subscription_without_a_stream_is_told_the_way_out(store: Store, accept: str) -> None:
     query = 'subscription { customerActivity(customerId: "cus_aaaaaaaaaaaaaaaaaaaaaaaa") { kind } }'
     async with live_gateway(store) as url:

@@ -10,13 +10,16 @@ import time_machine
 from app.domain.exports import link
 from app.domain.vocabulary import ExportFormat
 from app.graph import masks_for
+from app.services.erase_job import Eraser
 from app.services.export_job import Exporter
 from app.store import files
 from app.store.driver import Document, UpdateOne
 from tests.support.gateway import Ask
+from tests.support.mutations import ANONYMISE
 from tests.support.world import World
 
 URL = "query($id: ID!) { node(id: $id) { ... on Export { url } } }"
+EXPORT_REPORT = "mutation($input: ExportReportInput!) { exportReport(input: $input) { export { id } } }"
 ADMIN = {"subject": "tess", "roles": ["ADMIN"]}
 REFUSED = {"cache-control": "private, no-store", "content-type": "application/json"}
 
@@ -113,3 +116,35 @@ async def test_no_link_outlives_its_file(ask: Ask, world: World, export: Documen
     await world.store.write("exports", [UpdateOne({"_id": export["_id"]}, {"$set": {"expiresAt": soon}})])
     url = await url_of(ask, export)
     assert int(parse_qs(urlsplit(url).query)["expires"][0]) == int(soon.timestamp())
+
+
+async def test_an_erasure_leaves_no_file_of_before_and_none_that_was_made_beside_it(
+    client: httpx2.AsyncClient, ask: Ask, world: World
+) -> None:
+    """Rows are erased one after the other: what is exported meanwhile may still have them."""
+    ada = await world.customer()
+    await world.activity(ada, message="Zoë called")
+    exporter, urls = Exporter(world.store, masks_for), list[str]()
+
+    async def exported(key: str) -> None:
+        given = {
+            "table": "DETAILS",
+            "filter": {"occurredAt": {"from": "2000-01-01T00:00:00Z"}},
+            "columns": ["message"],
+            "format": "NDJSON",
+            "idempotencyKey": key,
+        }
+        export_id = (await ask(EXPORT_REPORT, input=given))["data"]["exportReport"]["export"]["id"]
+        await exporter.once()
+        urls.append((await ask(URL, id=export_id))["data"]["node"]["url"])
+        assert "Zoë" in (await client.get(urls[-1])).text
+
+    await exported("before")
+    erased = {"customerId": ada["_id"], "confirmNumber": ada["number"], "reason": "Article 17", "idempotencyKey": "k"}
+    assert not (await ask(ANONYMISE, input=erased))["data"]["anonymiseCustomer"]["userErrors"]
+    assert await refused(client, urls[0]) == (410, "EXPIRED")
+    await exported("beside")
+    await Eraser(world.store).once()
+    assert await refused(client, urls[1]) == (410, "EXPIRED")
+    await exporter.once()
+    assert await world.store.find("exported.chunks", {}) == []

@@ -15,6 +15,7 @@ from app.domain.access import Role
 from app.http import imports as route
 from app.services.importing.batches import newest
 from app.store.driver import Store, UpdateOne
+from tests.support.digest import delete_all
 from tests.support.gateway import gateway_app, serve
 from tests.support.import_lines import activity, customer, points
 from tests.support.imports_over_http import API, sent, state, told
@@ -53,6 +54,21 @@ async def test_the_same_lines_again_change_nothing(store: Store) -> None:
     assert [each["outcome"] for each in outcomes] == ["UNCHANGED", "UNCHANGED"]
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("of card 4111 1111 1111 1111.csv", "of card **** **** **** ****.csv"),
+        ("20261130120000.csv", "20261130120000.csv"),
+        ("a\nb\x1b[2J", "a b [2J"),
+        ("\x00", "-"),
+    ],
+)
+async def test_the_name_of_a_file_holds_no_card_number_and_fits_on_a_line(store: Store, given: str, kept: str) -> None:
+    await sent(store, b"", fileName=given)
+    [batch] = await store.find("imports", {})
+    assert batch["fileName"] == kept
+
+
 async def test_gzip_is_unpacked_also_of_several_members(store: Store) -> None:
     """Zeros behind a member fill up a block of a tape or a disk, and are nothing, as they are to gzip itself."""
     packed = gzip.compress(ndjson([customer()])) + bytes(500) + gzip.compress(ndjson([activity("A-1")])) + bytes(500)
@@ -74,6 +90,7 @@ async def test_a_torn_gzip_says_so_and_what_came_before_is_in(store: Store) -> N
     ("query", "headers", "status", "code", "words"),
     [
         ({"mode": "fast"}, {}, 400, "INVALID", "mode is unknown; there are strict,"),
+        ({"strict": ["true", "false"]}, {}, 400, "INVALID", "Give strict once."),
         ({"strict": "yes"}, {}, 400, "INVALID", "strict must be true or false."),
         ({"from": "0", "batch": "imp_x"}, {}, 400, "INVALID", "from must be the number of the first line"),
         ({"from": "5"}, {}, 400, "INVALID", "from goes on with a batch: name it."),
@@ -118,6 +135,31 @@ async def test_a_break_is_gone_on_with_from_the_line_that_the_batch_names(store:
     assert len(await store.find("activities", {})) == 4
     [batch] = await store.find("imports", {})
     assert batch["lines"] == 5
+
+
+async def test_lines_that_come_again_after_a_break_are_answered_again_and_count_once(
+    store: Store, monkeypatch: Any
+) -> None:
+    """Whoever has lost answers goes on from an earlier line than the batch names."""
+    monkeypatch.setattr(route, "_LINES_PER_CHUNK", 3)
+    lines = [customer(), activity("A-1"), {"kind": "no"}, customer(jobTitle="Pilot"), customer(jobTitle="Cook")]
+    lines += [activity("A-2"), customer(jobTitle="Pilot")]
+    whole = told(await sent(store, ndjson(lines)))[-1]["summary"]["counts"]
+    for first in range(1, 6):
+        await delete_all(store)
+        packed = gzip.compress(ndjson(lines[:5])) + b"no gzip"
+        begun, *_ = told(await sent(store, packed, headers={"Content-Encoding": "gzip"}))
+        assert (await state(store, begun["id"]))["from"] == 6
+        again: dict[str, Any] = {"batch": begun["id"], "from": str(first)}
+        _, *outcomes, last = told(await sent(store, ndjson(lines[first - 1 :]), **again))
+        assert [each["line"] for each in outcomes] == [*range(first, 8)]
+        assert last["summary"]["lines"] == 7
+        counts = (await state(store, begun["id"]))["counts"]
+        assert counts == last["summary"]["counts"]
+        assert sum(each["lines"] for each in counts) == 7
+        assert [each for each in counts if each["kind"] != "customer"] == [
+            each for each in whole if each["kind"] != "customer"
+        ]
 
 
 async def test_lines_that_wait_for_others_are_sent_again(store: Store, monkeypatch: Any) -> None:

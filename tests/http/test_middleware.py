@@ -39,6 +39,33 @@ async def test_every_answer_is_safe_in_a_browser(
     assert "server" not in response.headers
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "accept"),
+    [
+        ("POST", "/import", "*/*"),
+        ("POST", "/graphql", "application/json"),
+        ("POST", "/graphql", "text/event-stream"),
+        ("GET", "/graphql", "text/html"),
+        ("GET", "/schema.graphql", "*/*"),
+        ("GET", "/exports/exp_none", "*/*"),
+        ("GET", "/readyz", "*/*"),
+        ("OPTIONS", "/graphql", "*/*"),
+        ("GET", "/nothing/here", "*/*"),
+    ],
+)
+async def test_an_answer_has_no_header_of_an_earlier_one(
+    client: httpx2.AsyncClient, method: str, path: str, accept: str
+) -> None:
+    """Clients give up an answer of a hundred headers, and a header may name another page or another request."""
+    type_ = "application/json" if path == "/graphql" else "application/x-ndjson"
+    own = {"Authorization": f"Bearer {token()}", "Accept": accept, "Content-Type": type_}
+    content = b'{"query": "{ viewer { name } }"}' if method == "POST" else None
+    told = [await client.request(method, path, headers=own, content=content) for _ in range(3)]
+    first, *others = [sorted(name for name, _ in each.headers.raw) for each in told]
+    assert len(first) == len({*first})
+    assert others == [first, first]
+
+
 async def test_a_fault_of_ours_is_no_exception() -> None:
     """Not that we know any outside GraphQL; its answer says nothing, and is as safe as the others."""
 

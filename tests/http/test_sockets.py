@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from app import serving
-from app.http import protocol
+from app.http import protocol, stalls
 from app.http.middleware import RequestMiddleware
 from app.http.protocol import MAX_HEAD_BYTES
 from app.store.driver import Store
@@ -438,6 +438,53 @@ async def test_who_never_stops_sending_is_read_for_no_longer_than_a_while(monkey
 
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(send_on(), 20)
+
+
+async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends for as long as the client is there, by HTTP or by WebSocket."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "bytes": bytes(65_536)})
+            await asyncio.sleep(0)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await receive()
+    leaving = asyncio.ensure_future(receive())
+    while not leaving.done():
+        await send({"type": "http.response.body", "body": bytes(65_536), "more_body": True})
+        await asyncio.sleep(0)
+
+
+HANDSHAKE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
+@pytest.mark.parametrize(
+    "asked", [head(method="GET"), head(*HANDSHAKE, method="GET")], ids=["an answer without end", "a WebSocket"]
+)
+async def test_who_takes_nothing_is_waited_for_no_longer_than_a_while(
+    monkeypatch: pytest.MonkeyPatch, asked: bytes
+) -> None:
+    """Its stream, or its import, would hold its place for as long as it likes."""
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 0.2)
+    has_ended = asyncio.Event()
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            try:
+                await endless(scope, receive, send)
+            finally:
+                has_ended.set()
+
+    async with serve(watched) as port:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(asked)
+            async with asyncio.timeout(20):
+                await has_ended.wait()
 
 
 # ---------------------------------------------------------------- answers

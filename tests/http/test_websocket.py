@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import logging
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +12,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from app.http.tokens import LEEWAY_SECONDS
+from app.http.websocket import SOCKETS_PER_STREAM
 from app.settings import Limits
 from app.store.driver import Store
 from tests.support.streams import SECONDS, live_gateway, received, socket_of
@@ -149,6 +154,24 @@ async def test_the_token_may_come_with_the_handshake_or_among_headers(store: Sto
                 assert await received(socket) == ACK
 
 
+async def test_no_operation_is_taken_once_the_token_has_ended(store: Store) -> None:
+    """A socket may stay open for weeks; whoever has it may do no more by then than by HTTP."""
+    ends_soon = f"Bearer {token(lifetime=timedelta(seconds=1 - LEEWAY_SECONDS))}"
+    async with live_gateway(store) as url, socket_of(url, init={"Authorization": ends_soon}) as socket:
+        assert await received(socket) == ACK
+
+        async def ask_on() -> None:
+            while True:
+                await send(socket, type="subscribe", id="1", payload=VIEWER)
+                assert [(await received(socket))["type"] for _ in range(2)] == ["next", "complete"]
+                await asyncio.sleep(0.1)
+
+        async with asyncio.timeout(SECONDS):
+            with pytest.raises(ConnectionClosed):
+                await ask_on()
+    assert (socket.close_code, socket.close_reason) == (4403, "Forbidden: The token has expired. Get a new one.")
+
+
 async def test_a_page_of_another_origin_is_refused(store: Store) -> None:
     async with live_gateway(store) as url:
         with pytest.raises(InvalidStatus) as refused:
@@ -160,13 +183,16 @@ async def test_a_page_of_another_origin_is_refused(store: Store) -> None:
             assert await received(socket) == ACK
 
 
-async def test_another_protocol_is_refused(store: Store) -> None:
+async def test_another_protocol_is_refused_and_is_no_fault_of_ours(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     async with live_gateway(store) as url:
         for protocols in ([Subprotocol("graphql-ws")], None):
             with pytest.raises(InvalidStatus) as refused:
                 async with connect(url.replace("http", "ws") + "/graphql", subprotocols=protocols):
                     pass
             assert refused.value.response.status_code == 400
+    assert [line.message for line in caplog.records if line.levelno > logging.WARNING] == []
 
 
 async def test_a_message_that_is_too_large_closes_the_socket(store: Store) -> None:
@@ -185,6 +211,19 @@ async def test_many_operations_at_once_are_too_many(world: World, store: Store) 
             payload = {"query": ACTIVITY, "variables": {"id": ada["_id"]}}
             await send(socket, type="subscribe", id=str(number), payload=payload)
         assert (await closed(socket))[0] == 4429
+
+
+async def test_one_subject_cannot_take_the_sockets_of_all(store: Store) -> None:
+    async with live_gateway(store, Limits(max_subscriptions_of_subject=1)) as url, AsyncExitStack() as open_:
+        sockets = [await open_.enter_async_context(socket_of(url)) for _ in range(SOCKETS_PER_STREAM)]
+        assert [await received(socket) for socket in sockets] == [ACK] * SOCKETS_PER_STREAM
+        async with socket_of(url) as socket:
+            assert await closed(socket) == (4429, f"At most {SOCKETS_PER_STREAM} sockets of one subject")
+        async with socket_of(url, init={"Authorization": f"Bearer {token(subject='grace')}"}) as socket:
+            assert await received(socket) == ACK
+        await sockets[0].close()
+        async with socket_of(url) as socket:
+            assert await received(socket) == ACK
 
 
 async def test_http_goes_on_where_sockets_do(store: Store) -> None:

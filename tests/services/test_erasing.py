@@ -1,6 +1,7 @@
 """Erasing a customer: nothing personal is left anywhere, what happened stays, and nobody brings them back."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import EnumType
@@ -227,6 +228,28 @@ async def test_what_is_queued_is_called_off_and_files_that_may_hold_them_are_del
 
 
 # ---------------------------------------------------------------- refused, previewed
+
+
+async def test_the_audit_log_loses_the_name_of_the_person_and_of_nobody_else(
+    ask: Ask, world: World, store: Store
+) -> None:
+    ada, bea = await world.customer(), await world.customer()
+    redeem = "mutation($input: RedeemCouponInput!) { redeemCoupon(input: $input) { userErrors { code } } }"
+    given = {"couponIds": ["cpn_none"], "idempotencyKey": "1"}
+    for who in (ada, bea):
+        own = token(Role.CUSTOMER, customer_id=who["_id"], subject=f"web-{who['_id']}", name=f"Own {who['_id']}")
+        for by in (own, token(name="Tess Tester")):
+            await ask(redeem, token=by, input={"customerId": who["_id"], **given})
+    assert not (await _anonymise(ask, ada))["userErrors"]
+    await Eraser(store).once()
+    rows = await store.find("audit", {"action": "redeemCoupon"})
+    names = Counter((row["customerId"], row["actor"]["name"]) for row in rows)
+    assert names == {
+        (ada["_id"], "Anonymised customer"): 1,
+        (ada["_id"], "Tess Tester"): 1,
+        (bea["_id"], f"Own {bea['_id']}"): 1,
+        (bea["_id"], "Tess Tester"): 1,
+    }
 
 
 async def test_what_cannot_be_erased_is_coded_and_changes_nothing(ask: Ask, world: World, store: Store) -> None:

@@ -238,13 +238,13 @@ async def import_lines(
     """Takes each line in, parks it or rejects it. Raises StoreError.
 
     ``advance`` hears how many lines more are done, ``note`` what became of all so far, and ``on_verdict`` what became
-    of each, counted from ``first`` on; ``before`` is what became of those before it. ``warn`` gets those that
-    came in although something about them is wrong. While whoever sends the lines pauses, what has come is brought in
-    and settled, and ``note`` hears once a second that it waits. What is written is listed under ``import_id``
-    (services/importing/batches.py).
+    of each, counted from ``first`` on. ``before`` is what became of lines that were settled before, which count once
+    though some of them may come again. ``warn`` gets those that came in although something about them is wrong. While
+    whoever sends the lines pauses, what has come is brought in and settled, and ``note`` hears once a second that it
+    waits. What is written is listed under ``import_id`` (services/importing/batches.py).
     """
     summary, stale = before or Summary(lines=first - 1, last=first - 1), StaleCopies(options.pace)
-    run = _Run(store, now, options, import_id, summary, stale)
+    run = _Run(store, now, options, import_id, summary, stale, settled=summary.last)
 
     def tell(verdicts: Iterable[Verdict]) -> None:
         for verdict in sorted(verdicts, key=lambda verdict: verdict.number):
@@ -264,7 +264,7 @@ async def import_lines(
     if lines_per_chunk is None:
         own = _LINES_OF_ONE_LANE if options.lanes == 1 else _LINES_AT_ONCE
         lines_per_chunk = _LINES_OF_A_GENTLE_CHUNK if options.pace.is_gentle else own
-    chunks = _read(chunks_of(lines, lines_per_chunk, first), options)
+    chunks = _read(chunks_of(lines, lines_per_chunk, first, ends_at=run.settled), options)
     try:
         async with aclosing(chunks):
             async for chunk, taken in chunks:
@@ -275,6 +275,7 @@ async def import_lines(
                         await note(run.summary)
                     continue
                 start = time.monotonic()
+                run.comes_again = chunk[-1][0] <= run.settled
                 async for verdicts in run.steps(taken):
                     run.count(verdicts)
                     # What was parked is in no file that is imported again: it is told before it leaves.
@@ -283,9 +284,10 @@ async def import_lines(
                     decided += [verdict for verdict in verdicts if not verdict.parked_as]
                 told, decided = decided, []
                 tell(told)
-                run.summary.lines += len(chunk)
-                number, line = chunk[-1]
-                run.summary.last = number - (isinstance(line, MappedLine) and not line.ends_row)
+                if not run.comes_again:
+                    run.summary.lines += len(chunk)
+                    number, line = chunk[-1]
+                    run.summary.last = number - (isinstance(line, MappedLine) and not line.ends_row)
                 run.summary.held = run.held.count
                 advance(len(chunk))
                 if note:
@@ -348,6 +350,10 @@ class _Run:
     import_id: str | None
     summary: Summary
     stale: StaleCopies
+    settled: int
+    """The last line that was counted before this run: those up to it come again, and are not counted again."""
+    comes_again: bool = False
+    """Whether that is so of the chunk at hand."""
     held: Held = field(default_factory=Held)
     sources: set[str] = field(default_factory=set[str])
     """Those outside the catalogue that it has met."""
@@ -370,6 +376,9 @@ class _Run:
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
         for verdict in verdicts:
+            was_parked = verdict.outcome is LineOutcome.UNPARKED or verdict.parked_as
+            if verdict.number <= self.settled and not was_parked:
+                continue
             self.summary.counts[verdict.kind, verdict.outcome] += 1
             if verdict.outcome is LineOutcome.REJECTED:
                 self.summary.reasons.add(verdict.reason, like=_NUMBERS.sub("0", verdict.reason))
@@ -472,7 +481,7 @@ class _Run:
 
     def _recount(self, updated: Iterable[Updated]) -> None:
         """Counts what two lines of a file say of one thing as its last says: the same file again updates nothing."""
-        for each in updated:
+        for each in updated if not self.comes_again else ():
             lines = self.updates.unchanged(each)
             self.summary.counts[each.kind, LineOutcome.UPDATED] -= lines
             self.summary.counts[each.kind, LineOutcome.UNCHANGED] += lines

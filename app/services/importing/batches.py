@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import structlog
 
+from app.domain import card_numbers
 from app.domain.access import Viewer
 from app.domain.changes import NotFound
 from app.domain.ids import new_id
+from app.domain.outbox import one_line
 from app.domain.refusals import Refusal
 from app.domain.vocabulary import ActorKind, LineOutcome
 from app.services.audit import AuditTrail
@@ -84,7 +86,7 @@ async def begin(store: Store, file_name: str, viewer: Viewer, request_id: str, n
     batch_id = new_id("imports")
     batch: Document = {
         "_id": batch_id,
-        "fileName": file_name[:1_000],
+        "fileName": card_numbers.masked(one_line(file_name[:1_000]), ("id",)) or "-",  # commands print it
         "startedAt": now,
         "startedBy": {"kind": ActorKind.AGENT.value, "id": viewer.subject, "name": viewer.name},
         "seenAt": now,
@@ -145,21 +147,23 @@ async def go_on(
     """Imports lines into a batch that was begun, from the ``first`` of them on. Raises StoreError, or what they raise.
 
     After each chunk the batch says how far it is, and ``each_chunk`` hears how many lines it had; interrupted, it may
-    be gone on with at once. What it says of the lines before the ``first`` counts, if that is where it had come to.
+    be gone on with at once. What it says of lines that were settled counts, though some of them may come again.
     """
-    batch_id, before = batch["_id"], None
-    if first == batch.get("settledLines", 0) + 1:
-        counts = {(each["kind"], LineOutcome(each["outcome"])): each["lines"] for each in batch["counts"]}
-        before = Summary(batch["lines"], first - 1, counts=Counter(counts))
+    batch_id = batch["_id"]
+    counts = {(each["kind"], LineOutcome(each["outcome"])): each["lines"] for each in batch["counts"]}
+    before = Summary(batch["lines"], batch.get("settledLines", 0), counts=Counter(counts))
+    come = 0
 
-    done = before.lines if before else first - 1
+    def advance(lines: int) -> None:
+        nonlocal come
+        come += lines
 
     async def note(summary: Summary) -> None:
-        nonlocal done
-        if summary.lines == done:  # its sender pauses, and may be lost: others may go on with it after two minutes
+        nonlocal come
+        if not come:  # its sender pauses, and may be lost: others may go on with it after two minutes
             return
         await _save(store, batch_id, summary)
-        lines, done = summary.lines - done, summary.lines
+        lines, come = come, 0
         await each_chunk(lines)
 
     try:
@@ -170,6 +174,7 @@ async def go_on(
             before=before,
             now=now,
             reject=lambda rejected: None,
+            advance=advance,
             on_verdict=on_verdict,
             options=options,
             import_id=batch_id,

@@ -209,10 +209,10 @@ class _End:
     broken: Exception | None = None
 
 
-async def chunks_of(lines: Lines, lines_per_chunk: int, first: int) -> AsyncGenerator[Chunk]:
+async def chunks_of(lines: Lines, lines_per_chunk: int, first: int, *, ends_at: int = 0) -> AsyncGenerator[Chunk]:
     """Yields lines with their numbers, of an export whole rows, and what there is when the sender pauses, if anything.
 
-    What came before a break comes, too, before that is told.
+    What came before a break comes, too, before that is told. A chunk ends with the line ``ends_at`` in any case.
     """
     chunk: Chunk = []
     length, number = 0, first - 1
@@ -227,7 +227,8 @@ async def chunks_of(lines: Lines, lines_per_chunk: int, first: int) -> AsyncGene
             number = line.row if is_mapped else number + 1
             chunk.append((number, line))
             length += len(line)
-            if (len(chunk) >= lines_per_chunk or length >= _CHUNK_BYTES) and (not is_mapped or line.ends_row):
+            is_full = len(chunk) >= lines_per_chunk or length >= _CHUNK_BYTES or number == ends_at
+            if is_full and (not is_mapped or line.ends_row):
                 yield chunk
                 chunk, length = [], 0
     except Exception as wrong:  # of the lines' own: what is done with a chunk is not done in here
