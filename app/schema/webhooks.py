@@ -175,8 +175,8 @@ class UpdateWebhookEndpointInput:
     types: strawberry.Maybe[list[str] | None] = strawberry.field(description=f"{_TYPES} Null: empty.")
     enabled: strawberry.Maybe[bool | None] = strawberry.field(
         description="Whether messages are sent to it. Messages that wait for an endpoint that is disabled are given "
-        "up. One that is enabled again gets messages about what happens from then on; `redeliverWebhooks` sends what it "
-        "missed. It cannot be cleared."
+        "up. One that is enabled again gets messages about what happens from then on; `redeliverWebhooks` sends what "
+        "it missed. It cannot be cleared."
     )
 
 
