@@ -30,7 +30,7 @@ run: $(READY) ## Start the demo with a MongoDB of its own; ARGS="--customers 50"
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/python -m app demo $(ARGS) || test $$? = 130
 
 PYTEST := $(BIN)/python -m pytest
-IN_PARALLEL := -n 2 --dist loadgroup --ignore=tests/faults
+IN_PARALLEL := -n 3 --dist loadgroup --ignore=tests/faults
 FAULTS := -n 5 --dist loadfile tests/faults
 # The faults run by themselves, because they judge how long things take, and most of it is waiting; and they run whatever
 # failed before.

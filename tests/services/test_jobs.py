@@ -94,7 +94,7 @@ async def test_a_state_that_is_none_keeps_nobody_else_from_expiry(store: Store, 
     assert await spendable(store, bob) == 0
 
 
-@pytest.mark.parametrize("how", ["erased", "closed", "spent"])
+@pytest.mark.parametrize("how", ["erased", "spent"])
 async def test_one_who_is_gone_before_their_turn_is_passed_over(
     how: str, store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,8 +109,6 @@ async def test_one_who_is_gone_before_their_turn_is_passed_over(
         if given.get("limit") == 500:
             if how == "erased":
                 await store.command({"delete": "customers", "deletes": [{"q": {"_id": gone["_id"]}, "limit": 1}]})
-            elif how == "closed":
-                await store.write("customers", [UpdateOne({"_id": gone["_id"]}, {"$set": {"status": "ANONYMISED"}})])
             else:
                 await store.write("customers", [UpdateOne({"_id": gone["_id"]}, {"$set": {"points.buckets": []}})])
         return found
