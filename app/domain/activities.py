@@ -24,10 +24,10 @@ from app.domain.vocabulary import ActivityAction
 P = ParamSpec("P")
 
 
-def title_of(code: str) -> str:
-    """Returns a type's title in the catalogue; for one that the catalogue lacks, the words of its code."""
+def title_of(code: str, told: str | None = None) -> str:
+    """Returns a type's title in the catalogue; for one that it lacks, what was told, or else the words of its code."""
     row = CATALOGUE.get(code)
-    return row.title if row else label_of(code.lower())
+    return row.title if row else told or label_of(code.lower())
 
 
 def available_actions(

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app import metrics
 from app.http.middleware import SHUTDOWN, asks_for_websocket
 from app.http.quiet import QuietLine
-from app.http.stalls import StallTimer
+from app.http.stalls import EndsStalls
 from app.operations.errors import error_payload
 from app.settings import Limits
 
@@ -111,7 +111,7 @@ class _Peer:
             self._transport.write(data)
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(EndsStalls, HttpToolsProtocol):
     """Uvicorn's protocol waits for an unfinished request for ever, and takes heads of any length; this one does not.
 
     A head is a request line and its headers; ``h11_max_incomplete_event_size`` of uvicorn's configuration bounds it.
@@ -142,11 +142,10 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._stall = StallTimer(transport)
         self._expect()
 
     def data_received(self, data: bytes) -> None:
-        self._stall.hear()
+        self.stall.hear()
         if self._last_byte is not None:
             self._last_byte = self.loop.time()
             return
@@ -175,16 +174,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
-        self._stall.end()
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stall.begin()
-
-    def resume_writing(self) -> None:
-        self._stall.end()
-        super().resume_writing()
 
     def shutdown(self) -> None:
         SHUTDOWN.end_streams(0)  # they would be waited for
@@ -245,7 +235,7 @@ class Protocol(HttpToolsProtocol):
         if not is_handshake:
             return False
         self._forget()
-        self._stall.end()
+        self.stall.end()
         self._unset_keepalive_if_required()
         self.connections.discard(self)
         kind: Any = self.config.ws_protocol_class

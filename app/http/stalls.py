@@ -10,7 +10,7 @@ STALL_SECONDS: Final = 600
 _STALLED: Final = QuietLine("closed the connection of a client that takes nothing of what is sent to it")
 
 
-class StallTimer:
+class _StallTimer:
     """A stall timer runs while a connection takes no more. It aborts one whose client neither takes nor sends anything:
     what was held for it, such as the places of its streams or of its import, is given back.
     """
@@ -42,3 +42,28 @@ class StallTimer:
         else:
             _STALLED.warn()
             self._transport.abort()
+
+
+class EndsStalls(asyncio.Protocol):
+    """It has a stall timer run while a connection takes no more; a protocol has it before uvicorn's own as a base.
+
+    Who receives data tells ``stall``, and who hands the connection to another protocol ends it.
+    """
+
+    stall: _StallTimer
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.stall = _StallTimer(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stall.end()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.stall.begin()
+
+    def resume_writing(self) -> None:
+        self.stall.end()
+        super().resume_writing()

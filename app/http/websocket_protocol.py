@@ -5,36 +5,20 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from app.http.stalls import StallTimer
+from app.http.stalls import EndsStalls
 
 _EARLY_BYTES: Final = 65_536
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(EndsStalls, WebSocketsSansIOProtocol):
     """Keeps what comes before the answer to the handshake until it is sent (RFC 6455, 4.1): a client that does not wait
     for it is served all the same, and one that sends nonsense is told so in the protocol.
     """
 
     _early = b""
 
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._stall = StallTimer(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stall.end()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stall.begin()
-
-    def resume_writing(self) -> None:
-        self._stall.end()
-        super().resume_writing()
-
     def data_received(self, data: bytes) -> None:
-        self._stall.hear()
+        self.stall.hear()
         if not self.handshake_initiated or self.handshake_complete:
             super().data_received(data)
             return

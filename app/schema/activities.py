@@ -157,8 +157,7 @@ class Activity(Reported, Node):
     @staticmethod
     @reads("type title")
     def title(activity: strawberry.Parent[Document]) -> str:
-        code = activity["type"]
-        return title_of(code) if code in CATALOGUE else activity.get("title") or title_of(code)
+        return title_of(activity["type"], activity.get("title"))
 
     @strawberry.field(description='The stable key of the icon, one per type; "legacy" for types outside the catalogue.')
     @staticmethod

@@ -164,7 +164,7 @@ async def test_no_operation_is_taken_once_the_token_has_ended(store: Store) -> N
             while True:
                 await send(socket, type="subscribe", id="1", payload=VIEWER)
                 assert [(await received(socket))["type"] for _ in range(2)] == ["next", "complete"]
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # its second passes
 
         async with asyncio.timeout(SECONDS):
             with pytest.raises(ConnectionClosed):
